@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/core/buf.h"
+#include "base/core/err.h"
+#include "base/core/map.h"
+#include "base/core/mem.h"
+#include "base/core/sha256.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void test_err_texts(void **state)
+{
+	struct err err = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(err_sys(&err, ENOENT, "open \"%s\"", "/x"), -ENOENT);
+	assert_string_equal(err.text, "open \"/x\": No such file or directory");
+	assert_int_equal(err_wrap(&err, "start %d", 7), -ENOENT);
+	assert_string_equal(err.text, "start 7: open \"/x\": No such file or directory");
+	assert_int_equal(err_set(NULL, EINVAL, "nobody reads this"), -EINVAL);
+}
+
+static void test_err_cut(void **state)
+{
+	char longer[2 * ERR_TEXT_MAX];
+	struct err err = ERR_INIT;
+
+	(void)state;
+	memset(longer, 'a', sizeof longer - 1);
+	longer[sizeof longer - 1] = '\0';
+	err_set(&err, EINVAL, "%s", longer);
+	assert_int_equal(strlen(err.text), ERR_TEXT_MAX - 1);
+	assert_string_equal(err.text + ERR_TEXT_MAX - 4, "...");
+}
+
+static void test_buf_limit(void **state)
+{
+	struct buf b = BUF_LIMIT(10);
+
+	(void)state;
+	assert_int_equal(buf_adds(&b, "0123456789"), 0);
+	assert_int_equal(buf_addc(&b, 'x'), -E2BIG);
+	assert_true(b.full);
+	assert_string_equal(buf_str(&b), "0123456789");
+	buf_drop(&b, 4);
+	assert_string_equal(buf_str(&b), "456789");
+	buf_free(&b);
+}
+
+static void test_map_many(void **state)
+{
+	struct map m = MAP_INIT;
+	char key[32];
+
+	(void)state;
+	for (uintptr_t i = 1; i <= 5000; i++) {
+		snprintf(key, sizeof key, "key-%zu", (size_t)i);
+		assert_null(map_put(&m, key, (void *)i));
+	}
+	for (uintptr_t i = 1; i <= 5000; i += 2) {
+		snprintf(key, sizeof key, "key-%zu", (size_t)i);
+		assert_ptr_equal(map_remove(&m, key), (void *)i);
+	}
+	for (uintptr_t i = 1; i <= 5000; i++) {
+		snprintf(key, sizeof key, "key-%zu", (size_t)i);
+		assert_ptr_equal(map_get(&m, key), i % 2 ? NULL : (void *)i);
+	}
+	assert_int_equal(m.n, 2500);
+	map_free(&m);
+}
+
+static void test_strv(void **state)
+{
+	char **v = NULL, **copy;
+
+	(void)state;
+	for (int i = 0; i < 100; i++)
+		mem_strv_add(&v, i % 2 ? "odd" : "even");
+	copy = mem_strv_dup(v);
+	assert_int_equal(mem_strv_len(copy), 100);
+	assert_string_equal(copy[99], "odd");
+	mem_strv_free(v);
+	mem_strv_free(copy);
+}
+
+/* FIPS 180-2, appendix B.1 */
+static void test_sha256(void **state)
+{
+	char hex[SHA256_HEX_MAX];
+
+	(void)state;
+	sha256_of("abc", 3, hex);
+	assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_err_texts), cmocka_unit_test(test_err_cut), cmocka_unit_test(test_buf_limit),
+	    cmocka_unit_test(test_map_many),  cmocka_unit_test(test_strv),    cmocka_unit_test(test_sha256),
+	};
+
+	return cmocka_run_group_tests_name("core", tests, NULL, NULL);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store: the ordered log of events, documents beside it, and snapshots. A small table of functions hides the back end
+ * (store_sqlite.c: embedded; store_mem.c: tests).
+ *
+ * Writing is asynchronous: store_append() queues, a commit thread writes everything that is queued in one transaction (group commit, one
+ * sync for many) and each done() is called on the loop, in the order of the calls, after its group is durable or has failed. A group that fails (disk full)
+ * fails as a whole, nothing of it is kept, and later appends are tried again: the caller decides what to repeat.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+struct loop;
+struct store;
+
+#define STORE_FORMAT 1 /* version of what lies in a data directory; a newer one is refused by name */
+
+struct store_event {
+	uint64_t seq;	  /* given by the store, from 1 without gaps, in the order of store_append() */
+	int64_t time_ms;  /* wall clock, by the caller */
+	const char *kind; /* short word: "job_submit" */
+	const char *data; /* JSON text */
+	size_t len;
+};
+
+/* A document written in the same transaction as the event: value NULL deletes the key. */
+struct store_doc {
+	const char *key;
+	const char *value;
+	size_t len;
+};
+
+/* `error` is NULL when durable. *seq of the event that was written. */
+typedef void (*store_done_fn)(void *ctx, uint64_t seq, const struct err *error);
+
+/* kind: "sqlite" (file berth.db in directory dir_fd/dir_path) or "memory". -EPROTO: the file's format is newer than ours, and *err
+ * tells both numbers; -EBADMSG: the database is damaged. */
+int store_open(const char *kind, const char *dir_path, struct loop *loop, struct store **ret, struct err *err);
+/* Waits for what is queued, then closes. */
+struct store *store_close(struct store *s);
+
+/* Copies its arguments. done may be NULL. e->seq is ignored. */
+void store_append(struct store *s, const struct store_event *e, const struct store_doc *docs, size_t n_docs,
+		  store_done_fn done, void *ctx);
+
+/* Reading back, synchronous and paged inside (no open statement across calls of fn): at start, and for lists. fn returning != 0 stops and is
+ * returned. Reads see what is durable. */
+typedef int (*store_event_fn)(void *ctx, const struct store_event *e);
+int store_read(struct store *s, uint64_t from_seq, size_t limit, store_event_fn fn, void *ctx, struct err *err);
+uint64_t store_last_seq(const struct store *s); /* of the last durable event, 0 = none */
+
+/* One document, or all keys with a prefix in order. The caller frees *ret. */
+int store_get(struct store *s, const char *key, char **ret, size_t *ret_len, struct err *err);
+typedef int (*store_doc_fn)(void *ctx, const char *key, const char *value, size_t len);
+int store_scan(struct store *s, const char *prefix, store_doc_fn fn, void *ctx, struct err *err);
+
+/* A snapshot that contains the effect of all events up to seq: replaces the older one in one transaction; events at or below seq may be dropped
+ * after `keep` more recent ones are kept for `berth events`. */
+void store_snapshot(struct store *s, uint64_t seq, const char *data, size_t len, size_t keep, store_done_fn done,
+		    void *ctx);
+int store_snapshot_get(struct store *s, uint64_t *ret_seq, char **ret, size_t *ret_len,
+		       struct err *err); /* -ENOENT: none yet */

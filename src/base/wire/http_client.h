@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * http_client: a small blocking HTTP/1.1 client over a Unix socket for the command line. One request at a time; the reply's body is read as a
+ * stream. Replies are untrusted too: header and line lengths are limited.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct err;
+struct http_client;
+
+/* Connects. -ENOENT / -ECONNREFUSED: nobody listens there. */
+int http_client_open(const char *socket_path, struct http_client **ret, struct err *err);
+struct http_client *http_client_close(struct http_client *c);
+
+/* Sends a request and reads the reply's headers. The body is `body` (may be NULL), or what body_fd holds to its end, chunked, when body_fd >= 0. Returns the HTTP
+ * status (any), or a negative errno. If the server replies early the rest of the body is not sent. */
+int http_client_request(struct http_client *c, const char *method, const char *target, const char *content_type,
+			const void *body, size_t n, int body_fd, struct err *err);
+const char *http_client_header(struct http_client *c, const char *name); /* of the reply, or NULL */
+
+/* Reads decoded body bytes: > 0, 0 at the end, -EAGAIN when timeout_ms passed (-1 = for ever), -EINTR when a signal came, or another -errno (a cut reply is -EPROTO). */
+ssize_t http_client_read(struct http_client *c, void *data, size_t cap, int timeout_ms, struct err *err);
+/* The whole rest of the body, at most `limit` bytes; NUL-terminated, the caller's. */
+int http_client_read_all(struct http_client *c, size_t limit, char **ret, size_t *ret_len, struct err *err);
+int http_client_fd(const struct http_client *c); /* for poll */
+
+/* Percent-encodes a path component or query value into new memory. */
+char *http_url_encode(const char *s);

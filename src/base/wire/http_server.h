@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * http_server: HTTP/1.1 on a Unix socket (TCP and TLS come with the network API), llhttp on the loop. It knows connections, limits and framing,
+ * not routes. One request at a time per connection, keep-alive, pipelined requests wait. Both directions have back-pressure.
+ *
+ * A request object is valid from on_request until its reply has ended or the connection is lost; then on_close is called exactly once (also after a normal
+ * end) and the object is gone.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+struct loop;
+struct http_server;
+struct http_req;
+
+struct http_limits {
+	size_t header_bytes; /* request line and headers, default 64 KiB (431) */
+	size_t body_bytes;   /* of a buffered body, default 16 MiB (413) */
+	size_t connections;  /* default 1024; newcomers get 503 */
+	int64_t header_ms;   /* from the first byte to the end of the headers, default 10 s (408) */
+	int64_t idle_ms;     /* keep-alive without a request, default 5 min */
+	size_t out_high;     /* bytes waiting for a slow reader before writers are told to stop, default 256 KiB */
+};
+
+/* Called when the headers are complete. It must do one of: nothing (the body is buffered, then on_request is called), or http_req_stream_body() and on_request
+ * is called at once. It may also reply at once (an error): the body is then discarded or the connection closed. */
+struct http_handler {
+	void (*on_headers)(struct http_req *r, void *ctx); /* may be NULL */
+	void (*on_request)(struct http_req *r, void *ctx);
+	void *ctx;
+};
+
+/* `fd` is a listening socket (Unix or TCP); the server owns it from now on. limits NULL = defaults. */
+int http_server_new(struct loop *l, int fd, const struct http_limits *limits, const struct http_handler *h,
+		    struct http_server **ret, struct err *err);
+/* Stops listening, ends idle connections, waits for no one: running requests are cut and their on_close called. */
+struct http_server *http_server_free(struct http_server *s);
+/* No new connection or request; calls fn when the last running reply has been sent. */
+void http_server_drain(struct http_server *s, void (*fn)(void *ctx), void *ctx);
+
+/* Makes, binds and listens on a Unix socket: mode, and group `group` when it exists (NULL = leave). Replaces a dead socket file, -EADDRINUSE when
+ * somebody answers on it. */
+int http_listen_unix(const char *path, unsigned mode, const char *group, struct err *err);
+
+/* The request. Strings live as long as it does. */
+const char *http_req_method(const struct http_req *r);
+const char *http_req_path(const struct http_req *r);			 /* decoded, without the query */
+const char *http_req_query(const struct http_req *r, const char *name);	 /* decoded value, or NULL */
+const char *http_req_header(const struct http_req *r, const char *name); /* any case, or NULL */
+const char *http_req_body(const struct http_req *r, size_t *ret_len);	 /* buffered body, never NULL */
+uint32_t http_req_peer_uid(const struct http_req *r);			 /* SO_PEERCRED, UINT32_MAX when unknown */
+void *http_req_data(struct http_req *r);				 /* one pointer of the handler's own */
+void http_req_set_data(struct http_req *r, void *data);
+void http_req_on_close(struct http_req *r, void (*fn)(struct http_req *r, void *ctx), void *ctx);
+
+/* Streaming the request body: fn(data, n) for each piece, n = 0 at the end; http_req_pause() stops reading until http_req_resume(). */
+typedef void (*http_body_fn)(struct http_req *r, void *ctx, const void *data, size_t n);
+void http_req_stream_body(struct http_req *r, http_body_fn fn, void *ctx);
+void http_req_pause(struct http_req *r);
+void http_req_resume(struct http_req *r);
+
+/* Replies. A short one: */
+void http_reply(struct http_req *r, int status, const char *content_type, const void *body, size_t n);
+void http_reply_json(struct http_req *r, int status, const char *json);
+/* {"message": text} with the status that belongs to the error's code (400, 403, 404, 409, 413, 507, 500). */
+void http_reply_err(struct http_req *r, const struct err *err);
+int http_status_of(int code); /* positive errno -> HTTP status */
+
+/* A long one (chunked): begin sends the headers at once. http_reply_data returns 1 when more than out_high bytes wait: stop until on_drain. */
+void http_reply_begin(struct http_req *r, int status, const char *content_type);
+int http_reply_data(struct http_req *r, const void *data, size_t n);
+void http_reply_on_drain(struct http_req *r, void (*fn)(struct http_req *r, void *ctx), void *ctx);
+void http_reply_end(struct http_req *r);

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * image: images by digest, their unpacked layers once, and names for them. Everything is below one directory:
+ *
+ *   images/blobs/sha256/<hex>    OCI image config and manifest (JSON), verified when written
+ *   images/layers/<hex>/fs/      an unpacked layer, <hex> = its diff id (digest of the uncompressed tar)
+ *   images/layers/<hex>/meta     {"size": bytes of the tar, "files": n, ...}
+ *   images/refs.json             name:tag -> manifest digest; replaced atomically
+ *   images/tmp/                  unpacking in progress; emptied at start
+ *
+ * Images are untrusted: sizes, counts, depth and names are limited, and what unpacks runs in a worker process of its own.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdbool.h>
+
+struct err;
+struct image_store;
+
+/* Opens (and makes) the store below the data directory; collects what an earlier crash left in tmp/ and layers that no image names. */
+int image_store_open(int data_dir, struct image_store **ret, struct err *err);
+struct image_store *image_store_close(struct image_store *s);
+
+struct image_info {
+	char *name;    /* "busybox:latest" */
+	char *id;      /* "sha256:<hex>" of the config */
+	uint64_t size; /* bytes of its layers, unpacked tar size */
+	int64_t created_ms;
+	char **layers; /* diff ids, hex, bottom first */
+	char **env, **entrypoint, **cmd;
+	char *working_dir, *user, *stop_signal;
+};
+struct image_info *image_info_free(struct image_info *i);
+static inline void image_info_freep(struct image_info **i)
+{
+	image_info_free(*i);
+}
+
+/* "busybox" -> "busybox:latest"; refuses what the reference grammar does not allow. The caller frees *ret. */
+int image_ref_normalise(const char *name, char **ret, struct err *err);
+
+/* By name, name:tag, id or an unambiguous id prefix of at least 4 digits. -ENOENT: "image \"x\" is not here; import it with ...". */
+int image_find(struct image_store *s, const char *name, struct image_info **ret, struct err *err);
+
+/* All images, sorted by name; a NULL-terminated array of the caller. */
+struct image_info **image_list(struct image_store *s);
+
+/* Opens the unpacked layers, topmost first, as directory descriptors of the caller. */
+int image_open_layers(struct image_store *s, const struct image_info *i, int **ret_fds, size_t *ret_n, struct err *err);
+
+/* A running container keeps its layers: image_hold/release count by layer; remove and prune pass over held ones. */
+void image_hold(struct image_store *s, const struct image_info *i);
+void image_release(struct image_store *s, const struct image_info *i);
+
+/* Removes the name; the layers go when no name and no container uses them. -EBUSY names a container that does. */
+int image_remove(struct image_store *s, const char *name, struct err *err);
+
+/* What an import sets in the image config besides the root filesystem. */
+struct image_import_options {
+	char **cmd, **entrypoint, **env;
+	char *working_dir, *user;
+};
+
+/* The worker's half: reads a root filesystem tar (plain, gzip or zstd; pax, GNU and ustar) from fd, unpacks it below tmp_dir/"fs" by
+ * descriptors only, and returns what it found. Runs in a process of its own. */
+struct image_unpacked {
+	char diff_id[65];
+	uint64_t tar_size, n_files;
+};
+struct image_limits {
+	uint64_t bytes, files; /* unpacked bytes and entries allowed; 0 = defaults (64 GiB, 5,000,000) */
+};
+int image_unpack(int tar_fd, int tmp_dir, const struct image_limits *limits, struct image_unpacked *ret,
+		 struct err *err);
+
+/* The daemon's half: a fresh directory for the worker, and its commit under a name (replaces the name atomically). */
+int image_import_begin(struct image_store *s, int *ret_tmp_dir, char ret_tmp_name[static 64], struct err *err);
+int image_import_commit(struct image_store *s, const char *tmp_name, const char *ref, const struct image_unpacked *u,
+			const struct image_import_options *o, struct image_info **ret, struct err *err);
+void image_import_abort(struct image_store *s, const char *tmp_name);

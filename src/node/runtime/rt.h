@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * rt: the container runtime's only door. One call starts a process tree in a container of its own; descriptors, not paths, below
+ * anything a container controls. It blocks for a few milliseconds and is therefore called by a container's monitor process, by the
+ * bench and by tests, never on the daemon's loop.
+ *
+ * Life: rt_start() -> (rt_exec() ...) -> wait on box.pidfd -> rt_reap() -> rt_delete().
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct err;
+
+enum rt_mount_type {
+	RT_MOUNT_BIND,	/* source_fd (a directory or file opened by the caller, O_PATH is enough) */
+	RT_MOUNT_TMPFS, /* size in bytes, 0 = kernel's default; mode */
+};
+
+struct rt_mount {
+	enum rt_mount_type type;
+	int source_fd;
+	const char
+	    *target; /* absolute path in the container; made when missing (a directory, or an empty file for a file) */
+	bool read_only, noexec;
+	uint64_t size;
+	mode_t mode; /* tmpfs root, 0 = 01777 */
+};
+
+struct rt_limits {
+	uint64_t cpu_milli; /* 1000 = one core, 0 = no limit */
+	uint64_t memory;    /* bytes, 0 = no limit; swap is not allowed beyond it */
+	uint64_t pids;	    /* 0 = no limit */
+};
+
+struct rt_spec {
+	const char *id; /* names the cgroup: <base>/berth/<cgroup>; [a-z0-9-]{1,80} */
+	/* The root: either an overlay of layers, or one directory. */
+	const int *lower_fds; /* unpacked layers, topmost first */
+	size_t n_lower;
+	int upper_fd, work_fd; /* empty directories of one filesystem; -1: read-only overlay of the lowers */
+	int root_fd;	       /* used instead when n_lower == 0 */
+	bool read_only;	       /* the root, after all mount points are made */
+	const struct rt_mount *mounts;
+	size_t n_mounts;
+
+	char *const *argv; /* argv[0] is looked up in the container's PATH when it has no '/' */
+	char *const *env;  /* KEY=value */
+	const char *cwd;   /* NULL = "/"; made when missing */
+	const char *
+	    user; /* NULL, "uid", "name", "uid:gid", "name:group": names from the container's /etc/passwd and /etc/group */
+	const char *hostname;	  /* NULL = the first 12 characters of id */
+	uint64_t caps;		  /* bit set of capabilities to keep; RT_CAPS_DEFAULT */
+	bool no_init;		  /* argv[0] itself is PID 1 instead of our reaping init */
+	bool privileged_syscalls; /* no seccomp filter */
+	bool host_network;
+	bool user_namespace; /* uids are shifted by userns_base (65536 ids), by idmapped mounts */
+	uint32_t userns_base;
+	struct rt_limits limits;
+
+	int stdin_fd, stdout_fd, stderr_fd; /* -1 = /dev/null */
+};
+
+/* CHOWN DAC_OVERRIDE FSETID FOWNER SETGID SETUID SETFCAP SETPCAP NET_BIND_SERVICE SYS_CHROOT KILL (Podman's eleven) */
+extern const uint64_t RT_CAPS_DEFAULT;
+
+struct rt_box {
+	pid_t pid; /* PID 1 of the container, in the caller's pid namespace; a child of the caller */
+	int pidfd;
+	int status_fd;	     /* where our init reports the payload's wait status; -1 with no_init */
+	uint64_t start_time; /* of pid, field 22 of /proc/pid/stat: with the pid it names the process for ever */
+	char cgroup[128];
+	/* what rt_exec needs to give the same limits and rights to a second process */
+	uint64_t caps;
+	bool privileged_syscalls, user_namespace;
+};
+
+/* Where a start failed, so that callers can say 125 (ours), 126 (found, cannot be executed) or 127 (not found). */
+enum rt_fault { RT_FAULT_NONE, RT_FAULT_OURS, RT_FAULT_NOT_EXECUTABLE, RT_FAULT_NOT_FOUND };
+
+/* Starts a container; returns when the payload has been exec'ed. On failure nothing is left (cgroups included), *ret_fault says whose
+ * fault it is and *err tells the step ("start container 3f2a: mount the root: ..."). The spec's descriptors stay the caller's. */
+int rt_start(const struct rt_spec *spec, struct rt_box *ret, enum rt_fault *ret_fault, struct err *err);
+
+struct rt_exit {
+	int code;	      /* exit code, or 128 + signal */
+	int signal;	      /* 0, or the signal that ended the payload */
+	bool oom_killed;      /* the kernel killed a process of the container for memory */
+	uint64_t memory_peak; /* bytes, 0 = unknown */
+	uint64_t cpu_us;      /* CPU time used by the whole container, 0 = unknown */
+};
+
+/* After box.pidfd became readable: collects the exit. */
+int rt_reap(struct rt_box *box, struct rt_exit *ret, struct err *err);
+
+/* Sends a signal to the payload (through init) or, SIGKILL, to everything in the container. A container that has ended is success. */
+int rt_signal(struct rt_box *box, int signal, struct err *err);
+
+/* Runs one more process in the container (health checks, exec): same namespaces, cgroup, capabilities and filter. Returns its pidfd; the
+ * process is the caller's child; *ret_fault as rt_start. */
+struct rt_exec_spec {
+	char *const *argv, *const *env;
+	const char *cwd, *user;
+	int stdin_fd, stdout_fd, stderr_fd;
+};
+int rt_exec(struct rt_box *box, const struct rt_exec_spec *spec, pid_t *ret_pid, enum rt_fault *ret_fault,
+	    struct err *err);
+
+/* Kills what is left and removes the cgroups. Safe to call twice, and on a box rebuilt with rt_find(). */
+int rt_delete(struct rt_box *box, struct err *err);
+
+/* For clean-up after a monitor died: a box from the container's id alone (only rt_delete may be called on it). */
+void rt_find(const char *id, struct rt_box *ret);
+
+/* What this machine can do, found once: cgroup layout ("v2", "hybrid", "v1", "none") and which limits it can enforce. */
+struct rt_host {
+	const char *cgroup_layout;
+	bool cpu, memory, pids, cgroup_kill;
+	uint64_t memory_total;
+	unsigned n_cpus;
+};
+int rt_host(struct rt_host *ret, struct err *err);
