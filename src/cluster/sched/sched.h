@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sched: the scheduler's decisions, pure. sched_step(state, event) -> actions. No socket, clock, file, thread or randomness; time comes
+ * inside the event. The state is exactly the result of the events in their order, so replaying a log gives the same state and the same actions.
+ *
+ * Words: a job has tasks (also the services of a job are "tasks" here, with `service` set); a task has instances (its replicas, at least one
+ * unless its expansion came out empty); an instance has attempts, numbered by `epoch` from 1. An instance has at most one live
+ * attempt. A report that carries an old epoch is ignored.
+ *
+ * Ownership: an event's pointers are only read during the call. Actions are valid until the next sched_step() or sched_free().
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+struct sched;
+
+#define SCHED_ID_MAX 64		    /* bytes of a job or node id with the NUL */
+#define SCHED_TASKS_MAX 10000	    /* tasks of a job */
+#define SCHED_INSTANCES_MAX 1000000 /* instances of a job */
+
+/* ---- what is submitted ---- */
+
+enum sched_condition { SCHED_DEP_STARTED, SCHED_DEP_HEALTHY, SCHED_DEP_COMPLETED };
+enum sched_on_error { SCHED_ON_ERROR_CONTINUE, SCHED_ON_ERROR_SUSPEND, SCHED_ON_ERROR_PAUSE, SCHED_ON_ERROR_CANCEL };
+enum sched_restart { SCHED_RESTART_NO, SCHED_RESTART_ALWAYS, SCHED_RESTART_ON_FAILURE, SCHED_RESTART_UNLESS_STOPPED };
+
+struct sched_dep {
+	uint32_t task; /* index in the job's tasks */
+	enum sched_condition condition;
+	bool required; /* false: a failed or skipped dependency does not block */
+};
+
+struct sched_task_spec {
+	const char *name;
+	bool service;	    /* stays; otherwise it ends */
+	uint32_t count;	    /* instances; ignored when expand */
+	bool expand;	    /* the number of instances is asked for when the task becomes ready (SCHED_ACT_EXPAND) */
+	bool healthcheck;   /* health events will come; without it, started counts as healthy */
+	uint32_t slots;	    /* each instance's request ... */
+	uint64_t cpu_milli; /* ... CPU beyond slots (a reservation), 0 = none */
+	uint64_t memory;    /* ... bytes, 0 = none */
+	uint32_t attempts;  /* tries in all of one instance, >= 1 (tasks) */
+	int64_t delay_ms;   /* before try 2; -1 = default growing delay (2, 4, 7, 11, 16 ... 60 s) */
+	double backoff;	    /* delay of try n+1 = delay of try n * backoff (>= 1), at most 1 h */
+	bool elsewhere;	    /* not on nodes where it failed before */
+	enum sched_on_error on_error;
+	int64_t walltime_ms;	    /* 0 = none; of one attempt, from started */
+	enum sched_restart restart; /* services */
+	uint32_t restart_max;	    /* for on-failure, 0 = no limit */
+	const struct sched_dep *deps;
+	size_t n_deps;
+};
+
+struct sched_job_spec {
+	const char *id, *name;
+	const struct sched_task_spec *tasks;
+	size_t n_tasks;
+	int32_t exit_with; /* index of the task whose end ends the job, -1 = none */
+	int32_t priority;  /* higher first, default 0 */
+};
+
+/* ---- events: what happened ---- */
+
+enum sched_event_type {
+	SCHED_EV_NODE_UP,    /* node: capacity. Known attempts of it stay as they are */
+	SCHED_EV_NODE_DOWN,  /* node: its live attempts are lost */
+	SCHED_EV_JOB_SUBMIT, /* job_spec */
+	SCHED_EV_JOB_CANCEL, /* job */
+	SCHED_EV_JOB_RESUME, /* job: paused -> running; tasks in error are tried again with fresh tries */
+	SCHED_EV_JOB_FORGET, /* job: must have ended; its memory is freed */
+	SCHED_EV_EXPANDED,   /* job, task, count; or failed when error is set */
+	SCHED_EV_STARTED,    /* attempt */
+	SCHED_EV_HEALTH,     /* attempt, healthy */
+	SCHED_EV_EXITED,     /* attempt, outcome, exit_code, error */
+	SCHED_EV_TIME,	     /* time passed: deadlines at or before now fire */
+};
+
+struct sched_attempt_id {
+	char job[SCHED_ID_MAX];
+	uint32_t task, index, epoch;
+};
+
+/* How an attempt ended. Only SCHED_OUT_EXITED with exit code 0 is success. */
+enum sched_outcome {
+	SCHED_OUT_EXITED, /* by itself, exit_code */
+	SCHED_OUT_FAILED, /* never started, or staging failed: error tells */
+	SCHED_OUT_LOST, /* nobody knows how it ended (monitor or node lost): does not use up a try; at most 5 in a row */
+};
+
+struct sched_event {
+	enum sched_event_type type;
+	int64_t now_ms;			 /* wall clock, never goes back within a log (the server sees to it) */
+	struct sched_attempt_id attempt; /* STARTED, HEALTH, EXITED */
+	const char *job;		 /* CANCEL, RESUME, FORGET, EXPANDED */
+	uint32_t task, count;		 /* EXPANDED */
+	const struct sched_job_spec *job_spec;
+	const char *node; /* NODE_UP, NODE_DOWN */
+	uint32_t node_slots;
+	uint64_t node_cpu_milli, node_memory;
+	bool healthy;
+	enum sched_outcome outcome;
+	int32_t exit_code;
+	bool oom;
+	const char *error; /* text, may be NULL */
+};
+
+/* ---- actions: what is to be done now ---- */
+
+enum sched_action_type {
+	SCHED_ACT_START, /* attempt on node */
+	SCHED_ACT_KILL, /* attempt: end it with grace; an EXITED event will come. reason: "cancelled", "walltime", "job ended" */
+	SCHED_ACT_EXPAND,    /* job, task: find out its number of instances, answer with EXPANDED */
+	SCHED_ACT_JOB_ENDED, /* job, job_state */
+};
+
+struct sched_action {
+	enum sched_action_type type;
+	struct sched_attempt_id attempt; /* START, KILL; for EXPAND: job and task; for JOB_ENDED: job */
+	char node[SCHED_ID_MAX];
+	const char *reason; /* static text */
+	uint32_t job_state;
+};
+
+struct sched_actions {
+	const struct sched_action *items;
+	size_t n;
+};
+
+/* ---- the machine ---- */
+
+struct sched *sched_new(void);
+struct sched *sched_free(struct sched *s);
+
+/* Checks what can be checked of a job before its event is written: names, indexes, cycles (the path of the cycle is named), limits, a job
+ * id that is already there. -EINVAL, -EEXIST, -E2BIG. */
+int sched_check(const struct sched *s, const struct sched_job_spec *spec, struct err *err);
+
+/* Applies one event. An event that does not fit the state (unknown job, old epoch, second exit) changes nothing and gives no action: facts may come
+ * twice. Returns 0, or a negative errno only for an event that is itself malformed (the state is then unchanged). */
+int sched_step(struct sched *s, const struct sched_event *e, struct sched_actions *ret, struct err *err);
+
+/* Wall-clock time of the next deadline (retry delay, walltime), INT64_MAX when there is none: the server then sends SCHED_EV_TIME. */
+int64_t sched_next_ms(const struct sched *s);
+
+/* The whole state as JSON-free text for a snapshot (format in docs/formats/snapshot.md), the caller frees; and back. */
+char *sched_save(const struct sched *s, size_t *ret_len);
+int sched_load(struct sched **ret, const char *data, size_t len, struct err *err);
+
+/* After a restart: the live attempts as the state knows them (started or not), in a stable order; fn returning != 0 stops. The server sends START again for those
+ * that the agent does not know (the agent refuses an attempt that it already has) and KILL for those that are being killed. */
+typedef int (*sched_live_fn)(void *ctx, const struct sched_attempt_id *a, const char *node, bool started,
+			     const char *kill_reason);
+int sched_live(const struct sched *s, sched_live_fn fn, void *ctx);
+/* Expansions that were asked for and not answered. */
+typedef int (*sched_expand_fn)(void *ctx, const char *job, uint32_t task);
+int sched_expanding(const struct sched *s, sched_expand_fn fn, void *ctx);
+
+/* ---- looking ---- */
+
+enum sched_job_state {
+	SCHED_JOB_PENDING,
+	SCHED_JOB_RUNNING,
+	SCHED_JOB_STALLED,
+	SCHED_JOB_PAUSED,
+	SCHED_JOB_IN_ERROR,
+	SCHED_JOB_FINISHED,
+	SCHED_JOB_CANCELED,
+	SCHED_JOB_FAILED
+};
+enum sched_task_state {
+	SCHED_TASK_WAITING,  /* for its dependencies */
+	SCHED_TASK_PENDING,  /* ready, waits for resources (or for its expansion) */
+	SCHED_TASK_STARTING, /* an attempt was sent to a node */
+	SCHED_TASK_RUNNING,
+	SCHED_TASK_DELAYED, /* waits for its next try */
+	SCHED_TASK_PAUSED,
+	SCHED_TASK_IN_ERROR, /* used up its tries under on_error: suspend (or pause) */
+	SCHED_TASK_FINISHED,
+	SCHED_TASK_FAULTY,  /* used up its tries */
+	SCHED_TASK_SKIPPED, /* will never run: a dependency failed or the job ended first */
+	SCHED_TASK_ABORTED, /* was running when its job was cancelled or ended */
+};
+const char *sched_job_state_name(enum sched_job_state s); /* "pending" ... lower case */
+const char *sched_task_state_name(enum sched_task_state s);
+bool sched_job_ended(enum sched_job_state s);
+
+struct sched_attempt_view {
+	uint32_t epoch;
+	const char *node;
+	int64_t sent_ms, started_ms, ended_ms; /* 0 = not yet */
+	bool ended, healthy, oom;
+	enum sched_outcome outcome;
+	int32_t exit_code;
+	const char *error;	 /* NULL = none */
+	const char *kill_reason; /* NULL = nobody killed it */
+};
+struct sched_instance_view {
+	uint32_t index;
+	enum sched_task_state state;
+	int64_t next_try_ms; /* when DELAYED */
+	size_t n_attempts;   /* kept: the last 16 */
+};
+struct sched_task_view {
+	const char *name;
+	bool service;
+	enum sched_task_state state; /* summary over its instances */
+	size_t n_instances;
+	size_t counts[SCHED_TASK_ABORTED + 1]; /* instances by state */
+	bool expanded;			       /* the number of instances is known */
+	int64_t started_ms, ended_ms;
+};
+struct sched_job_view {
+	const char *id, *name;
+	enum sched_job_state state;
+	int64_t submitted_ms, started_ms, ended_ms;
+	size_t n_tasks, n_instances;
+	size_t counts[SCHED_TASK_ABORTED + 1]; /* instances by state, over all tasks */
+	int32_t exit_code;		       /* of exit_with, or 0/1 */
+	const char *reason;		       /* why it ended as it did, or NULL */
+};
+/* Jobs in the order of submission, position from 0. -ENOENT past the end or for an unknown id. */
+int sched_job_at(const struct sched *s, size_t position, struct sched_job_view *ret);
+int sched_job_view(const struct sched *s, const char *id, struct sched_job_view *ret);
+int sched_task_view(const struct sched *s, const char *job, uint32_t task, struct sched_task_view *ret);
+int sched_instance_view(const struct sched *s, const char *job, uint32_t task, uint32_t index,
+			struct sched_instance_view *ret);
+int sched_attempt_view(const struct sched *s, const char *job, uint32_t task, uint32_t index, size_t nth,
+		       struct sched_attempt_view *ret);
+
+/* Why a job or task does not run, in plain English for people ("waits for \"split\" to complete", "needs 8 slots; node n1 has 2 in all", "next try in
+ * 4 s"). task may be UINT32_MAX for the job. Writes at most n bytes; empty when it is running or has ended. */
+void sched_why(const struct sched *s, const char *job, uint32_t task, int64_t now_ms, char *text, size_t n);
+
+struct sched_node_view {
+	const char *name;
+	bool up;
+	uint32_t slots, slots_used;
+	uint64_t cpu_milli, cpu_used, memory, memory_used;
+	size_t live; /* attempts on it */
+};
+int sched_node_at(const struct sched *s, size_t position, struct sched_node_view *ret);
+
+/* For tests and asserts in the server: checks every invariant of the state; -EINVAL tells which is broken. */
+int sched_invariants(const struct sched *s, struct err *err);
