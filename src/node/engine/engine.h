@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * engine: containers as a user knows them, on this node. It knows no HTTP and no job; it sees runtime, image and data. All calls are made on
+ * the loop's thread and never block for long: whatever blocks runs in a child of the launcher.
+ *
+ * Processes:
+ *   daemon --- launcher (forked first, tiny, no threads; execs itself from a read-only view of the binary)
+ *                 |- monitor of container A (own session; outlives daemon and launcher) --- init (PID 1 in A) --- payload
+ *                 |- worker: import an image, remove a tree, list files for a glob
+ *
+ * Files of a container, below <data>/containers/<id>/ (0700):
+ *   config.json   what was asked for, with image and layers resolved; written before the monitor starts
+ *   sock          the monitor listens here; whoever connects is the daemon of the moment
+ *   state.json    once started: pid, start time, cgroup
+ *   log, log.1 .. output in records of stream, time, bytes (docs/formats/log.md), rotated
+ *   exit.json     atomically, before the monitor stops listening: exit code, signal, oom, times, error, staging figures
+ *   upper work    the writable layer; task: the directory mounted at /work
+ *
+ * A daemon that starts connects to each sock: answered = alive; refused = the monitor is gone: exit.json there = ended, else lost
+ * (what is left of it is killed by its cgroup first). The lock of the data directory is shared with launcher and monitors-to-be until a monitor
+ * listens, so a new daemon that got the lock sees every container there will ever be.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <yyjson.h>
+
+struct err;
+struct loop;
+struct engine;
+struct launcher;
+struct image_info;
+
+/* ---- start ---- */
+
+/* Forks and execs the launcher. Call before threads exist and before the loop. data_dir: absolute. lock_fd: the held lock of the data directory, -1 = none. */
+int launcher_start(const char *data_dir, int lock_fd, struct launcher **ret, struct err *err);
+struct launcher *launcher_free(struct launcher *l);
+/* The launcher's own main: main.c calls it when argv[0] is "berth-launcher" (set by launcher_start). Never returns. */
+_Noreturn void launcher_main(int argc, char **argv);
+
+int engine_open(struct loop *loop, const char *data_dir, struct launcher *launcher, struct engine **ret,
+		struct err *err);
+/* Leaves the containers running. */
+struct engine *engine_close(struct engine *e);
+
+/* ---- containers ---- */
+
+enum engine_state {
+	ENGINE_CREATED, /* config written, monitor asked for (staging in happens here) */
+	ENGINE_RUNNING,
+	ENGINE_STOPPING, /* the payload ended; staging out */
+	ENGINE_EXITED,	 /* exit is known */
+	ENGINE_LOST,	 /* the monitor vanished without a record */
+};
+const char *engine_state_name(enum engine_state s);
+
+enum engine_health { ENGINE_HEALTH_NONE, ENGINE_HEALTH_STARTING, ENGINE_HEALTHY, ENGINE_UNHEALTHY };
+
+struct engine_exit {
+	int code, signal;
+	bool oom;
+	char *error; /* NULL, or why it could not start / stage ("stage_out of space work: ...") */
+	bool never_started;
+	uint64_t memory_peak, cpu_us;
+};
+
+struct engine_container {
+	char id[65];
+	char
+	    *name; /* unique among living and dead; made up (adjective-noun style or run-<8 hex>) when none was given */
+	char *key; /* NULL, or the caller's own unique key (an attempt) */
+	char *image, *command; /* for lists: name, and argv joined and shortened */
+	char *job, *task;      /* NULL for a plain run */
+	uint32_t index, epoch;
+	enum engine_state state;
+	enum engine_health health;
+	int64_t created_ms, started_ms, ended_ms;
+	int pid;
+	bool remove;		 /* remove when it has ended */
+	struct engine_exit exit; /* EXITED, LOST */
+};
+
+/* What can be asked for: the service keys of docs/formats/job.md section 2 (image, entrypoint, command, environment, working_dir, user, hostname,
+ * mounts, files, read_only, limit_*, stop_signal, stop_grace_ms, healthcheck, labels, stage_in, stage_out) and: name, remove, key, job, task, index, epoch, and
+ * "spaces": [{"name", "path"}] with absolute paths for the staging rules. limit_pids 0 or absent = 4096. Unknown members are refused.
+ * Checked here again, whoever sends it. -EINVAL, -ENOENT (image), -EEXIST (name or key).
+ * On success the container exists (config.json is written) and the monitor has been asked for: STARTED or EXITED comes as an event. */
+int engine_run(struct engine *e, yyjson_val *spec, const struct engine_container **ret, struct err *err);
+/* The same check without doing anything: for submit. */
+int engine_check(struct engine *e, yyjson_val *spec, struct err *err);
+
+/* By id, unambiguous id prefix (>= 2 digits), name or key. */
+int engine_find(struct engine *e, const char *name, const struct engine_container **ret, struct err *err);
+const struct engine_container *engine_by_key(struct engine *e, const char *key); /* or NULL */
+/* In the order of creation, position from 0; NULL at the end. */
+const struct engine_container *engine_at(struct engine *e, size_t position);
+
+/* Asynchronous; the exit comes as an event. -EBUSY ... -ESRCH when it does not run. stop = stop signal, SIGKILL after grace_ms (-1 = the spec's own). */
+int engine_kill(struct engine *e, const char *id, int signal, struct err *err);
+int engine_stop(struct engine *e, const char *id, int64_t grace_ms, struct err *err);
+/* Forgets a container that has ended and removes its files (in a worker); force stops it first with SIGKILL. */
+int engine_remove(struct engine *e, const char *id, bool force, struct err *err);
+
+/* ---- events: facts go up ---- */
+
+enum engine_event_type {
+	ENGINE_EV_CREATED,
+	ENGINE_EV_STARTED,
+	ENGINE_EV_HEALTH,
+	ENGINE_EV_STOPPING,
+	ENGINE_EV_EXITED,
+	ENGINE_EV_REMOVED,
+	ENGINE_EV_IMAGE, /* an image was imported or removed: c is NULL, text its name */
+};
+struct engine_event {
+	enum engine_event_type type;
+	int64_t time_ms;
+	const struct engine_container *c;
+	const char *text;
+};
+typedef void (*engine_event_fn)(void *ctx, const struct engine_event *ev);
+/* Several listeners; called in order of registration, never from inside an engine_* call of the listener's own stack (queued to the loop). */
+struct engine_listener;
+struct engine_listener *engine_listen(struct engine *e, engine_event_fn fn, void *ctx);
+struct engine_listener *engine_unlisten(struct engine_listener *l);
+
+/* ---- logs ---- */
+
+struct engine_log_options {
+	bool follow;
+	int64_t tail;	  /* lines, -1 = all */
+	int64_t since_ms; /* 0 = all */
+};
+/* stream 1 stdout, 2 stderr, 0 a notice of ours ("12 bytes were lost: no space left on device"); n = 0 and stream 0: the end (not followed any more, or the container
+ * has ended and all is read). Returning 1 pauses the reader until engine_log_resume(). */
+typedef int (*engine_log_fn)(void *ctx, int stream, int64_t time_ms, const void *data, size_t n);
+struct engine_log;
+/* Never calls fn from inside this call. */
+int engine_log_open(struct engine *e, const char *id, const struct engine_log_options *o, engine_log_fn fn, void *ctx,
+		    struct engine_log **ret, struct err *err);
+void engine_log_resume(struct engine_log *l);
+struct engine_log *engine_log_close(struct engine_log *l);
+
+/* ---- images and files, done by workers ---- */
+
+/* Import: write the tar to the returned descriptor (non-blocking pipe, the caller's), close it at the end of the data; done is called once. */
+typedef void (*engine_import_fn)(void *ctx, const struct image_info *image, const struct err *error);
+struct engine_import;
+int engine_import(struct engine *e, const char *ref, yyjson_val *config, engine_import_fn done, void *ctx, int *ret_fd,
+		  struct engine_import **ret, struct err *err);
+void engine_import_abort(struct engine_import *i); /* the client went away: done is not called */
+int engine_image_remove(struct engine *e, const char *name, struct err *err);
+struct image_store *engine_images(struct engine *e);
+
+/* Files of a space that match, sorted. done once. */
+typedef void (*engine_glob_fn)(void *ctx, char **paths, size_t n, const struct err *error);
+int engine_glob(struct engine *e, const char *space_path, const char *pattern, size_t limit, engine_glob_fn done,
+		void *ctx, struct err *err);
+
+/* Removes <data>/<relative> in a worker, fire and forget (private spaces of a forgotten job). */
+void engine_remove_tree(struct engine *e, const char *relative);
