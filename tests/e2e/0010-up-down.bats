@@ -1,0 +1,118 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# berth up and down: readiness, one holder of a data directory, the socket, signals.
+
+load helpers
+
+setup() {
+	new_place
+}
+
+teardown() {
+	end_place
+}
+
+@test "up --wait returns when the daemon answers; down ends it" {
+	run -0 start
+	run -0 berth info --json
+	[ "$(jq -r .data <<<"$output")" = "$DIR/data" ]
+	[ "$(jq -r .socket <<<"$output")" = "$BERTH_SOCKET" ]
+	[ "$(jq -r .containers.running <<<"$output")" = 0 ]
+	pid=$(jq -r .pid <<<"$output")
+	run -0 berth down
+	[ ! -d "/proc/$pid" ]
+	[ ! -e "$BERTH_SOCKET" ]
+	run berth info
+	fails_with "berth up"
+}
+
+@test "the socket has mode 0660" {
+	start
+	[ "$(stat -c %a "$BERTH_SOCKET")" = 660 ]
+}
+
+@test "a second up on the same data says who holds it" {
+	start
+	pid=$(daemon_pid)
+	run berth up --data "$DIR/data" --socket "$DIR/other.sock" --wait
+	fails_with "$DIR/data" "$pid"
+	[ "$(daemon_pid)" = "$pid" ]
+}
+
+@test "up on a socket that another daemon serves is refused, and that daemon goes on" {
+	start
+	pid=$(daemon_pid)
+	run berth up --data "$DIR/data2" --wait
+	fails_with "$BERTH_SOCKET"
+	[ "$(daemon_pid)" = "$pid" ]
+}
+
+@test "a socket that a killed daemon left does not hinder the next one" {
+	start
+	kill -9 "$(daemon_pid)"
+	eventually test -S "$BERTH_SOCKET"
+	start
+	run -0 berth info
+}
+
+@test "a data directory of a newer version is refused and tells both numbers" {
+	start
+	berth down
+	python3 - "$DIR/data/berth.db" <<-'END'
+		import sqlite3, sys
+		db = sqlite3.connect(sys.argv[1])
+		(version,) = db.execute('PRAGMA user_version').fetchone()
+		assert version > 0
+		db.execute('PRAGMA user_version = 999')
+	END
+	run berth up --data "$DIR/data" --wait
+	fails_with 999 newer
+}
+
+@test "a damaged database is refused by name" {
+	start
+	berth down
+	head -c 65536 /dev/urandom >"$DIR/data/berth.db"
+	run berth up --data "$DIR/data" --wait
+	fails_with "berth.db"
+}
+
+@test "a data directory that cannot be made is named" {
+	touch "$DIR/file"
+	run berth up --data "$DIR/file/data" --wait
+	fails_with "$DIR/file"
+}
+
+@test "--foreground tells systemd that it is ready, and SIGTERM ends it with 0" {
+	cat >"$DIR/notify.py" <<-'END'
+		import os, socket, subprocess, sys
+		s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+		s.bind(sys.argv[1])
+		s.settimeout(20)
+		env = dict(os.environ, NOTIFY_SOCKET=sys.argv[1])
+		p = subprocess.Popen(sys.argv[2:], env=env)
+		words = s.recv(4096).decode()
+		while 'READY=1' not in words:
+			words += s.recv(4096).decode()
+		p.terminate()
+		sys.exit(p.wait())
+	END
+	run -0 timeout 30 python3 "$DIR/notify.py" "$DIR/notify" "$BERTH" up --foreground --data "$DIR/data" --socket "$BERTH_SOCKET"
+	[ ! -e "$BERTH_SOCKET" ]
+}
+
+@test "down leaves containers running and the next up finds them; down --all ends them" {
+	start
+	import_busybox
+	berth run -d --name sleeper busybox sleep 1000
+	run -0 berth down
+	start
+	run -0 berth ps --json
+	[ "$(jq -r '.[0].name' <<<"$output")" = sleeper ]
+	[ "$(jq -r '.[0].state' <<<"$output")" = running ]
+	run -0 berth down --all
+	start
+	run -0 berth ps --json
+	[ "$(jq length <<<"$output")" = 0 ]
+}

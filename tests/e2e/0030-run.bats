@@ -1,0 +1,187 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# berth run: output, exit codes, environment, volumes, limits, ps, logs, wait, kill.
+
+load helpers
+
+setup_file() {
+	start_with_image
+}
+
+teardown_file() {
+	end_place
+}
+
+@test "stdout and stderr arrive on stdout and stderr" {
+	run -0 --separate-stderr berth run --rm busybox sh -c 'echo out; echo err >&2'
+	[ "$output" = out ]
+	# shellcheck disable=SC2154 # set by run
+	[ "$stderr" = err ]
+}
+
+@test "the exit code of the program is the exit code of run" {
+	for code in 0 1 42 255; do
+		run "-$code" berth run --rm busybox sh -c "exit $code"
+	done
+	run -137 berth run --rm busybox sh -c 'kill -9 $$'
+}
+
+@test "127 when the command is not found, 126 when it cannot be executed, 125 when berth is at fault" {
+	run -127 berth run --rm busybox no-such-program
+	[[ "$output" == *no-such-program* ]]
+	run -127 berth run --rm busybox /bin/no-such-program
+	run -126 berth run --rm busybox /etc/passwd
+	[[ "$output" == */etc/passwd* ]]
+	run -126 berth run --rm busybox /etc
+	run -125 berth run --rm no-such-image true
+	[[ "$output" == *no-such-image* ]]
+	run -125 berth run --rm -v relative:/x:nonsense busybox true
+}
+
+@test "a large output arrives whole and in order" {
+	berth run --rm busybox seq 1 200000 >"$DIR/seq"
+	seq 1 200000 | cmp - "$DIR/seq"
+}
+
+@test "bytes are not changed on the way" {
+	berth run --rm busybox sh -c 'i=0; while [ $i -lt 256 ]; do printf "\\$(printf %03o $i)"; i=$((i + 1)); done' >"$DIR/bytes"
+	[ "$(stat -c %s "$DIR/bytes")" = 256 ]
+	python3 -c 'import sys; sys.exit(open(sys.argv[1], "rb").read() != bytes(range(256)))' "$DIR/bytes"
+}
+
+@test "-e and -w" {
+	run -0 berth run --rm -e A=1 -e 'B=two words' -w /tmp/new busybox sh -c 'echo "$A $B $PWD"'
+	[ "$output" = "1 two words /tmp/new" ]
+	FROM_HERE=yes run -0 berth run --rm -e FROM_HERE busybox sh -c 'echo "$FROM_HERE"'
+	[ "$output" = yes ]
+}
+
+@test "-v binds a folder, read only when asked, and keeps a named volume" {
+	mkdir -p "$DIR/folder"
+	echo there >"$DIR/folder/file"
+	run -0 berth run --rm -v "$DIR/folder:/mnt" busybox sh -c 'cat /mnt/file; echo back >/mnt/answer'
+	[ "$output" = there ]
+	[ "$(cat "$DIR/folder/answer")" = back ]
+	run berth run --rm -v "$DIR/folder:/mnt:ro" busybox touch /mnt/x
+	fails_with "Read-only"
+	berth run --rm -v cache:/cache busybox sh -c 'echo kept >/cache/x'
+	run -0 berth run --rm -v cache:/cache busybox cat /cache/x
+	[ "$output" = kept ]
+}
+
+@test "a container is alone: processes, hostname, mounts, network, capabilities" {
+	run -0 berth run --rm busybox sh -c 'ps -o pid | wc -l'
+	[ "$output" -lt 8 ]
+	run -0 berth run --rm busybox hostname
+	[ "$output" != "$(hostname)" ]
+	run -0 berth run --rm busybox sh -c 'ls /sys/class/net'
+	[ "$output" = lo ]
+	run -0 berth run --rm busybox sh -c 'ping -c 1 -W 2 127.0.0.1 >/dev/null || ip link show lo'
+	run berth run --rm busybox mount -t tmpfs none /mnt
+	[ "$status" -ne 0 ]
+	run berth run --rm busybox sh -c 'echo x >/proc/sysrq-trigger'
+	[ "$status" -ne 0 ]
+	run -0 berth run --rm busybox sh -c 'grep NoNewPrivs /proc/self/status'
+	[[ "$output" == *1 ]]
+	run -0 berth run --rm busybox sh -c 'grep ^Seccomp: /proc/self/status'
+	[[ "$output" == *2 ]]
+}
+
+@test "no descriptor of the daemon is open in a container" {
+	run -0 berth run --rm busybox sh -c 'ls -l /proc/self/fd | grep -c -E "berth|socket:" || true'
+	[ "$output" = 0 ]
+}
+
+@test "zombies of the container are reaped" {
+	run -0 berth run --rm busybox sh -c '(sleep 0.05 &) ; (true &); sleep 0.3; ps -o stat,comm | grep -c "^Z" || true'
+	[ "$output" = 0 ]
+}
+
+@test "-d prints the ID and returns; ps, wait, logs and kill know it" {
+	id=$(berth run -d --name bg busybox sh -c 'echo started; exec sleep 1000')
+	[[ "$id" =~ ^[0-9a-z-]+$ ]]
+	run -0 berth ps
+	[[ "$output" == *bg* ]]
+	run -0 berth ps --json
+	[ "$(jq -r '.[] | select(.name == "bg") | .image' <<<"$output")" = busybox:latest ]
+	eventually bash -c '"$BERTH" logs bg | grep -q started'
+	run -0 berth kill bg
+	run berth wait bg
+	[ "$status" -ge 128 ]
+}
+
+@test "wait ends with the exit code" {
+	berth run -d --name seven busybox sh -c 'exit 7'
+	run -7 berth wait seven
+}
+
+@test "a name that is taken is refused" {
+	berth run -d --name twice busybox sleep 1000
+	run -125 berth run --name twice busybox true
+	[[ "$output" == *twice* ]]
+	berth kill twice
+}
+
+@test "something that is not there is named" {
+	for command in logs wait kill job cancel; do
+		run berth "$command" no-such-id
+		fails_with no-such-id
+	done
+}
+
+@test "logs: --tail and -f" {
+	berth run -d --name talk busybox sh -c 'seq 1 100; while [ ! -e /tmp/go ]; do sleep 0.02; done; echo last'
+	eventually bash -c '"$BERTH" logs talk | grep -qx 100'
+	run -0 berth logs --tail 3 talk
+	[ "$output" = $'98\n99\n100' ]
+	"$BERTH" logs -f talk >"$DIR/followed" 3>&- &
+	follower=$!
+	eventually grep -qx 100 "$DIR/followed"
+	berth kill talk
+	wait "$follower"
+}
+
+@test "the memory limit is kept, and the exit says so" {
+	berth info --json | jq -e '.cgroup' >/dev/null
+	run berth run --name hungry --memory 16m busybox sh -c 'head -c 64m /dev/zero | tail -c 64m >/dev/null'
+	[ "$status" -eq 137 ] || [[ "$output" == *ut\ of\ memory* ]]
+	run -0 berth ps --json --all
+	[[ "$output" == *hungry* ]]
+}
+
+@test "a fork bomb stays within its pids limit and the host stays usable" {
+	timeout 60 "$BERTH" run -d --name bomb --pids 30 busybox sh -c 'b() { b | b & }; b; sleep 1000' 3>&-
+	id=$(berth ps --json | jq -r '.[] | select(.name == "bomb") | .id' | cut -c 1-12)
+	count() {
+		grep -l "$id" /proc/[0-9]*/cgroup 2>/dev/null | wc -l
+	}
+	for _ in 1 2 3 4 5; do
+		[ "$(count)" -le 40 ]
+		run -0 berth run --rm busybox true
+	done
+	run -0 berth kill --signal KILL bomb
+	eventually bash -c '! "$BERTH" ps | grep -q bomb'
+}
+
+@test "--cpus gives a quota" {
+	run -0 berth run --rm --cpus 0.5 busybox true
+	run -125 berth run --rm --cpus nonsense busybox true
+}
+
+@test "SIGTERM reaches the program" {
+	berth run -d --name polite busybox sh -c 'trap "exit 9" TERM; echo ready; while :; do sleep 0.02; done'
+	eventually bash -c '"$BERTH" logs polite | grep -q ready'
+	run -0 berth kill --signal TERM polite
+	run -9 berth wait polite
+}
+
+@test "run goes on as detached when its client goes away" {
+	"$BERTH" run --name orphan busybox sh -c 'echo up; exec sleep 1000' >"$DIR/orphan" 3>&- &
+	client=$!
+	eventually grep -q up "$DIR/orphan"
+	kill -9 "$client"
+	run -0 berth ps
+	[[ "$output" == *orphan* ]]
+	berth kill orphan
+}

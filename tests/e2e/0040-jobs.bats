@@ -1,0 +1,294 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# Jobs: edges, copies, tries, error policies, limits of time, health, exit_with, cancel.
+
+load helpers
+
+setup_file() {
+	start_with_image
+}
+
+teardown_file() {
+	end_place
+}
+
+submit() { # FILE ARGUMENT...: the ID of the new job
+	berth submit "$@" --json | jq -r .id
+}
+
+ended() { # ID STATE
+	berth wait "$1" >/dev/null || true
+	[ "$(job_field "$1" .state)" = "$2" ] || {
+		berth job "$1"
+		berth logs "$1"
+		return 1
+	}
+}
+
+@test "edges: a task starts after those it waits for have completed" {
+	file=$(job_file edges <<-'END'
+		services:
+		  c:
+		    image: busybox
+		    command: ["true"]
+		    depends_on: {b: {condition: service_completed_successfully}}
+		  b:
+		    image: busybox
+		    command: ["true"]
+		    depends_on: {a: {condition: service_completed_successfully}}
+		    x-berth: {kind: task}
+		  a:
+		    image: busybox
+		    command: ["sleep", "0.1"]
+	END
+	)
+	sed -i 's/^  c:$/&\n    x-berth: {kind: task}/' "$file"
+	id=$(submit "$file")
+	ended "$id" finished
+	run -0 berth job "$id" --json
+	[ "$(jq '[.tasks[] | {(.name): .instances[0].attempts[0]}] | add | .a.ended_ms <= .b.started_ms and .b.ended_ms <= .c.started_ms' <<<"$output")" = true ]
+}
+
+@test "replicate: N copies, each with its index" {
+	file=$(job_file copies <<-'END'
+		services:
+		  t:
+		    image: busybox
+		    command: ["sh", "-c", "echo $$BERTH_TASK $$BERTH_INDEX of $$BERTH_COUNT try $$BERTH_ATTEMPT"]
+		    x-berth: {replicate: 5}
+	END
+	)
+	id=$(submit "$file")
+	ended "$id" finished
+	run -0 berth logs "$id"
+	for i in 0 1 2 3 4; do
+		[[ "$output" == *"t $i of 5 try 1"* ]]
+	done
+	run -0 berth logs "$id/t/3"
+	[[ "$output" == *"t 3 of 5 try 1"* && "$output" != *"t 2 of"* ]]
+}
+
+@test "replicate over a list gives each copy its item" {
+	file=$(job_file items <<-'END'
+		services:
+		  t:
+		    image: busybox
+		    command: ["sh", "-c", "echo item=$$BERTH_ITEM"]
+		    x-berth: {replicate: {over: [apple, "two words"]}}
+	END
+	)
+	id=$(submit "$file")
+	ended "$id" finished
+	run -0 berth logs "$id"
+	[[ "$output" == *"item=apple"* && "$output" == *"item=two words"* ]]
+}
+
+@test "1,000 copies all run, once each" {
+	file=$(job_file many <<-'END'
+		services:
+		  t:
+		    image: busybox
+		    command: ["true"]
+		    x-berth: {replicate: 1000}
+	END
+	)
+	[ "${BERTH_MANY:-1}" = 1 ] || skip "BERTH_MANY=0"
+	id=$(submit "$file")
+	ended "$id" finished
+	run -0 berth job "$id" --json
+	[ "$(jq '[.tasks[0].instances[] | select(.state == "finished" and (.attempts | length) == 1)] | length' <<<"$output")" = 1000 ]
+}
+
+@test "retry: tries until it succeeds, at the most N times" {
+	mkdir -p "$DIR/tries"
+	file=$(job_file retry <<-END
+		services:
+		  t:
+		    image: busybox
+		    command: ["sh", "-c", "touch /tries/\$\$BERTH_ATTEMPT; [ \$\$BERTH_ATTEMPT = 3 ]"]
+		    volumes: ["$DIR/tries:/tries"]
+		    x-berth: {retry: {attempts: 3, delay: 10ms}}
+	END
+	)
+	id=$(submit "$file")
+	ended "$id" finished
+	[ "$(ls "$DIR/tries")" = $'1\n2\n3' ]
+	sed 's/= 3 /= 9 /' "$file" >"$DIR/retry2.yaml"
+	id=$(submit "$DIR/retry2.yaml")
+	ended "$id" failed
+	[ "$(job_field "$id" '.tasks[0].instances[0].attempts | length')" = 3 ]
+}
+
+policy_file() { # POLICY
+	job_file "policy-$1" <<-END
+		services:
+		  bad:
+		    image: busybox
+		    command: ["false"]
+		    x-berth: {kind: task, on_error: $1}
+		  next:
+		    image: busybox
+		    command: ["true"]
+		    depends_on: {bad: {condition: service_completed_successfully}}
+		    x-berth: {kind: task}
+	END
+}
+
+@test "on_error cancel: the job fails and the rest does not run" {
+	id=$(submit "$(policy_file cancel)")
+	ended "$id" failed
+	[[ "$(job_field "$id" '.tasks[] | select(.name == "next") | .state')" =~ aborted|skipped ]]
+	run berth wait "$id"
+	[ "$status" -ne 0 ]
+}
+
+@test "on_error continue: what waits runs" {
+	id=$(submit "$(policy_file continue)")
+	berth wait "$id" || true
+	[ "$(job_field "$id" '.tasks[] | select(.name == "bad") | .state')" = faulty ]
+	[ "$(job_field "$id" '.tasks[] | select(.name == "next") | .state')" = finished ]
+}
+
+@test "on_error suspend and pause: the job waits for a person, and says why" {
+	for policy in suspend pause; do
+		id=$(submit "$(policy_file $policy)")
+		eventually bash -c "\"\$BERTH\" job $id --json | jq -e '.state == \"in_error\" or .state == \"paused\"'"
+		[ "$(job_field "$id" '.tasks[] | select(.name == "next") | .instances[0].attempts | length')" = 0 ]
+		[ -n "$(job_field "$id" .why)" ]
+		run -0 berth cancel "$id"
+		ended "$id" canceled
+	done
+}
+
+@test "walltime ends a try" {
+	file=$(job_file wall <<-'END'
+		services:
+		  t:
+		    image: busybox
+		    command: ["sleep", "1000"]
+		    stop_grace_period: 100ms
+		    x-berth: {walltime: 300ms}
+	END
+	)
+	id=$(submit "$file")
+	ended "$id" failed
+	[[ "$(berth job "$id" --json)" == *[Ww]alltime* ]]
+}
+
+@test "depends_on service_healthy waits for the health check; exit_with ends the job and stops the others" {
+	file=$(job_file healthy <<-'END'
+		x-berth: {exit_with: client}
+		services:
+		  server:
+		    image: busybox
+		    command: ["sh", "-c", "sleep 0.3; touch /ready; exec sleep 1000"]
+		    stop_grace_period: 100ms
+		    healthcheck: {test: ["CMD", "test", "-e", "/ready"], interval: 100ms, timeout: 5s, retries: 100}
+		  client:
+		    image: busybox
+		    command: ["sh", "-c", "exit 5"]
+		    depends_on: {server: {condition: service_healthy}}
+		    x-berth: {kind: task}
+	END
+	)
+	run -5 berth submit "$file" --wait
+	run -0 berth ps --json
+	[ "$(jq length <<<"$output")" = 0 ]
+}
+
+@test "restart: a service that ends is started again" {
+	mkdir -p "$DIR/starts"
+	file=$(job_file restart <<-END
+		services:
+		  s:
+		    image: busybox
+		    command: ["sh", "-c", "touch /starts/\$\$(ls /starts | wc -l); exit 1"]
+		    restart: always
+		    volumes: ["$DIR/starts:/starts"]
+	END
+	)
+	id=$(submit "$file")
+	WITHIN=20 eventually test -e "$DIR/starts/2"
+	berth cancel "$id"
+	ended "$id" canceled
+}
+
+@test "cancel stops what runs" {
+	file=$(job_file cancel <<-'END'
+		services:
+		  s:
+		    image: busybox
+		    command: ["sleep", "1000"]
+		    stop_grace_period: 100ms
+	END
+	)
+	id=$(submit "$file")
+	eventually bash -c "\"\$BERTH\" ps --json | jq -e 'length > 0'"
+	run -0 berth cancel "$id"
+	ended "$id" canceled
+	run -0 berth ps --json
+	[ "$(jq length <<<"$output")" = 0 ]
+}
+
+@test "--param sets a parameter; a missing one is asked for; an unknown one is refused" {
+	file=$(job_file params <<-'END'
+		x-berth: {params: {greeting: {type: string}, n: 1}}
+		services:
+		  t:
+		    image: busybox
+		    command: ["echo", "${greeting} ${n}"]
+		    x-berth: {kind: task}
+	END
+	)
+	id=$(submit "$file" --param greeting=hello --param n=2)
+	ended "$id" finished
+	[[ "$(berth logs "$id")" == *"hello 2"* ]]
+	run berth submit "$file"
+	fails_with greeting
+	run berth submit "$file" --param greeting=x --param nothing=1
+	fails_with nothing
+	run berth submit "$file" --param greeting=x --param n=word
+	fails_with n
+}
+
+@test "environment, env_file, secrets, configs, tmpfs, user, read_only, entrypoint" {
+	echo 'FROM_FILE=file' >"$DIR/env"
+	echo secret >"$DIR/secret"
+	file=$(job_file keys <<-'END'
+		services:
+		  t:
+		    image: busybox
+		    entrypoint: ["sh", "-c"]
+		    command:
+		      - |
+		        echo "$$A $$B $$FROM_FILE $$(cat /run/secrets/key) $$(cat /etc/app.conf) $$(id -u):$$(id -g) $$PWD"
+		        touch /scratch/ok && echo scratch
+		        touch /no 2>/dev/null || echo "read only"
+		    environment: [A=1, B=2]
+		    env_file: env
+		    user: "1000:1001"
+		    working_dir: /scratch
+		    tmpfs: [/scratch]
+		    read_only: true
+		    secrets: [key]
+		    configs: [{source: conf, target: /etc/app.conf}]
+		    x-berth: {kind: task}
+		secrets: {key: {file: secret}}
+		configs: {conf: {content: "text of it"}}
+	END
+	)
+	id=$(submit "$file")
+	ended "$id" finished
+	run -0 berth logs "$id"
+	[[ "$output" == *"1 2 file secret text of it 1000:1001 /scratch"*scratch*"read only"* ]]
+}
+
+@test "jobs lists, newest first; the state of a job has times and exit codes" {
+	run -0 berth jobs --all --json
+	[ "$(jq '[.[].submitted_ms] as $t | $t == ($t | sort | reverse)' <<<"$output")" = true ]
+	run -0 berth jobs --all
+	[[ "$output" == *finished* ]]
+	run -0 berth events
+	[ -n "$output" ]
+}

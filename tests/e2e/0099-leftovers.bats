@@ -1,0 +1,72 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# Nothing stays on the machine: after a whole session, and after a test run that is interrupted in the middle.
+
+load helpers
+
+setup() {
+	"$TOP/tools/check_leftovers" snapshot "$BATS_TEST_TMPDIR/before"
+}
+
+nothing_new() {
+	run "$TOP/tools/check_leftovers" compare "$BATS_TEST_TMPDIR/before"
+	succeeds
+}
+
+@test "a session leaves nothing: no process, mount, cgroup, namespace, interface or folder" {
+	start_with_image
+	berth run -d busybox sleep 1000
+	berth run --rm --memory 64m --pids 50 busybox true
+	file=$(job_file svc <<-'END'
+		services:
+		  s: {image: busybox, command: ["sleep", "1000"], stop_grace_period: 100ms}
+	END
+	)
+	berth submit "$file"
+	berth down --all
+	end_place
+	nothing_new
+}
+
+@test "an interrupted test run leaves nothing" {
+	for signal in INT TERM; do
+		mkfifo "$BATS_TEST_TMPDIR/ready.$signal"
+		mkdir -p "$BATS_TEST_TMPDIR/e2e/inner"
+		cp "$BATS_TEST_DIRNAME/helpers.bash" "$BATS_TEST_TMPDIR/e2e/inner/"
+		sed -i "s|^TOP=.*|TOP=$TOP|" "$BATS_TEST_TMPDIR/e2e/inner/helpers.bash"
+		cat >"$BATS_TEST_TMPDIR/e2e/inner/inner.bats" <<-END
+			load helpers
+			setup() { start_with_image; }
+			teardown() { end_place; }
+			@test "is interrupted" {
+				berth run -d busybox sleep 1000
+				echo ready >"$BATS_TEST_TMPDIR/ready.$signal"
+				berth run busybox sleep 1000
+			}
+		END
+		# A session of its own, as a terminal gives it to the programs that ^C reaches together.
+		setsid env -u BATS_RUN_TMPDIR -u BATS_ROOT_PID bats "$BATS_TEST_TMPDIR/e2e/inner" >"$BATS_TEST_TMPDIR/inner.log" 2>&1 3>&- &
+		runner=$!
+		read -r _ <"$BATS_TEST_TMPDIR/ready.$signal"
+		kill "-$signal" -- "-$runner"
+		wait "$runner" || true
+		nothing_new || {
+			cat "$BATS_TEST_TMPDIR/inner.log"
+			return 1
+		}
+	done
+}
+
+@test "an interrupted demo leaves nothing" {
+	for signal in INT TERM; do
+		setsid "$TOP/tools/demo" >"$BATS_TEST_TMPDIR/demo.log" 2>&1 3>&- &
+		runner=$!
+		eventually grep -q '^demo: .* files' "$BATS_TEST_TMPDIR/demo.log"
+		eventually compgen -G "${TMPDIR:-/tmp}/berth-demo.*/data"
+		kill "-$signal" -- "-$runner"
+		wait "$runner" || true
+		[[ "$(tail -n 1 "$BATS_TEST_TMPDIR/demo.log")" == "demo: failed: interrupted" ]]
+		nothing_new
+	done
+}

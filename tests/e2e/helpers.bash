@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+#
+# What the end-to-end tests share. BERTH names the program (an absolute path); each test file or test has a daemon of its own with
+# its own data directory and socket below a temporary folder, and its teardown fails when something of it stays.
+
+bats_require_minimum_version 1.5.0
+
+TOP=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+BERTH=${BERTH:-$TOP/build/src/berth}
+export TOP BERTH
+[ -x "$BERTH" ] || {
+	echo "BERTH=$BERTH is not a program; run make first" >&3
+	exit 1
+}
+
+# Reports of the sanitizers go to files that teardown looks for: a daemon's stderr is nobody's output.
+sanitizer_logs() {
+	export ASAN_OPTIONS="log_path=$DIR/sanitizer:detect_leaks=${LEAKS:-1}:abort_on_error=0:exitcode=99"
+	export UBSAN_OPTIONS="log_path=$DIR/sanitizer:print_stacktrace=1"
+}
+
+# A temporary folder of this test; the daemon is not started yet.
+new_place() {
+	DIR=$(mktemp -d "${TMPDIR:-/tmp}/berth-e2e.XXXXXX")
+	BERTH_SOCKET=$DIR/berth.sock
+	export DIR BERTH_SOCKET
+	sanitizer_logs
+}
+
+berth() {
+	"$BERTH" "$@"
+}
+
+# Starts the daemon in the background and returns when it is ready.
+start() {
+	berth up --data "$DIR/data" --wait "$@" 3>&- 4>&-
+}
+
+daemon_pid() {
+	berth info --json | jq -r .pid
+}
+
+# The tar of the busybox image, made once a run.
+busybox_tar() {
+	local tar=$BATS_RUN_TMPDIR/busybox.tar
+	if [ ! -f "$tar" ]; then
+		"$TOP/tools/mkimage-busybox" >"$tar.$$"
+		mv "$tar.$$" "$tar"
+	fi
+	echo "$tar"
+}
+
+import_busybox() {
+	berth image import "$(busybox_tar)" busybox >"$DIR/import.log"
+}
+
+# A place, a daemon and the image: what most tests need.
+start_with_image() {
+	new_place
+	start
+	import_busybox
+}
+
+# Ends everything that belongs to DIR, and fails when something does not end, stays or was found by a sanitizer.
+end_place() {
+	local status=0
+	if berth info >/dev/null 2>&1; then
+		berth down --all 3>&- || status=1
+	fi
+	"$TOP/tools/check_leftovers" compare /dev/stdin "$DIR/" <<<'[]' | grep -v "folder $DIR\$" && status=1
+	if compgen -G "$DIR/sanitizer*" >/dev/null; then
+		cat "$DIR"/sanitizer*
+		status=1
+	fi
+	if [ "$status" -ne 0 ] && [ -f "$DIR/data/berth.log" ]; then
+		tail -n 40 "$DIR/data/berth.log"
+	fi
+	rm -rf "$DIR" || status=1
+	return "$status"
+}
+
+# eventually COMMAND...: tries until it succeeds, at the most WITHIN (10) seconds.
+eventually() {
+	local deadline=$((SECONDS + ${WITHIN:-10}))
+	until "$@" >/dev/null 2>&1; do
+		if [ "$SECONDS" -ge "$deadline" ]; then
+			echo "did not become true in ${WITHIN:-10} s: $*"
+			"$@"
+			return 1
+		fi
+		sleep 0.02
+	done
+}
+
+# job_file NAME: writes stdin to a job file of this test and prints its path.
+job_file() {
+	cat >"$DIR/$1.yaml"
+	echo "$DIR/$1.yaml"
+}
+
+# What the last submit said on stdout with --json.
+job_id() {
+	jq -r .id <<<"$output"
+}
+
+job_field() { # ID JQ-EXPRESSION
+	berth job "$1" --json | jq -r "$2"
+}
+
+job_state_is() { # ID STATE
+	[ "$(job_field "$1" .state)" = "$2" ]
+}
+
+# fails_with TEXT...: the last run failed and its messages hold every TEXT.
+fails_with() {
+	local text
+	if [ "$status" -eq 0 ]; then
+		echo "succeeded but should have failed: $output"
+		return 1
+	fi
+	for text in "$@"; do
+		if [[ "$output$stderr" != *"$text"* ]]; then
+			echo "status $status, no \"$text\" in: $output $stderr"
+			return 1
+		fi
+	done
+}
+
+succeeds() {
+	[ "$status" -eq 0 ] || {
+		echo "status $status: $output $stderr"
+		return 1
+	}
+}
+
