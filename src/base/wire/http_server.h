@@ -42,6 +42,9 @@ struct http_server *http_server_free(struct http_server *s);
 /* No new connection or request; calls fn when the last running reply has been sent. */
 void http_server_drain(struct http_server *s, void (*fn)(void *ctx), void *ctx);
 
+/* Bytes held for all connections together: what was read and not yet used, buffered bodies, replies that wait. For tests and for information. */
+size_t http_server_buffered(const struct http_server *s);
+
 /* Makes, binds and listens on a Unix socket: mode, and group `group` when it exists (NULL = leave). Replaces a dead socket file, -EADDRINUSE when
  * somebody answers on it. */
 int http_listen_unix(const char *path, unsigned mode, const char *group, struct err *err);

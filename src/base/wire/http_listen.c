@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/wire/http_server.h"
+
+#include "base/core/err.h"
+#include "base/core/fd.h"
+#include "base/wire/http_unix.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define BACKLOG 256
+#define GROUP_BUF_MAX (1u << 20)
+
+int http_unix_address(const char *path, struct sockaddr_un *ret, struct err *err)
+{
+	*ret = (struct sockaddr_un){.sun_family = AF_UNIX};
+	if (!*path)
+		return err_set(err, EINVAL, "the path of the socket is empty");
+	if (strlen(path) >= sizeof ret->sun_path)
+		return err_set(err, EINVAL,
+			       "the socket path \"%s\" is %zu bytes long; the kernel takes %zu: choose a shorter one",
+			       path, strlen(path), sizeof ret->sun_path - 1);
+	memcpy(ret->sun_path, path, strlen(path));
+	return 0;
+}
+
+/* Removes a socket file that nobody listens on. Anything that is not a socket stays. */
+static int remove_dead(const struct sockaddr_un *a, struct err *err)
+{
+	fd_cleanup int fd = -1;
+	struct stat st;
+
+	if (lstat(a->sun_path, &st) < 0)
+		return errno == ENOENT ? 0 : err_sys(err, errno, "look at \"%s\"", a->sun_path);
+	if (!S_ISSOCK(st.st_mode))
+		return err_set(err, EEXIST, "\"%s\" exists and is not a socket: remove it or choose another path",
+			       a->sun_path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return err_sys(err, errno, "open a socket");
+	if (connect(fd, (const struct sockaddr *)a, sizeof *a) == 0 || errno == EAGAIN)
+		return err_set(err, EADDRINUSE,
+			       "somebody already answers on \"%s\": stop it (berth down) or choose another socket",
+			       a->sun_path);
+	if (errno == ENOENT)
+		return 0;
+	if (errno != ECONNREFUSED)
+		return err_sys(err, errno, "connect to \"%s\"", a->sun_path);
+	if (unlink(a->sun_path) < 0 && errno != ENOENT)
+		return err_sys(err, errno, "remove the dead socket \"%s\"", a->sun_path);
+	return 0;
+}
+
+/* 1 with *ret_gid, or 0 when there is no such group. */
+static int find_group(const char *name, gid_t *ret_gid)
+{
+	struct group entry, *found = NULL;
+	char *text = NULL;
+	int r = ERANGE;
+
+	for (size_t n = 4096; r == ERANGE && n <= GROUP_BUF_MAX; n *= 4) {
+		free(text);
+		text = malloc(n);
+		r = text ? getgrnam_r(name, &entry, text, n, &found) : ENOMEM;
+	}
+	if (r == 0 && found)
+		*ret_gid = found->gr_gid;
+	free(text);
+	return r == 0 && found;
+}
+
+/* bind() gives the file the mode of the socket, 0600 by now, whatever the umask is: nobody but the owner can connect between bind() and
+ * here. */
+static int set_access(const char *path, unsigned mode, const char *group, struct err *err)
+{
+	gid_t gid;
+
+	if (group && find_group(group, &gid) && lchown(path, (uid_t)-1, gid) < 0)
+		return err_sys(err, errno, "give \"%s\" to the group %s", path, group);
+	if (chmod(path, mode) < 0)
+		return err_sys(err, errno, "set the mode of \"%s\"", path);
+	return 0;
+}
+
+int http_listen_unix(const char *path, unsigned mode, const char *group, struct err *err)
+{
+	fd_cleanup int fd = -1;
+	struct sockaddr_un a;
+	int r = http_unix_address(path, &a, err);
+
+	if (r == 0)
+		r = remove_dead(&a, err);
+	if (r < 0)
+		return r;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return err_sys(err, errno, "open a socket");
+	if (fchmod(fd, 0600) < 0)
+		return err_sys(err, errno, "set the mode of a socket");
+	if (bind(fd, (struct sockaddr *)&a, sizeof a) < 0)
+		return err_sys(err, errno, "bind the socket \"%s\"", path);
+	r = set_access(path, mode, group, err);
+	if (r == 0 && listen(fd, BACKLOG) < 0)
+		r = err_sys(err, errno, "listen on \"%s\"", path);
+	if (r < 0) {
+		unlink(path);
+		return r;
+	}
+	return fd_take(&fd);
+}
