@@ -58,6 +58,9 @@ int store_get(struct store *s, const char *key, char **ret, size_t *ret_len, str
 typedef int (*store_doc_fn)(void *ctx, const char *key, const char *value, size_t len);
 int store_scan(struct store *s, const char *prefix, store_doc_fn fn, void *ctx, struct err *err);
 
+/* Deletes documents, without an event: one key, or, when it ends in '/', all keys that begin with it. Asynchronous, in the order of the other writes. */
+void store_drop(struct store *s, const char *key_or_prefix);
+
 /* A snapshot that contains the effect of all events up to seq: replaces the older one in one transaction; events at or below seq may be dropped
  * after `keep` more recent ones are kept for `berth events`. */
 void store_snapshot(struct store *s, uint64_t seq, const char *data, size_t len, size_t keep, store_done_fn done,

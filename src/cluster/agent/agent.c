@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cluster/agent/agent.h"
+
+#include "base/core/buf.h"
+#include "base/core/err.h"
+#include "base/core/fd.h"
+#include "base/core/fs.h"
+#include "base/core/log.h"
+#include "base/core/loop.h"
+#include "base/core/mem.h"
+#include "base/wire/json.h"
+#include "cluster/link/link.h"
+#include "node/engine/engine.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define KEY_MAX (LINK_JOB_MAX + 40)
+#define SPEC_MAX (32u << 20)
+#define GLOB_MAX 100000
+
+struct agent {
+	struct loop *loop;
+	struct engine *engine;
+	struct engine_listener *listener;
+	struct link_end *link;
+	char *data_dir;
+	struct glob *globs; /* asked for, not answered */
+};
+
+struct glob {
+	struct glob *next;
+	struct agent *agent; /* NULL once the agent is gone */
+	struct link_attempt attempt;
+};
+
+static void key_of(const struct link_attempt *a, char key[static KEY_MAX])
+{
+	snprintf(key, KEY_MAX, "%s/%" PRIu32 "/%" PRIu32 "/%" PRIu32, a->job, a->task, a->index, a->epoch);
+}
+
+static bool attempt_of(const char *key, struct link_attempt *ret)
+{
+	const char *slash = strchr(key, '/');
+
+	if (!slash || (size_t)(slash - key) >= sizeof ret->job)
+		return false;
+	*ret = (struct link_attempt){.task = 0};
+	memcpy(ret->job, key, (size_t)(slash - key));
+	return sscanf(slash, "/%" SCNu32 "/%" SCNu32 "/%" SCNu32, &ret->task, &ret->index, &ret->epoch) == 3;
+}
+
+/* ---- report: engine -> server ---- */
+
+static void report_exit(struct agent *a, const struct link_attempt *id, const struct engine_container *c)
+{
+	struct link_msg m = {.type = LINK_EXITED, .attempt = *id, .outcome = LINK_OUT_EXITED};
+
+	m.code = c->exit.code;
+	m.signal = c->exit.signal;
+	m.flag = c->exit.oom;
+	m.text = c->exit.error;
+	if (c->state == ENGINE_LOST)
+		m.outcome = LINK_OUT_LOST;
+	else if (c->exit.never_started || c->exit.error)
+		m.outcome = LINK_OUT_FAILED;
+	link_send(a->link, &m);
+}
+
+static void report_state(struct agent *a, const struct link_attempt *id, const struct engine_container *c)
+{
+	struct link_msg started = {.type = LINK_STARTED, .attempt = *id, .text = c->id};
+	struct link_msg health = {.type = LINK_HEALTH, .attempt = *id, .flag = c->health == ENGINE_HEALTHY};
+
+	if (c->started_ms)
+		link_send(a->link, &started);
+	if (c->state == ENGINE_EXITED || c->state == ENGINE_LOST)
+		report_exit(a, id, c);
+	else if (c->health == ENGINE_HEALTHY || c->health == ENGINE_UNHEALTHY)
+		link_send(a->link, &health);
+}
+
+static void report_lost(struct agent *a, const struct link_attempt *id, const char *why)
+{
+	struct link_msg m = {.type = LINK_EXITED, .attempt = *id, .outcome = LINK_OUT_LOST, .code = 1, .text = why};
+
+	link_send(a->link, &m);
+}
+
+static void on_engine_event(void *ctx, const struct engine_event *ev)
+{
+	struct agent *a = ctx;
+	struct link_attempt id;
+
+	if (!ev->c || !ev->c->key || !attempt_of(ev->c->key, &id))
+		return;
+	switch (ev->type) {
+	case ENGINE_EV_STARTED:
+	case ENGINE_EV_HEALTH:
+	case ENGINE_EV_EXITED:
+		report_state(a, &id, ev->c);
+		break;
+	case ENGINE_EV_CREATED:
+	case ENGINE_EV_STOPPING:
+	case ENGINE_EV_REMOVED:
+	case ENGINE_EV_IMAGE:
+		break;
+	}
+}
+
+/* ---- enact: server -> engine ---- */
+
+/* Directories of managed spaces are made on first use; a space that the user named by its path must be there. */
+static int make_spaces(struct agent *a, yyjson_val *spec, struct err *err)
+{
+	yyjson_val *spaces = yyjson_obj_get(spec, "spaces"), *space;
+	size_t i, n, prefix = strlen(a->data_dir);
+
+	yyjson_arr_foreach (spaces, i, n, space) {
+		fd_cleanup int fd = -1;
+		const char *path;
+		int r = json_get_str(space, "path", &path, err);
+
+		if (r < 0)
+			return r;
+		if (strncmp(path, a->data_dir, prefix) != 0 || path[prefix] != '/')
+			continue;
+		fd = fs_mkdirs(path, 0755, err);
+		if (fd < 0)
+			return fd;
+	}
+	return 0;
+}
+
+static int start(struct agent *a, const char *text, struct err *err)
+{
+	json_doc_cleanup yyjson_doc *doc =
+	    json_parse(text, strlen(text), SPEC_MAX, "the container's specification", err);
+	const struct engine_container *c;
+	int r;
+
+	if (!doc)
+		return -err->code;
+	r = make_spaces(a, yyjson_doc_get_root(doc), err);
+	if (r < 0)
+		return r;
+	return engine_run(a->engine, yyjson_doc_get_root(doc), &c, err);
+}
+
+static void enact_start(struct agent *a, const struct link_msg *m)
+{
+	char key[KEY_MAX];
+	const struct engine_container *c;
+	struct err err = ERR_INIT;
+	struct link_msg failed = {.type = LINK_EXITED, .attempt = m->attempt, .outcome = LINK_OUT_FAILED, .code = 125};
+
+	key_of(&m->attempt, key);
+	c = engine_by_key(a->engine, key);
+	if (c) {
+		report_state(a, &m->attempt, c);
+		return;
+	}
+	if (m->flag) {
+		report_lost(a, &m->attempt, "the node has no record of this container any more");
+		return;
+	}
+	if (start(a, m->text, &err) == 0)
+		return;
+	failed.text = err.text;
+	link_send(a->link, &failed);
+}
+
+static void enact_kill(struct agent *a, const struct link_msg *m)
+{
+	char key[KEY_MAX];
+	const struct engine_container *c;
+	struct err err = ERR_INIT;
+
+	key_of(&m->attempt, key);
+	c = engine_by_key(a->engine, key);
+	if (!c) {
+		report_lost(a, &m->attempt, "it was ended before it started");
+		return;
+	}
+	if (c->state == ENGINE_EXITED || c->state == ENGINE_LOST) {
+		report_state(a, &m->attempt, c);
+		return;
+	}
+	if (engine_stop(a->engine, c->id, -1, &err) < 0 && err.code != ESRCH)
+		log_err(&err, "stop a container");
+}
+
+static void glob_unlink(struct agent *a, struct glob *g)
+{
+	for (struct glob **p = &a->globs; *p; p = &(*p)->next) {
+		if (*p == g) {
+			*p = g->next;
+			return;
+		}
+	}
+}
+
+static void on_glob(void *ctx, char **paths, size_t n, const struct err *error)
+{
+	struct glob *g = ctx;
+	struct link_msg m = {.type = LINK_EXPANDED, .attempt = g->attempt, .text2 = error ? error->text : NULL};
+	buf_cleanup struct buf list = BUF_INIT;
+
+	if (g->agent) {
+		glob_unlink(g->agent, g);
+		buf_addc(&list, '[');
+		for (size_t i = 0; i < n; i++) {
+			if (i > 0)
+				buf_addc(&list, ',');
+			json_quote(&list, paths[i], strlen(paths[i]));
+		}
+		buf_addc(&list, ']');
+		m.text = error ? NULL : buf_str(&list);
+		if (list.full) {
+			m.text = NULL;
+			m.text2 = "the list of files is too long";
+		}
+		link_send(g->agent->link, &m);
+	}
+	free(g);
+}
+
+static void enact_expand(struct agent *a, const struct link_msg *m)
+{
+	struct glob *g = mem_new(struct glob);
+	struct err err = ERR_INIT;
+	size_t prefix = strlen(a->data_dir);
+
+	*g = (struct glob){.next = a->globs, .agent = a, .attempt = m->attempt};
+	a->globs = g;
+	if (!strncmp(m->text, a->data_dir, prefix) && m->text[prefix] == '/') {
+		fd_cleanup int fd = fs_mkdirs(m->text, 0755, &err);
+
+		if (fd < 0) {
+			on_glob(g, NULL, 0, &err);
+			return;
+		}
+	}
+	if (engine_glob(a->engine, m->text, m->text2, GLOB_MAX, on_glob, g, &err) < 0)
+		on_glob(g, NULL, 0, &err);
+}
+
+static void enact_forget(struct agent *a, const struct link_msg *m)
+{
+	const struct engine_container *c;
+	struct err err = ERR_INIT;
+	mem_cleanup char *relative = mem_printf("spaces/job/%s", m->attempt.job);
+	char **ids = NULL;
+
+	for (size_t i = 0; (c = engine_at(a->engine, i)); i++) {
+		if (c->job && !strcmp(c->job, m->attempt.job))
+			mem_strv_add(&ids, c->id);
+	}
+	for (char **id = ids; id && *id; id++) {
+		if (engine_remove(a->engine, *id, true, &err) < 0)
+			log_err(&err, "forget a container");
+	}
+	mem_strv_free(ids);
+	engine_remove_tree(a->engine, relative);
+}
+
+static void on_message(void *ctx, const struct link_msg *m)
+{
+	struct agent *a = ctx;
+
+	log_debug("agent: %s %s/%u/%u#%u", link_type_name(m->type), m->attempt.job, m->attempt.task, m->attempt.index,
+		  m->attempt.epoch);
+	switch (m->type) {
+	case LINK_START:
+		enact_start(a, m);
+		break;
+	case LINK_KILL:
+		enact_kill(a, m);
+		break;
+	case LINK_EXPAND:
+		enact_expand(a, m);
+		break;
+	case LINK_FORGET:
+		enact_forget(a, m);
+		break;
+	case LINK_HELLO:
+	case LINK_STARTED:
+	case LINK_HEALTH:
+	case LINK_EXITED:
+	case LINK_EXPANDED:
+		break; /* our own kinds: not for us */
+	}
+}
+
+static void say_hello(struct agent *a, const struct agent_options *o)
+{
+	struct link_msg m = {.type = LINK_HELLO};
+	char host[LINK_JOB_MAX] = "";
+	mem_cleanup char *spaces = mem_printf("%s/spaces", a->data_dir);
+
+	if (!o->node && gethostname(host, sizeof host - 1) < 0)
+		host[0] = '\0';
+	m.text = o->node ? o->node : *host ? host : "localhost";
+	m.text2 = spaces;
+	m.slots = o->slots ? o->slots : o->cores;
+	m.cpu_milli = (uint64_t)o->cores * 1000;
+	m.memory = o->memory ? o->memory : o->machine_memory;
+	link_send(a->link, &m);
+}
+
+struct agent *agent_new(struct loop *l, struct engine *e, struct link_end *link, const struct agent_options *o)
+{
+	struct agent *a = mem_new(struct agent);
+
+	a->loop = l;
+	a->engine = e;
+	a->link = link;
+	a->data_dir = mem_strdup(o->data_dir);
+	a->listener = engine_listen(e, on_engine_event, a);
+	link_on_message(link, on_message, a);
+	say_hello(a, o);
+	return a;
+}
+
+struct agent *agent_free(struct agent *a)
+{
+	if (!a)
+		return NULL;
+	for (struct glob *g = a->globs; g; g = g->next)
+		g->agent = NULL;
+	engine_unlisten(a->listener);
+	link_free(a->link);
+	free(a->data_dir);
+	free(a);
+	return NULL;
+}

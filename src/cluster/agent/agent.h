@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * agent: the node's side of the cluster. It turns the server's messages into calls of the engine (enact) and the engine's events
+ * into facts for the server (report). It owns no state of its own: what it must know after a crash stands in the engine's records, where each
+ * attempt is found by its key "job/task/index/epoch". Results stay there until the server says FORGET.
+ */
+#pragma once
+
+#include <stdint.h>
+
+struct agent;
+struct engine;
+struct link_end;
+struct loop;
+
+struct agent_options {
+	const char *node; /* NULL = the host's name */
+	const char *data_dir;
+	uint32_t slots;	 /* 0 = one per core */
+	uint64_t memory; /* bytes that tasks may reserve, 0 = the machine's */
+	unsigned cores;	 /* what the machine has */
+	uint64_t machine_memory;
+};
+
+/* Says HELLO over the link; everything else follows from messages and events. The link end becomes the agent's. */
+struct agent *agent_new(struct loop *l, struct engine *e, struct link_end *link, const struct agent_options *o);
+struct agent *agent_free(struct agent *a);

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The scheduler's actions, sent on. Whatever cannot be done becomes a fact and goes through the log like any other. */
+#include "base/core/buf.h"
+#include "base/core/err.h"
+#include "base/core/log.h"
+#include "base/core/mem.h"
+#include "base/wire/json.h"
+#include "cluster/link/link.h"
+#include "cluster/server/container.h"
+#include "cluster/server/server_private.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void to_link(struct link_attempt *to, const struct sched_attempt_id *from)
+{
+	snprintf(to->job, sizeof to->job, "%s", from->job);
+	to->task = from->task;
+	to->index = from->index;
+	to->epoch = from->epoch;
+}
+
+static void failed(struct server *s, const struct sched_attempt_id *a, const struct err *error)
+{
+	struct ingest in = {.event = {.type = SCHED_EV_EXITED,
+				      .attempt = *a,
+				      .outcome = SCHED_OUT_FAILED,
+				      .exit_code = 125,
+				      .error = error->text},
+			    .keep = true};
+
+	ingest(s, &in);
+}
+
+static void start(struct server *s, const struct sched_attempt_id *a, bool known)
+{
+	struct jobspec *j = map_get(&s->jobs, a->job);
+	struct link_msg m = {.type = LINK_START, .flag = known};
+	mem_cleanup char *text = NULL;
+	struct err err = ERR_INIT;
+
+	if (!j || !s->spaces)
+		return;
+	if (container_json(j, a, s->spaces, &text, &err) < 0) {
+		failed(s, a, &err);
+		return;
+	}
+	to_link(&m.attempt, a);
+	m.text = text;
+	link_send(s->link, &m);
+}
+
+static void kill_attempt(struct server *s, const struct sched_attempt_id *a, const char *reason)
+{
+	struct link_msg m = {.type = LINK_KILL, .text = reason};
+
+	to_link(&m.attempt, a);
+	link_send(s->link, &m);
+}
+
+static void expand(struct server *s, const char *job, uint32_t task)
+{
+	struct jobspec *j = map_get(&s->jobs, job);
+	struct link_msg m = {.type = LINK_EXPAND};
+	struct ingest in = {.event = {.type = SCHED_EV_EXPANDED, .job = job, .task = task}, .keep = true};
+	mem_cleanup char *path = NULL, *glob = NULL;
+	struct err err = ERR_INIT;
+
+	if (!j || !s->spaces)
+		return;
+	if (container_over(j, task, s->spaces, &path, &glob, &err) < 0) {
+		in.event.error = err.text;
+		ingest(s, &in);
+		return;
+	}
+	snprintf(m.attempt.job, sizeof m.attempt.job, "%s", job);
+	m.attempt.task = task;
+	m.text = path;
+	m.text2 = glob;
+	link_send(s->link, &m);
+}
+
+static void forget_oldest(struct server *s)
+{
+	struct sched_job_view v;
+	char oldest[SCHED_ID_MAX] = "";
+	size_t ended = 0;
+
+	for (size_t i = 0; sched_job_at(s->sched, i, &v) == 0; i++) {
+		if (!sched_job_ended(v.state))
+			continue;
+		if (ended++ == 0)
+			snprintf(oldest, sizeof oldest, "%s", v.id);
+	}
+	if (ended > s->keep_jobs)
+		server_forget(s, oldest, NULL, NULL);
+}
+
+static void ended(struct server *s, const struct sched_action *act)
+{
+	buf_cleanup struct buf json = BUF_INIT;
+	struct sched_job_view v;
+	char id[SCHED_ID_MAX];
+
+	snprintf(id, sizeof id, "%s", act->attempt.job);
+	if (sched_job_view(s->sched, id, &v) < 0)
+		return;
+	buf_printf(&json, "{\"job\":\"%s\",\"name\":\"%s\",\"state\":\"%s\",\"exit_code\":%d", id, v.name,
+		   sched_job_state_name(v.state), v.exit_code);
+	if (v.reason) {
+		buf_adds(&json, ",\"reason\":");
+		json_quote(&json, v.reason, strlen(v.reason));
+	}
+	buf_addc(&json, '}');
+	ingest_note(s, EVENT_JOB_ENDED, buf_str(&json), id);
+	jobspec_free(map_remove(&s->jobs, id));
+	forget_oldest(s);
+}
+
+void apply_actions(struct server *s, const struct sched_actions *actions)
+{
+	for (size_t i = 0; i < actions->n; i++) {
+		const struct sched_action *act = &actions->items[i];
+
+		switch (act->type) {
+		case SCHED_ACT_START:
+			start(s, &act->attempt, false);
+			break;
+		case SCHED_ACT_KILL:
+			kill_attempt(s, &act->attempt, act->reason);
+			break;
+		case SCHED_ACT_EXPAND:
+			expand(s, act->attempt.job, act->attempt.task);
+			break;
+		case SCHED_ACT_JOB_ENDED:
+			ended(s, act);
+			break;
+		}
+	}
+}
+
+/* ---- after HELLO ---- */
+
+static int live_attempt(void *ctx, const struct sched_attempt_id *a, const char *node, bool started,
+			const char *kill_reason)
+{
+	struct server *s = ctx;
+
+	(void)node; /* one agent: they are all its own */
+	if (kill_reason)
+		kill_attempt(s, a, kill_reason);
+	else
+		start(s, a, started);
+	return 0;
+}
+
+static int live_expansion(void *ctx, const char *job, uint32_t task)
+{
+	expand(ctx, job, task);
+	return 0;
+}
+
+void apply_live(struct server *s)
+{
+	sched_live(s->sched, live_attempt, s);
+	sched_expanding(s->sched, live_expansion, s);
+}

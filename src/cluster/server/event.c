@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cluster/server/event.h"
+
+#include "base/core/buf.h"
+#include "base/core/err.h"
+#include "base/wire/json.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define EVENT_MAX (1u << 20)
+
+enum { HAS_JOB = 1, HAS_ATTEMPT = 2, HAS_NODE = 4, HAS_CAPACITY = 8, HAS_COUNT = 16, HAS_HEALTH = 32, HAS_EXIT = 64 };
+
+/* Which members each kind of event has. */
+static const struct shape {
+	const char *kind;
+	unsigned has;
+} shapes[] = {
+    [SCHED_EV_NODE_UP] = {"node_up", HAS_NODE | HAS_CAPACITY},
+    [SCHED_EV_NODE_DOWN] = {"node_down", HAS_NODE},
+    [SCHED_EV_JOB_SUBMIT] = {"job_submit", HAS_JOB},
+    [SCHED_EV_JOB_CANCEL] = {"job_cancel", HAS_JOB},
+    [SCHED_EV_JOB_RESUME] = {"job_resume", HAS_JOB},
+    [SCHED_EV_JOB_FORGET] = {"job_forget", HAS_JOB},
+    [SCHED_EV_EXPANDED] = {"expanded", HAS_JOB | HAS_COUNT},
+    [SCHED_EV_STARTED] = {"started", HAS_ATTEMPT},
+    [SCHED_EV_HEALTH] = {"health", HAS_ATTEMPT | HAS_HEALTH},
+    [SCHED_EV_EXITED] = {"exited", HAS_ATTEMPT | HAS_EXIT},
+    [SCHED_EV_TIME] = {"time", 0},
+};
+#define N_SHAPES (sizeof shapes / sizeof *shapes)
+
+static const char *const outcomes[] = {
+    [SCHED_OUT_EXITED] = "exited", [SCHED_OUT_FAILED] = "failed", [SCHED_OUT_LOST] = "lost"};
+
+const char *event_kind(enum sched_event_type type)
+{
+	return (size_t)type < N_SHAPES ? shapes[type].kind : "?";
+}
+
+static void add_str(struct buf *out, const char *key, const char *value)
+{
+	if (!value)
+		return;
+	if (out->len > 1)
+		buf_addc(out, ',');
+	buf_printf(out, "\"%s\":", key);
+	json_quote(out, value, strlen(value));
+}
+
+static void add_int(struct buf *out, const char *key, int64_t value)
+{
+	buf_printf(out, "%s\"%s\":%" PRId64, out->len > 1 ? "," : "", key, value);
+}
+
+static void add_bool(struct buf *out, const char *key, bool value)
+{
+	buf_printf(out, "%s\"%s\":%s", out->len > 1 ? "," : "", key, value ? "true" : "false");
+}
+
+static void add_exit(struct buf *out, const struct sched_event *e, const struct event_extra *x)
+{
+	add_str(out, "outcome", outcomes[e->outcome]);
+	add_int(out, "exit_code", e->exit_code);
+	if (x && x->signal)
+		add_int(out, "signal", x->signal);
+	if (e->oom)
+		add_bool(out, "oom", true);
+	add_str(out, "error", e->error);
+}
+
+void event_encode(const struct sched_event *e, const struct event_extra *x, struct buf *out)
+{
+	unsigned has = shapes[e->type].has;
+
+	buf_addc(out, '{');
+	if (has & (HAS_JOB | HAS_ATTEMPT))
+		add_str(out, "job", has & HAS_JOB ? e->job : e->attempt.job);
+	if (x)
+		add_str(out, "name", x->job_name);
+	if (has & (HAS_ATTEMPT | HAS_COUNT)) {
+		add_str(out, "task", x ? x->task_name : NULL);
+		add_int(out, "task_index", has & HAS_ATTEMPT ? e->attempt.task : e->task);
+	}
+	if (has & HAS_ATTEMPT) {
+		add_int(out, "index", e->attempt.index);
+		add_int(out, "attempt", e->attempt.epoch);
+		add_str(out, "container", x ? x->container : NULL);
+	}
+	if (has & HAS_NODE)
+		add_str(out, "node", e->node);
+	if (has & HAS_CAPACITY) {
+		add_int(out, "slots", e->node_slots);
+		add_int(out, "cpu_milli", (int64_t)e->node_cpu_milli);
+		add_int(out, "memory", (int64_t)e->node_memory);
+	}
+	if (has & HAS_COUNT) {
+		add_int(out, "count", e->count);
+		add_str(out, "error", e->error);
+	}
+	if (has & HAS_HEALTH)
+		add_bool(out, "healthy", e->healthy);
+	if (has & HAS_EXIT)
+		add_exit(out, e, x);
+	buf_addc(out, '}');
+}
+
+/* ---- reading ---- */
+
+static int get_u32(yyjson_val *o, const char *key, uint32_t *ret, struct err *err)
+{
+	int64_t n;
+	int r = json_get_int(o, key, 0, UINT32_MAX, &n, err);
+
+	if (r == 0)
+		*ret = (uint32_t)n;
+	return r;
+}
+
+static int get_u64(yyjson_val *o, const char *key, uint64_t *ret, struct err *err)
+{
+	int64_t n;
+	int r = json_get_int(o, key, 0, INT64_MAX, &n, err);
+
+	if (r == 0)
+		*ret = (uint64_t)n;
+	return r;
+}
+
+static int read_attempt(yyjson_val *o, struct sched_attempt_id *a, struct err *err)
+{
+	const char *job;
+	int r = json_get_str(o, "job", &job, err);
+
+	if (r == 0)
+		r = get_u32(o, "task_index", &a->task, err);
+	if (r == 0)
+		r = get_u32(o, "index", &a->index, err);
+	if (r == 0)
+		r = get_u32(o, "attempt", &a->epoch, err);
+	if (r == 0)
+		snprintf(a->job, sizeof a->job, "%s", job);
+	return r;
+}
+
+static int read_exit(yyjson_val *o, struct sched_event *e, struct err *err)
+{
+	const char *outcome;
+	int64_t code;
+	int r = json_get_str(o, "outcome", &outcome, err);
+
+	if (r == 0)
+		r = json_get_int(o, "exit_code", INT32_MIN, INT32_MAX, &code, err);
+	if (r == 0)
+		r = json_opt_bool(o, "oom", &e->oom, err);
+	if (r == 0)
+		r = json_opt_str(o, "error", &e->error, err);
+	if (r < 0)
+		return r;
+	e->exit_code = (int32_t)code;
+	e->outcome = SCHED_OUT_EXITED;
+	for (size_t i = 0; i < sizeof outcomes / sizeof *outcomes; i++) {
+		if (!strcmp(outcomes[i], outcome))
+			e->outcome = (enum sched_outcome)i;
+	}
+	return 0;
+}
+
+static int read_members(yyjson_val *o, unsigned has, struct sched_event *e, struct err *err)
+{
+	int r = 0;
+
+	if (has & HAS_JOB)
+		r = json_get_str(o, "job", &e->job, err);
+	if (r == 0 && (has & HAS_ATTEMPT))
+		r = read_attempt(o, &e->attempt, err);
+	if (r == 0 && (has & HAS_NODE))
+		r = json_get_str(o, "node", &e->node, err);
+	if (r == 0 && (has & HAS_CAPACITY)) {
+		r = get_u32(o, "slots", &e->node_slots, err);
+		if (r == 0)
+			r = get_u64(o, "cpu_milli", &e->node_cpu_milli, err);
+		if (r == 0)
+			r = get_u64(o, "memory", &e->node_memory, err);
+	}
+	if (r == 0 && (has & HAS_COUNT)) {
+		r = get_u32(o, "task_index", &e->task, err);
+		if (r == 0)
+			r = get_u32(o, "count", &e->count, err);
+		if (r == 0)
+			r = json_opt_str(o, "error", &e->error, err);
+	}
+	if (r == 0 && (has & HAS_HEALTH))
+		r = json_get_bool(o, "healthy", &e->healthy, err);
+	if (r == 0 && (has & HAS_EXIT))
+		r = read_exit(o, e, err);
+	return r;
+}
+
+int event_decode(const char *kind, const char *data, size_t len, int64_t time_ms, struct sched_event *ret,
+		 yyjson_doc **ret_doc, struct err *err)
+{
+	yyjson_doc *doc;
+	size_t type = 0;
+	int r;
+
+	if (!strcmp(kind, EVENT_JOB_ENDED))
+		return 1;
+	while (type < N_SHAPES && strcmp(shapes[type].kind, kind) != 0)
+		type++;
+	if (type == N_SHAPES)
+		return err_set(err, EBADMSG, "the log has an event of an unknown kind \"%s\"", kind);
+	doc = json_parse(data, len, EVENT_MAX, "an event of the log", err);
+	if (!doc)
+		return -err->code;
+	*ret = (struct sched_event){.type = (enum sched_event_type)type, .now_ms = time_ms};
+	r = yyjson_is_obj(yyjson_doc_get_root(doc)) ? read_members(yyjson_doc_get_root(doc), shapes[type].has, ret, err)
+						    : err_set(err, EBADMSG, "an event of the log is not an object");
+	if (r < 0) {
+		yyjson_doc_free(doc);
+		return r;
+	}
+	*ret_doc = doc;
+	return 0;
+}

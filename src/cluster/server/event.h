@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * event: an event of the scheduler as it stands in the log (docs/formats/events.md), and back.
+ */
+#pragma once
+
+#include "cluster/sched/sched.h"
+
+#include <yyjson.h>
+
+struct buf;
+struct err;
+
+/* Kinds that are in the log for people and do nothing to the state. */
+#define EVENT_JOB_ENDED "job_ended"
+
+/* The word for an event's type: "job_submit", "exited" ... */
+const char *event_kind(enum sched_event_type type);
+
+/* What an event tells beyond the scheduler's needs. */
+struct event_extra {
+	const char *task_name, *container, *job_name;
+	int32_t signal;
+};
+
+/* Writes the event's JSON object (without seq, time and kind, which are the store's). extra may be NULL. */
+void event_encode(const struct sched_event *e, const struct event_extra *extra, struct buf *out);
+
+/* Reads it back. The strings of *ret point into *ret_doc, which the caller frees after use. job_spec is left NULL: it stands in a document of its own.
+ * Returns 1 for a kind that does nothing to the state, 0 for an event, negative for a damaged one. */
+int event_decode(const char *kind, const char *data, size_t len, int64_t time_ms, struct sched_event *ret,
+		 yyjson_doc **ret_doc, struct err *err);

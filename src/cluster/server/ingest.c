@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Wishes and facts on their way into the log. The order of the store's answers is the order of the log, and only there sched_step() is called: so the
+ * state in memory is never ahead of the state on disk. */
+#include "base/core/buf.h"
+#include "base/core/err.h"
+#include "base/core/log.h"
+#include "base/core/loop.h"
+#include "base/core/mem.h"
+#include "base/store/store.h"
+#include "base/wire/json.h"
+#include "cluster/link/link.h"
+#include "cluster/server/server_private.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define AGAIN_MS 1000
+
+struct pending {
+	struct pending *next; /* while it waits to be tried again */
+	struct server *server;
+	struct ingest in;
+	struct buf json;
+	char *error, *node, *job_id, *task_name, *container, *job_name, *doc_key, *doc_value;
+};
+
+static void pending_free(struct pending *p)
+{
+	jobspec_free(p->in.job);
+	buf_free(&p->json);
+	free(p->in.items_json);
+	free(p->error);
+	free(p->node);
+	free(p->job_id);
+	free(p->task_name);
+	free(p->container);
+	free(p->job_name);
+	free(p->doc_key);
+	free(p->doc_value);
+	free(p);
+}
+
+static struct pending *pending_new(struct server *s, const struct ingest *in)
+{
+	struct pending *p = mem_new(struct pending);
+
+	p->server = s;
+	p->in = *in;
+	p->in.event.error = p->error = mem_strdup(in->event.error);
+	p->in.event.node = p->node = mem_strdup(in->event.node);
+	p->in.event.job = p->job_id = mem_strdup(in->event.job);
+	p->in.extra.task_name = p->task_name = mem_strdup(in->extra.task_name);
+	p->in.extra.container = p->container = mem_strdup(in->extra.container);
+	p->in.extra.job_name = p->job_name = mem_strdup(in->extra.job_name);
+	p->in.doc_key = p->doc_key = mem_strdup(in->doc_key);
+	p->in.doc_value = p->doc_value = in->doc_value ? mem_strndup(in->doc_value, in->doc_len) : NULL;
+	event_encode(&p->in.event, &p->in.extra, &p->json);
+	return p;
+}
+
+static const char *job_of(const struct pending *p)
+{
+	return p->job_id ? p->job_id : p->in.event.attempt.job;
+}
+
+static void put_again(struct pending *p)
+{
+	struct server *s = p->server;
+
+	p->next = NULL;
+	*s->waiting_last = p;
+	s->waiting_last = &p->next;
+	loop_timer_arm(s->again, AGAIN_MS);
+}
+
+static void not_stored(struct pending *p, const struct err *error)
+{
+	struct server *s = p->server;
+
+	if (!s->full)
+		log_err(error, "write the log");
+	s->full = true;
+	if (p->in.event.type == SCHED_EV_TIME)
+		s->time_pending = false;
+	if (p->in.keep) {
+		put_again(p);
+		return;
+	}
+	if (p->in.done)
+		p->in.done(p->in.ctx, job_of(p), error);
+	if (p->in.event.type == SCHED_EV_TIME)
+		loop_timer_arm(s->deadline, AGAIN_MS);
+	pending_free(p);
+}
+
+/* The server's own books beside the scheduler's, before the event is applied. */
+static void take_documents(struct server *s, struct pending *p)
+{
+	struct err err = ERR_INIT;
+	struct jobspec *j;
+
+	if (p->in.job) {
+		p->in.event.job_spec = &p->in.job->sched;
+		map_put(&s->jobs, p->in.job->id, p->in.job);
+		p->in.job = NULL;
+	}
+	if (p->in.items_json) {
+		j = map_get(&s->jobs, p->in.event.job);
+		if (j && jobspec_set_items(j, p->in.event.task, p->in.items_json, &err) < 0)
+			log_err(&err, "read a list of files");
+	}
+}
+
+static void after_forget(struct server *s, const char *id)
+{
+	struct link_msg m = {.type = LINK_FORGET};
+
+	snprintf(m.attempt.job, sizeof m.attempt.job, "%s", id);
+	link_send(s->link, &m);
+	jobspec_free(map_remove(&s->jobs, id));
+	/* A replay from the last snapshot still needs the job's documents; the next snapshot does not. */
+	mem_strv_add(&s->forgotten, id);
+	s->since_snapshot++;
+}
+
+static void on_stored(void *ctx, uint64_t seq, const struct err *error)
+{
+	struct pending *p = ctx;
+	struct server *s = p->server;
+	struct sched_actions actions = {.n = 0};
+	struct err err = ERR_INIT;
+
+	if (error) {
+		not_stored(p, error);
+		return;
+	}
+	s->full = false;
+	s->last_seq = seq;
+	take_documents(s, p);
+	if (sched_step(s->sched, &p->in.event, &actions, &err) < 0)
+		log_err(&err, "apply an event");
+	view_tell(s, seq, p->in.event.now_ms, event_kind(p->in.event.type), buf_str(&p->json), p->json.len, job_of(p));
+	if (p->in.event.type == SCHED_EV_TIME)
+		s->time_pending = false;
+	apply_actions(s, &actions);
+	if (p->in.event.type == SCHED_EV_JOB_FORGET)
+		after_forget(s, p->in.event.job);
+	ingest_arm_deadline(s);
+	recover_want_snapshot(s);
+	if (p->in.done)
+		p->in.done(p->in.ctx, job_of(p), NULL);
+	pending_free(p);
+}
+
+static void append(struct server *s, struct pending *p)
+{
+	struct store_event e = {.time_ms = p->in.event.now_ms,
+				.kind = event_kind(p->in.event.type),
+				.data = buf_str(&p->json),
+				.len = p->json.len};
+	struct store_doc doc = {.key = p->in.doc_key, .value = p->in.doc_value, .len = p->in.doc_len};
+
+	store_append(s->store, &e, &doc, p->in.doc_key ? 1 : 0, on_stored, p);
+}
+
+void ingest(struct server *s, const struct ingest *in)
+{
+	struct pending *p = pending_new(s, in);
+
+	p->in.event.now_ms = server_now(s);
+	if (in->keep && s->waiting) {
+		put_again(p);
+		return;
+	}
+	append(s, p);
+}
+
+/* Timer: what could not be stored is tried once more, in its order. */
+void ingest_again(void *ctx)
+{
+	struct server *s = ctx;
+	struct pending *list = s->waiting;
+
+	s->waiting = NULL;
+	s->waiting_last = &s->waiting;
+	while (list) {
+		struct pending *p = list;
+
+		list = p->next;
+		p->in.event.now_ms = server_now(s);
+		append(s, p);
+	}
+}
+
+void ingest_free_waiting(struct server *s)
+{
+	while (s->waiting) {
+		struct pending *p = s->waiting;
+
+		s->waiting = p->next;
+		pending_free(p);
+	}
+	s->waiting_last = &s->waiting;
+}
+
+struct note {
+	struct server *server;
+	int64_t time_ms;
+	const char *kind;
+	char *json, *job;
+};
+
+static void on_note_stored(void *ctx, uint64_t seq, const struct err *error)
+{
+	struct note *n = ctx;
+
+	/* Told even when the disk is full: whoever waits for the end of a job must hear of it. */
+	view_tell(n->server, error ? 0 : seq, n->time_ms, n->kind, n->json, strlen(n->json), n->job);
+	free(n->json);
+	free(n->job);
+	free(n);
+}
+
+void ingest_note(struct server *s, const char *kind, const char *json, const char *job)
+{
+	struct store_event e = {.time_ms = server_now(s), .kind = kind, .data = json, .len = strlen(json)};
+	struct note *n = mem_new(struct note);
+
+	*n = (struct note){
+	    .server = s, .time_ms = e.time_ms, .kind = kind, .json = mem_strdup(json), .job = mem_strdup(job)};
+	store_append(s->store, &e, NULL, 0, on_note_stored, n);
+}
+
+/* ---- time ---- */
+
+void ingest_deadline(void *ctx)
+{
+	struct server *s = ctx;
+	struct ingest in = {.event = {.type = SCHED_EV_TIME}};
+
+	if (s->time_pending)
+		return;
+	if (sched_next_ms(s->sched) > server_now(s)) {
+		ingest_arm_deadline(s);
+		return;
+	}
+	s->time_pending = true;
+	ingest(s, &in);
+}
+
+void ingest_arm_deadline(struct server *s)
+{
+	int64_t next = sched_next_ms(s->sched), wait;
+
+	if (next == INT64_MAX) {
+		loop_timer_disarm(s->deadline);
+		return;
+	}
+	wait = next - server_now(s);
+	loop_timer_arm(s->deadline, wait > 0 ? wait : 0);
+}
+
+/* ---- facts from the agent ---- */
+
+static void copy_attempt(struct sched_attempt_id *to, const struct link_attempt *from)
+{
+	snprintf(to->job, sizeof to->job, "%s", from->job);
+	to->task = from->task;
+	to->index = from->index;
+	to->epoch = from->epoch;
+}
+
+static void on_hello_stored(void *ctx, const char *id, const struct err *error)
+{
+	struct server *s = ctx;
+
+	(void)id;
+	if (!error)
+		apply_live(s);
+}
+
+static void on_hello(struct server *s, const struct link_msg *m)
+{
+	struct ingest in = {.event = {.type = SCHED_EV_NODE_UP,
+				      .node = m->text,
+				      .node_slots = m->slots,
+				      .node_cpu_milli = m->cpu_milli,
+				      .node_memory = m->memory},
+			    .keep = true,
+			    .done = on_hello_stored,
+			    .ctx = s};
+
+	free(s->node);
+	free(s->spaces);
+	s->node = mem_strdup(m->text);
+	s->spaces = mem_strdup(m->text2);
+	ingest(s, &in);
+}
+
+static void on_attempt(struct server *s, const struct link_msg *m, enum sched_event_type type)
+{
+	struct jobspec *j = map_get(&s->jobs, m->attempt.job);
+	struct ingest in = {.event = {.type = type, .healthy = m->flag}, .keep = true};
+
+	if (!j || m->attempt.task >= j->sched.n_tasks)
+		return; /* of a job that was forgotten meanwhile */
+	copy_attempt(&in.event.attempt, &m->attempt);
+	in.extra.task_name = j->tasks[m->attempt.task].name;
+	if (type == SCHED_EV_STARTED)
+		in.extra.container = m->text;
+	if (type == SCHED_EV_EXITED) {
+		in.event.outcome = m->outcome == LINK_OUT_LOST	   ? SCHED_OUT_LOST
+				   : m->outcome == LINK_OUT_FAILED ? SCHED_OUT_FAILED
+								   : SCHED_OUT_EXITED;
+		in.event.exit_code = m->code;
+		in.event.oom = m->flag;
+		in.event.error = m->text;
+		in.extra.signal = m->signal;
+	}
+	ingest(s, &in);
+}
+
+static uint32_t count_items(const char *json)
+{
+	json_doc_cleanup yyjson_doc *doc = json_parse(json, strlen(json), JOBSPEC_MAX, "the list of files", NULL);
+
+	return doc ? (uint32_t)yyjson_arr_size(yyjson_doc_get_root(doc)) : 0;
+}
+
+static void on_expanded(struct server *s, const struct link_msg *m)
+{
+	struct jobspec *j = map_get(&s->jobs, m->attempt.job);
+	struct ingest in = {
+	    .event = {.type = SCHED_EV_EXPANDED, .job = m->attempt.job, .task = m->attempt.task, .error = m->text2},
+	    .keep = true};
+	char key[SCHED_ID_MAX + 32];
+
+	if (!j || m->attempt.task >= j->sched.n_tasks)
+		return;
+	in.extra.task_name = j->tasks[m->attempt.task].name;
+	if (m->text) {
+		snprintf(key, sizeof key, "items/%s/%u", j->id, m->attempt.task);
+		in.event.count = count_items(m->text);
+		in.doc_key = key;
+		in.doc_value = m->text;
+		in.doc_len = strlen(m->text);
+		in.items_json = mem_strdup(m->text);
+	}
+	ingest(s, &in);
+}
+
+void ingest_on_link(void *ctx, const struct link_msg *m)
+{
+	struct server *s = ctx;
+
+	log_debug("server: %s %s/%u/%u#%u", link_type_name(m->type), m->attempt.job, m->attempt.task, m->attempt.index,
+		  m->attempt.epoch);
+	switch (m->type) {
+	case LINK_HELLO:
+		on_hello(s, m);
+		break;
+	case LINK_STARTED:
+		on_attempt(s, m, SCHED_EV_STARTED);
+		break;
+	case LINK_HEALTH:
+		on_attempt(s, m, SCHED_EV_HEALTH);
+		break;
+	case LINK_EXITED:
+		on_attempt(s, m, SCHED_EV_EXITED);
+		break;
+	case LINK_EXPANDED:
+		on_expanded(s, m);
+		break;
+	case LINK_START:
+	case LINK_KILL:
+	case LINK_EXPAND:
+	case LINK_FORGET:
+		break; /* our own kinds: not for us */
+	}
+}

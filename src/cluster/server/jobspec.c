@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cluster/server/jobspec.h"
+
+#include "base/core/err.h"
+#include "base/core/mem.h"
+#include "base/wire/json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define MS_MAX ((int64_t)1000 * 60 * 60 * 24 * 365 * 10)
+
+struct word {
+	const char *name;
+	int value;
+};
+
+static const struct word kinds[] = {{"task", 0}, {"service", 1}, {NULL, 0}};
+static const struct word conditions[] = {
+    {"started", SCHED_DEP_STARTED}, {"healthy", SCHED_DEP_HEALTHY}, {"completed", SCHED_DEP_COMPLETED}, {NULL, 0}};
+static const struct word restarts[] = {{"no", SCHED_RESTART_NO},
+				       {"always", SCHED_RESTART_ALWAYS},
+				       {"on-failure", SCHED_RESTART_ON_FAILURE},
+				       {"unless-stopped", SCHED_RESTART_UNLESS_STOPPED},
+				       {NULL, 0}};
+static const struct word policies[] = {{"continue", SCHED_ON_ERROR_CONTINUE},
+				       {"suspend", SCHED_ON_ERROR_SUSPEND},
+				       {"pause", SCHED_ON_ERROR_PAUSE},
+				       {"cancel", SCHED_ON_ERROR_CANCEL},
+				       {NULL, 0}};
+
+/* What a service of a canonical job may hold besides the container's own keys, which the engine checks. */
+static const char *const service_keys[] = {"name",
+					   "line",
+					   "column",
+					   "where",
+					   "kind",
+					   "image",
+					   "entrypoint",
+					   "command",
+					   "environment",
+					   "working_dir",
+					   "user",
+					   "hostname",
+					   "mounts",
+					   "files",
+					   "read_only",
+					   "depends_on",
+					   "restart",
+					   "restart_max",
+					   "count",
+					   "items",
+					   "over",
+					   "slots",
+					   "reserve_memory",
+					   "reserve_cpu_milli",
+					   "limit_cpu_milli",
+					   "limit_memory",
+					   "limit_pids",
+					   "stop_signal",
+					   "stop_grace_ms",
+					   "healthcheck",
+					   "labels",
+					   "attempts",
+					   "delay_ms",
+					   "backoff",
+					   "elsewhere",
+					   "on_error",
+					   "walltime_ms",
+					   "stage_in",
+					   "stage_out",
+					   NULL};
+static const char *const job_keys[] = {"name", "file", "params", "spaces", "exit_with", "services", NULL};
+
+static int one_of(yyjson_val *obj, const char *key, const struct word *words, int *inout, struct err *err)
+{
+	const char *text = NULL;
+	int r = json_opt_str(obj, key, &text, err);
+
+	if (r < 0 || !text)
+		return r;
+	for (const struct word *w = words; w->name; w++) {
+		if (!strcmp(w->name, text)) {
+			*inout = w->value;
+			return 0;
+		}
+	}
+	return err_set(err, EINVAL, "%s: \"%s\" is not known", key, text);
+}
+
+static int known_keys(yyjson_val *obj, const char *const *keys, struct err *err)
+{
+	yyjson_val *key, *value;
+	size_t i, n;
+
+	yyjson_obj_foreach (obj, i, n, key, value) {
+		const char *const *k = keys;
+
+		while (*k && strcmp(*k, yyjson_get_str(key)) != 0)
+			k++;
+		if (!*k)
+			return err_set(err, EINVAL, "unknown key \"%s\"", yyjson_get_str(key));
+	}
+	return 0;
+}
+
+static yyjson_val *service_at(const struct jobspec *j, uint32_t task)
+{
+	return yyjson_arr_get(j->services, task);
+}
+
+void jobspec_where(const struct jobspec *j, uint32_t task, char *text, size_t n)
+{
+	yyjson_val *service = service_at(j, task);
+	int64_t line = 0, column = 0;
+	const char *name = "?";
+
+	json_opt_int(service, "line", 0, INT32_MAX, &line, NULL);
+	json_opt_int(service, "column", 0, INT32_MAX, &column, NULL);
+	json_opt_str(service, "name", &name, NULL);
+	if (line > 0)
+		snprintf(text, n, "%s:%lld:%lld: services.%s", j->file, (long long)line, (long long)column, name);
+	else
+		snprintf(text, n, "services.%s", name);
+}
+
+/* ---- reading ---- */
+
+static int task_index(const struct jobspec *j, const char *name)
+{
+	for (size_t i = 0; i < j->sched.n_tasks; i++) {
+		if (j->tasks[i].name && !strcmp(j->tasks[i].name, name))
+			return (int)i;
+	}
+	return -1;
+}
+
+static int read_deps(struct jobspec *j, uint32_t task, yyjson_val *service, struct err *err)
+{
+	yyjson_val *list = yyjson_obj_get(service, "depends_on"), *item;
+	struct sched_dep *deps = mem_new_n(struct sched_dep, yyjson_arr_size(list) + 1);
+	size_t i, n;
+
+	j->deps[task] = deps;
+	j->tasks[task].deps = deps;
+	yyjson_arr_foreach (list, i, n, item) {
+		const char *name;
+		int condition = SCHED_DEP_STARTED, on;
+
+		if (!yyjson_is_obj(item))
+			return err_set(err, EINVAL, "depends_on: a list of objects is needed");
+		deps[i].required = true;
+		if (json_get_str(item, "service", &name, err) < 0 ||
+		    one_of(item, "condition", conditions, &condition, err) < 0 ||
+		    json_opt_bool(item, "required", &deps[i].required, err) < 0)
+			return -EINVAL;
+		on = task_index(j, name);
+		if (on < 0)
+			return err_set(err, EINVAL, "depends_on: there is no service \"%s\"", name);
+		deps[i].task = (uint32_t)on;
+		deps[i].condition = (enum sched_condition)condition;
+		j->tasks[task].n_deps++;
+	}
+	return 0;
+}
+
+static int read_copies(struct jobspec *j, uint32_t task, yyjson_val *service, struct err *err)
+{
+	struct sched_task_spec *t = &j->tasks[task];
+	yyjson_val *over = yyjson_obj_get(service, "over");
+	int64_t count = 1;
+
+	t->expand = yyjson_is_obj(over);
+	if (json_opt_strv(service, "items", &j->items[task], err) < 0)
+		return -EINVAL;
+	if (j->items[task])
+		count = (int64_t)mem_strv_len(j->items[task]);
+	else if (json_opt_int(service, "count", 0, SCHED_INSTANCES_MAX, &count, err) < 0)
+		return -EINVAL;
+	t->count = (uint32_t)count;
+	return 0;
+}
+
+static int read_retry(struct sched_task_spec *t, yyjson_val *service, struct err *err)
+{
+	int64_t attempts = 1, restart_max = 0;
+	int restart = SCHED_RESTART_NO, policy = SCHED_ON_ERROR_CANCEL;
+
+	t->delay_ms = -1;
+	t->backoff = 1.0;
+	if (json_opt_int(service, "attempts", 1, 1000000, &attempts, err) < 0 ||
+	    json_opt_int(service, "delay_ms", -1, MS_MAX, &t->delay_ms, err) < 0 ||
+	    json_opt_num(service, "backoff", &t->backoff, err) < 0 ||
+	    json_opt_bool(service, "elsewhere", &t->elsewhere, err) < 0 ||
+	    json_opt_int(service, "restart_max", 0, INT32_MAX, &restart_max, err) < 0 ||
+	    json_opt_int(service, "walltime_ms", 0, MS_MAX, &t->walltime_ms, err) < 0 ||
+	    one_of(service, "restart", restarts, &restart, err) < 0 ||
+	    one_of(service, "on_error", policies, &policy, err) < 0)
+		return -EINVAL;
+	if (t->backoff < 1.0 || t->backoff > 1000.0)
+		return err_set(err, EINVAL, "backoff: %g is not within 1 and 1000", t->backoff);
+	t->attempts = (uint32_t)attempts;
+	t->restart_max = (uint32_t)restart_max;
+	t->restart = (enum sched_restart)restart;
+	t->on_error = (enum sched_on_error)policy;
+	return 0;
+}
+
+static int read_request(struct sched_task_spec *t, yyjson_val *service, struct err *err)
+{
+	int64_t slots = t->service ? 0 : 1, cpu = 0, memory = 0;
+
+	if (json_opt_int(service, "slots", 0, 1000000, &slots, err) < 0 ||
+	    json_opt_int(service, "reserve_cpu_milli", 0, INT32_MAX, &cpu, err) < 0 ||
+	    json_opt_int(service, "reserve_memory", 0, INT64_MAX, &memory, err) < 0)
+		return -EINVAL;
+	t->slots = (uint32_t)slots;
+	t->cpu_milli = (uint64_t)cpu;
+	t->memory = (uint64_t)memory;
+	return 0;
+}
+
+static int read_service(struct jobspec *j, uint32_t task, struct err *err)
+{
+	yyjson_val *service = service_at(j, task);
+	struct sched_task_spec *t = &j->tasks[task];
+	yyjson_val *health = yyjson_obj_get(service, "healthcheck");
+	int kind = 0, r;
+
+	r = known_keys(service, service_keys, err);
+	if (r == 0)
+		r = one_of(service, "kind", kinds, &kind, err);
+	if (r < 0)
+		return r;
+	t->service = kind == 1;
+	t->healthcheck = yyjson_is_obj(health);
+	r = read_copies(j, task, service, err);
+	if (r == 0)
+		r = read_retry(t, service, err);
+	if (r == 0)
+		r = read_request(t, service, err);
+	if (r == 0)
+		r = read_deps(j, task, service, err);
+	return r;
+}
+
+static int read_names(struct jobspec *j, struct err *err)
+{
+	yyjson_val *service;
+	size_t i, n;
+
+	yyjson_arr_foreach (j->services, i, n, service) {
+		const char *name;
+		int r;
+
+		if (!yyjson_is_obj(service))
+			return err_set(err, EINVAL, "services: a list of objects is needed");
+		r = json_get_str(service, "name", &name, err);
+		if (r < 0)
+			return r;
+		if (task_index(j, name) >= 0)
+			return err_set(err, EINVAL, "there are two services \"%s\"", name);
+		j->tasks[i].name = name;
+	}
+	return 0;
+}
+
+static int read_exit_with(struct jobspec *j, struct err *err)
+{
+	const char *name = NULL;
+
+	j->sched.exit_with = -1;
+	if (json_opt_str(j->root, "exit_with", &name, err) < 0)
+		return -EINVAL;
+	if (!name)
+		return 0;
+	j->sched.exit_with = task_index(j, name);
+	return j->sched.exit_with < 0 ? err_set(err, EINVAL, "exit_with: there is no service \"%s\"", name) : 0;
+}
+
+static int read_services(struct jobspec *j, struct err *err)
+{
+	char where[512];
+	size_t n = yyjson_arr_size(j->services);
+	int r;
+
+	if (n == 0)
+		return err_set(err, EINVAL, "the job has no services");
+	if (n > SCHED_TASKS_MAX)
+		return err_set(err, E2BIG, "the job has %zu services; the limit is %d", n, SCHED_TASKS_MAX);
+	j->tasks = mem_new_n(struct sched_task_spec, n);
+	j->deps = mem_new_n(struct sched_dep *, n);
+	j->items = mem_new_n(char **, n);
+	j->sched.n_tasks = n;
+	j->sched.tasks = j->tasks;
+	r = read_names(j, err);
+	for (uint32_t i = 0; r == 0 && i < n; i++) {
+		r = read_service(j, i, err);
+		if (r < 0) {
+			jobspec_where(j, i, where, sizeof where);
+			return err_wrap(err, "%s", where);
+		}
+	}
+	return r < 0 ? r : read_exit_with(j, err);
+}
+
+static bool name_ok(const char *name)
+{
+	size_t n = strlen(name);
+
+	return n > 0 && n <= 48 && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == n && name[0] != '-' &&
+	       name[0] != '_';
+}
+
+static int read_root(struct jobspec *j, struct err *err)
+{
+	int r;
+
+	if (!yyjson_is_obj(j->root))
+		return err_set(err, EINVAL, "a job is a JSON object");
+	r = known_keys(j->root, job_keys, err);
+	if (r == 0)
+		r = json_get_str(j->root, "name", &j->name, err);
+	if (r == 0 && !name_ok(j->name))
+		r = err_set(err, EINVAL,
+			    "name: \"%s\" is not a job name (a-z 0-9 _ -, at most 48, starting with a letter or digit)",
+			    j->name);
+	j->file = "job";
+	if (r == 0)
+		r = json_opt_str(j->root, "file", &j->file, err);
+	if (r == 0)
+		r = json_get_arr(j->root, "services", &j->services, err);
+	return r;
+}
+
+struct jobspec *jobspec_free(struct jobspec *j)
+{
+	if (!j)
+		return NULL;
+	for (size_t i = 0; j->tasks && i < j->sched.n_tasks; i++) {
+		free(j->deps[i]);
+		mem_strv_free(j->items[i]);
+	}
+	free(j->tasks);
+	free(j->deps);
+	free(j->items);
+	yyjson_doc_free(j->doc);
+	free(j);
+	return NULL;
+}
+
+static int finish(struct jobspec *j, const char *id, struct jobspec **ret, struct err *err)
+{
+	int r = read_root(j, err);
+
+	if (r == 0)
+		r = read_services(j, err);
+	if (r < 0) {
+		jobspec_free(j);
+		return r;
+	}
+	if (id)
+		snprintf(j->id, sizeof j->id, "%s", id);
+	j->sched.id = j->id;
+	j->sched.name = j->name;
+	*ret = j;
+	return 0;
+}
+
+int jobspec_parse(const char *text, size_t len, const char *id, uint32_t uid, struct jobspec **ret, struct err *err)
+{
+	yyjson_doc *doc = json_parse(text, len, JOBSPEC_MAX, "the job", err);
+	struct jobspec *j;
+
+	if (!doc)
+		return -err->code;
+	j = mem_new(struct jobspec);
+	j->doc = doc;
+	j->root = yyjson_doc_get_root(doc);
+	j->uid = uid;
+	return finish(j, id, ret, err);
+}
+
+char *jobspec_stored(const char *text, size_t len, uint32_t uid, size_t *ret_len)
+{
+	char *stored = mem_printf("{\"uid\":%u,\"job\":%.*s}", uid, (int)len, text);
+
+	*ret_len = strlen(stored);
+	return stored;
+}
+
+int jobspec_load(const char *stored, size_t len, const char *id, struct jobspec **ret, struct err *err)
+{
+	yyjson_doc *doc = json_parse(stored, len, JOBSPEC_MAX + 1024, "a stored job", err);
+	struct jobspec *j;
+	int64_t uid = 0;
+
+	if (!doc)
+		return -err->code;
+	j = mem_new(struct jobspec);
+	j->doc = doc;
+	j->root = yyjson_obj_get(yyjson_doc_get_root(doc), "job");
+	json_opt_int(yyjson_doc_get_root(doc), "uid", 0, UINT32_MAX, &uid, NULL);
+	j->uid = (uint32_t)uid;
+	return finish(j, id, ret, err);
+}
+
+int jobspec_set_items(struct jobspec *j, uint32_t task, const char *json, struct err *err)
+{
+	json_doc_cleanup yyjson_doc *doc = json_parse(json, strlen(json), JOBSPEC_MAX, "the list of files", err);
+	yyjson_val *item;
+	size_t i, n;
+	char **items;
+
+	if (!doc)
+		return -err->code;
+	if (task >= j->sched.n_tasks || !yyjson_is_arr(yyjson_doc_get_root(doc)))
+		return err_set(err, EINVAL, "a list of files is needed");
+	items = mem_new_n(char *, yyjson_arr_size(yyjson_doc_get_root(doc)) + 1);
+	yyjson_arr_foreach (yyjson_doc_get_root(doc), i, n, item) {
+		items[i] = mem_strdup(yyjson_is_str(item) ? yyjson_get_str(item) : "");
+	}
+	mem_strv_free(j->items[task]);
+	j->items[task] = items;
+	j->tasks[task].count = (uint32_t)n;
+	return (int)n;
+}

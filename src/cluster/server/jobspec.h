@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * jobspec: a canonical job (docs/formats/job.md section 2), checked, with what the scheduler needs taken out of it. The container part of a service stays
+ * JSON and is completed for each attempt.
+ */
+#pragma once
+
+#include "cluster/sched/sched.h"
+
+#include <yyjson.h>
+
+struct err;
+
+#define JOBSPEC_MAX (16u << 20)
+
+struct jobspec {
+	yyjson_doc *doc;
+	yyjson_val *root; /* the job */
+	yyjson_val *services;
+	uint32_t uid;		 /* who submitted it */
+	const char *name, *file; /* point into doc */
+	char id[SCHED_ID_MAX];
+	struct sched_job_spec sched; /* points into this object */
+	struct sched_task_spec *tasks;
+	struct sched_dep **deps; /* one array per task */
+	char ***items;		 /* per task: list items or expanded paths, or NULL */
+};
+
+/* `text` is the canonical job itself. -EINVAL and -E2BIG name file, line and column of the service. */
+int jobspec_parse(const char *text, size_t len, const char *id, uint32_t uid, struct jobspec **ret, struct err *err);
+struct jobspec *jobspec_free(struct jobspec *j);
+
+/* As it is stored: {"uid": n, "job": {...}}. The caller frees. */
+char *jobspec_stored(const char *text, size_t len, uint32_t uid, size_t *ret_len);
+int jobspec_load(const char *stored, size_t len, const char *id, struct jobspec **ret, struct err *err);
+
+/* The result of an expansion: a JSON list of paths. Returns their number. */
+int jobspec_set_items(struct jobspec *j, uint32_t task, const char *json, struct err *err);
+
+/* "compose.yaml:12:3: services.map", for messages about a service as a whole. */
+void jobspec_where(const struct jobspec *j, uint32_t task, char *text, size_t n);

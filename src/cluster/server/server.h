@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * server: holds the state of the cluster and decides. Every wish (submit, cancel) and every fact (started, exited) becomes an event; the event is made
+ * durable by the store; only then sched_step() is asked and its actions are sent over the link. The state is therefore always the result of
+ * the log, and a server that dies at any moment continues where the log ends (recover.c).
+ *
+ * A submitter is answered after its event is durable. A fact that cannot be stored (disk full) is kept and tried again; the agent keeps its own record anyway.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <yyjson.h>
+
+struct err;
+struct link_end;
+struct loop;
+struct server;
+struct store;
+
+struct server_options {
+	size_t
+	    keep_jobs; /* ended jobs that are remembered, 0 = 1000; older ones are forgotten with their containers and private spaces */
+};
+
+/* Reads the log back and waits for the agent's HELLO. The link end and the store become the server's. */
+int server_open(struct loop *l, struct store *store, struct link_end *link, const struct server_options *o,
+		struct server **ret, struct err *err);
+/* Writes a snapshot first, so that the next start is quick. */
+struct server *server_close(struct server *s);
+
+/* The answer to a wish: error NULL once it is durable. id: of the job. */
+typedef void (*server_done_fn)(void *ctx, const char *id, const struct err *error);
+
+/* What only the node can judge of a service (image, mounts): called once per service with its container specification before anything is
+ * written; a negative return refuses the job. `where` is "FILE:LINE:COLUMN: services.NAME". */
+typedef int (*server_check_fn)(void *ctx, yyjson_val *container, struct err *err);
+
+/* Checks and submits a canonical job (docs/formats/job.md). A refusal is given at once by done(), and nothing of the job is left. */
+void server_submit(struct server *s, const char *json, size_t len, uint32_t uid, bool dry_run, server_check_fn check,
+		   void *check_ctx, server_done_fn done, void *ctx);
+/* By id, unambiguous prefix, or name when one live job has it. */
+void server_cancel(struct server *s, const char *job, server_done_fn done, void *ctx);
+void server_resume(struct server *s, const char *job, server_done_fn done, void *ctx);
+void server_forget(struct server *s, const char *job, server_done_fn done, void *ctx); /* -EBUSY: it has not ended */
+
+/* -ENOENT; -EINVAL when a prefix fits several. ret: at least 64 bytes. */
+int server_find(struct server *s, const char *job, char *ret, size_t n, struct err *err);
+
+/* JSON texts for the API; the caller frees. */
+char *server_jobs_json(struct server *s, bool all, size_t limit);
+int server_job_json(struct server *s, const char *job, char **ret, struct err *err);
+char *server_info_json(struct server *s); /* {"node": {...}, "jobs": {...}, "seq": n} */
+bool server_job_ended(struct server *s, const char *id,
+		      char **ret_json);	 /* {"state", "exit_code", "reason"} once it has */
+bool server_all_ended(struct server *s); /* no job is live */
+void server_cancel_all(struct server *s);
+
+/* Events as JSON lines, oldest first: from the durable log, and live. */
+typedef int (*server_event_fn)(void *ctx, const char *json, size_t len, const char *job);
+int server_events_read(struct server *s, uint64_t since, size_t limit, uint64_t *ret_last, server_event_fn fn,
+		       void *ctx, struct err *err);
+struct server_listener;
+struct server_listener *server_listen(struct server *s, server_event_fn fn, void *ctx);
+struct server_listener *server_unlisten(struct server_listener *l);

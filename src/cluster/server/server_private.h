@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the files of this folder share: the server object. Nobody else includes this.
+ */
+#pragma once
+
+#include "base/core/map.h"
+#include "cluster/sched/sched.h"
+#include "cluster/server/event.h"
+#include "cluster/server/jobspec.h"
+#include "cluster/server/server.h"
+
+struct link_msg;
+struct loop_timer;
+struct pending;
+
+struct server_listener {
+	struct server_listener *next;
+	struct server *server;
+	server_event_fn fn; /* NULL: to be taken out of the list after the present round */
+	void *ctx;
+};
+
+struct server {
+	struct loop *loop;
+	struct store *store;
+	struct link_end *link;
+	struct sched *sched;
+	struct map jobs; /* id -> struct jobspec of the jobs that have not ended */
+	struct server_listener *listeners;
+	bool telling;				 /* inside a round of listeners */
+	struct loop_timer *deadline;		 /* the scheduler's next */
+	struct loop_timer *again;		 /* facts that could not be stored */
+	struct loop_timer *snapshot;		 /* armed while there is something to save */
+	struct pending *waiting, **waiting_last; /* those facts, in order */
+	char *node, *spaces;			 /* of the agent that said HELLO; NULL before */
+	int64_t time_base,
+	    mono_base; /* server time = time_base + (mono - mono_base): the wall clock being set does not move it */
+	uint64_t since_snapshot;
+	bool time_pending; /* a TIME event is on its way */
+	bool full;	   /* the last write failed: said once */
+	uint64_t last_seq; /* of the last event that sched has seen */
+	bool saving;	   /* a snapshot is on its way */
+	char **forgotten;  /* jobs whose documents go with the next snapshot */
+	size_t keep_jobs;
+};
+
+/* server.c */
+int64_t server_now(const struct server *s);
+
+/* ingest.c: an event on its way into the log. extra and docs are copied; done may be NULL. A fact (keep) is tried again until it is stored. */
+struct ingest {
+	struct sched_event event; /* strings are copied */
+	struct event_extra extra;
+	const char *doc_key, *doc_value; /* written with the event; value NULL deletes */
+	size_t doc_len;
+	struct jobspec *job; /* of JOB_SUBMIT: becomes the server's when durable, freed otherwise */
+	char *items_json;    /* of EXPANDED: owned */
+	bool keep;
+	server_done_fn done;
+	void *ctx;
+};
+void ingest(struct server *s, const struct ingest *in);
+void ingest_free_waiting(struct server *s);
+void ingest_on_link(void *ctx, const struct link_msg *m);
+void ingest_arm_deadline(struct server *s);
+void ingest_deadline(void *ctx); /* timer */
+void ingest_again(void *ctx);	 /* timer */
+void ingest_note(struct server *s, const char *kind, const char *json,
+		 const char *job); /* for people only; kind is static */
+
+/* apply.c */
+void apply_actions(struct server *s, const struct sched_actions *actions);
+void apply_live(struct server *s); /* after HELLO: everything that is live, again */
+
+/* recover.c */
+int recover(struct server *s, struct err *err);
+void recover_snapshot(struct server *s);
+void recover_want_snapshot(struct server *s);
+void recover_idle(void *ctx); /* timer */
+/* A job's specification out of the store, with its expanded items: for an ended job, or at start. */
+int recover_job(struct server *s, const char *id, struct jobspec **ret, struct err *err);
+
+/* view.c: tells listeners about an event of the log, or a live-only one (seq 0). */
+void view_tell(struct server *s, uint64_t seq, int64_t time_ms, const char *kind, const char *data, size_t len,
+	       const char *job);

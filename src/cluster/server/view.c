@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the API shows of jobs and events, as JSON (docs/API.md). */
+#include "base/core/buf.h"
+#include "base/core/err.h"
+#include "base/core/mem.h"
+#include "base/store/store.h"
+#include "base/wire/json.h"
+#include "cluster/server/server_private.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define INSTANCES_SHOWN 10000 /* of one task */
+
+static void add_time(yyjson_mut_doc *d, yyjson_mut_val *o, const char *key, int64_t ms)
+{
+	if (ms > 0)
+		yyjson_mut_obj_add_int(d, o, key, ms);
+	else
+		yyjson_mut_obj_add_null(d, o, key);
+}
+
+static void add_text(yyjson_mut_doc *d, yyjson_mut_val *o, const char *key, const char *text)
+{
+	if (text && *text)
+		yyjson_mut_obj_add_strcpy(d, o, key, text);
+	else
+		yyjson_mut_obj_add_null(d, o, key);
+}
+
+static void add_counts(yyjson_mut_doc *d, yyjson_mut_val *o, const size_t *counts)
+{
+	yyjson_mut_val *c = yyjson_mut_obj_add_obj(d, o, "counts");
+
+	for (size_t i = 0; i <= SCHED_TASK_ABORTED; i++) {
+		if (counts[i] > 0)
+			yyjson_mut_obj_add_uint(d, c, sched_task_state_name((enum sched_task_state)i), counts[i]);
+	}
+}
+
+static void add_summary(struct server *s, yyjson_mut_doc *d, yyjson_mut_val *o, const struct sched_job_view *v)
+{
+	char why[256];
+
+	sched_why(s->sched, v->id, UINT32_MAX, server_now(s), why, sizeof why);
+	yyjson_mut_obj_add_strcpy(d, o, "id", v->id);
+	yyjson_mut_obj_add_strcpy(d, o, "name", v->name);
+	yyjson_mut_obj_add_str(d, o, "state", sched_job_state_name(v->state));
+	add_text(d, o, "reason", v->reason);
+	add_text(d, o, "why", why);
+	add_time(d, o, "submitted_ms", v->submitted_ms);
+	add_time(d, o, "started_ms", v->started_ms);
+	add_time(d, o, "ended_ms", v->ended_ms);
+	if (sched_job_ended(v->state))
+		yyjson_mut_obj_add_int(d, o, "exit_code", v->exit_code);
+	else
+		yyjson_mut_obj_add_null(d, o, "exit_code");
+	yyjson_mut_obj_add_uint(d, o, "n_tasks", v->n_tasks);
+	yyjson_mut_obj_add_uint(d, o, "n_instances", v->n_instances);
+	add_counts(d, o, v->counts);
+}
+
+char *server_jobs_json(struct server *s, bool all, size_t limit)
+{
+	json_mut_cleanup yyjson_mut_doc *d = yyjson_mut_doc_new(NULL);
+	yyjson_mut_val *list = yyjson_mut_arr(d);
+	struct sched_job_view v;
+	size_t n = 0;
+
+	yyjson_mut_doc_set_root(d, list);
+	while (sched_job_at(s->sched, n, &v) == 0)
+		n++;
+	for (size_t i = n; i-- > 0 && yyjson_mut_arr_size(list) < limit;) {
+		sched_job_at(s->sched, i, &v);
+		if (all || !sched_job_ended(v.state))
+			add_summary(s, d, yyjson_mut_arr_add_obj(d, list), &v);
+	}
+	return json_text(d, false, NULL);
+}
+
+static const char *outcome_name(const struct sched_attempt_view *a)
+{
+	static const char *const names[] = {
+	    [SCHED_OUT_EXITED] = "exited", [SCHED_OUT_FAILED] = "failed", [SCHED_OUT_LOST] = "lost"};
+
+	if (a->ended)
+		return a->kill_reason ? "killed" : names[a->outcome];
+	return a->started_ms ? "running" : "starting";
+}
+
+static void add_attempt(yyjson_mut_doc *d, yyjson_mut_val *list, const struct jobspec *j, uint32_t task, uint32_t index,
+			const struct sched_attempt_view *a)
+{
+	yyjson_mut_val *o = yyjson_mut_arr_add_obj(d, list);
+	mem_cleanup char *name = a->epoch > 1
+				     ? mem_printf("%s-%s-%u-try%u", j->id, j->tasks[task].name, index, a->epoch)
+				     : mem_printf("%s-%s-%u", j->id, j->tasks[task].name, index);
+
+	yyjson_mut_obj_add_uint(d, o, "attempt", a->epoch);
+	yyjson_mut_obj_add_strcpy(d, o, "node", a->node ? a->node : "");
+	yyjson_mut_obj_add_strcpy(d, o, "container", name);
+	yyjson_mut_obj_add_str(d, o, "state", outcome_name(a));
+	add_time(d, o, "sent_ms", a->sent_ms);
+	add_time(d, o, "started_ms", a->started_ms);
+	add_time(d, o, "ended_ms", a->ended_ms);
+	if (a->ended)
+		yyjson_mut_obj_add_int(d, o, "exit_code", a->exit_code);
+	else
+		yyjson_mut_obj_add_null(d, o, "exit_code");
+	yyjson_mut_obj_add_bool(d, o, "oom", a->oom);
+	yyjson_mut_obj_add_bool(d, o, "healthy", a->healthy);
+	add_text(d, o, "killed", a->kill_reason);
+	add_text(d, o, "error", a->error);
+}
+
+static void add_instance(struct server *s, yyjson_mut_doc *d, yyjson_mut_val *list, const struct jobspec *j,
+			 uint32_t task, uint32_t index)
+{
+	yyjson_mut_val *o = yyjson_mut_arr_add_obj(d, list), *attempts;
+	struct sched_instance_view v;
+	char **items = j->items[task];
+
+	if (sched_instance_view(s->sched, j->id, task, index, &v) < 0)
+		return;
+	yyjson_mut_obj_add_uint(d, o, "index", index);
+	add_text(d, o, "item", items && index < j->tasks[task].count ? items[index] : NULL);
+	yyjson_mut_obj_add_str(d, o, "state", sched_task_state_name(v.state));
+	add_time(d, o, "next_try_ms", v.next_try_ms);
+	attempts = yyjson_mut_obj_add_arr(d, o, "attempts");
+	for (size_t i = 0; i < v.n_attempts; i++) {
+		struct sched_attempt_view a;
+
+		if (sched_attempt_view(s->sched, j->id, task, index, i, &a) == 0)
+			add_attempt(d, attempts, j, task, index, &a);
+	}
+}
+
+static void add_task(struct server *s, yyjson_mut_doc *d, yyjson_mut_val *list, const struct jobspec *j, uint32_t task)
+{
+	yyjson_mut_val *o = yyjson_mut_arr_add_obj(d, list), *sub;
+	struct sched_task_view v;
+	char why[256];
+
+	if (sched_task_view(s->sched, j->id, task, &v) < 0)
+		return;
+	sched_why(s->sched, j->id, task, server_now(s), why, sizeof why);
+	yyjson_mut_obj_add_strcpy(d, o, "name", v.name);
+	yyjson_mut_obj_add_str(d, o, "kind", v.service ? "service" : "task");
+	yyjson_mut_obj_add_str(d, o, "state", sched_task_state_name(v.state));
+	add_text(d, o, "why", why);
+	add_time(d, o, "started_ms", v.started_ms);
+	add_time(d, o, "ended_ms", v.ended_ms);
+	yyjson_mut_obj_add_uint(d, o, "n_instances", v.n_instances);
+	sub = yyjson_mut_obj_add_arr(d, o, "depends_on");
+	for (size_t i = 0; i < j->tasks[task].n_deps; i++)
+		yyjson_mut_arr_add_strcpy(d, sub, j->tasks[j->deps[task][i].task].name);
+	add_counts(d, o, v.counts);
+	sub = yyjson_mut_obj_add_arr(d, o, "instances");
+	for (uint32_t i = 0; i < v.n_instances && i < INSTANCES_SHOWN; i++)
+		add_instance(s, d, sub, j, task, i);
+}
+
+int server_job_json(struct server *s, const char *job, char **ret, struct err *err)
+{
+	json_mut_cleanup yyjson_mut_doc *d = NULL;
+	struct jobspec *live, *loaded = NULL;
+	struct sched_job_view v;
+	yyjson_mut_val *o, *tasks;
+	char id[SCHED_ID_MAX];
+	int r = server_find(s, job, id, sizeof id, err);
+
+	if (r < 0)
+		return r;
+	live = map_get(&s->jobs, id);
+	if (!live) {
+		r = recover_job(s, id, &loaded, err);
+		if (r < 0)
+			return r;
+		live = loaded;
+	}
+	d = yyjson_mut_doc_new(NULL);
+	o = yyjson_mut_obj(d);
+	yyjson_mut_doc_set_root(d, o);
+	sched_job_view(s->sched, id, &v);
+	add_summary(s, d, o, &v);
+	yyjson_mut_obj_add_strcpy(d, o, "file", live->file);
+	tasks = yyjson_mut_obj_add_arr(d, o, "tasks");
+	for (uint32_t i = 0; i < live->sched.n_tasks; i++)
+		add_task(s, d, tasks, live, i);
+	*ret = json_text(d, false, NULL);
+	jobspec_free(loaded);
+	return 0;
+}
+
+static void count_jobs(struct server *s, size_t *running, size_t *waiting, size_t *ended)
+{
+	struct sched_job_view v;
+
+	for (size_t i = 0; sched_job_at(s->sched, i, &v) == 0; i++) {
+		if (sched_job_ended(v.state))
+			++*ended;
+		else if (v.state == SCHED_JOB_RUNNING)
+			++*running;
+		else
+			++*waiting;
+	}
+}
+
+char *server_info_json(struct server *s)
+{
+	json_mut_cleanup yyjson_mut_doc *d = yyjson_mut_doc_new(NULL);
+	yyjson_mut_val *o = yyjson_mut_obj(d), *node, *jobs;
+	size_t running = 0, waiting = 0, ended = 0;
+	struct sched_node_view v;
+
+	yyjson_mut_doc_set_root(d, o);
+	node = yyjson_mut_obj_add_obj(d, o, "node");
+	if (sched_node_at(s->sched, 0, &v) == 0) {
+		yyjson_mut_obj_add_strcpy(d, node, "name", v.name);
+		yyjson_mut_obj_add_bool(d, node, "up", v.up);
+		yyjson_mut_obj_add_uint(d, node, "slots", v.slots);
+		yyjson_mut_obj_add_uint(d, node, "slots_used", v.slots_used);
+		yyjson_mut_obj_add_uint(d, node, "memory", v.memory);
+		yyjson_mut_obj_add_uint(d, node, "memory_used", v.memory_used);
+		yyjson_mut_obj_add_uint(d, node, "attempts", v.live);
+	}
+	count_jobs(s, &running, &waiting, &ended);
+	jobs = yyjson_mut_obj_add_obj(d, o, "jobs");
+	yyjson_mut_obj_add_uint(d, jobs, "running", running);
+	yyjson_mut_obj_add_uint(d, jobs, "waiting", waiting);
+	yyjson_mut_obj_add_uint(d, jobs, "ended", ended);
+	yyjson_mut_obj_add_uint(d, o, "seq", store_last_seq(s->store));
+	return json_text(d, false, NULL);
+}
+
+bool server_job_ended(struct server *s, const char *id, char **ret_json)
+{
+	buf_cleanup struct buf out = BUF_INIT;
+	struct sched_job_view v;
+
+	if (sched_job_view(s->sched, id, &v) < 0 || !sched_job_ended(v.state))
+		return false;
+	buf_printf(&out, "{\"id\":\"%s\",\"state\":\"%s\",\"exit_code\":%d,\"reason\":", v.id,
+		   sched_job_state_name(v.state), v.exit_code);
+	if (v.reason)
+		json_quote(&out, v.reason, strlen(v.reason));
+	else
+		buf_adds(&out, "null");
+	buf_addc(&out, '}');
+	*ret_json = buf_take(&out);
+	return true;
+}
+
+/* ---- events ---- */
+
+/* {"seq":1,"time_ms":2,"kind":"x",<members of data>} */
+static void event_line(struct buf *out, uint64_t seq, int64_t time_ms, const char *kind, const char *data, size_t len)
+{
+	buf_printf(out, "{\"seq\":%" PRIu64 ",\"time_ms\":%" PRId64 ",\"kind\":", seq, time_ms);
+	json_quote(out, kind, strlen(kind));
+	if (len > 2) {
+		buf_addc(out, ',');
+		buf_add(out, data + 1, len - 1);
+	} else {
+		buf_addc(out, '}');
+	}
+}
+
+struct reading {
+	server_event_fn fn;
+	void *ctx;
+	uint64_t last;
+	struct buf line;
+};
+
+static int read_event(void *ctx, const struct store_event *e)
+{
+	struct reading *r = ctx;
+	json_doc_cleanup yyjson_doc *doc = json_parse(e->data, e->len, BUF_DEFAULT_LIMIT, "an event", NULL);
+	const char *job = yyjson_get_str(yyjson_obj_get(yyjson_doc_get_root(doc), "job"));
+
+	buf_clear(&r->line);
+	event_line(&r->line, e->seq, e->time_ms, e->kind, e->data, e->len);
+	r->last = e->seq;
+	return r->fn(r->ctx, buf_str(&r->line), r->line.len, job);
+}
+
+int server_events_read(struct server *s, uint64_t since, size_t limit, uint64_t *ret_last, server_event_fn fn,
+		       void *ctx, struct err *err)
+{
+	struct reading r = {.fn = fn, .ctx = ctx, .last = since};
+	int x = store_read(s->store, since + 1, limit, read_event, &r, err);
+
+	buf_free(&r.line);
+	*ret_last = r.last;
+	return x;
+}
+
+static void sweep(struct server *s)
+{
+	for (struct server_listener **p = &s->listeners; *p;) {
+		struct server_listener *l = *p;
+
+		if (l->fn) {
+			p = &l->next;
+			continue;
+		}
+		*p = l->next;
+		free(l);
+	}
+}
+
+void view_tell(struct server *s, uint64_t seq, int64_t time_ms, const char *kind, const char *data, size_t len,
+	       const char *job)
+{
+	buf_cleanup struct buf line = BUF_INIT;
+
+	if (!s->listeners)
+		return;
+	event_line(&line, seq, time_ms, kind, data, len);
+	s->telling = true;
+	for (struct server_listener *l = s->listeners; l; l = l->next) {
+		if (l->fn)
+			l->fn(l->ctx, buf_str(&line), line.len, job && *job ? job : NULL);
+	}
+	s->telling = false;
+	sweep(s);
+}
+
+struct server_listener *server_listen(struct server *s, server_event_fn fn, void *ctx)
+{
+	struct server_listener *l = mem_new(struct server_listener), **last = &s->listeners;
+
+	*l = (struct server_listener){.server = s, .fn = fn, .ctx = ctx};
+	while (*last)
+		last = &(*last)->next;
+	*last = l;
+	return l;
+}
+
+struct server_listener *server_unlisten(struct server_listener *l)
+{
+	if (!l)
+		return NULL;
+	l->fn = NULL;
+	if (!l->server->telling)
+		sweep(l->server);
+	return NULL;
+}
