@@ -1,6 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Picks the role by the first word and wires the parts together: the only file that knows them all. */
+#include "base/core/clock.h"
+#include "base/core/err.h"
+#include "base/core/fd.h"
+#include "base/core/fs.h"
+#include "base/core/log.h"
+#include "base/core/loop.h"
+#include "base/core/mem.h"
+#include "base/core/proc.h"
+#include "base/store/store.h"
+#include "base/wire/http_server.h"
+#include "cluster/agent/agent.h"
+#include "cluster/link/link.h"
+#include "cluster/server/server.h"
+#include "face/api/api.h"
+#include "face/cli/cli.h"
+#include "node/engine/engine.h"
+#include "node/runtime/rt.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
-int main(void)
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#define LOCK_WAIT_S 10
+
+struct daemon {
+	const struct cli_up_options *o;
+	int lock;
+	struct rt_host host;
+	struct launcher *launcher;
+	struct loop *loop;
+	struct engine *engine;
+	struct server *server;
+	struct agent *agent;
+	struct api *api;
+	struct loop_signal *term, *interrupt;
+	struct loop_timer *stop; /* ends the loop on the next turn, after answers were written */
+	struct engine_listener *engine_ended;
+	struct server_listener *server_ended;
+	int64_t started_ms;
+	bool stopping_all;
+};
+
+/* ---- the lock of the data directory ---- */
+
+static void on_alarm(int signal)
 {
-	puts("berth " BERTH_VERSION);
+	(void)signal; /* its only use is to interrupt flock(2) */
+}
+
+/* The holder wrote "PID START". True when that very process still lives. */
+static bool holder_lives(int fd, pid_t *ret_pid)
+{
+	char text[64] = "";
+	uint64_t start = 0, now = 0;
+	int pid = 0;
+
+	if (pread(fd, text, sizeof text - 1, 0) <= 0 || sscanf(text, "%d %" SCNu64, &pid, &start) != 2)
+		return false;
+	*ret_pid = pid;
+	return proc_start_time(pid, &now, NULL) == 0 && now == start;
+}
+
+/* After a crash the launcher holds the lock for the moment that it takes to notice. */
+static int wait_for_lock(int fd)
+{
+	struct sigaction action = {.sa_handler = on_alarm}, old;
+	int r;
+
+	sigaction(SIGALRM, &action, &old);
+	alarm(LOCK_WAIT_S);
+	r = flock(fd, LOCK_EX) < 0 ? -errno : 0;
+	alarm(0);
+	sigaction(SIGALRM, &old, NULL);
+	return r;
+}
+
+static int take_lock(struct daemon *d, struct err *err)
+{
+	fd_cleanup int dir = fs_mkdirs(d->o->data, 0700, err);
+	fd_cleanup int fd = -1;
+	char text[64];
+	uint64_t start = 0;
+	pid_t pid = 0;
+
+	if (dir < 0)
+		return dir;
+	if (fchmod(dir, 0700) < 0)
+		return err_sys(err, errno, "chmod \"%s\"", d->o->data);
+	fd = openat(dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return err_sys(err, errno, "open \"%s/lock\"", d->o->data);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (holder_lives(fd, &pid))
+			return err_set(err, EBUSY,
+				       "the data directory %s is held by berth with pid %d; stop it first (berth "
+				       "down), or choose another with --data",
+				       d->o->data, (int)pid);
+		if (wait_for_lock(fd) < 0)
+			return err_set(
+			    err, EBUSY,
+			    "the data directory %s is still locked by a process that berth left behind; see %s/lock",
+			    d->o->data, d->o->data);
+	}
+	proc_start_time(getpid(), &start, NULL);
+	snprintf(text, sizeof text, "%d %" PRIu64 "\n", (int)getpid(), start);
+	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, strlen(text), 0) < 0)
+		return err_sys(err, errno, "write \"%s/lock\"", d->o->data);
+	d->lock = fd_take(&fd);
 	return 0;
+}
+
+/* ---- telling that we are ready (sd_notify(3)) ---- */
+
+static void notify(const char *text)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	fd_cleanup int fd = -1;
+	size_t n;
+
+	if (!path || (path[0] != '/' && path[0] != '@') || strlen(path) >= sizeof addr.sun_path)
+		return;
+	n = strlen(path);
+	memcpy(addr.sun_path, path, n);
+	if (path[0] == '@')
+		addr.sun_path[0] = '\0';
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&addr,
+			     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)) < 0)
+		log_warning("the service manager did not take the message \"%s\"", text);
+}
+
+/* ---- stopping ---- */
+
+static void end_loop(void *ctx)
+{
+	struct daemon *d = ctx;
+
+	loop_stop(d->loop);
+}
+
+static void stop_now(struct daemon *d)
+{
+	notify("STOPPING=1");
+	loop_timer_arm(d->stop, 0);
+}
+
+static void on_signal(void *ctx, int signal)
+{
+	log_info("%s: stopping; containers go on", signal == SIGTERM ? "SIGTERM" : "SIGINT");
+	stop_now(ctx);
+}
+
+static bool has_ended(const struct engine_container *c)
+{
+	return c->state == ENGINE_EXITED || c->state == ENGINE_LOST;
+}
+
+static void stop_if_all_ended(struct daemon *d)
+{
+	const struct engine_container *c;
+
+	for (size_t i = 0; (c = engine_at(d->engine, i)); i++) {
+		if (!has_ended(c))
+			return;
+	}
+	if (server_all_ended(d->server))
+		stop_now(d);
+}
+
+static void on_engine(void *ctx, const struct engine_event *ev)
+{
+	if (ev->type == ENGINE_EV_EXITED)
+		stop_if_all_ended(ctx);
+}
+
+static int on_server(void *ctx, const char *json, size_t len, const char *job)
+{
+	(void)json;
+	(void)len;
+	(void)job;
+	stop_if_all_ended(ctx);
+	return 0;
+}
+
+static void stop_all(struct daemon *d)
+{
+	const struct engine_container *c;
+	struct err err = ERR_INIT;
+
+	if (d->stopping_all)
+		return;
+	d->stopping_all = true;
+	log_info("stopping all jobs and containers");
+	d->engine_ended = engine_listen(d->engine, on_engine, d);
+	d->server_ended = server_listen(d->server, on_server, d);
+	server_cancel_all(d->server);
+	for (size_t i = 0; (c = engine_at(d->engine, i)); i++) {
+		if (!has_ended(c) && !c->job && engine_stop(d->engine, c->id, -1, &err) < 0 && err.code != ESRCH)
+			log_err(&err, "stop a container");
+	}
+	stop_if_all_ended(d);
+}
+
+static void on_down(void *ctx, bool all)
+{
+	struct daemon *d = ctx;
+
+	if (all)
+		stop_all(d);
+	else
+		stop_now(d);
+}
+
+/* ---- up ---- */
+
+static int open_cluster(struct daemon *d, struct err *err)
+{
+	struct agent_options agent = {.node = d->o->node_name,
+				      .data_dir = d->o->data,
+				      .slots = d->o->slots,
+				      .memory = d->o->memory,
+				      .cores = d->host.n_cpus,
+				      .machine_memory = d->host.memory_total};
+	struct server_options server = {.keep_jobs = 0};
+	struct link_end *server_end, *agent_end;
+	struct store *store = NULL;
+	int r = store_open("sqlite", d->o->data, d->loop, &store, err);
+
+	if (r < 0)
+		return r;
+	link_pair(d->loop, &server_end, &agent_end);
+	r = server_open(d->loop, store, server_end, &server, &d->server, err);
+	if (r < 0) {
+		store_close(store);
+		link_free(server_end);
+		link_free(agent_end);
+		return r;
+	}
+	d->agent = agent_new(d->loop, d->engine, agent_end, &agent);
+	return 0;
+}
+
+static int open_api(struct daemon *d, struct err *err)
+{
+	struct api_options o = {.engine = d->engine,
+				.server = d->server,
+				.data_dir = d->o->data,
+				.socket = d->o->socket,
+				.cgroup_layout = d->host.cgroup_layout,
+				.started_ms = d->started_ms,
+				.down = on_down,
+				.ctx = d};
+	mem_cleanup char *dir = mem_strdup(d->o->socket);
+	char *slash = strrchr(dir, '/');
+	fd_cleanup int made = -1, fd = -1;
+
+	if (slash && slash != dir) {
+		*slash = '\0';
+		made = fs_mkdirs(dir, 0755, err);
+		if (made < 0)
+			return made;
+	}
+	fd = http_listen_unix(d->o->socket, 0660, "berth", err);
+	if (fd < 0)
+		return fd;
+	return api_new(d->loop, fd_take(&fd), &o, &d->api, err);
+}
+
+static int open_all(struct daemon *d, struct err *err)
+{
+	int r = take_lock(d, err);
+
+	if (r == 0)
+		r = rt_host(&d->host, err);
+	if (r == 0)
+		r = launcher_start(d->o->data, d->lock, &d->launcher, err);
+	if (r == 0)
+		r = loop_new(&d->loop, err);
+	if (r < 0)
+		return r;
+	d->stop = loop_timer_new(d->loop, end_loop, d);
+	r = loop_signal_new(d->loop, SIGTERM, on_signal, d, &d->term, err);
+	if (r == 0)
+		r = loop_signal_new(d->loop, SIGINT, on_signal, d, &d->interrupt, err);
+	if (r == 0)
+		r = engine_open(d->loop, d->o->data, d->launcher, &d->engine, err);
+	if (r == 0)
+		r = open_cluster(d, err);
+	return r < 0 ? r : open_api(d, err);
+}
+
+/* In reverse; every part takes NULL. */
+static void close_all(struct daemon *d)
+{
+	d->api = api_free(d->api);
+	if (d->api == NULL && d->engine)
+		unlink(d->o->socket);
+	engine_unlisten(d->engine_ended);
+	server_unlisten(d->server_ended);
+	agent_free(d->agent);
+	server_close(d->server);
+	engine_close(d->engine);
+	launcher_free(d->launcher);
+	loop_signal_free(d->term);
+	loop_signal_free(d->interrupt);
+	loop_timer_free(d->stop);
+	loop_free(d->loop);
+	fd_closep(&d->lock);
+}
+
+static int up(const struct cli_up_options *o, struct err *err)
+{
+	struct daemon d = {.o = o, .lock = -1, .started_ms = clock_wall_ms()};
+	int r;
+
+	/* One arena: the second thread only writes to the store, and an arena costs more than it wins. */
+	mallopt(M_ARENA_MAX, 1);
+	signal(SIGPIPE, SIG_IGN);
+	umask(022);
+	log_set_level((enum log_level)o->log_level);
+	r = open_all(&d, err);
+	if (r == 0) {
+		malloc_trim(0);
+		log_info("berth %s is up: socket %s, data %s", BERTH_VERSION, o->socket, o->data);
+		notify("READY=1");
+		if (o->ready_fd >= 0 && write(o->ready_fd, "R", 1) < 0)
+			log_warning("nobody waits for us to be ready");
+		r = loop_run(d.loop, err);
+	}
+	close_all(&d);
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct cli_hooks hooks = {.up = up};
+
+	if (argc > 0 && !strcmp(argv[0], "berth-launcher"))
+		launcher_main(argc, argv);
+	return cli_main(argc, argv, &hooks);
 }

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * api: the HTTP API (docs/API.md) over engine and server. One table of routes (route.c); each handler reads the request, calls down, and answers. No
+ * handler blocks: what takes time continues from events, and an answer that streams obeys the reader's speed.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct api;
+struct engine;
+struct err;
+struct loop;
+struct server;
+
+struct api_options {
+	struct engine *engine;
+	struct server *server;
+	const char *data_dir, *socket, *cgroup_layout;
+	int64_t started_ms;
+	void (*down)(void *ctx, bool all); /* POST /v1/down */
+	void *ctx;
+};
+
+/* `fd` listens (http_listen_unix) and becomes the API's. */
+int api_new(struct loop *l, int fd, const struct api_options *o, struct api **ret, struct err *err);
+struct api *api_free(struct api *a);

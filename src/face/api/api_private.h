@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the files of this folder share. Nobody else includes this.
+ */
+#pragma once
+
+#include "face/api/api.h"
+#include "node/engine/engine.h"
+
+#include <stddef.h>
+#include <yyjson.h>
+
+struct buf;
+struct http_req;
+struct http_server;
+
+struct api {
+	struct loop *loop;
+	struct http_server *http;
+	struct api_options o;
+	char *data_dir, *socket, *cgroup_layout;
+};
+
+/* A handler gets the part of the path that the route's '*' stands for ("" when it has none). */
+typedef void (*api_fn)(struct api *a, struct http_req *r, const char *id);
+
+/* frame.c: application/vnd.berth.stream */
+#define FRAME_TYPE "application/vnd.berth.stream"
+enum { FRAME_STDOUT = 1, FRAME_STDERR = 2, FRAME_NOTE = 3 };
+/* Returns 1 when the reader is slow: stop until drained. */
+int frame_send(struct http_req *r, int type, const void *data, size_t n);
+int frame_note(struct http_req *r, const char *json);
+int frame_text(struct http_req *r, const char *key, const char *text); /* {"key": "text"} */
+
+/* containers.c */
+void containers_add(yyjson_mut_doc *d, yyjson_mut_val *o, const struct engine_container *c);
+void containers_exit(const struct engine_container *c, struct buf *out); /* {"code": ...} */
+void containers_list(struct api *a, struct http_req *r, const char *id);
+void containers_get(struct api *a, struct http_req *r, const char *id);
+void containers_kill(struct api *a, struct http_req *r, const char *id);
+void containers_remove(struct api *a, struct http_req *r, const char *id);
+/* wait.c */
+void wait_any(struct api *a, struct http_req *r, const char *id);
+void wait_stop(struct api *a, struct http_req *r, const char *id);
+/* run.c */
+void run_start(struct api *a, struct http_req *r, const char *id);
+/* logs.c */
+void logs_get(struct api *a, struct http_req *r, const char *id);
+/* images.c */
+void images_import(struct api *a, struct http_req *r, const char *id); /* from on_headers: the body is streamed */
+void images_list(struct api *a, struct http_req *r, const char *id);
+void images_remove(struct api *a, struct http_req *r, const char *id);
+/* jobs.c */
+void jobs_submit(struct api *a, struct http_req *r, const char *id);
+void jobs_list(struct api *a, struct http_req *r, const char *id);
+void jobs_get(struct api *a, struct http_req *r, const char *id);
+void jobs_cancel(struct api *a, struct http_req *r, const char *id);
+void jobs_resume(struct api *a, struct http_req *r, const char *id);
+void jobs_forget(struct api *a, struct http_req *r, const char *id);
+/* events.c */
+void events_get(struct api *a, struct http_req *r, const char *id);
+/* system.c */
+void system_ping(struct api *a, struct http_req *r, const char *id);
+void system_info(struct api *a, struct http_req *r, const char *id);
+void system_down(struct api *a, struct http_req *r, const char *id);
+
+/* A whole number in the query: 0 and *inout left alone when it is missing, -EINVAL answered to the client already. */
+int api_query_int(struct http_req *r, const char *name, int64_t min, int64_t max, int64_t *inout);
+bool api_query_bool(struct http_req *r, const char *name);

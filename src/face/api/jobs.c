@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/core/buf.h"
+#include "base/core/err.h"
+#include "base/core/fd.h"
+#include "base/core/mem.h"
+#include "base/wire/http_server.h"
+#include "base/wire/json.h"
+#include "cluster/server/server.h"
+#include "face/api/api_private.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+/* An answer that comes when the event is durable; the client may have gone by then. */
+struct answer {
+	struct http_req *req; /* NULL: the client has gone */
+	int status;
+	bool with_id, done, in_call;
+};
+
+static void on_close(struct http_req *r, void *ctx)
+{
+	struct answer *w = ctx;
+
+	(void)r;
+	w->req = NULL;
+	if (w->done && !w->in_call)
+		free(w);
+}
+
+static void on_done(void *ctx, const char *id, const struct err *error)
+{
+	struct answer *w = ctx;
+	struct http_req *r = w->req;
+	buf_cleanup struct buf json = BUF_INIT;
+
+	w->done = true;
+	if (!r) {
+		free(w);
+		return;
+	}
+	w->in_call = true;
+	if (error) {
+		http_reply_err(r, error);
+	} else if (w->with_id) {
+		buf_printf(&json, "{\"id\":\"%s\",\"warnings\":[]}", id);
+		http_reply_json(r, w->status, buf_str(&json));
+	} else {
+		http_reply_json(r, w->status, "{}");
+	}
+	w->in_call = false;
+	if (!w->req)
+		free(w);
+}
+
+static struct answer *answer_new(struct http_req *r, int status, bool with_id)
+{
+	struct answer *w = mem_new(struct answer);
+
+	*w = (struct answer){.req = r, .status = status, .with_id = with_id};
+	http_req_on_close(r, on_close, w);
+	return w;
+}
+
+/* A space that the user named by its path must be a directory now; managed ones are made when they are needed. */
+static int check_spaces(struct api *a, yyjson_val *container, struct err *err)
+{
+	yyjson_val *spaces = yyjson_obj_get(container, "spaces"), *space;
+	size_t i, n, prefix = strlen(a->data_dir);
+
+	yyjson_arr_foreach (spaces, i, n, space) {
+		const char *path = yyjson_get_str(yyjson_obj_get(space, "path"));
+		fd_cleanup int fd = -1;
+
+		if (!path || (!strncmp(path, a->data_dir, prefix) && path[prefix] == '/') || path[0] != '/')
+			continue;
+		fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (fd < 0)
+			return err_sys(err, errno, "space \"%s\": open directory \"%s\"",
+				       yyjson_get_str(yyjson_obj_get(space, "name")), path);
+	}
+	return 0;
+}
+
+static int check(void *ctx, yyjson_val *container, struct err *err)
+{
+	struct api *a = ctx;
+	int r = check_spaces(a, container, err);
+
+	return r < 0 ? r : engine_check(a->o.engine, container, err);
+}
+
+void jobs_submit(struct api *a, struct http_req *r, const char *id)
+{
+	size_t n;
+	const char *body = http_req_body(r, &n);
+	bool dry = api_query_bool(r, "dry");
+
+	(void)id;
+	server_submit(a->o.server, body, n, http_req_peer_uid(r), dry, check, a, on_done,
+		      answer_new(r, dry ? 200 : 201, true));
+}
+
+void jobs_list(struct api *a, struct http_req *r, const char *id)
+{
+	mem_cleanup char *text = NULL;
+	int64_t limit = 1000;
+
+	(void)id;
+	if (api_query_int(r, "limit", 0, INT32_MAX, &limit) < 0)
+		return;
+	text = server_jobs_json(a->o.server, api_query_bool(r, "all"), (size_t)limit);
+	http_reply_json(r, 200, text);
+}
+
+void jobs_get(struct api *a, struct http_req *r, const char *id)
+{
+	mem_cleanup char *text = NULL;
+	struct err err = ERR_INIT;
+
+	if (server_job_json(a->o.server, id, &text, &err) < 0)
+		http_reply_err(r, &err);
+	else
+		http_reply_json(r, 200, text);
+}
+
+void jobs_cancel(struct api *a, struct http_req *r, const char *id)
+{
+	server_cancel(a->o.server, id, on_done, answer_new(r, 202, true));
+}
+
+void jobs_resume(struct api *a, struct http_req *r, const char *id)
+{
+	server_resume(a->o.server, id, on_done, answer_new(r, 202, true));
+}
+
+void jobs_forget(struct api *a, struct http_req *r, const char *id)
+{
+	server_forget(a->o.server, id, on_done, answer_new(r, 200, true));
+}

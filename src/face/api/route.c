@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/core/err.h"
+#include "base/core/mem.h"
+#include "base/wire/http_server.h"
+#include "face/api/api_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* '*' stands for one or more characters, slashes too ("JOB/TASK/3", "registry:5000/team/image"); the first route that fits is taken. `stream`: the handler runs
+ * when the headers are there and reads the body piece by piece. */
+static const struct route {
+	const char *method, *path;
+	api_fn fn;
+	bool stream;
+} routes[] = {
+    {"GET", "/v1/ping", system_ping, false},
+    {"GET", "/v1/info", system_info, false},
+    {"POST", "/v1/down", system_down, false},
+    {"POST", "/v1/images/import", images_import, true},
+    {"GET", "/v1/images", images_list, false},
+    {"DELETE", "/v1/images/*", images_remove, false},
+    {"POST", "/v1/containers/run", run_start, false},
+    {"GET", "/v1/containers", containers_list, false},
+    {"GET", "/v1/containers/*/logs", logs_get, false},
+    {"GET", "/v1/containers/*/wait", wait_any, false},
+    {"POST", "/v1/containers/*/kill", containers_kill, false},
+    {"POST", "/v1/containers/*/stop", wait_stop, false},
+    {"GET", "/v1/containers/*", containers_get, false},
+    {"DELETE", "/v1/containers/*", containers_remove, false},
+    {"POST", "/v1/jobs", jobs_submit, false},
+    {"GET", "/v1/jobs", jobs_list, false},
+    {"POST", "/v1/jobs/*/cancel", jobs_cancel, false},
+    {"POST", "/v1/jobs/*/resume", jobs_resume, false},
+    {"GET", "/v1/jobs/*", jobs_get, false},
+    {"DELETE", "/v1/jobs/*", jobs_forget, false},
+    {"GET", "/v1/events", events_get, false},
+};
+
+/* Returns the text that '*' stands for (the caller's), "" for a pattern without one, NULL when the path does not fit. */
+static char *fit(const char *pattern, const char *path)
+{
+	const char *star = strchr(pattern, '*');
+	size_t before, after, n = strlen(path);
+
+	if (!star)
+		return strcmp(pattern, path) ? NULL : mem_strdup("");
+	before = (size_t)(star - pattern);
+	after = strlen(star + 1);
+	if (n <= before + after || strncmp(pattern, path, before) != 0 || strcmp(path + n - after, star + 1) != 0)
+		return NULL;
+	return mem_strndup(path + before, n - before - after);
+}
+
+static const struct route *find(struct http_req *r, char **ret_id, bool *ret_path_known)
+{
+	*ret_path_known = false;
+	for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+		char *id = fit(routes[i].path, http_req_path(r));
+
+		if (!id)
+			continue;
+		*ret_path_known = true;
+		if (!strcmp(routes[i].method, http_req_method(r))) {
+			*ret_id = id;
+			return &routes[i];
+		}
+		free(id);
+	}
+	return NULL;
+}
+
+static void refuse(struct http_req *r, bool path_known)
+{
+	if (path_known)
+		http_reply_json(r, 405, "{\"message\":\"this path does not know the method; see docs/API.md\"}");
+	else
+		http_reply_json(r, 404, "{\"message\":\"there is no such path; see docs/API.md\"}");
+}
+
+/* Only a route that streams acts here; everything else waits for its (bounded) body. */
+static void on_headers(struct http_req *r, void *ctx)
+{
+	mem_cleanup char *id = NULL;
+	bool known;
+	const struct route *route = find(r, &id, &known);
+
+	if (route && route->stream)
+		route->fn(ctx, r, id);
+}
+
+static void on_request(struct http_req *r, void *ctx)
+{
+	mem_cleanup char *id = NULL;
+	bool known;
+	const struct route *route = find(r, &id, &known);
+
+	if (!route)
+		refuse(r, known);
+	else if (!route->stream)
+		route->fn(ctx, r, id);
+}
+
+int api_query_int(struct http_req *r, const char *name, int64_t min, int64_t max, int64_t *inout)
+{
+	const char *text = http_req_query(r, name);
+	struct err err = ERR_INIT;
+	char *end;
+	long long n;
+
+	if (!text)
+		return 0;
+	errno = 0;
+	n = strtoll(text, &end, 10);
+	if (errno || end == text || *end || n < min || n > max) {
+		err_set(&err, EINVAL, "%s: \"%s\" is not a whole number within %lld and %lld", name, text,
+			(long long)min, (long long)max);
+		http_reply_err(r, &err);
+		return -EINVAL;
+	}
+	*inout = n;
+	return 0;
+}
+
+bool api_query_bool(struct http_req *r, const char *name)
+{
+	const char *text = http_req_query(r, name);
+
+	return text && strcmp(text, "0") != 0 && strcmp(text, "false") != 0;
+}
+
+int api_new(struct loop *l, int fd, const struct api_options *o, struct api **ret, struct err *err)
+{
+	struct api *a = mem_new(struct api);
+	struct http_handler handler = {.on_headers = on_headers, .on_request = on_request, .ctx = a};
+	int r;
+
+	a->loop = l;
+	a->o = *o;
+	a->o.data_dir = a->data_dir = mem_strdup(o->data_dir);
+	a->o.socket = a->socket = mem_strdup(o->socket);
+	a->o.cgroup_layout = a->cgroup_layout = mem_strdup(o->cgroup_layout);
+	r = http_server_new(l, fd, NULL, &handler, &a->http, err);
+	if (r < 0) {
+		api_free(a);
+		return r;
+	}
+	*ret = a;
+	return 0;
+}
+
+struct api *api_free(struct api *a)
+{
+	if (!a)
+		return NULL;
+	http_server_free(a->http);
+	free(a->data_dir);
+	free(a->socket);
+	free(a->cgroup_layout);
+	free(a);
+	return NULL;
+}
