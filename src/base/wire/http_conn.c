@@ -174,7 +174,9 @@ static size_t feed(struct http_conn *c, const char *data, size_t n)
 
 static void feed_rest(struct http_conn *c)
 {
-	c->rest_at += feed(c, c->rest.data + c->rest_at, c->rest.len - c->rest_at);
+	if (c->req)
+		c->req->again = false;
+	c->rest_at += feed(c, buf_str(&c->rest) + c->rest_at, c->rest.len - c->rest_at);
 	if (c->rest_at == c->rest.len) {
 		buf_free(&c->rest);
 		c->rest_at = 0;
@@ -275,7 +277,7 @@ static bool step(struct http_conn *c)
 	}
 	if (drained(c->req))
 		return true;
-	if (c->rest.len && wants_input(c)) {
+	if ((c->rest.len || (c->req && c->req->again)) && wants_input(c)) {
 		feed_rest(c);
 		return true;
 	}

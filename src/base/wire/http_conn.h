@@ -72,6 +72,7 @@ struct http_req {
 	struct buf body, out;
 	size_t out_at;
 	bool input_done; /* the whole request has been read */
+	bool again;	 /* resumed: the parser may have something to tell without new bytes */
 	bool paused, begun, ended, chunked, bodyless, close, blocked;
 	void *data;
 	void (*on_close)(struct http_req *r, void *ctx);

@@ -42,8 +42,13 @@ static const char *scan_first(struct http_parse *p, unsigned char c)
 	}
 	if (is_control(c) || (request && (c == '\t' || c > 0x7e)))
 		return "the first line holds a byte that is not allowed there";
-	if (c == ' ' && p->blanks < 3)
+	if (c == ' ' && p->blanks < 3) {
 		p->blanks++;
+		return NULL;
+	}
+	/* llhttp knows RTSP and ICE too. */
+	if (request && p->blanks == 2 && p->version < 5 && c != (unsigned char)"HTTP/"[p->version++])
+		return "the protocol is not HTTP";
 	return NULL;
 }
 
@@ -283,7 +288,7 @@ void http_parse_reset(struct http_parse *p)
 	p->body = NULL;
 	p->body_len = 0;
 	p->scan = SCAN_START;
-	p->blanks = p->last = 0;
+	p->blanks = p->version = p->last = 0;
 	p->in_body = p->head_done = p->complete = p->no_body = false;
 }
 

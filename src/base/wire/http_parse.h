@@ -47,7 +47,7 @@ struct http_parse {
 	const char *body;
 	size_t body_len;
 	const char *gap; /* start of the framing bytes that have not been looked at */
-	uint8_t scan, blanks, last;
+	uint8_t scan, blanks, version, last;
 	bool in_body, head_done, complete, keep_alive, has_body;
 	uint64_t length;
 	bool no_body; /* set it for the reply to a HEAD request */

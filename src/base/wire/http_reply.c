@@ -10,17 +10,53 @@
 #include <string.h>
 #include <time.h>
 
+/* RFC 9110 section 15, RFC 4918 (507), RFC 6585 (429, 431). Others go without a phrase, which is allowed. */
 static const char *reason_of(int status)
 {
-	switch (status) {
-#define REASON(code, name, text)                                                                                       \
-	case code:                                                                                                     \
-		return #text;
-		HTTP_STATUS_MAP(REASON)
-#undef REASON
-	default:
-		return "Unknown";
-	}
+	static const struct {
+		int status;
+		const char *text;
+	} table[] = {
+	    {200, "OK"},
+	    {201, "Created"},
+	    {202, "Accepted"},
+	    {204, "No Content"},
+	    {206, "Partial Content"},
+	    {301, "Moved Permanently"},
+	    {302, "Found"},
+	    {304, "Not Modified"},
+	    {307, "Temporary Redirect"},
+	    {400, "Bad Request"},
+	    {401, "Unauthorized"},
+	    {403, "Forbidden"},
+	    {404, "Not Found"},
+	    {405, "Method Not Allowed"},
+	    {406, "Not Acceptable"},
+	    {408, "Request Timeout"},
+	    {409, "Conflict"},
+	    {410, "Gone"},
+	    {411, "Length Required"},
+	    {412, "Precondition Failed"},
+	    {413, "Content Too Large"},
+	    {414, "URI Too Long"},
+	    {415, "Unsupported Media Type"},
+	    {416, "Range Not Satisfiable"},
+	    {417, "Expectation Failed"},
+	    {422, "Unprocessable Content"},
+	    {429, "Too Many Requests"},
+	    {431, "Request Header Fields Too Large"},
+	    {500, "Internal Server Error"},
+	    {501, "Not Implemented"},
+	    {503, "Service Unavailable"},
+	    {504, "Gateway Timeout"},
+	    {505, "HTTP Version Not Supported"},
+	    {507, "Insufficient Storage"},
+	};
+
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+		if (table[i].status == status)
+			return table[i].text;
+	return "";
 }
 
 /* RFC 9110 section 5.6.7, in English whatever the locale is. */

@@ -68,6 +68,7 @@ void http_req_resume(struct http_req *r)
 	if (!r->paused)
 		return;
 	r->paused = false;
+	r->again = true;
 	if (!r->input_done && !r->ended)
 		http_server_phase(r->conn, HTTP_PHASE_BODY);
 	http_conn_kick(r->conn);
