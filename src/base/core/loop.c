@@ -64,9 +64,9 @@ struct loop *loop_free(struct loop *l)
 {
 	if (!l)
 		return NULL;
-	/* Let the close callbacks of handles that were freed last run. */
-	while (uv_loop_close(&l->uv) == UV_EBUSY && uv_run(&l->uv, UV_RUN_NOWAIT) != 0)
-		;
+	/* Let the close callbacks of handles that were freed last run, then close. */
+	for (int more = 1; uv_loop_close(&l->uv) == UV_EBUSY && more;)
+		more = uv_run(&l->uv, UV_RUN_NOWAIT);
 	free(l);
 	return NULL;
 }
