@@ -34,10 +34,17 @@ struct err {
 
 /* Sets *err to `code` (a positive errno number) and the formatted text. Always returns -code, so that
  * `return err_set(err, EINVAL, "...")` is one line. Text that does not fit is cut and ends in "...". */
-#define err_set(err, code, ...) err_set_at((err), (code), __FILE__, __LINE__, __VA_ARGS__)
+#define err_set(err, code, ...) ERR_NEGATIVE(err_set_at((err), (code), __FILE__, __LINE__, __VA_ARGS__))
 
 /* The same, and appends ": " and strerror(code): for a system call that failed. */
-#define err_sys(err, code, ...) err_sys_at((err), (code), __FILE__, __LINE__, __VA_ARGS__)
+#define err_sys(err, code, ...) ERR_NEGATIVE(err_sys_at((err), (code), __FILE__, __LINE__, __VA_ARGS__))
+
+/* The static analyser sees one file at a time: it has to be told that these calls never return 0. */
+#ifdef __clang_analyzer__
+#define ERR_NEGATIVE(call) ((void)(call), -EINVAL)
+#else
+#define ERR_NEGATIVE(call) (call)
+#endif
 
 int err_set_at(struct err *err, int code, const char *file, int line, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
