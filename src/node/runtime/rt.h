@@ -44,6 +44,8 @@ struct rt_spec {
 	int upper_fd, work_fd; /* empty directories of one filesystem; -1: read-only overlay of the lowers */
 	int root_fd;	       /* used instead when n_lower == 0 */
 	bool read_only;	       /* the root, after all mount points are made */
+	bool
+	    discard_upper; /* upper_fd is thrown away afterwards: nothing in it is synced to disk, not even by the payload's fsync */
 	const struct rt_mount *mounts;
 	size_t n_mounts;
 

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * rt_start: the same as limit.c through our runtime: rt_start, wait, rt_reap, rt_delete of `true` with everything a container has.
+ *
+ *   rt_start [-l] N ROOTFS     -l: with cpu, memory and pids limits
+ *                              prints {"name":"rt_start","unit":"us","runs":N,"median":...,"min":...}
+ */
+#include "base/core/err.h"
+#include "base/core/proc.h"
+#include "node/runtime/rt.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { RUNS_MAX = 100000 };
+
+static _Noreturn void die(const char *what)
+{
+	fprintf(stderr, "rt_start: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static int64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static void run(struct rt_spec *spec, int lower)
+{
+	struct err err = ERR_INIT;
+	struct rt_exit ended;
+	enum rt_fault fault;
+	struct rt_box box;
+	int r;
+
+	spec->lower_fds = &lower;
+	spec->n_lower = 1;
+	r = rt_start(spec, &box, &fault, &err);
+	if (r == 0) {
+		r = proc_pidfd_wait(box.pidfd, -1) < 0 ? -1 : rt_reap(&box, &ended, &err);
+		if (rt_delete(&box, r < 0 ? NULL : &err) < 0)
+			r = -1;
+	}
+	if (r < 0 || ended.code != 0) {
+		fprintf(stderr, "rt_start: %s\n", r < 0 ? err.text : "true did not end with 0");
+		exit(1);
+	}
+}
+
+static int compare(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void open_layers(struct rt_spec *spec)
+{
+	if (mkdir("upper", 0755) < 0 || mkdir("work", 0755) < 0)
+		die("make the upper layer");
+	spec->upper_fd = open("upper", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	spec->work_fd = open("work", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* The runtime made mount points in the upper; whatever else is there is an error, seen by the last rmdir. */
+static void remove_layers(struct rt_spec *spec)
+{
+	static const char *const made[] = {"upper/proc", "upper/sys", "upper/dev", "work/work/incompat/volatile",
+					   "work/work/incompat"};
+
+	close(spec->upper_fd);
+	close(spec->work_fd);
+	(void)unlink("work/work/incompat/volatile/dirty");
+	for (size_t i = 0; i < sizeof made / sizeof *made; i++)
+		(void)rmdir(made[i]);
+	if (rmdir("work/work") < 0 || rmdir("work") < 0 || rmdir("upper") < 0)
+		die("remove the upper layer");
+}
+
+int main(int argc, char **argv)
+{
+	static char *command[] = {(char *)"/bin/true", NULL}, *env[] = {(char *)"PATH=/bin", NULL};
+	struct rt_spec spec = {
+	    .argv = command, .env = env, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1, .root_fd = -1};
+	bool limits = argc == 4 && !strcmp(argv[1], "-l");
+	long n = argc == 3 + limits ? strtol(argv[1 + limits], NULL, 10) : 0;
+	char dir[] = "/tmp/berth-start-XXXXXX", id[64];
+	int lower = n > 0 ? open(argv[2 + limits], O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	int64_t *times;
+
+	if (n < 1 || n > RUNS_MAX || lower < 0) {
+		fprintf(stderr, "usage: rt_start [-l] N ROOTFS\n");
+		return 2;
+	}
+	times = calloc((size_t)n, sizeof *times);
+	if (!times || !mkdtemp(dir) || chdir(dir) < 0)
+		die("make a working directory");
+	snprintf(id, sizeof id, "bench-%d", (int)getpid());
+	spec.id = id;
+	spec.caps = RT_CAPS_DEFAULT;
+	spec.discard_upper = true;
+	if (limits)
+		spec.limits = (struct rt_limits){.cpu_milli = 1000, .memory = 64u << 20, .pids = 64};
+	for (long i = 0; i < n; i++) {
+		open_layers(&spec);
+		times[i] = now_ns();
+		run(&spec, lower);
+		times[i] = now_ns() - times[i];
+		remove_layers(&spec);
+	}
+	qsort(times, (size_t)n, sizeof *times, compare);
+	printf("{\"name\":\"rt_start%s\",\"unit\":\"us\",\"runs\":%ld,\"median\":%.1f,\"min\":%.1f}\n",
+	       limits ? "_limits" : "", n, (double)times[n / 2] / 1000, (double)times[0] / 1000);
+	free(times);
+	return chdir("/") < 0 || rmdir(dir) < 0;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/core/proc.h"
+
+#include "base/core/err.h"
+#include "base/core/fd.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#ifndef CLOSE_RANGE_CLOEXEC
+#define CLOSE_RANGE_CLOEXEC (1U << 2)
+#endif
+
+pid_t proc_clone(uint64_t flags, int cgroup_fd, int *ret_pidfd)
+{
+	struct clone_args args = {.flags = flags, .exit_signal = SIGCHLD};
+	int pidfd = -1;
+	long pid;
+
+	if (ret_pidfd) {
+		args.flags |= CLONE_PIDFD;
+		args.pidfd = (uint64_t)(uintptr_t)&pidfd;
+	}
+	if (flags & CLONE_PARENT)
+		args.exit_signal = 0;
+	if (cgroup_fd >= 0) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (uint32_t)cgroup_fd;
+	}
+	pid = syscall(SYS_clone3, &args, sizeof args);
+	if (pid < 0)
+		return -errno;
+	if (pid > 0 && ret_pidfd)
+		*ret_pidfd = pidfd;
+	return (pid_t)pid;
+}
+
+int proc_pidfd_open(pid_t pid)
+{
+	long fd = syscall(SYS_pidfd_open, pid, 0);
+
+	return fd < 0 ? -errno : (int)fd;
+}
+
+int proc_pidfd_signal(int pidfd, int signal)
+{
+	return syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) < 0 ? -errno : 0;
+}
+
+int proc_pidfd_wait(int pidfd, int timeout_ms)
+{
+	struct pollfd p = {.fd = pidfd, .events = POLLIN};
+	int r;
+
+	do {
+		r = poll(&p, 1, timeout_ms);
+	} while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : r;
+}
+
+/* The command name, field 2, may hold spaces and parentheses: the fields that matter start behind the last ')'. */
+static int parse_start_time(char *stat, uint64_t *ret)
+{
+	char *p = strrchr(stat, ')');
+
+	for (int field = 2; p && field < 22; field++) {
+		p = strchr(p, ' ');
+		if (p)
+			p++;
+	}
+	if (!p || *p < '0' || *p > '9')
+		return -EINVAL;
+	*ret = strtoull(p, NULL, 10);
+	return 0;
+}
+
+int proc_start_time(pid_t pid, uint64_t *ret, struct err *err)
+{
+	char path[40], stat[1024];
+	fd_cleanup int fd = -1;
+	ssize_t n;
+
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(err, errno, "open %s", path);
+	n = read(fd, stat, sizeof stat - 1);
+	if (n < 0)
+		return err_sys(err, errno, "read %s", path);
+	stat[n] = '\0';
+	if (parse_start_time(stat, ret) < 0)
+		return err_set(err, EINVAL, "%s does not have a start time in field 22", path);
+	return 0;
+}
+
+int proc_close_from(unsigned first, int on_exec)
+{
+	return syscall(SYS_close_range, first, ~0U, on_exec ? CLOSE_RANGE_CLOEXEC : 0) < 0 ? -errno : 0;
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What can be done with a container that runs or has ended. Processes are named by their pidfd, never by a number alone.
+ */
+#include "node/runtime/rt.h"
+
+#include "base/core/err.h"
+#include "base/core/fd.h"
+#include "base/core/proc.h"
+#include "node/runtime/cgroup.h"
+#include "node/runtime/init.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/sysinfo.h>
+#include <sys/wait.h>
+
+static uint64_t micros(const struct timeval *t)
+{
+	return (uint64_t)t->tv_sec * 1000000u + (uint64_t)t->tv_usec;
+}
+
+static int collect(struct rt_box *box, int *status, struct rusage *usage, struct err *err)
+{
+	pid_t pid;
+
+	do {
+		pid = wait4(box->pid, status, 0, usage);
+	} while (pid < 0 && errno == EINTR);
+	return pid < 0 ? err_sys(err, errno, "wait for process %d", (int)box->pid) : 0;
+}
+
+/* What init reported; an init that was killed reported nothing, and its own end tells. */
+static int payload_status(const struct rt_box *box, int own)
+{
+	int status;
+
+	if (box->status_fd >= 0 && read(box->status_fd, &status, sizeof status) == sizeof status)
+		return status;
+	return own;
+}
+
+int rt_reap(struct rt_box *box, struct rt_exit *ret, struct err *err)
+{
+	struct rt_exit e = {0};
+	struct rusage usage;
+	int status, r;
+
+	if (box->pid <= 0)
+		return err_set(err, ECHILD, "this container has no process to collect");
+	r = collect(box, &status, &usage, err);
+	if (r < 0)
+		return r;
+	status = payload_status(box, status);
+	e.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+	e.code = e.signal ? 128 + e.signal : WEXITSTATUS(status);
+	e.cpu_us = micros(&usage.ru_utime) + micros(&usage.ru_stime);
+	cgroup_usage(box->cgroup, &e);
+	box->pid = -1;
+	fd_closep(&box->pidfd);
+	fd_closep(&box->status_fd);
+	*ret = e;
+	return 0;
+}
+
+/* SIGSTOP would stop init, which holds the signals of the payload: it goes as a message. */
+static int signal_init(const struct rt_box *box, int signal)
+{
+	siginfo_t info;
+
+	if (signal != SIGSTOP || box->status_fd < 0)
+		return proc_pidfd_signal(box->pidfd, signal);
+	memset(&info, 0, sizeof info);
+	info.si_signo = SIGURG;
+	info.si_code = SI_QUEUE;
+	info.si_pid = getpid();
+	info.si_uid = getuid();
+	info.si_value.sival_int = INIT_STOP_VALUE;
+	return syscall(SYS_pidfd_send_signal, box->pidfd, SIGURG, &info, 0) < 0 ? -errno : 0;
+}
+
+int rt_signal(struct rt_box *box, int signal, struct err *err)
+{
+	int r;
+
+	if (signal < 1 || signal > SIGRTMAX)
+		return err_set(err, EINVAL, "%d is not a signal", signal);
+	if (box->pidfd < 0)
+		return 0;
+	/* The end of PID 1 is the end of everything in its pid namespace. */
+	r = signal_init(box, signal);
+	return r < 0 && r != -ESRCH ? err_sys(err, -r, "send signal %d", signal) : 0;
+}
+
+int rt_delete(struct rt_box *box, struct err *err)
+{
+	int r;
+
+	if (box->pidfd >= 0) {
+		(void)proc_pidfd_signal(box->pidfd, SIGKILL);
+		if (box->pid > 0)
+			(void)waitpid(box->pid, NULL, 0);
+		box->pid = -1;
+	}
+	fd_closep(&box->pidfd);
+	fd_closep(&box->status_fd);
+	if (!*box->cgroup)
+		return 0;
+	/* Removing fails while somebody is in there, and only then is there somebody to kill. */
+	if (cgroup_try_remove(box->cgroup) == 0)
+		return 0;
+	r = cgroup_kill(box->cgroup, err);
+	if (r == 0)
+		r = cgroup_remove(box->cgroup, err);
+	return r < 0 ? err_wrap(err, "delete container %s", strrchr(box->cgroup, '/') + 1) : 0;
+}
+
+void rt_find(const char *id, struct rt_box *ret)
+{
+	*ret = (struct rt_box){.pid = -1, .pidfd = -1, .status_fd = -1};
+	if (*id && strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(id))
+		snprintf(ret->cgroup, sizeof ret->cgroup, "berth/%.80s", id);
+}
+
+int rt_host(struct rt_host *ret, struct err *err)
+{
+	const struct cgroup_layout *l;
+	struct sysinfo info;
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+	int r = cgroup_machine(&l, err);
+
+	if (r < 0)
+		return r;
+	if (sysinfo(&info) < 0)
+		return err_sys(err, errno, "ask for the machine's memory");
+	*ret = (struct rt_host){
+	    .cgroup_layout = cgroup_kind_name(l->kind),
+	    .cpu = cgroup_can(l, CGROUP_CPU),
+	    .memory = cgroup_can(l, CGROUP_MEMORY),
+	    .pids = cgroup_can(l, CGROUP_PIDS),
+	    .cgroup_kill = cgroup_can_kill(l),
+	    .memory_total = (uint64_t)info.totalram * info.mem_unit,
+	    .n_cpus = n > 0 ? (unsigned)n : 1,
+	};
+	return 0;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/runtime/caps.h"
+
+#include "base/core/err.h"
+#include "node/runtime/rt.h"
+
+#include <linux/capability.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define BIT(cap) (1ull << (cap))
+
+const uint64_t RT_CAPS_DEFAULT = BIT(CAP_CHOWN) | BIT(CAP_DAC_OVERRIDE) | BIT(CAP_FSETID) | BIT(CAP_FOWNER) |
+				 BIT(CAP_SETGID) | BIT(CAP_SETUID) | BIT(CAP_SETFCAP) | BIT(CAP_SETPCAP) |
+				 BIT(CAP_NET_BIND_SERVICE) | BIT(CAP_SYS_CHROOT) | BIT(CAP_KILL);
+
+int caps_bound(uint64_t keep, struct err *err)
+{
+	/* The kernel says where its capabilities end: EINVAL. */
+	for (unsigned cap = 0; cap < 64; cap++) {
+		if (keep & BIT(cap))
+			continue;
+		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0)
+			continue;
+		if (errno == EINVAL)
+			break;
+		return err_sys(err, errno, "drop capability %u from the bounding set", cap);
+	}
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
+		return err_sys(err, errno, "empty the ambient capabilities");
+	return 0;
+}
+
+int caps_set(uint64_t set, struct err *err)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {0};
+
+	/* What the caller itself does not have cannot be given: "all" means all that there is. */
+	if (syscall(SYS_capget, &header, data) < 0)
+		return err_sys(err, errno, "read the capabilities");
+	for (unsigned i = 0; i < 2; i++) {
+		data[i].permitted &= (uint32_t)(set >> (32 * i));
+		data[i].effective = data[i].permitted;
+		data[i].inheritable = 0;
+	}
+	if (syscall(SYS_capset, &header, data) < 0)
+		return err_sys(err, errno, "set the capabilities");
+	return 0;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * caps: capabilities as bit sets. Inheritable and ambient are always empty: a set of them would let a program without rights of its own
+ * pass capabilities on (CVE-2022-24769 and its relatives).
+ */
+#pragma once
+
+#include <stdint.h>
+
+struct err;
+
+/* Takes everything outside `keep` out of the bounding set, for ever, and empties the ambient set. Needs CAP_SETPCAP. */
+int caps_bound(uint64_t keep, struct err *err);
+
+/* Sets permitted and effective to `set`, inheritable to nothing. */
+int caps_set(uint64_t set, struct err *err);

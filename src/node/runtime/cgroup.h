@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cgroup: one directory "berth/<id>" in each hierarchy that a container needs. Version 2 (and the empty unified hierarchy of a hybrid
+ * machine) always gets one: it can kill a container as a whole. Of version 1 only the controllers with a limit are used; on a machine
+ * with version 1 alone also the freezer's, so that the processes can be found.
+ */
+#pragma once
+
+#include "node/runtime/cgroup_layout.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct err;
+struct rt_exit;
+struct rt_limits;
+
+#define CGROUP_NAME_MAX 128
+
+/* This machine's layout, read once per process; a daemon that asks before it forks its monitors has asked for all of them. */
+int cgroup_machine(const struct cgroup_layout **ret, struct err *err);
+
+/* Makes the version 2 directory with the limits that version 2 enforces here, for CLONE_INTO_CGROUP. Returns its descriptor, or -1 with no
+ * error when the machine has no unified hierarchy (*ret_fd = -1). -EEXIST: the name is taken. -ENOTSUP: "this machine cannot limit ...". */
+int cgroup_make(const char *name, const struct rt_limits *limits, int *ret_fd, struct err *err);
+
+/* Makes the version 1 directories with their limits and moves the process there. */
+int cgroup_make_v1(const char *name, const struct rt_limits *limits, pid_t pid, struct err *err);
+
+/* Moves the calling process into every existing directory of that name. */
+int cgroup_join(const char *name, struct err *err);
+
+/* Adds what the directories know: oom_killed, memory_peak, cpu_us. What is unknown is left alone. */
+void cgroup_usage(const char *name, struct rt_exit *exit);
+
+/* Kills every process in it. A name that is not there is success. */
+int cgroup_kill(const char *name, struct err *err);
+
+/* Removes the directories if all are empty; -EBUSY when one is not. */
+int cgroup_try_remove(const char *name);
+
+/* Removes the directories, waiting (a bounded time, for events) until they are empty. Missing ones are success. */
+int cgroup_remove(const char *name, struct err *err);
+
+/* Whether the machine can enforce a limit. */
+bool cgroup_can(const struct cgroup_layout *l, enum cgroup_tree controller);
+bool cgroup_can_kill(const struct cgroup_layout *l);

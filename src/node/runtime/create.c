@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * rt_start: the parent's steps. What the parent prepares is attached nowhere, so a failure or a crash before the child runs leaves nothing but,
+ * at the most, an empty cgroup directory, which rt_find + rt_delete remove. While the child mounts, the parent sets the limits.
+ */
+#include "node/runtime/rt.h"
+
+#include "base/core/err.h"
+#include "base/core/fd.h"
+#include "base/core/proc.h"
+#include "node/runtime/cgroup.h"
+#include "node/runtime/init.h"
+#include "node/runtime/setup.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+enum { ID_LEN_MAX = 80, HOSTNAME_LEN_MAX = 64, CPU_MILLI_MIN = 10 };
+
+struct start {
+	const struct rt_spec *spec;
+	struct setup *setup;
+	struct rt_box box;
+	struct rt_limits limits;
+	enum rt_fault fault;
+};
+
+static bool id_ok(const char *id)
+{
+	size_t n = id ? strlen(id) : 0;
+
+	return n > 0 && n <= ID_LEN_MAX && strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789-") == n;
+}
+
+static int check(struct start *st, struct err *err)
+{
+	const struct rt_spec *spec = st->spec;
+
+	if (!spec->argv || !spec->argv[0])
+		return err_set(err, EINVAL, "there is no command");
+	if (spec->n_lower == 0 && spec->root_fd < 0)
+		return err_set(err, EINVAL, "there is no root");
+	if (spec->hostname && (!*spec->hostname || strlen(spec->hostname) > HOSTNAME_LEN_MAX))
+		return err_set(err, EINVAL, "the host name must have 1 to %d characters", HOSTNAME_LEN_MAX);
+	if (spec->limits.cpu_milli && spec->limits.cpu_milli < CPU_MILLI_MIN)
+		return err_set(err, EINVAL, "a cpu limit below %d/1000 of a core is not possible", CPU_MILLI_MIN);
+	if (spec->user_namespace && spec->userns_base == 0)
+		return err_set(err, EINVAL, "a user namespace cannot start at the host's uid 0");
+	return 0;
+}
+
+static int prepare_idmap(struct start *st, struct err *err)
+{
+	return ns_prepare_idmap(st->setup, err);
+}
+
+static int prepare_root(struct start *st, struct err *err)
+{
+	return rootfs_prepare(st->setup, err);
+}
+
+static int prepare_volumes(struct start *st, struct err *err)
+{
+	return mounts_prepare(st->setup, err);
+}
+
+static int open_channels(struct start *st, struct err *err)
+{
+	struct setup *s = st->setup;
+	int pair[2];
+
+	/* Packets: a failure is one message, and the end of the channel is the end of all who could still fail. */
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(err, errno, "open a channel");
+	s->talk_parent = pair[0];
+	s->talk = pair[1];
+	if (!st->spec->no_init && pipe2(s->status, O_CLOEXEC) < 0)
+		return err_sys(err, errno, "open a pipe");
+	return 0;
+}
+
+static int make_cgroup(struct start *st, struct err *err)
+{
+	char name[CGROUP_NAME_MAX];
+	int r;
+
+	st->limits = st->spec->limits;
+	/* init is ours and does not count. */
+	if (st->limits.pids && !st->spec->no_init)
+		st->limits.pids++;
+	snprintf(name, sizeof name, "berth/%s", st->spec->id);
+	r = cgroup_make(name, &st->limits, &st->setup->cgroup, err);
+	/* Only now it is ours to remove. */
+	if (r == 0)
+		memcpy(st->box.cgroup, name, sizeof name);
+	return r;
+}
+
+static int spawn(struct start *st, struct err *err)
+{
+	pid_t pid = proc_clone(ns_clone_flags(st->spec), st->setup->cgroup, &st->box.pidfd);
+
+	if (pid < 0)
+		return err_sys(err, -pid, "clone3");
+	if (pid == 0)
+		init_main(st->setup);
+	st->box.pid = pid;
+	fd_closep(&st->setup->talk);
+	return 0;
+}
+
+static int map_users(struct start *st, struct err *err)
+{
+	return ns_map_users(st->setup, st->box.pid, err);
+}
+
+static int set_limits(struct start *st, struct err *err)
+{
+	return cgroup_make_v1(st->box.cgroup, &st->limits, st->box.pid, err);
+}
+
+static int identify(struct start *st, struct err *err)
+{
+	return proc_start_time(st->box.pid, &st->box.start_time, err);
+}
+
+static int release(struct start *st, struct err *err)
+{
+	/* A child that has failed already has closed its end: its own words, which come next, are better than ours. */
+	if (send(st->setup->talk_parent, "g", 1, MSG_NOSIGNAL) < 0 && errno != EPIPE && errno != ECONNRESET)
+		return err_sys(err, errno, "release the new process");
+	return 0;
+}
+
+static int hear(struct start *st, struct err *err)
+{
+	return setup_hear(st->setup->talk_parent, &st->fault, err);
+}
+
+static const struct {
+	const char *what;
+	int (*run)(struct start *st, struct err *err);
+} steps[] = {
+    {"check the request", check},	    {"prepare the user namespace", prepare_idmap},
+    {"prepare the root", prepare_root},	    {"prepare the volumes", prepare_volumes},
+    {"open the channels", open_channels},   {"make the cgroup", make_cgroup},
+    {"start the first process", spawn},	    {"map the users", map_users},
+    {"set the limits", set_limits},	    {"identify the first process", identify},
+    {"release the first process", release}, {NULL, hear},
+};
+
+static int run(struct start *st, struct err *err)
+{
+	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+		int r = steps[i].run(st, err);
+
+		if (r == 0)
+			continue;
+		/* Our step failed because the child did, which says why. */
+		if (st->box.pid > 0 && steps[i].what && r == -ESRCH)
+			r = hear(st, err);
+		return steps[i].what ? err_wrap(err, "%s", steps[i].what) : r;
+	}
+	return 0;
+}
+
+static void undo(struct start *st)
+{
+	if (st->box.pid > 0) {
+		(void)proc_pidfd_signal(st->box.pidfd, SIGKILL);
+		(void)waitpid(st->box.pid, NULL, 0);
+	}
+	fd_closep(&st->box.pidfd);
+	if (*st->box.cgroup)
+		(void)cgroup_remove(st->box.cgroup, NULL);
+}
+
+int rt_start(const struct rt_spec *spec, struct rt_box *ret, enum rt_fault *ret_fault, struct err *err)
+{
+	struct start st = {.spec = spec, .fault = RT_FAULT_OURS};
+	int r;
+
+	*ret_fault = RT_FAULT_OURS;
+	if (!id_ok(spec->id))
+		return err_set(err, EINVAL, "start container: the id must be 1 to %d of a-z, 0-9 and -", ID_LEN_MAX);
+	st.box = (struct rt_box){.pid = -1, .pidfd = -1, .status_fd = -1, .caps = spec->caps};
+	st.box.privileged_syscalls = spec->privileged_syscalls;
+	st.box.user_namespace = spec->user_namespace;
+	st.setup = setup_new(spec);
+	r = run(&st, err);
+	if (r < 0) {
+		undo(&st);
+		*ret_fault = st.fault;
+		r = err ? err_wrap(err, "start container %s", spec->id) : r;
+	} else {
+		st.box.status_fd = fd_take(&st.setup->status[0]);
+		*ret_fault = RT_FAULT_NONE;
+		*ret = st.box;
+	}
+	st.setup = setup_free(st.setup);
+	return r;
+}

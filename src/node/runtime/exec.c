@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * rt_exec: one more process in a running container. A helper joins the cgroups and the namespaces and then starts the process as a child of
+ * the caller (CLONE_PARENT), because only a new process is in the pid namespace. The helper is never in that namespace itself and the
+ * process cannot be looked into (not dumpable) before its exec.
+ */
+#include "node/runtime/rt.h"
+
+#include "base/core/err.h"
+#include "base/core/fd.h"
+#include "base/core/fs.h"
+#include "base/core/proc.h"
+#include "node/runtime/cgroup.h"
+#include "node/runtime/payload.h"
+#include "node/runtime/setup.h"
+
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+struct exec {
+	struct rt_box *box;
+	const struct rt_exec_spec *spec;
+	int talk[2];   /* failures; its end means success */
+	int report[2]; /* the helper's word: the pid */
+};
+
+static int join(struct exec *e, struct err *err)
+{
+	int flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET | CLONE_NEWCGROUP;
+	int r = cgroup_join(e->box->cgroup, err);
+
+	if (r < 0)
+		return r;
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return err_sys(err, errno, "hide from the container");
+	if (setns(e->box->pidfd, flags | (e->box->user_namespace ? CLONE_NEWUSER : 0)) < 0)
+		return err_sys(err, errno, "enter the container's namespaces");
+	if (!e->box->user_namespace)
+		return 0;
+	if (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0)
+		return err_sys(err, errno, "become root of the user namespace");
+	return 0;
+}
+
+/* The container runs: its links may change under us, but everything is resolved inside its root, which is our "/" now. */
+static int set_up(struct exec *e, struct payload *p, struct err *err)
+{
+	const int fds[3] = {e->spec->stdin_fd, e->spec->stdout_fd, e->spec->stderr_fd};
+	fd_cleanup int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	fd_cleanup int cwd = -1, dev = -1;
+	int r;
+
+	if (root < 0)
+		return err_sys(err, errno, "open the container's root");
+	r = user_find_in(root, e->spec->user, &p->user, err);
+	if (r < 0)
+		return r;
+	cwd = payload_open_cwd(root, e->spec->cwd, err);
+	if (cwd < 0)
+		return cwd;
+	dev = fs_open_in(root, "dev", O_PATH | O_DIRECTORY, 0, FS_NO_SYMLINKS, err);
+	if (dev < 0)
+		return dev;
+	r = payload_enter_cwd(cwd, err);
+	if (r == 0)
+		r = payload_stdio(fds, dev, &p->user, err);
+	return r == 0 ? payload_confine(p, err) : r;
+}
+
+static _Noreturn void child(struct exec *e)
+{
+	struct payload p = {
+	    .argv = e->spec->argv,
+	    .env = e->spec->env,
+	    .caps = e->box->caps,
+	    .no_filter = e->box->privileged_syscalls,
+	    .talk = e->talk[1],
+	};
+	struct err err = ERR_INIT;
+
+	(void)umask(022);
+	if (set_up(e, &p, &err) == 0)
+		payload_exec(&p);
+	setup_tell_failure(e->talk[1], RT_FAULT_OURS, &err);
+	_exit(125);
+}
+
+static _Noreturn void helper(struct exec *e)
+{
+	struct err err = ERR_INIT;
+	pid_t pid = -1;
+
+	if (join(e, &err) == 0) {
+		pid = proc_clone(CLONE_PARENT | CLONE_CLEAR_SIGHAND, -1, NULL);
+		if (pid == 0)
+			child(e);
+		if (pid < 0)
+			(void)err_sys(&err, -pid, "start a process in the container");
+	}
+	if (pid > 0)
+		_exit(fd_write_all(e->report[1], &pid, sizeof pid) == 0 ? 0 : 1);
+	setup_tell_failure(e->talk[1], RT_FAULT_OURS, &err);
+	_exit(1);
+}
+
+/* Reads the pid and collects the helper. */
+static int hear_helper(struct exec *e, pid_t helper_pid, pid_t *ret, enum rt_fault *ret_fault, struct err *err)
+{
+	pid_t pid = -1;
+	ssize_t n;
+	int r;
+
+	fd_closep(&e->report[1]);
+	fd_closep(&e->talk[1]);
+	do {
+		n = read(e->report[0], &pid, sizeof pid);
+	} while (n < 0 && errno == EINTR);
+	(void)waitpid(helper_pid, NULL, 0);
+	r = setup_hear(e->talk[0], ret_fault, err);
+	if (n == sizeof pid && pid > 0) {
+		if (r < 0)
+			(void)waitpid(pid, NULL, 0);
+		*ret = pid;
+		return r;
+	}
+	return r < 0 ? r : err_set(err, ESRCH, "the container has ended");
+}
+
+static int run(struct exec *e, pid_t *ret_pid, enum rt_fault *ret_fault, struct err *err)
+{
+	pid_t pid = -1, helper_pid;
+	int r;
+
+	if (!e->spec->argv || !e->spec->argv[0])
+		return err_set(err, EINVAL, "there is no command");
+	if (e->box->pidfd < 0)
+		return err_set(err, ESRCH, "the container has ended");
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, e->talk) < 0 || pipe2(e->report, O_CLOEXEC) < 0)
+		return err_sys(err, errno, "open the channels");
+	helper_pid = proc_clone(CLONE_CLEAR_SIGHAND, -1, NULL);
+	if (helper_pid < 0)
+		return err_sys(err, -helper_pid, "start a helper");
+	if (helper_pid == 0)
+		helper(e);
+	r = hear_helper(e, helper_pid, &pid, ret_fault, err);
+	if (r < 0)
+		return r;
+	/* A child of ours that nobody has waited for: its number cannot have been given to another. */
+	r = proc_pidfd_open(pid);
+	if (r < 0)
+		return err_sys(err, -r, "open a pidfd of the new process");
+	*ret_pid = pid;
+	return r;
+}
+
+int rt_exec(struct rt_box *box, const struct rt_exec_spec *spec, pid_t *ret_pid, enum rt_fault *ret_fault,
+	    struct err *err)
+{
+	struct exec e = {.box = box, .spec = spec, .talk = {-1, -1}, .report = {-1, -1}};
+	int r;
+
+	*ret_fault = RT_FAULT_OURS;
+	r = run(&e, ret_pid, ret_fault, err);
+	for (size_t i = 0; i < 2; i++) {
+		fd_closep(&e.talk[i]);
+		fd_closep(&e.report[i]);
+	}
+	if (r < 0)
+		return err ? err_wrap(err, "run in the container") : r;
+	*ret_fault = RT_FAULT_NONE;
+	return r;
+}

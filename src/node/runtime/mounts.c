@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * /proc, /sys and the volumes. Places are opened below the root's descriptor, links resolved inside it, before anything of the container
+ * runs; what is then mounted goes onto that descriptor, so a link swapped in by a neighbour on a shared volume changes nothing.
+ */
+#include "node/runtime/mount_api.h"
+#include "node/runtime/setup.h"
+
+#include "base/core/err.h"
+#include "base/core/fd.h"
+#include "base/core/fs.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+
+enum { MOUNTS_MAX = 1024 };
+
+static int prepare_tmpfs(const struct rt_mount *m, uint64_t attributes, int idmap, struct err *err)
+{
+	char size[32], mode[16];
+	const struct mount_option options[] = {{"mode", mode}, {m->size ? "size" : NULL, size}, {NULL, NULL}};
+	int fd, r;
+
+	snprintf(size, sizeof size, "%" PRIu64, m->size);
+	snprintf(mode, sizeof mode, "%o", (unsigned)(m->mode ? m->mode : 01777) & 07777);
+	fd = mount_new("tmpfs", options, attributes, err);
+	if (fd < 0 || idmap < 0)
+		return fd;
+	r = mount_change(fd, false, 0, idmap, err);
+	if (r < 0)
+		fd_closep(&fd);
+	return r < 0 ? r : fd;
+}
+
+static int prepare(const struct rt_mount *m, int idmap, struct err *err)
+{
+	uint64_t attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+
+	attributes |= m->read_only ? MOUNT_ATTR_RDONLY : 0;
+	attributes |= m->noexec ? MOUNT_ATTR_NOEXEC : 0;
+	if (m->type == RT_MOUNT_TMPFS)
+		return prepare_tmpfs(m, attributes, idmap, err);
+	return mount_copy(m->source_fd, "", true, attributes, idmap, err);
+}
+
+int mounts_prepare(struct setup *s, struct err *err)
+{
+	if (s->spec->n_mounts > MOUNTS_MAX)
+		return err_set(err, E2BIG, "%zu mounts, %d are allowed", s->spec->n_mounts, MOUNTS_MAX);
+	for (size_t i = 0; i < s->spec->n_mounts; i++) {
+		const struct rt_mount *m = &s->spec->mounts[i];
+
+		if (!m->target || m->target[0] != '/')
+			return err_set(err, EINVAL, "mount target \"%s\" is not an absolute path",
+				       m->target ? m->target : "");
+		s->volumes[i] = prepare(m, s->idmap, err);
+		if (s->volumes[i] < 0)
+			return err_wrap(err, "volume for %s", m->target);
+	}
+	return 0;
+}
+
+/* proc and sysfs show the namespaces of the process that makes them: the child. A root where /proc or /sys is a link is refused. */
+static int kernel_mount(int root, const char *type, const char *name, uint64_t attributes, int *ret, struct err *err)
+{
+	fd_cleanup int place = fs_mkdirs_in(root, name, 0555, FS_NO_SYMLINKS, err);
+	int r;
+
+	if (place < 0)
+		return place;
+	r = *ret = mount_new(type, NULL, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | attributes, err);
+	return r < 0 ? r : mount_put(*ret, place, "", err);
+}
+
+int mounts_kernel(struct setup *s, struct err *err)
+{
+	int r = kernel_mount(s->root, "proc", "proc", 0, &s->proc, err);
+
+	return r < 0 ? r : kernel_mount(s->root, "sysfs", "sys", MOUNT_ATTR_RDONLY, &s->sys, err);
+}
+
+static int make_file(int root, const char *path, struct err *err)
+{
+	char parent[4096];
+	const char *slash = strrchr(path, '/');
+	fd_cleanup int dir = -1, fd = -1;
+
+	if ((size_t)(slash - path) >= sizeof parent)
+		return err_set(err, ENAMETOOLONG, "mount target \"%s\"", path);
+	snprintf(parent, sizeof parent, "%.*s", (int)(slash - path), path);
+	dir = fs_mkdirs_in(root, parent, 0755, FS_IN_ROOT, err);
+	if (dir < 0)
+		return dir;
+	if (!fs_name_ok(slash + 1))
+		return err_set(err, EINVAL, "mount target \"%s\" does not name a file", path);
+	fd = openat(dir, slash + 1, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	return fd < 0 ? err_sys(err, errno, "make the file \"%s\" to mount on", path) : 0;
+}
+
+/* Opens the place for a volume, making it when it is missing: a directory for a directory, an empty file for anything else. */
+static int open_target(int root, const char *path, bool is_dir, struct err *err)
+{
+	struct err missing = ERR_INIT;
+	int r, fd = fs_open_in(root, path, O_PATH, 0, FS_IN_ROOT, &missing);
+
+	if (fd >= 0)
+		return fd;
+	if (fd != -ENOENT)
+		return err_set(err, -fd, "%s", missing.text);
+	r = is_dir ? fs_mkdirs_in(root, path, 0755, FS_IN_ROOT, err) : make_file(root, path, err);
+	if (r < 0)
+		return r;
+	if (is_dir)
+		close(r);
+	return fs_open_in(root, path, O_PATH, 0, FS_IN_ROOT, err);
+}
+
+/* Over the root the container would not be the image any more; over /proc its own view of itself would be a lie (CVE-2019-16884). */
+static int check_target(int root, int place, const char *path, struct err *err)
+{
+	struct stat a, b;
+	struct statfs fs;
+
+	if (fstat(root, &a) < 0 || fstat(place, &b) < 0 || fstatfs(place, &fs) < 0)
+		return err_sys(err, errno, "stat the mount target %s", path);
+	if (a.st_dev == b.st_dev && a.st_ino == b.st_ino)
+		return err_set(err, EINVAL, "mount target \"%s\" is the root itself", path);
+	if (fs.f_type == PROC_SUPER_MAGIC)
+		return err_set(err, EINVAL, "mount target \"%s\" is in /proc", path);
+	return 0;
+}
+
+static int attach(int root, int volume, const struct rt_mount *m, struct err *err)
+{
+	fd_cleanup int place = -1;
+	struct stat st;
+	int r;
+
+	if (fstat(volume, &st) < 0)
+		return err_sys(err, errno, "stat the volume for %s", m->target);
+	place = open_target(root, m->target, S_ISDIR(st.st_mode), err);
+	if (place < 0)
+		return place;
+	r = check_target(root, place, m->target, err);
+	if (r == 0)
+		r = mount_put(volume, place, "", err);
+	return r;
+}
+
+int mounts_attach(struct setup *s, struct err *err)
+{
+	for (size_t i = 0; i < s->spec->n_mounts; i++) {
+		int r = attach(s->root, s->volumes[i], &s->spec->mounts[i], err);
+
+		if (r < 0)
+			return err_wrap(err, "volume for %s", s->spec->mounts[i].target);
+	}
+	return 0;
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/runtime/setup.h"
+
+#include "base/core/err.h"
+#include "base/core/fd.h"
+#include "base/core/proc.h"
+
+#include <fcntl.h>
+#include <linux/keyctl.h>
+#include <linux/sched.h>
+#include <net/if.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { IDS = 65536 };
+
+/* The cgroup namespace is left out: the child makes it when it stands in its cgroups. */
+uint64_t ns_clone_flags(const struct rt_spec *spec)
+{
+	uint64_t flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_CLEAR_SIGHAND;
+
+	flags |= spec->host_network ? 0 : CLONE_NEWNET;
+	flags |= spec->user_namespace ? CLONE_NEWUSER : 0;
+	return flags;
+}
+
+static int write_map(pid_t pid, const char *file, uint32_t base, struct err *err)
+{
+	char path[48], map[48];
+	fd_cleanup int fd = -1;
+
+	snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, file);
+	snprintf(map, sizeof map, "0 %u %d\n", base, IDS);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, map, strlen(map)) < 0)
+		return err_sys(err, errno, "write \"0 %u %d\" to %s", base, IDS, path);
+	return 0;
+}
+
+static int write_maps(pid_t pid, uint32_t base, struct err *err)
+{
+	int r = write_map(pid, "uid_map", base, err);
+
+	return r < 0 ? r : write_map(pid, "gid_map", base, err);
+}
+
+int ns_map_users(struct setup *s, pid_t pid, struct err *err)
+{
+	int r;
+
+	if (!s->spec->user_namespace)
+		return 0;
+	r = write_maps(pid, s->spec->userns_base, err);
+	if (r == 0 && send(s->talk_parent, "m", 1, MSG_NOSIGNAL) < 0)
+		r = err_sys(err, errno, "tell the new process");
+	return r;
+}
+
+static int open_userns(pid_t pid, uint32_t base, struct err *err)
+{
+	char path[48];
+	int fd, r = write_maps(pid, base, err);
+
+	if (r < 0)
+		return r;
+	snprintf(path, sizeof path, "/proc/%d/ns/user", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? err_sys(err, errno, "open %s", path) : fd;
+}
+
+/* A map for mounts exists only as a user namespace: a process is born into one, looked at, and ended. It is not the container's own, which
+ * does not exist yet; the kernel compares the numbers. */
+int ns_prepare_idmap(struct setup *s, struct err *err)
+{
+	fd_cleanup int pidfd = -1;
+	pid_t pid, self = getpid();
+
+	if (!s->spec->user_namespace)
+		return 0;
+	pid = proc_clone(CLONE_NEWUSER | CLONE_CLEAR_SIGHAND, -1, &pidfd);
+	if (pid < 0)
+		return err_sys(err, -pid, "make a user namespace");
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+		while (getppid() == self)
+			pause();
+		_exit(0);
+	}
+	s->idmap = open_userns(pid, s->spec->userns_base, err);
+	(void)proc_pidfd_signal(pidfd, SIGKILL);
+	(void)waitpid(pid, NULL, 0);
+	return s->idmap < 0 ? s->idmap : 0;
+}
+
+/* Until the parent has written the maps we are nobody in our own user namespace. */
+int ns_become_root(struct setup *s, struct err *err)
+{
+	char c;
+
+	if (!s->spec->user_namespace)
+		return 0;
+	if (recv(s->talk, &c, 1, 0) != 1)
+		return err_set(err, ECANCELED, "the parent gave up");
+	if (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0)
+		return err_sys(err, errno, "become root of the user namespace");
+	return 0;
+}
+
+int ns_names(struct setup *s, struct err *err)
+{
+	const char *name = s->spec->hostname ? s->spec->hostname : s->spec->id;
+	size_t len = s->spec->hostname ? strlen(name) : strnlen(name, 12);
+
+	if (sethostname(name, len) < 0)
+		return err_sys(err, errno, "set the host name \"%.*s\"", (int)len, name);
+	/* The host's session keys are not the container's. A kernel without keys has nothing to hide. */
+	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS && errno != EDQUOT)
+		return err_sys(err, errno, "make a new session keyring");
+	return 0;
+}
+
+int ns_loopback(struct setup *s, struct err *err)
+{
+	struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+	fd_cleanup int sock = -1;
+
+	if (s->spec->host_network)
+		return 0;
+	sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (sock < 0 || ioctl(sock, SIOCSIFFLAGS, &request) < 0)
+		return err_sys(err, errno, "bring lo up");
+	return 0;
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/runtime/payload.h"
+
+#include "base/core/err.h"
+#include "base/core/fd.h"
+#include "base/core/fs.h"
+#include "base/core/mem.h"
+#include "base/core/proc.h"
+#include "node/runtime/caps.h"
+#include "node/runtime/seccomp.h"
+#include "node/runtime/setup.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+enum { EXEC_PATH_MAX = 4096 };
+
+int payload_open_cwd(int root, const char *cwd, struct err *err)
+{
+	struct err missing = ERR_INIT;
+	int fd;
+
+	if (!cwd)
+		cwd = "/";
+	if (cwd[0] != '/')
+		return err_set(err, EINVAL, "the working directory \"%s\" is not an absolute path", cwd);
+	/* A directory that is there needs no walk; one that is not is made. */
+	fd = fs_open_in(root, cwd, O_RDONLY | O_DIRECTORY, 0, FS_IN_ROOT, &missing);
+	if (fd == -ENOENT)
+		fd = fs_mkdirs_in(root, cwd, 0755, FS_IN_ROOT, err);
+	else if (fd < 0)
+		return err_set(err, -fd, "%s", missing.text);
+	return fd;
+}
+
+int payload_enter_cwd(int cwd, struct err *err)
+{
+	char path[EXEC_PATH_MAX];
+
+	if (fchdir(cwd) < 0)
+		return err_sys(err, errno, "change to the working directory");
+	/* The system call says "(unreachable)..." for a directory that is not below the root; the C library hides that. */
+	if (syscall(SYS_getcwd, path, sizeof path) < 0)
+		return err_sys(err, errno, "find the working directory");
+	if (path[0] != '/')
+		return err_set(err, EPERM, "the working directory is outside the container");
+	return 0;
+}
+
+/* Not below 3, where it could be overwritten before it is used. */
+static int source_of(int fd, int dev)
+{
+	int null, high;
+
+	if (fd > 2)
+		return fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (fd >= 0)
+		return fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	null = openat(dev, "null", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	if (null < 0 || null > 2)
+		return null;
+	high = fcntl(null, F_DUPFD_CLOEXEC, 3);
+	close(null);
+	return high;
+}
+
+int payload_stdio(const int fds[static 3], int dev, const struct user *user, struct err *err)
+{
+	int from[3], failed = 0;
+	struct stat st;
+
+	for (int i = 0; i < 3; i++) {
+		/* What stands above 2 already and is not ours to close can be used as it is. */
+		from[i] = fds[i] > 2 ? fds[i] : source_of(fds[i], dev);
+		if (from[i] < 0)
+			failed = errno;
+	}
+	for (int i = 0; i < 3 && !failed; i++) {
+		if (dup2(from[i], i) < 0)
+			failed = errno;
+		else if (user->uid != 0 && fstat(i, &st) == 0 && S_ISFIFO(st.st_mode) &&
+			 fchown(i, user->uid, (gid_t)-1) < 0)
+			failed = errno;
+	}
+	for (int i = 0; i < 3; i++) {
+		if (fds[i] <= 2 && from[i] > 2)
+			close(from[i]);
+	}
+	return failed ? err_sys(err, failed, "set up the standard descriptors") : 0;
+}
+
+int payload_confine(const struct payload *p, struct err *err)
+{
+	int r = caps_bound(p->caps, err);
+
+	if (r < 0)
+		return r;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return err_sys(err, errno, "set no_new_privs");
+	return p->no_filter ? 0 : seccomp_install(err);
+}
+
+/* Groups first, the user last: after that nothing more is allowed. System calls, not the C library, whose versions speak to all threads. */
+static int become(const struct user *u, uint64_t caps, struct err *err)
+{
+	if (syscall(SYS_setgroups, u->n_groups, u->groups) < 0)
+		return err_sys(err, errno, "set the groups");
+	if (syscall(SYS_setresgid, u->gid, u->gid, u->gid) < 0)
+		return err_sys(err, errno, "set the group %u", u->gid);
+	if (syscall(SYS_setresuid, u->uid, u->uid, u->uid) < 0)
+		return err_sys(err, errno, "set the user %u", u->uid);
+	return caps_set(u->uid == 0 ? caps : 0, err);
+}
+
+/* Cleared by the change of user, so set again; if the parent has died meanwhile, its end of the channel is closed. */
+static int tie_to_parent(int talk, struct err *err)
+{
+	char c;
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		return err_sys(err, errno, "ask to die with the parent");
+	if (recv(talk, &c, 1, MSG_DONTWAIT | MSG_PEEK) == 0)
+		return err_set(err, ECANCELED, "the parent has died");
+	return 0;
+}
+
+/* The container's program starts as a fresh login would: nothing of the daemon's blocked or ignored signals, no terminal of its own. */
+static void forget_signals(void)
+{
+	struct sigaction dfl = {.sa_handler = SIG_DFL};
+	sigset_t none;
+
+	for (int i = 1; i < SIGRTMIN; i++)
+		(void)sigaction(i, &dfl, NULL);
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static const char *env_get(char *const *env, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (; *env; env++) {
+		if (!strncmp(*env, name, len) && (*env)[len] == '=')
+			return *env + len + 1;
+	}
+	return NULL;
+}
+
+/* Tries every directory of PATH, as execvp(3) but with the container's PATH: "no permission" is remembered, the rest is "not there". */
+static int exec_in_path(const struct payload *p, char *const *env, const char *path)
+{
+	int best = ENOENT;
+
+	for (const char *dir = path, *end; dir; dir = *end ? end + 1 : NULL) {
+		char file[EXEC_PATH_MAX];
+		int n;
+
+		end = strchrnul(dir, ':');
+		n = snprintf(file, sizeof file, "%.*s%s%s", (int)(end - dir), dir, end > dir ? "/" : "./", p->argv[0]);
+		if (n < 0 || (size_t)n >= sizeof file)
+			continue;
+		execve(file, p->argv, env);
+		if (errno != ENOENT && errno != ENOTDIR && errno != EACCES)
+			return errno;
+		if (errno == EACCES)
+			best = EACCES;
+	}
+	return best;
+}
+
+static char **with_home(const struct payload *p)
+{
+	char **env = mem_strv_dup(p->env);
+	char home[USER_HOME_MAX + 8];
+
+	if (env_get(p->env, "HOME"))
+		return env;
+	snprintf(home, sizeof home, "HOME=%s", p->user.home);
+	mem_strv_add(&env, home);
+	return env;
+}
+
+static enum rt_fault exec_program(const struct payload *p, struct err *err)
+{
+	static char *const nothing[] = {NULL};
+	const char *path = env_get(p->env ? p->env : nothing, "PATH");
+	const char *name = p->argv[0];
+	char **env = with_home(p);
+	int code;
+
+	if (!path)
+		path = DEFAULT_PATH;
+	if (strchr(name, '/')) {
+		execve(name, p->argv, env);
+		code = errno;
+	} else {
+		code = *name ? exec_in_path(p, env, path) : ENOENT;
+	}
+	/* The space of an init that waits for us may be shared: leave it as it was. */
+	mem_strv_free(env);
+	if (code == ENOENT || code == ENOTDIR) {
+		(void)err_set(err, ENOENT, "exec \"%s\": executable file not found in $PATH (%s)", name, path);
+		return RT_FAULT_NOT_FOUND;
+	}
+	(void)err_sys(err, code, "exec \"%s\"", name);
+	return RT_FAULT_NOT_EXECUTABLE;
+}
+
+void payload_exec(const struct payload *p)
+{
+	struct err err = ERR_INIT;
+	enum rt_fault fault = RT_FAULT_OURS;
+	int r;
+
+	(void)setsid();
+	r = become(&p->user, p->caps, &err);
+	if (r == 0 && p->death_signal)
+		r = tie_to_parent(p->talk, &err);
+	if (r == 0) {
+		r = proc_close_from(3, true);
+		if (r < 0)
+			(void)err_sys(&err, -r, "mark descriptors close-on-exec");
+	}
+	if (r == 0) {
+		forget_signals();
+		fault = exec_program(p, &err);
+	}
+	setup_tell_failure(p->talk, fault, &err);
+	_exit(fault == RT_FAULT_NOT_FOUND ? 127 : fault == RT_FAULT_NOT_EXECUTABLE ? 126 : 125);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * payload: from a process of ours that stands in the container to the user's program, the same way for a start and for an exec.
+ */
+#pragma once
+
+#include "node/runtime/rt.h"
+#include "node/runtime/user.h"
+
+struct err;
+
+struct payload {
+	char *const *argv, *const *env;
+	struct user user;
+	uint64_t caps;
+	bool no_filter;
+	int talk;	   /* where a failure is told; must be above 2 */
+	bool death_signal; /* die with the parent, which holds the other end of talk */
+};
+
+/* Opens the working directory below the root (made when missing) for payload_enter_cwd. Returns its descriptor. */
+int payload_open_cwd(int root, const char *cwd, struct err *err);
+/* Goes there and makes sure that it is inside the root (CVE-2024-21626). */
+int payload_enter_cwd(int cwd, struct err *err);
+
+/* Puts the three descriptors on 0, 1 and 2; -1 is /dev/null of the directory `dev`. Pipes become the user's, so that /dev/stdout can be opened
+ * by a user who is not root. All descriptors from 3 on are left alone. */
+int payload_stdio(const int fds[static 3], int dev, const struct user *user, struct err *err);
+
+/* What cannot be undone and is common to init and payload: bounding set, no_new_privs, filter. */
+int payload_confine(const struct payload *p, struct err *err);
+
+/* Becomes the user and the program. On failure tells talk and exits with 126 or 127. */
+_Noreturn void payload_exec(const struct payload *p);

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The root: an overlay of the layers, or one directory. It is made by the parent, whose descriptors belong to the parent's mount namespace (the
+ * kernel refuses layers of another one), attached to nothing. The child puts it on top of its "/" and pivots into it.
+ *
+ * Kernels: Linux 6.13 takes layers as descriptors, 6.5 as one string each ("lowerdir+"); before that one string of at most 255 bytes holds
+ * them all, so the names are kept short: plain numbers, relative to /proc/self/fd.
+ */
+#include "node/runtime/mount_api.h"
+#include "node/runtime/setup.h"
+
+#include "base/core/buf.h"
+#include "base/core/err.h"
+#include "base/core/fd.h"
+#include "base/core/mem.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+enum { LAYERS_MAX = 500, FD_PATH_MAX = 32, OLD_STRING_MAX = 255 };
+
+/* The descriptors of one overlay; with shifted owners they are copies of the caller's. */
+struct layers {
+	int *lower;
+	size_t n;
+	int upper, work;
+	int scratch; /* tmpfs that stands in for a missing upper, or -1 */
+	bool owned, owned_upper;
+};
+
+static void layers_free(struct layers *l)
+{
+	for (size_t i = 0; l->owned && i < l->n; i++)
+		fd_closep(&l->lower[i]);
+	if (l->owned_upper) {
+		fd_closep(&l->upper);
+		fd_closep(&l->work);
+	}
+	fd_closep(&l->scratch);
+	free(l->lower);
+}
+
+static int set_path(int context, const char *key, int fd)
+{
+	char path[FD_PATH_MAX];
+
+	if (fsconfig(context, FSCONFIG_SET_FD, key, NULL, fd) == 0)
+		return 0;
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	return fsconfig(context, FSCONFIG_SET_STRING, key, path, 0) < 0 ? -errno : 0;
+}
+
+/* All lowers in one string, for kernels before 6.5. */
+static int old_lowers(int context, const struct layers *l, struct err *err)
+{
+	buf_cleanup struct buf text = BUF_LIMIT(OLD_STRING_MAX);
+
+	for (size_t i = 0; i < l->n; i++)
+		buf_printf(&text, "%s%d", i ? ":" : "", l->lower[i]);
+	if (text.full)
+		return err_set(err, E2BIG, "%zu layers are too many for a kernel before Linux 6.5", l->n);
+	if (fsconfig(context, FSCONFIG_SET_STRING, "lowerdir", buf_str(&text), 0) < 0)
+		return err_sys(err, errno, "set the lower layers");
+	return 0;
+}
+
+static int add_lowers(int context, const struct layers *l, bool *ret_old, struct err *err)
+{
+	*ret_old = false;
+	for (size_t i = 0; i < l->n; i++) {
+		int r = set_path(context, "lowerdir+", l->lower[i]);
+
+		if (r < 0 && i == 0) {
+			*ret_old = true;
+			return old_lowers(context, l, err);
+		}
+		if (r < 0)
+			return err_sys(err, -r, "add layer %zu", i);
+	}
+	return 0;
+}
+
+static int add_upper(int context, const struct layers *l, struct err *err)
+{
+	int r = l->upper < 0 ? 0 : set_path(context, "upperdir", l->upper);
+
+	if (r == 0 && l->upper >= 0)
+		r = set_path(context, "workdir", l->work);
+	return r < 0 ? err_sys(err, -r, "set the upper layer") : 0;
+}
+
+/* The names in the old form are relative: the working directory is changed for the one call that resolves them. */
+static int create(int context, bool relative)
+{
+	fd_cleanup int here = -1;
+	int r;
+
+	if (!relative)
+		return fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0 ? -errno : 0;
+	here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (here < 0 || chdir("/proc/self/fd") < 0)
+		return -errno;
+	r = fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0 ? -errno : 0;
+	if (fchdir(here) < 0 && r == 0)
+		r = -errno;
+	return r;
+}
+
+static int overlay(const struct setup *s, const struct layers *l, struct err *err)
+{
+	fd_cleanup int context = fsopen("overlay", FSOPEN_CLOEXEC);
+	bool old = false;
+	int fd, r;
+
+	if (context < 0)
+		return err_sys(err, errno, "open the file system type overlay");
+	r = add_lowers(context, l, &old, err);
+	if (r == 0)
+		r = add_upper(context, l, err);
+	if (r < 0)
+		return r;
+	/* What is thrown away afterwards need not be written to disk at the end. A leftover mark of the last use would refuse the mount. */
+	if (s->spec->discard_upper && l->upper >= 0) {
+		(void)unlinkat(l->work, "work/incompat/volatile/dirty", 0);
+		(void)unlinkat(l->work, "work/incompat/volatile", AT_REMOVEDIR);
+		(void)fsconfig(context, FSCONFIG_SET_FLAG, "volatile", NULL, 0);
+	}
+	r = create(context, old);
+	if (r < 0) {
+		char reason[256];
+
+		mount_reason(context, reason, sizeof reason);
+		return err_sys(err, -r, "make an overlay of %zu layers %s", l->n, reason);
+	}
+	fd = fsmount(context, FSMOUNT_CLOEXEC, MOUNT_ATTR_NODEV);
+	return fd < 0 ? err_sys(err, errno, "mount the overlay") : fd;
+}
+
+static int open_dir(int at, const char *name)
+{
+	if (mkdirat(at, name, 0755) < 0)
+		return -1;
+	return openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* An upper in memory, so that mount points can be made in a read-only root. */
+static int scratch_upper(const struct setup *s, struct layers *l, struct err *err)
+{
+	const struct mount_option options[] = {{"mode", "0755"}, {"size", "1m"}, {NULL, NULL}};
+	int r = l->scratch = mount_new("tmpfs", options, 0, err);
+
+	if (r >= 0 && s->idmap >= 0)
+		r = mount_change(l->scratch, false, 0, s->idmap, err);
+	if (r < 0)
+		return r;
+	l->upper = open_dir(l->scratch, "upper");
+	l->work = open_dir(l->scratch, "work");
+	l->owned_upper = true;
+	return l->upper < 0 || l->work < 0 ? err_sys(err, errno, "make a directory in the scratch layer") : 0;
+}
+
+/* upper and work must be on one mount: their common copy is of the directory that holds both. Without that they are copied one by one. */
+static int shift_layers(const struct setup *s, struct layers *l, struct err *err)
+{
+	l->owned = true;
+	for (size_t i = 0; i < l->n; i++)
+		l->lower[i] = -1;
+	for (size_t i = 0; i < l->n; i++) {
+		l->lower[i] = mount_copy(s->spec->lower_fds[i], "", false, 0, s->idmap, err);
+		if (l->lower[i] < 0)
+			return l->lower[i];
+	}
+	return 0;
+}
+
+/* The kernel wants upper and work below one mount, so the copy is made of their parent, which must hold both. */
+static int shift_upper(const struct setup *s, struct layers *l, struct err *err)
+{
+	char upper[FD_PATH_MAX], work[FD_PATH_MAX], upper_path[4096], work_path[4096], *name;
+	fd_cleanup int parent = -1, copy = -1;
+	ssize_t n, m;
+
+	snprintf(upper, sizeof upper, "/proc/self/fd/%d", s->spec->upper_fd);
+	snprintf(work, sizeof work, "/proc/self/fd/%d", s->spec->work_fd);
+	n = readlink(upper, upper_path, sizeof upper_path - 1);
+	m = readlink(work, work_path, sizeof work_path - 1);
+	if (n <= 0 || m <= 0)
+		return err_sys(err, errno, "find the place of the upper layer");
+	upper_path[n] = work_path[m] = '\0';
+	name = strrchr(upper_path, '/') + 1;
+	parent = openat(s->spec->upper_fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (parent < 0)
+		return err_sys(err, errno, "open the directory of the upper layer");
+	copy = mount_copy(parent, "", false, 0, s->idmap, err);
+	if (copy < 0)
+		return copy;
+	l->owned_upper = true;
+	l->upper = openat(copy, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	l->work = openat(copy, strrchr(work_path, '/') + 1, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (l->upper < 0 || l->work < 0)
+		return err_sys(err, errno,
+			       "open upper and work side by side (with user_namespace they must be in one directory)");
+	return 0;
+}
+
+static int gather(const struct setup *s, struct layers *l, struct err *err)
+{
+	const struct rt_spec *spec = s->spec;
+	int r = 0;
+
+	*l = (struct layers){.n = spec->n_lower, .upper = spec->upper_fd, .work = spec->work_fd, .scratch = -1};
+	l->lower = mem_dup(spec->lower_fds, spec->n_lower * sizeof(int));
+	if (s->idmap >= 0)
+		r = shift_layers(s, l, err);
+	if (r == 0 && s->idmap >= 0 && spec->upper_fd >= 0)
+		r = shift_upper(s, l, err);
+	return r;
+}
+
+/* Without an upper: in-memory scratch (layers that are attached nowhere need Linux 6.15), or, on older kernels, the lowers alone, in which all
+ * mount points must exist. */
+static int overlay_without_upper(struct setup *s, struct layers *l, struct err *err)
+{
+	int fd = scratch_upper(s, l, err);
+
+	if (fd >= 0)
+		fd = overlay(s, l, err);
+	if (fd >= 0)
+		return fd;
+	fd_closep(&l->upper);
+	fd_closep(&l->work);
+	s->root_writable = false;
+	if (l->n == 1)
+		return mount_copy(s->spec->lower_fds[0], "", false, MOUNT_ATTR_NODEV, s->idmap, err);
+	return overlay(s, l, err);
+}
+
+int rootfs_prepare(struct setup *s, struct err *err)
+{
+	const struct rt_spec *spec = s->spec;
+	cleanup_with(layers_free) struct layers l = {.scratch = -1};
+	int r;
+
+	s->root_writable = true;
+	if (spec->n_lower > LAYERS_MAX)
+		return err_set(err, E2BIG, "%zu layers, %d are allowed", spec->n_lower, LAYERS_MAX);
+	if (spec->n_lower == 0) {
+		r = s->root = mount_copy(spec->root_fd, "", false, MOUNT_ATTR_NODEV, s->idmap, err);
+		return r < 0 ? r : 0;
+	}
+	r = gather(s, &l, err);
+	if (r == 0)
+		r = s->root = l.upper < 0 ? overlay_without_upper(s, &l, err) : overlay(s, &l, err);
+	return r < 0 ? r : 0;
+}
+
+int rootfs_attach(struct setup *s, struct err *err)
+{
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return err_sys(err, errno, "keep mounts from spreading");
+	return mount_put(s->root, AT_FDCWD, "/", err);
+}
+
+/* pivot_root(2): with new root and old root both ".", the old one ends on top of the new one and is then taken off. */
+int rootfs_enter(struct setup *s, struct err *err)
+{
+	bool read_only = s->spec->read_only || (s->spec->n_lower > 0 && s->spec->upper_fd < 0);
+
+	if (fchdir(s->root) < 0)
+		return err_sys(err, errno, "change to the root");
+	if (syscall(SYS_pivot_root, ".", ".") < 0)
+		return err_sys(err, errno, "pivot_root");
+	if (umount2(".", MNT_DETACH) < 0)
+		return err_sys(err, errno, "detach the host's root");
+	if (chdir("/") < 0)
+		return err_sys(err, errno, "change to the new root");
+	return read_only ? mount_change(s->root, false, MOUNT_ATTR_RDONLY, -1, err) : 0;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * setup: what the parent (create.c) and the child (init.c) of one start share, and the topics they call. The parent prepares everything that
+ * needs descriptors of its own mount namespace (root and volumes, as mounts that are attached nowhere yet); the child attaches them in the
+ * new namespaces. Every function here returns 0 or a negative errno with *err set, and leaves what it opened in the struct: setup_free()
+ * closes it.
+ */
+#pragma once
+
+#include "node/runtime/rt.h"
+#include "node/runtime/user.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct setup {
+	const struct rt_spec *spec;
+	int idmap;	    /* user namespace that idmapped mounts take their map from, or -1 */
+	int root;	    /* the mount of the root */
+	bool root_writable; /* mount points can be made in it */
+	int *volumes;	    /* one detached mount for each of spec->mounts */
+	int talk;	    /* the child's end of the channel to the parent */
+	int talk_parent;    /* the parent's end */
+	int status[2];	    /* pipe: init's report of the payload's wait status */
+	int proc, sys, dev; /* mounts that the child made */
+	int cgroup;	    /* version 2 directory to start in, or -1 */
+	int cwd;	    /* the payload's working directory */
+	struct user user;
+};
+
+struct step {
+	const char *what; /* "mount the root"; NULL: the error tells all */
+	int (*run)(struct setup *s, struct err *err);
+};
+
+/* Runs the steps in order until one fails; its error starts with its `what`. */
+int setup_run(struct setup *s, const struct step *steps, size_t n, struct err *err);
+struct setup *setup_new(const struct rt_spec *spec);
+struct setup *setup_free(struct setup *s); /* takes NULL, returns NULL */
+
+/* What a child tells its parent when a start fails: one message on the channel. No message and the end of the channel: exec succeeded. */
+struct setup_failure {
+	int32_t fault; /* enum rt_fault */
+	int32_t code;
+	char text[1000];
+};
+void setup_tell_failure(int talk, enum rt_fault fault, const struct err *err);
+/* Waits for the child's end. 0, or the child's error and fault. */
+int setup_hear(int talk, enum rt_fault *ret_fault, struct err *err);
+
+/* parent: rootfs.c, mounts.c, ns.c */
+int ns_prepare_idmap(struct setup *s, struct err *err);
+int ns_map_users(struct setup *s, pid_t pid, struct err *err);
+uint64_t ns_clone_flags(const struct rt_spec *spec);
+int rootfs_prepare(struct setup *s, struct err *err);
+int mounts_prepare(struct setup *s, struct err *err);
+
+/* child, in this order */
+int ns_become_root(struct setup *s, struct err *err);
+int rootfs_attach(struct setup *s, struct err *err);
+int mounts_kernel(struct setup *s, struct err *err); /* /proc and /sys */
+int devices_make(struct setup *s, struct err *err);  /* /dev */
+int masks_apply(struct setup *s, struct err *err);
+int mounts_attach(struct setup *s, struct err *err); /* volumes */
+int ns_names(struct setup *s, struct err *err);	     /* host name, session keyring */
+int ns_loopback(struct setup *s, struct err *err);
+int rootfs_enter(struct setup *s, struct err *err);
