@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * invariants: everything that must hold between two steps, counted anew from the records. For tests, and for a state that
+ * comes from a snapshot: nothing else in this folder checks what these guarantee.
+ */
+#include "cluster/sched/state.h"
+
+#include "base/core/err.h"
+#include "base/core/mem.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+struct use {
+	uint64_t slots, cpu_milli, memory;
+	size_t live;
+};
+
+struct audit {
+	const struct sched *s;
+	struct use *use; /* by node */
+	size_t timers;
+	struct err *err;
+};
+
+#define BROKEN(a, ...) err_set((a)->err, EINVAL, __VA_ARGS__)
+
+static bool is_live_state(uint8_t state)
+{
+	return state == SCHED_TASK_STARTING || state == SCHED_TASK_RUNNING;
+}
+
+static bool listed(const struct audit *a, const struct job *j, const struct instance *i)
+{
+	(void)a;
+	return i->live_pos < j->n_live && j->live[i->live_pos].instance == i;
+}
+
+static bool timed(const struct audit *a, const struct instance *i)
+{
+	return i->timer_pos < a->s->n_timers && a->s->timers[i->timer_pos].instance == i;
+}
+
+static int audit_attempts(struct audit *a, const struct task *t, const struct instance *i)
+{
+	for (size_t k = 0; k < i->n_attempts; k++) {
+		const struct attempt *at = &i->attempts[k];
+
+		if (at->node >= a->s->n_nodes)
+			return BROKEN(a, "%s/%u: attempt on an unknown node", t->name, i->index);
+		if (k + 1 < i->n_attempts && (!at->ended || at->epoch + 1 != at[1].epoch))
+			return BROKEN(a, "%s/%u: attempts out of order", t->name, i->index);
+	}
+	if (!i->n_attempts || sched_instance_last(i)->epoch != i->epoch)
+		return BROKEN(a, "%s/%u: the last attempt is not that of epoch %u", t->name, i->index, i->epoch);
+	return 0;
+}
+
+static int audit_live(struct audit *a, const struct job *j, const struct task *t, const struct instance *i)
+{
+	const struct attempt *at = sched_instance_last(i);
+	const struct shape *sh = sched_instance_shape(t, i);
+	struct use *u = &a->use[at->node];
+
+	if (!listed(a, j, i))
+		return BROKEN(a, "%s/%s/%u: live and not listed", j->id, t->name, i->index);
+	if (!a->s->nodes[at->node]->up)
+		return BROKEN(a, "%s/%s/%u: live on node %s, which is down", j->id, t->name, i->index,
+			      a->s->nodes[at->node]->name);
+	if (j->ending && !at->kill)
+		return BROKEN(a, "%s/%s/%u: goes on while its job ends", j->id, t->name, i->index);
+	if ((i->state == SCHED_TASK_RUNNING) != (at->started_ms != 0))
+		return BROKEN(a, "%s/%s/%u: state and start disagree", j->id, t->name, i->index);
+	u->slots += sh->slots;
+	u->cpu_milli += sh->cpu_milli;
+	u->memory += sh->memory;
+	u->live++;
+	return 0;
+}
+
+static int audit_timer(struct audit *a, const struct job *j, const struct task *t, const struct instance *i)
+{
+	const struct attempt *at = sched_instance_last(i);
+	bool wanted = i->state == SCHED_TASK_DELAYED ||
+		      (i->state == SCHED_TASK_RUNNING && t->walltime_ms && at->kill == KILL_NONE);
+
+	if (wanted != (i->timer_pos != NOT_LISTED) || (wanted && !timed(a, i)))
+		return BROKEN(a, "%s/%s/%u: deadline missing or left over", j->id, t->name, i->index);
+	a->timers += wanted;
+	return 0;
+}
+
+static int audit_instance(struct audit *a, const struct job *j, const struct task *t, const struct instance *i)
+{
+	int r = audit_attempts(a, t, i);
+
+	if (r < 0)
+		return r;
+	if (i->state == SCHED_TASK_WAITING || i->state == SCHED_TASK_PAUSED || i->state > SCHED_TASK_ABORTED)
+		return BROKEN(a, "%s/%s/%u: state %u", j->id, t->name, i->index, i->state);
+	if (is_live_state(i->state) != (sched_instance_live(i) != NULL))
+		return BROKEN(a, "%s/%s/%u: state %s and its attempt disagree", j->id, t->name, i->index,
+			      sched_task_state_name((enum sched_task_state)i->state));
+	if (is_live_state(i->state))
+		r = audit_live(a, j, t, i);
+	else if (i->live_pos != NOT_LISTED)
+		r = BROKEN(a, "%s/%s/%u: listed and not live", j->id, t->name, i->index);
+	return r < 0 ? r : audit_timer(a, j, t, i);
+}
+
+static size_t pending_in_items(const struct task *t)
+{
+	size_t n = t->base.n;
+
+	for (const struct item *it = t->others; it; it = it->next)
+		n += it->n;
+	return n;
+}
+
+static int audit_counts(struct audit *a, const struct job *j, const struct task *t)
+{
+	uint32_t counts[SCHED_TASK_ABORTED + 1] = {0};
+	uint32_t started = 0, healthy = 0;
+
+	for (uint32_t k = 0; k < t->next_fresh; k++) {
+		const struct instance *i = sched_instance_at(t, k);
+		int r = audit_instance(a, j, t, i);
+
+		if (r < 0)
+			return r;
+		counts[i->state]++;
+		started += i->started;
+		healthy += i->healthy;
+	}
+	if (counts[SCHED_TASK_PENDING] != pending_in_items(t))
+		return BROKEN(a, "%s/%s: %u instances pending, %zu queued", j->id, t->name, counts[SCHED_TASK_PENDING],
+			      pending_in_items(t));
+	counts[t->fresh_state] += t->n - t->next_fresh;
+	if (memcmp(counts, t->counts, sizeof counts) != 0 || started != t->n_started || healthy != t->n_healthy)
+		return BROKEN(a, "%s/%s: counts are wrong", j->id, t->name);
+	return 0;
+}
+
+static int audit_item(struct audit *a, const struct item *it)
+{
+	bool wanted = sched_job_may_start(it->job) &&
+		      (it->n || (it == &it->task->base && it->task->fresh_state == SCHED_TASK_PENDING &&
+				 it->task->next_fresh < it->task->n));
+
+	if (wanted != (it->pos != NOT_LISTED))
+		return BROKEN(a, "%s/%s: queued wrongly", it->job->id, it->task->name);
+	return 0;
+}
+
+static int audit_deps(struct audit *a, const struct job *j, const struct task *t)
+{
+	size_t unmet = 0;
+
+	for (size_t d = 0; d < t->n_deps; d++) {
+		const struct task *on = &j->tasks[t->deps[d].task];
+		bool met = on->met & (1u << t->deps[d].condition);
+
+		unmet += t->deps[d].state == DEP_OPEN;
+		if (j->ending || j->ended)
+			continue;
+		if ((t->deps[d].state == DEP_MET) != met || (t->deps[d].state == DEP_DEAD) != (on->ended && !met))
+			return BROKEN(a, "%s/%s: dependency on \"%s\" is wrong", j->id, t->name, on->name);
+	}
+	if (unmet != t->unmet || (t->ready && unmet) || (!t->ready && !t->ended && !unmet))
+		return BROKEN(a, "%s/%s: readiness and dependencies disagree", j->id, t->name);
+	return 0;
+}
+
+static int audit_task(struct audit *a, const struct job *j, const struct task *t)
+{
+	uint32_t open = t->n - t->counts[SCHED_TASK_FINISHED] - t->counts[SCHED_TASK_FAULTY] -
+			t->counts[SCHED_TASK_SKIPPED] - t->counts[SCHED_TASK_ABORTED];
+	int r = 0;
+
+	if (t->n && t->ended != (open == 0))
+		return BROKEN(a, "%s/%s: %u instances open, ended %d", j->id, t->name, open, t->ended);
+	if (!t->n && t->expanded && t->ready && !t->ended)
+		return BROKEN(a, "%s/%s: empty and not ended", j->id, t->name);
+	if (t->expanding && (!t->ready || t->expanded || t->ended))
+		return BROKEN(a, "%s/%s: expands in the wrong state", j->id, t->name);
+	if (t->next_fresh && !t->ready)
+		return BROKEN(a, "%s/%s: ran before it was ready", j->id, t->name);
+	if (t->fresh_state == SCHED_TASK_PENDING && !t->ready)
+		return BROKEN(a, "%s/%s: pending before it was ready", j->id, t->name);
+	if (t->fresh_state == SCHED_TASK_WAITING && t->ready && t->expanded)
+		return BROKEN(a, "%s/%s: ready and its instances wait", j->id, t->name);
+	r = audit_counts(a, j, t);
+	if (r == 0)
+		r = audit_deps(a, j, t);
+	for (const struct item *it = &t->base; it && r == 0; it = it == &t->base ? t->others : it->next)
+		r = audit_item(a, it);
+	return r;
+}
+
+static int audit_job(struct audit *a, const struct job *j)
+{
+	size_t ended = 0, instances = 0, live = 0, expanding = 0, in_error = 0;
+	size_t counts[SCHED_TASK_ABORTED + 1] = {0};
+
+	for (size_t k = 0; k < j->n_tasks; k++) {
+		const struct task *t = &j->tasks[k];
+		int r = audit_task(a, j, t);
+
+		if (r < 0)
+			return r;
+		ended += t->ended;
+		instances += t->n;
+		expanding += t->expanding;
+		in_error += t->in_error;
+		live += t->counts[SCHED_TASK_STARTING] + t->counts[SCHED_TASK_RUNNING];
+		for (size_t c = 0; c <= SCHED_TASK_ABORTED; c++)
+			counts[c] += t->counts[c];
+	}
+	if (ended != j->n_ended || instances != j->n_instances || live != j->n_live || expanding != j->n_expanding ||
+	    in_error != j->n_in_error || memcmp(counts, j->counts, sizeof counts) != 0)
+		return BROKEN(a, "job %s: totals are wrong", j->id);
+	if (j->ended && (live || ended != j->n_tasks || j->ending))
+		return BROKEN(a, "job %s: ended with %zu live attempts and %zu of %zu tasks ended", j->id, live, ended,
+			      j->n_tasks);
+	if (!j->ended && !live && (j->ending || ended == j->n_tasks))
+		return BROKEN(a, "job %s: should have ended", j->id);
+	if (j->touched || j->n_queue)
+		return BROKEN(a, "job %s: changes were left over", j->id);
+	return 0;
+}
+
+static int audit_nodes(struct audit *a)
+{
+	size_t up = 0;
+
+	for (size_t k = 0; k < a->s->n_nodes; k++) {
+		const struct node *n = a->s->nodes[k];
+		const struct use *u = &a->use[k];
+
+		up += n->up;
+		if (u->slots != n->slots_used || u->cpu_milli != n->cpu_used || u->memory != n->memory_used ||
+		    u->live != n->live)
+			return BROKEN(a, "node %s: %" PRIu64 " slots in use, %" PRIu64 " counted", n->name,
+				      n->slots_used, u->slots);
+		if (!n->shrunk &&
+		    (n->slots_used > n->slots || n->cpu_used > n->cpu_milli || n->memory_used > n->memory))
+			return BROKEN(a, "node %s is over-committed", n->name);
+	}
+	for (size_t k = 0; k < a->s->n_order; k++) {
+		const struct node *n = a->s->nodes[a->s->order[k]], *p = k ? a->s->nodes[a->s->order[k - 1]] : NULL;
+		uint64_t free_slots = sched_node_free_slots(n), before = p ? sched_node_free_slots(p) : 0;
+
+		if (!n->up || before > free_slots || (p && before == free_slots && p->pos >= n->pos))
+			return BROKEN(a, "node %s stands wrong in the order", n->name);
+	}
+	return up == a->s->n_order ? 0 : BROKEN(a, "%zu nodes up, %zu in the order", up, a->s->n_order);
+}
+
+/* Nothing that could start is left waiting. A fresh snapshot holds that too: it was taken after a step. */
+static int audit_shapes(struct audit *a)
+{
+	for (size_t k = 0; k < a->s->n_shapes; k++) {
+		const struct shape *sh = a->s->shapes[k];
+
+		if (sh->pos != k || !sh->refs)
+			return BROKEN(a, "request %s: stands wrong", sh->key);
+		if (sh->n_items && sched_node_best(a->s, sh))
+			return BROKEN(a, "request %s waits though node %s has room", sh->key,
+				      sched_node_best(a->s, sh)->name);
+	}
+	return 0;
+}
+
+int sched_invariants(const struct sched *s, struct err *err)
+{
+	mem_cleanup struct use *use = mem_new_n(struct use, s->n_nodes + 1);
+	struct audit a = {.s = s, .use = use, .err = err};
+	int r = 0;
+
+	for (size_t k = 0; k < s->n_jobs && r == 0; k++) {
+		if (k && s->jobs[k - 1]->seq >= s->jobs[k]->seq)
+			return BROKEN(&a, "jobs out of order");
+		r = audit_job(&a, s->jobs[k]);
+	}
+	if (r == 0)
+		r = audit_nodes(&a);
+	if (r == 0)
+		r = audit_shapes(&a);
+	if (r == 0 && a.timers != s->n_timers)
+		r = BROKEN(&a, "%zu deadlines, %zu wanted", s->n_timers, a.timers);
+	return r;
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * snapshot_save: the state as text, docs/formats/snapshot.md. The same state gives the same text, byte for byte. Only what cannot
+ * be computed is written: counts, queues, deadlines and the use of nodes are built anew when the text is read.
+ */
+#include "cluster/sched/state.h"
+
+#include "base/core/buf.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define SNAPSHOT_MAX ((size_t)8 << 30)
+
+static void end_line(struct buf *b, uint64_t *lines)
+{
+	buf_addc(b, '\n');
+	(*lines)++;
+}
+
+/* One word: "-" for none, "%" for empty, other bytes outside the printable ASCII, '%' and a leading '-' as %XX. */
+static void add_text(struct buf *b, const char *text)
+{
+	buf_addc(b, ' ');
+	if (!text || !*text) {
+		buf_addc(b, text ? '%' : '-');
+		return;
+	}
+	for (const char *p = text; *p; p++) {
+		unsigned char c = (unsigned char)*p;
+
+		if (c <= ' ' || c >= 0x7f || c == '%' || (c == '-' && p == text))
+			buf_printf(b, "%%%02X", c);
+		else
+			buf_addc(b, (char)c);
+	}
+}
+
+static void save_attempt(struct buf *b, const struct attempt *a, uint64_t *lines)
+{
+	buf_printf(b, "try %" PRIu32 " %" PRIu32 " %" PRId64 " %" PRId64 " %" PRId64 " %d %d %d %u %" PRId32 " %u",
+		   a->epoch, a->node, a->sent_ms, a->started_ms, a->ended_ms, a->ended, a->healthy, a->oom, a->outcome,
+		   a->exit_code, a->kill);
+	add_text(b, a->error);
+	end_line(b, lines);
+}
+
+static void save_instance(struct buf *b, const struct instance *i, uint64_t *lines)
+{
+	buf_printf(b, "inst %s %" PRIu32 " %" PRIu32 " %" PRIu32 " %u %" PRId64 " %d %d %u",
+		   sched_task_state_name((enum sched_task_state)i->state), i->epoch, i->tries, i->delays, i->lost,
+		   i->next_try_ms, i->started, i->healthy, i->n_attempts);
+	buf_printf(b, " %zu", i->shape ? i->shape->n_banned : 0);
+	for (size_t k = 0; i->shape && k < i->shape->n_banned; k++)
+		buf_printf(b, " %" PRIu32, i->shape->banned[k]);
+	end_line(b, lines);
+	for (size_t k = 0; k < i->n_attempts; k++)
+		save_attempt(b, &i->attempts[k], lines);
+}
+
+static void save_task(struct buf *b, const struct task *t, uint64_t *lines)
+{
+	const struct shape *sh = t->base.shape;
+
+	buf_adds(b, "task");
+	add_text(b, t->name);
+	buf_printf(b, " %d %" PRIu32 " %d %d %" PRIu32 " %" PRIu64 " %" PRIu64, t->service, t->count, t->expand,
+		   t->healthcheck, sh->slots, sh->cpu_milli, sh->memory);
+	buf_printf(b, " %" PRIu32 " %" PRId64 " %.17g %d %u %" PRId64 " %u %" PRIu32 " %zu", t->attempts, t->delay_ms,
+		   t->backoff, t->elsewhere, t->on_error, t->walltime_ms, t->restart, t->restart_max, t->n_deps);
+	end_line(b, lines);
+	for (size_t d = 0; d < t->n_deps; d++) {
+		buf_printf(b, "dep %" PRIu32 " %u %d %u", t->deps[d].task, t->deps[d].condition, t->deps[d].required,
+			   t->deps[d].state);
+		end_line(b, lines);
+	}
+}
+
+static void save_run(struct buf *b, const struct task *t, uint64_t *lines)
+{
+	buf_printf(b, "run %d %d %d %d %d %s %s %u", t->ready, t->expanding, t->expanded, t->in_error, t->ended,
+		   sched_task_state_name((enum sched_task_state)t->final),
+		   sched_task_state_name((enum sched_task_state)t->fresh_state), t->met);
+	buf_printf(b, " %" PRId32 " %" PRIu32 " %" PRIu32 " %" PRId64 " %" PRId64, t->exit_code, t->n, t->next_fresh,
+		   t->started_ms, t->ended_ms);
+	add_text(b, t->failure);
+	end_line(b, lines);
+	for (uint32_t k = 0; k < t->next_fresh; k++)
+		save_instance(b, sched_instance_at(t, k), lines);
+}
+
+static void save_job(struct buf *b, const struct job *j, uint64_t *lines)
+{
+	buf_adds(b, "job");
+	add_text(b, j->id);
+	add_text(b, j->name);
+	buf_printf(b, " %" PRIu64 " %" PRId32 " %" PRId32 " %" PRId64 " %" PRId64 " %" PRId64, j->seq, j->priority,
+		   j->exit_with, j->submitted_ms, j->started_ms, j->ended_ms);
+	buf_printf(b, " %d %d %d %s %" PRId32, j->paused, j->ending, j->ended,
+		   sched_job_state_name((enum sched_job_state)j->final), j->exit_code);
+	add_text(b, j->reason);
+	buf_printf(b, " %zu", j->n_tasks);
+	end_line(b, lines);
+	for (size_t k = 0; k < j->n_tasks; k++)
+		save_task(b, &j->tasks[k], lines);
+	for (size_t k = 0; k < j->n_tasks; k++)
+		save_run(b, &j->tasks[k], lines);
+}
+
+char *sched_save(const struct sched *s, size_t *ret_len)
+{
+	struct buf b = BUF_LIMIT(SNAPSHOT_MAX);
+	uint64_t lines = 0;
+
+	buf_adds(&b, "berth-sched 1");
+	end_line(&b, &lines);
+	buf_printf(&b, "time %" PRId64 " %" PRIu64, s->now_ms, s->next_seq);
+	end_line(&b, &lines);
+	for (size_t k = 0; k < s->n_nodes; k++) {
+		const struct node *n = s->nodes[k];
+
+		buf_adds(&b, "node");
+		add_text(&b, n->name);
+		buf_printf(&b, " %d %d %" PRIu32 " %" PRIu64 " %" PRIu64, n->up, n->shrunk, n->slots, n->cpu_milli,
+			   n->memory);
+		end_line(&b, &lines);
+	}
+	for (size_t k = 0; k < s->n_jobs; k++)
+		save_job(&b, s->jobs[k], &lines);
+	buf_printf(&b, "end %" PRIu64 "\n", lines);
+	*ret_len = b.len;
+	return buf_take(&b);
+}

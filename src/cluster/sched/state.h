@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * state: the structs behind sched.h and the doors between the files of this folder. Not included from outside.
+ *
+ * Compactness: an instance that has not started yet has no memory of its own. Those are the indexes [next_fresh, n) of a
+ * task, all in the state `fresh_state`. An instance gets its record, in a page of PAGE_SIZE, when its first attempt
+ * starts; since fresh instances start in order, exactly the indexes below next_fresh have one.
+ *
+ * Cost: what waits for resources is kept by shape (request and banned nodes): all instances of a shape fit or do not
+ * fit alike. A shape that found no node is `blocked` until a node gets more free room that it fits into, so a step
+ * looks at the shapes and never at the tasks or instances that wait behind their heads.
+ */
+#pragma once
+
+#include "base/core/map.h"
+#include "cluster/sched/sched.h"
+
+#define PAGE_SIZE 64
+#define ATTEMPTS_KEPT 16
+#define LOST_MAX 5	      /* losses in a row that do not use up a try */
+#define ERROR_TEXT_MAX 1024   /* bytes kept of an attempt's error */
+#define NAME_TEXT_MAX 256     /* bytes of a job's or task's name with the NUL */
+#define NODES_MAX 100000      /* nodes ever seen */
+#define NODE_LIVE_MAX 65536   /* attempts on one node, whatever they ask for */
+#define DEPS_MAX 1000000      /* edges of one job */
+#define RESET_AFTER_MS 10000  /* a service that ran this long starts its restart delays anew */
+#define RETRY_MAX_MS 3600000  /* longest delay before a try */
+#define NOT_LISTED UINT32_MAX /* position of what is in no list or heap */
+
+enum kill { KILL_NONE, KILL_CANCELLED, KILL_WALLTIME, KILL_JOB_ENDED, KILL_N };
+enum dep_state { DEP_OPEN, DEP_MET, DEP_DEAD, DEP_STATE_N };
+enum {
+	MET_STARTED = 1 << SCHED_DEP_STARTED,
+	MET_HEALTHY = 1 << SCHED_DEP_HEALTHY,
+	MET_COMPLETED = 1 << SCHED_DEP_COMPLETED
+};
+#define MET_ALL (MET_STARTED | MET_HEALTHY | MET_COMPLETED)
+
+struct attempt {
+	int64_t sent_ms, started_ms, ended_ms;
+	char *error;
+	uint32_t epoch, node;
+	int32_t exit_code;
+	uint8_t outcome, kill;
+	bool ended : 1, healthy : 1, oom : 1;
+};
+
+/* All that asks for the same and may not go to the same nodes. */
+struct shape {
+	char *key; /* in sched.by_shape */
+	uint64_t cpu_milli, memory;
+	uint32_t slots;
+	bool blocked;	  /* a cache: no node fits now */
+	uint32_t *banned; /* node numbers, ascending */
+	size_t n_banned;
+	size_t refs, pos;    /* place in sched.shapes */
+	struct item **items; /* heap of the tasks that wait with this shape */
+	size_t n_items, cap_items;
+};
+
+/* The instances of one task that wait with one shape. */
+struct item {
+	struct job *job;
+	struct task *task;
+	struct shape *shape;
+	uint32_t *heap; /* indexes below next_fresh, smallest first */
+	size_t n, cap;
+	uint32_t pos;	   /* in shape->items */
+	struct item *next; /* of task->others */
+};
+
+struct instance {
+	struct attempt *attempts; /* the last ATTEMPTS_KEPT; only the last one can be live */
+	struct shape *shape;	  /* own reference when nodes are banned, else NULL */
+	int64_t next_try_ms;
+	uint32_t index, epoch;
+	uint32_t tries;	 /* failures (tasks), restarts (services) since the start or the last resume */
+	uint32_t delays; /* restart delays in a row (services) */
+	uint32_t live_pos, timer_pos;
+	uint8_t state, lost, n_attempts, cap_attempts;
+	bool started, healthy; /* counted in n_started, n_healthy of the task */
+};
+
+struct dep {
+	uint32_t task;
+	uint8_t condition, state;
+	bool required;
+};
+
+struct edge {
+	uint32_t task, dep; /* task's deps[dep] waits for the owner of this edge */
+};
+
+struct task {
+	char *name;
+	bool service, expand, healthcheck, elsewhere;
+	uint8_t on_error, restart;
+	uint32_t idx, attempts, restart_max, count;
+	int64_t delay_ms, walltime_ms;
+	double backoff;
+	struct dep *deps;
+	struct edge *out;
+	size_t n_deps, n_out, cap_out, unmet;
+
+	bool ready;	/* dependencies satisfied */
+	bool expanding; /* SCHED_ACT_EXPAND was given and not answered */
+	bool expanded;	/* n is known */
+	bool in_error;	/* its expansion failed and waits for a resume */
+	bool ended;
+	uint8_t final, met, fresh_state;
+	int32_t exit_code; /* of the first failure that used up the tries, 0 = none */
+	char *failure;	   /* what that was */
+	uint32_t n, next_fresh, n_started, n_healthy;
+	uint32_t counts[SCHED_TASK_ABORTED + 1];
+	int64_t started_ms, ended_ms;
+	struct instance **pages;
+	struct item base, *others;
+};
+
+struct live {
+	struct task *task;
+	struct instance *instance;
+};
+
+struct job {
+	char *id, *name;
+	struct task *tasks;
+	size_t n_tasks, n_instances, n_ended;
+	int32_t exit_with, priority;
+	uint64_t seq; /* order of submission */
+	int64_t submitted_ms, started_ms, ended_ms;
+	bool paused;
+	bool ending; /* live attempts are being killed, nothing starts; `final` is set */
+	bool ended;
+	bool touched; /* in sched.touched */
+	uint8_t final;
+	int32_t exit_code;
+	char *reason;
+	size_t n_expanding, n_in_error; /* tasks */
+	size_t counts[SCHED_TASK_ABORTED + 1];
+	struct live *live;
+	size_t n_live, cap_live;
+	uint32_t *queue; /* tasks whose dependents are to be looked at */
+	size_t n_queue, cap_queue;
+};
+
+struct node {
+	char *name;
+	bool up;
+	bool shrunk; /* came back smaller than what runs on it */
+	uint32_t slots, pos;
+	uint64_t cpu_milli, memory;
+	uint64_t slots_used, cpu_used, memory_used;
+	size_t live;
+};
+
+struct timer {
+	int64_t at_ms;
+	struct job *job;
+	struct task *task;
+	struct instance *instance;
+};
+
+struct sched {
+	int64_t now_ms; /* the latest time an event brought */
+	uint64_t next_seq;
+	struct job **jobs; /* by seq */
+	size_t n_jobs, cap_jobs;
+	struct map by_id;
+	struct node **nodes; /* by number, in the order they came */
+	size_t n_nodes, cap_nodes;
+	struct map by_node;
+	uint32_t *order; /* nodes that are up, fewest free slots first, then by number */
+	size_t n_order, cap_order;
+	struct shape **shapes;
+	size_t n_shapes, cap_shapes;
+	struct map by_shape;
+	struct timer *timers; /* heap */
+	size_t n_timers, cap_timers;
+	struct job **touched;
+	size_t n_touched, cap_touched;
+	struct sched_action *actions;
+	size_t n_actions, cap_actions;
+};
+
+/* How an attempt ended, as EXITED or the loss of a node tells it. */
+struct ending {
+	enum sched_outcome outcome;
+	int32_t exit_code;
+	bool oom;
+	const char *error;
+};
+
+/* sched.c */
+struct sched_action *sched_act(struct sched *s, enum sched_action_type type, const struct job *j);
+void sched_touch(struct sched *s, struct job *j);
+int64_t sched_later(int64_t ms, int64_t delay_ms); /* sum that does not overflow */
+
+/* check.c */
+bool sched_name_ok(const char *name, size_t size);
+
+/* node.c */
+struct node *sched_node_add(struct sched *s, const char *name);
+uint64_t sched_node_free_slots(const struct node *n);
+void sched_node_up(struct sched *s, struct node *n, uint32_t slots, uint64_t cpu_milli, uint64_t memory);
+void sched_node_down(struct sched *s, struct node *n);
+/* The attempt's request, taken from the node or given back. Taking fails (false) only on overflow. */
+bool sched_node_take(struct sched *s, struct node *n, const struct shape *sh);
+void sched_node_release(struct sched *s, struct node *n, const struct shape *sh);
+bool sched_node_fits(const struct sched *s, const struct node *n, const struct shape *sh);
+struct node *sched_node_best(const struct sched *s, const struct shape *sh);
+
+/* place.c */
+struct shape *sched_shape_get(struct sched *s, const struct shape *like); /* a reference to the one like it */
+struct shape *sched_shape_ban(struct sched *s, const struct shape *sh, uint32_t node);
+void sched_shape_drop(struct sched *s, struct shape *sh);
+void sched_place_push(struct sched *s, struct task *t, struct instance *i); /* it is PENDING again */
+void sched_place_update(struct task *t); /* after a change of what may start: fresh instances, pause, end */
+void sched_place_clear(struct sched *s, struct task *t);
+void sched_place_freed(struct sched *s, const struct node *n);
+void sched_place_run(struct sched *s);
+
+/* timer.c */
+void sched_timer_set(struct sched *s, struct task *t, struct instance *i, int64_t at_ms);
+void sched_timer_unset(struct sched *s, struct instance *i);
+void sched_timer_fire(struct sched *s);
+
+/* retry.c */
+int64_t sched_retry_delay(const struct task *t, uint32_t failures);
+bool sched_retry_next(const struct task *t, struct instance *i, bool success, int64_t ran_ms, int64_t *ret_delay_ms);
+
+/* job.c */
+struct job *sched_job_new(struct sched *s, const struct sched_job_spec *spec);
+struct job *sched_job_free(struct sched *s, struct job *j);
+struct job *sched_job_find(const struct sched *s, const char *id);
+bool sched_job_may_start(const struct job *j);
+void sched_job_end(struct sched *s, struct job *j, enum sched_job_state final, enum kill why, int32_t exit_code,
+		   const char *reason);
+void sched_job_settle(struct sched *s, struct job *j);
+void sched_job_cancel(struct sched *s, struct job *j);
+void sched_job_pause(struct job *j);
+void sched_job_resume(struct sched *s, struct job *j);
+void sched_job_forget(struct sched *s, struct job *j);
+enum sched_job_state sched_job_state_of(const struct job *j);
+/* A copy of the live list in (task, index) order, the caller frees. */
+struct live *sched_job_live(const struct job *j);
+
+/* workflow.c */
+void sched_workflow_begin(struct sched *s, struct job *j);
+void sched_workflow_look(struct sched *s, struct job *j, struct task *t);
+void sched_workflow_run(struct sched *s, struct job *j);
+void sched_workflow_ask(struct sched *s, struct job *j, struct task *t);
+void sched_workflow_expanded(struct sched *s, struct job *j, struct task *t, uint32_t count, const char *error);
+void sched_workflow_skip(struct sched *s, struct job *j, struct task *t);
+void sched_workflow_size(struct job *j, struct task *t, uint32_t n); /* n is known */
+
+/* instance.c */
+struct instance *sched_instance_at(const struct task *t, uint32_t index); /* NULL for a fresh one */
+struct instance *sched_instance_open(struct task *t);			  /* the record of next_fresh, which moves on */
+void sched_instance_move(struct job *j, struct task *t, uint8_t from, uint8_t to, uint32_t n);
+void sched_instance_set(struct job *j, struct task *t, struct instance *i, enum sched_task_state state);
+void sched_instance_start(struct sched *s, struct job *j, struct task *t, struct instance *i, struct node *n);
+void sched_instance_started(struct sched *s, struct job *j, struct task *t, struct instance *i);
+void sched_instance_health(struct sched *s, struct job *j, struct task *t, struct instance *i, bool healthy);
+void sched_instance_end(struct sched *s, struct job *j, struct task *t, struct instance *i, const struct ending *e);
+void sched_instance_kill(struct sched *s, struct job *j, struct task *t, struct instance *i, enum kill why);
+void sched_instance_retry(struct sched *s, struct job *j, struct task *t,
+			  struct instance *i); /* pending, fresh tries */
+void sched_instance_pend(struct sched *s, struct job *j, struct task *t, struct instance *i);
+void sched_instance_drop(struct sched *s, struct instance *i);
+struct attempt *sched_instance_last(const struct instance *i); /* NULL when it has none */
+struct attempt *sched_instance_live(const struct instance *i); /* NULL when the last one has ended */
+struct attempt *sched_instance_push(struct instance *i);
+void sched_live_add(struct job *j, struct task *t, struct instance *i);
+const struct shape *sched_instance_shape(const struct task *t, const struct instance *i);
+const char *sched_kill_text(enum kill k); /* NULL for KILL_NONE */

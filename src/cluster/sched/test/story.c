@@ -1,0 +1,598 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "story.h"
+
+#include "base/core/buf.h"
+#include "base/core/err.h"
+#include "base/core/mem.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define START_MS 1000000
+#define TASKS_MAX 64
+#define DEPS_EACH 16
+
+struct story {
+	struct sched *s;
+	struct buf out;
+	int64_t now_ms;
+	char *words[32];
+	size_t n_words;
+};
+
+static void say(struct story *st, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void say(struct story *st, const char *fmt, ...)
+{
+	char text[2048];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	buf_adds(&st->out, text);
+	buf_addc(&st->out, '\n');
+}
+
+/* ---- names ---- */
+
+static const char *task_name(const struct sched *s, const char *job, uint32_t task)
+{
+	struct sched_task_view v;
+
+	return sched_task_view(s, job, task, &v) == 0 ? v.name : "?";
+}
+
+static uint32_t task_number(const struct sched *s, const char *job, const char *name)
+{
+	struct sched_task_view v;
+
+	for (uint32_t k = 0; sched_task_view(s, job, k, &v) == 0; k++) {
+		if (!strcmp(v.name, name))
+			return k;
+	}
+	return 9999;
+}
+
+/* "job/task/index#epoch", of which the end may be missing. Returns how many parts there were. */
+static int parse_path(const struct story *st, const char *path, struct sched_attempt_id *id)
+{
+	char task[256] = "";
+	int n = sscanf(path, "%63[^/]/%255[^/]/%" SCNu32 "#%" SCNu32, id->job, task, &id->index, &id->epoch);
+
+	id->task = n > 1 ? task_number(st->s, id->job, task) : UINT32_MAX;
+	return n;
+}
+
+static int64_t parse_ms(const char *text)
+{
+	char *end;
+	double n = strtod(text, &end);
+
+	return (int64_t)(strcmp(end, "ms") == 0 ? n : strcmp(end, "h") == 0 ? n * 3600000 : n * 1000);
+}
+
+/* ---- events ---- */
+
+static void say_action(struct story *st, const struct sched_action *a)
+{
+	const struct sched_attempt_id *id = &a->attempt;
+	const char *task = task_name(st->s, id->job, id->task);
+
+	switch (a->type) {
+	case SCHED_ACT_START:
+		say(st, "> start %s/%s/%" PRIu32 "#%" PRIu32 " on %s", id->job, task, id->index, id->epoch, a->node);
+		break;
+	case SCHED_ACT_KILL:
+		say(st, "> kill %s/%s/%" PRIu32 "#%" PRIu32 " on %s: %s", id->job, task, id->index, id->epoch, a->node,
+		    a->reason);
+		break;
+	case SCHED_ACT_EXPAND:
+		say(st, "> expand %s/%s", id->job, task);
+		break;
+	case SCHED_ACT_JOB_ENDED:
+		say(st, "> ended %s: %s", id->job, sched_job_state_name((enum sched_job_state)a->job_state));
+		break;
+	}
+}
+
+/* The state must survive a save and a load, and the story goes on with the loaded one. */
+static void reload(struct story *st)
+{
+	struct err err = ERR_INIT;
+	struct sched *copy = NULL;
+	size_t n1, n2;
+	mem_cleanup char *one = sched_save(st->s, &n1);
+	mem_cleanup char *two = NULL;
+
+	if (sched_load(&copy, one, n1, &err) < 0) {
+		say(st, "! load: %s\n%s", err.text, one);
+		return;
+	}
+	two = sched_save(copy, &n2);
+	if (n1 != n2 || memcmp(one, two, n1) != 0)
+		say(st, "! the state changed by save and load:\n%s\n%s", one, two);
+	sched_free(st->s);
+	st->s = copy;
+}
+
+static void step(struct story *st, struct sched_event *e)
+{
+	struct sched_actions acts;
+	struct err err = ERR_INIT;
+
+	e->now_ms = st->now_ms;
+	if (sched_step(st->s, e, &acts, &err) < 0)
+		say(st, "= refused: %s", err.text);
+	for (size_t k = 0; k < acts.n; k++)
+		say_action(st, &acts.items[k]);
+	if (sched_invariants(st->s, &err) < 0)
+		say(st, "! %s", err.text);
+	reload(st);
+}
+
+static const char *option(const struct story *st, const char *key)
+{
+	size_t n = strlen(key);
+
+	for (size_t k = 1; k < st->n_words; k++) {
+		if (!strncmp(st->words[k], key, n) && st->words[k][n] == '=')
+			return st->words[k] + n + 1;
+	}
+	return NULL;
+}
+
+static uint64_t option_number(const struct story *st, const char *key, uint64_t otherwise)
+{
+	const char *v = option(st, key);
+
+	return v ? strtoull(v, NULL, 10) : otherwise;
+}
+
+static void ev_node(struct story *st)
+{
+	struct sched_event e = {.type = SCHED_EV_NODE_UP,
+				.node = st->words[1],
+				.node_slots = (uint32_t)strtoul(st->words[2], NULL, 10),
+				.node_cpu_milli = option_number(st, "cpu", 64000),
+				.node_memory = option_number(st, "memory", 1ull << 40)};
+
+	step(st, &e);
+}
+
+static void ev_down(struct story *st)
+{
+	step(st, &(struct sched_event){.type = SCHED_EV_NODE_DOWN, .node = st->words[1]});
+}
+
+static void job_event(struct story *st, enum sched_event_type type)
+{
+	step(st, &(struct sched_event){.type = type, .job = st->words[1]});
+}
+
+static void ev_cancel(struct story *st)
+{
+	job_event(st, SCHED_EV_JOB_CANCEL);
+}
+
+static void ev_resume(struct story *st)
+{
+	job_event(st, SCHED_EV_JOB_RESUME);
+}
+
+static void ev_forget(struct story *st)
+{
+	job_event(st, SCHED_EV_JOB_FORGET);
+}
+
+static void attempt_event(struct story *st, struct sched_event *e)
+{
+	if (parse_path(st, st->words[1], &e->attempt) != 4)
+		say(st, "! an attempt is job/task/index#epoch");
+	step(st, e);
+}
+
+static void ev_started(struct story *st)
+{
+	attempt_event(st, &(struct sched_event){.type = SCHED_EV_STARTED});
+}
+
+static void ev_exit(struct story *st)
+{
+	attempt_event(st, &(struct sched_event){.type = SCHED_EV_EXITED,
+						.outcome = SCHED_OUT_EXITED,
+						.exit_code = st->n_words > 2 ? atoi(st->words[2]) : 0,
+						.oom = st->n_words > 3});
+}
+
+static void ev_fail(struct story *st)
+{
+	attempt_event(st, &(struct sched_event){.type = SCHED_EV_EXITED,
+						.outcome = SCHED_OUT_FAILED,
+						.error = st->n_words > 2 ? st->words[2] : NULL});
+}
+
+static void ev_lost(struct story *st)
+{
+	attempt_event(st, &(struct sched_event){.type = SCHED_EV_EXITED, .outcome = SCHED_OUT_LOST});
+}
+
+static void ev_healthy(struct story *st)
+{
+	attempt_event(st, &(struct sched_event){.type = SCHED_EV_HEALTH, .healthy = true});
+}
+
+static void ev_unhealthy(struct story *st)
+{
+	attempt_event(st, &(struct sched_event){.type = SCHED_EV_HEALTH});
+}
+
+static void ev_expanded(struct story *st)
+{
+	struct sched_attempt_id id = {.task = 0};
+	struct sched_event e = {.type = SCHED_EV_EXPANDED, .job = id.job};
+
+	parse_path(st, st->words[1], &id);
+	e.task = id.task;
+	e.count = (uint32_t)strtoul(st->words[2], NULL, 10);
+	e.error = option(st, "error");
+	step(st, &e);
+}
+
+static void ev_wait(struct story *st)
+{
+	st->now_ms += parse_ms(st->words[1]);
+	step(st, &(struct sched_event){.type = SCHED_EV_TIME});
+}
+
+/* The clock goes on (or back) and no event tells it yet. */
+static void ev_clock(struct story *st)
+{
+	st->now_ms += parse_ms(st->words[1]);
+}
+
+/* ---- submit ---- */
+
+struct draft {
+	struct sched_task_spec tasks[TASKS_MAX];
+	struct sched_dep deps[TASKS_MAX][DEPS_EACH];
+	size_t n;
+};
+
+static uint32_t draft_find(struct story *st, const struct draft *d, const char *name)
+{
+	for (uint32_t k = 0; k < d->n; k++) {
+		if (!strcmp(d->tasks[k].name, name))
+			return k;
+	}
+	say(st, "! no task %s", name);
+	return 0;
+}
+
+static unsigned choice(struct story *st, const char *value, const char *const *names, unsigned n)
+{
+	for (unsigned k = 0; k < n; k++) {
+		if (!strcmp(value, names[k]))
+			return k;
+	}
+	say(st, "! unknown value %s", value);
+	return 0;
+}
+
+/* after=a,b:started,c:healthy?  ('?' = not required) */
+static void draft_after(struct story *st, struct draft *d, struct sched_task_spec *t, char *list)
+{
+	static const char *const conditions[] = {"started", "healthy", "completed"};
+	char *save = NULL;
+
+	for (char *w = strtok_r(list, ",", &save); w; w = strtok_r(NULL, ",", &save)) {
+		struct sched_dep *dep = &d->deps[t - d->tasks][t->n_deps++];
+		char *colon, *mark = strchr(w, '?');
+
+		dep->required = !mark;
+		if (mark)
+			*mark = 0;
+		colon = strchr(w, ':');
+		dep->condition = SCHED_DEP_COMPLETED;
+		if (colon) {
+			*colon = 0;
+			dep->condition = (enum sched_condition)choice(st, colon + 1, conditions, 3);
+		}
+		dep->task = draft_find(st, d, w);
+	}
+}
+
+static void draft_setting(struct story *st, struct draft *d, struct sched_task_spec *t, char *key, char *value)
+{
+	static const char *const on_error[] = {"continue", "suspend", "pause", "cancel"};
+	static const char *const restart[] = {"no", "always", "on-failure", "unless-stopped"};
+
+	if (!strcmp(key, "slots"))
+		t->slots = (uint32_t)strtoul(value, NULL, 10);
+	else if (!strcmp(key, "cpu"))
+		t->cpu_milli = strtoull(value, NULL, 10);
+	else if (!strcmp(key, "memory"))
+		t->memory = strtoull(value, NULL, 10);
+	else if (!strcmp(key, "tries"))
+		t->attempts = (uint32_t)strtoul(value, NULL, 10);
+	else if (!strcmp(key, "delay"))
+		t->delay_ms = parse_ms(value);
+	else if (!strcmp(key, "backoff"))
+		t->backoff = strtod(value, NULL);
+	else if (!strcmp(key, "walltime"))
+		t->walltime_ms = parse_ms(value);
+	else if (!strcmp(key, "on_error"))
+		t->on_error = (enum sched_on_error)choice(st, value, on_error, 4);
+	else if (!strcmp(key, "restart"))
+		t->restart = (enum sched_restart)choice(st, value, restart, 4);
+	else if (!strcmp(key, "max"))
+		t->restart_max = (uint32_t)strtoul(value, NULL, 10);
+	else if (!strcmp(key, "after"))
+		draft_after(st, d, t, value);
+	else
+		say(st, "! unknown setting %s", key);
+}
+
+static void draft_word(struct story *st, struct draft *d, struct sched_task_spec *t, char *w)
+{
+	char *equals = strchr(w, '=');
+
+	if (equals) {
+		*equals = 0;
+		draft_setting(st, d, t, w, equals + 1);
+	} else if (w[0] == 'x' && w[1] >= '0' && w[1] <= '9') {
+		t->count = (uint32_t)strtoul(w + 1, NULL, 10);
+	} else if (!strcmp(w, "expand")) {
+		t->expand = true;
+	} else if (!strcmp(w, "service")) {
+		t->service = true;
+	} else if (!strcmp(w, "health")) {
+		t->healthcheck = true;
+	} else if (!strcmp(w, "elsewhere")) {
+		t->elsewhere = true;
+	} else {
+		say(st, "! unknown word %s", w);
+	}
+}
+
+/* "a x3 tries=2 -> b; c": tasks, "->" makes the next wait for the completion of the one before. */
+static void draft_tasks(struct story *st, struct draft *d, char *text)
+{
+	char *save = NULL;
+	bool name_next = true, chained = false;
+
+	for (char *w = strtok_r(text, " ", &save); w; w = strtok_r(NULL, " ", &save)) {
+		bool ends = w[strlen(w) - 1] == ';';
+		struct sched_task_spec *t;
+
+		if (ends)
+			w[strlen(w) - 1] = 0;
+		if (!strcmp(w, "->")) {
+			name_next = chained = true;
+			continue;
+		}
+		if (!name_next) {
+			draft_word(st, d, &d->tasks[d->n - 1], w);
+			name_next = ends;
+			continue;
+		}
+		t = &d->tasks[d->n];
+		*t = (struct sched_task_spec){.name = w,
+					      .count = 1,
+					      .slots = 1,
+					      .attempts = 1,
+					      .delay_ms = -1,
+					      .backoff = 1,
+					      .on_error = SCHED_ON_ERROR_CANCEL,
+					      .deps = d->deps[d->n]};
+		if (chained)
+			d->deps[d->n][t->n_deps++] = (struct sched_dep){(uint32_t)d->n - 1, SCHED_DEP_COMPLETED, true};
+		d->n++;
+		chained = false;
+		name_next = ends;
+	}
+}
+
+static void ev_submit(struct story *st, char *line)
+{
+	struct draft *d = mem_new(struct draft);
+	char *colon = strchr(line, ':'), *save = NULL;
+	struct sched_job_spec spec = {.tasks = d->tasks, .exit_with = -1};
+	struct err err = ERR_INIT;
+
+	*colon = 0;
+	draft_tasks(st, d, colon + 1);
+	strtok_r(line, " ", &save);
+	spec.id = spec.name = strtok_r(NULL, " ", &save);
+	spec.n_tasks = d->n;
+	for (char *w; (w = strtok_r(NULL, " ", &save));) {
+		if (!strncmp(w, "priority=", 9))
+			spec.priority = atoi(w + 9);
+		else if (!strncmp(w, "exit_with=", 10))
+			spec.exit_with = (int32_t)draft_find(st, d, w + 10);
+	}
+	if (sched_check(st->s, &spec, &err) < 0)
+		say(st, "= refused: %s", err.text);
+	else
+		step(st, &(struct sched_event){.type = SCHED_EV_JOB_SUBMIT, .job_spec = &spec});
+	free(d);
+}
+
+/* ---- questions ---- */
+
+static void add_counts(struct buf *b, const size_t *counts)
+{
+	const char *sep = " (";
+
+	for (unsigned k = 0; k <= SCHED_TASK_ABORTED; k++) {
+		if (!counts[k])
+			continue;
+		buf_printf(b, "%s%zu %s", sep, counts[k], sched_task_state_name((enum sched_task_state)k));
+		sep = ", ";
+	}
+	if (sep[0] == ',')
+		buf_addc(b, ')');
+}
+
+static void add_attempts(struct buf *b, const struct story *st, const struct sched_attempt_id *id, size_t n)
+{
+	static const char *const outcomes[] = {"exited", "failed", "lost"};
+
+	for (size_t k = 0; k < n; k++) {
+		struct sched_attempt_view v;
+
+		sched_attempt_view(st->s, id->job, id->task, id->index, k, &v);
+		buf_printf(b, "; #%" PRIu32 " on %s", v.epoch, v.node);
+		if (v.ended)
+			buf_printf(b, " %s %" PRId32, outcomes[v.outcome], v.exit_code);
+		if (v.healthy)
+			buf_adds(b, " healthy");
+		if (v.oom)
+			buf_adds(b, " oom");
+		if (v.kill_reason)
+			buf_printf(b, " killed: %s", v.kill_reason);
+		if (v.error)
+			buf_printf(b, " \"%s\"", v.error);
+	}
+}
+
+static void ask_state(struct story *st)
+{
+	struct buf b buf_cleanup = BUF_INIT;
+	struct sched_attempt_id id = {.task = 0};
+	struct sched_instance_view i;
+	struct sched_task_view t;
+	struct sched_job_view j;
+	int n = parse_path(st, st->words[1], &id);
+
+	if (n == 1 && sched_job_view(st->s, id.job, &j) == 0) {
+		buf_adds(&b, sched_job_state_name(j.state));
+		add_counts(&b, j.counts);
+		if (sched_job_ended(j.state))
+			buf_printf(&b, " exit code %" PRId32, j.exit_code);
+		if (j.reason)
+			buf_printf(&b, " \"%s\"", j.reason);
+	} else if (n == 2 && sched_task_view(st->s, id.job, id.task, &t) == 0) {
+		buf_adds(&b, sched_task_state_name(t.state));
+		add_counts(&b, t.counts);
+	} else if (n == 3 && sched_instance_view(st->s, id.job, id.task, id.index, &i) == 0) {
+		buf_adds(&b, sched_task_state_name(i.state));
+		if (i.next_try_ms)
+			buf_printf(&b, " for %" PRId64 " ms", i.next_try_ms - st->now_ms);
+		add_attempts(&b, st, &id, i.n_attempts);
+	} else {
+		buf_adds(&b, "is not there");
+	}
+	say(st, "= %s", buf_str(&b));
+}
+
+static void ask_why(struct story *st)
+{
+	struct sched_attempt_id id = {.task = 0};
+	char text[512];
+
+	parse_path(st, st->words[1], &id);
+	sched_why(st->s, id.job, id.task, st->now_ms, text, sizeof text);
+	say(st, "= %s", text);
+}
+
+static void ask_next(struct story *st)
+{
+	int64_t next = sched_next_ms(st->s);
+
+	if (next == INT64_MAX)
+		say(st, "= no deadline");
+	else
+		say(st, "= in %" PRId64 " ms", next - st->now_ms);
+}
+
+static void ask_nodes(struct story *st)
+{
+	struct sched_node_view v;
+
+	for (size_t k = 0; sched_node_at(st->s, k, &v) == 0; k++)
+		say(st, "= %s %s %" PRIu32 "/%" PRIu32 " slots, %zu live", v.name, v.up ? "up" : "down", v.slots_used,
+		    v.slots, v.live);
+}
+
+static int say_live(void *ctx, const struct sched_attempt_id *a, const char *node, bool started,
+		    const char *kill_reason)
+{
+	struct story *st = ctx;
+
+	say(st, "= %s/%s/%" PRIu32 "#%" PRIu32 " on %s%s%s%s", a->job, task_name(st->s, a->job, a->task), a->index,
+	    a->epoch, node, started ? ", started" : "", kill_reason ? ", killed: " : "",
+	    kill_reason ? kill_reason : "");
+	return 0;
+}
+
+static int say_expanding(void *ctx, const char *job, uint32_t task)
+{
+	struct story *st = ctx;
+
+	say(st, "= expanding %s/%s", job, task_name(st->s, job, task));
+	return 0;
+}
+
+static void ask_live(struct story *st)
+{
+	sched_live(st->s, say_live, st);
+	sched_expanding(st->s, say_expanding, st);
+}
+
+/* ---- the play ---- */
+
+static const struct {
+	const char *word;
+	size_t n_words; /* at least */
+	void (*fn)(struct story *st);
+} commands[] = {
+    {"node", 3, ev_node},     {"down", 2, ev_down},	  {"cancel", 2, ev_cancel},	  {"resume", 2, ev_resume},
+    {"forget", 2, ev_forget}, {"started", 2, ev_started}, {"exit", 2, ev_exit},		  {"fail", 2, ev_fail},
+    {"lost", 2, ev_lost},     {"healthy", 2, ev_healthy}, {"unhealthy", 2, ev_unhealthy}, {"expanded", 3, ev_expanded},
+    {"wait", 2, ev_wait},     {"clock", 2, ev_clock},	  {"state", 2, ask_state},	  {"why", 2, ask_why},
+    {"next", 1, ask_next},    {"nodes", 1, ask_nodes},	  {"live", 1, ask_live},
+};
+
+static void play_line(struct story *st, const char *line)
+{
+	mem_cleanup char *copy = mem_strdup(line);
+	char *save = NULL;
+
+	if (!strncmp(line, "submit ", 7)) {
+		ev_submit(st, copy);
+		return;
+	}
+	st->n_words = 0;
+	for (char *w = strtok_r(copy, " ", &save); w && st->n_words < 32; w = strtok_r(NULL, " ", &save))
+		st->words[st->n_words++] = w;
+	for (size_t k = 0; k < sizeof commands / sizeof *commands; k++) {
+		if (!strcmp(st->words[0], commands[k].word) && st->n_words >= commands[k].n_words) {
+			commands[k].fn(st);
+			return;
+		}
+	}
+	say(st, "! unknown line");
+}
+
+char *story_play(const char *text, struct sched **ret_state)
+{
+	struct story st = {.s = sched_new(), .now_ms = START_MS};
+	mem_cleanup char *copy = mem_strdup(text);
+	char *next = copy;
+
+	for (char *line; (line = strsep(&next, "\n")) && (next || *line);) {
+		if (*line == '>' || *line == '=' || *line == '!')
+			continue;
+		say(&st, "%s", line);
+		if (*line && *line != '#')
+			play_line(&st, line);
+	}
+	if (ret_state)
+		*ret_state = st.s;
+	else
+		sched_free(st.s);
+	return buf_take(&st.out);
+}
