@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cli: the command line, `berth COMMAND ...`. It speaks only HTTP to the daemon's Unix socket, like any other client (docs/API.md), and
+ * reads job files through face/compose. What needs the daemon's own code in this process (`berth up`) comes in as a hook, so that this
+ * folder knows no server.
+ *
+ * Exit statuses: 0 done, 1 failed, 2 wrong usage, 130 interrupted; `berth run` exits with the container's code, or 125 (berth
+ * failed or was used wrongly), 126 (command cannot be executed), 127 (command not found), as docker does. `berth help exit-codes` says it to users.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct err;
+
+/* What `berth up` was asked for. Strings live until the hook returns; paths are absolute. */
+struct cli_up_options {
+	const char *data;      /* directory of the state */
+	const char *socket;    /* where the API listens */
+	const char *node_name; /* NULL: the host's name */
+	bool foreground;       /* stays in the foreground; log on stderr */
+	bool quiet;	       /* no word on stdout when it is up */
+	int log_level;	       /* enum log_level */
+	unsigned slots;	       /* of this node; 0: one per core */
+	uint64_t memory;       /* bytes of this node that may be given away; 0: all */
+	int ready_fd;	       /* -1 in the foreground */
+};
+
+struct cli_hooks {
+	/* Is the daemon until it ends: 0 after an orderly end, or a negative errno with *err set. It has a working directory of / and a log
+	 * on stderr when it is not in the foreground. When the API answers it writes the one byte 'R' to ready_fd (if >= 0), which
+	 * stays the caller's. When it cannot get that far it returns the error (or writes 'E' and the text itself): the waiting
+	 * `berth up` prints it. -EBUSY, -EADDRINUSE and -EEXIST mean that another berth holds the data or the socket. */
+	int (*up)(const struct cli_up_options *o, struct err *err);
+};
+
+/* Runs one command; argv[0] is the program, argv[argc] is NULL. Returns the exit status of the process. `berth version` is answered before
+ * anything else is set up. hooks->up may be NULL in a program that cannot be the daemon. */
+int cli_main(int argc, char **argv, const struct cli_hooks *hooks);

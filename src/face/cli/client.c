@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "face/cli/client.h"
+
+#include "base/core/buf.h"
+#include "base/core/clock.h"
+#include "base/core/err.h"
+#include "base/core/fd.h"
+#include "base/core/mem.h"
+#include "base/wire/http_client.h"
+#include "face/cli/command.h"
+#include "face/cli/term.h"
+#include "face/cli/text.h"
+
+#include <poll.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#define SYSTEM_SOCKET "/run/berth/berth.sock"
+#define MESSAGE_MAX (1u << 20)
+#define RETRY_MS 250 /* where inotify cannot help: the directory does not exist yet, or the socket is there but dead */
+
+char *client_default_socket(void)
+{
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+
+	if (geteuid() == 0)
+		return mem_strdup(SYSTEM_SOCKET);
+	if (runtime && *runtime == '/')
+		return mem_printf("%s/berth/berth.sock", runtime);
+	return mem_printf("/run/user/%u/berth/berth.sock", (unsigned)geteuid());
+}
+
+const char *client_socket(struct cli *cli)
+{
+	const char *env;
+
+	if (cli->socket)
+		return cli->socket;
+	env = getenv("BERTH_SOCKET");
+	if (cli->socket_option)
+		cli->socket = mem_strdup(cli->socket_option);
+	else if (env && *env)
+		cli->socket = mem_strdup(env);
+	else
+		cli->socket = client_default_socket();
+	if (!cli->socket_option && !(env && *env) && access(cli->socket, F_OK) < 0 &&
+	    access(SYSTEM_SOCKET, W_OK) == 0) {
+		free(cli->socket);
+		cli->socket = mem_strdup(SYSTEM_SOCKET);
+	}
+	return cli->socket;
+}
+
+int client_open(struct cli *cli, struct http_client **ret, struct err *err)
+{
+	const char *path = client_socket(cli);
+	int r = http_client_open(path, ret, err);
+
+	if (r == -ENOENT || r == -ECONNREFUSED || r == -ENOTDIR)
+		return err_set(err, -r, "berth is not running (no answer on %s); start it with: berth up", path);
+	if (r == -EACCES || r == -EPERM)
+		return err_set(err, -r, "you may not use %s; its owner, root and the group of the socket may", path);
+	return r;
+}
+
+int client_http(struct cli *cli, struct http_client **ret, struct err *err)
+{
+	int r = cli->http ? 0 : client_open(cli, &cli->http, err);
+
+	if (r == 0)
+		*ret = cli->http;
+	return r;
+}
+
+static int code_of(int status)
+{
+	static const struct {
+		int status, code;
+	} codes[] = {{400, EINVAL}, {403, EACCES}, {404, ENOENT}, {409, EBUSY},
+		     {413, E2BIG},  {507, ENOSPC}, {503, EAGAIN}};
+
+	for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+		if (codes[i].status == status)
+			return codes[i].code;
+	}
+	return EIO;
+}
+
+int client_check(struct http_client *c, int status, struct err *err)
+{
+	yyjson_doc *doc json_doc_cleanup = NULL;
+	mem_cleanup char *body = NULL;
+	const char *message = NULL;
+	size_t n = 0;
+
+	if (status >= 200 && status < 300)
+		return 0;
+	if (http_client_read_all(c, MESSAGE_MAX, &body, &n, NULL) == 0)
+		doc = json_parse(body, n, MESSAGE_MAX, "the reply", NULL);
+	if (doc && json_get_str(yyjson_doc_get_root(doc), "message", &message, NULL) == 0)
+		return err_set(err, code_of(status), "%s", message);
+	return err_set(err, code_of(status), "berth answered with HTTP status %d", status);
+}
+
+int client_begin(struct http_client *c, const char *method, const char *target, const char *body, struct err *err)
+{
+	int status = http_client_request(c, method, target, body ? "application/json" : NULL, body,
+					 body ? strlen(body) : 0, -1, err);
+
+	return status < 0 ? status : client_check(c, status, err);
+}
+
+int client_call_on(struct http_client *c, const char *method, const char *target, const char *body,
+		   yyjson_doc **ret_doc, struct err *err)
+{
+	mem_cleanup char *reply = NULL;
+	size_t n = 0;
+	int r = client_begin(c, method, target, body, err);
+
+	if (r == 0)
+		r = http_client_read_all(c, CLIENT_REPLY_MAX, &reply, &n, err);
+	if (r < 0)
+		return r;
+	if (!ret_doc)
+		return 0;
+	*ret_doc = NULL;
+	if (n == 0)
+		return 0;
+	*ret_doc = json_parse(reply, n, CLIENT_REPLY_MAX, "the reply of berth", err);
+	return *ret_doc ? 0 : -EPROTO;
+}
+
+int client_call(struct cli *cli, const char *method, const char *target, const char *body, yyjson_doc **ret_doc,
+		struct err *err)
+{
+	struct http_client *c = NULL;
+	int r = client_http(cli, &c, err);
+
+	return r < 0 ? r : client_call_on(c, method, target, body, ret_doc, err);
+}
+
+char *client_target(const char *base, const char *id, const char *tail)
+{
+	struct buf out = BUF_INIT;
+	const char *p = id;
+
+	buf_adds(&out, base);
+	while (true) {
+		size_t n = strcspn(p, "/");
+		mem_cleanup char *part = mem_strndup(p, n);
+		mem_cleanup char *encoded = http_url_encode(part);
+
+		buf_adds(&out, encoded);
+		p += n;
+		if (*p != '/')
+			break;
+		buf_addc(&out, '/');
+		p++;
+	}
+	buf_adds(&out, tail);
+	return buf_take(&out);
+}
+
+void client_query(struct buf *target, const char *name, const char *value)
+{
+	mem_cleanup char *encoded = http_url_encode(value);
+
+	buf_printf(target, "%c%s=%s", strchr(buf_str(target), '?') ? '&' : '?', name, encoded);
+}
+
+static int signal_came(int signal_fd)
+{
+	struct signalfd_siginfo info;
+
+	if (signal_fd < 0 || read(signal_fd, &info, sizeof info) != (ssize_t)sizeof info)
+		return 0;
+	return (int)info.ssi_signo;
+}
+
+ssize_t client_read(struct http_client *c, int signal_fd, void *data, size_t cap, int timeout_ms, int *ret_signal,
+		    struct err *err)
+{
+	int64_t deadline = clock_mono_ms() + timeout_ms;
+	struct pollfd fds[2] = {{.fd = http_client_fd(c), .events = POLLIN}, {.fd = signal_fd, .events = POLLIN}};
+
+	while (true) {
+		int64_t left = timeout_ms < 0 ? -1 : deadline - clock_mono_ms();
+		int signal = signal_came(signal_fd);
+		ssize_t n;
+
+		if (signal) {
+			*ret_signal = signal;
+			return -EINTR;
+		}
+		n = http_client_read(c, data, cap, 0, err);
+		if (n == -EINTR)
+			continue;
+		if (n != -EAGAIN)
+			return n;
+		err_clear(err);
+		if (timeout_ms >= 0 && left <= 0)
+			return -EAGAIN;
+		(void)poll(fds, 2, (int)left);
+	}
+}
+
+int client_print_json(yyjson_doc *doc)
+{
+	bool terminal = term_is(STDOUT_FILENO);
+	size_t n = 0;
+	mem_cleanup char *text = NULL;
+	struct buf safe buf_cleanup = BUF_LIMIT(2 * CLIENT_REPLY_MAX);
+	struct text_filter filter = {.n = 0};
+
+	if (!doc)
+		return 0;
+	text = yyjson_write_opts(
+	    doc, YYJSON_WRITE_ALLOW_INVALID_UNICODE | (terminal ? YYJSON_WRITE_PRETTY_TWO_SPACES : YYJSON_WRITE_NOFLAG),
+	    NULL, &n, NULL);
+	if (!text)
+		return 0;
+	if (terminal) {
+		text_filter_add(&filter, &safe, text, n);
+		text_filter_end(&filter, &safe);
+		fwrite(buf_str(&safe), 1, safe.len, stdout);
+	} else {
+		fwrite(text, 1, n, stdout);
+	}
+	fputc('\n', stdout);
+	return 0;
+}
+
+int client_ping(struct cli *cli, int64_t *ret_pid, struct err *err)
+{
+	struct http_client *c = NULL;
+	yyjson_doc *doc json_doc_cleanup = NULL;
+	int r = client_open(cli, &c, err);
+
+	if (r == 0)
+		r = client_call_on(c, "GET", "/v1/ping", NULL, &doc, err);
+	if (r == 0 && ret_pid)
+		r = json_get_int(yyjson_doc_get_root(doc), "pid", 1, INT32_MAX, ret_pid, err);
+	http_client_close(c);
+	return r;
+}
+
+/* Watches the directory that the socket is in, or will be in. */
+static void watch(int inotify, const char *socket)
+{
+	const char *slash = strrchr(socket, '/');
+	mem_cleanup char *dir = slash ? mem_strndup(socket, (size_t)(slash - socket) + 1) : mem_strdup(".");
+
+	(void)inotify_add_watch(inotify, dir, IN_CREATE | IN_MOVED_TO | IN_ATTRIB);
+}
+
+static void drain(int fd)
+{
+	char events[4096] __attribute__((aligned(8)));
+
+	while (read(fd, events, sizeof events) > 0)
+		;
+}
+
+int client_wait_up(struct cli *cli, int64_t timeout_ms, int64_t *ret_pid, struct err *err)
+{
+	int64_t deadline = clock_mono_ms() + timeout_ms, left;
+	fd_cleanup int inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	struct pollfd p = {.fd = inotify, .events = POLLIN};
+	struct err why = ERR_INIT;
+
+	while (true) {
+		watch(inotify, client_socket(cli));
+		if (client_ping(cli, ret_pid, &why) == 0)
+			return 0;
+		left = deadline - clock_mono_ms();
+		if (left <= 0)
+			return err_set(err, ETIMEDOUT, "%s (waited %.1f s)", why.text, (double)timeout_ms / 1000);
+		(void)poll(&p, 1, left < RETRY_MS ? (int)left : RETRY_MS);
+		drain(inotify);
+	}
+}

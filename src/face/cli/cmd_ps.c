@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "face/cli/command.h"
+
+#include "base/core/buf.h"
+#include "base/core/clock.h"
+#include "base/core/mem.h"
+#include "face/cli/client.h"
+#include "face/cli/show.h"
+#include "face/cli/table.h"
+#include "face/cli/text.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+struct ps_values {
+	bool all, json, quiet;
+};
+static const struct option_spec ps_options[] = {
+    {"all", 'a', OPTION_FLAG, offsetof(struct ps_values, all), NULL, "also those that have ended"},
+    {"quiet", 'q', OPTION_FLAG, offsetof(struct ps_values, quiet), NULL, "print IDs only"},
+    {"json", 0, OPTION_FLAG, offsetof(struct ps_values, json), NULL, "print JSON"},
+    {NULL},
+};
+
+static const struct table_column columns[] = {
+    {.title = "ID"},
+    {.title = "NAME", .least = 12},
+    {.title = "IMAGE", .least = 10},
+    {.title = "COMMAND", .least = 10},
+    {.title = "STATE"},
+    {.title = "CREATED"},
+    {.title = "TASK", .least = 10},
+    {.title = NULL},
+};
+
+static void state_cell(struct table *t, yyjson_val *c)
+{
+	const char *state = show_str(c, "state", "-"), *health = show_str(c, "health", NULL);
+	yyjson_val *code = yyjson_obj_get(c, "exit_code");
+	char took[TEXT_MAX];
+	int64_t started = show_int(c, "started_ms", 0);
+
+	if (strcmp(state, "running") != 0 && yyjson_is_int(code))
+		table_cellf(t, "%s (%" PRId64 ")", state, yyjson_get_sint(code));
+	else if (strcmp(state, "running") == 0 && started > 0)
+		table_cellf(t, "up %s%s%s%s", text_duration(took, clock_wall_ms() - started), health ? " (" : "",
+			    health ? health : "", health ? ")" : "");
+	else
+		table_cell_color(t, term_state_color(state), state);
+}
+
+static void row(struct table *t, yyjson_val *c)
+{
+	mem_cleanup char *id = text_id(show_str(c, "id", ""));
+	struct buf command buf_cleanup = BUF_INIT;
+	const char *job = show_str(c, "job", NULL);
+	char ago[TEXT_MAX];
+
+	show_words(&command, yyjson_obj_get(c, "command"));
+	table_cell(t, id);
+	table_cell(t, show_str(c, "name", ""));
+	table_cell(t, show_str(c, "image", ""));
+	table_cell(t, buf_str(&command));
+	state_cell(t, c);
+	table_cell(t, text_ago(ago, show_int(c, "created_ms", 0), clock_wall_ms()));
+	if (job)
+		table_cellf(t, "%s/%s/%" PRId64, job, show_str(c, "task", ""), show_int(c, "index", 0));
+	else
+		table_cell(t, "");
+}
+
+static int ps_run(struct cli *cli, void *values, char **operands, struct err *err)
+{
+	const struct ps_values *v = values;
+	yyjson_doc *doc json_doc_cleanup = NULL;
+	struct table *t cleanup_with(table_freep) = table_new(columns);
+	yyjson_val *c;
+	size_t i, n;
+	int r = client_call(cli, "GET", v->all ? "/v1/containers?all=1" : "/v1/containers", NULL, &doc, err);
+
+	(void)operands;
+	if (r < 0 || v->json)
+		return r < 0 ? r : client_print_json(doc);
+	yyjson_arr_foreach (yyjson_doc_get_root(doc), i, n, c) {
+		if (v->quiet)
+			text_line(stdout, "%s", show_str(c, "id", ""));
+		else
+			row(t, c);
+	}
+	if (!v->quiet)
+		table_print(t);
+	return CLI_OK;
+}
+
+const struct cli_command command_ps = {
+    .name = "ps",
+    .usage = "",
+    .summary = "List containers",
+    .examples = "  berth ps\n  berth ps -a\n  berth ps --json | jq '.[].name'",
+    .options = ps_options,
+    .values_size = sizeof(struct ps_values),
+    .run = ps_run,
+};

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * up and down. `up` becomes the daemon through the hook of main.c, here or in a process of its own: forked twice, so that it is a child
+ * of init and can never get a terminal; it tells its parent through a socket pair when it is ready, or why it is not.
+ */
+#include "face/cli/command.h"
+
+#include "base/core/clock.h"
+#include "base/core/err.h"
+#include "base/core/fd.h"
+#include "base/core/fs.h"
+#include "base/core/log.h"
+#include "base/core/mem.h"
+#include "base/wire/http_client.h"
+#include "face/cli/client.h"
+#include "face/cli/text.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define ANSWER_MAX 4096
+#define SYSTEM_DATA "/var/lib/berth"
+
+struct up_values {
+	const char *data, *node_name;
+	bool foreground, quiet, wait;
+	uint64_t level, slots, memory, timeout_ms;
+};
+static const struct option_spec up_options[] = {
+    {"data", 0, OPTION_TEXT, offsetof(struct up_values, data), "DIR",
+     "directory of its state (default " SYSTEM_DATA ")"},
+    {"foreground", 'f', OPTION_FLAG, offsetof(struct up_values, foreground), NULL,
+     "stay in the foreground, log on stderr"},
+    {"wait", 0, OPTION_FLAG, offsetof(struct up_values, wait), NULL,
+     "content with one that runs already or is being started elsewhere: wait until it answers"},
+    {"timeout", 0, OPTION_TIME, offsetof(struct up_values, timeout_ms), "TIME", "for --wait (default 30s)"},
+    {"quiet", 'q', OPTION_FLAG, offsetof(struct up_values, quiet), NULL, "print nothing when it is up"},
+    {"log-level", 0, OPTION_LEVEL, offsetof(struct up_values, level), "LEVEL",
+     "error, warning, info (default) or debug"},
+    {"node-name", 0, OPTION_TEXT, offsetof(struct up_values, node_name), "NAME",
+     "of this node (default: the host's name)"},
+    {"slots", 0, OPTION_COUNT, offsetof(struct up_values, slots), "N", "of this node (default: one per core)"},
+    {"memory", 0, OPTION_SIZE, offsetof(struct up_values, memory), "SIZE", "that jobs may have (default: all)"},
+    {NULL},
+};
+static const struct up_values up_defaults = {.level = LOG_INFO, .timeout_ms = 30000};
+
+static char *default_data(void)
+{
+	const char *base = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+
+	if (geteuid() == 0)
+		return mem_strdup(SYSTEM_DATA);
+	if (base && *base == '/')
+		return mem_printf("%s/berth", base);
+	return mem_printf("%s/.local/share/berth", home && *home == '/' ? home : "/tmp");
+}
+
+static int absolute(const char *path, char **ret, struct err *err)
+{
+	char here[PATH_MAX];
+
+	if (*path == '\0')
+		return err_set(err, EINVAL, "an empty path");
+	if (*path != '/' && !getcwd(here, sizeof here))
+		return err_sys(err, errno, "find the current directory for \"%s\"", path);
+	*ret = *path == '/' ? mem_strdup(path) : mem_printf("%s/%s", here, path);
+	return 0;
+}
+
+static void tell(int fd, const struct err *err)
+{
+	mem_cleanup char *text = mem_printf("E%d:%s\n", err->code, err->text);
+
+	/* Nobody may be waiting any more; the log has it too. */
+	(void)send(fd, text, strlen(text), MSG_NOSIGNAL);
+}
+
+static int redirect(const char *data, struct err *err)
+{
+	mem_cleanup char *path = mem_printf("%s/berth.log", data);
+	fd_cleanup int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	fd_cleanup int log = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (log < 0)
+		return err_sys(err, errno, "open \"%s\"", path);
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(log, STDOUT_FILENO) < 0 || dup2(log, STDERR_FILENO) < 0)
+		return err_sys(err, errno, "redirect the daemon's input and output");
+	if (chdir("/") < 0)
+		return err_sys(err, errno, "change to /");
+	return 0;
+}
+
+/* The daemon's process. `report` is kept apart from ready_fd, which is the hook's to write to. */
+static _Noreturn void be_daemon(const struct cli *cli, struct cli_up_options *o, int report)
+{
+	struct err err = ERR_INIT;
+	int32_t pid = getpid();
+	int r = 0;
+
+	umask(022);
+	if (send(report, &pid, sizeof pid, MSG_NOSIGNAL) != (ssize_t)sizeof pid)
+		r = err_sys(&err, errno, "tell the process ID");
+	if (r == 0)
+		r = redirect(o->data, &err);
+	o->ready_fd = fcntl(report, F_DUPFD_CLOEXEC, 3);
+	if (r == 0)
+		r = cli->hooks->up(o, &err);
+	if (r < 0) {
+		tell(report, &err);
+		log_error("%s", err.text);
+	}
+	_exit(r < 0 ? CLI_FAILED : CLI_OK);
+}
+
+/* Returns the parent's end of the socket pair. */
+static int start_daemon(const struct cli *cli, struct cli_up_options *o, struct err *err)
+{
+	fd_cleanup int ours = -1;
+	fd_cleanup int theirs = -1;
+	int pair[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(err, errno, "make a socket pair");
+	ours = pair[0];
+	theirs = pair[1];
+	(void)fflush(NULL);
+	pid = fork();
+	if (pid < 0)
+		return err_sys(err, errno, "fork");
+	if (pid == 0) {
+		fd_closep(&ours);
+		if (setsid() < 0)
+			_exit(CLI_FAILED);
+		pid = fork();
+		if (pid == 0)
+			be_daemon(cli, o, theirs);
+		_exit(pid < 0 ? CLI_FAILED : CLI_OK);
+	}
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	return fd_take(&ours);
+}
+
+/* "E16:text\n", or "Etext" from a hook that wrote it itself. */
+static int daemon_error(char *answer, const struct cli_up_options *o, struct err *err)
+{
+	char *text = strchr(answer, 'E'), *end;
+	long code = EIO;
+
+	if (!text)
+		return err_set(err, EIO, "berth ended before it was ready; see %s/berth.log", o->data);
+	text++;
+	if (*text >= '0' && *text <= '9') {
+		code = strtol(text, &end, 10);
+		if (*end == ':')
+			text = end + 1;
+	}
+	text[strcspn(text, "\n")] = '\0';
+	return err_set(err, code > 0 && code < 4096 ? (int)code : EIO, "%s", text);
+}
+
+/* Reads until the daemon is ready or gone. */
+static int await_daemon(int fd, const struct cli_up_options *o, int32_t *ret_pid, struct err *err)
+{
+	char answer[ANSWER_MAX];
+	size_t n = 0;
+	ssize_t r;
+
+	if (recv(fd, ret_pid, sizeof *ret_pid, MSG_WAITALL) != (ssize_t)sizeof *ret_pid)
+		return err_set(err, EIO, "the daemon's process could not be started");
+	while (n < sizeof answer - 1 && !memchr(answer, '\n', n)) {
+		r = read(fd, answer + n, sizeof answer - 1 - n);
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r <= 0)
+			break;
+		if (n == 0 && answer[0] == 'R')
+			return 0;
+		n += (size_t)r;
+	}
+	answer[n] = '\0';
+	return daemon_error(answer, o, err);
+}
+
+static int up_background(const struct cli *cli, struct cli_up_options *o, int32_t *ret_pid, struct err *err)
+{
+	fd_cleanup int fd = -1;
+	fd_cleanup int dir = fs_mkdirs(o->data, 0711, err);
+
+	if (dir < 0)
+		return dir;
+	fd = start_daemon(cli, o, err);
+	return fd < 0 ? fd : await_daemon(fd, o, ret_pid, err);
+}
+
+static int is_up(const struct cli_up_options *o, const char *how, int64_t pid)
+{
+	if (o->quiet)
+		return CLI_OK;
+	if (*how)
+		text_line(stdout, "berth is up%s: socket %s (pid %" PRId64 ")", how, o->socket, pid);
+	else
+		text_line(stdout, "berth is up: socket %s, data %s (pid %" PRId64 ")", o->socket, o->data, pid);
+	return CLI_OK;
+}
+
+static bool held_by_another(int r)
+{
+	return r == -EBUSY || r == -EADDRINUSE || r == -EEXIST || r == -EAGAIN;
+}
+
+static int up_start(struct cli *cli, const struct up_values *v, struct cli_up_options *o, struct err *err)
+{
+	struct err why = ERR_INIT;
+	int32_t pid = 0;
+	int64_t other = 0;
+	int r;
+
+	if (v->foreground) {
+		o->foreground = true;
+		r = cli->hooks->up(o, err);
+		return r < 0 ? r : CLI_OK;
+	}
+	if (v->wait && client_ping(cli, &other, NULL) == 0)
+		return is_up(o, " already", other);
+	r = up_background(cli, o, &pid, &why);
+	if (r == 0)
+		return is_up(o, "", pid);
+	if (!v->wait || !held_by_another(r))
+		return err_set(err, -r, "%s", why.text);
+	if (client_wait_up(cli, (int64_t)v->timeout_ms, &other, err) < 0)
+		return err_wrap(err, "%s", why.text);
+	return is_up(o, " already", other);
+}
+
+static int up_run(struct cli *cli, void *values, char **operands, struct err *err)
+{
+	const struct up_values *v = values;
+	mem_cleanup char *data = NULL;
+	mem_cleanup char *socket = NULL;
+	mem_cleanup char *wanted = v->data ? mem_strdup(v->data) : default_data();
+	const char *env = getenv("BERTH_SOCKET");
+	mem_cleanup char *place = cli->socket_option ? mem_strdup(cli->socket_option)
+				  : env && *env	     ? mem_strdup(env)
+						     : client_default_socket();
+	struct cli_up_options o = {.ready_fd = -1,
+				   .quiet = v->quiet,
+				   .log_level = (int)v->level,
+				   .node_name = v->node_name,
+				   .memory = v->memory};
+	int r;
+
+	(void)operands;
+	if (!cli->hooks || !cli->hooks->up)
+		return err_set(err, ENOSYS, "this program cannot be the daemon");
+	if (v->slots > 100000)
+		return err_set(err, EINVAL, "--slots: %" PRIu64 " is more than 100000", v->slots);
+	r = absolute(wanted, &data, err);
+	if (r == 0)
+		r = absolute(place, &socket, err);
+	if (r < 0)
+		return r;
+	free(cli->socket);
+	cli->socket = mem_strdup(socket);
+	o.data = data;
+	o.socket = socket;
+	o.slots = (unsigned)v->slots;
+	return up_start(cli, v, &o, err);
+}
+
+const struct cli_command command_up = {
+    .name = "up",
+    .usage = "",
+    .summary = "Start berth",
+    .detail = "Returns when it answers; its log is berth.log in the directory of its state. Ordinary users have a "
+	      "berth of their\n"
+	      "own, with its state below XDG_DATA_HOME and its socket below XDG_RUNTIME_DIR.",
+    .examples = "  berth up\n  berth up --data /srv/berth --socket /run/berth-2.sock\n"
+		"  berth up --foreground --log-level debug   # as a service manager starts it",
+    .options = up_options,
+    .values_size = sizeof(struct up_values),
+    .defaults = &up_defaults,
+    .run = up_run,
+};
+
+struct down_values {
+	bool all;
+};
+static const struct option_spec down_options[] = {
+    {"all", 'a', OPTION_FLAG, offsetof(struct down_values, all), NULL, "cancel jobs and stop containers first"},
+    {NULL},
+};
+
+/* The request comes after the pidfd was opened and is answered by the same connection: the process ID cannot have been another's. A
+ * daemon in another process namespace has no pidfd here; then the end of the connection has to do. */
+static void await_end(struct http_client *c, int pidfd)
+{
+	struct pollfd p = {.fd = pidfd, .events = POLLIN};
+	char rest[256];
+
+	errno = 0;
+	while (read(http_client_fd(c), rest, sizeof rest) > 0 || errno == EINTR)
+		errno = 0;
+	while (pidfd >= 0 && poll(&p, 1, -1) < 0 && errno == EINTR)
+		;
+}
+
+static int down_run(struct cli *cli, void *values, char **operands, struct err *err)
+{
+	const struct down_values *v = values;
+	yyjson_doc *doc json_doc_cleanup = NULL;
+	fd_cleanup int pidfd = -1;
+	struct http_client *c = NULL;
+	int64_t pid = 0;
+	int r = client_http(cli, &c, err);
+
+	(void)operands;
+	if (r == 0)
+		r = client_call_on(c, "GET", "/v1/ping", NULL, &doc, err);
+	if (r == 0)
+		r = json_get_int(yyjson_doc_get_root(doc), "pid", 1, INT32_MAX, &pid, err);
+	if (r < 0)
+		return r;
+	pidfd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
+	r = client_call_on(c, "POST", "/v1/down", v->all ? "{\"all\":true}" : "{\"all\":false}", NULL, err);
+	if (r < 0)
+		return r;
+	await_end(c, pidfd);
+	puts(v->all ? "berth is down, and so is all that ran" : "berth is down");
+	return CLI_OK;
+}
+
+const struct cli_command command_down = {
+    .name = "down",
+    .usage = "",
+    .summary = "Stop berth, and with --all what it runs",
+    .detail = "Returns when its process is gone. Without --all containers go on; the next `berth up` finds them again.",
+    .examples = "  berth down\n  berth down --all",
+    .options = down_options,
+    .values_size = sizeof(struct down_values),
+    .run = down_run,
+};

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * command: what each command file gives to the table in cli.c, and what it gets.
+ */
+#pragma once
+
+#include "face/cli/cli.h"
+#include "face/cli/options.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+struct err;
+struct http_client;
+
+enum cli_status {
+	CLI_OK = 0,
+	CLI_FAILED = 1,
+	CLI_USAGE = 2,
+	CLI_RUN_FAILED = 125,
+	CLI_INTERRUPTED = 130, /* 128 + SIGINT */
+	CLI_NO_READER = 141,   /* 128 + SIGPIPE */
+};
+
+/* One run of the program. */
+struct cli {
+	const struct cli_hooks *hooks; /* may be NULL */
+	const struct cli_command *command;
+	const char *socket_option; /* --socket, or NULL */
+	char *socket;		   /* found on first use: client_socket() */
+	struct http_client *http;  /* kept open between requests: client_http() */
+};
+
+/* What the words after the options are, for the completion. */
+enum cli_operand { OPERAND_NONE, OPERAND_FILE, OPERAND_IMAGE, OPERAND_CONTAINER, OPERAND_JOB, OPERAND_ANY_ID };
+
+#define CLI_MANY SIZE_MAX
+struct cli_command {
+	const char *name;		   /* one word, or two when it belongs to a group: "image ls" */
+	const char *group;		   /* the first of the two, or NULL */
+	const char *usage;		   /* what follows the name */
+	const char *summary;		   /* one line */
+	const char *detail;		   /* NULL or paragraphs, wrapped by hand */
+	const char *examples;		   /* lines, each "command  # what it does" or so */
+	const struct option_spec *options; /* NULL: none of its own */
+	size_t values_size;		   /* of the struct that its options fill */
+	const void *defaults;		   /* NULL: zeroes */
+	size_t least, most;		   /* operands */
+	enum cli_operand operand;
+	bool stop;	     /* options end at the first operand */
+	int failed, misused; /* exit statuses; 0: CLI_FAILED, CLI_USAGE */
+	/* Returns the exit status, or a negative errno with *err set: it is printed and the status is `failed`. */
+	int (*run)(struct cli *cli, void *values, char **operands, struct err *err);
+};
+
+/* The table, in the order of the help; ended by NULL. */
+extern const struct cli_command *const cli_commands[];
+/* Options that every command takes: --socket, --help. */
+extern const struct option_spec cli_common_options[];
+struct cli_common {
+	const char *socket;
+	bool help;
+};
+
+extern const struct cli_command command_up, command_down, command_info, command_version;
+extern const struct cli_command command_image_import, command_image_ls, command_image_rm;
+extern const struct cli_command command_run, command_submit;
+extern const struct cli_command command_jobs, command_job, command_cancel, command_resume;
+extern const struct cli_command command_ps, command_logs, command_wait, command_kill, command_stop, command_rm;
+extern const struct cli_command command_events, command_completion;
+
+/* help.c */
+void help_overview(FILE *to);
+void help_command(const struct cli_command *c, FILE *to);
+/* `berth help [TOPIC...]`: a command, a group of commands or a topic. Returns the exit status. */
+int help_topic(char **words);
+/* The commands of a group ("image"); false when there is no such group. */
+bool help_group(const char *group, FILE *to);
