@@ -5,7 +5,7 @@
  *   images/blobs/sha256/<hex>    OCI image config and manifest (JSON), verified when written
  *   images/layers/<hex>/fs/      an unpacked layer, <hex> = its diff id (digest of the uncompressed tar)
  *   images/layers/<hex>/meta     {"size": bytes of the tar, "files": n, ...}
- *   images/refs.json             name:tag -> manifest digest; replaced atomically
+ *   images/refs.json             {"version":1, "refs":{"name:tag":"sha256:<manifest>"}, "detached":["sha256:<manifest>"]}; replaced atomically
  *   images/tmp/                  unpacking in progress; emptied at start
  *
  * Images are untrusted: sizes, counts, depth and names are limited, and what unpacks runs in a worker process of its own.
@@ -24,8 +24,9 @@ int image_store_open(int data_dir, struct image_store **ret, struct err *err);
 struct image_store *image_store_close(struct image_store *s);
 
 struct image_info {
-	char *name;    /* "busybox:latest" */
+	char *name;    /* "busybox:latest"; "" when it has none any more (image_store_collect) */
 	char *id;      /* "sha256:<hex>" of the config */
+	char *digest;  /* "sha256:<hex>" of the manifest */
 	uint64_t size; /* bytes of its layers, unpacked tar size */
 	int64_t created_ms;
 	char **layers; /* diff ids, hex, bottom first */
@@ -54,7 +55,13 @@ int image_open_layers(struct image_store *s, const struct image_info *i, int **r
 void image_hold(struct image_store *s, const struct image_info *i);
 void image_release(struct image_store *s, const struct image_info *i);
 
-/* Removes the name; the layers go when no name and no container uses them. -EBUSY names a container that does. */
+/* A name that is given to another image while containers run on the old one leaves the old one in the store without a name ("detached";
+ * image_find knows it by its id), also across a restart of the daemon. It goes with the last image_release(). The daemon calls this at
+ * its start, when it has held the images of all containers that still run, for the detached images whose containers ended meanwhile. */
+void image_store_collect(struct image_store *s);
+
+/* Removes the name; the layers go when no name and no container uses them. -EBUSY when containers run on it (the text says how many holds
+ * there are; the engine knows whose) and no other name keeps it. */
 int image_remove(struct image_store *s, const char *name, struct err *err);
 
 /* What an import sets in the image config besides the root filesystem. */
@@ -64,16 +71,27 @@ struct image_import_options {
 };
 
 /* The worker's half: reads a root filesystem tar (plain, gzip or zstd; pax, GNU and ustar) from fd, unpacks it below tmp_dir/"fs" by
- * descriptors only, and returns what it found. Runs in a process of its own. */
+ * descriptors only, and returns what it found, synced to the disk (syncfs). Runs in a process of its own (it sets the umask and the
+ * locale meanwhile); a failure leaves what was unpacked so far, for image_import_abort(). -EINVAL: not a tar, damaged, cut short, or an
+ * entry that a root filesystem cannot have; -EFBIG, -E2BIG: a limit; -ENOSPC. The text names the entry and its number. */
 struct image_unpacked {
 	char diff_id[65];
 	uint64_t tar_size, n_files;
+	uint64_t n_special_skipped; /* device nodes and sockets: berth makes its own /dev */
+	uint64_t n_xattrs_dropped;  /* all but user.* (without user.overlay.*) and security.capability */
 };
 struct image_limits {
-	uint64_t bytes, files; /* unpacked bytes and entries allowed; 0 = defaults (64 GiB, 5,000,000) */
+	/* bytes of the uncompressed archive, and of its files; entries; uncompressed to compressed bytes. 0 = the defaults: 64 GiB,
+	 * 5,000,000 and 200 */
+	uint64_t bytes, files, ratio;
 };
 int image_unpack(int tar_fd, int tmp_dir, const struct image_limits *limits, struct image_unpacked *ret,
 		 struct err *err);
+
+/* What the worker calls first, when it has the archive and tmp_dir open: no_new_privs, only the capabilities that unpacking needs, limits
+ * of memory and descriptors, and (kernel 5.19 and later) Landlock, after which tmp_dir is the only place where it can open or make
+ * anything. There is no way back. */
+int image_worker_confine(int tmp_dir, struct err *err);
 
 /* The daemon's half: a fresh directory for the worker, and its commit under a name (replaces the name atomically). */
 int image_import_begin(struct image_store *s, int *ret_tmp_dir, char ret_tmp_name[static 64], struct err *err);

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/image/config.h"
+
+#include "base/core/clock.h"
+#include "base/core/err.h"
+#include "base/core/mem.h"
+#include "base/wire/json.h"
+#include "node/image/ref.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+
+#define MANIFEST_TYPE "application/vnd.oci.image.manifest.v1+json"
+#define CONFIG_TYPE "application/vnd.oci.image.config.v1+json"
+#define LAYER_TYPE "application/vnd.oci.image.layer.v1.tar"
+#define KEYS_MAX 256	  /* of one object */
+#define STRINGS_MAX 4096  /* of one list */
+#define STRING_MAX 131072 /* of one string of a list: what execve(2) takes (MAX_ARG_STRLEN) */
+
+/* JSON allows a key twice, and two readers may then see two different images (attack class "manifest ambiguity"). */
+static int check_keys(yyjson_val *obj, const char *what, struct err *err)
+{
+	size_t max, i, n = yyjson_obj_size(obj);
+	yyjson_val *key, *val;
+
+	if (!yyjson_is_obj(obj))
+		return err_set(err, EINVAL, "%s: an object is needed", what);
+	if (n > KEYS_MAX)
+		return err_set(err, E2BIG, "%s has %zu keys; the limit is %d", what, n, KEYS_MAX);
+	yyjson_obj_foreach (obj, i, max, key, val) {
+		if (yyjson_get_len(key) != strlen(yyjson_get_str(key)))
+			return err_set(err, EINVAL, "%s: a key has a NUL in it", what);
+		if (yyjson_obj_getn(obj, yyjson_get_str(key), yyjson_get_len(key)) != val)
+			return err_set(err, EINVAL, "%s has the key \"%.100s\" twice", what, yyjson_get_str(key));
+	}
+	return 0;
+}
+
+static int get_text(yyjson_val *obj, const char *key, size_t limit, const char **ret, struct err *err)
+{
+	yyjson_val *v = yyjson_obj_get(obj, key);
+	int r = json_opt_str(obj, key, ret, err);
+
+	if (r < 0 || !*ret || !yyjson_is_str(v))
+		return r;
+	if (yyjson_get_len(v) > limit)
+		return err_set(err, E2BIG, "%s is %zu bytes long; the limit is %zu", key, yyjson_get_len(v), limit);
+	if (strlen(*ret) != yyjson_get_len(v))
+		return err_set(err, EINVAL, "%s has a NUL in it", key);
+	return 0;
+}
+
+static int check_string(const char *key, const char *s, size_t n, struct err *err)
+{
+	if (strlen(s) != n)
+		return err_set(err, EINVAL, "%s: a string has a NUL in it", key);
+	if (n >= STRING_MAX)
+		return err_set(err, E2BIG, "%s: a string is %zu bytes long; the limit is %d", key, n, STRING_MAX - 1);
+	if (!strcmp(key, "Env") && (*s == '=' || !strchr(s, '=')))
+		return err_set(err, EINVAL, "Env: \"%.100s\" is not NAME=value", s);
+	return 0;
+}
+
+static int get_list(yyjson_val *obj, const char *key, char ***ret, struct err *err)
+{
+	yyjson_val *v = yyjson_obj_get(obj, key), *item;
+	size_t i, max;
+
+	if (!v || yyjson_is_null(v))
+		return 0;
+	if (!yyjson_is_arr(v))
+		return err_set(err, EINVAL, "%s: a list is needed", key);
+	if (yyjson_arr_size(v) > STRINGS_MAX)
+		return err_set(err, E2BIG, "%s has %zu strings; the limit is %d", key, yyjson_arr_size(v), STRINGS_MAX);
+	yyjson_arr_foreach (v, i, max, item) {
+		if (!yyjson_is_str(item))
+			return err_set(err, EINVAL, "%s: a string is needed in its place %zu", key, i + 1);
+		if (check_string(key, yyjson_get_str(item), yyjson_get_len(item), err) < 0)
+			return err ? -err->code : -EINVAL;
+	}
+	return json_opt_strv(obj, key, ret, err);
+}
+
+static int get_digest(yyjson_val *obj, const char **ret, struct err *err)
+{
+	const char *digest = NULL;
+	int r = get_text(obj, "digest", 71, &digest, err);
+
+	if (r < 0)
+		return r;
+	if (!digest || !ref_is_digest(digest))
+		return err_set(err, EINVAL, "the digest is not \"sha256:\" and 64 lower-case hexadecimal digits");
+	*ret = digest + 7;
+	return 0;
+}
+
+/* descriptor.md: mediaType, digest and size must be there */
+static int get_descriptor(yyjson_val *d, const char *type, const char *what, const char **ret_hex, uint64_t *ret_size,
+			  struct err *err)
+{
+	const char *media = NULL;
+	int64_t size;
+
+	if (check_keys(d, what, err) < 0 || get_text(d, "mediaType", 255, &media, err) < 0 ||
+	    get_digest(d, ret_hex, err) < 0 || json_get_int(d, "size", 0, INT64_MAX, &size, err) < 0)
+		return err_wrap(err, "the manifest's %s", what);
+	if (!media || strcmp(media, type) != 0)
+		return err_set(err, EINVAL, "the manifest's %s has the media type \"%.100s\"; it must be %s", what,
+			       media ? media : "", type);
+	*ret_size = (uint64_t)size;
+	return 0;
+}
+
+static int parse_layers(yyjson_val *root, struct config_manifest *m, struct err *err)
+{
+	yyjson_val *layers = yyjson_obj_get(root, "layers"), *layer;
+	size_t i, max;
+
+	if (!yyjson_is_arr(layers) || yyjson_arr_size(layers) == 0)
+		return err_set(err, EINVAL, "the manifest has no layers");
+	if (yyjson_arr_size(layers) > CONFIG_LAYERS_MAX)
+		return err_set(err, E2BIG, "the manifest has more than %u layers", CONFIG_LAYERS_MAX);
+	yyjson_arr_foreach (layers, i, max, layer) {
+		const char *hex;
+		uint64_t size;
+		int r = get_descriptor(layer, LAYER_TYPE, "layer", &hex, &size, err);
+
+		if (r < 0)
+			return r;
+		if (__builtin_add_overflow(m->layer_size, size, &m->layer_size))
+			return err_set(err, EINVAL, "the sizes of the manifest's layers are impossible");
+	}
+	m->n_layers = yyjson_arr_size(layers);
+	return 0;
+}
+
+int config_manifest_parse(const char *text, size_t n, struct config_manifest *ret, struct err *err)
+{
+	json_doc_cleanup yyjson_doc *doc = json_parse(text, n, CONFIG_BYTES_MAX, "the image manifest", err);
+	struct config_manifest m = {.layer_size = 0};
+	yyjson_val *root = yyjson_doc_get_root(doc);
+	const char *media = NULL, *hex;
+	uint64_t size;
+	int64_t version;
+	int r;
+
+	if (!doc)
+		return err ? -err->code : -EINVAL;
+	r = check_keys(root, "the image manifest", err);
+	if (r == 0)
+		r = json_get_int(root, "schemaVersion", 2, 2, &version, err);
+	if (r == 0)
+		r = get_text(root, "mediaType", 255, &media, err);
+	if (r < 0)
+		return r;
+	if (!media || strcmp(media, MANIFEST_TYPE) != 0)
+		return err_set(err, EINVAL, "the manifest's media type is not %s", MANIFEST_TYPE);
+	r = get_descriptor(yyjson_obj_get(root, "config"), CONFIG_TYPE, "config", &hex, &size, err);
+	if (r == 0)
+		r = parse_layers(root, &m, err);
+	if (r < 0)
+		return r;
+	snprintf(m.config, sizeof m.config, "%s", hex);
+	*ret = m;
+	return 0;
+}
+
+static yyjson_mut_val *descriptor(yyjson_mut_doc *doc, const char *type, const char *hex, uint64_t size)
+{
+	yyjson_mut_val *d = yyjson_mut_obj(doc);
+	mem_cleanup char *digest = mem_printf("sha256:%s", hex);
+
+	yyjson_mut_obj_add_str(doc, d, "mediaType", type);
+	yyjson_mut_obj_add_strcpy(doc, d, "digest", digest);
+	yyjson_mut_obj_add_uint(doc, d, "size", size);
+	return d;
+}
+
+char *config_manifest_text(const char *config_hex, size_t config_size, const struct image_unpacked *u, size_t *ret_len)
+{
+	json_mut_cleanup yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
+	yyjson_mut_val *root = yyjson_mut_obj(doc), *layers = yyjson_mut_arr(doc);
+
+	yyjson_mut_doc_set_root(doc, root);
+	yyjson_mut_obj_add_int(doc, root, "schemaVersion", 2);
+	yyjson_mut_obj_add_str(doc, root, "mediaType", MANIFEST_TYPE);
+	yyjson_mut_obj_add_val(doc, root, "config", descriptor(doc, CONFIG_TYPE, config_hex, config_size));
+	yyjson_mut_arr_append(layers, descriptor(doc, LAYER_TYPE, u->diff_id, u->tar_size));
+	yyjson_mut_obj_add_val(doc, root, "layers", layers);
+	return json_text(doc, false, ret_len);
+}
+
+/* RFC 3339, as clock_format() writes it and with the fractions and offsets that others use. A time that cannot be read is 0. */
+static int64_t parse_time(const char *text)
+{
+	int year, month, day, hour, minute, second, used = 0, off_h = 0, off_m = 0;
+	int64_t ms = 0, scale = 100;
+	struct tm tm;
+
+	if (!text ||
+	    sscanf(text, "%4d-%2d-%2d%*1[Tt ]%2d:%2d:%2d%n", &year, &month, &day, &hour, &minute, &second, &used) != 6)
+		return 0;
+	text += used;
+	if (*text == '.') {
+		for (text++; *text >= '0' && *text <= '9'; text++, scale /= 10)
+			ms += (*text - '0') * scale;
+	}
+	if ((*text == '+' || *text == '-') && sscanf(text + 1, "%2d:%2d", &off_h, &off_m) != 2)
+		return 0;
+	tm = (struct tm){.tm_year = year - 1900,
+			 .tm_mon = month - 1,
+			 .tm_mday = day,
+			 .tm_hour = hour,
+			 .tm_min = minute,
+			 .tm_sec = second};
+	off_m += 60 * off_h;
+	return ((int64_t)timegm(&tm) - (*text == '-' ? -off_m : off_m) * 60) * 1000 + ms;
+}
+
+static int parse_diff_ids(yyjson_val *root, struct image_info *i, struct err *err)
+{
+	yyjson_val *rootfs = yyjson_obj_get(root, "rootfs"), *ids = yyjson_obj_get(rootfs, "diff_ids"), *id;
+	const char *type = NULL;
+	size_t at, max;
+	int r = check_keys(rootfs, "rootfs", err);
+
+	if (r == 0)
+		r = get_text(rootfs, "type", 255, &type, err);
+	if (r < 0)
+		return r;
+	if (!type || strcmp(type, "layers") != 0 || !yyjson_is_arr(ids) || yyjson_arr_size(ids) == 0)
+		return err_set(err, EINVAL, "rootfs has no layers");
+	if (yyjson_arr_size(ids) > CONFIG_LAYERS_MAX)
+		return err_set(err, E2BIG, "rootfs has more than %u layers", CONFIG_LAYERS_MAX);
+	yyjson_arr_foreach (ids, at, max, id) {
+		if (!yyjson_is_str(id) || yyjson_get_len(id) != 71 || !ref_is_digest(yyjson_get_str(id)))
+			return err_set(err, EINVAL,
+				       "the digest of layer %zu is not \"sha256:\" and 64 lower-case "
+				       "hexadecimal digits",
+				       at + 1);
+		mem_strv_add(&i->layers, yyjson_get_str(id) + 7);
+	}
+	return 0;
+}
+
+static bool has_control(const char *s)
+{
+	for (; *s; s++) {
+		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+			return true;
+	}
+	return false;
+}
+
+static int parse_run(yyjson_val *root, struct image_info *i, struct err *err)
+{
+	const char *dir = NULL, *user = NULL, *stop = NULL;
+	yyjson_val *c = yyjson_obj_get(root, "config");
+	int r;
+
+	if (!c || yyjson_is_null(c))
+		return 0;
+	r = check_keys(c, "config", err);
+	if (r < 0 || (r = get_list(c, "Env", &i->env, err)) < 0 ||
+	    (r = get_list(c, "Entrypoint", &i->entrypoint, err)) < 0 || (r = get_list(c, "Cmd", &i->cmd, err)) < 0 ||
+	    (r = get_text(c, "WorkingDir", 4095, &dir, err)) < 0 || (r = get_text(c, "User", 255, &user, err)) < 0 ||
+	    (r = get_text(c, "StopSignal", 31, &stop, err)) < 0)
+		return r;
+	if (dir && *dir && *dir != '/')
+		return err_set(err, EINVAL, "the working directory \"%.100s\" is not an absolute path", dir);
+	if ((dir && has_control(dir)) || (user && has_control(user)) || (stop && has_control(stop)))
+		return err_set(err, EINVAL, "WorkingDir, User or StopSignal has control characters in it");
+	i->working_dir = mem_strdup(dir && *dir ? dir : NULL);
+	i->user = mem_strdup(user && *user ? user : NULL);
+	i->stop_signal = mem_strdup(stop && *stop ? stop : NULL);
+	return 0;
+}
+
+int config_parse(const char *text, size_t n, struct image_info **ret, struct err *err)
+{
+	json_doc_cleanup yyjson_doc *doc = json_parse(text, n, CONFIG_BYTES_MAX, "the image config", err);
+	cleanup_with(image_info_freep) struct image_info *i = mem_new(struct image_info);
+	yyjson_val *root = yyjson_doc_get_root(doc);
+	const char *created = NULL, *os = NULL;
+	int r;
+
+	if (!doc)
+		return err ? -err->code : -EINVAL;
+	r = check_keys(root, "the image config", err);
+	if (r == 0)
+		r = get_text(root, "os", 255, &os, err);
+	if (r == 0)
+		r = get_text(root, "created", 255, &created, err);
+	if (r < 0)
+		return r;
+	if (!os || strcmp(os, "linux") != 0)
+		return err_set(err, EINVAL, "the image is for \"%.50s\", not for linux", os ? os : "");
+	r = parse_diff_ids(root, i, err);
+	if (r == 0)
+		r = parse_run(root, i, err);
+	if (r < 0)
+		return r;
+	i->created_ms = parse_time(created);
+	*ret = mem_take(i);
+	return 0;
+}
+
+/* config.md, "architecture": the names of the Go language */
+static const char *architecture(const struct utsname *host)
+{
+	static const char *const names[][2] = {
+	    {"x86_64", "amd64"}, {"aarch64", "arm64"}, {"i686", "386"}, {"armv7l", "arm"}, {"ppc64le", "ppc64le"},
+	};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		if (!strcmp(host->machine, names[i][0]))
+			return names[i][1];
+	}
+	return host->machine;
+}
+
+static void add_run(yyjson_mut_doc *doc, yyjson_mut_val *root, const struct image_import_options *o)
+{
+	yyjson_mut_val *c = yyjson_mut_obj(doc);
+
+	yyjson_mut_obj_add_val(doc, root, "config", c);
+	json_add_strv(doc, c, "Env", o->env);
+	json_add_strv(doc, c, "Entrypoint", o->entrypoint);
+	json_add_strv(doc, c, "Cmd", o->cmd);
+	if (o->working_dir)
+		yyjson_mut_obj_add_strcpy(doc, c, "WorkingDir", o->working_dir);
+	if (o->user)
+		yyjson_mut_obj_add_strcpy(doc, c, "User", o->user);
+}
+
+static void add_rootfs(yyjson_mut_doc *doc, yyjson_mut_val *root, const char *diff_id)
+{
+	yyjson_mut_val *rootfs = yyjson_mut_obj(doc), *ids = yyjson_mut_arr(doc);
+	mem_cleanup char *digest = mem_printf("sha256:%s", diff_id);
+
+	yyjson_mut_obj_add_str(doc, rootfs, "type", "layers");
+	yyjson_mut_arr_add_strcpy(doc, ids, digest);
+	yyjson_mut_obj_add_val(doc, rootfs, "diff_ids", ids);
+	yyjson_mut_obj_add_val(doc, root, "rootfs", rootfs);
+}
+
+int config_text(const struct image_unpacked *u, const struct image_import_options *o, int64_t created_ms, char **ret,
+		size_t *ret_len, struct err *err)
+{
+	json_mut_cleanup yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
+	cleanup_with(image_info_freep) struct image_info *check = NULL;
+	yyjson_mut_val *root = yyjson_mut_obj(doc);
+	mem_cleanup char *text = NULL;
+	char created[CLOCK_TEXT_MAX];
+	struct utsname host;
+	int r;
+
+	if (uname(&host) < 0)
+		return err_sys(err, errno, "ask for the machine's architecture");
+	yyjson_mut_doc_set_root(doc, root);
+	yyjson_mut_obj_add_strcpy(doc, root, "created", clock_format(created_ms, created));
+	yyjson_mut_obj_add_strcpy(doc, root, "architecture", architecture(&host));
+	yyjson_mut_obj_add_str(doc, root, "os", "linux");
+	if (o)
+		add_run(doc, root, o);
+	add_rootfs(doc, root, u->diff_id);
+	text = json_text(doc, false, ret_len);
+	/* What we write must be readable by what we read; this is the check of the options, too. */
+	r = config_parse(text, *ret_len, &check, err);
+	if (r == 0)
+		*ret = mem_take(text);
+	return r;
+}

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The store as its users see it: finding, listing, opening, holding and removing images.
+ */
+#include "node/image/image.h"
+
+#include "base/core/fd.h"
+#include "base/core/fs.h"
+#include "base/core/mem.h"
+#include "node/image/ref.h"
+#include "node/image/store.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ID_DIGITS_MIN 4u
+
+struct image_info *image_info_free(struct image_info *i)
+{
+	if (!i)
+		return NULL;
+	free(i->name);
+	free(i->id);
+	free(i->digest);
+	mem_strv_free(i->layers);
+	mem_strv_free(i->env);
+	mem_strv_free(i->entrypoint);
+	mem_strv_free(i->cmd);
+	free(i->working_dir);
+	free(i->user);
+	free(i->stop_signal);
+	free(i);
+	return NULL;
+}
+
+static struct image_info *info_dup(const struct image_info *i)
+{
+	struct image_info *copy = mem_new(struct image_info);
+
+	*copy = (struct image_info){
+	    .name = mem_strdup(i->name),
+	    .id = mem_strdup(i->id),
+	    .digest = mem_strdup(i->digest),
+	    .size = i->size,
+	    .created_ms = i->created_ms,
+	    .layers = mem_strv_dup(i->layers),
+	    .env = mem_strv_dup(i->env),
+	    .entrypoint = mem_strv_dup(i->entrypoint),
+	    .cmd = mem_strv_dup(i->cmd),
+	    .working_dir = mem_strdup(i->working_dir),
+	    .user = mem_strdup(i->user),
+	    .stop_signal = mem_strdup(i->stop_signal),
+	};
+	return copy;
+}
+
+/* The images whose id begins with the digits; of one id a named one is preferred. */
+static int find_by_id(struct image_store *s, const char *digits, struct store_image **ret, struct err *err)
+{
+	struct store_image *found = NULL;
+
+	for (size_t i = 0; i < s->n; i++) {
+		struct store_image *image = &s->images[i];
+
+		if (!image->info || strncmp(image->info->id + 7, digits, strlen(digits)) != 0)
+			continue;
+		if (found && strcmp(found->info->id, image->info->id) != 0)
+			return err_set(err, EINVAL, "several images have an id that begins with \"%s\"", digits);
+		if (!found || !*found->name)
+			found = image;
+	}
+	*ret = found;
+	return found ? 0 : -ENOENT;
+}
+
+/* NAME@sha256:...: the digest decides (a tag beside it is no more than a comment), the name must be the image's all the same. */
+static struct store_image *find_by_digest(struct image_store *s, const struct ref *ref)
+{
+	size_t len = strlen(ref->name);
+
+	for (size_t i = 0; i < s->n; i++) {
+		struct store_image *image = &s->images[i];
+
+		if (!strcmp(image->manifest, ref->digest + 7) && !strncmp(image->name, ref->name, len) &&
+		    image->name[len] == ':')
+			return image;
+	}
+	return NULL;
+}
+
+static int not_here(const char *name, struct err *err)
+{
+	return err_set(err, ENOENT, "image \"%.300s\" is not here; import it with `berth image import FILE %.300s`",
+		       name, name);
+}
+
+/* By name first: a name that happens to consist of hexadecimal digits is a name. */
+static int find(struct image_store *s, const char *name, struct store_image **ret, struct err *err)
+{
+	const char *digits = strncmp(name, "sha256:", 7) ? name : name + 7;
+	size_t n = strlen(digits);
+	bool is_id = n >= ID_DIGITS_MIN && n <= 64 && ref_is_hex(digits, n);
+	cleanup_with(ref_free) struct ref ref = {.text = NULL};
+	struct store_image *found = NULL;
+	int r = ref_parse(name, &ref, is_id ? NULL : err);
+
+	if (r < 0 && !is_id)
+		return r;
+	if (r == 0 && ref.digest) {
+		found = find_by_digest(s, &ref);
+	} else if (r == 0) {
+		mem_cleanup char *full = mem_printf("%s:%s", ref.name, ref.tag ? ref.tag : "latest");
+
+		found = store_by_name(s, full);
+	}
+	if (!found && is_id) {
+		r = find_by_id(s, digits, &found, err);
+		if (r == -EINVAL)
+			return r;
+	}
+	*ret = found;
+	return found ? 0 : not_here(name, err);
+}
+
+int image_find(struct image_store *s, const char *name, struct image_info **ret, struct err *err)
+{
+	struct store_image *found;
+	int r = find(s, name, &found, err);
+
+	if (r < 0)
+		return r;
+	if (!found->info)
+		return err_set(err, EIO, "image \"%s\" cannot be used, import it again: %s", found->name, found->why);
+	*ret = info_dup(found->info);
+	return 0;
+}
+
+struct image_info **image_list(struct image_store *s)
+{
+	struct image_info **list = mem_new_n(struct image_info *, s->n + 1);
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n; i++) {
+		if (*s->images[i].name && s->images[i].info)
+			list[n++] = info_dup(s->images[i].info);
+	}
+	return list;
+}
+
+static int open_layer(struct image_store *s, const char *layer, struct err *err)
+{
+	char path[80];
+
+	snprintf(path, sizeof path, "%s/fs", layer);
+	return fs_open_in(s->layers, path, O_RDONLY | O_DIRECTORY, 0, FS_NO_SYMLINKS, err);
+}
+
+int image_open_layers(struct image_store *s, const struct image_info *i, int **ret_fds, size_t *ret_n, struct err *err)
+{
+	size_t n = mem_strv_len(i->layers);
+	int *fds = mem_new_n(int, n + 1);
+
+	for (size_t at = 0; at < n; at++) {
+		int fd = open_layer(s, i->layers[n - 1 - at], err);
+
+		if (fd < 0) {
+			while (at > 0)
+				close(fds[--at]);
+			free(fds);
+			err_wrap(err, "layer sha256:%s of image \"%s\"", i->layers[n - 1 - at], i->name);
+			return fd;
+		}
+		fds[at] = fd;
+	}
+	*ret_fds = fds;
+	*ret_n = n;
+	return 0;
+}
+
+void image_hold(struct image_store *s, const struct image_info *i)
+{
+	for (char **l = i->layers; l && *l; l++) {
+		uintptr_t n = (uintptr_t)map_get(&s->holds, *l);
+
+		map_put(&s->holds, *l, (void *)(n + 1));
+	}
+}
+
+void image_store_collect(struct image_store *s)
+{
+	bool changed = false;
+
+	for (size_t i = s->n; i-- > 0;) {
+		struct store_image *image = &s->images[i];
+
+		if (!*image->name && (!image->info || store_holds(s, image->info) == 0)) {
+			store_drop(s, image);
+			changed = true;
+		}
+	}
+	/* A refs.json that could not be written still names them: their layers must stay then, and the next collection tries again. */
+	if (!changed || store_save(s, NULL) == 0)
+		store_sweep(s);
+}
+
+void image_release(struct image_store *s, const struct image_info *i)
+{
+	bool last = false;
+
+	for (char **l = i->layers; l && *l; l++) {
+		uintptr_t n = (uintptr_t)map_get(&s->holds, *l);
+
+		if (n > 1)
+			map_put(&s->holds, *l, (void *)(n - 1));
+		else
+			map_remove(&s->holds, *l);
+		last = last || n <= 1;
+	}
+	for (size_t n = 0; last && n < s->n; n++) {
+		if (!*s->images[n].name) {
+			image_store_collect(s);
+			return;
+		}
+	}
+}
+
+/* An id may stand for a name when there is no doubt which one. */
+static int check_one_name(const struct image_store *s, const struct store_image *image, const char *given,
+			  struct err *err)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		const struct store_image *other = &s->images[i];
+
+		if (other != image && *other->name && other->info && image->info &&
+		    !strcmp(other->info->id, image->info->id))
+			return err_set(err, EINVAL,
+				       "\"%.100s\" has several names, \"%.300s\" and \"%.300s\": say which", given,
+				       image->name, other->name);
+	}
+	return 0;
+}
+
+int image_remove(struct image_store *s, const char *name, struct err *err)
+{
+	struct store_image *found, gone;
+	mem_cleanup char *full = NULL;
+	size_t holds;
+	int r = find(s, name, &found, err);
+
+	if (r < 0)
+		return r;
+	if (image_ref_normalise(name, &full, NULL) < 0 || strcmp(full, found->name) != 0)
+		r = check_one_name(s, found, name, err);
+	if (r < 0)
+		return r;
+	holds = found->info ? store_holds(s, found->info) : 0;
+	if (holds > 0 && !store_named_elsewhere(s, found->info, found))
+		return err_set(err, EBUSY, "image \"%s\" is in use by %zu container%s", found->name, holds,
+			       holds == 1 ? "" : "s");
+	gone = *found;
+	*found = s->images[--s->n];
+	store_sort(s);
+	r = store_save(s, err);
+	if (r < 0) {
+		s->images[s->n++] = gone; /* its place is still there */
+		store_sort(s);
+		return r;
+	}
+	free(gone.name);
+	free(gone.why);
+	image_info_free(gone.info);
+	store_sweep(s);
+	return 0;
+}

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One input buffer, one output buffer, and one unpacker chosen by the first bytes. Each unpacker turns some input into some output and
+ * says whether it stands at a place where the data may end.
+ */
+#include "node/image/tar_stream.h"
+
+#include "base/core/mem.h"
+
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+#include <zstd.h>
+
+#define IN_SIZE (64u << 10)
+#define OUT_SIZE (128u << 10)
+#define HEAD_SIZE 8u
+
+struct packing {
+	const char *name;
+	/* Fills s->out; the number of bytes made, 0 = more input is needed, or a negative errno with s->err set. */
+	ssize_t (*unpack)(struct tar_stream *s);
+};
+
+struct tar_stream {
+	int fd;
+	const struct packing *packing;
+	unsigned char *in, *out;
+	size_t in_pos, in_len;
+	unsigned char head[HEAD_SIZE];
+	size_t head_len;
+	bool in_ended, ended;
+	bool between; /* the compressed data may end here */
+	z_stream z;
+	bool z_made;
+	ZSTD_DStream *zstd;
+	struct tar_stream_limits limits;
+	uint64_t n_in, n_out, allowed; /* allowed: n_out may not pass it; UINT64_MAX = no matter */
+	const char *allowed_what;
+	struct sha256 sha;
+	struct err err;
+};
+
+/* Input when there is none left; 0 or a negative errno. */
+static int refill(struct tar_stream *s)
+{
+	ssize_t n;
+
+	if (s->in_pos < s->in_len || s->in_ended)
+		return 0;
+	do {
+		n = read(s->fd, s->in, IN_SIZE);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return err_sys(&s->err, errno, "read the archive");
+	s->in_ended = n == 0;
+	s->in_pos = 0;
+	s->in_len = (size_t)n;
+	s->n_in += (uint64_t)n;
+	return 0;
+}
+
+static ssize_t plain_unpack(struct tar_stream *s)
+{
+	size_t n = s->in_len - s->in_pos;
+
+	memcpy(s->out, s->in + s->in_pos, n);
+	s->in_pos = s->in_len;
+	return (ssize_t)n;
+}
+
+static bool all_zero(const unsigned char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (p[i])
+			return false;
+	}
+	return true;
+}
+
+/* After a member: another one follows, or zeros (a tape's padding, which gzip itself passes over), or nothing. */
+static int gzip_next_member(struct tar_stream *s)
+{
+	const unsigned char *p = s->in + s->in_pos;
+	size_t n = s->in_len - s->in_pos;
+
+	if (all_zero(p, n)) {
+		s->in_pos = s->in_len;
+		return 0;
+	}
+	if (*p != 0x1f)
+		return err_set(&s->err, EBADMSG, "there are other bytes after the end of the gzip data");
+	if (inflateReset(&s->z) != Z_OK)
+		return err_set(&s->err, EBADMSG, "the gzip data cannot be read on");
+	s->between = false;
+	return 0;
+}
+
+static ssize_t gzip_unpack(struct tar_stream *s)
+{
+	int r;
+
+	if (s->between && gzip_next_member(s) < 0)
+		return -s->err.code;
+	if (s->between)
+		return 0;
+	s->z.next_in = s->in + s->in_pos;
+	s->z.avail_in = (uInt)(s->in_len - s->in_pos);
+	s->z.next_out = s->out;
+	s->z.avail_out = OUT_SIZE;
+	r = inflate(&s->z, Z_NO_FLUSH);
+	s->in_pos = s->in_len - s->z.avail_in;
+	if (r == Z_STREAM_END)
+		s->between = true;
+	else if (r == Z_MEM_ERROR)
+		return err_set(&s->err, ENOMEM, "there is not enough memory to read the gzip data");
+	else if (r != Z_OK && r != Z_BUF_ERROR)
+		return err_set(&s->err, EBADMSG, "the gzip data is damaged: %s", s->z.msg ? s->z.msg : "no detail");
+	return (ssize_t)(OUT_SIZE - s->z.avail_out);
+}
+
+static ssize_t zstd_unpack(struct tar_stream *s)
+{
+	ZSTD_inBuffer in = {.src = s->in, .size = s->in_len, .pos = s->in_pos};
+	ZSTD_outBuffer out = {.dst = s->out, .size = OUT_SIZE};
+	size_t r = ZSTD_decompressStream(s->zstd, &out, &in);
+
+	if (ZSTD_isError(r))
+		return err_set(&s->err, EBADMSG, "the zstd data cannot be read: %s", ZSTD_getErrorName(r));
+	s->in_pos = in.pos;
+	s->between = r == 0;
+	return (ssize_t)out.pos;
+}
+
+static const struct packing packings[] = {
+    {"", plain_unpack},
+    {"gzip", gzip_unpack},
+    {"zstd", zstd_unpack},
+};
+
+static const struct packing *recognise(const struct tar_stream *s)
+{
+	const unsigned char *h = s->head;
+
+	if (s->head_len >= 3 && h[0] == 0x1f && h[1] == 0x8b && h[2] == 8)
+		return &packings[1];
+	if (s->head_len >= 4 && !memcmp(h, "\x28\xb5\x2f\xfd", 4))
+		return &packings[2];
+	/* RFC 8878, section 3.1.2: a skippable frame may come first */
+	if (s->head_len >= 4 && (h[0] & 0xf0) == 0x50 && !memcmp(h + 1, "\x2a\x4d\x18", 3))
+		return &packings[2];
+	return &packings[0];
+}
+
+static int start_unpacker(struct tar_stream *s, struct err *err)
+{
+	s->packing = recognise(s);
+	s->between = s->packing == &packings[0];
+	if (s->packing == &packings[1]) {
+		/* 15 bits of window, +16: gzip and nothing else */
+		if (inflateInit2(&s->z, 15 + 16) != Z_OK)
+			return err_set(err, ENOMEM, "there is not enough memory to read gzip");
+		s->z_made = true;
+	}
+	if (s->packing == &packings[2]) {
+		s->zstd = ZSTD_createDStream();
+		if (!s->zstd ||
+		    ZSTD_isError(ZSTD_DCtx_setParameter(s->zstd, ZSTD_d_windowLogMax, TAR_STREAM_WINDOW_LOG)))
+			return err_set(err, ENOMEM, "there is not enough memory to read zstd");
+	}
+	return 0;
+}
+
+/* The first bytes may come one by one (a pipe); they are kept in s->in for the unpacker. */
+static int read_head(struct tar_stream *s, struct err *err)
+{
+	while (s->in_len < HEAD_SIZE && !s->in_ended) {
+		ssize_t n = read(s->fd, s->in + s->in_len, IN_SIZE - s->in_len);
+
+		if (n < 0 && errno != EINTR)
+			return err_sys(err, errno, "read the archive");
+		if (n < 0)
+			continue;
+		s->in_ended = n == 0;
+		s->in_len += (size_t)n;
+	}
+	s->n_in = s->in_len;
+	if (s->in_len == 0)
+		return err_set(err, ENODATA, "the archive is empty");
+	s->head_len = s->in_len < HEAD_SIZE ? s->in_len : HEAD_SIZE;
+	memcpy(s->head, s->in, s->head_len);
+	return 0;
+}
+
+int tar_stream_open(int fd, const struct tar_stream_limits *limits, struct tar_stream **ret, struct err *err)
+{
+	cleanup_with(tar_stream_freep) struct tar_stream *s = mem_new(struct tar_stream);
+	int r;
+
+	s->fd = fd;
+	s->limits = *limits;
+	s->allowed = UINT64_MAX;
+	s->in = mem_zalloc(1, IN_SIZE);
+	s->out = mem_zalloc(1, OUT_SIZE);
+	sha256_init(&s->sha);
+	r = read_head(s, err);
+	if (r == 0)
+		r = start_unpacker(s, err);
+	if (r == 0)
+		*ret = mem_take(s);
+	return r;
+}
+
+struct tar_stream *tar_stream_free(struct tar_stream *s)
+{
+	if (!s)
+		return NULL;
+	if (s->z_made)
+		inflateEnd(&s->z);
+	ZSTD_freeDStream(s->zstd);
+	free(s->in);
+	free(s->out);
+	free(s);
+	return NULL;
+}
+
+static int check_limits(struct tar_stream *s)
+{
+	if (s->n_out > s->limits.bytes)
+		return err_set(&s->err, EFBIG, "the archive is larger than the limit of %llu bytes",
+			       (unsigned long long)s->limits.bytes);
+	if (s->n_out > TAR_STREAM_RATIO_FROM && s->n_out / s->limits.ratio > s->n_in)
+		return err_set(&s->err, EFBIG, "the archive unpacks to more than %llu times its size",
+			       (unsigned long long)s->limits.ratio);
+	if (s->n_out > s->allowed)
+		return err_set(&s->err, EFBIG, "%s is larger than the limit", s->allowed_what);
+	return 0;
+}
+
+/* Output may remain inside an unpacker when the input is used up, so it is asked once more before the input counts as ended. */
+static ssize_t unpack_some(struct tar_stream *s)
+{
+	for (;;) {
+		ssize_t n;
+
+		if (refill(s) < 0)
+			return -s->err.code;
+		if (s->in_ended && s->between)
+			return 0;
+		n = s->in_ended && s->packing == &packings[0] ? 0 : s->packing->unpack(s);
+		if (n != 0)
+			return n;
+		if (s->in_ended && !s->between)
+			return err_set(&s->err, ENODATA, "the %s data is cut short", s->packing->name);
+	}
+}
+
+ssize_t tar_stream_next(struct tar_stream *s, const void **ret)
+{
+	ssize_t n;
+
+	if (s->err.code)
+		return -s->err.code;
+	if (s->ended)
+		return 0;
+	n = unpack_some(s);
+	if (n <= 0) {
+		s->ended = true;
+		return n;
+	}
+	s->n_out += (uint64_t)n;
+	if (check_limits(s) < 0)
+		return -s->err.code;
+	sha256_add(&s->sha, s->out, (size_t)n);
+	*ret = s->out;
+	return n;
+}
+
+const struct err *tar_stream_err(const struct tar_stream *s)
+{
+	return &s->err;
+}
+
+void tar_stream_allow(struct tar_stream *s, uint64_t n, const char *what)
+{
+	s->allowed = n ? s->n_out + n : UINT64_MAX;
+	s->allowed_what = what;
+}
+
+bool tar_stream_ended(const struct tar_stream *s)
+{
+	return s->ended;
+}
+
+uint64_t tar_stream_size(const struct tar_stream *s)
+{
+	return s->n_out;
+}
+
+void tar_stream_digest(struct tar_stream *s, char hex[static SHA256_HEX_MAX])
+{
+	s->ended = true;
+	sha256_hex(&s->sha, hex);
+}
+
+const char *tar_stream_guess(const struct tar_stream *s)
+{
+	static const struct {
+		const char *magic;
+		size_t n;
+		const char *what;
+	} known[] = {
+	    {"\xfd"
+	     "7zXZ",
+	     5, "an xz file"},
+	    {"BZh", 3, "a bzip2 file"},
+	    {"PK\3\4", 4, "a zip file"},
+	    {"\x04\x22\x4d\x18", 4, "an lz4 file"},
+	    {"7z\xbc\xaf", 4, "a 7z file"},
+	    {"hsqs", 4, "a squashfs image"},
+	    {"\x7f"
+	     "ELF",
+	     4, "a program"},
+	    {"\x1f\x8b", 2, "a gzip file inside a compressed file"},
+	    {"{", 1, "a JSON file"},
+	    {"!<arch>\n", 8, "an ar file (a Debian package?)"},
+	};
+
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+		if (s->head_len >= known[i].n && !memcmp(s->head, known[i].magic, known[i].n))
+			return known[i].what;
+	}
+	return NULL;
+}
+
+const char *tar_stream_packing(const struct tar_stream *s)
+{
+	return s->packing->name;
+}
