@@ -303,9 +303,9 @@ static int open_all(struct daemon *d, struct err *err)
 /* In reverse; every part takes NULL. */
 static void close_all(struct daemon *d)
 {
-	d->api = api_free(d->api);
-	if (d->api == NULL && d->engine)
+	if (d->api)
 		unlink(d->o->socket);
+	d->api = api_free(d->api);
 	engine_unlisten(d->engine_ended);
 	server_unlisten(d->server_ended);
 	agent_free(d->agent);

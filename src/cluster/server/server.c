@@ -56,14 +56,8 @@ int server_open(struct loop *l, struct store *store, struct link_end *link, cons
 	return 0;
 }
 
-struct server *server_close(struct server *s)
+static void free_all(struct server *s)
 {
-	if (!s)
-		return NULL;
-	if (s->store && s->sched && s->since_snapshot > 0 && !s->full)
-		recover_snapshot(s);
-	/* Answers that are still on their way are given during this call. */
-	store_close(s->store);
 	link_free(s->link);
 	ingest_free_waiting(s);
 	loop_timer_free(s->deadline);
@@ -83,6 +77,24 @@ struct server *server_close(struct server *s)
 	free(s->node);
 	free(s->spaces);
 	free(s);
+}
+
+struct server *server_close(struct server *s)
+{
+	if (!s)
+		return NULL;
+	if (s->store && s->sched && s->since_snapshot > 0 && !s->full)
+		recover_snapshot(s);
+	/* Answers that are still on their way are given during this call. */
+	store_close(s->store);
+	free_all(s);
+	return NULL;
+}
+
+struct server *server_abandon(struct server *s)
+{
+	if (s)
+		free_all(s);
 	return NULL;
 }
 

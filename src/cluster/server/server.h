@@ -29,6 +29,8 @@ int server_open(struct loop *l, struct store *store, struct link_end *link, cons
 		struct server **ret, struct err *err);
 /* Writes a snapshot first, so that the next start is quick. */
 struct server *server_close(struct server *s);
+/* For tests: as if the process had died, but for the store, which stays open and the caller's. No write may be on its way. */
+struct server *server_abandon(struct server *s);
 
 /* The answer to a wish: error NULL once it is durable. id: of the job. */
 typedef void (*server_done_fn)(void *ctx, const char *id, const struct err *error);

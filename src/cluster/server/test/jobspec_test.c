@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cluster/server/jobspec.h"
+
+#include "base/core/err.h"
+#include "base/core/mem.h"
+#include "base/wire/json.h"
+#include "cluster/server/container.h"
+#include "cluster/server/event.h"
+
+#include "base/core/buf.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* A job and what is wrong with it; the text must be part of the error. */
+static const struct {
+	const char *json, *error;
+} refused[] = {
+    {"[]", "a job is a JSON object"},
+    {"{", "is not valid JSON"},
+    {"{}", "name is missing"},
+    {"{\"name\":\"A\"}", "is not a job name"},
+    {"{\"name\":\"../x\"}", "is not a job name"},
+    {"{\"name\":\"a\"}", "services is missing"},
+    {"{\"name\":\"a\",\"services\":{}}", "a list is needed"},
+    {"{\"name\":\"a\",\"services\":[]}", "has no services"},
+    {"{\"name\":\"a\",\"services\":[1]}", "a list of objects is needed"},
+    {"{\"name\":\"a\",\"services\":[{}]}", "name is missing"},
+    {"{\"name\":\"a\",\"wrong\":1,\"services\":[]}", "unknown key \"wrong\""},
+    {"{\"name\":\"a\",\"services\":[{\"name\":\"x\",\"imgae\":\"b\"}]}", "services.x: unknown key \"imgae\""},
+    {"{\"name\":\"a\",\"file\":\"f.yaml\",\"services\":[{\"name\":\"x\",\"line\":7,\"column\":3,\"kind\":\"pod\"}]}",
+     "f.yaml:7:3: services.x: kind: \"pod\" is not known"},
+    {"{\"name\":\"a\",\"services\":[{\"name\":\"x\"},{\"name\":\"x\"}]}", "two services \"x\""},
+    {"{\"name\":\"a\",\"services\":[{\"name\":\"x\",\"count\":-1}]}", "count: -1 is not within"},
+    {"{\"name\":\"a\",\"services\":[{\"name\":\"x\",\"count\":\"3\"}]}", "count: a whole number is needed"},
+    {"{\"name\":\"a\",\"services\":[{\"name\":\"x\",\"backoff\":0.5}]}", "backoff: 0.5 is not within"},
+    {"{\"name\":\"a\",\"services\":[{\"name\":\"x\",\"attempts\":0}]}", "attempts: 0 is not within"},
+    {"{\"name\":\"a\",\"services\":[{\"name\":\"x\",\"items\":[1]}]}", "items: a list of strings is needed"},
+    {"{\"name\":\"a\",\"services\":[{\"name\":\"x\",\"depends_on\":[{\"service\":\"y\"}]}]}",
+     "there is no service \"y\""},
+    {"{\"name\":\"a\",\"services\":[{\"name\":\"x\",\"depends_on\":[1]}]}", "a list of objects is needed"},
+    {"{\"name\":\"a\",\"exit_with\":\"y\",\"services\":[{\"name\":\"x\"}]}", "exit_with: there is no service \"y\""},
+    {"{\"name\":\"a\",\"services\":[{\"name\":\"x\",\"on_error\":\"explode\"}]}", "on_error: \"explode\" is not known"},
+};
+
+static void test_refused(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+		struct jobspec *j = NULL;
+		struct err err = ERR_INIT;
+
+		assert_true(jobspec_parse(refused[i].json, strlen(refused[i].json), "a-1", 0, &j, &err) < 0);
+		assert_null(j);
+		if (!strstr(err.text, refused[i].error))
+			fail_msg("row %zu: \"%s\" is not in \"%s\"", i, refused[i].error, err.text);
+	}
+}
+
+static const char whole[] =
+    "{\"name\":\"words\",\"file\":\"c.yaml\",\"spaces\":[{\"name\":\"input\",\"path\":\"/srv/"
+    "in\"},{\"name\":\"work\"}],\"services\":["
+    "{\"name\":\"split\",\"image\":\"busybox\",\"stage_in\":[{\"space\":\"input\",\"include\":[\"*.txt\"]}]},"
+    "{\"name\":\"map\",\"image\":\"busybox\",\"environment\":[\"A=b\"],\"over\":{\"space\":\"work\",\"glob\":\"parts/"
+    "*\"},"
+    "\"depends_on\":[{\"service\":\"split\",\"condition\":\"completed\"}],\"attempts\":3,\"delay_ms\":5,"
+    "\"stage_in\":[{\"space\":\"work\",\"include\":[\"{item}\"]}],"
+    "\"stage_out\":[{\"space\":\"work\",\"include\":[\"counts\"],\"to\":\"counts/{index}-of-{count}\"},"
+    "{\"space\":\"user\",\"include\":[\"x\"]}]}]}";
+
+static struct jobspec *parse(void)
+{
+	struct jobspec *j = NULL;
+	struct err err = ERR_INIT;
+
+	if (jobspec_parse(whole, strlen(whole), "words-1", 1000, &j, &err) < 0)
+		fail_msg("%s", err.text);
+	return j;
+}
+
+static void test_for_scheduler(void **state)
+{
+	struct jobspec *j = parse();
+
+	(void)state;
+	assert_int_equal(j->sched.n_tasks, 2);
+	assert_string_equal(j->sched.id, "words-1");
+	assert_int_equal(j->tasks[0].slots, 1);
+	assert_int_equal(j->tasks[0].attempts, 1);
+	assert_int_equal(j->tasks[0].on_error, SCHED_ON_ERROR_CANCEL);
+	assert_true(j->tasks[1].expand);
+	assert_int_equal(j->tasks[1].attempts, 3);
+	assert_int_equal(j->tasks[1].delay_ms, 5);
+	assert_int_equal(j->tasks[1].n_deps, 1);
+	assert_int_equal(j->tasks[1].deps[0].task, 0);
+	assert_int_equal(j->tasks[1].deps[0].condition, SCHED_DEP_COMPLETED);
+	assert_true(j->tasks[1].deps[0].required);
+	jobspec_free(j);
+}
+
+/* Placeholders, environment, names, and the paths of the three kinds of spaces. */
+static void test_container(void **state)
+{
+	struct jobspec *j = parse();
+	struct sched_attempt_id a = {.job = "words-1", .task = 1, .index = 1, .epoch = 2};
+	mem_cleanup char *text = NULL;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(jobspec_set_items(j, 1, "[\"parts/a\",\"parts/b[1]*\"]", &err), 2);
+	assert_int_equal(container_json(j, &a, "/var/s", &text, &err), 0);
+	assert_string_equal(
+	    text, "{\"image\":\"busybox\",\"key\":\"words-1/1/1/"
+		  "2\",\"name\":\"words-1-map-1-try2\",\"job\":\"words-1\",\"task\":\"map\",\"index\":1,"
+		  "\"epoch\":2,\"environment\":[\"A=b\",\"BERTH_JOB=words-1\",\"BERTH_TASK=map\",\"BERTH_INDEX=1\","
+		  "\"BERTH_COUNT=2\","
+		  "\"BERTH_ITEM=parts/"
+		  "b[1]*\",\"BERTH_ATTEMPT=2\"],\"stage_in\":[{\"space\":\"work\",\"include\":[\"parts/b[[]1][*]\"],"
+		  "\"exclude\":[]}],\"stage_out\":[{\"space\":\"work\",\"include\":[\"counts\"],\"exclude\":[],\"to\":"
+		  "\"counts/1-of-2\"},"
+		  "{\"space\":\"user\",\"include\":[\"x\"],\"exclude\":[]}],\"spaces\":[{\"name\":\"work\",\"path\":\"/"
+		  "var/s/job/words-1/work\"},"
+		  "{\"name\":\"user\",\"path\":\"/var/s/user/1000\"}]}");
+	jobspec_free(j);
+}
+
+static void test_over(void **state)
+{
+	struct jobspec *j = parse();
+	mem_cleanup char *path = NULL, *glob = NULL;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(container_over(j, 1, "/var/s", &path, &glob, &err), 0);
+	assert_string_equal(path, "/var/s/job/words-1/work");
+	assert_string_equal(glob, "parts/*");
+	assert_int_equal(container_over(j, 0, "/var/s", &path, &glob, &err), -EINVAL);
+	jobspec_free(j);
+}
+
+static void test_stored(void **state)
+{
+	struct jobspec *j = NULL;
+	struct err err = ERR_INIT;
+	size_t len;
+	mem_cleanup char *stored = jobspec_stored(whole, strlen(whole), 1000, &len);
+
+	(void)state;
+	assert_int_equal(jobspec_load(stored, len, "words-1", &j, &err), 0);
+	assert_int_equal(j->uid, 1000);
+	assert_string_equal(j->name, "words");
+	jobspec_free(j);
+}
+
+/* Every kind of event comes back as it was written. */
+static void test_events(void **state)
+{
+	const struct sched_attempt_id a = {.job = "j-1", .task = 2, .index = 3, .epoch = 4};
+	const struct sched_event events[] = {
+	    {.type = SCHED_EV_NODE_UP, .node = "n\"1", .node_slots = 8, .node_cpu_milli = 8000, .node_memory = 1 << 30},
+	    {.type = SCHED_EV_NODE_DOWN, .node = "n1"},
+	    {.type = SCHED_EV_JOB_SUBMIT, .job = "j-1"},
+	    {.type = SCHED_EV_JOB_CANCEL, .job = "j-1"},
+	    {.type = SCHED_EV_EXPANDED, .job = "j-1", .task = 2, .count = 9},
+	    {.type = SCHED_EV_EXPANDED, .job = "j-1", .task = 2, .error = "no \x01 way"},
+	    {.type = SCHED_EV_STARTED, .attempt = a},
+	    {.type = SCHED_EV_HEALTH, .attempt = a, .healthy = true},
+	    {.type = SCHED_EV_EXITED,
+	     .attempt = a,
+	     .outcome = SCHED_OUT_LOST,
+	     .exit_code = -1,
+	     .oom = true,
+	     .error = "gone"},
+	    {.type = SCHED_EV_TIME},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
+		buf_cleanup struct buf first = BUF_INIT, second = BUF_INIT;
+		const char *kind = event_kind(events[i].type);
+		struct sched_event back;
+		yyjson_doc *doc = NULL;
+		struct err err = ERR_INIT;
+
+		event_encode(&events[i], NULL, &first);
+		if (event_decode(kind, first.data, first.len, 77, &back, &doc, &err) != 0)
+			fail_msg("%s: %s", kind, err.text);
+		assert_int_equal(back.type, events[i].type);
+		assert_int_equal(back.now_ms, 77);
+		event_encode(&back, NULL, &second);
+		assert_string_equal(first.data, second.data);
+		yyjson_doc_free(doc);
+	}
+}
+
+static void test_damaged_events(void **state)
+{
+	static const char *const rows[][2] = {
+	    {"exited", "{}"}, {"exited", "["}, {"started", "{\"job\":1}"}, {"nonsense", "{}"}, {"node_up", "[]"}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct sched_event back;
+		yyjson_doc *doc = NULL;
+		struct err err = ERR_INIT;
+
+		assert_true(event_decode(rows[i][0], rows[i][1], strlen(rows[i][1]), 0, &back, &doc, &err) < 0);
+		assert_null(doc);
+		assert_true(err.text[0]);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_refused),	   cmocka_unit_test(test_for_scheduler),
+	    cmocka_unit_test(test_container),	   cmocka_unit_test(test_over),
+	    cmocka_unit_test(test_stored),	   cmocka_unit_test(test_events),
+	    cmocka_unit_test(test_damaged_events),
+	};
+
+	return cmocka_run_group_tests_name("jobspec", tests, NULL, NULL);
+}

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The server with a store in memory and an agent played by the test: wishes go in, messages come out, facts go in. Nothing here waits for time: the loop is run
+ * until the expected message has come. */
+#include "cluster/server/server.h"
+
+#include "base/core/err.h"
+#include "base/core/loop.h"
+#include "base/core/mem.h"
+#include "base/store/store.h"
+#include "cluster/link/link.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define STORY_MAX 4096
+
+struct world {
+	struct loop *loop;
+	struct store *store;
+	struct server *server;
+	struct link_end *agent;
+	struct loop_timer *watchdog;
+	char story[STORY_MAX]; /* what the agent was told, one word group a message */
+	size_t messages, wanted;
+	char id[64];
+	bool answered;
+	struct err answer;
+};
+
+static void on_agent(void *ctx, const struct link_msg *m)
+{
+	struct world *w = ctx;
+	size_t n = strlen(w->story);
+
+	snprintf(w->story + n, sizeof w->story - n, "%s %u/%u#%u%s\n", link_type_name(m->type), m->attempt.task,
+		 m->attempt.index, m->attempt.epoch, m->flag ? " known" : "");
+	if (++w->messages >= w->wanted)
+		loop_stop(w->loop);
+}
+
+static void too_late(void *ctx)
+{
+	(void)ctx;
+	fail_msg("nothing happened for 30 s");
+}
+
+static void open_world(struct world *w)
+{
+	struct server_options o = {.keep_jobs = 10};
+	struct link_end *end;
+	struct err err = ERR_INIT;
+
+	link_pair(w->loop, &end, &w->agent);
+	link_on_message(w->agent, on_agent, w);
+	if (server_open(w->loop, w->store, end, &o, &w->server, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+static int setup(void **state)
+{
+	struct world *w = mem_new(struct world);
+	struct err err = ERR_INIT;
+
+	assert_int_equal(loop_new(&w->loop, &err), 0);
+	assert_int_equal(store_open("memory", "", w->loop, &w->store, &err), 0);
+	w->watchdog = loop_timer_new(w->loop, too_late, w);
+	loop_timer_arm(w->watchdog, 30000);
+	open_world(w);
+	*state = w;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct world *w = *state;
+
+	link_free(w->agent);
+	server_close(w->server);
+	loop_timer_free(w->watchdog);
+	loop_free(w->loop);
+	free(w);
+	return 0;
+}
+
+/* Runs until the agent was told n more messages, and compares them. */
+static void expect(struct world *w, size_t n, const char *story)
+{
+	w->story[0] = '\0';
+	w->messages = 0;
+	w->wanted = n;
+	assert_int_equal(loop_run(w->loop, NULL), 0);
+	assert_string_equal(w->story, story);
+}
+
+static void hello(struct world *w, uint32_t slots)
+{
+	struct link_msg m = {.type = LINK_HELLO,
+			     .text = "n1",
+			     .text2 = "/spaces",
+			     .slots = slots,
+			     .cpu_milli = 8000,
+			     .memory = 1u << 30};
+
+	link_send(w->agent, &m);
+}
+
+static void fact(struct world *w, enum link_type type, uint32_t task, uint32_t index, uint32_t epoch, int code)
+{
+	struct link_msg m = {.type = type, .attempt = {.task = task, .index = index, .epoch = epoch}, .code = code};
+
+	snprintf(m.attempt.job, sizeof m.attempt.job, "%s", w->id);
+	link_send(w->agent, &m);
+}
+
+static int no_check(void *ctx, yyjson_val *container, struct err *err)
+{
+	(void)container;
+	return ctx ? err_set(err, ENOENT, "image \"x\" is not here") : 0;
+}
+
+static void on_answer(void *ctx, const char *id, const struct err *error)
+{
+	struct world *w = ctx;
+
+	w->answered = true;
+	snprintf(w->id, sizeof w->id, "%s", id);
+	if (error)
+		w->answer = *error;
+	else
+		err_clear(&w->answer);
+	loop_stop(w->loop);
+}
+
+static void submit(struct world *w, const char *json)
+{
+	w->answered = false;
+	server_submit(w->server, json, strlen(json), 0, false, no_check, NULL, on_answer, w);
+	if (!w->answered)
+		assert_int_equal(loop_run(w->loop, NULL), 0);
+	assert_true(w->answered);
+}
+
+static const char chain[] =
+    "{\"name\":\"chain\",\"services\":[{\"name\":\"a\",\"image\":\"x\"},{\"name\":\"b\",\"image\":\"x\",\"count\":2,"
+    "\"depends_on\":[{\"service\":\"a\",\"condition\":\"completed\"}]}]}";
+
+static void test_chain(void **state)
+{
+	struct world *w = *state;
+	char *json = NULL;
+
+	hello(w, 4);
+	submit(w, chain);
+	assert_int_equal(w->answer.code, 0);
+	expect(w, 1, "start 0/0#1\n");
+	fact(w, LINK_STARTED, 0, 0, 1, 0);
+	fact(w, LINK_EXITED, 0, 0, 1, 0);
+	expect(w, 2, "start 1/0#1\nstart 1/1#1\n");
+	fact(w, LINK_EXITED, 1, 1, 1, 0);
+	fact(w, LINK_EXITED, 1, 0, 1, 0);
+	/* The end of the job is no message: it is seen when a second job is answered. */
+	submit(w, chain);
+	assert_int_equal(w->answer.code, 0);
+	assert_false(server_all_ended(w->server));
+	assert_false(server_job_ended(w->server, w->id, &json));
+	expect(w, 1, "start 0/0#1\n");
+	json = server_jobs_json(w->server, true, 10);
+	assert_non_null(strstr(json, "\"state\":\"finished\""));
+	free(json);
+}
+
+/* Whatever is refused leaves nothing behind. */
+static void test_refused(void **state)
+{
+	struct world *w = *state;
+	uint64_t before = store_last_seq(w->store);
+	char *json;
+
+	submit(w, "{\"name\":\"x\",\"services\":[{\"name\":\"a\",\"image\":\"x\",\"depends_on\":[{\"service\":\"a\","
+		  "\"condition\":\"completed\"}]}]}");
+	assert_int_equal(w->answer.code, EINVAL);
+	w->answered = false;
+	server_submit(w->server, chain, strlen(chain), 0, false, no_check, w, on_answer, w);
+	assert_true(w->answered);
+	assert_int_equal(w->answer.code, ENOENT);
+	assert_non_null(strstr(w->answer.text, "services.a: image \"x\" is not here"));
+	assert_int_equal(store_last_seq(w->store), before);
+	json = server_jobs_json(w->server, true, 10);
+	assert_string_equal(json, "[]");
+	free(json);
+}
+
+static void test_cancel(void **state)
+{
+	struct world *w = *state;
+	char *json = NULL;
+
+	hello(w, 4);
+	submit(w, chain);
+	expect(w, 1, "start 0/0#1\n");
+	fact(w, LINK_STARTED, 0, 0, 1, 0);
+	w->answered = false;
+	server_cancel(w->server, "chain", on_answer, w);
+	expect(w, 1, "kill 0/0#1\n");
+	assert_true(w->answered);
+	fact(w, LINK_EXITED, 0, 0, 1, 143);
+	server_forget(w->server, "chain-", on_answer, w); /* still live: refused at once */
+	assert_int_equal(w->answer.code, EBUSY);
+	submit(w, chain);
+	json = server_jobs_json(w->server, true, 10);
+	assert_non_null(strstr(json, "\"state\":\"canceled\""));
+	free(json);
+}
+
+/* A server that starts again on the same log knows what is live and asks the agent for it; what the server saw start is not started again. */
+static void test_restart(void **state)
+{
+	struct world *w = *state;
+	struct loop *loop = w->loop;
+	struct store *store = w->store;
+
+	hello(w, 4);
+	submit(w, chain);
+	expect(w, 1, "start 0/0#1\n");
+	fact(w, LINK_STARTED, 0, 0, 1, 0);
+	fact(w, LINK_EXITED, 0, 0, 1, 0);
+	expect(w, 2, "start 1/0#1\nstart 1/1#1\n");
+	fact(w, LINK_STARTED, 1, 0, 1, 0);
+	submit(w, chain); /* so that the fact is in the log */
+	link_free(w->agent);
+	server_abandon(w->server);
+	w->loop = loop;
+	w->store = store;
+	open_world(w);
+	hello(w, 4);
+	expect(w, 3, "start 1/0#1 known\nstart 1/1#1\nstart 0/0#1\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(test_chain, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_cancel, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_restart, setup, teardown),
+	};
+
+	return cmocka_run_group_tests_name("server", tests, NULL, NULL);
+}
