@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "face/compose/berth_keys.h"
+
+#include "face/compose/job.h"
+#include "face/compose/loader.h"
+#include "face/compose/read.h"
+#include "face/compose/scalar.h"
+#include "face/compose/stage.h"
+
+#include <string.h>
+
+#define ITEMS_MAX 100000
+
+bool berth_keys_task_only(const struct node *berth)
+{
+	static const char *const keys[] = {"replicate", "retry", "on_error", "walltime", "stage_in", "stage_out"};
+
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+		if (node_value(berth, keys[i]))
+			return true;
+	return false;
+}
+
+static void read_retry(struct loader *l, const struct node *berth, struct job_retry *ret)
+{
+	const struct node *n = node_value(berth, "retry");
+
+	if (!n || n->kind == NODE_LIST)
+		return;
+	*ret = (struct job_retry){.set = true, .attempts = 1, .delay_ms = -1, .backoff = 1};
+	if (n->kind == NODE_SCALAR) {
+		ret->attempts = read_int(berth, "retry", 1);
+		return;
+	}
+	ret->attempts = read_int(n, "attempts", 1);
+	ret->delay_ms = read_duration(n, "delay", -1);
+	ret->backoff = read_num(n, "backoff", 1);
+	ret->elsewhere = strcmp(read_str(n, "where", "anywhere"), "elsewhere") == 0;
+	if (!node_value(n, "attempts"))
+		message_error(l, n, "attempts is missing; for example {attempts: 3, delay: 10s}");
+	if (ret->backoff > 1000)
+		message_error(l, node_get(n, "backoff"), "a number from 1 to 1000 is needed");
+}
+
+static void read_items(struct loader *l, struct job_service *s, const struct node *list)
+{
+	s->has_items = true;
+	if (list->n > ITEMS_MAX)
+		message_error(l, list, "%zu items; %d are possible", list->n, ITEMS_MAX);
+	for (size_t i = 0; i < list->n && i < ITEMS_MAX; i++)
+		if (list->items[i]->kind == NODE_SCALAR)
+			strings_add(&l->arena, &s->items, list->items[i]->text);
+	s->count = (int64_t)s->items.n;
+	if (!list->n)
+		message_error(l, list, "the list is empty: the task would have no copy");
+}
+
+static void read_over(struct loader *l, struct job_service *s, const struct node *over)
+{
+	if (over->kind == NODE_LIST) {
+		read_items(l, s, over);
+	} else if (over->kind == NODE_SCALAR) {
+		stage_split(l, over, &s->over_space, &s->over_glob);
+	} else {
+		s->over_space = read_str(over, "space", NULL);
+		s->over_glob = read_str(over, "glob", NULL);
+		if (!s->over_space || !s->over_glob)
+			message_error(l, over, "%s is missing; for example {space: work, glob: \"parts/*\"}",
+				      s->over_space ? "glob" : "space");
+	}
+	if (!s->over_space || !s->over_glob)
+		return;
+	stage_check_space(l, over, s->over_space);
+	stage_check_pattern(l, over, s->over_glob, NULL);
+}
+
+static void read_replicate(struct loader *l, struct job_service *s)
+{
+	const struct node *n = node_value(s->berth, "replicate"), *over = node_value(n, "over");
+	const struct node *deploy = read_map(s->node, "deploy");
+
+	if (!n || n->kind == NODE_LIST)
+		return;
+	job_where_add(l, s, n);
+	if (node_value(deploy, "replicas") || node_value(s->node, "scale"))
+		message_error(l, n, "%s says the number of copies too; say it once",
+			      node_value(s->node, "scale") ? "scale" : "deploy.replicas");
+	if (n->kind == NODE_SCALAR)
+		s->count = read_int(s->berth, "replicate", 1);
+	else if (over)
+		read_over(l, s, over);
+	else
+		message_error(l, n, "over is missing; for example {over: [a, b]}");
+}
+
+void berth_keys_read(struct loader *l, struct job_service *s)
+{
+	if (!s->berth)
+		return;
+	s->slots = read_int(s->berth, "slots", -1);
+	s->on_error = read_str(s->berth, "on_error", NULL);
+	s->walltime_ms = read_duration(s->berth, "walltime", -1);
+	read_retry(l, s->berth, &s->retry);
+	read_replicate(l, s);
+	stage_read(l, s);
+}
+
+void berth_keys_read_top(struct loader *l)
+{
+	const struct node *berth = read_map(l->root, "x-berth");
+
+	l->job->on_error = read_str(berth, "on_error", "cancel");
+	l->job->walltime_ms = read_duration(berth, "walltime", 0);
+	read_retry(l, berth, &l->job->retry);
+	stage_read_spaces(l);
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * job: the plain structs between the file and the JSON text. All memory is the loader's arena. Arrays of strings are NULL-terminated,
+ * NULL when there is none.
+ */
+#pragma once
+
+#include "face/compose/arena.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct node;
+
+enum job_kind { JOB_KIND_UNKNOWN, JOB_TASK, JOB_SERVICE };
+enum job_condition { JOB_STARTED, JOB_HEALTHY, JOB_COMPLETED };
+enum job_mount_type { JOB_BIND, JOB_VOLUME, JOB_TMPFS };
+
+struct job_space {
+	const char *name, *path; /* path NULL = made by the server */
+};
+
+struct job_mount {
+	enum job_mount_type type;
+	const char *source; /* bind: absolute path; volume: its name on the node */
+	const char *target;
+	bool read_only, create;
+	int64_t size; /* tmpfs, 0 = no limit */
+	int64_t mode; /* tmpfs */
+	const struct node *at;
+};
+
+struct job_file {
+	const char *target;
+	int64_t mode, uid, gid;
+	const char *data;
+	size_t len;
+};
+
+struct job_dep {
+	const char *service;
+	enum job_condition condition;
+	bool required;
+	const struct node *at;
+	size_t index; /* of the service in the job, once checked; SIZE_MAX = not there */
+};
+
+struct job_stage {
+	const char *space, *to; /* to NULL = "" */
+	char **include, **exclude;
+	const struct node *at;
+};
+
+struct job_health {
+	char **test;
+	int64_t interval_ms, timeout_ms, retries, start_period_ms, start_interval_ms;
+};
+
+struct job_retry {
+	bool set;
+	int64_t attempts, delay_ms; /* -1 = the default growing delay */
+	double backoff;
+	bool elsewhere;
+};
+
+struct job_where {
+	char *path;
+	int line, column;
+};
+
+struct job_service {
+	const char *name;
+	const struct node *node, *berth; /* the service, its x-berth or NULL */
+	bool active;			 /* by its profiles */
+	enum job_kind kind;
+	const char *image, *working_dir, *user, *hostname, *stop_signal, *restart, *on_error;
+	char **entrypoint, **command;
+	bool has_entrypoint, has_command;
+	struct strings environment; /* "NAME=value", each name once */
+	struct strings label_names, label_values;
+	struct job_mount *mounts;
+	size_t n_mounts, cap_mounts;
+	struct job_file *files;
+	size_t n_files, cap_files;
+	struct job_dep *deps;
+	size_t n_deps, cap_deps;
+	struct job_stage *stage_in, *stage_out;
+	size_t n_stage_in, n_stage_out;
+	struct job_where *where;
+	size_t n_where, cap_where;
+	struct strings items;
+	bool has_items;
+	const char *over_space, *over_glob;
+	bool read_only, has_health;
+	struct job_health health;
+	struct job_retry retry;
+	int64_t restart_max, count, slots, reserve_cpu_milli, reserve_memory, limit_cpu_milli, limit_memory, limit_pids;
+	int64_t stop_grace_ms, walltime_ms; /* -1 = not said */
+};
+
+struct job {
+	const char *name;
+	struct job_space *spaces;
+	size_t n_spaces, cap_spaces;
+	const char *exit_with, *on_error;
+	int64_t walltime_ms;
+	struct job_retry retry;
+	struct job_service *services;
+	size_t n_services;
+};
+
+/* Notes the place of a node below the service, for errors that only the server can find. */
+struct loader;
+void job_where_add(struct loader *l, struct job_service *s, const struct node *at);
+struct job_service *job_find(const struct job *job, const char *name);

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The keys of x-berth, at the top and of a service (docs/formats/job.md section 1).
+ */
+#include "face/compose/schema.h"
+
+#include <stdlib.h>
+
+#define ON_ERROR                                                                                                       \
+	{                                                                                                              \
+		"on_error", S_STR, .words = "continue suspend pause cancel", .example = "on_error: continue"           \
+	}
+
+static const struct schema retry[] = {{"attempts", S_INT, .min = 1, .max = 1000000, .example = "attempts: 3"},
+				      {"delay", S_DURATION, .example = "delay: 10s"},
+				      {"backoff", S_NUM, .min = 1, .example = "backoff: 2"},
+				      {"where", S_STR, .words = "anywhere elsewhere"},
+				      {NULL}};
+
+#define RETRY                                                                                                          \
+	{                                                                                                              \
+		"retry", S_INT | S_MAP, .fields = retry, .min = 1, .max = 1000000, .example = "retry: 3"               \
+	}
+#define WALLTIME                                                                                                       \
+	{                                                                                                              \
+		"walltime", S_DURATION, .example = "walltime: 10m"                                                     \
+	}
+
+static const struct schema over[] = {
+    {"space", S_STR, .example = "space: work"}, {"glob", S_STR, .example = "glob: parts/*"}, {NULL}};
+static const struct schema replicate[] = {
+    {"over", S_STR | S_LIST | S_MAP, .fields = over, .item = &schema_item_text, .example = "over: [a, b]"}, {NULL}};
+
+static const struct schema stage[] = {
+    {"space", S_STR, .example = "space: input"},
+    {"include", S_STR | S_LIST, .item = &schema_item_str, .example = "include: [\"*.txt\"]"},
+    {"exclude", S_STR | S_LIST, .item = &schema_item_str, .example = "exclude: [\"*.tmp\"]"},
+    {"to", S_STR, .example = "to: texts"},
+    {NULL}};
+static const struct schema one_stage = {
+    .name = "", .shapes = S_STR | S_MAP, .fields = stage, .example = "- {space: input, include: [\"*.txt\"]}"};
+
+const struct schema schema_berth_service[] = {
+    {"kind", S_STR, .words = "task service"},
+    {"slots", S_INT, .min = 0, .max = 1000000, .example = "slots: 2"},
+    {"replicate", S_INT | S_MAP, .fields = replicate, .min = 1, .max = 100000, .example = "replicate: 4"},
+    RETRY,
+    ON_ERROR,
+    WALLTIME,
+    {"stage_in", S_LIST, .item = &one_stage, .example = "stage_in: [{space: input, include: [\"*.txt\"]}]"},
+    {"stage_out", S_LIST, .item = &one_stage, .example = "stage_out: [{space: output, include: [result]}]"},
+    {"nodes", S_ANY, SCHEMA_LATER},
+    {"ranks", S_ANY, SCHEMA_LATER},
+    {"mpi", S_ANY, SCHEMA_LATER},
+    {"topology", S_ANY, SCHEMA_LATER},
+    {"select", S_ANY, SCHEMA_LATER},
+    {"probe", S_ANY, SCHEMA_LATER},
+    {"warn", S_ANY, SCHEMA_LATER},
+    {"branch", S_ANY, SCHEMA_LATER},
+    {"loop", S_ANY, SCHEMA_LATER},
+    {"pre", S_ANY, SCHEMA_LATER},
+    {"post", S_ANY, SCHEMA_LATER},
+    {"clean", S_ANY, SCHEMA_LATER},
+    {"priority", S_ANY, SCHEMA_LATER},
+    {"start_at", S_ANY, SCHEMA_LATER},
+    {"deadline", S_ANY, SCHEMA_LATER},
+    {NULL}};
+
+static const struct schema param[] = {
+    {"type", S_STR, .words = "string integer number boolean"},
+    {"default", S_TEXT, .example = "default: 4"},
+    {"min", S_TEXT, .example = "min: 1"},
+    {"max", S_TEXT, .example = "max: 100"},
+    {"enum", S_LIST, .item = &schema_item_text, .example = "enum: [fast, exact]"},
+    {"pattern", S_STR, .example = "pattern: \"^[a-z]+$\"", .remark = "POSIX extended regular expression"},
+    {"description", S_TEXT},
+    {NULL}};
+static const struct schema one_param = {.name = "NAME",
+					.shapes = S_TEXT | S_MAP | S_NULL,
+					.fields = param,
+					.example = "parts: {type: integer, default: 4}"};
+
+static const struct schema space[] = {{"path", S_STR, .example = "path: ./data"}, {"description", S_TEXT}, {NULL}};
+static const struct schema one_space = {
+    .name = "NAME", .shapes = S_MAP | S_NULL, .fields = space, .example = "work: {}"};
+
+const struct schema schema_berth_top[] = {{"params", S_NAMES, .item = &one_param, .example = "params: {parts: 4}"},
+					  {"spaces", S_NAMES, .item = &one_space, .example = "spaces: {work: {}}"},
+					  ON_ERROR,
+					  WALLTIME,
+					  RETRY,
+					  {"exit_with", S_STR, .example = "exit_with: test"},
+					  {"priority", S_ANY, SCHEMA_LATER},
+					  {"start_at", S_ANY, SCHEMA_LATER},
+					  {"schedule", S_ANY, SCHEMA_LATER},
+					  {"deadline", S_ANY, SCHEMA_LATER},
+					  {"pre", S_ANY, SCHEMA_LATER},
+					  {"post", S_ANY, SCHEMA_LATER},
+					  {"clean", S_ANY, SCHEMA_LATER},
+					  {"select", S_ANY, SCHEMA_LATER},
+					  {"nodes", S_ANY, SCHEMA_LATER},
+					  {NULL}};

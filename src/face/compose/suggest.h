@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * suggest: the nearest known word to a wrong one, by edit distance with transpositions.
+ */
+#pragma once
+
+#include <stddef.h>
+
+/* Keeps the best of the words shown to it. `struct suggest s = {.wrong = "imgae"};` then suggest_try() for each, then s.best. */
+struct suggest {
+	const char *wrong;
+	const char
+	    *best; /* NULL while nothing is near enough (more than a third of the letters differ, at least 1 may) */
+	size_t distance;
+};
+
+void suggest_try(struct suggest *s, const char *word);
+/* "" or "; did you mean \"image\"?" in `text`. Returns text. */
+#define SUGGEST_TEXT_MAX 160
+const char *suggest_text(const struct suggest *s, char text[static SUGGEST_TEXT_MAX]);
