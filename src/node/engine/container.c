@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/engine/container.h"
+
+#include "base/core/clock.h"
+#include "base/core/err.h"
+#include "base/core/fd.h"
+#include "base/core/fs.h"
+#include "base/core/log.h"
+#include "base/core/loop.h"
+#include "base/core/mem.h"
+#include "node/engine/order.h"
+#include "node/image/image.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#define COMMAND_MAX 120
+/* Files above this are removed by a worker: freeing their blocks takes time. */
+#define SMALL_FILE (1 << 20)
+
+struct container *container_new(struct engine *e, const char *id)
+{
+	struct container *c = mem_new(struct container);
+
+	c->e = e;
+	c->conn = -1;
+	c->in = (struct buf)BUF_LIMIT(4 * RECORD_MAX);
+	snprintf(c->pub.id, sizeof c->pub.id, "%s", id);
+	return c;
+}
+
+static char *short_command(const char *const *argv)
+{
+	buf_cleanup struct buf b = BUF_LIMIT(COMMAND_MAX + 4);
+
+	for (; *argv; argv++) {
+		size_t room = COMMAND_MAX - b.len, n = strnlen(*argv, room + 1);
+
+		if (b.len > 0)
+			buf_addc(&b, ' ');
+		buf_add(&b, *argv, n > room ? room : n);
+		if (n > room || b.len >= COMMAND_MAX) {
+			b.len = b.len > COMMAND_MAX - 3 ? COMMAND_MAX - 3 : b.len;
+			buf_adds(&b, "...");
+			break;
+		}
+	}
+	return mem_strdup(buf_str(&b));
+}
+
+void container_describe(struct container *c, const struct order *o, const char *const *argv)
+{
+	const struct spec *s = &o->spec;
+
+	c->created_ns = o->created_ns;
+	c->pub.created_ms = o->created_ns / 1000000;
+	c->pub.name = mem_strdup(o->name);
+	c->pub.key = mem_strdup(s->key);
+	c->pub.image = mem_strdup(s->image);
+	c->pub.job = mem_strdup(s->job);
+	c->pub.task = mem_strdup(s->task);
+	c->pub.index = (uint32_t)s->index;
+	c->pub.epoch = (uint32_t)s->epoch;
+	c->pub.remove = s->remove;
+	c->pub.command = short_command(argv);
+	c->pub.health = s->health.test ? ENGINE_HEALTH_STARTING : ENGINE_HEALTH_NONE;
+}
+
+int container_list(struct container *c, struct err *err)
+{
+	struct engine *e = c->e;
+
+	if (map_get(&e->by_name, c->pub.name))
+		return err_set(err, EEXIST, "the name \"%s\" is already used by another container", c->pub.name);
+	if (c->pub.key && map_get(&e->by_key, c->pub.key))
+		return err_set(err, EEXIST, "the key \"%s\" is already used by another container", c->pub.key);
+	map_put(&e->by_id, c->pub.id, c);
+	map_put(&e->by_name, c->pub.name, c);
+	if (c->pub.key)
+		map_put(&e->by_key, c->pub.key, c);
+	mem_grow(&e->list, &e->cap, e->n);
+	e->list[e->n++] = c;
+	return 0;
+}
+
+void container_unlist(struct container *c)
+{
+	struct engine *e = c->e;
+
+	if (c->unlisted)
+		return;
+	c->unlisted = true;
+	map_remove(&e->by_id, c->pub.id);
+	map_remove(&e->by_name, c->pub.name);
+	if (c->pub.key)
+		map_remove(&e->by_key, c->pub.key);
+	for (size_t i = e->n; i-- > 0;) {
+		if (e->list[i] != c)
+			continue;
+		memmove(&e->list[i], &e->list[i + 1], (e->n - i - 1) * sizeof *e->list);
+		e->n--;
+		break;
+	}
+	c->next_gone = e->gone;
+	e->gone = c;
+}
+
+static void disconnect(struct container *c)
+{
+	c->watch = loop_fd_free(c->watch);
+	c->retry = loop_timer_free(c->retry);
+	fd_closep(&c->conn);
+	buf_free(&c->in);
+}
+
+void container_hold(struct container *c, char *const *layers)
+{
+	struct image_info info = {.layers = c->layers};
+
+	if (c->layers) {
+		image_release(c->e->images, &info);
+		mem_strv_free(c->layers);
+		c->layers = NULL;
+	}
+	if (layers) {
+		c->layers = mem_strv_dup(layers);
+		info.layers = c->layers;
+		image_hold(c->e->images, &info);
+	}
+}
+
+void container_free(struct container *c)
+{
+	disconnect(c);
+	follow_detach(c);
+	mem_strv_free(c->layers);
+	free(c->pub.name);
+	free(c->pub.key);
+	free(c->pub.image);
+	free(c->pub.command);
+	free(c->pub.job);
+	free(c->pub.task);
+	free(c->pub.exit.error);
+	free(c);
+}
+
+bool container_ended(const struct container *c)
+{
+	return c->pub.state == ENGINE_EXITED || c->pub.state == ENGINE_LOST;
+}
+
+int container_dir(const struct container *c, struct err *err)
+{
+	int fd = openat(c->e->dir, c->pub.id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd < 0 ? err_sys(err, errno, "open the directory of container %.12s", c->pub.id) : fd;
+}
+
+/* ---- facts ---- */
+
+static void set_end(struct container *c, const struct record *r)
+{
+	c->pub.ended_ms = r->ended_ms;
+	c->pub.exit = r->exit;
+	c->pub.exit.error = mem_strdup(r->exit.error);
+	c->pub.pid = 0;
+	container_hold(c, NULL);
+	follow_wake(c, false);
+	event_add(c->e, ENGINE_EV_EXITED, c, NULL);
+}
+
+void container_record(struct container *c, const struct record *r)
+{
+	bool was_running = c->pub.started_ms != 0;
+
+	if (container_ended(c) || r->state < c->pub.state)
+		return;
+	if (r->started_ms && !was_running) {
+		c->pub.pid = r->pid;
+		c->pub.started_ms = r->started_ms;
+		c->pub.state = ENGINE_RUNNING;
+		event_add(c->e, ENGINE_EV_STARTED, c, NULL);
+	}
+	if (r->health != c->pub.health) {
+		c->pub.health = r->health;
+		if (was_running)
+			event_add(c->e, ENGINE_EV_HEALTH, c, record_health_name(r->health));
+	}
+	if (r->state == ENGINE_STOPPING && c->pub.state != ENGINE_STOPPING)
+		event_add(c->e, ENGINE_EV_STOPPING, c, NULL);
+	c->pub.state = r->state;
+	if (container_ended(c))
+		set_end(c, r);
+}
+
+static void on_line(struct container *c, const char *line, size_t n)
+{
+	static const char more[] = "{\"log\":\"more\"}", rotated[] = "{\"log\":\"rotated\"}";
+	struct record r;
+	struct err err = ERR_INIT;
+
+	if ((n == sizeof more - 1 && !memcmp(line, more, n)) ||
+	    (n == sizeof rotated - 1 && !memcmp(line, rotated, n))) {
+		follow_wake(c, n == sizeof rotated - 1);
+		return;
+	}
+	if (record_parse(line, n, &r, &err) < 0) {
+		log_err(&err, "a monitor's message cannot be understood");
+		return;
+	}
+	container_record(c, &r);
+	record_free(&r);
+}
+
+static void on_conn(void *ctx, int events)
+{
+	struct container *c = ctx;
+	size_t room = RECORD_MAX;
+	char *to = buf_room(&c->in, room), *end;
+	ssize_t n = to ? recv(c->conn, to, room, MSG_DONTWAIT) : 0;
+
+	(void)events;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		container_gone(c);
+		return;
+	}
+	buf_added(&c->in, (size_t)n);
+	while (c->in.len > 0 && (end = memchr(c->in.data, '\n', c->in.len))) {
+		size_t len = (size_t)(end - c->in.data);
+
+		on_line(c, c->in.data, len);
+		buf_drop(&c->in, len + 1);
+	}
+	if (c->in.len == 0)
+		buf_free(&c->in);
+}
+
+int container_connect(struct container *c, int fd, struct err *err)
+{
+	int r = loop_fd_new(c->e->loop, fd, LOOP_IN, on_conn, c, &c->watch, err);
+
+	if (r < 0)
+		close(fd);
+	else
+		c->conn = fd;
+	return r;
+}
+
+int container_ask(struct container *c, const char *line, struct err *err)
+{
+	size_t n = strlen(line);
+	ssize_t w = c->conn < 0 ? -1 : send(c->conn, line, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	if (w == (ssize_t)n)
+		return 0;
+	if (w < 0 && c->conn >= 0 && errno == EAGAIN)
+		return err_set(err, EBUSY, "the monitor of container %.12s does not answer", c->pub.id);
+	return err_set(err, ESRCH, "container %.12s has no monitor any more", c->pub.id);
+}
+
+/* ---- the end without a word ---- */
+
+static void write_lost(struct container *c, const struct record *r)
+{
+	buf_cleanup struct buf text = BUF_LIMIT(RECORD_MAX);
+	fd_cleanup int dir = container_dir(c, NULL);
+	struct err err = ERR_INIT;
+
+	record_write(&text, r);
+	if (dir >= 0 && fs_write_atomic(dir, "exit.json", text.data, text.len, 0600, false, &err) < 0)
+		log_err(&err, "the record of a lost container");
+}
+
+static void lose(struct container *c, const char *why)
+{
+	struct record r = {
+	    .state = ENGINE_LOST,
+	    .health = c->pub.health,
+	    .started_ms = c->pub.started_ms,
+	    .ended_ms = clock_wall_ms(),
+	    .exit = {.code = 125, .never_started = c->never_ran || c->pub.started_ms == 0, .error = (char *)why},
+	};
+
+	write_lost(c, &r);
+	container_record(c, &r);
+	container_try_forget(c);
+}
+
+static void on_cleaned(void *ctx, yyjson_val *answer, const struct err *err)
+{
+	struct container *c = ctx;
+
+	c->losing = false;
+	if (!answer)
+		log_err(err, "what a dead monitor left could not be removed");
+	lose(c, c->never_ran ? "berth was stopped before it started"
+			     : "its monitor process vanished; what was left of the container was killed");
+}
+
+/* Kills by the cgroup what the monitor left; only then it is lost. */
+static void start_cleanup(struct container *c)
+{
+	const char *args[] = {c->pub.id, NULL};
+	struct err err = ERR_INIT;
+	struct reply *reply;
+	int fd, r;
+
+	c->losing = true;
+	r = reply_new(c->e, 4096, on_cleaned, c, &fd, &reply, &err);
+	if (r < 0) {
+		on_cleaned(c, NULL, &err);
+		return;
+	}
+	r = launcher_send(c->e->launcher, LAUNCHER_CLEANUP, args, &fd, 1, &err);
+	if (r < 0) {
+		reply_free(reply);
+		on_cleaned(c, NULL, &err);
+	}
+}
+
+void container_gone(struct container *c)
+{
+	fd_cleanup int dir = container_dir(c, NULL);
+	struct record r;
+
+	disconnect(c);
+	/* Its last message may not have reached us; its file is there then. */
+	if (!container_ended(c) && dir >= 0 && record_read(dir, "exit.json", &r, NULL) == 0) {
+		container_record(c, &r);
+		record_free(&r);
+	}
+	if (!container_ended(c))
+		start_cleanup(c);
+	container_try_forget(c);
+}
+
+/* ---- removal ---- */
+
+/* True when nothing is left; else a worker has to do it. */
+static bool remove_small(struct engine *e, const char *name)
+{
+	static const char *const files[] = {"config.json", "state.json", "exit.json", "exit.json.tmp", "sock", "log"};
+	fd_cleanup int dir = openat(e->dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	for (size_t i = 0; i < sizeof files / sizeof *files && dir >= 0; i++) {
+		if (fstatat(dir, files[i], &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size < SMALL_FILE)
+			(void)unlinkat(dir, files[i], 0);
+	}
+	return unlinkat(e->dir, name, AT_REMOVEDIR) == 0 || errno == ENOENT;
+}
+
+static void remove_files(struct container *c)
+{
+	char name[80], path[128];
+
+	/* First out of the way in one step: a container that is half removed is never seen again. */
+	snprintf(name, sizeof name, ".rm-%s", c->pub.id);
+	if (renameat(c->e->dir, c->pub.id, c->e->dir, name) < 0) {
+		if (errno != ENOENT)
+			log_warning("container %.12s cannot be removed: %s", c->pub.id, strerror(errno));
+		return;
+	}
+	if (remove_small(c->e, name))
+		return;
+	snprintf(path, sizeof path, "containers/%s", name);
+	engine_remove_tree(c->e, path);
+}
+
+void container_try_forget(struct container *c)
+{
+	if (!c->remove_soon || !container_ended(c))
+		return;
+	container_unlist(c);
+	/* The monitor still clears up behind itself. */
+	if (c->conn >= 0 || c->losing || c->forgotten)
+		return;
+	c->forgotten = true;
+	follow_detach(c);
+	remove_files(c);
+	event_add(c->e, ENGINE_EV_REMOVED, c, NULL);
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * container: the daemon's side of one container, and the engine that holds them all. Inside of node/engine only.
+ *
+ *   engine.c     open, close, run, find, wishes (kill, stop, remove)
+ *   container.c  one container: its monitor's connection, its end, its removal
+ *   recover.c    what an earlier daemon left
+ *   event.c      listeners and the queue of events
+ *   follow.c     engine_log_*
+ *   import.c     engine_import and the other work of workers;  reply.c: the answer of a worker
+ */
+#pragma once
+
+#include "base/core/buf.h"
+#include "base/core/map.h"
+#include "node/engine/engine.h"
+#include "node/engine/launcher.h"
+#include "node/engine/record.h"
+
+#define ENGINE_CONTAINERS_MAX 100000
+
+struct image_store;
+struct loop_fd;
+struct loop_post;
+struct loop_timer;
+struct order;
+
+struct container {
+	struct engine_container pub; /* first: the public pointer is the private one */
+	struct engine *e;
+	int64_t created_ns;
+	char **layers; /* held while it may run, else NULL */
+	int conn;      /* to its monitor, -1 = none */
+	struct loop_fd *watch;
+	struct loop_timer *retry; /* its monitor was too busy to take the connection */
+	struct buf in;
+	bool remove_soon; /* the spec said remove, or somebody asked: goes when the monitor has gone */
+	bool unlisted;	  /* not in the maps and the list any more */
+	bool losing;	  /* a worker is killing what a dead monitor left */
+	bool never_ran;
+	bool forgotten;		 /* REMOVED is queued; freed when it was delivered */
+	struct engine_log *logs; /* open readers */
+	struct container *next_gone;
+};
+
+struct event {
+	struct event *next;
+	enum engine_event_type type;
+	int64_t time_ms;
+	struct container *c;
+	char *text;
+};
+
+struct engine {
+	struct loop *loop;
+	struct launcher *launcher;
+	struct image_store *images;
+	int data_dir, dir; /* <data>, <data>/containers */
+	char *data_path;
+	struct map by_id, by_name, by_key;
+	struct container **list; /* in order of creation */
+	size_t n, cap;
+	struct container *gone; /* unlisted ones that still wait for something */
+	struct engine_listener *listeners;
+	struct event *first, **last;
+	struct loop_post *post;
+	bool delivering;
+	struct engine_import *imports;
+	struct reply *replies;
+	unsigned char *log_buf; /* shared by all log readers: each is served within one turn */
+	size_t n_logs;
+};
+
+/* container.c */
+struct container *container_new(struct engine *e, const char *id);
+/* Fills the public part from config.json's content. */
+void container_describe(struct container *c, const struct order *order, const char *const *argv);
+int container_list(struct container *c, struct err *err); /* into maps and list; -EEXIST */
+void container_unlist(struct container *c);
+void container_free(struct container *c);
+void container_hold(struct container *c, char *const *layers);
+/* Takes over the connection to its monitor. */
+int container_connect(struct container *c, int fd, struct err *err);
+int container_ask(struct container *c, const char *line, struct err *err); /* a request to the monitor */
+void container_record(struct container *c, const struct record *r); /* the present record: changes become events */
+void container_gone(struct container *c); /* the monitor is not there: exit.json tells the end, or it is lost */
+bool container_ended(const struct container *c);
+/* Goes on with a removal that waits, if nothing is in the way any more. */
+void container_try_forget(struct container *c);
+int container_dir(const struct container *c, struct err *err); /* opens its directory */
+
+/* recover.c */
+int recover_all(struct engine *e, struct err *err);
+void recover_connect(struct container *c);
+
+/* event.c */
+int event_open(struct engine *e, struct err *err);
+void event_close(struct engine *e);
+void event_add(struct engine *e, enum engine_event_type type, struct container *c, const char *text);
+
+/* follow.c */
+void follow_wake(struct container *c, bool rotated); /* there is more to read, or it is the end */
+void follow_detach(struct container *c); /* it goes away: readers open what they still need and go on without it */
+
+/* reply.c: fn is called once, with the worker's answer or an error; not after reply_free(). limit: bytes of the answer. ret_fd: the worker's end. */
+typedef void (*reply_fn)(void *ctx, yyjson_val *answer, const struct err *err);
+int reply_new(struct engine *e, size_t limit, reply_fn fn, void *ctx, int *ret_fd, struct reply **ret, struct err *err);
+struct reply *reply_free(struct reply *r);
+/* reply_close_all() frees ctx. */
+void reply_own(struct reply *r);
+void reply_close_all(struct engine *e);
+
+/* import.c */
+void import_close_all(struct engine *e);

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/engine/container.h"
+
+#include "base/core/clock.h"
+#include "base/core/err.h"
+#include "base/core/fd.h"
+#include "base/core/fs.h"
+#include "base/core/log.h"
+#include "base/core/loop.h"
+#include "base/core/mem.h"
+#include "base/core/random.h"
+#include "base/wire/json.h"
+#include "node/engine/order.h"
+#include "node/image/image.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+/* ---- open and close ---- */
+
+static int open_all(struct engine *e, struct err *err)
+{
+	int r;
+
+	e->data_dir = fs_mkdirs(e->data_path, 0700, err);
+	if (e->data_dir < 0)
+		return e->data_dir;
+	e->dir = fs_mkdirs_in(e->data_dir, "containers", 0700, FS_NO_SYMLINKS, err);
+	if (e->dir < 0)
+		return e->dir;
+	r = image_store_open(e->data_dir, &e->images, err);
+	if (r == 0)
+		r = event_open(e, err);
+	if (r == 0)
+		r = launcher_attach(e->launcher, e->loop, err);
+	if (r == 0)
+		r = recover_all(e, err);
+	if (r == 0)
+		image_store_collect(e->images);
+	return r;
+}
+
+int engine_open(struct loop *loop, const char *data_dir, struct launcher *launcher, struct engine **ret,
+		struct err *err)
+{
+	struct engine *e = mem_new(struct engine);
+	int r;
+
+	*e = (struct engine){
+	    .loop = loop, .launcher = launcher, .data_dir = -1, .dir = -1, .data_path = mem_strdup(data_dir)};
+	e->last = &e->first;
+	r = open_all(e, err);
+	if (r < 0)
+		engine_close(e);
+	else
+		*ret = e;
+	return r;
+}
+
+struct engine *engine_close(struct engine *e)
+{
+	if (!e)
+		return NULL;
+	import_close_all(e);
+	reply_close_all(e);
+	if (e->post)
+		event_close(e);
+	launcher_detach(e->launcher);
+	for (size_t i = 0; i < e->n; i++)
+		container_free(e->list[i]);
+	while (e->gone) {
+		struct container *c = e->gone;
+
+		e->gone = c->next_gone;
+		container_free(c);
+	}
+	free(e->list);
+	map_free(&e->by_id);
+	map_free(&e->by_name);
+	map_free(&e->by_key);
+	image_store_close(e->images);
+	fd_closep(&e->dir);
+	fd_closep(&e->data_dir);
+	free(e->data_path);
+	free(e->log_buf);
+	free(e);
+	return NULL;
+}
+
+struct image_store *engine_images(struct engine *e)
+{
+	return e->images;
+}
+
+/* ---- find ---- */
+
+static int find_by_prefix(struct engine *e, const char *prefix, struct container **ret, struct err *err)
+{
+	size_t n = strlen(prefix);
+	struct container *found = NULL;
+
+	if (n < 2 || n > 64 || strspn(prefix, "0123456789abcdef") != n)
+		return err_set(err, ENOENT, "there is no container \"%.200s\"", prefix);
+	for (size_t i = 0; i < e->n; i++) {
+		if (strncmp(e->list[i]->pub.id, prefix, n) != 0)
+			continue;
+		if (found)
+			return err_set(err, EINVAL, "several containers have an id that begins with \"%s\"", prefix);
+		found = e->list[i];
+	}
+	if (!found)
+		return err_set(err, ENOENT, "there is no container \"%.200s\"", prefix);
+	*ret = found;
+	return 0;
+}
+
+static int find(struct engine *e, const char *name, struct container **ret, struct err *err)
+{
+	const struct map *const maps[] = {&e->by_id, &e->by_name, &e->by_key};
+
+	for (size_t i = 0; i < sizeof maps / sizeof *maps; i++) {
+		struct container *c = map_get(maps[i], name);
+
+		if (c) {
+			*ret = c;
+			return 0;
+		}
+	}
+	return find_by_prefix(e, name, ret, err);
+}
+
+int engine_find(struct engine *e, const char *name, const struct engine_container **ret, struct err *err)
+{
+	struct container *c;
+	int r = find(e, name, &c, err);
+
+	if (r == 0)
+		*ret = &c->pub;
+	return r;
+}
+
+const struct engine_container *engine_by_key(struct engine *e, const char *key)
+{
+	struct container *c = map_get(&e->by_key, key);
+
+	return c ? &c->pub : NULL;
+}
+
+const struct engine_container *engine_at(struct engine *e, size_t position)
+{
+	return position < e->n ? &e->list[position]->pub : NULL;
+}
+
+/* ---- run ---- */
+
+/* What engine_run() builds before anything exists. */
+struct draft {
+	struct spec spec;
+	struct image_info *image;
+	struct spec_command command;
+	char id[65], name[160], hostname[13];
+};
+
+static void draft_free(struct draft *d)
+{
+	spec_command_free(&d->command);
+	spec_free(&d->spec);
+	image_info_free(d->image);
+}
+
+static int draft_make(struct engine *e, yyjson_val *v, struct draft *d, struct err *err)
+{
+	int r = spec_parse(v, &d->spec, err);
+
+	if (r < 0)
+		return r;
+	r = image_find(e->images, d->spec.image, &d->image, err);
+	if (r < 0)
+		return r;
+	random_hex(d->id, 64);
+	snprintf(d->hostname, sizeof d->hostname, "%.12s", d->id);
+	if (d->spec.name)
+		snprintf(d->name, sizeof d->name, "%s", d->spec.name);
+	else
+		snprintf(d->name, sizeof d->name, "run-%.8s", d->id);
+	return spec_merge(&d->spec, d->image, d->spec.hostname ? d->spec.hostname : d->hostname, &d->command, err);
+}
+
+int engine_check(struct engine *e, yyjson_val *v, struct err *err)
+{
+	struct draft d = {.image = NULL};
+	int r = draft_make(e, v, &d, err);
+
+	draft_free(&d);
+	return r;
+}
+
+static int write_order(int dir, const struct draft *d, yyjson_val *v, int64_t created_ns, struct err *err)
+{
+	struct order_new o = {
+	    .id = d->id,
+	    .name = d->name,
+	    .hostname = d->spec.hostname ? d->spec.hostname : d->hostname,
+	    .layers = d->image->layers,
+	    .command = &d->command,
+	    .created_ns = created_ns,
+	    .spec = v,
+	};
+	size_t n;
+	mem_cleanup char *text = order_text(&o, &n);
+	fd_cleanup int fd = openat(dir, "config.json", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int r;
+
+	if (fd < 0)
+		return err_sys(err, errno, "make config.json");
+	/* Not synced and not renamed: after a crash a half-written order is one that nobody has acted on. */
+	r = fd_write_all(fd, text, n);
+	return r < 0 ? err_sys(err, -r, "write config.json") : 0;
+}
+
+static int ask_monitor(struct container *c, int dir, struct err *err)
+{
+	const char *args[] = {c->pub.id, NULL};
+	int pair[2], fds[2], r;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(err, errno, "make a socket pair");
+	r = container_connect(c, pair[0], err);
+	if (r < 0) {
+		close(pair[1]);
+		return r;
+	}
+	fds[0] = fcntl(dir, F_DUPFD_CLOEXEC, 3);
+	fds[1] = pair[1];
+	if (fds[0] < 0) {
+		close(pair[1]);
+		return err_sys(err, errno, "duplicate a descriptor");
+	}
+	return launcher_send(c->e->launcher, LAUNCHER_MONITOR, args, fds, 2, err);
+}
+
+static void undo(struct container *c)
+{
+	fs_remove_tree(c->e->dir, c->pub.id, NULL);
+	container_unlist(c);
+	c->e->gone = c->next_gone;
+	container_hold(c, NULL);
+	container_free(c);
+}
+
+static int create(struct container *c, const struct draft *d, yyjson_val *v, struct err *err)
+{
+	fd_cleanup int dir = -1;
+	int r;
+
+	if (mkdirat(c->e->dir, c->pub.id, 0700) < 0)
+		return err_sys(err, errno, "make the directory of container %.12s", c->pub.id);
+	dir = container_dir(c, err);
+	if (dir < 0)
+		return dir;
+	r = write_order(dir, d, v, c->created_ns, err);
+	if (r == 0) {
+		container_hold(c, d->image->layers);
+		r = ask_monitor(c, dir, err);
+	}
+	return r;
+}
+
+static int run(struct engine *e, struct draft *d, yyjson_val *v, const struct engine_container **ret, struct err *err)
+{
+	struct order o = {.spec = d->spec, .name = d->name, .created_ns = clock_wall_ns()};
+	struct container *c;
+	int r;
+
+	if (e->n >= ENGINE_CONTAINERS_MAX)
+		return err_set(err, EDQUOT, "there are %zu containers; remove some first", e->n);
+	c = container_new(e, d->id);
+	container_describe(c, &o, (const char *const *)d->command.argv);
+	r = container_list(c, err);
+	if (r < 0) {
+		container_free(c);
+		return r;
+	}
+	r = create(c, d, v, err);
+	if (r < 0) {
+		undo(c);
+		return r;
+	}
+	event_add(e, ENGINE_EV_CREATED, c, NULL);
+	*ret = &c->pub;
+	return 0;
+}
+
+int engine_run(struct engine *e, yyjson_val *v, const struct engine_container **ret, struct err *err)
+{
+	struct draft d = {.image = NULL};
+	int r = draft_make(e, v, &d, err);
+
+	if (r == 0)
+		r = run(e, &d, v, ret, err);
+	draft_free(&d);
+	return r;
+}
+
+/* ---- wishes ---- */
+
+static int find_running(struct engine *e, const char *id, struct container **ret, struct err *err)
+{
+	int r = find(e, id, ret, err);
+
+	if (r < 0)
+		return r;
+	if (container_ended(*ret))
+		return err_set(err, ESRCH, "container %s does not run", (*ret)->pub.name);
+	return 0;
+}
+
+int engine_kill(struct engine *e, const char *id, int signal, struct err *err)
+{
+	struct container *c;
+	char line[64];
+	int r = find_running(e, id, &c, err);
+
+	if (r < 0)
+		return r;
+	if (signal < 1 || signal > 64)
+		return err_set(err, EINVAL, "%d is not a signal", signal);
+	snprintf(line, sizeof line, "{\"kill\":%d}\n", signal);
+	return container_ask(c, line, err);
+}
+
+int engine_stop(struct engine *e, const char *id, int64_t grace_ms, struct err *err)
+{
+	struct container *c;
+	char line[64];
+	int r = find_running(e, id, &c, err);
+
+	if (r < 0)
+		return r;
+	snprintf(line, sizeof line, "{\"stop\":%lld}\n", grace_ms < 0 ? -1 : (long long)grace_ms);
+	return container_ask(c, line, err);
+}
+
+int engine_remove(struct engine *e, const char *id, bool force, struct err *err)
+{
+	struct container *c;
+	int r = find(e, id, &c, err);
+
+	if (r < 0)
+		return r;
+	if (!container_ended(c)) {
+		if (!force)
+			return err_set(err, EBUSY, "container %s runs: stop it first, or use force", c->pub.name);
+		r = container_ask(c, "{\"kill\":9}\n", err);
+		/* Without a monitor its end is on the way. */
+		if (r < 0 && r != -ESRCH)
+			return r;
+	}
+	c->remove_soon = true;
+	container_try_forget(c);
+	return 0;
+}

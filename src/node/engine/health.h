@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * health: the health check of one container, as Docker defines it: a command is run in the container every interval (start_interval during
+ * the start period); `retries` failures in a row make it unhealthy, one success healthy; failures within the start period do not count until the first
+ * success. The deciding is pure (health_due, health_result); the monitor runs the command.
+ */
+#pragma once
+
+#include "node/engine/engine.h"
+#include "node/engine/spec.h"
+
+#include <sys/types.h>
+
+struct rt_box;
+struct rt_exec_spec;
+
+struct health {
+	const struct spec_health *spec; /* NULL or without test = none */
+	enum engine_health state;
+	int64_t failures;
+	int64_t started_ms, next_ms; /* clock_mono_ms() */
+	/* the check that runs */
+	pid_t pid;
+	int pidfd; /* -1 = none runs */
+	int64_t deadline_ms;
+};
+
+void health_init(struct health *h);
+void health_start(struct health *h, const struct spec_health *spec, int64_t now_ms);
+/* Kills and collects a running check; nothing is due afterwards. */
+void health_stop(struct health *h);
+/* When something is to be done, INT64_MAX = never. */
+int64_t health_due(const struct health *h);
+/* Pure: takes the result of one check. Returns true when the state changed. */
+bool health_result(struct health *h, bool good, int64_t now_ms);
+/* Does what is due: starts a check, ends one that takes too long, collects one that ended. Returns true when the state changed. */
+bool health_turn(struct health *h, struct rt_box *box, const struct rt_exec_spec *exec, int64_t now_ms);

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/engine/launcher.h"
+
+#include "base/core/err.h"
+#include "base/core/fd.h"
+#include "node/runtime/rt.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+static char *title_area;
+static pid_t launcher;
+static size_t title_room;
+
+void launcher_title(const char *comm, const char *title)
+{
+	prctl(PR_SET_NAME, comm);
+	if (!title_area || title_room == 0)
+		return;
+	memset(title_area, 0, title_room);
+	memcpy(title_area, title, strnlen(title, title_room - 1));
+}
+
+static const struct {
+	void (*run)(struct launcher_job *job); /* does not return */
+	const char *comm;
+	size_t n_args, n_fds;
+	bool worker;
+} types[LAUNCHER_N_TYPES] = {
+    [LAUNCHER_MONITOR] = {monitor_main, "berth-monitor", 1, 2, false},
+    [LAUNCHER_CLEANUP] = {worker_cleanup, "berth-cleanup", 1, 1, true},
+    [LAUNCHER_IMPORT] = {worker_import, "berth-import", 0, 3, true},
+    [LAUNCHER_REMOVE] = {worker_remove, "berth-remove", 1, 0, true},
+    [LAUNCHER_GLOB] = {worker_glob, "berth-glob", 3, 1, true},
+};
+
+static _Noreturn void child(int sock, unsigned type, struct launcher_job *job)
+{
+	close(sock);
+	signal(SIGCHLD, SIG_DFL);
+	if (types[type].worker) {
+		struct rlimit files;
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		/* The launcher may have died before the line above. */
+		if (getppid() != launcher)
+			_exit(125);
+		/* Removing a deep tree holds one descriptor a level. */
+		if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+			files.rlim_cur = files.rlim_max;
+			(void)setrlimit(RLIMIT_NOFILE, &files);
+		}
+		launcher_title(types[type].comm, types[type].comm);
+	}
+	types[type].run(job);
+	_exit(125);
+}
+
+static bool parse_job(const char *msg, size_t n, struct launcher_job *job)
+{
+	unsigned type = (unsigned char)msg[0];
+
+	if (type >= LAUNCHER_N_TYPES || (n > 1 && msg[n - 1] != '\0'))
+		return false;
+	job->n_args = 0;
+	for (size_t at = 1; at < n && job->n_args < LAUNCHER_ARGS_MAX; at += strlen(msg + at) + 1)
+		job->args[job->n_args++] = msg + at;
+	return job->n_args == types[type].n_args && job->n_fds == types[type].n_fds;
+}
+
+/* Returns at the end of the connection. */
+static void serve(int sock, struct launcher_job *job)
+{
+	static char msg[LAUNCHER_MSG_MAX];
+
+	for (;;) {
+		ssize_t n = fd_recv_msg(sock, msg, sizeof msg, job->fds, &job->n_fds);
+
+		if (n <= 0)
+			return;
+		if (parse_job(msg, (size_t)n, job)) {
+			/* A fork that fails is seen by the daemon as the end of the descriptors that came with the message. */
+			if (fork() == 0)
+				child(sock, (unsigned char)msg[0], job);
+		}
+		for (size_t i = 0; i < job->n_fds; i++)
+			close(job->fds[i]);
+	}
+}
+
+static void ignore_signals(void)
+{
+	/* The terminal's signals are for the daemon, whose end is told by the socket. Nobody wants the children's statuses. */
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGUSR1, SIGUSR2, SIGCHLD};
+
+	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+		signal(signals[i], SIG_IGN);
+}
+
+_Noreturn void launcher_main(int argc, char **argv)
+{
+	struct launcher_job job = {.lock_fd = -1};
+	struct rt_host host;
+	int sock;
+
+	if (argc < 5)
+		_exit(125);
+	sock = atoi(argv[2]);
+	job.lock_fd = atoi(argv[3]);
+	fcntl(sock, F_SETFD, FD_CLOEXEC);
+	if (job.lock_fd >= 0)
+		fcntl(job.lock_fd, F_SETFD, FD_CLOEXEC);
+	close_range((unsigned)(job.lock_fd > sock ? job.lock_fd : sock) + 1, ~0u, 0);
+	job.data_dir = open(argv[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (job.data_dir < 0)
+		_exit(125);
+	ignore_signals();
+	(void)setsid();
+	launcher = getpid();
+	prctl(PR_SET_NAME, "berth-launcher");
+	/* The last argument is room for the names of children. Hide it, and use the whole area from argv[0] on there. */
+	title_area = argv[0];
+	title_room = (size_t)(argv[4] + strlen(argv[4]) - argv[0]);
+	memset(argv[4], 0, strlen(argv[4]));
+	/* Found once here, known in every monitor. */
+	(void)rt_host(&host, NULL);
+	serve(sock, &job);
+	_exit(0);
+}

@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/engine/monitor.h"
+
+#include "base/core/buf.h"
+#include "base/core/clock.h"
+#include "base/core/err.h"
+#include "base/core/fd.h"
+#include "base/core/fs.h"
+#include "base/core/mem.h"
+#include "node/engine/launcher.h"
+
+#include <fcntl.h>
+#include <malloc.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+/* Only the pages that output really fills become memory of ours. */
+static unsigned char out_buf[LOGFILE_DATA_MAX] __attribute__((aligned(4096)));
+
+#define READS_PER_TURN 16
+/* The kernel's own limit for a pipe: more than this cannot be left in one when its writers are dead. */
+#define DRAIN_MAX (1u << 20)
+
+void monitor_publish(struct monitor *m)
+{
+	for (size_t i = 0; i < MONITOR_CONNS; i++)
+		monitor_conn_record(m, &m->conns[i]);
+}
+
+static void write_state(struct monitor *m)
+{
+	buf_cleanup struct buf text = BUF_LIMIT(RECORD_MAX);
+
+	record_write(&text, &m->rec);
+	/* Without room for it the container runs all the same; its socket tells what the file would. */
+	(void)fs_write_atomic(m->dir, "state.json", text.data, text.len, 0600, false, NULL);
+}
+
+/* ---- wishes ---- */
+
+void monitor_kill(struct monitor *m, int signal)
+{
+	if (m->started && !m->ended) {
+		(void)rt_signal(&m->box, signal, NULL);
+		return;
+	}
+	if (!m->stop_signal)
+		m->stop_signal = signal;
+	if (m->helper > 0)
+		(void)kill(m->helper, SIGKILL);
+}
+
+void monitor_stop(struct monitor *m, int64_t grace_ms)
+{
+	int64_t at = clock_mono_ms() + (grace_ms < 0 ? m->order.spec.stop_grace_ms : grace_ms);
+
+	monitor_kill(m, (int)m->order.stop_signal);
+	if (m->started && !m->ended && at < m->kill_at)
+		m->kill_at = at;
+}
+
+/* ---- output ---- */
+
+/* Moves at most `limit` bytes from a pipe to the log; closes the pipe at its end. */
+static void read_output(struct monitor *m, int i, size_t limit)
+{
+	size_t done = 0;
+
+	while (m->out[i] >= 0 && done < limit) {
+		ssize_t n = read(m->out[i], out_buf, sizeof out_buf);
+
+		if (n > 0) {
+			logfile_write(&m->log, i + 1, clock_wall_ns(), out_buf, (size_t)n);
+			done += (size_t)n;
+		} else if (n == 0 || (errno != EINTR && errno != EAGAIN)) {
+			fd_closep(&m->out[i]);
+		} else if (errno == EAGAIN) {
+			return;
+		}
+		/* Readers must hear of a rotation before the next one. */
+		if (m->log.rotated)
+			monitor_conn_wake(m);
+	}
+}
+
+/* ---- the loop ---- */
+
+enum { ON_LISTEN, ON_OUT, ON_ERR, ON_PID, ON_HELPER, ON_HEALTH, ON_CONNS, ON_N = ON_CONNS + MONITOR_CONNS };
+
+static int wait_ms(const struct monitor *m, int64_t now)
+{
+	int64_t due = health_due(&m->health);
+
+	if (!m->started || m->ended)
+		due = INT64_MAX;
+	if (m->kill_at < due)
+		due = m->kill_at;
+	if (due == INT64_MAX)
+		return -1;
+	return due <= now ? 0 : due - now > 3600000 ? 3600000 : (int)(due - now);
+}
+
+static void fill(const struct monitor *m, struct pollfd v[static ON_N])
+{
+	v[ON_LISTEN].fd = m->listen_fd;
+	v[ON_OUT].fd = m->out[0];
+	v[ON_ERR].fd = m->out[1];
+	v[ON_PID].fd = m->started && !m->ended ? m->box.pidfd : -1;
+	v[ON_HELPER].fd = m->helper > 0 && !m->helper_done ? m->helper_fd : -1;
+	v[ON_HEALTH].fd = m->health.pidfd;
+	for (size_t i = 0; i < MONITOR_CONNS; i++)
+		v[ON_CONNS + i].fd = m->conns[i].fd;
+	for (size_t i = 0; i < ON_N; i++) {
+		v[i].events = POLLIN;
+		v[i].revents = 0;
+	}
+	for (size_t i = 0; i < MONITOR_CONNS; i++) {
+		if (m->conns[i].behind)
+			v[ON_CONNS + i].events |= POLLOUT;
+	}
+}
+
+static void serve_conns(struct monitor *m, const struct pollfd v[static ON_N])
+{
+	for (size_t i = 0; i < MONITOR_CONNS; i++) {
+		if (v[ON_CONNS + i].revents & POLLOUT)
+			monitor_conn_record(m, &m->conns[i]);
+		if (m->conns[i].fd >= 0 && (v[ON_CONNS + i].revents & (POLLIN | POLLHUP | POLLERR)))
+			monitor_conn_input(m, &m->conns[i]);
+	}
+	if (v[ON_LISTEN].revents)
+		monitor_conn_accept(m);
+}
+
+static void check_health(struct monitor *m, int64_t now)
+{
+	struct rt_exec_spec exec = {
+	    .argv = m->order.spec.health.test,
+	    .env = m->order.env,
+	    .cwd = m->order.working_dir,
+	    .user = m->order.user,
+	    .stdin_fd = -1,
+	    .stdout_fd = -1,
+	    .stderr_fd = -1,
+	};
+
+	if (!health_turn(&m->health, &m->box, &exec, now))
+		return;
+	m->rec.health = m->health.state;
+	monitor_publish(m);
+}
+
+void monitor_turn(struct monitor *m)
+{
+	struct pollfd v[ON_N];
+	int64_t now;
+
+	fill(m, v);
+	if (poll(v, ON_N, wait_ms(m, clock_mono_ms())) < 0)
+		return;
+	now = clock_mono_ms();
+	for (int i = 0; i < 2; i++) {
+		if (v[ON_OUT + i].revents)
+			read_output(m, i, READS_PER_TURN * sizeof out_buf);
+	}
+	serve_conns(m, v);
+	if (v[ON_HELPER].revents)
+		m->helper_done = true;
+	if (v[ON_PID].revents)
+		m->ended = true;
+	if (m->started && !m->ended) {
+		if (m->kill_at <= now) {
+			m->kill_at = INT64_MAX;
+			(void)rt_signal(&m->box, SIGKILL, NULL);
+		}
+		if (v[ON_HEALTH].revents || health_due(&m->health) <= now)
+			check_health(m, now);
+	}
+	monitor_conn_wake(m);
+}
+
+/* ---- life ---- */
+
+/* The record of the end must fit on a full disk, so its blocks are taken before anything else. */
+static int reserve_exit(struct monitor *m, struct err *err)
+{
+	m->exit_fd = openat(m->dir, "exit.json.tmp", O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (m->exit_fd < 0)
+		return err_sys(err, errno, "make exit.json.tmp");
+	if (fallocate(m->exit_fd, FALLOC_FL_KEEP_SIZE, 0, RECORD_MAX) < 0 && errno != EOPNOTSUPP)
+		return err_sys(err, errno, "reserve room for exit.json");
+	return 0;
+}
+
+static void write_exit(struct monitor *m)
+{
+	buf_cleanup struct buf text = BUF_LIMIT(RECORD_MAX);
+
+	record_write(&text, &m->rec);
+	if (m->exit_fd >= 0 && pwrite(m->exit_fd, text.data, text.len, 0) == (ssize_t)text.len &&
+	    renameat(m->dir, "exit.json.tmp", m->dir, "exit.json") == 0)
+		return;
+	/* The daemon hears it too and writes it once there is room. */
+	(void)fs_write_atomic(m->dir, "exit.json", text.data, text.len, 0600, false, NULL);
+}
+
+static void fail(struct monitor *m, int code, const struct err *err)
+{
+	m->rec.exit.code = code;
+	m->rec.exit.never_started = m->rec.started_ms == 0;
+	free(m->rec.exit.error);
+	m->rec.exit.error = mem_strdup(err->text);
+}
+
+static void fail_stage(struct monitor *m, int r, const struct err *err)
+{
+	if (r == -ECANCELED)
+		m->rec.exit.signal = m->stop_signal;
+	fail(m, r == -ECANCELED ? 128 + m->stop_signal : 125, err);
+}
+
+static void let_go(struct monitor *m)
+{
+	/* A health check needs the environment; nothing else of the configuration is needed again, but what staging and stopping read. */
+	if (!m->order.spec.health.test && m->order.spec.n_stage_out == 0) {
+		struct spec keep = {
+		    .stop_grace_ms = m->order.spec.stop_grace_ms,
+		    .remove = m->order.spec.remove,
+		    .n_stage_in = m->order.spec.n_stage_in,
+		};
+		int64_t stop_signal = m->order.stop_signal;
+		bool job = m->order.spec.job != NULL;
+
+		order_free(&m->order);
+		m->order.spec = keep;
+		m->order.spec.job = job ? "" : NULL;
+		m->order.stop_signal = stop_signal;
+	}
+	malloc_trim(0);
+}
+
+static void protect_from_oom(void)
+{
+	/* Lowering needs CAP_SYS_RESOURCE; without it we are as good a victim as anybody. After the start, so that the payload is not spared. */
+	fd_cleanup int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0 && write(fd, "-999", 4) < 0)
+		return;
+}
+
+static const struct {
+	enum rt_fault fault;
+	int code;
+} fault_codes[] = {
+    {RT_FAULT_NOT_EXECUTABLE, 126},
+    {RT_FAULT_NOT_FOUND, 127},
+};
+
+static int fault_code(enum rt_fault fault)
+{
+	for (size_t i = 0; i < sizeof fault_codes / sizeof *fault_codes; i++) {
+		if (fault_codes[i].fault == fault)
+			return fault_codes[i].code;
+	}
+	return 125;
+}
+
+static int begin(struct monitor *m, struct err *err)
+{
+	enum rt_fault fault = RT_FAULT_OURS;
+	int r;
+
+	if (m->order.spec.n_stage_in) {
+		if (mkdirat(m->dir, "task", 0700) < 0 && errno != EEXIST)
+			r = err_sys(err, errno, "make the task's directory");
+		else
+			r = monitor_stage(m, false, err);
+		if (r < 0) {
+			fail_stage(m, r, err);
+			return r;
+		}
+	}
+	r = monitor_start(m, &fault, err);
+	if (r < 0) {
+		fail(m, fault_code(fault), err);
+		return r;
+	}
+	m->started = true;
+	m->rec.state = ENGINE_RUNNING;
+	m->rec.pid = m->box.pid;
+	m->rec.start_time = m->box.start_time;
+	m->rec.started_ms = clock_wall_ms();
+	health_start(&m->health, &m->order.spec.health, clock_mono_ms());
+	m->rec.health = m->health.state;
+	write_state(m);
+	monitor_publish(m);
+	protect_from_oom();
+	let_go(m);
+	return 0;
+}
+
+static void end(struct monitor *m)
+{
+	struct err err = ERR_INIT;
+	struct rt_exit ex = {.code = 125};
+	int r;
+
+	health_stop(&m->health);
+	for (int i = 0; i < 2; i++) {
+		read_output(m, i, DRAIN_MAX);
+		fd_closep(&m->out[i]);
+	}
+	if (rt_reap(&m->box, &ex, &err) < 0)
+		fail(m, 125, &err);
+	else
+		m->rec.exit.code = ex.code;
+	m->rec.exit.signal = ex.signal;
+	m->rec.exit.oom = ex.oom_killed;
+	m->rec.exit.memory_peak = ex.memory_peak;
+	m->rec.exit.cpu_us = ex.cpu_us;
+	if (rt_delete(&m->box, &err) < 0 && !m->rec.exit.error)
+		m->rec.exit.error = mem_strdup(err.text);
+	if (m->rec.exit.code != 0 || m->order.spec.n_stage_out == 0)
+		return;
+	m->rec.state = ENGINE_STOPPING;
+	monitor_publish(m);
+	r = monitor_stage(m, true, &err);
+	if (r < 0)
+		fail_stage(m, r, &err);
+}
+
+static void live(struct monitor *m)
+{
+	struct err err = ERR_INIT;
+
+	if (begin(m, &err) < 0)
+		return;
+	while (!m->ended)
+		monitor_turn(m);
+	end(m);
+}
+
+static void finish(struct monitor *m)
+{
+	bool clean = m->order.spec.remove || m->order.spec.job;
+
+	m->rec.state = ENGINE_EXITED;
+	m->rec.ended_ms = clock_wall_ms();
+	m->log.rotated = false;
+	logfile_close(&m->log);
+	write_exit(m);
+	monitor_publish(m);
+	if (clean)
+		monitor_cleanup(m);
+}
+
+static void separate(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	(void)setsid();
+	/* Whoever waits for the end of the daemon's output does not wait for us. */
+	for (int fd = 0; fd < 3 && null >= 0; fd++)
+		dup2(null, fd);
+	if (null > 2)
+		close(null);
+}
+
+static void init(struct monitor *m, struct launcher_job *job)
+{
+	char title[96];
+
+	*m = (struct monitor){
+	    .data_dir = job->data_dir,
+	    .dir = job->fds[0],
+	    .listen_fd = -1,
+	    .exit_fd = -1,
+	    .out = {-1, -1},
+	    .helper_fd = -1,
+	    .kill_at = INT64_MAX,
+	};
+	snprintf(m->id, sizeof m->id, "%s", job->args[0]);
+	snprintf(title, sizeof title, "berth-monitor %s", m->id);
+	launcher_title("berth-monitor", title);
+	for (size_t i = 0; i < MONITOR_CONNS; i++)
+		m->conns[i].fd = -1;
+	health_init(&m->health);
+	logfile_init(&m->log, m->dir, SPEC_LOG_SIZE_DEFAULT, SPEC_LOG_FILES_DEFAULT);
+}
+
+_Noreturn void monitor_main(struct launcher_job *job)
+{
+	static struct monitor m;
+	struct err err = ERR_INIT;
+	int r;
+
+	separate();
+	init(&m, job);
+	r = monitor_listen(&m, &err);
+	/* From here on a new daemon finds us by the socket: it may have the lock. */
+	fd_closep(&job->lock_fd);
+	monitor_conn_add(&m, job->fds[1]);
+	if (r == 0)
+		r = order_read(m.dir, &m.order, &err);
+	if (r == 0)
+		r = reserve_exit(&m, &err);
+	if (r < 0) {
+		fail(&m, 125, &err);
+	} else {
+		m.log.max_size = (uint64_t)m.order.spec.log_max_size;
+		m.log.max_files = (unsigned)m.order.spec.log_max_files;
+		live(&m);
+	}
+	finish(&m);
+	_exit(0);
+}

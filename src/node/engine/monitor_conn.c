@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/engine/monitor.h"
+
+#include "base/core/buf.h"
+#include "base/core/err.h"
+#include "base/core/fd.h"
+#include "base/wire/json.h"
+
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+int monitor_listen(struct monitor *m, struct err *err)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX, .sun_path = "sock"};
+	int r = 0;
+
+	m->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (m->listen_fd < 0)
+		return err_sys(err, errno, "make a socket");
+	/* By its short name in the current directory: a path below a data directory can be longer than sun_path. */
+	umask(0177);
+	if (fchdir(m->dir) < 0 || bind(m->listen_fd, (struct sockaddr *)&addr, sizeof addr) < 0 ||
+	    listen(m->listen_fd, MONITOR_CONNS) < 0)
+		r = err_sys(err, errno, "listen on the container's socket");
+	umask(022);
+	if (chdir("/") < 0)
+		r = err_sys(err, errno, "change to /");
+	return r;
+}
+
+static void drop(struct monitor_conn *c)
+{
+	fd_closep(&c->fd);
+	*c = (struct monitor_conn){.fd = -1};
+}
+
+void monitor_conn_send(struct monitor_conn *c, const char *line, size_t n, bool record)
+{
+	ssize_t w;
+
+	if (c->fd < 0 || c->behind)
+		return;
+	do {
+		w = send(c->fd, line, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+	} while (w < 0 && errno == EINTR);
+	if (w == (ssize_t)n)
+		return;
+	if (w < 0 && (errno == EAGAIN || errno == ENOBUFS)) {
+		/* Later, whole: nobody depends on what was missed. A wake-up is made up for by the next one. */
+		c->behind = record;
+		return;
+	}
+	/* Gone, or half a line went out: a new connection starts with everything. */
+	drop(c);
+}
+
+void monitor_conn_record(struct monitor *m, struct monitor_conn *c)
+{
+	buf_cleanup struct buf line = BUF_LIMIT(RECORD_MAX * 2);
+
+	if (c->fd < 0)
+		return;
+	c->behind = false;
+	record_write(&line, &m->rec);
+	monitor_conn_send(c, line.data, line.len, true);
+}
+
+void monitor_conn_add(struct monitor *m, int fd)
+{
+	struct monitor_conn *c = NULL;
+
+	for (size_t i = 0; i < MONITOR_CONNS && !c; i++) {
+		if (m->conns[i].fd < 0)
+			c = &m->conns[i];
+	}
+	if (!c || fd_nonblock(fd) < 0) {
+		close(fd);
+		return;
+	}
+	*c = (struct monitor_conn){.fd = fd};
+	monitor_conn_record(m, c);
+}
+
+void monitor_conn_accept(struct monitor *m)
+{
+	int fd = accept4(m->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct ucred peer;
+	socklen_t n = sizeof peer;
+
+	if (fd < 0)
+		return;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) < 0 || (peer.uid != 0 && peer.uid != geteuid())) {
+		close(fd);
+		return;
+	}
+	monitor_conn_add(m, fd);
+}
+
+static void request(struct monitor *m, struct monitor_conn *c, const char *line, size_t n)
+{
+	json_doc_cleanup yyjson_doc *doc = json_parse(line, n, MONITOR_LINE_MAX, "request", NULL);
+	yyjson_val *v = doc ? yyjson_doc_get_root(doc) : NULL;
+	bool follow = c->follow;
+	int64_t number;
+
+	if (!yyjson_is_obj(v))
+		return;
+	if (json_get_int(v, "kill", 1, 64, &number, NULL) == 0)
+		monitor_kill(m, (int)number);
+	if (json_get_int(v, "stop", -1, INT64_MAX / 2, &number, NULL) == 0)
+		monitor_stop(m, number);
+	if (json_get_bool(v, "follow", &follow, NULL) == 0) {
+		/* Also says "I have read what you told me about". */
+		c->follow = c->armed = follow;
+	}
+}
+
+void monitor_conn_input(struct monitor *m, struct monitor_conn *c)
+{
+	ssize_t r = recv(c->fd, c->in + c->n_in, sizeof c->in - c->n_in, MSG_DONTWAIT);
+	char *end;
+
+	if (r < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (r <= 0) {
+		drop(c);
+		return;
+	}
+	c->n_in += (size_t)r;
+	while (c->fd >= 0 && (end = memchr(c->in, '\n', c->n_in))) {
+		size_t n = (size_t)(end - c->in) + 1;
+
+		request(m, c, c->in, n - 1);
+		c->n_in -= n;
+		memmove(c->in, end + 1, c->n_in);
+	}
+	if (c->n_in == sizeof c->in)
+		drop(c);
+}
+
+void monitor_conn_wake(struct monitor *m)
+{
+	static const char wake[] = "{\"log\":\"more\"}\n", rotated[] = "{\"log\":\"rotated\"}\n";
+
+	for (size_t i = 0; i < MONITOR_CONNS; i++) {
+		struct monitor_conn *c = &m->conns[i];
+
+		if (c->fd < 0 || !c->follow)
+			continue;
+		/* Told at once: a reader opens the new file before it can be rotated away. */
+		if (m->log.rotated)
+			monitor_conn_send(c, rotated, sizeof rotated - 1, false);
+		if (!c->armed || c->woke_at == m->log.total)
+			continue;
+		c->armed = false;
+		c->woke_at = m->log.total;
+		monitor_conn_send(c, wake, sizeof wake - 1, false);
+	}
+	m->log.rotated = false;
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/engine/monitor.h"
+
+#include "base/core/err.h"
+#include "base/core/fd.h"
+#include "base/core/fs.h"
+#include "base/core/mem.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Everything rt_start() is given, to be let go of in one place. */
+struct start {
+	int *lowers;
+	size_t n_lowers;
+	int upper, work;
+	struct rt_mount *mounts;
+	size_t n_mounts;
+	int pipes[2]; /* write ends */
+};
+
+static void start_free(struct start *s)
+{
+	for (size_t i = 0; i < s->n_lowers; i++)
+		close(s->lowers[i]);
+	for (size_t i = 0; i < s->n_mounts; i++)
+		fd_closep(&s->mounts[i].source_fd);
+	free(s->lowers);
+	free(s->mounts);
+	fd_closep(&s->upper);
+	fd_closep(&s->work);
+	fd_closep(&s->pipes[0]);
+	fd_closep(&s->pipes[1]);
+}
+
+static int open_layers(struct monitor *m, struct start *s, struct err *err)
+{
+	size_t n = mem_strv_len(m->order.layers);
+
+	s->lowers = mem_new_n(int, n);
+	/* config.json: bottom first; rt_start: topmost first. */
+	for (size_t i = n; i-- > 0;) {
+		char path[128];
+		int fd;
+
+		snprintf(path, sizeof path, "images/layers/%s/fs", m->order.layers[i]);
+		fd = fs_open_in(m->data_dir, path, O_RDONLY | O_DIRECTORY, 0, FS_NO_SYMLINKS, err);
+		if (fd < 0)
+			return err_wrap(err, "layer of image \"%s\"", m->order.spec.image);
+		s->lowers[s->n_lowers++] = fd;
+	}
+	return 0;
+}
+
+static int make_dir(struct monitor *m, const char *name, mode_t mode, struct err *err)
+{
+	int fd;
+
+	if (mkdirat(m->dir, name, 0700) < 0 && errno != EEXIST)
+		return err_sys(err, errno, "make directory \"%s\"", name);
+	fd = openat(m->dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(err, errno, "open directory \"%s\"", name);
+	if (mode != 0700 && fchmod(fd, mode) < 0) {
+		int code = errno;
+
+		close(fd);
+		return err_sys(err, code, "set the mode of directory \"%s\"", name);
+	}
+	return fd;
+}
+
+static int open_bind(const struct spec_mount *mount, struct err *err)
+{
+	int fd = open(mount->source, O_PATH | O_CLOEXEC);
+
+	if (fd < 0 && errno == ENOENT && mount->create)
+		return fs_mkdirs(mount->source, 0755, err);
+	return fd < 0 ? err_sys(err, errno, "bind mount of \"%s\"", mount->source) : fd;
+}
+
+static int open_volume(struct monitor *m, const struct spec_mount *mount, struct err *err)
+{
+	char path[160];
+	int fd;
+
+	snprintf(path, sizeof path, "volumes/%s", mount->source);
+	fd = fs_mkdirs_in(m->data_dir, path, 0755, FS_NO_SYMLINKS, err);
+	return fd < 0 ? err_wrap(err, "volume \"%s\"", mount->source) : fd;
+}
+
+static struct rt_mount *add_mount(struct start *s, const char *target)
+{
+	struct rt_mount *mount = &s->mounts[s->n_mounts++];
+
+	*mount = (struct rt_mount){.type = RT_MOUNT_BIND, .source_fd = -1, .target = target};
+	return mount;
+}
+
+static int add_spec_mount(struct monitor *m, struct start *s, const struct spec_mount *from, struct err *err)
+{
+	struct rt_mount *to = add_mount(s, from->target);
+
+	to->read_only = from->read_only;
+	switch (from->type) {
+	case SPEC_BIND:
+		to->source_fd = open_bind(from, err);
+		break;
+	case SPEC_VOLUME:
+		to->source_fd = open_volume(m, from, err);
+		break;
+	case SPEC_TMPFS:
+		to->type = RT_MOUNT_TMPFS;
+		to->size = from->size;
+		to->mode = from->mode;
+		return 0;
+	}
+	return to->source_fd < 0 ? to->source_fd : 0;
+}
+
+/* A secret or config: a file of the given owner and mode outside of any layer, mounted read-only. Its name goes away at once, the mount keeps it. */
+static int add_file(struct monitor *m, struct start *s, const struct spec_file *file, struct err *err)
+{
+	struct rt_mount *mount = add_mount(s, file->target);
+	mem_cleanup unsigned char *data = NULL;
+	size_t n;
+	int r = spec_base64(file->base64, &data, &n, err);
+
+	if (r < 0)
+		return r;
+	mount->read_only = true;
+	mount->source_fd = openat(m->dir, "file", O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (mount->source_fd < 0)
+		return err_sys(err, errno, "make the file for \"%s\"", file->target);
+	r = fd_write_all(mount->source_fd, data, n);
+	if (r == 0 && (fchown(mount->source_fd, file->uid, file->gid) < 0 || fchmod(mount->source_fd, file->mode) < 0))
+		r = -errno;
+	explicit_bzero(data, n);
+	return r < 0 ? err_sys(err, -r, "write the file for \"%s\"", file->target) : 0;
+}
+
+static size_t depth(const char *path)
+{
+	size_t n = 0;
+
+	for (; *path; path++)
+		n += *path == '/' && path[1] && path[1] != '/';
+	return n;
+}
+
+/* Stable, shallow first: a mount below another one must come after it. */
+static void sort_mounts(struct rt_mount *v, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		struct rt_mount one = v[i];
+		size_t j = i;
+
+		for (; j > 0 && depth(v[j - 1].target) > depth(one.target); j--)
+			v[j] = v[j - 1];
+		v[j] = one;
+	}
+}
+
+static int make_mounts(struct monitor *m, struct start *s, struct err *err)
+{
+	const struct spec *spec = &m->order.spec;
+	int r = 0;
+
+	s->mounts = mem_new_n(struct rt_mount, spec->n_mounts + spec->n_files + 1);
+	for (size_t i = 0; i < spec->n_mounts && r == 0; i++)
+		r = add_spec_mount(m, s, &spec->mounts[i], err);
+	for (size_t i = 0; i < spec->n_files && r == 0; i++) {
+		r = add_file(m, s, &spec->files[i], err);
+		(void)unlinkat(m->dir, "file", 0);
+	}
+	if (r == 0 && (spec->n_stage_in || spec->n_stage_out)) {
+		struct rt_mount *mount = add_mount(s, SPEC_TASK_DIR);
+
+		mount->source_fd = make_dir(m, "task", 0777, err);
+		r = mount->source_fd < 0 ? mount->source_fd : 0;
+	}
+	sort_mounts(s->mounts, s->n_mounts);
+	return r;
+}
+
+static int make_pipes(struct monitor *m, struct start *s, struct err *err)
+{
+	for (int i = 0; i < 2; i++) {
+		int fds[2];
+
+		if (pipe2(fds, O_CLOEXEC) < 0)
+			return err_sys(err, errno, "make a pipe for the output");
+		m->out[i] = fds[0];
+		s->pipes[i] = fds[1];
+		if (fd_nonblock(fds[0]) < 0)
+			return err_sys(err, errno, "make a pipe for the output");
+	}
+	return 0;
+}
+
+static int make_layers(struct monitor *m, struct start *s, struct err *err)
+{
+	int r = open_layers(m, s, err);
+
+	if (r < 0)
+		return r;
+	s->upper = make_dir(m, "upper", 0755, err);
+	s->work = s->upper < 0 ? s->upper : make_dir(m, "work", 0700, err);
+	return s->work < 0 ? s->work : 0;
+}
+
+static int start(struct monitor *m, const struct start *s, enum rt_fault *ret_fault, struct err *err)
+{
+	const struct order *c = &m->order;
+	struct rt_spec spec = {
+	    .id = m->id,
+	    .lower_fds = s->lowers,
+	    .n_lower = s->n_lowers,
+	    .upper_fd = s->upper,
+	    .work_fd = s->work,
+	    .root_fd = -1,
+	    .read_only = c->spec.read_only,
+	    .discard_upper = c->spec.remove || c->spec.job,
+	    .mounts = s->mounts,
+	    .n_mounts = s->n_mounts,
+	    .argv = c->argv,
+	    .env = c->env,
+	    .cwd = c->working_dir,
+	    .user = c->user,
+	    .hostname = c->hostname,
+	    .caps = RT_CAPS_DEFAULT,
+	    .limits =
+		{
+		    .cpu_milli = (uint64_t)c->spec.limit_cpu_milli,
+		    .memory = (uint64_t)c->spec.limit_memory,
+		    .pids = (uint64_t)c->spec.limit_pids,
+		},
+	    .stdin_fd = -1,
+	    .stdout_fd = s->pipes[0],
+	    .stderr_fd = s->pipes[1],
+	};
+
+	return rt_start(&spec, &m->box, ret_fault, err);
+}
+
+int monitor_start(struct monitor *m, enum rt_fault *ret_fault, struct err *err)
+{
+	struct start s = {.upper = -1, .work = -1, .pipes = {-1, -1}};
+	int r = make_layers(m, &s, err);
+
+	*ret_fault = RT_FAULT_OURS;
+	if (r == 0)
+		r = make_mounts(m, &s, err);
+	if (r == 0)
+		r = make_pipes(m, &s, err);
+	if (r == 0)
+		r = start(m, &s, ret_fault, err);
+	start_free(&s);
+	return r;
+}
+
+void monitor_cleanup(struct monitor *m)
+{
+	static const char *const names[] = {"work", "upper", "task"};
+
+	/* A failure leaves files that engine_remove() tries again; there is nobody here to tell. */
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		(void)fs_remove_tree(m->dir, names[i], NULL);
+}

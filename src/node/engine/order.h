@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * order: config.json of a container, the order that the daemon gives to a monitor: the checked spec as it came, and what was resolved from the
+ * image at that moment. Typed members only: nothing that an image says can become one of ours (docs/formats/container.md).
+ */
+#pragma once
+
+#include "node/engine/spec.h"
+
+#define ORDER_MAX (2 * SPEC_TEXT_MAX)
+
+struct order {
+	yyjson_doc *doc; /* strings below are borrowed from it */
+	struct spec spec;
+	const char *id, *name, *hostname, *working_dir, *user;
+	char **layers, **argv, **env; /* layers: diff ids, bottom first */
+	int64_t created_ns, stop_signal;
+};
+
+/* What engine_run() knows; strings are copied into the text. */
+struct order_new {
+	const char *id, *name, *hostname;
+	char *const *layers;
+	const struct spec_command *command;
+	int64_t created_ns;
+	yyjson_val *spec;
+};
+/* The text of config.json, the caller's. */
+char *order_text(const struct order_new *c, size_t *ret_len);
+
+/* Reads and checks; order_free() empties *ret (also after a failure). */
+int order_read(int dir, struct order *ret, struct err *err);
+void order_free(struct order *c);

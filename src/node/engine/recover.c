@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What an earlier daemon left. The data directory's lock was held until the last monitor listened, so each container directory is in one of these
+ * states:
+ *   no readable config.json and no sock   the daemon died while it wrote the order: nobody acted on it, it is removed
+ *   exit.json                             ended
+ *   sock answers                          its monitor lives and tells the rest
+ *   sock refuses                          the monitor died: lost
+ *   no sock                               the monitor was never started: lost, never ran
+ */
+#include "node/engine/container.h"
+
+#include "base/core/err.h"
+#include "base/core/fd.h"
+#include "base/core/fs.h"
+#include "base/core/log.h"
+#include "base/core/loop.h"
+#include "base/core/mem.h"
+#include "node/engine/order.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#define RETRY_MS 50
+
+/* 0 = connected; -EAGAIN = it lives but is too busy; -ENOENT = it never listened; -ECONNREFUSED = it is dead. */
+static int connect_monitor(int dir, int *ret)
+{
+	fd_cleanup int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+
+	if (fd < 0)
+		return -errno;
+	/* A path below a data directory may be longer than sun_path. */
+	snprintf(addr.sun_path, sizeof addr.sun_path, "/proc/self/fd/%d/sock", dir);
+	if (connect(fd, (struct sockaddr *)&addr, sizeof addr) < 0)
+		return -errno;
+	*ret = fd_take(&fd);
+	return 0;
+}
+
+static void on_retry(void *ctx)
+{
+	recover_connect(ctx);
+}
+
+void recover_connect(struct container *c)
+{
+	struct err err = ERR_INIT;
+	fd_cleanup int dir = container_dir(c, NULL);
+	int fd = -1, r = connect_monitor(dir, &fd);
+
+	if (r == -EAGAIN || r == -EMFILE || r == -ENFILE) {
+		if (!c->retry)
+			c->retry = loop_timer_new(c->e->loop, on_retry, c);
+		loop_timer_arm(c->retry, RETRY_MS);
+		return;
+	}
+	if (r == 0 && container_connect(c, fd, &err) == 0)
+		return;
+	c->never_ran = r == -ENOENT;
+	container_gone(c);
+}
+
+/* Removes what no monitor has ever seen; leaves everything that is not surely that. */
+static void drop_unreadable(struct engine *e, int dir, const char *id, const struct err *err)
+{
+	struct stat st;
+	char path[96];
+
+	if (fstatat(dir, "sock", &st, AT_SYMLINK_NOFOLLOW) == 0 || fstatat(dir, "exit.json", &st, 0) == 0) {
+		log_err(err, "a container's directory cannot be understood and is left alone");
+		return;
+	}
+	log_warning("container %.12s was not completely created and is removed: %s", id, err->text);
+	snprintf(path, sizeof path, "containers/%s", id);
+	engine_remove_tree(e, path);
+}
+
+static void recall_end(struct container *c, const struct record *r)
+{
+	c->pub.state = r->state;
+	c->pub.health = r->health;
+	c->pub.started_ms = r->started_ms;
+	c->pub.ended_ms = r->ended_ms;
+	c->pub.exit = r->exit;
+	c->pub.exit.error = mem_strdup(r->exit.error);
+	/* It was to be removed, and there was nobody to do it. */
+	if (c->pub.remove)
+		event_add(c->e, ENGINE_EV_EXITED, c, NULL);
+}
+
+static void recall_running(struct container *c, int dir, char *const *layers)
+{
+	struct record r;
+
+	container_hold(c, layers);
+	if (record_read(dir, "state.json", &r, NULL) < 0)
+		return;
+	c->pub.state = ENGINE_RUNNING;
+	c->pub.health = r.health;
+	c->pub.pid = r.pid;
+	c->pub.started_ms = r.started_ms;
+	record_free(&r);
+}
+
+static void recall(struct engine *e, const char *id)
+{
+	struct container *c = container_new(e, id);
+	struct err err = ERR_INIT;
+	fd_cleanup int dir = container_dir(c, &err);
+	struct order order = {.doc = NULL};
+	struct record r;
+
+	if (dir < 0 || order_read(dir, &order, &err) < 0) {
+		if (dir >= 0)
+			drop_unreadable(e, dir, id, &err);
+		order_free(&order);
+		container_free(c);
+		return;
+	}
+	container_describe(c, &order, (const char *const *)order.argv);
+	if (record_read(dir, "exit.json", &r, NULL) == 0) {
+		recall_end(c, &r);
+		record_free(&r);
+	} else {
+		recall_running(c, dir, order.layers);
+	}
+	order_free(&order);
+	mem_grow(&e->list, &e->cap, e->n);
+	e->list[e->n++] = c;
+}
+
+static int by_creation(const void *a, const void *b)
+{
+	const struct container *x = *(struct container *const *)a, *y = *(struct container *const *)b;
+
+	if (x->created_ns != y->created_ns)
+		return x->created_ns < y->created_ns ? -1 : 1;
+	return strcmp(x->pub.id, y->pub.id);
+}
+
+/* Sorted by creation, and into the maps. */
+static void list_all(struct engine *e)
+{
+	struct container **found = e->list;
+	size_t n = e->n;
+
+	e->list = NULL;
+	e->n = e->cap = 0;
+	if (n > 0)
+		qsort(found, n, sizeof *found, by_creation);
+	for (size_t i = 0; i < n; i++) {
+		struct err err = ERR_INIT;
+
+		/* Two with one name cannot be made; a copied directory can be. */
+		if (container_list(found[i], &err) < 0) {
+			log_err(&err, "a container is left out");
+			container_hold(found[i], NULL);
+			container_free(found[i]);
+		}
+	}
+	free(found);
+}
+
+static bool is_id(const char *name)
+{
+	return strlen(name) == 64 && strspn(name, "0123456789abcdef") == 64;
+}
+
+static int read_names(struct engine *e, struct err *err)
+{
+	int fd = openat(e->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!d) {
+		int code = errno;
+
+		fd_closep(&fd);
+		return err_sys(err, code, "read the directory of containers");
+	}
+	for (struct dirent *entry = readdir(d); entry; entry = readdir(d)) {
+		if (is_id(entry->d_name)) {
+			recall(e, entry->d_name);
+		} else if (!strncmp(entry->d_name, ".rm-", 4)) {
+			mem_cleanup char *path = mem_printf("containers/%s", entry->d_name);
+
+			engine_remove_tree(e, path);
+		}
+	}
+	closedir(d);
+	return 0;
+}
+
+int recover_all(struct engine *e, struct err *err)
+{
+	int r = read_names(e, err);
+
+	if (r < 0)
+		return r;
+	list_all(e);
+	for (size_t i = 0; i < e->n; i++) {
+		if (!container_ended(e->list[i]))
+			recover_connect(e->list[i]);
+	}
+	return 0;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The launcher's short-lived children. Each does one thing that blocks and writes one JSON object to its reply descriptor:
+ * {"ok": true, ...} or {"error": text, "code": errno}. No object at all means that it died.
+ */
+#include "node/engine/launcher.h"
+
+#include "base/core/buf.h"
+#include "base/core/err.h"
+#include "base/core/fd.h"
+#include "base/core/fs.h"
+#include "base/core/log.h"
+#include "base/core/mem.h"
+#include "base/wire/json.h"
+#include "node/data/data.h"
+#include "node/image/image.h"
+#include "node/runtime/rt.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+
+#define REPLY_MAX (256u << 20)
+
+static _Noreturn void reply(int fd, struct buf *text, int r, const struct err *err)
+{
+	if (r < 0 || text->full) {
+		buf_clear(text);
+		text->full = false;
+		buf_adds(text, "{\"error\":");
+		json_quote(text, r < 0 ? err->text : "the answer is too long",
+			   strlen(r < 0 ? err->text : "the answer is too long"));
+		buf_printf(text, ",\"code\":%d}", r < 0 ? -r : E2BIG);
+	}
+	_exit(fd_write_all(fd, text->data, text->len) < 0);
+}
+
+_Noreturn void worker_cleanup(struct launcher_job *job)
+{
+	struct buf text = BUF_LIMIT(4096);
+	struct err err = ERR_INIT;
+	struct rt_box box;
+	int r;
+
+	rt_find(job->args[0], &box);
+	r = rt_delete(&box, &err);
+	buf_adds(&text, "{\"ok\":true}");
+	reply(job->fds[0], &text, r, &err);
+}
+
+_Noreturn void worker_import(struct launcher_job *job)
+{
+	struct buf text = BUF_LIMIT(4096);
+	struct image_unpacked u = {.tar_size = 0};
+	struct err err = ERR_INIT;
+	int r;
+
+	fd_closep(&job->lock_fd);
+	r = image_worker_confine(job->fds[2], &err);
+	if (r == 0)
+		r = image_unpack(job->fds[1], job->fds[2], NULL, &u, &err);
+	buf_printf(&text, "{\"ok\":true,\"diff_id\":\"%s\",\"tar_size\":%" PRIu64 ",\"n_files\":%" PRIu64, u.diff_id,
+		   u.tar_size, u.n_files);
+	buf_printf(&text, ",\"special\":%" PRIu64 ",\"xattrs\":%" PRIu64 "}", u.n_special_skipped, u.n_xattrs_dropped);
+	reply(job->fds[0], &text, r, &err);
+}
+
+/* Nobody waits for it: a failure is told to the operator. */
+_Noreturn void worker_remove(struct launcher_job *job)
+{
+	struct err err = ERR_INIT;
+	const char *name = NULL;
+	int dir = fs_open_parent(job->data_dir, job->args[0], FS_NO_SYMLINKS, &name, &err);
+	int r = dir < 0 ? dir : fs_remove_tree(dir, name, &err);
+
+	if (r < 0 && r != -ENOENT)
+		log_err(&err, "remove files that are not needed any more");
+	_exit(0);
+}
+
+_Noreturn void worker_glob(struct launcher_job *job)
+{
+	struct buf text = BUF_LIMIT(REPLY_MAX);
+	struct err err = ERR_INIT;
+	char **paths = NULL;
+	int dir = open(job->args[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r;
+
+	if (dir < 0)
+		r = err_sys(&err, errno, "open space \"%s\"", job->args[0]);
+	else
+		r = data_glob(dir, job->args[1], strtoull(job->args[2], NULL, 10), &paths, &err);
+	if (r >= 0) {
+		buf_adds(&text, "{\"ok\":true,\"paths\":[");
+		for (char **p = paths; p && *p; p++) {
+			if (p != paths)
+				buf_addc(&text, ',');
+			json_quote(&text, *p, strlen(*p));
+		}
+		buf_adds(&text, "]}");
+	}
+	reply(job->fds[0], &text, r, &err);
+}
