@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/store/store_write.h"
+
+#include "base/core/mem.h"
+
+#include <string.h>
+
+int store_open(const char *kind, const char *dir_path, struct loop *loop, struct store **ret, struct err *err)
+{
+	static const struct {
+		const char *kind;
+		int (*open)(const char *dir_path, struct loop *loop, struct store **ret, struct err *err);
+	} table[] = {{"sqlite", store_sqlite_open}, {"memory", store_mem_open}};
+
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+		if (strcmp(table[i].kind, kind) == 0)
+			return table[i].open(dir_path, loop, ret, err);
+	return err_set(err, EINVAL, "there is no store of the kind \"%s\" (sqlite, memory)", kind);
+}
+
+struct store *store_close(struct store *s)
+{
+	if (s)
+		s->ops->close(s);
+	return NULL;
+}
+
+/* Copies n bytes and a NUL to *at and moves it on. */
+static char *put(char **at, const void *data, size_t n)
+{
+	char *place = *at;
+
+	if (n)
+		memcpy(place, data, n);
+	place[n] = '\0';
+	*at += n + 1;
+	return place;
+}
+
+static struct store_write *write_new(const struct store_event *e, const struct store_doc *docs, size_t n_docs)
+{
+	size_t kind_len = e->kind ? strlen(e->kind) : 0;
+	size_t size = sizeof(struct store_write) + n_docs * sizeof *docs + kind_len + e->len + 2;
+	struct store_write *w;
+	char *at;
+
+	for (size_t i = 0; i < n_docs; i++)
+		size += strlen(docs[i].key) + docs[i].len + 2;
+	w = mem_zalloc(1, size);
+	w->docs = (struct store_doc *)(w + 1);
+	w->n_docs = n_docs;
+	at = (char *)(w->docs + n_docs);
+	w->event = *e;
+	w->event.kind = put(&at, e->kind, kind_len);
+	w->event.data = put(&at, e->data, e->len);
+	for (size_t i = 0; i < n_docs; i++) {
+		w->docs[i].key = put(&at, docs[i].key, strlen(docs[i].key));
+		w->docs[i].len = docs[i].len;
+		if (docs[i].value)
+			w->docs[i].value = put(&at, docs[i].value, docs[i].len);
+	}
+	return w;
+}
+
+void store_append(struct store *s, const struct store_event *e, const struct store_doc *docs, size_t n_docs,
+		  store_done_fn done, void *ctx)
+{
+	struct store_write *w = write_new(e, docs, n_docs);
+
+	w->event.seq = 0;
+	w->done = done;
+	w->ctx = ctx;
+	s->ops->write(s, w);
+}
+
+void store_snapshot(struct store *s, uint64_t seq, const char *data, size_t len, size_t keep, store_done_fn done,
+		    void *ctx)
+{
+	struct store_event e = {.seq = seq, .data = data, .len = len};
+	struct store_write *w = write_new(&e, NULL, 0);
+
+	w->is_snapshot = true;
+	w->keep = keep;
+	w->done = done;
+	w->ctx = ctx;
+	s->ops->write(s, w);
+}
+
+int store_read(struct store *s, uint64_t from_seq, size_t limit, store_event_fn fn, void *ctx, struct err *err)
+{
+	return s->ops->read(s, from_seq, limit ? limit : SIZE_MAX, fn, ctx, err);
+}
+
+uint64_t store_last_seq(const struct store *s)
+{
+	return s->ops->last_seq(s);
+}
+
+int store_get(struct store *s, const char *key, char **ret, size_t *ret_len, struct err *err)
+{
+	return s->ops->get(s, key, ret, ret_len, err);
+}
+
+int store_scan(struct store *s, const char *prefix, store_doc_fn fn, void *ctx, struct err *err)
+{
+	return s->ops->scan(s, prefix, fn, ctx, err);
+}
+
+int store_snapshot_get(struct store *s, uint64_t *ret_seq, char **ret, size_t *ret_len, struct err *err)
+{
+	return s->ops->snapshot_get(s, ret_seq, ret, ret_len, err);
+}
+
+void store_list_add(struct store_list *l, struct store_write *w)
+{
+	w->next = NULL;
+	*(l->first ? l->end : &l->first) = w;
+	l->end = &w->next;
+}
+
+struct store_write *store_list_take(struct store_list *l)
+{
+	struct store_write *first = l->first;
+
+	*l = (struct store_list){.first = NULL};
+	return first;
+}
+
+void store_writes_end(struct store_write *first, const struct err *error)
+{
+	for (struct store_write *w = first, *next; w; w = next) {
+		struct err own = ERR_INIT;
+
+		next = w->next;
+		if (!error && w->code)
+			err_set(&own, w->code, "a snapshot of events that are not stored yet");
+		if (w->done)
+			w->done(w->ctx, error ? 0 : w->event.seq, error ? error : own.code ? &own : NULL);
+		free(w);
+	}
+}
+
+uint64_t store_writes_number(struct store_write *first, uint64_t next)
+{
+	for (struct store_write *w = first; w; w = w->next) {
+		w->code = 0;
+		if (!w->is_snapshot)
+			w->event.seq = next++;
+		else if (w->event.seq >= next)
+			w->code = EINVAL;
+	}
+	return next - 1;
+}
