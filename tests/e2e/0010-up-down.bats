@@ -13,7 +13,7 @@ teardown() {
 	end_place
 }
 
-@test "up --wait returns when the daemon answers; down ends it" {
+@test "up returns when the daemon answers; down ends it" {
 	run -0 start
 	run -0 berth info --json
 	[ "$(jq -r .data <<<"$output")" = "$DIR/data" ]
@@ -27,6 +27,16 @@ teardown() {
 	fails_with "berth up"
 }
 
+@test "up --wait is content with a daemon that runs already, and waits for one that comes" {
+	"$BERTH" up --wait --data "$DIR/data" --timeout 20s >/dev/null 3>&- &
+	first=$!
+	"$BERTH" up --wait --data "$DIR/data" --timeout 20s >/dev/null 3>&-
+	wait "$first"
+	pid=$(daemon_pid)
+	berth up --wait --data "$DIR/data"
+	[ "$(daemon_pid)" = "$pid" ]
+}
+
 @test "the socket has mode 0660" {
 	start
 	[ "$(stat -c %a "$BERTH_SOCKET")" = 660 ]
@@ -35,7 +45,7 @@ teardown() {
 @test "a second up on the same data says who holds it" {
 	start
 	pid=$(daemon_pid)
-	run berth up --data "$DIR/data" --socket "$DIR/other.sock" --wait
+	run berth up --data "$DIR/data" --socket "$DIR/other.sock"
 	fails_with "$DIR/data" "$pid"
 	[ "$(daemon_pid)" = "$pid" ]
 }
@@ -43,7 +53,7 @@ teardown() {
 @test "up on a socket that another daemon serves is refused, and that daemon goes on" {
 	start
 	pid=$(daemon_pid)
-	run berth up --data "$DIR/data2" --wait
+	run berth up --data "$DIR/data2"
 	fails_with "$BERTH_SOCKET"
 	[ "$(daemon_pid)" = "$pid" ]
 }
@@ -66,7 +76,7 @@ teardown() {
 		assert version > 0
 		db.execute('PRAGMA user_version = 999')
 	END
-	run berth up --data "$DIR/data" --wait
+	run berth up --data "$DIR/data"
 	fails_with 999 newer
 }
 
@@ -74,13 +84,13 @@ teardown() {
 	start
 	berth down
 	head -c 65536 /dev/urandom >"$DIR/data/berth.db"
-	run berth up --data "$DIR/data" --wait
+	run berth up --data "$DIR/data"
 	fails_with "berth.db"
 }
 
 @test "a data directory that cannot be made is named" {
 	touch "$DIR/file"
-	run berth up --data "$DIR/file/data" --wait
+	run berth up --data "$DIR/file/data"
 	fails_with "$DIR/file"
 }
 

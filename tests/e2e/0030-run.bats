@@ -107,13 +107,12 @@ teardown_file() {
 	[ "$(jq -r '.[] | select(.name == "bg") | .image' <<<"$output")" = busybox:latest ]
 	eventually bash -c '"$BERTH" logs bg | grep -q started'
 	run -0 berth kill bg
-	run berth wait bg
-	[ "$status" -ge 128 ]
+	exits_with 143 bg
 }
 
-@test "wait ends with the exit code" {
+@test "wait prints the exit code" {
 	berth run -d --name seven busybox sh -c 'exit 7'
-	run -7 berth wait seven
+	exits_with 7 seven
 }
 
 @test "a name that is taken is refused" {
@@ -173,7 +172,7 @@ teardown_file() {
 	berth run -d --name polite busybox sh -c 'trap "exit 9" TERM; echo ready; while :; do sleep 0.02; done'
 	eventually bash -c '"$BERTH" logs polite | grep -q ready'
 	run -0 berth kill --signal TERM polite
-	run -9 berth wait polite
+	exits_with 9 polite
 }
 
 @test "run goes on as detached when its client goes away" {

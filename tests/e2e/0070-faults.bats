@@ -86,8 +86,7 @@ one_task() {
 	fill
 	WITHIN=60 eventually bash -c '! "$BERTH" ps --json | grep -q noisy'
 	rm -f "$DIR/data/fill" "$DIR/data/fill2"
-	run berth wait noisy
-	[ "$status" -eq 0 ]
+	exits_with 0 noisy
 }
 
 @test "an image that does not fit is refused and leaves nothing" {
@@ -147,7 +146,7 @@ one_task() {
 	kill -9 "$(daemon_pid)"
 	echo go >"$DIR/gate"
 	start
-	run -33 berth wait quiet
+	exits_with 33 quiet
 }
 
 # Every process of berth: the daemon, its launcher, monitors, init and payload.
@@ -163,7 +162,7 @@ one_task() {
 			echo "# $signal of ${pids[$which]} ($(tr '\0' ' ' <"/proc/${pids[$which]}/cmdline"))"
 			kill "-$signal" "${pids[$which]}"
 			# Whatever was hit: this command or the next start must work.
-			eventually bash -c '"$BERTH" info >/dev/null 2>&1 || "$BERTH" up --data "$DIR/data" --wait 3>&-'
+			eventually bash -c '"$BERTH" info >/dev/null 2>&1 || "$BERTH" up --data "$DIR/data" 3>&-'
 			eventually "$BERTH" run --rm busybox true
 			timeout 30 "$BERTH" down --all 3>&-
 			eventually bash -c "! kill -0 ${pids[0]} 2>/dev/null"

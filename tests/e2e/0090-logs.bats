@@ -32,7 +32,7 @@ teardown_file() {
 		[ "$now" -le "$most" ] || most=$now
 		sleep 0.2
 	done
-	run -0 berth wait flood
+	exits_with 0 flood
 	[ "$(berth logs --tail 1 flood)" = "the end" ]
 	kept=$(du -sk "$DIR/data/containers/$id"* | awk '{ n += $1 } END { print n }')
 	echo "kept $kept kB on disk, at the most $most kB of memory"

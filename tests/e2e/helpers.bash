@@ -32,9 +32,9 @@ berth() {
 	"$BERTH" "$@"
 }
 
-# Starts the daemon in the background and returns when it is ready.
+# Starts the daemon in the background; up returns when it is ready.
 start() {
-	berth up --data "$DIR/data" --wait "$@" 3>&- 4>&-
+	berth up --data "$DIR/data" "$@" 3>&- 4>&-
 }
 
 daemon_pid() {
@@ -106,6 +106,16 @@ job_id() {
 
 job_field() { # ID JQ-EXPRESSION
 	berth job "$1" --json | jq -r "$2"
+}
+
+# Waits for the end of a container and checks its exit code.
+exits_with() { # CODE CONTAINER
+	local code
+	code=$(timeout 60 "$BERTH" wait "$2")
+	[ "$code" = "$1" ] || {
+		echo "$2 ended with $code, not with $1"
+		return 1
+	}
 }
 
 job_state_is() { # ID STATE
