@@ -17,6 +17,7 @@ static const char *const sql[SQLITE_STMT_N] = {
     [SQLITE_STMT_EVENT] = "INSERT INTO events (seq, time, kind, data) VALUES (?1, ?2, ?3, ?4)",
     [SQLITE_STMT_DOC_SET] = "INSERT INTO docs (key, value) VALUES (?1, ?2) "
 			    "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+    [SQLITE_STMT_DOC_DROP] = "DELETE FROM docs WHERE key >= ?1 AND key < ?2",
     [SQLITE_STMT_DOC_DELETE] = "DELETE FROM docs WHERE key = ?1",
     [SQLITE_STMT_SNAPSHOT] = "INSERT INTO snapshot (id, seq, data) VALUES (1, ?1, ?2) "
 			     "ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, data = excluded.data",
@@ -45,13 +46,30 @@ static const char schema[] =
     "CREATE TABLE docs (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE snapshot (id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL, data TEXT NOT NULL);";
 
+/* The errno of the last failed write. sqlite3_system_errno() is no help: the rollback that follows at once overwrites it. */
+static int last_errno(const struct sqlite_db *d)
+{
+	sqlite3_file *wal = NULL;
+	int number = 0;
+
+	if (!d->db)
+		return 0;
+	if (sqlite3_file_control(d->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal) == SQLITE_OK && wal &&
+	    wal->pMethods)
+		(void)wal->pMethods->xFileControl(wal, SQLITE_FCNTL_LAST_ERRNO, &number);
+	if (number == 0)
+		(void)sqlite3_file_control(d->db, "main", SQLITE_FCNTL_LAST_ERRNO, &number);
+	return number;
+}
+
 static bool disk_is_full(const struct sqlite_db *d, int code)
 {
-	int number = d->db ? sqlite3_system_errno(d->db) : 0;
+	int number = (code & 0xff) == SQLITE_IOERR ? last_errno(d) : 0;
 	struct statvfs v;
 
 	if ((code & 0xff) == SQLITE_FULL || number == ENOSPC || number == EDQUOT || number == EFBIG)
 		return true;
+	/* Where no number is kept (the shared index of the WAL). */
 	return (code & 0xff) == SQLITE_IOERR && statvfs(d->path, &v) == 0 && v.f_bavail == 0;
 }
 

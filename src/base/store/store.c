@@ -86,6 +86,16 @@ void store_snapshot(struct store *s, uint64_t seq, const char *data, size_t len,
 	s->ops->write(s, w);
 }
 
+void store_drop(struct store *s, const char *key_or_prefix)
+{
+	struct store_event none = {.seq = 0};
+	struct store_doc doc = {.key = key_or_prefix};
+	struct store_write *w = write_new(&none, &doc, 1);
+
+	w->is_drop = true;
+	s->ops->write(s, w);
+}
+
 int store_read(struct store *s, uint64_t from_seq, size_t limit, store_event_fn fn, void *ctx, struct err *err)
 {
 	return s->ops->read(s, from_seq, limit ? limit : SIZE_MAX, fn, ctx, err);
@@ -144,6 +154,8 @@ uint64_t store_writes_number(struct store_write *first, uint64_t next)
 {
 	for (struct store_write *w = first; w; w = w->next) {
 		w->code = 0;
+		if (w->is_drop)
+			continue;
 		if (!w->is_snapshot)
 			w->event.seq = next++;
 		else if (w->event.seq >= next)

@@ -112,10 +112,30 @@ static void take_snapshot(struct store_mem *m, const struct store_write *w, uint
 		memmove(m->events, m->events + drop, m->n_events * sizeof *m->events);
 }
 
+static void drop_docs(struct store_mem *m, const char *key)
+{
+	size_t n = strlen(key), kept = 0;
+	bool prefix = n > 0 && key[n - 1] == '/';
+
+	for (size_t i = 0; i < m->n_docs; i++) {
+		if (prefix ? strncmp(m->docs[i].key, key, n) != 0 : strcmp(m->docs[i].key, key) != 0) {
+			m->docs[kept++] = m->docs[i];
+			continue;
+		}
+		free(m->docs[i].key);
+		free(m->docs[i].value);
+	}
+	m->n_docs = kept;
+}
+
 static void apply(struct store_mem *m, const struct store_write *w)
 {
 	if (w->code)
 		return;
+	if (w->is_drop) {
+		drop_docs(m, w->docs[0].key);
+		return;
+	}
 	if (w->is_snapshot) {
 		take_snapshot(m, w, m->last_seq);
 		return;

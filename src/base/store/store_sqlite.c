@@ -83,6 +83,25 @@ static int write_doc(struct sqlite_db *d, const struct store_doc *doc, struct er
 	return sqlite_db_run(d, stmt, err);
 }
 
+/* One key, or all keys from "prefix/" up to "prefix0": '0' is the character after '/'. */
+static int drop_docs(struct sqlite_db *d, const char *key, struct err *err)
+{
+	size_t n = strlen(key);
+	mem_cleanup char *end = mem_strdup(key);
+	struct store_doc one = {.key = key};
+	sqlite3_stmt *stmt;
+
+	if (n == 0 || key[n - 1] != '/')
+		return write_doc(d, &one, err);
+	end[n - 1] = '0';
+	stmt = sqlite_db_stmt(d, SQLITE_STMT_DOC_DROP, err);
+	if (!stmt)
+		return -err->code;
+	bind_text(stmt, 1, key, n);
+	bind_text(stmt, 2, end, n);
+	return sqlite_db_run(d, stmt, err);
+}
+
 static int write_snapshot(struct sqlite_db *d, const struct store_write *w, uint64_t last, struct err *err)
 {
 	uint64_t bound = last > w->keep ? last - w->keep : 0;
@@ -114,6 +133,8 @@ static int write_one(struct sqlite_db *d, const struct store_write *w, uint64_t 
 
 	if (w->code)
 		return 0;
+	if (w->is_drop)
+		return drop_docs(d, w->docs[0].key, err);
 	if (w->is_snapshot)
 		return write_snapshot(d, w, *last, err);
 	*last = w->event.seq;

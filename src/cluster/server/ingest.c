@@ -137,6 +137,9 @@ static void on_stored(void *ctx, uint64_t seq, const struct err *error)
 	s->full = false;
 	s->last_seq = seq;
 	take_documents(s, p);
+	/* What was live before the agent came back; what its coming makes start is among the step's actions. */
+	if (p->in.event.type == SCHED_EV_NODE_UP)
+		apply_live(s);
 	if (sched_step(s->sched, &p->in.event, &actions, &err) < 0)
 		log_err(&err, "apply an event");
 	view_tell(s, seq, p->in.event.now_ms, event_kind(p->in.event.type), buf_str(&p->json), p->json.len, job_of(p));
@@ -270,15 +273,6 @@ static void copy_attempt(struct sched_attempt_id *to, const struct link_attempt 
 	to->epoch = from->epoch;
 }
 
-static void on_hello_stored(void *ctx, const char *id, const struct err *error)
-{
-	struct server *s = ctx;
-
-	(void)id;
-	if (!error)
-		apply_live(s);
-}
-
 static void on_hello(struct server *s, const struct link_msg *m)
 {
 	struct ingest in = {.event = {.type = SCHED_EV_NODE_UP,
@@ -286,9 +280,7 @@ static void on_hello(struct server *s, const struct link_msg *m)
 				      .node_slots = m->slots,
 				      .node_cpu_milli = m->cpu_milli,
 				      .node_memory = m->memory},
-			    .keep = true,
-			    .done = on_hello_stored,
-			    .ctx = s};
+			    .keep = true};
 
 	free(s->node);
 	free(s->spaces);
