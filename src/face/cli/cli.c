@@ -85,7 +85,6 @@ static bool is_group(const char *word)
 static int incomplete_group(char **argv)
 {
 	struct suggest near = {.wrong = argv[1] ? argv[1] : ""};
-	char text[SUGGEST_TEXT_MAX];
 
 	if (argv[1] && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
 		help_group(argv[0], stdout);
@@ -96,7 +95,11 @@ static int incomplete_group(char **argv)
 			if ((*c)->group && strcmp((*c)->group, argv[0]) == 0)
 				suggest_try(&near, own_word(*c));
 		}
-		text_error("unknown command \"%s %s\"%s", argv[0], argv[1], suggest_text(&near, text));
+		if (near.best)
+			text_error("unknown command \"%s %s\"; did you mean \"%s %s\"?", argv[0], argv[1], argv[0],
+				   near.best);
+		else
+			text_error("unknown command \"%s %s\"", argv[0], argv[1]);
 	} else {
 		text_error("%s: say what to do", argv[0]);
 	}

@@ -306,13 +306,12 @@ static const struct option_spec down_options[] = {
  * daemon in another process namespace has no pidfd here; then the end of the connection has to do. */
 static void await_end(struct http_client *c, int pidfd)
 {
-	struct pollfd p = {.fd = pidfd, .events = POLLIN};
+	struct pollfd ends[2] = {{.fd = http_client_fd(c), .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
 	char rest[256];
 
-	errno = 0;
-	while (read(http_client_fd(c), rest, sizeof rest) > 0 || errno == EINTR)
-		errno = 0;
-	while (pidfd >= 0 && poll(&p, 1, -1) < 0 && errno == EINTR)
+	while (poll(ends, 1, -1) < 0 || recv(ends[0].fd, rest, sizeof rest, 0) > 0)
+		;
+	while (pidfd >= 0 && poll(&ends[1], 1, -1) < 0)
 		;
 }
 

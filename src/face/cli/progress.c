@@ -119,6 +119,12 @@ static void head(const struct progress *p, int64_t now_ms, struct buf *line)
 		buf_printf(line, "  (%s)", p->why);
 }
 
+/* Why it does, is worth a word. */
+static bool stands_still(const struct progress_task *t)
+{
+	return t->running == 0 && t->why && *t->why && (t->total == 0 || t->done < t->total);
+}
+
 static void bar(struct buf *line, const struct progress_task *t)
 {
 	int64_t total = t->total > 0 ? t->total : 1;
@@ -146,7 +152,7 @@ static void task_line(const struct progress_task *t, size_t name_width, struct b
 		buf_printf(line, ", %" PRId64 " running", t->running);
 	if (t->failed > 0)
 		buf_printf(line, ", %" PRId64 " failed", t->failed);
-	if (t->running == 0 && t->why && *t->why && t->done < t->total)
+	if (stands_still(t))
 		buf_printf(line, "  (%s)", t->why);
 }
 
@@ -244,7 +250,7 @@ void progress_lines(struct progress *p, int64_t now_ms, struct buf *out)
 			buf_printf(out, ", %" PRId64 " of %" PRId64 " done", t->done, t->total);
 		if (t->failed > 0)
 			buf_printf(out, ", %" PRId64 " failed", t->failed);
-		if (t->done < t->total && t->running == 0 && *t->why)
+		if (stands_still(t))
 			buf_printf(out, " (%s)", t->why);
 		buf_addc(out, '\n');
 	}
