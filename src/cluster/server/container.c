@@ -249,6 +249,9 @@ static void words_of(const struct jobspec *j, const struct sched_attempt_id *a, 
 	snprintf(w->index, sizeof w->index, "%" PRIu32, a->index);
 	snprintf(w->count, sizeof w->count, "%" PRIu32, count);
 	w->item = items && a->index < count ? items[a->index] : "";
+	/* At submit nobody knows yet which files there will be: any name does for the check. */
+	if (!items && j->tasks[a->task].expand)
+		w->item = "item";
 	w->job = j->id;
 }
 
