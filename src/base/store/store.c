@@ -86,7 +86,7 @@ void store_snapshot(struct store *s, uint64_t seq, const char *data, size_t len,
 	s->ops->write(s, w);
 }
 
-void store_drop(struct store *s, const char *key_or_prefix)
+void store_remove(struct store *s, const char *key_or_prefix)
 {
 	struct store_event none = {.seq = 0};
 	struct store_doc doc = {.key = key_or_prefix};

@@ -59,7 +59,7 @@ typedef int (*store_doc_fn)(void *ctx, const char *key, const char *value, size_
 int store_scan(struct store *s, const char *prefix, store_doc_fn fn, void *ctx, struct err *err);
 
 /* Deletes documents, without an event: one key, or, when it ends in '/', all keys that begin with it. Asynchronous, in the order of the other writes. */
-void store_drop(struct store *s, const char *key_or_prefix);
+void store_remove(struct store *s, const char *key_or_prefix);
 
 /* A snapshot that contains the effect of all events up to seq: replaces the older one in one transaction; events at or below seq may be dropped
  * after `keep` more recent ones are kept for `berth events`. */

@@ -137,8 +137,8 @@ static void drop_documents(struct server *s, char **forgotten)
 	for (char **id = forgotten; id && *id; id++) {
 		mem_cleanup char *key = mem_printf("job/%s", *id), *items = mem_printf("items/%s/", *id);
 
-		store_drop(s->store, key);
-		store_drop(s->store, items);
+		store_remove(s->store, key);
+		store_remove(s->store, items);
 	}
 	mem_strv_free(forgotten);
 }

@@ -137,6 +137,15 @@ static void on_answer(void *ctx, const char *id, const struct err *error)
 	loop_stop(w->loop);
 }
 
+static void on_refusal(void *ctx, const char *id, const struct err *error)
+{
+	struct world *w = ctx;
+
+	(void)id;
+	assert_non_null(error);
+	w->answer = *error;
+}
+
 static void submit(struct world *w, const char *json)
 {
 	w->answered = false;
@@ -208,7 +217,7 @@ static void test_cancel(void **state)
 	server_cancel(w->server, "chain", NULL, NULL);
 	expect(w, 1, "kill 0/0#1\n");
 	fact(w, LINK_EXITED, 0, 0, 1, 143);
-	server_forget(w->server, "chain-", on_answer, w); /* still live: refused at once */
+	server_forget(w->server, "chain-", on_refusal, w); /* still live: refused at once */
 	assert_int_equal(w->answer.code, EBUSY);
 	submit(w, chain);
 	json = server_jobs_json(w->server, true, 10);
