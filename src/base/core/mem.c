@@ -93,9 +93,8 @@ void mem_strv_add(char ***v, const char *s)
 {
 	size_t n = mem_strv_len(*v);
 
-	/* Room is doubled at each power of two, so that n additions cost O(n) moves. */
-	if (!*v || (n & (n + 1)) == 0)
-		*v = checked(realloc(*v, sizeof **v * (n ? 2 * n + 2 : 2)));
+	/* The array may come from mem_strv_dup() or anybody else, exactly as long as it is: no room may be taken for granted. */
+	*v = checked(realloc(*v, sizeof **v * (n + 2)));
 	(*v)[n] = mem_strdup(s);
 	(*v)[n + 1] = NULL;
 }

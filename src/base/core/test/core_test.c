@@ -84,6 +84,9 @@ static void test_strv(void **state)
 		mem_strv_add(&v, i % 2 ? "odd" : "even");
 	copy = mem_strv_dup(v);
 	assert_int_equal(mem_strv_len(copy), 100);
+	for (int i = 0; i < 3; i++) /* a copy has no spare room: the sanitizer watches */
+		mem_strv_add(&copy, "more");
+	assert_int_equal(mem_strv_len(copy), 103);
 	assert_string_equal(copy[99], "odd");
 	mem_strv_free(v);
 	mem_strv_free(copy);
