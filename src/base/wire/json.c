@@ -109,9 +109,9 @@ int json_get_int(yyjson_val *obj, const char *key, int64_t min, int64_t max, int
 	if (!yyjson_is_int(v))
 		return wrong_type(err, key, "a whole number", v);
 	if (yyjson_is_uint(v) && yyjson_get_uint(v) > INT64_MAX)
-		n = INT64_MAX;
-	else
-		n = yyjson_get_sint(v);
+		return err_set(err, EINVAL, "%s: %llu is not within %lld and %lld", key,
+			       (unsigned long long)yyjson_get_uint(v), (long long)min, (long long)max);
+	n = yyjson_get_sint(v);
 	if (n < min || n > max)
 		return err_set(err, EINVAL, "%s: %lld is not within %lld and %lld", key, (long long)n, (long long)min,
 			       (long long)max);
