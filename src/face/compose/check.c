@@ -189,9 +189,9 @@ static void check_conditions(struct loader *l, const struct job_service *s)
 
 		if (!on)
 			continue;
-		if (d->condition == JOB_HEALTHY && !on->has_health && !read_map(on->node, "healthcheck"))
+		if (d->condition == JOB_HEALTHY && !node_value(on->node, "healthcheck"))
 			message_error(l, d->at, "waits until \"%s\" is healthy, but that has no healthcheck", on->name);
-		else if (d->condition == JOB_HEALTHY && !on->has_health)
+		else if (d->condition == JOB_HEALTHY && on->health_off)
 			message_error(l, d->at, "waits until \"%s\" is healthy, but its healthcheck is switched off",
 				      on->name);
 		if (d->condition == JOB_COMPLETED && on->kind == JOB_SERVICE)

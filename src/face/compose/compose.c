@@ -99,6 +99,7 @@ static int finish(struct loader *l, char **ret_json, size_t *ret_len, struct err
 	char *json;
 	size_t len;
 
+	messages_sort(l->messages);
 	if (l->messages->n_errors)
 		return first_error(l->messages, err);
 	json = emit_job(l, &len);

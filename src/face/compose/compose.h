@@ -28,7 +28,7 @@ struct compose_options {
 	    *project; /* name of the project, or NULL: then COMPOSE_PROJECT_NAME, `name:`, the name of the directory */
 };
 
-/* What was found in the file, errors and warnings in the order of finding. Errors past COMPOSE_ERRORS_MAX and warnings past
+/* What was found in the file, errors and warnings by line and column. Errors past COMPOSE_ERRORS_MAX and warnings past
  * COMPOSE_WARNINGS_MAX are counted only. */
 #define COMPOSE_ERRORS_MAX 20
 #define COMPOSE_WARNINGS_MAX 100

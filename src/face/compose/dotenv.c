@@ -31,6 +31,20 @@ __attribute__((format(printf, 2, 3))) static int fail(struct reader *r, const ch
 	return -EINVAL;
 }
 
+/* How much of the rest of the line an error shows. */
+static size_t shown(const char *p)
+{
+	size_t n = strcspn(p, "\r\n");
+
+	return n < 20 ? n : 20;
+}
+
+static int fail_in(struct reader *r, int line, const char *why)
+{
+	r->line = line;
+	return fail(r, "%s", why);
+}
+
 static void skip_line(struct reader *r)
 {
 	r->p += strcspn(r->p, "\n");
@@ -73,11 +87,12 @@ static char unescaped(char c)
 static int read_single(struct reader *r, struct buf *out)
 {
 	const char *start = ++r->p;
+	int opened = r->line;
 
 	while (*r->p && *r->p != '\'')
 		r->line += *r->p++ == '\n';
 	if (!*r->p)
-		return fail(r, "a single quote is not closed");
+		return fail_in(r, opened, "a single quote is not closed");
 	buf_add(out, start, (size_t)(r->p++ - start));
 	return 0;
 }
@@ -85,7 +100,7 @@ static int read_single(struct reader *r, struct buf *out)
 static int read_double(struct reader *r, struct buf *out)
 {
 	struct buf raw = BUF_LIMIT(DOTENV_BYTES_MAX);
-	int error;
+	int error, opened = r->line;
 
 	for (r->p++; *r->p && *r->p != '"'; r->p++) {
 		r->line += *r->p == '\n';
@@ -100,7 +115,7 @@ static int read_double(struct reader *r, struct buf *out)
 	}
 	if (!*r->p) {
 		buf_free(&raw);
-		return fail(r, "a double quote is not closed");
+		return fail_in(r, opened, "a double quote is not closed");
 	}
 	r->p++;
 	error = expand(r, buf_str(&raw), out);
@@ -167,7 +182,7 @@ static int read_name(struct reader *r, char **ret)
 	while (isalnum((unsigned char)*r->p) || (*r->p && strchr("_.-[]", *r->p)))
 		r->p++;
 	if (r->p == start)
-		return fail(r, "no name of a variable at \"%.20s\"", start);
+		return fail(r, "no name of a variable at \"%.*s\"", (int)shown(start), start);
 	*ret = mem_strndup(start, (size_t)(r->p - start));
 	skip_blanks(r);
 	return 0;
@@ -187,7 +202,7 @@ static int read_entry(struct reader *r)
 		return 0;
 	}
 	if (*r->p != '=' && *r->p != ':')
-		return fail(r, "\"=\" is needed after %s, not \"%.20s\"", name, r->p);
+		return fail(r, "\"=\" is needed after %s, not \"%.*s\"", name, (int)shown(r->p), r->p);
 	r->p++;
 	if (!r->d->raw)
 		while (*r->p == ' ' || *r->p == '\t')

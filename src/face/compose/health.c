@@ -18,7 +18,8 @@ static bool read_test(struct loader *l, struct job_service *s, const struct node
 	read_strings(l, test->parent, "test", &words);
 	first = words.n ? words.v[0] : "";
 	s->health.test = words.v;
-	if (strcmp(first, "NONE") == 0)
+	s->health_off = strcmp(first, "NONE") == 0;
+	if (s->health_off)
 		return false;
 	if (strcmp(first, "CMD") != 0 && strcmp(first, "CMD-SHELL") != 0) {
 		message_error(l, test,
@@ -38,7 +39,8 @@ void health_read(struct loader *l, struct job_service *s)
 	const struct node *n = read_map(s->node, "healthcheck"), *test = node_value(n, "test");
 	struct job_health *h = &s->health;
 
-	if (!n || n->n == 0 || read_bool(n, "disable", false))
+	s->health_off = !n || n->n == 0 || read_bool(n, "disable", false);
+	if (s->health_off)
 		return;
 	if (!test) {
 		message_error(l, n, "test is missing; for example test: [CMD, \"true\"]");

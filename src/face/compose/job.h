@@ -92,7 +92,7 @@ struct job_service {
 	struct strings items;
 	bool has_items;
 	const char *over_space, *over_glob;
-	bool read_only, has_health;
+	bool read_only, has_health, health_off; /* off: by NONE or disable */
 	struct job_health health;
 	struct job_retry retry;
 	int64_t restart_max, count, slots, reserve_cpu_milli, reserve_memory, limit_cpu_milli, limit_memory, limit_pids;

@@ -134,3 +134,20 @@ void message_place_warn(struct loader *l, int line, int column, const char *fmt,
 	tell(l, COMPOSE_WARNING, line, column, "", fmt, ap);
 	va_end(ap);
 }
+
+static int by_place(const void *a, const void *b)
+{
+	const struct compose_message *x = a, *y = b;
+
+	if (x->line != y->line)
+		return x->line < y->line ? -1 : 1;
+	if (x->column != y->column)
+		return x->column < y->column ? -1 : 1;
+	return strcmp(x->text, y->text);
+}
+
+void messages_sort(struct compose_messages *m)
+{
+	if (m->n)
+		qsort(m->items, m->n, sizeof *m->items, by_place);
+}

@@ -22,3 +22,6 @@ void message_place_error(struct loader *l, int line, int column, const char *fmt
     __attribute__((format(printf, 4, 5)));
 void message_place_warn(struct loader *l, int line, int column, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* Puts what was found in the order of lines and columns. */
+void messages_sort(struct compose_messages *m);

@@ -189,6 +189,21 @@ static void check_given(struct loader *l, const char *param, const struct node *
 	message_place_error(l, 0, 0, "--param %s: x-berth.params has no such param%s", s.wrong, suggest_text(&s, text));
 }
 
+/* All but patterns and descriptions: a regular expression ends in "$". */
+static void interpolate_params(struct loader *l, struct node *params)
+{
+	for (size_t i = 0; i < params->n; i++) {
+		struct node *p = params->items[i];
+
+		if (p->kind != NODE_MAP)
+			interpolate_node(l, p);
+		for (size_t k = 0; p->kind == NODE_MAP && k < p->n; k++)
+			if (strcmp(p->items[k]->key->text, "pattern") != 0 &&
+			    strcmp(p->items[k]->key->text, "description") != 0)
+				interpolate_node(l, p->items[k]);
+	}
+}
+
 void params_load(struct loader *l)
 {
 	struct node *params = node_get(node_get(l->root, "x-berth"), "params");
@@ -197,7 +212,7 @@ void params_load(struct loader *l)
 	if (params && params->kind == NODE_MAP) {
 		struct param *list = arena_new_n(&l->arena, struct param, params->n);
 
-		interpolate_node(l, params);
+		interpolate_params(l, params);
 		for (size_t i = 0; i < params->n; i++)
 			load_one(l, params->items[i], &list[i]);
 		l->params = list;

@@ -98,8 +98,7 @@ static char *needs(struct loader *l, const struct schema *s)
 	static const struct {
 		uint32_t shape;
 		const char *text;
-	} texts[] = {{S_NUM, "a number"},
-		     {S_BOOL, "a boolean (true or false)"},
+	} texts[] = {{S_BOOL, "a boolean (true or false)"},
 		     {S_DURATION, "a duration (such as 1m30s)"},
 		     {S_SIZE, "a size (such as 64m)"},
 		     {S_CPUS, "a number of CPUs (such as 0.5)"},
@@ -114,6 +113,8 @@ static char *needs(struct loader *l, const struct schema *s)
 		add_need(&b, "a string");
 	if (s->shapes & S_INT)
 		add_int_need(&b, s);
+	if ((s->shapes & S_NUM) && s->min)
+		buf_printf(&b, "%sa number of at least %lld", b.len ? " or " : "", (long long)s->min);
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
 		if (s->shapes & texts[i].shape)
 			add_need(&b, texts[i].text);
@@ -188,6 +189,8 @@ static void check_row(struct loader *l, const struct node *value, const struct s
 		return;
 	}
 	if (row->support == SCHEMA_NOTHING) {
+		if (schema_is_empty(value))
+			return;
 		message_key_warn(l, value, "has no effect here%s%s", row->remark ? ": " : "",
 				 row->remark ? row->remark : "");
 		check_names_only(l, value, row);

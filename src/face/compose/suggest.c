@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define WORD_MAX 64
+#define PREFIX_MIN 4
 
 static size_t min3(size_t a, size_t b, size_t c)
 {
@@ -47,14 +48,26 @@ static size_t distance(const char *a, size_t la, const char *b, size_t lb)
 	return rows[la % 3][lb];
 }
 
+static size_t common_prefix(const char *a, const char *b)
+{
+	size_t n = 0;
+
+	while (a[n] && same(a[n], b[n]))
+		n++;
+	return n;
+}
+
 void suggest_try(struct suggest *s, const char *word)
 {
-	size_t la = strlen(s->wrong), lb = strlen(word), d, limit;
+	size_t la = strlen(s->wrong), lb = strlen(word), d, limit, prefix;
 
 	if (la == 0 || la > WORD_MAX || lb == 0 || lb > WORD_MAX)
 		return;
 	d = distance(s->wrong, la, word, lb);
-	limit = (la > lb ? la : lb) / 3;
+	prefix = common_prefix(s->wrong, word);
+	if (prefix >= PREFIX_MIN && prefix == la)
+		d = 1; /* a word that was cut off */
+	limit = (la > lb ? la : lb) / (prefix >= PREFIX_MIN ? 2 : 3);
 	if (limit == 0)
 		limit = 1;
 	if (d > limit || d >= lb || (s->best && d >= s->distance))

@@ -9,8 +9,8 @@
 /* Keeps the best of the words shown to it. `struct suggest s = {.wrong = "imgae"};` then suggest_try() for each, then s.best. */
 struct suggest {
 	const char *wrong;
-	const char
-	    *best; /* NULL while nothing is near enough (more than a third of the letters differ, at least 1 may) */
+	const char *
+	    best; /* NULL while nothing is near enough: at least 1 letter may differ, a third, or half behind 4 equal ones */
 	size_t distance;
 };
 

@@ -5,7 +5,7 @@
  *	=== what it is about
  *	YAML text
  *	--- with               (options, one a line; may be left out)
- *	param parts=3          (param, profile, env, input, output, project; file NAME TEXT and directory NAME make one)
+ *	param parts=3          (param, profile, env, input, output, project; file NAME TEXT, bigfile NAME BYTES and directory NAME make one)
  *	--- errors             (or: warnings, json; may be left out)
  *	3:5: services.a: text
  *
@@ -165,6 +165,22 @@ static void write_file(const struct run *r, char *name)
 	assert_int_equal(fclose(f), 0);
 }
 
+static void write_big_file(const struct run *r, char *name)
+{
+	char *size = strchr(name, ' ');
+	mem_cleanup char *path = NULL;
+	FILE *f;
+
+	assert_non_null(size);
+	*size++ = '\0';
+	path = mem_printf("%s/%s", r->directory, name);
+	f = fopen(path, "we");
+	assert_non_null(f);
+	for (unsigned long n = strtoul(size, NULL, 10); n; n--)
+		putc('x', f);
+	assert_int_equal(fclose(f), 0);
+}
+
 static void make_directory(const struct run *r, const char *name)
 {
 	mem_cleanup char *path = mem_printf("%s/%s", r->directory, name);
@@ -192,6 +208,8 @@ static void take_option(struct run *r, char *line)
 		r->options.project = "given";
 	else if (strcmp(line, "file") == 0)
 		write_file(r, value);
+	else if (strcmp(line, "bigfile") == 0)
+		write_big_file(r, value);
 	else if (strcmp(line, "directory") == 0)
 		make_directory(r, value);
 	else
@@ -368,19 +386,101 @@ static void run_case(void **state)
 	assert_int_equal(wrong, 0);
 }
 
+/* ---- what needs more than a text ---- */
+
+static int load_path(const char *path, struct compose_messages *m, struct err *err)
+{
+	struct compose_options o = {.file = path};
+	mem_cleanup char *json = NULL;
+	size_t len;
+
+	return compose_load(&o, &json, &len, m, err);
+}
+
+static void test_files(void **state)
+{
+	char directory[] = "/tmp/berth-compose-XXXXXX";
+	compose_messages_cleanup struct compose_messages m = COMPOSE_MESSAGES_INIT;
+	struct run r = {.messages = COMPOSE_MESSAGES_INIT};
+	struct err err = ERR_INIT;
+	mem_cleanup char *good = NULL, *big = NULL;
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	memcpy(r.directory, directory, sizeof directory);
+	write_file(&r, (char[]){"good services: {a: {image: i}}"});
+	write_big_file(&r, (char[]){"big 10000000"});
+	good = mem_printf("%s/good", directory);
+	big = mem_printf("%s/big", directory);
+	assert_int_equal(load_path(good, &m, &err), 0);
+	assert_int_equal(load_path(big, &m, &err), -E2BIG);
+	assert_non_null(strstr(err.text, "larger than 4 MiB"));
+	assert_int_equal(load_path("/nonexistent/x", &m, &err), -ENOENT);
+	assert_int_equal(load_path(directory, &m, &err), -EINVAL);
+	assert_int_equal(m.n, 0);
+	fs_remove_tree(AT_FDCWD, directory, &err);
+}
+
+static void test_error_limit(void **state)
+{
+	compose_messages_cleanup struct compose_messages m = COMPOSE_MESSAGES_INIT;
+	struct compose_options o = {.file = "/nonexistent/f"};
+	struct buf b = BUF_INIT;
+	struct err err = ERR_INIT;
+	char *json = NULL;
+	size_t len;
+
+	(void)state;
+	buf_adds(&b, "services: {a: {image: i");
+	for (int i = 0; i < 500; i++)
+		buf_printf(&b, ", k%d: x", i);
+	buf_adds(&b, "}}");
+	assert_int_equal(compose_parse(&o, b.data, b.len, &json, &len, &m, &err), -EINVAL);
+	assert_null(json);
+	assert_int_equal(m.n, COMPOSE_ERRORS_MAX);
+	assert_int_equal(m.n_errors, 500);
+	assert_string_equal(err.text, m.items[0].text);
+	buf_free(&b);
+}
+
+/* Many copies of a large secret: each service has its own, so the job as a whole is what grows. */
+static void test_job_limit(void **state)
+{
+	compose_messages_cleanup struct compose_messages m = COMPOSE_MESSAGES_INIT;
+	struct compose_options o = {.file = "/nonexistent/f"};
+	struct buf b = BUF_INIT;
+	struct err err = ERR_INIT;
+	char *json = NULL;
+	size_t len;
+
+	(void)state;
+	buf_adds(&b, "configs: {c: {content: \"");
+	for (int i = 0; i < 1000000; i++)
+		buf_addc(&b, 'x');
+	buf_adds(&b, "\"}}\nservices:\n");
+	for (int i = 0; i < 20; i++)
+		buf_printf(&b, "  s%d: {image: i, configs: [c]}\n", i);
+	assert_int_equal(compose_parse(&o, b.data, b.len, &json, &len, &m, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "too large together"));
+	buf_free(&b);
+}
+
 int main(int argc, char **argv)
 {
 	struct CMUnitTest *tests;
 	int result;
 
 	read_all();
-	tests = mem_new_n(struct CMUnitTest, n_cases);
+	tests = mem_new_n(struct CMUnitTest, n_cases + 3);
 	for (size_t i = 0; i < n_cases; i++)
 		tests[i] =
 		    (struct CMUnitTest){.name = cases[i].name, .test_func = run_case, .initial_state = &cases[i]};
+	tests[n_cases] = (struct CMUnitTest)cmocka_unit_test(test_files);
+	tests[n_cases + 1] = (struct CMUnitTest)cmocka_unit_test(test_error_limit);
+	tests[n_cases + 2] = (struct CMUnitTest)cmocka_unit_test(test_job_limit);
 	if (argc > 1)
 		cmocka_set_test_filter(argv[1]);
-	result = n_cases < 150 ? 1 : _cmocka_run_group_tests("compose", tests, n_cases, NULL, NULL);
+	result = n_cases < 150 ? 1 : _cmocka_run_group_tests("compose", tests, n_cases + 3, NULL, NULL);
 	if (n_cases < 150)
 		fprintf(stderr, "only %zu cases in %s\n", n_cases, CASES);
 	for (size_t i = 0; i < n_cases; i++) {

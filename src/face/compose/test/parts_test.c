@@ -391,6 +391,7 @@ static void test_suggest(void **state)
 		    {"comand", "command"},
 		    {"depends-on", "depends_on"},
 		    {"cpu", "cpus"},
+		    {"comm", "command"},
 		    {"xyzzy", NULL},
 		    {"", NULL},
 		    {"c", NULL},
