@@ -407,15 +407,24 @@ static void make_size_huge(struct tar_make *t)
 
 static void make_sparse_8eib(struct tar_make *t)
 {
-	tar_make_head(t, &(struct tar_header){.name = "PaxHeaders/x", .type = 'x', .size = 27 + 30 + 22 + 39});
+	tar_make_head(t, &(struct tar_header){.name = "PaxHeaders/x", .type = 'x', .size = 22 + 22 + 26 + 43});
 	tar_make_body(t,
 		      "22 GNU.sparse.major=1\n"
 		      "22 GNU.sparse.minor=0\n"
 		      "26 GNU.sparse.name=sparse\n"
-		      "39 GNU.sparse.realsize=9223372036854775807\n",
+		      "43 GNU.sparse.realsize=9223372036854775807\n",
 		      22 + 22 + 26 + 43);
 	tar_make_head(t, &(struct tar_header){.name = "GNUSparseFile.0/sparse", .size = 512});
 	tar_make_body(t, "1\n9223372036854775807\n0\n", 24);
+	tar_make_end(t);
+}
+
+/* A record that says it is longer than it is: what the entry really is called nobody knows. */
+static void make_pax_damaged(struct tar_make *t)
+{
+	tar_make_head(t, &(struct tar_header){.name = "PaxHeaders/x", .type = 'x', .size = 12});
+	tar_make_body(t, "99 path=abc\n", 12);
+	tar_make_file(t, "a", "x");
 	tar_make_end(t);
 }
 
@@ -539,6 +548,7 @@ const struct tar_case tar_cases[] = {
     {"owner-huge", make_owner_huge, EINVAL, "its owner 1099511627776 is not possible"},
     {"size-huge", make_size_huge, EFBIG, "larger than the limit"},
     {"sparse-8eib", make_sparse_8eib, EFBIG, "larger than the limit"},
+    {"pax-damaged", make_pax_damaged, EINVAL, "the archive is damaged in its first entry"},
     {"pax-1gib", make_pax_1gib, EINVAL, "in its first entry"},
     {"pax-many", make_pax_many, EFBIG, "the header of an entry is larger than the limit"},
     {"gzip-bomb", make_gzip_bomb, EFBIG, "unpacks to more than 200 times its size"},

@@ -327,6 +327,13 @@ static int check_end(struct unpack *u, la_int64_t entries_end, struct err *err)
 		       u->label);
 }
 
+/* A name that is not in the character set of the locale is no matter, its bytes are as they were; and access control lists are not kept.
+ * Other warnings mean that a part of the header was passed over, and the entry may not be what it was meant to be. */
+static bool is_harmless(const char *warning)
+{
+	return warning && (strstr(warning, "can't be converted") || strstr(warning, "ACL") || strstr(warning, ".acl"));
+}
+
 static int next_entry(struct unpack *u, struct archive_entry **ret, struct err *err)
 {
 	la_int64_t entries_end = archive_filter_bytes(u->tar, 0);
@@ -339,8 +346,7 @@ static int next_entry(struct unpack *u, struct archive_entry **ret, struct err *
 	if (r == ARCHIVE_EOF)
 		return tar_stream_err(u->stream)->code ? read_failed(u, "after its last entry", err)
 						       : check_end(u, entries_end, err);
-	/* ARCHIVE_WARN: a name that is not in the character set of the locale; its bytes are as they were */
-	if (r == ARCHIVE_OK || r == ARCHIVE_WARN) {
+	if (r == ARCHIVE_OK || (r == ARCHIVE_WARN && is_harmless(archive_error_string(u->tar)))) {
 		u->n++;
 		return 1;
 	}
