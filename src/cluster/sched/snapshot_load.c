@@ -331,7 +331,8 @@ static void load_draft(struct reader *r, struct draft *d)
 	d->exit_code = (int32_t)whole(r, INT32_MIN, INT32_MAX);
 	d->reason = text(r);
 	n_tasks = (size_t)number(r, SCHED_TASKS_MAX);
-	if ((d->ending || d->ended) != sched_job_ended((enum sched_job_state)d->final))
+	if ((d->ending || d->ended) != sched_job_ended((enum sched_job_state)d->final) ||
+	    (d->reason && !d->ending && !d->ended))
 		fail(r, "the job's state and its end disagree");
 	d->spec.id = d->id;
 	d->spec.name = d->name;
@@ -365,6 +366,8 @@ static void load_attempt(struct reader *r, struct sched *s, struct instance *i)
 	a->error = text(r);
 	if (!r->bad && (a->node >= s->n_nodes || !a->epoch))
 		fail(r, "an attempt names no known node, or has no number");
+	if (!a->ended && (a->error || a->ended_ms))
+		fail(r, "an attempt has an end and has not ended");
 }
 
 static void load_banned(struct reader *r, struct sched *s, const struct task *t, struct instance *i)

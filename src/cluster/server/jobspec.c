@@ -109,19 +109,26 @@ static yyjson_val *service_at(const struct jobspec *j, uint32_t task)
 	return yyjson_arr_get(j->services, task);
 }
 
-void jobspec_where(const struct jobspec *j, uint32_t task, char *text, size_t n)
+void jobspec_where(const struct jobspec *j, uint32_t task, const char *key, char *text, size_t n)
 {
 	yyjson_val *service = service_at(j, task);
+	yyjson_val *place = key ? yyjson_obj_get(yyjson_obj_get(service, "where"), key) : NULL;
 	int64_t line = 0, column = 0;
 	const char *name = "?";
 
-	json_opt_int(service, "line", 0, INT32_MAX, &line, NULL);
-	json_opt_int(service, "column", 0, INT32_MAX, &column, NULL);
 	json_opt_str(service, "name", &name, NULL);
+	if (yyjson_arr_size(place) == 2) {
+		line = yyjson_get_sint(yyjson_arr_get(place, 0));
+		column = yyjson_get_sint(yyjson_arr_get(place, 1));
+	} else {
+		json_opt_int(service, "line", 0, INT32_MAX, &line, NULL);
+		json_opt_int(service, "column", 0, INT32_MAX, &column, NULL);
+	}
 	if (line > 0)
-		snprintf(text, n, "%s:%lld:%lld: services.%s", j->file, (long long)line, (long long)column, name);
+		snprintf(text, n, "%s:%lld:%lld: services.%s%s%s", j->file, (long long)line, (long long)column, name,
+			 key ? "." : "", key ? key : "");
 	else
-		snprintf(text, n, "services.%s", name);
+		snprintf(text, n, "services.%s%s%s", name, key ? "." : "", key ? key : "");
 }
 
 /* ---- reading ---- */
@@ -297,7 +304,7 @@ static int read_services(struct jobspec *j, struct err *err)
 	for (uint32_t i = 0; r == 0 && i < n; i++) {
 		r = read_service(j, i, err);
 		if (r < 0) {
-			jobspec_where(j, i, where, sizeof where);
+			jobspec_where(j, i, NULL, where, sizeof where);
 			return err_wrap(err, "%s", where);
 		}
 	}

@@ -37,5 +37,5 @@ int jobspec_load(const char *stored, size_t len, const char *id, struct jobspec 
 /* The result of an expansion: a JSON list of paths. Returns their number. */
 int jobspec_set_items(struct jobspec *j, uint32_t task, const char *json, struct err *err);
 
-/* "compose.yaml:12:3: services.map", for messages about a service as a whole. */
-void jobspec_where(const struct jobspec *j, uint32_t task, char *text, size_t n);
+/* "compose.yaml:12:3: services.map", for messages about a service; with a key whose place is known ("image"), "compose.yaml:13:12: services.map.image". */
+void jobspec_where(const struct jobspec *j, uint32_t task, const char *key, char *text, size_t n);

@@ -109,16 +109,17 @@ static int check_services(struct server *s, struct jobspec *j, server_check_fn c
 	for (a.task = 0; a.task < j->sched.n_tasks; a.task++) {
 		mem_cleanup char *text = NULL, *path = NULL, *glob = NULL;
 		json_doc_cleanup yyjson_doc *doc = NULL;
+		const char *key = NULL;
 		int r = container_json(j, &a, s->spaces ? s->spaces : "", &text, err);
 
 		if (r == 0 && j->tasks[a.task].expand)
 			r = container_over(j, a.task, s->spaces ? s->spaces : "", &path, &glob, err);
 		if (r == 0) {
 			doc = json_parse(text, strlen(text), 2 * JOBSPEC_MAX, "the container", err);
-			r = doc ? check(ctx, yyjson_doc_get_root(doc), err) : -err->code;
+			r = doc ? check(ctx, yyjson_doc_get_root(doc), &key, err) : -err->code;
 		}
 		if (r < 0) {
-			jobspec_where(j, a.task, where, sizeof where);
+			jobspec_where(j, a.task, key, where, sizeof where);
 			return err_wrap(err, "%s", where);
 		}
 	}
@@ -146,6 +147,8 @@ static int prepare(struct server *s, const char *json, size_t len, uint32_t uid,
 	struct jobspec *j = NULL;
 	int r = jobspec_parse(json, len, NULL, uid, &j, err);
 
+	if (r == -ENOENT) /* a key that must be there: the input is wrong, nothing was looked for */
+		r = -(err->code = EINVAL);
 	if (r == 0)
 		r = make_id(s, j, err);
 	if (r == 0)

@@ -35,9 +35,9 @@ struct server *server_abandon(struct server *s);
 /* The answer to a wish: error NULL once it is durable. id: of the job. */
 typedef void (*server_done_fn)(void *ctx, const char *id, const struct err *error);
 
-/* What only the node can judge of a service (image, mounts): called once per service with its container specification before anything is
- * written; a negative return refuses the job. `where` is "FILE:LINE:COLUMN: services.NAME". */
-typedef int (*server_check_fn)(void *ctx, yyjson_val *container, struct err *err);
+/* What only the node can judge of a service (image, mounts, spaces): called once per service with its container specification before anything is written; a
+ * negative return refuses the job. *ret_key may be set to the key that is to blame ("image"): the error then names its place in the file. */
+typedef int (*server_check_fn)(void *ctx, yyjson_val *container, const char **ret_key, struct err *err);
 
 /* Checks and submits a canonical job (docs/formats/job.md). A refusal is given at once by done(), and nothing of the job is left. */
 void server_submit(struct server *s, const char *json, size_t len, uint32_t uid, bool dry_run, server_check_fn check,

@@ -7,6 +7,7 @@
 #include "base/wire/json.h"
 #include "cluster/server/server.h"
 #include "face/api/api_private.h"
+#include "node/image/image.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -82,11 +83,28 @@ static int check_spaces(struct api *a, yyjson_val *container, struct err *err)
 	return 0;
 }
 
-static int check(void *ctx, yyjson_val *container, struct err *err)
+static int check_image(struct api *a, yyjson_val *container, struct err *err)
+{
+	struct image_info *image = NULL;
+	const char *name;
+	int r = json_get_str(container, "image", &name, err);
+
+	if (r == 0)
+		r = image_find(engine_images(a->o.engine), name, &image, err);
+	image_info_free(image);
+	return r;
+}
+
+static int check(void *ctx, yyjson_val *container, const char **ret_key, struct err *err)
 {
 	struct api *a = ctx;
-	int r = check_spaces(a, container, err);
+	int r = check_image(a, container, err);
 
+	if (r < 0) {
+		*ret_key = "image";
+		return r;
+	}
+	r = check_spaces(a, container, err);
 	return r < 0 ? r : engine_check(a->o.engine, container, err);
 }
 

@@ -118,9 +118,10 @@ static void fact(struct world *w, enum link_type type, uint32_t task, uint32_t i
 	link_send(w->agent, &m);
 }
 
-static int no_check(void *ctx, yyjson_val *container, struct err *err)
+static int no_check(void *ctx, yyjson_val *container, const char **ret_key, struct err *err)
 {
 	(void)container;
+	*ret_key = "image";
 	return ctx ? err_set(err, ENOENT, "image \"x\" is not here") : 0;
 }
 
@@ -198,7 +199,7 @@ static void test_refused(void **state)
 	server_submit(w->server, chain, strlen(chain), 0, false, no_check, w, on_answer, w);
 	assert_true(w->answered);
 	assert_int_equal(w->answer.code, ENOENT);
-	assert_non_null(strstr(w->answer.text, "services.a: image \"x\" is not here"));
+	assert_non_null(strstr(w->answer.text, "services.a.image: image \"x\" is not here"));
 	assert_int_equal(store_last_seq(w->store), before);
 	json = server_jobs_json(w->server, true, 10);
 	assert_string_equal(json, "[]");
