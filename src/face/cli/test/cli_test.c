@@ -34,7 +34,7 @@ static void contains(const char *text, const char *part)
 static void test_usage(void **state)
 {
 	static const struct {
-		const char *words[4];
+		const char *words[6];
 		int status;
 		const char *err;
 	} rows[] = {
@@ -70,7 +70,7 @@ static void test_usage(void **state)
 static void test_help(void **state)
 {
 	static const struct {
-		const char *words[4];
+		const char *words[6];
 		const char *out;
 	} rows[] = {
 	    {{"--help"}, "submit         Submit a job"},
@@ -265,7 +265,7 @@ static void test_lists(void **state)
 					    0);
 	assert_string_equal(ps.out, "ID            NAME  IMAGE  COMMAND      STATE       CREATED  TASK\n"
 				    "0123456789ab  web   b      sh -c \"a b\"  exited (3)  -        j/map/2\n");
-	contains(jobs.out, "w-7f3a  finished  990 finished, 2 running  -           12 s     0\n");
+	contains(jobs.out, "w-7f3a  finished  990 finished, 2 running  -          12 s     0\n");
 	contains(json.out, "\"command\":[\"sh\",\"-c\",\"a b\"]");
 	contains(fake_log(f), "GET /v1/containers?all=1\n");
 	fake_stop(f);
@@ -633,5 +633,7 @@ int main(void)
 	    cmocka_unit_test(test_up),
 	};
 
+	/* A test run in the background may have been told to ignore it, and then `berth run` would too. */
+	(void)signal(SIGINT, SIG_DFL);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
