@@ -21,7 +21,7 @@ teardown() {
 	[ "$(jq -r .containers.running <<<"$output")" = 0 ]
 	pid=$(jq -r .pid <<<"$output")
 	run -0 berth down
-	[ ! -d "/proc/$pid" ]
+	eventually gone "$pid"
 	[ ! -e "$BERTH_SOCKET" ]
 	run berth info
 	fails_with "berth up"
@@ -104,7 +104,7 @@ teardown() {
 		p = subprocess.Popen(sys.argv[2:], env=env)
 		words = s.recv(4096).decode()
 		while 'READY=1' not in words:
-			words += s.recv(4096).decode()
+		    words += s.recv(4096).decode()
 		p.terminate()
 		sys.exit(p.wait())
 	END

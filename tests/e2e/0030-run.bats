@@ -89,8 +89,8 @@ teardown_file() {
 }
 
 @test "no descriptor of the daemon is open in a container" {
-	run -0 berth run --rm busybox sh -c 'ls -l /proc/self/fd | grep -c -E "berth|socket:" || true'
-	[ "$output" = 0 ]
+	run -0 berth run --rm busybox sh -c 'ls -l /proc/self/fd/ 2>/dev/null | grep -E "berth|socket:|anon_inode|memfd" || true'
+	[ -z "$output" ]
 }
 
 @test "zombies of the container are reaped" {
@@ -104,10 +104,10 @@ teardown_file() {
 	run -0 berth ps
 	[[ "$output" == *bg* ]]
 	run -0 berth ps --json
-	[ "$(jq -r '.[] | select(.name == "bg") | .image' <<<"$output")" = busybox:latest ]
+	[ "$(jq -r '.[] | select(.name == "bg") | .image' <<<"$output")" = busybox ]
 	eventually bash -c '"$BERTH" logs bg | grep -q started'
 	run -0 berth kill bg
-	exits_with 143 bg
+	exits_with 137 bg
 }
 
 @test "wait prints the exit code" {

@@ -165,7 +165,7 @@ one_task() {
 			eventually bash -c '"$BERTH" info >/dev/null 2>&1 || "$BERTH" up --data "$DIR/data" 3>&-'
 			eventually "$BERTH" run --rm busybox true
 			timeout 30 "$BERTH" down --all 3>&-
-			eventually bash -c "! kill -0 ${pids[0]} 2>/dev/null"
+			eventually gone "${pids[0]}"
 		done
 	done
 }
@@ -191,7 +191,7 @@ family() {
 	monitor=$(awk '/^PPid/ { print $2 }' "/proc/$payload/status")
 	kill -9 "$monitor"
 	eventually bash -c '! "$BERTH" ps --json | grep -q orphaned'
-	eventually bash -c "! kill -0 $payload 2>/dev/null"
+	eventually gone "$payload"
 	run -0 berth run --rm busybox true
 }
 

@@ -93,6 +93,13 @@ eventually() {
 	done
 }
 
+# True when a process has ended, also where nobody reaps what init should.
+gone() { # PID
+	local state
+	state=$(awk '/^State/ { print $2 }' "/proc/$1/status" 2>/dev/null) || return 0
+	[ -z "$state" ] || [ "$state" = Z ]
+}
+
 # job_file NAME: writes stdin to a job file of this test and prints its path.
 job_file() {
 	cat >"$DIR/$1.yaml"
