@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * http_fuzz: the HTTP parser of server and client, and the decoding of targets. The same bytes are fed whole and in pieces: both must tell the same
+ * http_parse_fuzz: the HTTP parser of server and client, and the decoding of targets. The same bytes are fed whole and in pieces: both must tell the same
  * story, so how a peer cuts its packets can never change what is understood. Needs wire_dep.
  *
  * First byte: bit 0 = replies instead of requests, the rest = size of the pieces.
