@@ -15,11 +15,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #define COMMAND_MAX 120
-/* Files above this are removed by a worker: freeing their blocks takes time. */
-#define SMALL_FILE (1 << 20)
 
 struct container *container_new(struct engine *e, const char *id)
 {
@@ -341,39 +338,10 @@ void container_gone(struct container *c)
 
 /* ---- removal ---- */
 
-/* True when nothing is left; else a worker has to do it. */
-static bool remove_small(struct engine *e, const char *name)
-{
-	static const char *const files[] = {"config.json", "state.json", "exit.json", "exit.json.tmp", "sock", "log"};
-	fd_cleanup int dir = openat(e->dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	struct stat st;
-
-	for (size_t i = 0; i < sizeof files / sizeof *files && dir >= 0; i++) {
-		if (fstatat(dir, files[i], &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size < SMALL_FILE)
-			(void)unlinkat(dir, files[i], 0);
-	}
-	return unlinkat(e->dir, name, AT_REMOVEDIR) == 0 || errno == ENOENT;
-}
-
-static void remove_files(struct container *c)
-{
-	char name[80], path[128];
-
-	/* First out of the way in one step: a container that is half removed is never seen again. */
-	snprintf(name, sizeof name, ".rm-%s", c->pub.id);
-	if (renameat(c->e->dir, c->pub.id, c->e->dir, name) < 0) {
-		if (errno != ENOENT)
-			log_warning("container %.12s cannot be removed: %s", c->pub.id, strerror(errno));
-		return;
-	}
-	if (remove_small(c->e, name))
-		return;
-	snprintf(path, sizeof path, "containers/%s", name);
-	engine_remove_tree(c->e, path);
-}
-
 void container_try_forget(struct container *c)
 {
+	mem_cleanup char *path = NULL;
+
 	if (!c->remove_soon || !container_ended(c))
 		return;
 	container_unlist(c);
@@ -382,6 +350,7 @@ void container_try_forget(struct container *c)
 		return;
 	c->forgotten = true;
 	follow_detach(c);
-	remove_files(c);
+	path = mem_printf("containers/%s", c->pub.id);
+	engine_remove_tree(c->e, path);
 	event_add(c->e, ENGINE_EV_REMOVED, c, NULL);
 }

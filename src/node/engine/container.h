@@ -7,6 +7,7 @@
  *   recover.c    what an earlier daemon left
  *   event.c      listeners and the queue of events
  *   follow.c     engine_log_*
+ *   trash.c      removal of files
  *   import.c     engine_import and the other work of workers;  reply.c: the answer of a worker
  */
 #pragma once
@@ -55,7 +56,8 @@ struct engine {
 	struct loop *loop;
 	struct launcher *launcher;
 	struct image_store *images;
-	int data_dir, dir; /* <data>, <data>/containers */
+	int data_dir, dir, trash; /* <data>, <data>/containers, <data>/trash */
+	bool sweeping, sweep_again;
 	char *data_path;
 	struct map by_id, by_name, by_key;
 	struct container **list; /* in order of creation */
@@ -109,6 +111,9 @@ struct reply *reply_free(struct reply *r);
 /* reply_close_all() frees ctx. */
 void reply_own(struct reply *r);
 void reply_close_all(struct engine *e);
+
+/* trash.c: what is to be removed is moved to <data>/trash at once, by a rename; one worker at a time empties it. */
+void trash_sweep(struct engine *e);
 
 /* import.c */
 void import_close_all(struct engine *e);

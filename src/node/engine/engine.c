@@ -31,6 +31,9 @@ static int open_all(struct engine *e, struct err *err)
 	e->dir = fs_mkdirs_in(e->data_dir, "containers", 0700, FS_NO_SYMLINKS, err);
 	if (e->dir < 0)
 		return e->dir;
+	e->trash = fs_mkdirs_in(e->data_dir, "trash", 0700, FS_NO_SYMLINKS, err);
+	if (e->trash < 0)
+		return e->trash;
 	r = image_store_open(e->data_dir, &e->images, err);
 	if (r == 0)
 		r = event_open(e, err);
@@ -38,8 +41,11 @@ static int open_all(struct engine *e, struct err *err)
 		r = launcher_attach(e->launcher, e->loop, err);
 	if (r == 0)
 		r = recover_all(e, err);
-	if (r == 0)
-		image_store_collect(e->images);
+	if (r < 0)
+		return r;
+	image_store_collect(e->images);
+	/* What an earlier daemon did not get to. */
+	trash_sweep(e);
 	return r;
 }
 
@@ -49,8 +55,12 @@ int engine_open(struct loop *loop, const char *data_dir, struct launcher *launch
 	struct engine *e = mem_new(struct engine);
 	int r;
 
-	*e = (struct engine){
-	    .loop = loop, .launcher = launcher, .data_dir = -1, .dir = -1, .data_path = mem_strdup(data_dir)};
+	*e = (struct engine){.loop = loop,
+			     .launcher = launcher,
+			     .data_dir = -1,
+			     .dir = -1,
+			     .trash = -1,
+			     .data_path = mem_strdup(data_dir)};
 	e->last = &e->first;
 	r = open_all(e, err);
 	if (r < 0)
@@ -82,6 +92,7 @@ struct engine *engine_close(struct engine *e)
 	map_free(&e->by_name);
 	map_free(&e->by_key);
 	image_store_close(e->images);
+	fd_closep(&e->trash);
 	fd_closep(&e->dir);
 	fd_closep(&e->data_dir);
 	free(e->data_path);

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Work of workers that is not a container: importing an image, listing files, removing trees.
+ * Work of workers that is not a container: importing an image, listing files.
  */
 #include "node/engine/container.h"
 
 #include "base/core/err.h"
 #include "base/core/fd.h"
-#include "base/core/log.h"
 #include "base/core/mem.h"
 #include "base/wire/json.h"
 #include "node/data/data.h"
@@ -262,13 +261,4 @@ int engine_glob(struct engine *e, const char *space_path, const char *pattern, s
 	if (r < 0)
 		free(g);
 	return r;
-}
-
-void engine_remove_tree(struct engine *e, const char *relative)
-{
-	const char *args[] = {relative, NULL};
-	struct err err = ERR_INIT;
-
-	if (launcher_send(e->launcher, LAUNCHER_REMOVE, args, NULL, 0, &err) < 0)
-		log_err(&err, "remove files that are not needed any more");
 }

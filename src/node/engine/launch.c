@@ -4,8 +4,10 @@
  */
 #include "node/engine/launcher.h"
 
+#include "base/core/clock.h"
 #include "base/core/err.h"
 #include "base/core/fd.h"
+#include "base/core/fs.h"
 #include "base/core/log.h"
 #include "base/core/loop.h"
 #include "base/core/mem.h"
@@ -19,7 +21,11 @@
 
 #define QUEUE_MAX 100000
 #define SOCK_AT 3
-#define LOCK_AT 4
+#define DATA_AT 4
+#define LOCK_AT 5
+/* A launcher that ends this soon, so often in a row, cannot work at all. */
+#define SHORT_LIFE_MS 1000
+#define SHORT_LIVES_MAX 5
 /* Room in the argument area that children turn into their names. */
 #define TITLE_ROOM 96
 
@@ -32,8 +38,10 @@ struct message {
 
 struct launcher {
 	char *data_dir;
-	int lock_fd, exe_fd, sock;
+	int data_fd, lock_fd, exe_fd, sock;
 	pid_t pid;
+	int64_t born_ms;
+	unsigned short_lives;
 	struct loop *loop;
 	struct loop_fd *watch;
 	struct message *first, **last;
@@ -65,9 +73,11 @@ static _Noreturn void exec_launcher(const struct launcher *l, int sock, char *co
 	char *const env[] = {NULL};
 	int lock = l->lock_fd < 0 ? -1 : fcntl(l->lock_fd, F_DUPFD_CLOEXEC, 10);
 	int exe = fcntl(l->exe_fd, F_DUPFD_CLOEXEC, 10);
+	int data = fcntl(l->data_fd, F_DUPFD_CLOEXEC, 10);
 
 	sock = fcntl(sock, F_DUPFD_CLOEXEC, 10);
-	if (sock < 0 || exe < 0 || dup2(sock, SOCK_AT) < 0 || (lock >= 0 && dup2(lock, LOCK_AT) < 0))
+	if (sock < 0 || exe < 0 || data < 0 || dup2(sock, SOCK_AT) < 0 || dup2(data, DATA_AT) < 0 ||
+	    (lock >= 0 && dup2(lock, LOCK_AT) < 0))
 		_exit(125);
 	execveat(exe, "", argv, env, AT_EMPTY_PATH);
 	_exit(125);
@@ -75,13 +85,14 @@ static _Noreturn void exec_launcher(const struct launcher *l, int sock, char *co
 
 static int spawn(struct launcher *l, struct err *err)
 {
-	char name[] = "berth-launcher", sock_text[16], lock[16], room[TITLE_ROOM + 1];
-	char *argv[] = {name, l->data_dir, sock_text, lock, room, NULL};
+	char name[] = "berth-launcher", sock[16], data[16], lock[16], room[TITLE_ROOM + 1];
+	char *argv[] = {name, l->data_dir, sock, data, lock, room, NULL};
 	int pair[2];
 	pid_t pid;
 
 	snprintf(room, sizeof room, "%*s", TITLE_ROOM, "");
-	snprintf(sock_text, sizeof sock_text, "%d", SOCK_AT);
+	snprintf(sock, sizeof sock, "%d", SOCK_AT);
+	snprintf(data, sizeof data, "%d", DATA_AT);
 	snprintf(lock, sizeof lock, "%d", l->lock_fd < 0 ? -1 : LOCK_AT);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_sys(err, errno, "start the launcher: make a socket pair");
@@ -96,6 +107,7 @@ static int spawn(struct launcher *l, struct err *err)
 		return err_sys(err, code, "start the launcher: fork");
 	}
 	l->pid = pid;
+	l->born_ms = clock_mono_ms();
 	l->sock = pair[0];
 	return 0;
 }
@@ -105,9 +117,14 @@ int launcher_start(const char *data_dir, int lock_fd, struct launcher **ret, str
 	struct launcher *l = mem_new(struct launcher);
 	int r;
 
-	*l = (struct launcher){.data_dir = mem_strdup(data_dir), .lock_fd = lock_fd, .sock = -1, .last = &l->first};
+	*l = (struct launcher){
+	    .data_dir = mem_strdup(data_dir), .data_fd = -1, .lock_fd = lock_fd, .sock = -1, .last = &l->first};
 	l->exe_fd = open_self();
-	r = l->exe_fd < 0 ? err_sys(err, -l->exe_fd, "open /proc/self/exe") : spawn(l, err);
+	l->data_fd = fs_mkdirs(data_dir, 0700, err);
+	if (l->data_fd < 0)
+		r = l->data_fd;
+	else
+		r = l->exe_fd < 0 ? err_sys(err, -l->exe_fd, "open /proc/self/exe") : spawn(l, err);
 	if (r < 0) {
 		launcher_free(l);
 		return r;
@@ -158,6 +175,7 @@ struct launcher *launcher_free(struct launcher *l)
 	fd_closep(&l->sock);
 	reap(l);
 	fd_closep(&l->exe_fd);
+	fd_closep(&l->data_fd);
 	free(l->data_dir);
 	free(l);
 	return NULL;
@@ -205,6 +223,12 @@ static int flush(struct launcher *l)
 	return 0;
 }
 
+static void give_up(struct launcher *l, const struct err *err)
+{
+	log_err(err, "the launcher ended and could not be started again");
+	drop_queue(l);
+}
+
 static void restart(struct launcher *l)
 {
 	struct err err = ERR_INIT;
@@ -212,12 +236,15 @@ static void restart(struct launcher *l)
 	l->watch = loop_fd_free(l->watch);
 	fd_closep(&l->sock);
 	reap(l);
-	if (spawn(l, &err) < 0 || watch(l, &err) < 0) {
-		log_err(&err, "the launcher ended and could not be started again");
-		drop_queue(l);
-		return;
+	l->short_lives = clock_mono_ms() - l->born_ms < SHORT_LIFE_MS ? l->short_lives + 1 : 0;
+	if (l->short_lives > SHORT_LIVES_MAX) {
+		err_set(&err, EPIPE, "it ended %d times within a second of its start", SHORT_LIVES_MAX);
+		give_up(l, &err);
+	} else if (spawn(l, &err) < 0 || watch(l, &err) < 0) {
+		give_up(l, &err);
+	} else {
+		log_warning("the launcher ended and was started again as process %d", (int)l->pid);
 	}
-	log_warning("the launcher ended and was started again as process %d", (int)l->pid);
 }
 
 static void on_socket(void *ctx, int events)
@@ -271,6 +298,9 @@ int launcher_send(struct launcher *l, enum launcher_type type, const char *const
 	struct message *m = make_message(type, args, fds, n_fds);
 	int r = 1;
 
+	/* After it was given up: the reason may be gone. */
+	if (l->sock < 0 && l->loop && spawn(l, NULL) == 0)
+		(void)watch(l, NULL);
 	if (m->n > LAUNCHER_MSG_MAX)
 		r = err_set(err, E2BIG, "%zu bytes are too long for the launcher", m->n);
 	else if (l->sock < 0)

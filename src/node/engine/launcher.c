@@ -34,7 +34,7 @@ static const struct {
     [LAUNCHER_MONITOR] = {monitor_main, "berth-monitor", 1, 2, false},
     [LAUNCHER_CLEANUP] = {worker_cleanup, "berth-cleanup", 1, 1, true},
     [LAUNCHER_IMPORT] = {worker_import, "berth-import", 0, 3, true},
-    [LAUNCHER_REMOVE] = {worker_remove, "berth-remove", 1, 0, true},
+    [LAUNCHER_SWEEP] = {worker_sweep, "berth-sweep", 0, 1, true},
     [LAUNCHER_GLOB] = {worker_glob, "berth-glob", 3, 1, true},
 };
 
@@ -105,27 +105,27 @@ _Noreturn void launcher_main(int argc, char **argv)
 {
 	struct launcher_job job = {.lock_fd = -1};
 	struct rt_host host;
-	int sock;
+	int sock, last;
 
-	if (argc < 5)
+	if (argc < 6)
 		_exit(125);
 	sock = atoi(argv[2]);
-	job.lock_fd = atoi(argv[3]);
+	job.data_dir = atoi(argv[3]);
+	job.lock_fd = atoi(argv[4]);
+	last = job.lock_fd > job.data_dir ? job.lock_fd : job.data_dir;
 	fcntl(sock, F_SETFD, FD_CLOEXEC);
+	fcntl(job.data_dir, F_SETFD, FD_CLOEXEC);
 	if (job.lock_fd >= 0)
 		fcntl(job.lock_fd, F_SETFD, FD_CLOEXEC);
-	close_range((unsigned)(job.lock_fd > sock ? job.lock_fd : sock) + 1, ~0u, 0);
-	job.data_dir = open(argv[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (job.data_dir < 0)
-		_exit(125);
+	close_range((unsigned)(last > sock ? last : sock) + 1, ~0u, 0);
 	ignore_signals();
 	(void)setsid();
 	launcher = getpid();
 	prctl(PR_SET_NAME, "berth-launcher");
 	/* The last argument is room for the names of children. Hide it, and use the whole area from argv[0] on there. */
 	title_area = argv[0];
-	title_room = (size_t)(argv[4] + strlen(argv[4]) - argv[0]);
-	memset(argv[4], 0, strlen(argv[4]));
+	title_room = (size_t)(argv[5] + strlen(argv[5]) - argv[0]);
+	memset(argv[5], 0, strlen(argv[5]));
 	/* Found once here, known in every monitor. */
 	(void)rt_host(&host, NULL);
 	serve(sock, &job);

@@ -17,7 +17,7 @@ enum launcher_type {
 	LAUNCHER_MONITOR, /* args: id; fds: container directory, connection to the daemon */
 	LAUNCHER_CLEANUP, /* args: id; fds: reply. Kills what a dead monitor left */
 	LAUNCHER_IMPORT,  /* fds: reply, tar, directory to unpack in */
-	LAUNCHER_REMOVE,  /* args: path below the data directory */
+	LAUNCHER_SWEEP,	  /* fds: reply. Removes what is in the trash */
 	LAUNCHER_GLOB,	  /* args: directory, pattern, limit; fds: reply */
 	LAUNCHER_N_TYPES,
 };
@@ -47,7 +47,7 @@ struct launcher_job {
 _Noreturn void monitor_main(struct launcher_job *job);
 _Noreturn void worker_cleanup(struct launcher_job *job);
 _Noreturn void worker_import(struct launcher_job *job);
-_Noreturn void worker_remove(struct launcher_job *job);
+_Noreturn void worker_sweep(struct launcher_job *job);
 _Noreturn void worker_glob(struct launcher_job *job);
 
 /* Gives this process another name for ps and top: `title` goes over the launcher's arguments as far as there is room. */

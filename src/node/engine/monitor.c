@@ -347,15 +347,14 @@ static void live(struct monitor *m)
 
 static void finish(struct monitor *m)
 {
-	bool clean = m->order.spec.remove || m->order.spec.job;
-
 	m->rec.state = ENGINE_EXITED;
 	m->rec.ended_ms = clock_wall_ms();
 	m->log.rotated = false;
 	logfile_close(&m->log);
 	write_exit(m);
 	monitor_publish(m);
-	if (clean)
+	/* A container that is removed goes as a whole. */
+	if (m->order.spec.job && !m->order.spec.remove)
 		monitor_cleanup(m);
 }
 

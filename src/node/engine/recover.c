@@ -185,13 +185,8 @@ static int read_names(struct engine *e, struct err *err)
 		return err_sys(err, code, "read the directory of containers");
 	}
 	for (struct dirent *entry = readdir(d); entry; entry = readdir(d)) {
-		if (is_id(entry->d_name)) {
+		if (is_id(entry->d_name))
 			recall(e, entry->d_name);
-		} else if (!strncmp(entry->d_name, ".rm-", 4)) {
-			mem_cleanup char *path = mem_printf("containers/%s", entry->d_name);
-
-			engine_remove_tree(e, path);
-		}
 	}
 	closedir(d);
 	return 0;

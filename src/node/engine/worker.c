@@ -9,13 +9,13 @@
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/fs.h"
-#include "base/core/log.h"
 #include "base/core/mem.h"
 #include "base/wire/json.h"
 #include "node/data/data.h"
 #include "node/image/image.h"
 #include "node/runtime/rt.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
@@ -65,17 +65,35 @@ _Noreturn void worker_import(struct launcher_job *job)
 	reply(job->fds[0], &text, r, &err);
 }
 
-/* Nobody waits for it: a failure is told to the operator. */
-_Noreturn void worker_remove(struct launcher_job *job)
+/* One pass over the trash; *ret_n counts what is gone, *err keeps the first failure. */
+static void sweep(int dir, size_t *ret_n, struct err *err)
 {
-	struct err err = ERR_INIT;
-	const char *name = NULL;
-	int dir = fs_open_parent(job->data_dir, job->args[0], FS_NO_SYMLINKS, &name, &err);
-	int r = dir < 0 ? dir : fs_remove_tree(dir, name, &err);
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 
-	if (r < 0 && r != -ENOENT)
-		log_err(&err, "remove files that are not needed any more");
-	_exit(0);
+	*ret_n = 0;
+	for (struct dirent *entry = d ? readdir(d) : NULL; entry; entry = readdir(d)) {
+		if (!fs_name_ok(entry->d_name))
+			continue;
+		if (fs_remove_tree(dir, entry->d_name, err->code ? NULL : err) == 0)
+			++*ret_n;
+	}
+	if (d)
+		closedir(d);
+}
+
+_Noreturn void worker_sweep(struct launcher_job *job)
+{
+	struct buf text = BUF_LIMIT(4096);
+	struct err err = ERR_INIT;
+	int dir = fs_open_in(job->data_dir, "trash", O_RDONLY | O_DIRECTORY, 0, FS_NO_SYMLINKS, &err);
+	size_t n = dir >= 0;
+
+	/* More may come while it works. What cannot be removed is tried again by the next sweep. */
+	while (n > 0)
+		sweep(dir, &n, &err);
+	buf_adds(&text, "{\"ok\":true}");
+	reply(job->fds[0], &text, -err.code, &err);
 }
 
 _Noreturn void worker_glob(struct launcher_job *job)
