@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * instance: the life of one instance and its attempts. Waiting -> pending -> starting -> running -> finished, delayed (and
- * pending again), faulty or in error. An attempt takes its node's resources when it is made and gives them back exactly
- * once, when it ends.
+ * instance: the life of one instance and its attempts. Waiting -> pending -> starting -> running -> finished,
+ * delayed (and pending again), faulty or in error. An attempt takes its node's resources when it is made and gives
+ * them back exactly once, when it ends.
  */
 #include "cluster/sched/state.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * invariants: everything that must hold between two steps, counted anew from the records. For tests, and for a state that
- * comes from a snapshot: nothing else in this folder checks what these guarantee.
+ * invariants: everything that must hold between two steps, counted anew from the records. For tests, and for a
+ * state that comes from a snapshot: nothing else in this folder checks what these guarantee.
  */
 #include "cluster/sched/state.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * job: from submitted to forgotten. A job ends by itself when all its tasks have ended, or early (cancelled, on_error: cancel,
- * exit_with): then it is `ending`, its live attempts are killed, and it has ended when the last of them has exited.
+ * job: from submitted to forgotten. A job ends by itself when all its tasks have ended, or early (cancelled,
+ * on_error: cancel, exit_with): then it is `ending`, its live attempts are killed, and it has ended when the last
+ * of them has exited.
  */
 #include "cluster/sched/state.h"
 

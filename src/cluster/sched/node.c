@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * node: capacity and use. The nodes that are up stand in sched.order, fewest free slots first, so that the best fit is a
- * binary search and a short walk. A node keeps its number for ever.
+ * node: capacity and use. The nodes that are up stand in sched.order, fewest free slots first, so that the best
+ * fit is a binary search and a short walk. A node keeps its number for ever.
  */
 #include "cluster/sched/state.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * place: what waits for resources, and which of it goes where. Order: jobs by priority, then as submitted; in a job, tasks
- * as in the file; in a task, instances by index. Something that does not fit now is passed over, it never holds up
- * what stands behind it.
+ * place: what waits for resources, and which of it goes where. Order: jobs by priority, then as submitted; in a
+ * job, tasks as in the file; in a task, instances by index. Something that does not fit now is passed over, it
+ * never holds up what stands behind it.
  */
 #include "cluster/sched/state.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sched: the door. A step takes the time, hands the event to its handler (a table), then settles the jobs that it touched
- * and starts what fits now. Everything iterates in an order that the events alone decide.
+ * sched: the door. A step takes the time, hands the event to its handler (a table), then settles the jobs that it
+ * touched and starts what fits now. Everything iterates in an order that the events alone decide.
  */
 #include "cluster/sched/state.h"
 

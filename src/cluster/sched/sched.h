@@ -1,13 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sched: the scheduler's decisions, pure. sched_step(state, event) -> actions. No socket, clock, file, thread or randomness; time comes
- * inside the event. The state is exactly the result of the events in their order, so replaying a log gives the same state and the same actions.
+ * sched: the scheduler's decisions, pure. sched_step(state, event) -> actions. No socket, clock, file, thread or
+ * randomness; time comes inside the event. The state is exactly the result of the events in their order, so
+ * replaying a log gives the same state and the same actions.
  *
- * Words: a job has tasks (also the services of a job are "tasks" here, with `service` set); a task has instances (its replicas, at least one
- * unless its expansion came out empty); an instance has attempts, numbered by `epoch` from 1. An instance has at most one live
- * attempt. A report that carries an old epoch is ignored.
+ * Words: a job has tasks (also the services of a job are "tasks" here, with `service` set); a task has instances
+ * (its replicas, at least one unless its expansion came out empty); an instance has attempts, numbered by `epoch`
+ * from 1. An instance has at most one live attempt. A report that carries an old epoch is ignored.
  *
- * Ownership: an event's pointers are only read during the call. Actions are valid until the next sched_step() or sched_free().
+ * The rules (test/stories/ tells each of them):
+ * - Dependencies hold over all instances of a task: started = each has started once; healthy = all healthy at the same
+ *   time, or ended with success while healthy (without a health check: started); completed = all finished. A task that
+ *   is faulty under on_error: continue satisfies all three. Once met, a dependency stays met. One that cannot be met
+ *   any more skips the task if it is required, and is ignored if not.
+ * - on_error when the tries are used up: continue (faulty, the others go on), suspend (in error until a resume), pause
+ *   (the same, and nothing new starts), cancel (the job's live attempts are killed, the rest is skipped, it fails).
+ * - An exit after a KILL for "cancelled" or "job ended" makes the instance ABORTED; after "walltime" it is a failed
+ *   try, whatever the exit code.
+ * - A lost attempt starts again at once, 5 times in a row; the sixth counts as a failure.
+ * - Services start again by their policy after 100 ms, 200 ms ... 60 s, anew after 10 s of running. A job ends when all
+ *   its tasks and services have ended, or with the task `exit_with`.
+ * - Placement: jobs by priority, then by submission; tasks as in the job; instances by index; each on the node with the
+ *   fewest free slots that fits. What does not fit is passed over.
+ * - A job that ended by itself is FINISHED, faulty tasks under `continue` included, unless something was skipped.
+ *
+ * Ownership: an event's pointers are only read during the call. Actions are valid until the next sched_step() or
+ * sched_free().
  */
 #pragma once
 
@@ -37,7 +55,7 @@ struct sched_dep {
 struct sched_task_spec {
 	const char *name;
 	bool service;	    /* stays; otherwise it ends */
-	uint32_t count;	    /* instances; ignored when expand */
+	uint32_t count;	    /* instances (0: finished as soon as ready); ignored when expand */
 	bool expand;	    /* the number of instances is asked for when the task becomes ready (SCHED_ACT_EXPAND) */
 	bool healthcheck;   /* health events will come; without it, started counts as healthy */
 	uint32_t slots;	    /* each instance's request ... */
@@ -111,9 +129,10 @@ struct sched_event {
 /* ---- actions: what is to be done now ---- */
 
 enum sched_action_type {
-	SCHED_ACT_START, /* attempt on node */
-	SCHED_ACT_KILL, /* attempt: end it with grace; an EXITED event will come. reason: "cancelled", "walltime", "job ended" */
-	SCHED_ACT_EXPAND,    /* job, task: find out its number of instances, answer with EXPANDED */
+	SCHED_ACT_START,  /* attempt on node */
+	SCHED_ACT_KILL,	  /* attempt: end it with grace; an EXITED event will come. reason: "cancelled", "walltime" or
+			  * "job ended". Given once for an attempt. */
+	SCHED_ACT_EXPAND, /* job, task: find out its number of instances, answer with EXPANDED */
 	SCHED_ACT_JOB_ENDED, /* job, job_state */
 };
 
@@ -135,23 +154,28 @@ struct sched_actions {
 struct sched *sched_new(void);
 struct sched *sched_free(struct sched *s);
 
-/* Checks what can be checked of a job before its event is written: names, indexes, cycles (the path of the cycle is named), limits, a job
- * id that is already there. -EINVAL, -EEXIST, -E2BIG. */
+/* Checks what can be checked of a job before its event is written: names, indexes, cycles (the path of the cycle is
+ * named), limits, a job id that is already there. -EINVAL, -EEXIST, -E2BIG. */
 int sched_check(const struct sched *s, const struct sched_job_spec *spec, struct err *err);
 
-/* Applies one event. An event that does not fit the state (unknown job, old epoch, second exit) changes nothing and gives no action: facts may come
- * twice. Returns 0, or a negative errno only for an event that is itself malformed (the state is then unchanged). */
+/* Applies one event. An event that does not fit the state (unknown job, old epoch, second exit, a job id that is there
+ * already) changes nothing and gives no action: facts may come twice. Returns 0, or a negative errno only for an event
+ * that is itself malformed (the state is then unchanged). A time before the last one counts as the last one.
+ *
+ * Deadlines fire with SCHED_EV_TIME only; room for waiting instances is looked for after every event. */
 int sched_step(struct sched *s, const struct sched_event *e, struct sched_actions *ret, struct err *err);
 
-/* Wall-clock time of the next deadline (retry delay, walltime), INT64_MAX when there is none: the server then sends SCHED_EV_TIME. */
+/* Wall-clock time of the next deadline (retry delay, walltime), INT64_MAX when there is none: the server then sends
+ * SCHED_EV_TIME. */
 int64_t sched_next_ms(const struct sched *s);
 
 /* The whole state as JSON-free text for a snapshot (format in docs/formats/snapshot.md), the caller frees; and back. */
 char *sched_save(const struct sched *s, size_t *ret_len);
 int sched_load(struct sched **ret, const char *data, size_t len, struct err *err);
 
-/* After a restart: the live attempts as the state knows them (started or not), in a stable order; fn returning != 0 stops. The server sends START again for those
- * that the agent does not know (the agent refuses an attempt that it already has) and KILL for those that are being killed. */
+/* After a restart: the live attempts as the state knows them (started or not), in a stable order; fn returning != 0
+ * stops. The server sends START again for those that the agent does not know (the agent refuses an attempt that it
+ * already has) and KILL for those that are being killed. */
 typedef int (*sched_live_fn)(void *ctx, const struct sched_attempt_id *a, const char *node, bool started,
 			     const char *kill_reason);
 int sched_live(const struct sched *s, sched_live_fn fn, void *ctx);
@@ -231,8 +255,9 @@ int sched_instance_view(const struct sched *s, const char *job, uint32_t task, u
 int sched_attempt_view(const struct sched *s, const char *job, uint32_t task, uint32_t index, size_t nth,
 		       struct sched_attempt_view *ret);
 
-/* Why a job or task does not run, in plain English for people ("waits for \"split\" to complete", "needs 8 slots; node n1 has 2 in all", "next try in
- * 4 s"). task may be UINT32_MAX for the job. Writes at most n bytes; empty when it is running or has ended. */
+/* Why a job or task does not run, in plain English for people ("waits for \"split\" to complete", "needs 8 slots; node
+ * n1 has 2 in all", "next try in 4 s"). task may be UINT32_MAX for the job. Writes at most n bytes; empty when it is
+ * running or has ended. */
 void sched_why(const struct sched *s, const char *job, uint32_t task, int64_t now_ms, char *text, size_t n);
 
 struct sched_node_view {

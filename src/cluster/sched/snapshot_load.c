@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * snapshot_load: text -> state, docs/formats/snapshot.md. The text is not trusted: each word is checked when it is read, each
- * job as if it were submitted, and the whole by sched_invariants() at the end. The first error sticks; after it all words read
- * as nothing and the loops stop.
+ * snapshot_load: text -> state, docs/formats/snapshot.md. The text is not trusted: each word is checked when it is
+ * read, each job as if it were submitted, and the whole by sched_invariants() at the end. The first error sticks;
+ * after it all words read as nothing and the loops stop.
  */
 #include "cluster/sched/state.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * snapshot_save: the state as text, docs/formats/snapshot.md. The same state gives the same text, byte for byte. Only what cannot
- * be computed is written: counts, queues, deadlines and the use of nodes are built anew when the text is read.
+ * snapshot_save: the state as text, docs/formats/snapshot.md. The same state gives the same text, byte for byte.
+ * Only what cannot be computed is written: counts, queues, deadlines and the use of nodes are built anew when the
+ * text is read.
  */
 #include "cluster/sched/state.h"
 

@@ -2,9 +2,9 @@
  *
  * state: the structs behind sched.h and the doors between the files of this folder. Not included from outside.
  *
- * Compactness: an instance that has not started yet has no memory of its own. Those are the indexes [next_fresh, n) of a
- * task, all in the state `fresh_state`. An instance gets its record, in a page of PAGE_SIZE, when its first attempt
- * starts; since fresh instances start in order, exactly the indexes below next_fresh have one.
+ * Compactness: an instance that has not started yet has no memory of its own. Those are the indexes [next_fresh,
+ * n) of a task, all in the state `fresh_state`. An instance gets its record, in a page of PAGE_SIZE, when its
+ * first attempt starts; since fresh instances start in order, exactly the indexes below next_fresh have one.
  *
  * Cost: what waits for resources is kept by shape (request and banned nodes): all instances of a shape fit or do not
  * fit alike. A shape that found no node is `blocked` until a node gets more free room that it fits into, so a step

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * timer: a heap of deadlines, at most one per instance: the next try of one that is DELAYED, or the walltime of a live
- * attempt. Ties go by job, task and index, so that a state read back from a snapshot fires in the same order.
+ * timer: a heap of deadlines, at most one per instance: the next try of one that is DELAYED, or the walltime of a
+ * live attempt. Ties go by job, task and index, so that a state read back from a snapshot fires in the same order.
  */
 #include "cluster/sched/state.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workflow: the edges between the tasks of a job. A task keeps a set of milestones (`met`: all instances started, all healthy
- * at the same time, completed), each reached once and for good. When it reaches one, or ends without it, the tasks that
- * wait for that are looked at: an edge is open, then met or dead. A queue instead of recursion, for chains of 10,000.
+ * workflow: the edges between the tasks of a job. A task keeps a set of milestones (`met`: all instances started,
+ * all healthy at the same time, completed), each reached once and for good. When it reaches one, or ends without
+ * it, the tasks that wait for that are looked at: an edge is open, then met or dead. A queue instead of recursion,
+ * for chains of 10,000.
  */
 #include "cluster/sched/state.h"
 

@@ -2,7 +2,7 @@
  *
  * What stories cannot say: refused jobs and events, numbers at their limits, and the cost of a million instances.
  */
-#include "story.h"
+#include "cluster/sched/test/story.h"
 
 #include "base/core/err.h"
 #include "base/core/mem.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Snapshots from other hands: a state that was written is read back (the stories do that at each step); anything else is an
- * error that names the line, never a crash and never a state that breaks an invariant.
+ * Snapshots from other hands: a state that was written is read back (the stories do that at each step); anything
+ * else is an error that names the line, never a crash and never a state that breaks an invariant.
  */
-#include "story.h"
+#include "cluster/sched/test/story.h"
 
 #include "base/core/err.h"
 #include "base/core/mem.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "story.h"
+#include "cluster/sched/test/story.h"
 
 #include "base/core/buf.h"
 #include "base/core/err.h"
@@ -201,10 +201,11 @@ static void ev_started(struct story *st)
 
 static void ev_exit(struct story *st)
 {
-	attempt_event(st, &(struct sched_event){.type = SCHED_EV_EXITED,
-						.outcome = SCHED_OUT_EXITED,
-						.exit_code = st->n_words > 2 ? atoi(st->words[2]) : 0,
-						.oom = st->n_words > 3});
+	attempt_event(st,
+		      &(struct sched_event){.type = SCHED_EV_EXITED,
+					    .outcome = SCHED_OUT_EXITED,
+					    .exit_code = st->n_words > 2 ? (int32_t)strtol(st->words[2], NULL, 10) : 0,
+					    .oom = st->n_words > 3});
 }
 
 static void ev_fail(struct story *st)
@@ -409,7 +410,7 @@ static void ev_submit(struct story *st, char *line)
 	spec.n_tasks = d->n;
 	for (char *w; (w = strtok_r(NULL, " ", &save));) {
 		if (!strncmp(w, "priority=", 9))
-			spec.priority = atoi(w + 9);
+			spec.priority = (int32_t)strtol(w + 9, NULL, 10);
 		else if (!strncmp(w, "exit_with=", 10))
 			spec.exit_with = (int32_t)draft_find(st, d, w + 10);
 	}

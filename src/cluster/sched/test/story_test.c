@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * story_test DIR: plays every DIR/NAME.story; each must be equal to its transcript. story_test --print FILE prints the transcript
- * of one, to write a new one or to see a difference.
+ * story_test DIR: plays every DIR/NAME.story; each must be equal to its transcript. story_test --print FILE prints
+ * the transcript of one, to write a new one or to see a difference.
  */
-#include "story.h"
+#include "cluster/sched/test/story.h"
 
 #include "base/core/mem.h"
 

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sim: several runs of the world, each from a start value that is printed. SIM_SEED=N repeats a run, SIM_STEPS=N
+ * sets the steps of a run (default 12,000), SIM_RUNS=N their number.
+ */
+#include "sim.h"
+
+#include "base/core/mem.h"
+#include "base/core/random.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OPEN_JOBS 10
+#define CALM_STEPS_MAX 200000
+#define TRACE_LINES 64
+
+uint64_t sim_random(struct sim *w)
+{
+	uint64_t z = w->random += 0x9e3779b97f4a7c15u;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+	return z ^ (z >> 31);
+}
+
+uint32_t sim_below(struct sim *w, uint32_t n)
+{
+	return (uint32_t)(sim_random(w) % n);
+}
+
+bool sim_chance(struct sim *w, uint32_t per_mille)
+{
+	return sim_below(w, 1000) < per_mille;
+}
+
+void sim_trace(struct sim *w, const char *fmt, ...)
+{
+	va_list ap;
+
+	memmove(w->trace[0], w->trace[1], sizeof w->trace - sizeof w->trace[0]);
+	va_start(ap, fmt);
+	vsnprintf(w->trace[TRACE_LINES - 1], sizeof w->trace[0], fmt, ap);
+	va_end(ap);
+}
+
+void sim_fail(struct sim *w, const char *fmt, ...)
+{
+	va_list ap;
+
+	for (size_t k = 0; k < TRACE_LINES; k++) {
+		if (*w->trace[k])
+			fprintf(stderr, "  %s\n", w->trace[k]);
+	}
+	fprintf(stderr, "sim: step %" PRIu64 " of the run SIM_SEED=%" PRIu64 ": ", w->steps, w->seed);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	exit(1);
+}
+
+void sim_post(struct sim *w, struct sim_message m, int64_t delay_ms)
+{
+	m.at_ms = w->now_ms + delay_ms;
+	m.order = ++w->order;
+	mem_grow(&w->messages, &w->cap_messages, w->n_messages);
+	w->messages[w->n_messages++] = m;
+}
+
+/* ---- one turn of the world ---- */
+
+static void fact_arrives(struct sim *w, struct sim_message *m)
+{
+	struct sim_node *n = &w->nodes[m->node];
+
+	/* 0: a late copy, which comes through whatever happened to the connection. */
+	if (m->connection && m->connection != n->connection)
+		return;
+	sim_step(w, m->event);
+	if (m->event.type == SCHED_EV_EXITED && n->connected)
+		sim_node_ack(w, n, &m->event.attempt);
+}
+
+static void deliver(struct sim *w, struct sim_message m)
+{
+	struct sim_node *n = &w->nodes[m.node];
+
+	switch (m.type) {
+	case SIM_FACT:
+		fact_arrives(w, &m);
+		break;
+	case SIM_ANSWER:
+		if (m.connection == w->connection)
+			sim_step(w, m.event);
+		break;
+	case SIM_COMES_BACK:
+		if (!n->connected)
+			sim_node_connect(w, n);
+		break;
+	case SIM_TIMES_OUT:
+		sim_node_down(w, n);
+		break;
+	default:
+		sim_node_message(w, &m);
+	}
+}
+
+static size_t next_message(const struct sim *w)
+{
+	size_t best = 0;
+
+	for (size_t k = 1; k < w->n_messages; k++) {
+		const struct sim_message *a = &w->messages[k], *b = &w->messages[best];
+
+		if (a->at_ms < b->at_ms || (a->at_ms == b->at_ms && a->order < b->order))
+			best = k;
+	}
+	return best;
+}
+
+/* The next thing that happens: a message, or a deadline of the scheduler. False when there is neither. */
+static bool advance(struct sim *w)
+{
+	int64_t deadline = sched_next_ms(w->s);
+	size_t k = next_message(w);
+	struct sim_message m;
+
+	if (!w->n_messages && deadline == INT64_MAX)
+		return false;
+	if (!w->n_messages || deadline <= w->messages[k].at_ms) {
+		w->now_ms = deadline > w->now_ms ? deadline : w->now_ms;
+		sim_step(w, (struct sched_event){.type = SCHED_EV_TIME});
+		return true;
+	}
+	m = w->messages[k];
+	w->messages[k] = w->messages[--w->n_messages];
+	w->now_ms = m.at_ms > w->now_ms ? m.at_ms : w->now_ms;
+	deliver(w, m);
+	return true;
+}
+
+/* ---- what users and fate do ---- */
+
+static void submit(struct sim *w)
+{
+	struct sim_job *j = sim_job_new(w);
+
+	sim_step(w, (struct sched_event){.type = SCHED_EV_JOB_SUBMIT, .job_spec = &j->spec});
+}
+
+static void random_job_event(struct sim *w)
+{
+	static const enum sched_event_type types[] = {SCHED_EV_JOB_CANCEL, SCHED_EV_JOB_RESUME, SCHED_EV_JOB_RESUME,
+						      SCHED_EV_JOB_FORGET};
+	struct sim_job *j = w->jobs[sim_below(w, (uint32_t)w->n_jobs)];
+	enum sched_event_type type = types[sim_below(w, 4)];
+
+	if (type == SCHED_EV_JOB_FORGET && j->ended)
+		j->forgotten = true;
+	sim_step(w, (struct sched_event){.type = type, .job = j->id});
+}
+
+/* A job that only waits for a user, or runs for ever, makes room for another one. */
+static void user_looks(struct sim *w)
+{
+	for (size_t k = 0; k < w->n_jobs; k++) {
+		struct sim_job *j = w->jobs[k];
+
+		if (j->ended && !j->forgotten && sim_chance(w, 500)) {
+			j->forgotten = true;
+			sim_step(w, (struct sched_event){.type = SCHED_EV_JOB_FORGET, .job = j->id});
+		} else if (!j->ended && sim_chance(w, 60)) {
+			sim_step(w, (struct sched_event){.type = SCHED_EV_JOB_CANCEL, .job = j->id});
+		}
+	}
+}
+
+static void fate(struct sim *w)
+{
+	if (w->n_open < OPEN_JOBS && sim_chance(w, 100))
+		submit(w);
+	if (sim_chance(w, 20))
+		random_job_event(w);
+	if (sim_chance(w, 5))
+		user_looks(w);
+	if (sim_chance(w, 10))
+		sim_node_trouble(w, &w->nodes[sim_below(w, SIM_NODES)]);
+	if (sim_chance(w, 4))
+		sim_restart(w);
+}
+
+/* ---- a run ---- */
+
+static void world_init(struct sim *w)
+{
+	w->random = w->seed;
+	w->now_ms = 1000000;
+	w->s = sched_new();
+	for (uint32_t k = 0; k <= SIM_NODES; k++) {
+		struct sim_node *n = &w->nodes[k];
+
+		snprintf(n->name, sizeof n->name, "n%u", k);
+		n->number = k;
+		n->slots = 1 + sim_below(w, 8);
+		n->cpu_milli = 1000 + sim_below(w, 5000);
+		n->memory = 1000 + sim_below(w, 5000);
+		if (k < SIM_NODES)
+			sim_node_connect(w, n);
+	}
+}
+
+static void world_free(struct sim *w)
+{
+	for (size_t k = 0; k < w->n_jobs; k++)
+		free(w->jobs[k]);
+	for (size_t k = 0; k <= SIM_NODES; k++)
+		free(w->nodes[k].containers);
+	free(w->jobs);
+	free(w->messages);
+	free(w->log);
+	free(w->log_sums);
+	sched_free(w->s);
+	free(w);
+}
+
+/* What a patient user does with what is left: resume what failed, and cancel what would run for ever. */
+static void tidy(struct sim *w)
+{
+	for (size_t k = 0; k < w->n_jobs; k++) {
+		struct sim_job *j = w->jobs[k];
+
+		if (!j->ended)
+			sim_step(w,
+				 (struct sched_event){.type = j->services && sim_chance(w, 300) ? SCHED_EV_JOB_CANCEL
+												: SCHED_EV_JOB_RESUME,
+						      .job = j->id});
+	}
+	for (size_t k = 0; k <= SIM_NODES; k++) {
+		if (w->nodes[k].connected)
+			sim_node_report(w, &w->nodes[k]);
+	}
+}
+
+/* Containers that hang have no end of their own: they get one now. */
+static void end_hanging(struct sim *w)
+{
+	for (size_t k = 0; k <= SIM_NODES; k++) {
+		for (size_t c = 0; c < w->nodes[k].n; c++) {
+			struct sched_event e = {.type = SCHED_EV_EXITED,
+						.attempt = w->nodes[k].containers[c].id,
+						.outcome = SCHED_OUT_EXITED};
+
+			sim_post(
+			    w, (struct sim_message){.type = SIM_GONE, .node = (uint32_t)k, .id = e.attempt, .event = e},
+			    1);
+		}
+	}
+}
+
+static void calm_down(struct sim *w)
+{
+	struct sim_node *spare = &w->nodes[SIM_NODES];
+	uint64_t limit = w->steps + CALM_STEPS_MAX;
+
+	w->calm = true;
+	/* Large enough for everything, and nothing has failed there. */
+	spare->slots = 100;
+	spare->cpu_milli = spare->memory = 1000000;
+	sim_node_connect(w, spare);
+	end_hanging(w);
+	while (w->n_open) {
+		if (!advance(w) || w->steps % 1000 == 0)
+			tidy(w);
+		if (w->steps > limit)
+			sim_fail(w, "%zu jobs do not end though nothing fails any more", w->n_open);
+	}
+}
+
+static void run(uint64_t seed, uint64_t steps)
+{
+	struct sim *w = mem_new(struct sim);
+
+	w->seed = seed;
+	w->want_steps = steps;
+	printf("sim: SIM_SEED=%" PRIu64 "\n", seed);
+	fflush(stdout);
+	world_init(w);
+	while (w->steps < w->want_steps) {
+		fate(w);
+		if (!advance(w))
+			submit(w);
+	}
+	calm_down(w);
+	sim_restart(w);
+	printf("sim: %" PRIu64 " steps, %zu jobs, %" PRIu64 " starts, %" PRIu64 " server restarts (%" PRIu64
+	       " by replay), %" PRIu64 " nodes down, %" PRIu64 " messages twice, %" PRIu64 " lost: ok\n",
+	       w->steps, w->n_jobs, w->starts, w->restarts, w->replays, w->downs, w->dups, w->lost);
+	world_free(w);
+}
+
+static uint64_t setting(const char *name, uint64_t otherwise)
+{
+	const char *v = getenv(name);
+
+	return v && *v ? strtoull(v, NULL, 10) : otherwise;
+}
+
+int main(void)
+{
+	uint64_t runs = setting("SIM_RUNS", getenv("SIM_SEED") ? 1 : 5), steps = setting("SIM_STEPS", 12000), seed;
+
+	random_bytes(&seed, sizeof seed);
+	seed = setting("SIM_SEED", seed >> 1);
+	for (uint64_t k = 0; k < runs; k++)
+		run(seed + k, steps);
+	return 0;
+}

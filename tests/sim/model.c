@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * model: the world's own book, kept from the events and actions alone. It knows nothing of how the scheduler decides.
+ */
+#include "sim.h"
+
+#include "base/core/err.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct sim_instance *sim_instance(struct sim *w, const struct sched_attempt_id *id, struct sim_job **ret_job)
+{
+	struct sim_job *j = sim_job_find(w, id->job);
+
+	if (!j || id->task >= j->spec.n_tasks || id->index >= SIM_COPIES)
+		sim_fail(w, "the scheduler speaks of %s/%u/%u, which does not exist", id->job, id->task, id->index);
+	*ret_job = j;
+	return &j->tasks[id->task].instances[id->index];
+}
+
+static void release(struct sim *w, const struct sim_job *j, uint32_t task, struct sim_instance *i)
+{
+	struct sim_node *n = &w->nodes[i->node];
+
+	i->ended = true;
+	i->healthy = false;
+	n->slots_used -= j->specs[task].slots;
+	n->cpu_used -= j->specs[task].cpu_milli;
+	n->memory_used -= j->specs[task].memory;
+}
+
+static void node_is_down(struct sim *w, const char *name)
+{
+	for (size_t k = 0; k < w->n_jobs; k++) {
+		struct sim_job *j = w->jobs[k];
+
+		for (uint32_t t = 0; t < j->spec.n_tasks && !j->ended; t++) {
+			for (uint32_t x = 0; x < SIM_COPIES; x++) {
+				struct sim_instance *i = &j->tasks[t].instances[x];
+
+				if (i->epoch && !i->ended && !strcmp(w->nodes[i->node].name, name))
+					release(w, j, t, i);
+			}
+		}
+	}
+}
+
+static void fact(struct sim *w, const struct sched_event *e)
+{
+	struct sim_job *j;
+	struct sim_instance *i = sim_instance(w, &e->attempt, &j);
+	bool was_healthy;
+
+	if (e->attempt.epoch != i->epoch || i->ended)
+		return;
+	i->told = true;
+	was_healthy = i->healthy;
+	if (e->type != SCHED_EV_EXITED || e->outcome == SCHED_OUT_EXITED)
+		i->begun = true;
+	if (e->type == SCHED_EV_HEALTH)
+		i->healthy = e->healthy;
+	if (e->type != SCHED_EV_EXITED)
+		return;
+	release(w, j, e->attempt.task, i);
+	if (e->outcome == SCHED_OUT_EXITED && e->exit_code == 0 && !i->killed)
+		i->healthy = was_healthy;
+	if (e->outcome == SCHED_OUT_EXITED && e->exit_code == 0 && !i->killed && !j->specs[e->attempt.task].service) {
+		i->finished = true;
+		j->tasks[e->attempt.task].n_finished++;
+	}
+}
+
+/* The milestones of the task that the fact is about. */
+static void milestones(struct sim *w, const struct sched_attempt_id *id)
+{
+	struct sim_job *j = sim_job_find(w, id->job);
+	struct sim_task *t = &j->tasks[id->task];
+	uint32_t begun = 0, healthy = 0;
+	struct sched_task_view v;
+
+	if (sched_task_view(w->s, j->id, id->task, &v) < 0)
+		return;
+	for (uint32_t k = 0; k < v.n_instances; k++) {
+		begun += t->instances[k].begun;
+		healthy += t->instances[k].healthy;
+	}
+	t->all_begun |= begun == v.n_instances;
+	t->all_healthy |= (j->specs[id->task].healthcheck ? healthy : begun) == v.n_instances;
+}
+
+void sim_model_event(struct sim *w, const struct sched_event *e)
+{
+	if (e->type == SCHED_EV_NODE_DOWN)
+		node_is_down(w, e->node);
+	if (e->type != SCHED_EV_STARTED && e->type != SCHED_EV_HEALTH && e->type != SCHED_EV_EXITED)
+		return;
+	fact(w, e);
+	milestones(w, &e->attempt);
+}
+
+/* After the step, for what its event was about. */
+void sim_model_after(struct sim *w, const struct sched_event *e)
+{
+	struct sched_job_view v;
+
+	if (e->type != SCHED_EV_JOB_RESUME || sched_job_view(w->s, e->job, &v) < 0 || sched_job_ended(v.state))
+		return;
+	if (v.state == SCHED_JOB_PAUSED || v.state == SCHED_JOB_IN_ERROR || v.counts[SCHED_TASK_IN_ERROR])
+		sim_fail(w, "%s is %s after a resume", e->job, sched_job_state_name(v.state));
+}
+
+static bool dep_holds(struct sim *w, const struct sim_job *j, const struct sched_dep *d)
+{
+	const struct sched_task_spec *on = &j->specs[d->task];
+	const struct sim_task *t = &j->tasks[d->task];
+	struct sched_task_view v;
+
+	/* What is faulty under continue holds up nobody; a service completes by its restart policy. */
+	sched_task_view(w->s, j->id, d->task, &v);
+	if (!d->required || on->on_error == SCHED_ON_ERROR_CONTINUE || (v.expanded && !v.n_instances))
+		return true;
+	if (d->condition == SCHED_DEP_STARTED)
+		return t->all_begun;
+	if (d->condition == SCHED_DEP_HEALTHY)
+		return t->all_healthy;
+	return v.expanded && (on->expand || v.n_instances == on->count) &&
+	       (on->service ? v.state == SCHED_TASK_FINISHED : t->n_finished == v.n_instances);
+}
+
+static void check_deps(struct sim *w, const struct sim_job *j, uint32_t task)
+{
+	const struct sched_task_spec *t = &j->specs[task];
+
+	for (size_t d = 0; d < t->n_deps; d++) {
+		if (!dep_holds(w, j, &t->deps[d]))
+			sim_fail(w, "%s/%s starts too early: it waits for \"%s\", condition %d", j->id, t->name,
+				 j->specs[t->deps[d].task].name, t->deps[d].condition);
+	}
+}
+
+static void start(struct sim *w, const struct sched_action *a)
+{
+	struct sim_job *j;
+	struct sim_instance *i = sim_instance(w, &a->attempt, &j);
+	const struct sched_task_spec *t = &j->specs[a->attempt.task];
+	struct sim_node *n = w->nodes;
+
+	while (strcmp(n->name, a->node) != 0) {
+		if (++n == w->nodes + SIM_NODES + 1)
+			sim_fail(w, "start on the unknown node %s", a->node);
+	}
+	if (j->ended)
+		sim_fail(w, "%s starts a task after its end", j->id);
+	if (i->epoch && !i->ended)
+		sim_fail(w, "%s/%s/%u starts #%u while #%u lives", j->id, t->name, a->attempt.index, a->attempt.epoch,
+			 i->epoch);
+	if (i->finished)
+		sim_fail(w, "%s/%s/%u has finished and starts again", j->id, t->name, a->attempt.index);
+	if (a->attempt.epoch != i->epoch + 1)
+		sim_fail(w, "%s/%s/%u: #%u after #%u", j->id, t->name, a->attempt.index, a->attempt.epoch, i->epoch);
+	check_deps(w, j, a->attempt.task);
+	i->epoch = a->attempt.epoch;
+	i->node = n->number;
+	i->ended = i->killed = i->told = false;
+	n->slots_used += t->slots;
+	n->cpu_used += t->cpu_milli;
+	n->memory_used += t->memory;
+	if (!n->up || n->slots_used > n->slots || n->cpu_used > n->cpu_milli || n->memory_used > n->memory)
+		sim_fail(w, "node %s is down or over-committed", n->name);
+}
+
+void sim_model_action(struct sim *w, const struct sched_action *a)
+{
+	struct sim_job *j = sim_job_find(w, a->attempt.job);
+	struct sim_instance *i;
+
+	switch (a->type) {
+	case SCHED_ACT_START:
+		start(w, a);
+		break;
+	case SCHED_ACT_KILL:
+		i = sim_instance(w, &a->attempt, &j);
+		if (i->epoch != a->attempt.epoch || i->ended || i->killed)
+			sim_fail(w, "kill of %s/%u/%u#%u, which is not live or was killed before", j->id,
+				 a->attempt.task, a->attempt.index, a->attempt.epoch);
+		i->killed = true;
+		break;
+	case SCHED_ACT_EXPAND:
+		break;
+	case SCHED_ACT_JOB_ENDED:
+		if (j->ended)
+			sim_fail(w, "%s ends twice", j->id);
+		j->ended = true;
+		w->n_open--;
+		break;
+	}
+}
+
+static void check_job(struct sim *w, const struct sim_job *j)
+{
+	struct sched_job_view v;
+	char why[256];
+	size_t live;
+
+	if (j->forgotten)
+		return;
+	if (sched_job_view(w->s, j->id, &v) < 0)
+		sim_fail(w, "%s is gone", j->id);
+	if (sched_job_ended(v.state) != j->ended)
+		sim_fail(w, "%s: state %s, ended %d", j->id, sched_job_state_name(v.state), j->ended);
+	live = v.counts[SCHED_TASK_RUNNING];
+	if (j->ended || live)
+		return;
+	sched_why(w->s, j->id, UINT32_MAX, w->now_ms, why, sizeof why);
+	if (!*why)
+		sim_fail(w, "%s (%s) does not run and does not say why", j->id, sched_job_state_name(v.state));
+}
+
+void sim_model_check(struct sim *w)
+{
+	struct err err = ERR_INIT;
+	struct sched_node_view v;
+
+	if (sched_invariants(w->s, &err) < 0)
+		sim_fail(w, "%s", err.text);
+	for (size_t k = 0; sched_node_at(w->s, k, &v) == 0; k++) {
+		for (size_t x = 0; x <= SIM_NODES; x++) {
+			if (!strcmp(v.name, w->nodes[x].name) && v.slots_used != w->nodes[x].slots_used)
+				sim_fail(w, "node %s: %u slots used, the model has %u", v.name, v.slots_used,
+					 w->nodes[x].slots_used);
+		}
+	}
+	for (size_t k = 0; k < w->n_jobs; k++)
+		check_job(w, w->jobs[k]);
+}

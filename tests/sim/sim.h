@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sim: the scheduler in a small world of virtual time. The world has a server (sched and its log), nodes with
+ * agents and containers, and messages between them that are late, lost, or there twice. It knows on its own what
+ * must hold and asks the scheduler only about what it cannot know.
+ *
+ *   main.c   the runs, the end of a run
+ *   server.c steps, the log, restarts
+ *   node.c   agents and containers
+ *   jobs.c   random jobs
+ *   model.c  the world's own book of attempts: what is live where, what has finished
+ */
+#pragma once
+
+#include "cluster/sched/sched.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SIM_NODES 5
+#define SIM_TASKS 8
+#define SIM_DEPS 3
+#define SIM_COPIES 24 /* instances of a task at most */
+
+/* What the world knows of one instance. */
+struct sim_instance {
+	uint32_t epoch; /* of the last START */
+	uint32_t node;
+	bool ended;			/* the server knows the end of that attempt */
+	bool killed;			/* the server sent a KILL for it */
+	bool finished;			/* ended with success: must never start again */
+	bool running;			/* a container runs somewhere */
+	bool told;			/* STARTED or more has reached the server */
+	bool begun;			/* some attempt of it has started, as the server knows */
+	bool healthy;			/* as the server knows; stays when it ends with success */
+	uint32_t refuse[SIM_NODES + 1]; /* highest epoch that the agent of each node has seen */
+};
+
+struct sim_task {
+	struct sim_instance instances[SIM_COPIES];
+	uint32_t n_finished;
+	bool all_begun, all_healthy; /* at some moment */
+};
+
+struct sim_job {
+	char id[SCHED_ID_MAX];
+	struct sched_job_spec spec;
+	struct sched_task_spec specs[SIM_TASKS];
+	struct sched_dep deps[SIM_TASKS][SIM_DEPS];
+	char names[SIM_TASKS][16];
+	struct sim_task tasks[SIM_TASKS];
+	bool ended, forgotten, services;
+};
+
+struct sim_container {
+	struct sched_attempt_id id;
+	bool running, started, healthy;
+	bool dead; /* `exit` is what the agent reports until it is acknowledged */
+	struct sched_event exit;
+};
+
+struct sim_node {
+	char name[16];
+	uint32_t number, slots;
+	uint64_t cpu_milli, memory;
+	uint32_t slots_used; /* by the model */
+	uint64_t cpu_used, memory_used;
+	bool up;	/* as the server sees it */
+	bool connected; /* messages pass */
+	uint64_t connection;
+	struct sim_container *containers;
+	size_t n, cap;
+};
+
+enum sim_message_type {
+	SIM_START,	/* server -> agent */
+	SIM_KILL,	/* server -> agent */
+	SIM_FACT,	/* agent -> server: `event` */
+	SIM_CREATED,	/* in the agent: the container runs */
+	SIM_GONE,	/* in the agent: the container ends with `event` */
+	SIM_ANSWER,	/* to the server: the answer to EXPAND */
+	SIM_COMES_BACK, /* a node connects again */
+	SIM_TIMES_OUT,	/* the server gives up a node */
+};
+
+struct sim_message {
+	enum sim_message_type type;
+	int64_t at_ms;
+	uint64_t order, connection; /* of a broken connection: lost */
+	uint32_t node;
+	struct sched_attempt_id id;
+	struct sched_event event;
+};
+
+struct sim {
+	uint64_t seed, random;
+	int64_t now_ms;
+	uint64_t steps, want_steps, order, connection;
+	bool calm; /* no failures any more */
+	struct sched *s;
+	struct sched_event *log;
+	uint64_t *log_sums; /* of the actions of each event */
+	size_t n_log, cap_log, cap_sums;
+	struct sim_message *messages;
+	size_t n_messages, cap_messages;
+	struct sim_job **jobs;
+	size_t n_jobs, cap_jobs, n_open;
+	struct sim_node nodes[SIM_NODES + 1]; /* the last one joins when all is calm */
+	uint64_t starts, restarts, replays, downs, dups, lost;
+	char trace[64][160]; /* the last events, for a report */
+};
+
+/* main.c */
+uint64_t sim_random(struct sim *w);
+uint32_t sim_below(struct sim *w, uint32_t n); /* 0 .. n - 1 */
+bool sim_chance(struct sim *w, uint32_t per_mille);
+void sim_fail(struct sim *w, const char *fmt, ...) __attribute__((format(printf, 2, 3), noreturn));
+void sim_trace(struct sim *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void sim_post(struct sim *w, struct sim_message m, int64_t delay_ms);
+
+/* jobs.c */
+struct sim_job *sim_job_new(struct sim *w);
+struct sim_job *sim_job_find(struct sim *w, const char *id);
+
+/* server.c */
+void sim_step(struct sim *w, struct sched_event e);
+void sim_restart(struct sim *w);
+void sim_resync(struct sim *w, struct sim_node *n);
+
+/* node.c */
+void sim_node_message(struct sim *w, struct sim_message *m);
+void sim_node_connect(struct sim *w, struct sim_node *n);
+void sim_node_disconnect(struct sim *w, struct sim_node *n);
+void sim_node_trouble(struct sim *w, struct sim_node *n); /* something random goes wrong there */
+void sim_node_down(struct sim *w, struct sim_node *n);	  /* the server has waited long enough */
+void sim_node_ack(struct sim *w, struct sim_node *n, const struct sched_attempt_id *id);
+void sim_node_report(struct sim *w, struct sim_node *n); /* all that is not acknowledged, again */
+
+/* model.c */
+struct sim_instance *sim_instance(struct sim *w, const struct sched_attempt_id *id, struct sim_job **ret_job);
+void sim_model_event(struct sim *w, const struct sched_event *e); /* before the step */
+void sim_model_action(struct sim *w, const struct sched_action *a);
+void sim_model_after(struct sim *w, const struct sched_event *e);
+void sim_model_check(struct sim *w); /* after the step */
