@@ -40,7 +40,7 @@ typedef void (*store_done_fn)(void *ctx, uint64_t seq, const struct err *error);
 /* kind: "sqlite" (file berth.db in directory dir_fd/dir_path) or "memory". -EPROTO: the file's format is newer than ours, and *err
  * tells both numbers; -EBADMSG: the database is damaged. */
 int store_open(const char *kind, const char *dir_path, struct loop *loop, struct store **ret, struct err *err);
-/* Waits for what is queued, then closes. */
+/* Waits for what is queued, calls its done functions, then closes. What they append then is answered with ESHUTDOWN. Not to be called from a done function. */
 struct store *store_close(struct store *s);
 
 /* Copies its arguments. done may be NULL. e->seq is ignored. */
@@ -48,7 +48,7 @@ void store_append(struct store *s, const struct store_event *e, const struct sto
 		  store_done_fn done, void *ctx);
 
 /* Reading back, synchronous and paged inside (no open statement across calls of fn): at start, and for lists. fn returning != 0 stops and is
- * returned. Reads see what is durable. */
+ * returned. Reads see what is durable. limit 0 = all. */
 typedef int (*store_event_fn)(void *ctx, const struct store_event *e);
 int store_read(struct store *s, uint64_t from_seq, size_t limit, store_event_fn fn, void *ctx, struct err *err);
 uint64_t store_last_seq(const struct store *s); /* of the last durable event, 0 = none */

@@ -17,7 +17,8 @@ int http_client_open(const char *socket_path, struct http_client **ret, struct e
 struct http_client *http_client_close(struct http_client *c);
 
 /* Sends a request and reads the reply's headers. The body is `body` (may be NULL), or what body_fd holds to its end, chunked, when body_fd >= 0. Returns the HTTP
- * status (any), or a negative errno. If the server replies early the rest of the body is not sent. */
+ * status (any), or a negative errno. If the server replies early the rest of the body is not sent.
+ * A signal does not interrupt it (http_client_read tells of signals). The connection is kept and used again where that is possible. */
 int http_client_request(struct http_client *c, const char *method, const char *target, const char *content_type,
 			const void *body, size_t n, int body_fd, struct err *err);
 const char *http_client_header(struct http_client *c, const char *name); /* of the reply, or NULL */

@@ -37,7 +37,8 @@ struct http_handler {
 /* `fd` is a listening socket (Unix or TCP); the server owns it from now on. limits NULL = defaults. */
 int http_server_new(struct loop *l, int fd, const struct http_limits *limits, const struct http_handler *h,
 		    struct http_server **ret, struct err *err);
-/* Stops listening, ends idle connections, waits for no one: running requests are cut and their on_close called. */
+/* Stops listening, ends idle connections, waits for no one: running requests are cut and their on_close called. Not from a callback of a request; the
+ * one of http_server_drain() may. When http_server_new() fails the descriptor is still the caller's. */
 struct http_server *http_server_free(struct http_server *s);
 /* No new connection or request; calls fn when the last running reply has been sent. */
 void http_server_drain(struct http_server *s, void (*fn)(void *ctx), void *ctx);
