@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Streams of frames from a hostile server, cut into pieces by the first byte: however they are cut, the same must come out, and what is
- * shown on a terminal holds no control bytes but newlines and tabs. Needs cli_dep.
+ * Streams of frames from a hostile server, cut into pieces by the first byte: however they are cut, the same must
+ * come out, and what is shown on a terminal holds no control bytes but newlines and tabs. Needs cli_dep.
  */
 #include "base/core/buf.h"
 #include "face/cli/frame.h"

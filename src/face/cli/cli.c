@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The first word picks a command from the table, its options are parsed into its own struct, and its function runs. Nothing is set up
- * that the command does not ask for: `berth version` ends before the table is even looked at.
+ * The first word picks a command from the table, its options are parsed into its own struct, and its function runs.
+ * Nothing is set up that the command does not ask for: `berth version` ends before the table is even looked at.
  */
 #include "face/cli/cli.h"
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cli: the command line, `berth COMMAND ...`. It speaks only HTTP to the daemon's Unix socket, like any other client (docs/API.md), and
- * reads job files through face/compose. What needs the daemon's own code in this process (`berth up`) comes in as a hook, so that this
- * folder knows no server.
+ * cli: the command line, `berth COMMAND ...`. It speaks only HTTP to the daemon's Unix socket, like any other client
+ * (docs/API.md), and reads job files through face/compose. What needs the daemon's own code in this process (`berth
+ * up`) comes in as a hook, so that this folder knows no server.
  *
- * Exit statuses: 0 done, 1 failed, 2 wrong usage, 130 interrupted; `berth run` exits with the container's code, or 125 (berth
- * failed or was used wrongly), 126 (command cannot be executed), 127 (command not found), as docker does. `berth help exit-codes` says it to users.
+ * Exit statuses: 0 done, 1 failed, 2 wrong usage, 130 interrupted; `berth run` exits with the container's code, or
+ * 125 (berth failed or was used wrongly), 126 (command cannot be executed), 127 (command not found), as docker does.
+ * `berth help exit-codes` says it to users.
  */
 #pragma once
 
@@ -28,13 +29,14 @@ struct cli_up_options {
 };
 
 struct cli_hooks {
-	/* Is the daemon until it ends: 0 after an orderly end, or a negative errno with *err set. It has a working directory of / and a log
-	 * on stderr when it is not in the foreground. When the API answers it writes the one byte 'R' to ready_fd (if >= 0), which
-	 * stays the caller's. When it cannot get that far it returns the error (or writes 'E' and the text itself): the waiting
-	 * `berth up` prints it. -EBUSY, -EADDRINUSE and -EEXIST mean that another berth holds the data or the socket. */
+	/* Is the daemon until it ends: 0 after an orderly end, or a negative errno with *err set. It has a working
+	 * directory of / and a log on stderr when it is not in the foreground. When the API answers it writes the one
+	 * byte 'R' to ready_fd (if >= 0), which stays the caller's. When it cannot get that far it returns the error
+	 * (or writes 'E' and the text itself): the waiting `berth up` prints it. -EBUSY, -EADDRINUSE and -EEXIST mean
+	 * that another berth holds the data or the socket. */
 	int (*up)(const struct cli_up_options *o, struct err *err);
 };
 
-/* Runs one command; argv[0] is the program, argv[argc] is NULL. Returns the exit status of the process. `berth version` is answered before
- * anything else is set up. hooks->up may be NULL in a program that cannot be the daemon. */
+/* Runs one command; argv[0] is the program, argv[argc] is NULL. Returns the exit status of the process. `berth
+ * version` is answered before anything else is set up. hooks->up may be NULL in a program that cannot be the daemon. */
 int cli_main(int argc, char **argv, const struct cli_hooks *hooks);

@@ -17,8 +17,8 @@ struct http_client;
 /* Of one reply that is read as a whole. */
 #define CLIENT_REPLY_MAX (256u << 20)
 
-/* --socket, BERTH_SOCKET, or the default: /run/berth/berth.sock for root; for others the one below XDG_RUNTIME_DIR, unless only the
- * system's is there and they may use it. The string lives as long as cli. */
+/* --socket, BERTH_SOCKET, or the default: /run/berth/berth.sock for root; for others the one below XDG_RUNTIME_DIR,
+ * unless only the system's is there and they may use it. The string lives as long as cli. */
 const char *client_socket(struct cli *cli);
 /* The default for a daemon of this user; new memory. */
 char *client_default_socket(void);
@@ -28,13 +28,14 @@ int client_open(struct cli *cli, struct http_client **ret, struct err *err);
 /* The shared connection, opened on first use. */
 int client_http(struct cli *cli, struct http_client **ret, struct err *err);
 
-/* Sends one request and reads the headers of its reply: 0 when the status is 2xx (the body is still to be read), or a negative errno
- * with the server's message. `body` is JSON, or NULL. */
+/* Sends one request and reads the headers of its reply: 0 when the status is 2xx (the body is still to be read), or a
+ * negative errno with the server's message. `body` is JSON, or NULL. */
 int client_begin(struct http_client *c, const char *method, const char *target, const char *body, struct err *err);
 /* What an answer with this status means: 0 for 2xx, else reads the message of the reply. */
 int client_check(struct http_client *c, int status, struct err *err);
 
-/* A request with a short reply over the shared connection. *ret_doc (may be NULL) is NULL when the reply has no body. */
+/* A request with a short reply over the shared connection. *ret_doc (may be NULL) is NULL when the reply has no body.
+ */
 int client_call(struct cli *cli, const char *method, const char *target, const char *body, yyjson_doc **ret_doc,
 		struct err *err);
 /* The same over a given connection. */
@@ -46,16 +47,16 @@ char *client_target(const char *base, const char *id, const char *tail);
 /* Adds ?name=value or &name=value, encoded. */
 void client_query(struct buf *target, const char *name, const char *value);
 
-/* Reads of the reply's body until there is something, the end (0), a signal of signal_fd (-EINTR, *ret_signal set; signal_fd may be -1), or
- * timeout_ms have passed (-EAGAIN; -1: never). */
+/* Reads of the reply's body until there is something, the end (0), a signal of signal_fd (-EINTR, *ret_signal set;
+ * signal_fd may be -1), or timeout_ms have passed (-EAGAIN; -1: never). */
 ssize_t client_read(struct http_client *c, int signal_fd, void *data, size_t cap, int timeout_ms, int *ret_signal,
 		    struct err *err);
 
 /* Prints a JSON document on stdout: indented on a terminal, one line otherwise. Returns 0. */
 int client_print_json(yyjson_doc *doc);
 
-/* Waits until berth answers a ping on the socket, at the most timeout_ms, woken by what happens in the socket's directory. -ETIMEDOUT when
- * it did not. *ret_pid may be NULL. */
+/* Waits until berth answers a ping on the socket, at the most timeout_ms, woken by what happens in the socket's
+ * directory. -ETIMEDOUT when it did not. *ret_pid may be NULL. */
 int client_wait_up(struct cli *cli, int64_t timeout_ms, int64_t *ret_pid, struct err *err);
 /* One ping. */
 int client_ping(struct cli *cli, int64_t *ret_pid, struct err *err);

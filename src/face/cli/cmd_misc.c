@@ -112,7 +112,8 @@ const struct cli_command command_info = {
     .run = info_run,
 };
 
-/* As docker has it for a container: its code is printed. A job is ours: its state is printed and its code is the exit status. */
+/* As docker has it for a container: its code is printed. A job is ours: its state is printed and its code is the exit
+ * status. */
 static int wait_one(struct cli *cli, const char *id, int *status, struct err *err)
 {
 	mem_cleanup char *target = client_target("/v1/containers/", id, "/wait");

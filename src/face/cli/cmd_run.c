@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * run: one request; its reply is the program's output and, last, how it ended. Only a signal or a lost reader of the output makes a
- * second request.
+ * run: one request; its reply is the program's output and, last, how it ended. Only a signal or a lost reader of the
+ * output makes a second request.
  */
 #include "face/cli/command.h"
 
@@ -162,8 +162,8 @@ static bool on_signal(struct attached *a, int signal)
 	return false;
 }
 
-/* The reader of a pipeline went away (`berth run ... | head`). Outside a container SIGPIPE would end the program; the first process of a
- * container does not get signals that it has no handler for, so it is killed. */
+/* The reader of a pipeline went away (`berth run ... | head`). Outside a container SIGPIPE would end the program; the
+ * first process of a container does not get signals that it has no handler for, so it is killed. */
 static int lost_reader(struct attached *a)
 {
 	if (a->id)

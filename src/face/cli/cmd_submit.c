@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * submit: the job file is read and checked here (face/compose), sent as one JSON object, and, with --wait, watched to its end.
+ * submit: the job file is read and checked here (face/compose), sent as one JSON object, and, with --wait, watched to
+ * its end.
  */
 #include "face/cli/command.h"
 

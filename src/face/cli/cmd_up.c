@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * up and down. `up` becomes the daemon through the hook of main.c, here or in a process of its own: forked twice, so that it is a child
- * of init and can never get a terminal; it tells its parent through a socket pair when it is ready, or why it is not.
+ * up and down. `up` becomes the daemon through the hook of main.c, here or in a process of its own: forked twice, so
+ * that it is a child of init and can never get a terminal; it tells its parent through a socket pair when it is
+ * ready, or why it is not.
  */
 #include "face/cli/command.h"
 
@@ -302,8 +303,8 @@ static const struct option_spec down_options[] = {
     {NULL},
 };
 
-/* The request comes after the pidfd was opened and is answered by the same connection: the process ID cannot have been another's. A
- * daemon in another process namespace has no pidfd here; then the end of the connection has to do. */
+/* The request comes after the pidfd was opened and is answered by the same connection: the process ID cannot have
+ * been another's. A daemon in another process namespace has no pidfd here; then the end of the connection has to do. */
 static void await_end(struct http_client *c, int pidfd)
 {
 	struct pollfd ends[2] = {{.fd = http_client_fd(c), .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * frame: the decoder of application/vnd.berth.stream (docs/API.md, "Streams"). It takes bytes as they come, in any pieces, and keeps
- * only the header and a note (type 3, at the most FRAME_NOTE_MAX bytes); output passes through uncopied.
+ * frame: the decoder of application/vnd.berth.stream (docs/API.md, "Streams"). It takes bytes as they come, in any
+ * pieces, and keeps only the header and a note (type 3, at the most FRAME_NOTE_MAX bytes); output passes through
+ * uncopied.
  */
 #pragma once
 

@@ -22,9 +22,11 @@ struct jobview_counts jobview_count(yyjson_val *task);
 /* The last attempt of a copy, or NULL. */
 yyjson_val *jobview_last_attempt(yyjson_val *instance);
 
-/* The copies that failed (state faulty, in_error, or aborted by an error of their own), calling fn for at most `most`. */
+/* The copies that failed (state faulty, in_error, or aborted by an error of their own), calling fn for at most
+ * `most`. */
 typedef void (*jobview_fn)(void *ctx, yyjson_val *task, yyjson_val *instance, yyjson_val *attempt);
 size_t jobview_failed(yyjson_val *job, size_t most, jobview_fn fn, void *ctx);
 
-/* The tree of tasks as a table; tasks with more than a few copies are folded into one line (and the ones that failed) unless `all`. */
+/* The tree of tasks as a table; tasks with more than a few copies are folded into one line (and the ones that failed)
+ * unless `all`. */
 void jobview_tree(yyjson_val *job, bool all, int64_t now_ms, size_t width, int fd, struct buf *out);

@@ -2,8 +2,8 @@
  *
  * logview: a stream of logs, from one source or several, as lines on stdout and stderr.
  *
- * With several sources each line begins with its source, "map/3 | ". On a terminal control bytes are escaped (text.h) unless `raw`. A
- * line that another source interrupts is ended first, so that no two lines run into one.
+ * With several sources each line begins with its source, "map/3 | ". On a terminal control bytes are escaped (text.h)
+ * unless `raw`. A line that another source interrupts is ended first, so that no two lines run into one.
  */
 #pragma once
 

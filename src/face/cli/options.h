@@ -2,12 +2,13 @@
  *
  * options: what a command takes, as a table that feeds the parser, --help and the completion of the shell.
  *
- * An own parser over tables of our own, not argp or getopt_long: both print their errors themselves, in their own words, and cannot
- * suggest the option that was meant; argp also reads the environment and formats help that we would have to undo. This one is 100 lines,
- * allocates nothing but the list of operands, and `berth run` pays nothing for it.
+ * An own parser over tables of our own, not argp or getopt_long: both print their errors themselves, in their own
+ * words, and cannot suggest the option that was meant; argp also reads the environment and formats help that we would
+ * have to undo. This one is 100 lines, allocates nothing but the list of operands, and `berth run` pays nothing for
+ * it.
  *
- * Forms: --name, --name=VALUE, --name VALUE, -x, -xVALUE, -x VALUE, -xyz for flags, --flag=true|false, and -- before operands that
- * begin with '-'. A lone "-" is an operand.
+ * Forms: --name, --name=VALUE, --name VALUE, -x, -xVALUE, -x VALUE, -xyz for flags, --flag=true|false, and -- before
+ * operands that begin with '-'. A lone "-" is an operand.
  */
 #pragma once
 
@@ -43,9 +44,9 @@ struct option_set {
 	void *values;
 };
 
-/* Parses the NULL-terminated words. The operands are pointers into argv in a new NULL-terminated array (free() it). With
- * `stop` the first operand ends the options, so that a command line can follow. In two tables the earlier one wins. Returns 0, or
- * -EINVAL: the text quotes the word and suggests the nearest option. */
+/* Parses the NULL-terminated words. The operands are pointers into argv in a new NULL-terminated array (free() it).
+ * With `stop` the first operand ends the options, so that a command line can follow. In two tables the earlier one
+ * wins. Returns 0, or -EINVAL: the text quotes the word and suggests the nearest option. */
 int options_parse(const struct option_set *sets, size_t n_sets, char **argv, bool stop, char ***ret_operands,
 		  struct err *err);
 void options_free(const struct option_set *set);

@@ -254,7 +254,8 @@ void progress_lines(struct progress *p, int64_t now_ms, struct buf *out)
 			buf_printf(out, " (%s)", t->why);
 		buf_addc(out, '\n');
 	}
-	/* Where a job stands still it needs a person: say so, but not that it began or ended, which its tasks and the summary tell. */
+	/* Where a job stands still it needs a person: say so, but not that it began or ended, which its tasks and the
+	 * summary tell. */
 	if (p->state_changed &&
 	    (strcmp(p->state, "in_error") == 0 || strcmp(p->state, "paused") == 0 || strcmp(p->state, "stalled") == 0))
 		buf_printf(out, "[%8s] job %s: %s%s%s\n", text_duration(text, now_ms - p->start_ms), p->id, p->state,

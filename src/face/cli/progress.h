@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * progress: what `berth submit --wait` shows of a job while it runs. A model that is fed with replies of GET /v1/jobs/ID, and two views
- * of it: a block that is repainted on a terminal, and one line for each change elsewhere. Time comes in as an argument.
+ * progress: what `berth submit --wait` shows of a job while it runs. A model that is fed with replies of GET
+ * /v1/jobs/ID, and two views of it: a block that is repainted on a terminal, and one line for each change elsewhere.
+ * Time comes in as an argument.
  */
 #pragma once
 
@@ -36,8 +37,8 @@ void progress_update(struct progress *p, yyjson_val *job);
 /* Milliseconds that it may still take, by the share of copies that are done; -1 when nobody can know. */
 int64_t progress_left_ms(const struct progress *p, int64_t now_ms);
 
-/* Adds what repaints the block: moves up over the old one, writes the new lines, clears the rest. No line is wider than `width`, and
- * there are less than `height` of them: tasks that are done are left out first. */
+/* Adds what repaints the block: moves up over the old one, writes the new lines, clears the rest. No line is wider
+ * than `width`, and there are less than `height` of them: tasks that are done are left out first. */
 void progress_paint(struct progress *p, int64_t now_ms, size_t width, size_t height, int fd, struct buf *out);
 /* Adds what wipes the block. */
 void progress_wipe(struct progress *p, struct buf *out);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * run_request: what the options of `berth run` say, as the JSON of POST /v1/containers/run (docs/API.md). Reads no file but those of
- * --env-file.
+ * run_request: what the options of `berth run` say, as the JSON of POST /v1/containers/run (docs/API.md). Reads no
+ * file but those of --env-file.
  */
 #pragma once
 

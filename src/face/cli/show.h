@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * show: members of a reply, as far as they are there, for showing them. A reply that lacks something is shown without it.
+ * show: members of a reply, as far as they are there, for showing them. A reply that lacks something is shown without
+ * it.
  */
 #pragma once
 
@@ -24,5 +25,6 @@ int64_t show_counts_sum(yyjson_val *counts);
 
 /* finished, failed or canceled. */
 bool show_job_ended(const char *state);
-/* The exit status for a job that has ended: 0 when it finished (or its exit_with service's code), else its exit code or 1. */
+/* The exit status for a job that has ended: 0 when it finished (or its exit_with service's code), else its exit code
+ * or 1. */
 int show_job_status(yyjson_val *job);

@@ -2,8 +2,9 @@
  *
  * table: rows in aligned columns, fitted to a width.
  *
- * Cells are escaped when they are added (text.h). When the table is wider than the terminal, the widest of the columns that
- * may shrink give up room first, down to their least width; what is cut ends in "..". The last column is not padded.
+ * Cells are escaped when they are added (text.h). When the table is wider than the terminal, the widest of the
+ * columns that may shrink give up room first, down to their least width; what is cut ends in "..". The last column is
+ * not padded.
  */
 #pragma once
 

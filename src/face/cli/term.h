@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * term: whether a person looks, how much room there is, and which colours are welcome (none with NO_COLOR or TERM=dumb).
+ * term: whether a person looks, how much room there is, and which colours are welcome (none with NO_COLOR or
+ * TERM=dumb).
  */
 #pragma once
 

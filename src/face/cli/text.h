@@ -2,9 +2,10 @@
  *
  * text: words, times and sizes for people, and the door through which text of others reaches a terminal.
  *
- * Names, commands, errors and logs come from images, jobs and other users. On a terminal a control byte in them could move the cursor, set
- * the clipboard or forge a line (attack class A6), so they are escaped: control characters of ASCII and of Unicode (C1), bytes that are
- * no UTF-8, line separators and the marks that change the direction of writing become \x1b or \u202e.
+ * Names, commands, errors and logs come from images, jobs and other users. On a terminal a control byte in them could
+ * move the cursor, set the clipboard or forge a line (attack class A6), so they are escaped: control characters of
+ * ASCII and of Unicode (C1), bytes that are no UTF-8, line separators and the marks that change the direction of
+ * writing become \x1b or \u202e.
  */
 #pragma once
 
@@ -20,7 +21,8 @@ void text_escape(struct buf *out, const char *s, size_t n);
 /* The same into new memory of the caller; NULL gives "". */
 char *text_escaped(const char *s);
 
-/* A stream of log bytes for a terminal: newlines and tabs stay, "\r\n" becomes "\n", and a character may be split between two calls. */
+/* A stream of log bytes for a terminal: newlines and tabs stay, "\r\n" becomes "\n", and a character may be split
+ * between two calls. */
 struct text_filter {
 	char carry[4];
 	size_t n;
@@ -41,7 +43,8 @@ char *text_ago(char text[static TEXT_MAX], int64_t then_ms, int64_t now_ms);
 char *text_size(char text[static TEXT_MAX], uint64_t bytes);
 
 #define TEXT_ID 12
-/* The part of an ID that people need: 12 digits of a hexadecimal one (after "sha256:"), any other as it is. New memory, escaped. */
+/* The part of an ID that people need: 12 digits of a hexadecimal one (after "sha256:"), any other as it is. New
+ * memory, escaped. */
 char *text_id(const char *id);
 
 /* One line for a person on `to`: the format's result is escaped, then a newline. text_error begins with "berth: ". */

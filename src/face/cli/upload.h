@@ -2,8 +2,8 @@
  *
  * upload: one line on the terminal that says how far a file has been sent.
  *
- * The request blocks in the HTTP client, so a thread looks at the offset of the descriptor, which it shares. What has no offset
- * (a pipe) shows nothing.
+ * The request blocks in the HTTP client, so a thread looks at the offset of the descriptor, which it shares. What has
+ * no offset (a pipe) shows nothing.
  */
 #pragma once
 

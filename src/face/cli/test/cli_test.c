@@ -261,8 +261,7 @@ static void test_lists(void **state)
 
 	(void)state;
 	assert_string_equal(images.out, "NAME            ID               SIZE  CREATED\n"
-					"busy\\x1b[2Jbox  0123456789ab  1.0 MiB  -\n" +
-					    0);
+					"busy\\x1b[2Jbox  0123456789ab  1.0 MiB  -\n");
 	assert_string_equal(ps.out, "ID            NAME  IMAGE  COMMAND      STATE       CREATED  TASK\n"
 				    "0123456789ab  web   b      sh -c \"a b\"  exited (3)  -        j/map/2\n");
 	contains(jobs.out, "w-7f3a  finished  990 finished, 2 running  -          12 s     0\n");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fake_server: answers canned HTTP on a Unix socket in a temporary directory, from threads of the test; and a way to run the command
- * line in this process with its output caught.
+ * fake_server: answers canned HTTP on a Unix socket in a temporary directory, from threads of the test; and a way to
+ * run the command line in this process with its output caught.
  */
 #pragma once
 
@@ -34,7 +34,8 @@ struct outcome {
 	int status;
 	char *out, *err;
 };
-/* cli_main with "berth", then the NULL-terminated words; the socket through BERTH_SOCKET (NULL: as the environment has it). */
+/* cli_main with "berth", then the NULL-terminated words; the socket through BERTH_SOCKET (NULL: as the environment
+ * has it). */
 struct outcome run_words(const char *socket, const char *const *words);
 #define RUN(socket, ...) run_words((socket), (const char *const[]){__VA_ARGS__, NULL})
 void outcome_free(struct outcome *o);
