@@ -177,25 +177,29 @@ static int exec_in_path(const struct payload *p, char *const *env, const char *p
 	return best;
 }
 
-static char **with_home(const struct payload *p)
+/* The environment with HOME in front when it has none; the array alone is new. */
+static char **with_home(char *const *env, char *home)
 {
-	char **env = mem_strv_dup(p->env);
-	char home[USER_HOME_MAX + 8];
+	size_t n = mem_strv_len(env), extra = env_get(env, "HOME") ? 0 : 1;
+	char **all = mem_new_n(char *, n + extra + 1);
 
-	if (env_get(p->env, "HOME"))
-		return env;
-	snprintf(home, sizeof home, "HOME=%s", p->user.home);
-	mem_strv_add(&env, home);
-	return env;
+	if (extra)
+		all[0] = home;
+	for (size_t i = 0; i < n; i++)
+		all[i + extra] = env[i];
+	return all;
 }
 
 static enum rt_fault exec_program(const struct payload *p, struct err *err)
 {
 	static char *const nothing[] = {NULL};
-	const char *path = env_get(p->env ? p->env : nothing, "PATH");
-	const char *name = p->argv[0];
-	char **env = with_home(p);
+	char *const *given = p->env ? p->env : nothing;
+	const char *path = env_get(given, "PATH"), *name = p->argv[0];
+	char home[USER_HOME_MAX + 8];
+	char **env = with_home(given, home);
 	int code;
+
+	snprintf(home, sizeof home, "HOME=%s", p->user.home);
 
 	if (!path)
 		path = DEFAULT_PATH;
@@ -206,7 +210,7 @@ static enum rt_fault exec_program(const struct payload *p, struct err *err)
 		code = *name ? exec_in_path(p, env, path) : ENOENT;
 	}
 	/* The space of an init that waits for us may be shared: leave it as it was. */
-	mem_strv_free(env);
+	free(env);
 	if (code == ENOENT || code == ENOTDIR) {
 		(void)err_set(err, ENOENT, "exec \"%s\": executable file not found in $PATH (%s)", name, path);
 		return RT_FAULT_NOT_FOUND;

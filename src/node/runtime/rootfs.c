@@ -15,6 +15,7 @@
 #include "base/core/mem.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -27,7 +28,7 @@ struct layers {
 	int *lower;
 	size_t n;
 	int upper, work;
-	int scratch; /* tmpfs that stands in for a missing upper, or -1 */
+	int scratch; /* the mount that upper and work are in, when we made it: it lives as long as this descriptor; or -1 */
 	bool owned, owned_upper;
 };
 
@@ -109,7 +110,23 @@ static int create(int context, bool relative)
 	return r;
 }
 
-static int overlay(const struct setup *s, const struct layers *l, struct err *err)
+/* The one who makes an overlay is the one who writes to its upper for ever after, and in an upper with shifted owners the host's root is nobody. So
+ * for the making we are, to file systems, root of the container: file system ids of our own, and the capabilities that go with uid 0 again. */
+static int act_as(uint32_t id, struct err *err)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2];
+
+	(void)syscall(SYS_setfsgid, id);
+	(void)syscall(SYS_setfsuid, id);
+	if (syscall(SYS_capget, &header, data) < 0)
+		return err_sys(err, errno, "read the capabilities");
+	for (size_t i = 0; i < 2; i++)
+		data[i].effective = data[i].permitted;
+	return syscall(SYS_capset, &header, data) < 0 ? err_sys(err, errno, "raise the capabilities") : 0;
+}
+
+static int plain_overlay(const struct setup *s, const struct layers *l, struct err *err)
 {
 	fd_cleanup int context = fsopen("overlay", FSOPEN_CLOEXEC);
 	bool old = false;
@@ -139,6 +156,21 @@ static int overlay(const struct setup *s, const struct layers *l, struct err *er
 	return fd < 0 ? err_sys(err, errno, "mount the overlay") : fd;
 }
 
+static int overlay(const struct setup *s, const struct layers *l, struct err *err)
+{
+	int r, back;
+
+	if (s->idmap < 0)
+		return plain_overlay(s, l, err);
+	r = act_as(s->spec->userns_base, err);
+	if (r == 0)
+		r = plain_overlay(s, l, err);
+	back = act_as(0, r < 0 ? NULL : err);
+	if (back < 0 && r >= 0)
+		fd_closep(&r);
+	return back < 0 ? back : r;
+}
+
 static int open_dir(int at, const char *name)
 {
 	if (mkdirat(at, name, 0755) < 0)
@@ -152,17 +184,17 @@ static int scratch_upper(const struct setup *s, struct layers *l, struct err *er
 	const struct mount_option options[] = {{"mode", "0755"}, {"size", "1m"}, {NULL, NULL}};
 	int r = l->scratch = mount_new("tmpfs", options, 0, err);
 
-	if (r >= 0 && s->idmap >= 0)
-		r = mount_change(l->scratch, false, 0, s->idmap, err);
 	if (r < 0)
 		return r;
+	l->owned_upper = true;
 	l->upper = open_dir(l->scratch, "upper");
 	l->work = open_dir(l->scratch, "work");
-	l->owned_upper = true;
-	return l->upper < 0 || l->work < 0 ? err_sys(err, errno, "make a directory in the scratch layer") : 0;
+	if (l->upper < 0 || l->work < 0)
+		return err_sys(err, errno, "make a directory in the scratch layer");
+	/* Only when its directories are made: afterwards the host's root could not. */
+	return s->idmap < 0 ? 0 : mount_change(l->scratch, false, 0, s->idmap, err);
 }
 
-/* upper and work must be on one mount: their common copy is of the directory that holds both. Without that they are copied one by one. */
 static int shift_layers(const struct setup *s, struct layers *l, struct err *err)
 {
 	l->owned = true;
@@ -180,7 +212,7 @@ static int shift_layers(const struct setup *s, struct layers *l, struct err *err
 static int shift_upper(const struct setup *s, struct layers *l, struct err *err)
 {
 	char upper[FD_PATH_MAX], work[FD_PATH_MAX], upper_path[4096], work_path[4096], *name;
-	fd_cleanup int parent = -1, copy = -1;
+	fd_cleanup int parent = -1;
 	ssize_t n, m;
 
 	snprintf(upper, sizeof upper, "/proc/self/fd/%d", s->spec->upper_fd);
@@ -194,12 +226,12 @@ static int shift_upper(const struct setup *s, struct layers *l, struct err *err)
 	parent = openat(s->spec->upper_fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (parent < 0)
 		return err_sys(err, errno, "open the directory of the upper layer");
-	copy = mount_copy(parent, "", false, 0, s->idmap, err);
-	if (copy < 0)
-		return copy;
+	l->scratch = mount_copy(parent, "", false, 0, s->idmap, err);
+	if (l->scratch < 0)
+		return l->scratch;
 	l->owned_upper = true;
-	l->upper = openat(copy, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	l->work = openat(copy, strrchr(work_path, '/') + 1, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	l->upper = openat(l->scratch, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	l->work = openat(l->scratch, strrchr(work_path, '/') + 1, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (l->upper < 0 || l->work < 0)
 		return err_sys(err, errno,
 			       "open upper and work side by side (with user_namespace they must be in one directory)");

@@ -176,11 +176,29 @@ static void read_list(struct list *l, const char *path)
 
 /* ---- one architecture: numbers to answers to ranges ---- */
 
+/* Calls that 32-bit x86 first had only inside socketcall and ipc; libseccomp still gives those a number that is none. */
+static const struct {
+	const char *name;
+	int nr;
+} x86_direct[] = {
+    {"socket", 359},  {"socketpair", 360}, {"bind", 361},	{"connect", 362},     {"listen", 363},
+    {"accept4", 364}, {"getsockopt", 365}, {"setsockopt", 366}, {"getsockname", 367}, {"getpeername", 368},
+    {"sendto", 369},  {"sendmsg", 370},	   {"recvfrom", 371},	{"recvmsg", 372},     {"shutdown", 373},
+    {"semget", 393},  {"semctl", 394},	   {"shmget", 395},	{"shmctl", 396},      {"shmat", 397},
+    {"shmdt", 398},   {"msgget", 399},	   {"msgsnd", 400},	{"msgrcv", 401},      {"msgctl", 402},
+};
+
 static int resolve(const struct rule *r, uint32_t arch)
 {
 	int nr = seccomp_syscall_resolve_name_arch(arch, r->name);
 
-	return nr == __NR_SCMP_ERROR && r->number >= 0 ? r->number : nr;
+	if (nr == __NR_SCMP_ERROR && r->number >= 0)
+		return r->number;
+	for (size_t i = 0; arch == SCMP_ARCH_X86 && nr < 0 && i < sizeof x86_direct / sizeof *x86_direct; i++) {
+		if (!strcmp(x86_direct[i].name, r->name))
+			return x86_direct[i].nr;
+	}
+	return nr;
 }
 
 static uint32_t answers_of(const struct list *l, uint32_t arch, struct answer answers[NR_MAX])
@@ -278,18 +296,25 @@ static void emit_answer(struct code *c, const struct list *l, const struct answe
 
 static void emit_tree(struct code *c, const struct list *l, const struct range *ranges, size_t n)
 {
-	size_t half = n / 2, branch;
+	size_t half = n / 2, branch, left;
 
 	if (n == 1) {
 		emit_answer(c, l, &ranges[0].answer);
 		return;
 	}
-	/* number >= ranges[half].from: to the right half by the long jump; else over it */
-	emit(c, BPF_JMP | BPF_JGE | BPF_K, 0, 1, ranges[half].from);
+	/* number >= ranges[half].from: over the left half to the right one; a jump over more than 255 needs an instruction of its own. */
 	branch = c->n;
-	emit(c, BPF_JMP | BPF_JA, 0, 0, 0);
+	emit(c, BPF_JMP | BPF_JGE | BPF_K, 0, 0, ranges[half].from);
 	emit_tree(c, l, ranges, half);
-	c->at[branch].k = (uint32_t)(c->n - branch - 1);
+	left = c->n - branch - 1;
+	if (left <= 255) {
+		c->at[branch].jt = (uint8_t)left;
+	} else {
+		emit(c, BPF_JMP | BPF_JA, 0, 0, 0);
+		memmove(&c->at[branch + 2], &c->at[branch + 1], left * sizeof c->at[0]);
+		c->at[branch].jf = 1;
+		c->at[branch + 1] = (struct sock_filter){BPF_JMP | BPF_JA, 0, 0, (uint32_t)left};
+	}
 	emit_tree(c, l, ranges + half, n - half);
 }
 
