@@ -87,7 +87,7 @@ int main(int argc, char **argv)
 	struct sched_event submit = {.type = SCHED_EV_JOB_SUBMIT, .job_spec = &job};
 	struct bench b = {.s = sched_new(), .cap = (size_t)slots * nodes + 1};
 	struct sched_job_view v;
-	size_t empty = heap_kib(), waiting;
+	size_t empty, waiting;
 	int64_t begin;
 	double seconds;
 

@@ -150,7 +150,7 @@ static const struct shape *waiting_shape(const struct task *t)
 
 static void why_delayed(const struct task *t, int64_t now_ms, struct buf *b)
 {
-	int64_t next = INT64_MAX;
+	int64_t next = INT64_MAX, tenths;
 
 	for (uint32_t k = 0; k < t->next_fresh; k++) {
 		const struct instance *i = sched_instance_at(t, k);
@@ -158,10 +158,11 @@ static void why_delayed(const struct task *t, int64_t now_ms, struct buf *b)
 		if (i->state == SCHED_TASK_DELAYED && i->next_try_ms < next)
 			next = i->next_try_ms;
 	}
+	tenths = next > now_ms ? (next - now_ms + 99) / 100 : 0;
 	if (next <= now_ms)
 		buf_adds(b, "next try now");
 	else if (next - now_ms < 10000)
-		buf_printf(b, "next try in %g s", (double)((next - now_ms + 99) / 100) / 10);
+		buf_printf(b, "next try in %g s", (double)tenths / 10);
 	else
 		buf_printf(b, "next try in %" PRId64 " s", (next - now_ms + 999) / 1000);
 }
