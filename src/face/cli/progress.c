@@ -113,7 +113,7 @@ static void head(const struct progress *p, int64_t now_ms, struct buf *line)
 
 	buf_printf(line, "%s  %s  %s", p->id ? p->id : "", p->state ? p->state : "",
 		   text_duration(text, now_ms - p->start_ms));
-	if (left >= 0)
+	if (left >= 0 && !(p->state && show_job_ended(p->state)))
 		buf_printf(line, ", about %s left", text_duration(text, left));
 	if (p->state && p->why && *p->why && strcmp(p->state, "running") != 0)
 		buf_printf(line, "  (%s)", p->why);

@@ -40,7 +40,8 @@ struct watch {
 	struct progress progress;
 	yyjson_doc *job; /* the last that was read */
 	int64_t next_fetch_ms, painted_ms;
-	bool dirty;
+	bool dirty; /* something happened since it was read */
+	bool news;  /* it was read since it was shown */
 };
 
 static int open_events(struct watch *w, struct err *err)
@@ -108,6 +109,7 @@ static int fetch(struct watch *w, struct err *err)
 	took = (clock_mono_ms() - begin) * FETCH_SHARE;
 	w->next_fetch_ms = clock_mono_ms() + (took > FETCH_LEAST_MS ? took : FETCH_LEAST_MS);
 	w->dirty = false;
+	w->news = true;
 	return 0;
 }
 
@@ -116,8 +118,10 @@ static void show(struct watch *w)
 	struct buf out buf_cleanup = BUF_INIT;
 	int64_t now = clock_mono_ms();
 
-	if (w->quiet)
+	/* Without news only the clock of a repainted block goes on. */
+	if (w->quiet || (!w->news && !(w->repaint && now - w->painted_ms >= 1000)))
 		return;
+	w->news = false;
 	if (w->repaint)
 		progress_paint(&w->progress, now, term_width(STDERR_FILENO), term_height(STDERR_FILENO), STDERR_FILENO,
 			       &out);
