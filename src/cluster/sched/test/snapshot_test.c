@@ -39,7 +39,7 @@ static char *rich_text(size_t *ret_n)
 /* 0 and a sound state, or an error. */
 static int try_load(const char *text, size_t n, struct err *err)
 {
-	mem_cleanup char *exact = malloc(n ? n : 1); /* so that the sanitizer sees a read past the end */
+	mem_cleanup char *exact = mem_new_n(char, n ? n : 1); /* so that the sanitizer sees a read past the end */
 	struct sched *s = NULL;
 	int r;
 
@@ -93,7 +93,7 @@ static void test_lines(void **state)
 {
 	size_t n;
 	mem_cleanup char *text = rich_text(&n);
-	mem_cleanup char *copy = malloc(2 * n);
+	mem_cleanup char *copy = mem_new_n(char, 2 * n);
 
 	(void)state;
 	for (size_t from = 0, to; from < n; from = to) {
