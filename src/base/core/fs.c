@@ -14,7 +14,8 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#define FS_DEPTH_MAX 4096
+#define FS_DEPTH_OPEN 32      /* directories that are open at once while a tree is removed */
+#define FS_PASSES_MAX 1000000 /* over one directory, in case somebody fills it while we empty it */
 
 static uint64_t resolve_flags(enum fs_scope scope)
 {
@@ -194,39 +195,82 @@ static int open_dir_to_empty(int dir, const char *name)
 	return fd < 0 ? -errno : (int)fd;
 }
 
-static int remove_at(int dir, const char *name, int depth)
+static int empty_dir(int top, int fd, int depth);
+
+/* A directory that is nested too deep for the descriptors we allow ourselves goes to the top of the tree, whose next pass empties it. */
+static int move_up(int top, int dir, const char *name)
 {
-	DIR *d;
-	int fd, r = 0;
+	char random[17], moved[32];
+
+	random_hex(random, sizeof random - 1);
+	snprintf(moved, sizeof moved, ".removed-%s", random);
+	return renameat(dir, name, top, moved) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+/* Removes a directory that is not empty; top is the open directory at the top of the tree, -1 when this is it. */
+static int remove_full_dir(int top, int dir, const char *name, int depth)
+{
+	fd_cleanup int fd = -1;
+	int r;
+
+	if (depth >= FS_DEPTH_OPEN)
+		return move_up(top, dir, name);
+	fd = open_dir_to_empty(dir, name);
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	for (int pass = 0; pass < FS_PASSES_MAX; pass++) {
+		r = empty_dir(top < 0 ? fd : top, fd, depth);
+		if (r < 0)
+			return r;
+		if (unlinkat(dir, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+			return 0;
+		/* What was moved up, or what somebody else makes meanwhile */
+		if (errno != ENOTEMPTY && errno != EEXIST)
+			return -errno;
+	}
+	return -ENOTEMPTY;
+}
+
+static int remove_at(int top, int dir, const char *name, int depth)
+{
+	int first;
 
 	if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
 		return 0;
-	if (errno != EISDIR && errno != EPERM)
+	first = errno;
+	if (first != EISDIR && first != EPERM)
+		return -first;
+	if (unlinkat(dir, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+		return 0;
+	if (errno == ENOTDIR)
+		return -first; /* a file that may not be removed */
+	if (errno != ENOTEMPTY && errno != EEXIST)
 		return -errno;
-	if (depth >= FS_DEPTH_MAX)
-		return -ELOOP;
-	fd = open_dir_to_empty(dir, name);
-	if (fd < 0)
-		return fd;
-	d = fdopendir(fd);
+	return remove_full_dir(top, dir, name, depth);
+}
+
+/* One pass over the entries of the open directory. */
+static int empty_dir(int top, int fd, int depth)
+{
+	int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+	DIR *d = own < 0 ? NULL : fdopendir(own);
+
 	if (!d) {
 		r = -errno;
-		close(fd);
+		fd_closep(&own);
 		return r;
 	}
 	for (struct dirent *e = readdir(d); e && r == 0; e = readdir(d)) {
 		if (!is_dots(e->d_name))
-			r = remove_at(fd, e->d_name, depth + 1);
+			r = remove_at(top, fd, e->d_name, depth + 1);
 	}
 	closedir(d);
-	if (r == 0 && unlinkat(dir, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
-		r = -errno;
 	return r;
 }
 
 int fs_remove_tree(int dir, const char *name, struct err *err)
 {
-	int r = remove_at(dir, name, 0);
+	int r = remove_at(-1, dir, name, 0);
 
 	return r < 0 ? err_sys(err, -r, "remove \"%s\"", name) : 0;
 }

@@ -41,8 +41,9 @@ int fs_write_atomic(int dir, const char *name, const void *data, size_t n, mode_
 /* Reads a regular file of at most `limit` bytes; refuses FIFOs, devices and links. The result is NUL-terminated and the caller's. */
 int fs_read(int dir, const char *name, size_t limit, char **ret_data, size_t *ret_len, struct err *err);
 
-/* Removes `name` in `dir` and everything below it, without following a link or crossing into another mount. A missing name is success.
- * Never recurses on the stack deeper than one frame per level, 4096 levels at the most. */
+/* Removes `name` in `dir` and everything below it, without following a link or crossing into another mount (-EBUSY). A missing name is
+ * success. Any depth: a tree nested deeper than 32 levels, as a hostile container can leave it, is taken apart piece by piece, with at the
+ * most 66 descriptors and as many stack frames. */
 int fs_remove_tree(int dir, const char *name, struct err *err);
 
 /* True for a name that is safe as one path component: not empty, no '/', not "." or "..", at most 255 bytes, no control bytes. */

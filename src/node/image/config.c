@@ -138,7 +138,9 @@ static int parse_layers(yyjson_val *root, struct config_manifest *m, struct err 
 
 int config_manifest_parse(const char *text, size_t n, struct config_manifest *ret, struct err *err)
 {
-	json_doc_cleanup yyjson_doc *doc = json_parse(text, n, CONFIG_BYTES_MAX, "the image manifest", err);
+	struct err own = ERR_INIT;
+	json_doc_cleanup yyjson_doc *doc =
+	    json_parse(text, n, CONFIG_BYTES_MAX, "the image manifest", err = err ? err : &own);
 	struct config_manifest m = {.layer_size = 0};
 	yyjson_val *root = yyjson_doc_get_root(doc);
 	const char *media = NULL, *hex;
@@ -147,7 +149,7 @@ int config_manifest_parse(const char *text, size_t n, struct config_manifest *re
 	int r;
 
 	if (!doc)
-		return err ? -err->code : -EINVAL;
+		return -err->code;
 	r = check_keys(root, "the image manifest", err);
 	if (r == 0)
 		r = json_get_int(root, "schemaVersion", 2, 2, &version, err);
@@ -280,14 +282,16 @@ static int parse_run(yyjson_val *root, struct image_info *i, struct err *err)
 
 int config_parse(const char *text, size_t n, struct image_info **ret, struct err *err)
 {
-	json_doc_cleanup yyjson_doc *doc = json_parse(text, n, CONFIG_BYTES_MAX, "the image config", err);
+	struct err own = ERR_INIT;
+	json_doc_cleanup yyjson_doc *doc =
+	    json_parse(text, n, CONFIG_BYTES_MAX, "the image config", err = err ? err : &own);
 	cleanup_with(image_info_freep) struct image_info *i = mem_new(struct image_info);
 	yyjson_val *root = yyjson_doc_get_root(doc);
 	const char *created = NULL, *os = NULL;
 	int r;
 
 	if (!doc)
-		return err ? -err->code : -EINVAL;
+		return -err->code;
 	r = check_keys(root, "the image config", err);
 	if (r == 0)
 		r = get_text(root, "os", 255, &os, err);

@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/image/image.h"
+
+#include "base/core/err.h"
+#include "base/core/fd.h"
+#include "base/core/fs.h"
+#include "base/core/mem.h"
+#include "lib/tar_make.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+static char top_name[64];
+static int top = -1;
+static struct image_store *store;
+
+static void reopen(void)
+{
+	struct err err = ERR_INIT;
+
+	store = image_store_close(store);
+	if (image_store_open(top, &store, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	snprintf(top_name, sizeof top_name, "/tmp/berth-store-XXXXXX");
+	assert_non_null(mkdtemp(top_name));
+	top = open(top_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	reopen();
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	fd_cleanup int tmp = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	(void)state;
+	store = image_store_close(store);
+	fd_closep(&top);
+	assert_int_equal(fs_remove_tree(tmp, top_name + 5, NULL), 0);
+	return 0;
+}
+
+/* An import of an archive with one file of the given content; 0 or a negative errno. */
+static int import(const char *ref, const char *content, struct image_info **ret, struct err *err)
+{
+	struct tar_make t = {.data = NULL};
+	fd_cleanup int fd = memfd_create("tar", MFD_CLOEXEC), dir = -1;
+	struct image_unpacked u;
+	char name[64];
+	int r;
+
+	tar_make_file(&t, "file", content);
+	tar_make_end(&t);
+	r = fd_write_all(fd, t.data, t.len);
+	tar_make_free(&t);
+	if (r < 0 || lseek(fd, 0, SEEK_SET) < 0)
+		return r < 0 ? r : -errno;
+	r = image_import_begin(store, &dir, name, err);
+	if (r == 0)
+		r = image_unpack(fd, dir, NULL, &u, err);
+	if (r == 0)
+		r = image_import_commit(store, name, ref, &u, NULL, ret, err);
+	if (r < 0)
+		image_import_abort(store, name);
+	return r;
+}
+
+static struct image_info *must_import(const char *ref, const char *content)
+{
+	struct image_info *i = NULL;
+	struct err err = ERR_INIT;
+
+	if (import(ref, content, &i, &err) < 0)
+		fail_msg("%s: %s", ref, err.text);
+	return i;
+}
+
+static size_t count(const char *path)
+{
+	int fd = openat(top, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fdopendir(fd);
+	size_t n = 0;
+
+	assert_non_null(d);
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n - 2;
+}
+
+static void expect_counts(size_t layers, size_t blobs)
+{
+	assert_int_equal(count("images/layers"), layers);
+	assert_int_equal(count("images/blobs/sha256"), blobs);
+	assert_int_equal(count("images/tmp"), 0);
+}
+
+/* "name1 name2 " of all images */
+static void expect_list(const char *want)
+{
+	struct image_info **list = image_list(store);
+	char got[500] = "";
+
+	for (size_t i = 0; list[i]; i++) {
+		snprintf(got + strlen(got), sizeof got - strlen(got), "%s ", list[i]->name);
+		image_info_free(list[i]);
+	}
+	free(list);
+	assert_string_equal(got, want);
+}
+
+static void expect_content(const struct image_info *i, const char *want)
+{
+	mem_cleanup char *text = NULL;
+	mem_cleanup int *fds = NULL;
+	struct err err = ERR_INIT;
+	size_t n;
+
+	if (image_open_layers(store, i, &fds, &n, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(n, 1);
+	assert_int_equal(fs_read(fds[0], "file", 100, &text, NULL, NULL), 0);
+	assert_string_equal(text, want);
+	close(fds[0]);
+}
+
+static void test_import(void **state)
+{
+	cleanup_with(image_info_freep) struct image_info *a = must_import("b", "one"), *b = must_import("a:x", "one");
+	cleanup_with(image_info_freep) struct image_info *found = NULL;
+
+	(void)state;
+	assert_string_equal(a->name, "b:latest");
+	assert_string_equal(a->layers[0], b->layers[0]);
+	expect_list("a:x b:latest ");
+	assert_int_equal(count("images/layers"), 1);
+	reopen();
+	expect_list("a:x b:latest ");
+	assert_int_equal(image_find(store, "b", &found, NULL), 0);
+	assert_string_equal(found->id, a->id);
+	assert_int_equal(found->size, 2048);
+	expect_content(found, "one");
+}
+
+static void test_find(void **state)
+{
+	cleanup_with(image_info_freep) struct image_info *a = must_import("host.x:5000/cafe", "1");
+	cleanup_with(image_info_freep) struct image_info *b = must_import("other:v1", "2");
+	char prefix[8], by_digest[200];
+	const struct {
+		const char *name;
+		int want;
+	} rows[] = {
+	    {"host.x:5000/cafe", 0},
+	    {"host.x:5000/cafe:latest", 0},
+	    {a->id, 0},
+	    {a->id + 7, 0},
+	    {prefix, 0},
+	    {by_digest, 0},
+	    {"cafe", -ENOENT},
+	    {"other", -ENOENT},
+	    {"host.x:5000", -ENOENT},
+	    {"UPPER", -EINVAL},
+	    {"", -EINVAL},
+	    {"zz", -ENOENT},
+	    {"sha256:123", -ENOENT},
+	};
+
+	(void)state;
+	memcpy(prefix, a->id + 7, 7);
+	prefix[7] = '\0';
+	snprintf(by_digest, sizeof by_digest, "host.x:5000/cafe@%s", a->digest);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		cleanup_with(image_info_freep) struct image_info *found = NULL;
+		struct err err = ERR_INIT;
+
+		if (image_find(store, rows[i].name, &found, &err) != rows[i].want)
+			fail_msg("\"%s\": %s", rows[i].name, err.text);
+		if (found)
+			assert_string_equal(found->id, a->id);
+		if (rows[i].want == -ENOENT && !strstr(err.text, "is not here; import it with"))
+			fail_msg("%s", err.text);
+	}
+}
+
+static void test_remove(void **state)
+{
+	cleanup_with(image_info_freep) struct image_info *a = must_import("a", "1"), *b = must_import("b", "1");
+	struct err err = ERR_INIT;
+
+	(void)state;
+	image_hold(store, a);
+	image_hold(store, a);
+	assert_int_equal(image_remove(store, "a", &err), 0); /* b keeps the layer */
+	assert_int_equal(image_remove(store, "b", &err), -EBUSY);
+	assert_string_equal(err.text, "image \"b:latest\" is in use by 2 containers");
+	image_release(store, a);
+	assert_int_equal(image_remove(store, "b", &err), -EBUSY);
+	image_release(store, a);
+	assert_int_equal(image_remove(store, b->id, &err), 0);
+	assert_int_equal(image_remove(store, "b", &err), -ENOENT);
+	expect_counts(0, 0);
+}
+
+/* A new image takes the name; the old one stays, without a name, as long as a container runs on it, over a restart too. */
+static void test_replace(void **state)
+{
+	cleanup_with(image_info_freep) struct image_info *old = must_import("a", "old"), *found = NULL, *again = NULL;
+
+	(void)state;
+	image_hold(store, old);
+	image_info_free(must_import("a", "new"));
+	expect_list("a:latest ");
+	expect_content(old, "old");
+	reopen();
+	assert_int_equal(image_find(store, old->id, &found, NULL), 0);
+	assert_string_equal(found->name, "");
+	image_hold(store, found);
+	image_store_collect(store);
+	expect_content(old, "old");
+	image_release(store, found);
+	assert_int_equal(image_find(store, old->id, &again, NULL), -ENOENT);
+	expect_counts(1, 2);
+	/* and without a container it goes at once */
+	image_info_free(must_import("a", "newest"));
+	expect_counts(1, 2);
+	reopen();
+	expect_counts(1, 2);
+}
+
+static void test_garbage(void **state)
+{
+	cleanup_with(image_info_freep) struct image_info *a = must_import("a", "1");
+	fd_cleanup int dir = -1;
+	char name[64];
+
+	(void)state;
+	assert_int_equal(image_import_begin(store, &dir, name, NULL), 0);
+	assert_int_equal(mkdirat(dir, "fs", 0755), 0);
+	assert_int_equal(mkdirat(top, "images/layers/orphan", 0755), 0);
+	assert_int_equal(mkdirat(top, "images/layers/orphan/fs", 0755), 0);
+	assert_int_equal(mknodat(top, "images/blobs/sha256/orphan", S_IFREG | 0600, 0), 0);
+	assert_int_equal(mknodat(top, "images/refs.json.tmp-1", S_IFREG | 0600, 0), 0);
+	reopen();
+	expect_counts(1, 2);
+	assert_int_equal(count("images"), 4);
+	expect_content(a, "1");
+}
+
+static void test_damaged(void **state)
+{
+	cleanup_with(image_info_freep) struct image_info *a = must_import("a", "1"), *b = must_import("b", "2");
+	cleanup_with(image_info_freep) struct image_info *found = NULL;
+	struct err err = ERR_INIT;
+	fd_cleanup int fd = -1;
+	char path[200];
+
+	(void)state;
+	snprintf(path, sizeof path, "images/blobs/sha256/%s", a->id + 7);
+	fd = openat(top, path, O_WRONLY | O_CLOEXEC);
+	assert_int_equal(pwrite(fd, "x", 1, 20), 1);
+	reopen();
+	assert_int_equal(image_find(store, "a", &found, &err), -EIO);
+	assert_non_null(strstr(err.text, "is damaged: its digest is"));
+	assert_int_equal(image_find(store, "b", &found, &err), 0);
+	assert_int_equal(count("images/layers"), 2); /* nothing is swept while it is unknown what it uses */
+	assert_int_equal(image_remove(store, "a", &err), 0);
+	expect_counts(1, 2);
+	assert_int_equal(fs_write_atomic(top, "x", "", 0, 0600, false, NULL), 0);
+	assert_int_equal(renameat(top, "x", top, "images/refs.json"), 0);
+	store = image_store_close(store);
+	assert_int_equal(image_store_open(top, &store, &err), -EINVAL);
+	store = NULL;
+}
+
+static void test_commit_refused(void **state)
+{
+	static const struct {
+		const char *ref, *diff_id;
+	} rows[] = {
+	    {"UPPER", NULL},
+	    {"a@sha256:1", NULL},
+	    {"a", "../../../x"},
+	    {"a", ""},
+	};
+	struct image_info *i = NULL;
+
+	(void)state;
+	for (size_t n = 0; n < sizeof rows / sizeof *rows; n++) {
+		struct image_unpacked u = {.tar_size = 1};
+		struct err err = ERR_INIT;
+		fd_cleanup int dir = -1;
+		char name[64];
+
+		snprintf(u.diff_id, sizeof u.diff_id, "%s", rows[n].diff_id ? rows[n].diff_id : "");
+		assert_int_equal(image_import_begin(store, &dir, name, &err), 0);
+		assert_int_equal(mkdirat(dir, "fs", 0755), 0);
+		assert_int_equal(image_import_commit(store, name, rows[n].ref, &u, NULL, &i, &err), -EINVAL);
+		assert_int_equal(image_import_commit(store, "../x", "a", &u, NULL, &i, &err), -EINVAL);
+		image_import_abort(store, name);
+		image_import_abort(store, "../layers");
+	}
+	expect_counts(0, 0);
+}
+
+static void child_import(void)
+{
+	struct image_info *i;
+
+	if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0 || raise(SIGSTOP) != 0)
+		_exit(2);
+	_exit(import("a", "new", &i, NULL) < 0);
+}
+
+/* Runs an import in a child and kills it at its n-th stop for a system call. True when it was killed, false when it had ended before. */
+static bool kill_import_at(size_t n)
+{
+	pid_t pid = fork();
+	int status;
+
+	assert_true(pid >= 0);
+	if (pid == 0)
+		child_import();
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	for (size_t i = 0; WIFSTOPPED(status) && i < n; i++) {
+		assert_int_equal(ptrace(PTRACE_SYSCALL, pid, NULL, NULL), 0);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+	}
+	if (!WIFSTOPPED(status)) {
+		assert_int_equal(WEXITSTATUS(status), 0);
+		return false;
+	}
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return true;
+}
+
+/* Killed before and after each of its system calls, an import leaves the old image or the new one, and no garbage. */
+static void test_killed(void **state)
+{
+	size_t n = 1;
+	bool was_new = false;
+
+	(void)state;
+	for (bool killed = true; killed; n += 3) {
+		cleanup_with(image_info_freep) struct image_info *i = NULL;
+		mem_cleanup char *text = NULL;
+		mem_cleanup int *fds = NULL;
+		size_t n_fds;
+
+		if (was_new || n == 1)
+			image_info_free(must_import("a", "old"));
+		killed = kill_import_at(n);
+		reopen();
+		expect_counts(1, 2);
+		assert_int_equal(image_find(store, "a", &i, NULL), 0);
+		assert_int_equal(image_open_layers(store, i, &fds, &n_fds, NULL), 0);
+		assert_int_equal(fs_read(fds[0], "file", 100, &text, NULL, NULL), 0);
+		close(fds[0]);
+		was_new = !strcmp(text, "new");
+		assert_true(was_new || !strcmp(text, "old"));
+	}
+	assert_true(was_new);
+	assert_true(n > 100);
+}
+
+static int run_full(void)
+{
+	const struct rlimit limit = {.rlim_cur = 300, .rlim_max = 300};
+	struct image_info *i = NULL;
+	struct err err = ERR_INIT;
+
+	signal(SIGXFSZ, SIG_IGN);
+	if (setrlimit(RLIMIT_FSIZE, &limit) < 0)
+		return 1;
+	return import("a", "new", &i, &err) == -EFBIG ? 0 : 2;
+}
+
+/* The limit of file size stands in for a full disk: the config is longer, the file and its name are not. */
+static void test_full(void **state)
+{
+	cleanup_with(image_info_freep) struct image_info *a = must_import("a", "old");
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(run_full());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(WEXITSTATUS(status), 0);
+	expect_counts(1, 2);
+	reopen();
+	expect_content(a, "old");
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(test_import),	TEST(test_find),	   TEST(test_remove), TEST(test_replace), TEST(test_garbage),
+	    TEST(test_damaged), TEST(test_commit_refused), TEST(test_killed), TEST(test_full),
+	};
+
+	return cmocka_run_group_tests_name("image/store", tests, NULL, NULL);
+}
