@@ -21,6 +21,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <malloc.h>
+#include <poll.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -28,9 +29,12 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #define LOCK_WAIT_S 10
+#define DYING_MS 300
 
 struct daemon {
 	const struct cli_up_options *o;
@@ -57,17 +61,22 @@ static void on_alarm(int signal)
 	(void)signal; /* its only use is to interrupt flock(2) */
 }
 
-/* The holder wrote "PID START". True when that very process still lives. */
+/* The holder wrote "PID START". True when that very process still lives: not a zombie, and not one that has just been killed. */
 static bool holder_lives(int fd, pid_t *ret_pid)
 {
 	char text[64] = "";
 	uint64_t start = 0, now = 0;
+	struct pollfd ended = {.events = POLLIN};
+	fd_cleanup int pidfd = -1;
 	int pid = 0;
 
 	if (pread(fd, text, sizeof text - 1, 0) <= 0 || sscanf(text, "%d %" SCNu64, &pid, &start) != 2)
 		return false;
 	*ret_pid = pid;
-	return proc_start_time(pid, &now, NULL) == 0 && now == start;
+	if (proc_start_time(pid, &now, NULL) < 0 || now != start)
+		return false;
+	ended.fd = pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	return pidfd >= 0 && poll(&ended, 1, DYING_MS) == 0;
 }
 
 /* After a crash the launcher holds the lock for the moment that it takes to notice. */

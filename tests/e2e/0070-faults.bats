@@ -57,7 +57,7 @@ one_task() {
 			[ "$status" -eq 0 ] || break
 		done
 	fi
-	fails_with "space"
+	fails_with "berth.db is full"
 	run -0 berth job "$first" --json
 	rm -f "$DIR/data/fill" "$DIR/data/fill2"
 	eventually bash -c "id=\$(\"\$BERTH\" submit '$file' --json | jq -r .id) && \"\$BERTH\" wait \$id"

@@ -8,7 +8,7 @@ load helpers
 
 setup_file() {
 	start_with_image
-	mkdir "$DIR/input"
+	mkdir "$DIR/input" "$DIR/output"
 	head -c 300000 "$(busybox_tar)" >"$DIR/input/binary file"
 	for i in 1 2 3 4 5 6; do
 		seq "$i" 3000 | sed "s/.*/word$i and Another of &/" | tr '0-9' 'a-j' >"$DIR/input/text $i"
