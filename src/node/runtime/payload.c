@@ -87,7 +87,7 @@ int payload_stdio(const int fds[static 3], int dev, const struct user *user, str
 		if (dup2(from[i], i) < 0)
 			failed = errno;
 		else if (user->uid != 0 && fstat(i, &st) == 0 && S_ISFIFO(st.st_mode) &&
-			 fchown(i, user->uid, (gid_t)-1) < 0)
+			 fchown(i, user->uid, (gid_t)-1) < 0 && errno != EPERM)
 			failed = errno;
 	}
 	for (int i = 0; i < 3; i++) {

@@ -24,7 +24,7 @@ int payload_open_cwd(int root, const char *cwd, struct err *err);
 int payload_enter_cwd(int cwd, struct err *err);
 
 /* Puts the three descriptors on 0, 1 and 2; -1 is /dev/null of the directory `dev`. Pipes become the user's, so that /dev/stdout can be opened
- * by a user who is not root. All descriptors from 3 on are left alone. */
+ * by a user who is not root (not possible in a user namespace, which does not own them). All descriptors from 3 on are left alone. */
 int payload_stdio(const int fds[static 3], int dev, const struct user *user, struct err *err);
 
 /* What cannot be undone and is common to init and payload: bounding set, no_new_privs, filter. */
