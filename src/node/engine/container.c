@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #define COMMAND_MAX 120
 
@@ -248,6 +249,28 @@ int container_connect(struct container *c, int fd, struct err *err)
 	return r;
 }
 
+int container_order(struct container *c, int dir, struct err *err)
+{
+	const char *args[] = {c->pub.id, NULL};
+	int pair[2], fds[2], r;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(err, errno, "make a socket pair");
+	c->ordered += c->ordered == 0;
+	r = container_connect(c, pair[0], err);
+	if (r < 0) {
+		close(pair[1]);
+		return r;
+	}
+	fds[0] = fcntl(dir, F_DUPFD_CLOEXEC, 3);
+	fds[1] = pair[1];
+	if (fds[0] < 0) {
+		close(pair[1]);
+		return err_sys(err, errno, "duplicate a descriptor");
+	}
+	return launcher_send(c->e->launcher, LAUNCHER_MONITOR, args, fds, 2, err);
+}
+
 int container_ask(struct container *c, const char *line, struct err *err)
 {
 	size_t n = strlen(line);
@@ -295,8 +318,9 @@ static void on_cleaned(void *ctx, yyjson_val *answer, const struct err *err)
 	c->losing = false;
 	if (!answer)
 		log_err(err, "what a dead monitor left could not be removed");
-	lose(c, c->never_ran ? "berth was stopped before it started"
-			     : "its monitor process vanished; what was left of the container was killed");
+	lose(c, c->never_ran
+		    ? c->ordered ? "its monitor process could not be started" : "berth was stopped before it started"
+		    : "its monitor process vanished; what was left of the container was killed");
 }
 
 /* Kills by the cgroup what the monitor left; only then it is lost. */
@@ -320,6 +344,17 @@ static void start_cleanup(struct container *c)
 	}
 }
 
+/* A launcher that dies may take an order with it. Nobody has acted on an order without a socket: it can be given once more. */
+static bool order_again(struct container *c, int dir)
+{
+	struct stat st;
+
+	if (!c->ordered || dir < 0 || fstatat(dir, "sock", &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return false;
+	c->never_ran = true;
+	return c->ordered++ == 1 && container_order(c, dir, NULL) == 0;
+}
+
 void container_gone(struct container *c)
 {
 	fd_cleanup int dir = container_dir(c, NULL);
@@ -331,6 +366,8 @@ void container_gone(struct container *c)
 		container_record(c, &r);
 		record_free(&r);
 	}
+	if (!container_ended(c) && order_again(c, dir))
+		return;
 	if (!container_ended(c))
 		start_cleanup(c);
 	container_try_forget(c);

@@ -39,6 +39,7 @@ struct container {
 	bool unlisted;	  /* not in the maps and the list any more */
 	bool losing;	  /* a worker is killing what a dead monitor left */
 	bool never_ran;
+	unsigned ordered;	 /* how often this daemon asked for its monitor */
 	bool forgotten;		 /* REMOVED is queued; freed when it was delivered */
 	struct engine_log *logs; /* open readers */
 	struct container *next_gone;
@@ -83,6 +84,8 @@ void container_free(struct container *c);
 void container_hold(struct container *c, char *const *layers);
 /* Takes over the connection to its monitor. */
 int container_connect(struct container *c, int fd, struct err *err);
+/* Asks the launcher for its monitor; dir: its directory. */
+int container_order(struct container *c, int dir, struct err *err);
 int container_ask(struct container *c, const char *line, struct err *err); /* a request to the monitor */
 void container_record(struct container *c, const struct record *r); /* the present record: changes become events */
 void container_gone(struct container *c); /* the monitor is not there: exit.json tells the end, or it is lost */

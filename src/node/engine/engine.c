@@ -16,7 +16,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 
 /* ---- open and close ---- */
@@ -232,27 +231,6 @@ static int write_order(int dir, const struct draft *d, yyjson_val *v, int64_t cr
 	return r < 0 ? err_sys(err, -r, "write config.json") : 0;
 }
 
-static int ask_monitor(struct container *c, int dir, struct err *err)
-{
-	const char *args[] = {c->pub.id, NULL};
-	int pair[2], fds[2], r;
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-		return err_sys(err, errno, "make a socket pair");
-	r = container_connect(c, pair[0], err);
-	if (r < 0) {
-		close(pair[1]);
-		return r;
-	}
-	fds[0] = fcntl(dir, F_DUPFD_CLOEXEC, 3);
-	fds[1] = pair[1];
-	if (fds[0] < 0) {
-		close(pair[1]);
-		return err_sys(err, errno, "duplicate a descriptor");
-	}
-	return launcher_send(c->e->launcher, LAUNCHER_MONITOR, args, fds, 2, err);
-}
-
 static void undo(struct container *c)
 {
 	fs_remove_tree(c->e->dir, c->pub.id, NULL);
@@ -275,7 +253,7 @@ static int create(struct container *c, const struct draft *d, yyjson_val *v, str
 	r = write_order(dir, d, v, c->created_ns, err);
 	if (r == 0) {
 		container_hold(c, d->image->layers);
-		r = ask_monitor(c, dir, err);
+		r = container_order(c, dir, err);
 	}
 	return r;
 }

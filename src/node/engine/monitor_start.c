@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define FILE_NAME "file.%zu"
+
 /* Everything rt_start() is given, to be let go of in one place. */
 struct start {
 	int *lowers;
@@ -120,18 +122,21 @@ static int add_spec_mount(struct monitor *m, struct start *s, const struct spec_
 	return to->source_fd < 0 ? to->source_fd : 0;
 }
 
-/* A secret or config: a file of the given owner and mode outside of any layer, mounted read-only. Its name goes away at once, the mount keeps it. */
-static int add_file(struct monitor *m, struct start *s, const struct spec_file *file, struct err *err)
+/* A secret or config: a file of the given owner and mode outside of any layer, mounted read-only. Its name goes away after the start (only
+ * what has a name can be mounted), the mount keeps it. */
+static int add_file(struct monitor *m, struct start *s, const struct spec_file *file, size_t i, struct err *err)
 {
 	struct rt_mount *mount = add_mount(s, file->target);
 	mem_cleanup unsigned char *data = NULL;
+	char name[32];
 	size_t n;
 	int r = spec_base64(file->base64, &data, &n, err);
 
 	if (r < 0)
 		return r;
 	mount->read_only = true;
-	mount->source_fd = openat(m->dir, "file", O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	snprintf(name, sizeof name, FILE_NAME, i);
+	mount->source_fd = openat(m->dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (mount->source_fd < 0)
 		return err_sys(err, errno, "make the file for \"%s\"", file->target);
 	r = fd_write_all(mount->source_fd, data, n);
@@ -171,10 +176,8 @@ static int make_mounts(struct monitor *m, struct start *s, struct err *err)
 	s->mounts = mem_new_n(struct rt_mount, spec->n_mounts + spec->n_files + 1);
 	for (size_t i = 0; i < spec->n_mounts && r == 0; i++)
 		r = add_spec_mount(m, s, &spec->mounts[i], err);
-	for (size_t i = 0; i < spec->n_files && r == 0; i++) {
-		r = add_file(m, s, &spec->files[i], err);
-		(void)unlinkat(m->dir, "file", 0);
-	}
+	for (size_t i = 0; i < spec->n_files && r == 0; i++)
+		r = add_file(m, s, &spec->files[i], i, err);
 	if (r == 0 && (spec->n_stage_in || spec->n_stage_out)) {
 		struct rt_mount *mount = add_mount(s, SPEC_TASK_DIR);
 
@@ -183,6 +186,16 @@ static int make_mounts(struct monitor *m, struct start *s, struct err *err)
 	}
 	sort_mounts(s->mounts, s->n_mounts);
 	return r;
+}
+
+static void unlink_files(struct monitor *m)
+{
+	char name[32];
+
+	for (size_t i = 0; i < m->order.spec.n_files; i++) {
+		snprintf(name, sizeof name, FILE_NAME, i);
+		(void)unlinkat(m->dir, name, 0);
+	}
 }
 
 static int make_pipes(struct monitor *m, struct start *s, struct err *err)
@@ -257,6 +270,7 @@ int monitor_start(struct monitor *m, enum rt_fault *ret_fault, struct err *err)
 		r = make_pipes(m, &s, err);
 	if (r == 0)
 		r = start(m, &s, ret_fault, err);
+	unlink_files(m);
 	start_free(&s);
 	return r;
 }
