@@ -90,6 +90,9 @@ static enum sched_task_state summary(const struct job *j, const struct task *t)
 		return (enum sched_task_state)t->final;
 	if (t->in_error)
 		return SCHED_TASK_IN_ERROR;
+	/* A task of many copies that has begun runs: between two of its copies it does not fall back. */
+	if (t->started_ms && t->counts[SCHED_TASK_STARTING])
+		return SCHED_TASK_RUNNING;
 	for (size_t k = 0; k < sizeof order / sizeof *order; k++) {
 		if (t->counts[order[k]])
 			return shown(j, order[k]);

@@ -16,7 +16,7 @@ started demo/map/1#1
 exit demo/map/1#1 0
 > start demo/map/2#1 on n1
 state demo/map
-= starting (2 starting, 1 finished)
+= running (2 starting, 1 finished)
 exit demo/map/0#1 0
 exit demo/map/2#1 0
 > start demo/merge/0#1 on n1
