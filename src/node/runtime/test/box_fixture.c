@@ -15,8 +15,11 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -45,22 +48,39 @@ static size_t count_lines(const char *path)
 	return n;
 }
 
-/* Only ours: other programs on this machine may have containers too. */
-static size_t count_cgroups(void)
+/* Ours, test-<pid>-<n>, or (pid 0) those of test runs that were killed; other programs on this machine may have containers too. */
+static bool is_of(const char *name, pid_t pid)
+{
+	int owner = 0;
+
+	if (sscanf(name, "test-%d-", &owner) != 1)
+		return false;
+	return pid ? owner == pid : owner > 0 && kill(owner, 0) < 0 && errno == ESRCH;
+}
+
+/* Counts the cgroups; with `remove` also deletes them. */
+static size_t count_cgroups(pid_t pid, bool remove)
 {
 	const struct cgroup_layout *l;
 	size_t n = 0;
 
 	assert_int_equal(cgroup_machine(&l, NULL), 0);
 	for (int t = 0; t < CGROUP_TREES; t++) {
-		char path[CGROUP_BASE_MAX + 16], prefix[32];
+		char path[CGROUP_BASE_MAX + 16];
 		DIR *d;
 
 		snprintf(path, sizeof path, "%s/berth", l->base[t]);
-		snprintf(prefix, sizeof prefix, "test-%d-", (int)getpid());
 		d = *l->base[t] ? opendir(path) : NULL;
-		for (struct dirent *e = d ? readdir(d) : NULL; e; e = readdir(d))
-			n += !strncmp(e->d_name, prefix, strlen(prefix));
+		for (struct dirent *e = d ? readdir(d) : NULL; e; e = readdir(d)) {
+			struct rt_box box;
+
+			if (!is_of(e->d_name, pid))
+				continue;
+			n++;
+			rt_find(e->d_name, &box);
+			if (remove)
+				(void)rt_delete(&box, NULL);
+		}
 		if (d)
 			closedir(d);
 	}
@@ -134,11 +154,13 @@ int fixture_new(void **state)
 		    "# skipped: starting containers needs root, /bin/busybox (busybox-static) and RUNTIME_HELPER\n");
 		return 0;
 	}
+	/* In a mount namespace of our own, where nobody else's mounts come and go while we count. */
+	assert_int_equal(unshare(CLONE_NEWNS), 0);
+	assert_int_equal(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
 	f = mem_new(struct fixture);
-	(void)count_cgroups();
+	(void)count_cgroups(0, true);
 	f->fds = count_entries("/proc/self/fd");
 	f->mounts = count_lines("/proc/self/mountinfo");
-	f->cgroups = count_cgroups();
 	snprintf(f->dir, sizeof f->dir, "/tmp/berth-runtime-XXXXXX");
 	assert_non_null(mkdtemp(f->dir));
 	f->fd = open(f->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -162,22 +184,25 @@ static void forget_upper(struct fixture *f)
 int fixture_free(void **state)
 {
 	struct fixture *f = *state;
-	const char *name;
+	size_t cgroups, children = 0;
+	fd_cleanup int tmp = -1;
 
 	if (!f)
 		return 0;
+	/* First all is removed, whatever a failed test has left, then it is told. */
+	cgroups = count_cgroups(getpid(), true);
+	while (waitpid(-1, NULL, 0) > 0)
+		children++;
 	forget_upper(f);
 	fd_closep(&f->fd);
 	fd_closep(&f->lower);
-	name = strrchr(f->dir, '/') + 1;
-	f->fd = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	assert_int_equal(fs_remove_tree(f->fd, name, NULL), 0);
-	fd_closep(&f->fd);
-	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
-	assert_int_equal(errno, ECHILD);
+	tmp = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(fs_remove_tree(tmp, strrchr(f->dir, '/') + 1, NULL), 0);
+	fd_closep(&tmp);
+	assert_int_equal(cgroups, 0);
+	assert_int_equal(children, 0);
 	assert_int_equal(count_entries("/proc/self/fd"), f->fds);
 	assert_int_equal(count_lines("/proc/self/mountinfo"), f->mounts);
-	assert_int_equal(count_cgroups(), f->cgroups);
 	free(f);
 	return 0;
 }

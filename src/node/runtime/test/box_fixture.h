@@ -11,10 +11,10 @@
 #include <stdbool.h>
 
 struct fixture {
-	char dir[64];		     /* the temporary directory; canary/secret is in it */
-	int fd;			     /* of it */
-	int lower, upper, work;	     /* the layer, and an empty upper */
-	size_t fds, mounts, cgroups; /* what there was before */
+	char dir[64];		/* the temporary directory; canary/secret is in it */
+	int fd;			/* of it */
+	int lower, upper, work; /* the layer, and an empty upper */
+	size_t fds, mounts;	/* what there was before */
 };
 
 /* cmocka group and test functions. NULL fixture: the tests skip. */
