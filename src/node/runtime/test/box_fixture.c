@@ -202,7 +202,8 @@ int fixture_free(void **state)
 	assert_int_equal(cgroups, 0);
 	assert_int_equal(children, 0);
 	assert_int_equal(count_entries("/proc/self/fd"), f->fds);
-	assert_int_equal(count_lines("/proc/self/mountinfo"), f->mounts);
+	/* Fewer is not ours: whoever removes a directory takes the mounts on it off in every namespace. */
+	assert_true(count_lines("/proc/self/mountinfo") <= f->mounts);
 	free(f);
 	return 0;
 }
