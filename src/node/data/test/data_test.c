@@ -351,7 +351,6 @@ static void test_sparse(void **state)
 	struct data_rule rule = {.space = "s"};
 	struct data_stats stats;
 	fd_cleanup int fd = openat(from, "sparse", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-	mem_cleanup char *text = NULL;
 	char end[4] = "";
 	fd_cleanup int copy = -1;
 
