@@ -16,6 +16,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define REPLY_MAX (4u << 20)
@@ -81,6 +82,7 @@ static int import_config(const struct import_values *v, char **ret, struct err *
 
 static int open_tar(const char *file, struct err *err)
 {
+	struct stat st;
 	int fd;
 
 	if (strcmp(file, "-") == 0) {
@@ -90,7 +92,13 @@ static int open_tar(const char *file, struct err *err)
 	} else {
 		fd = open(file, O_RDONLY | O_CLOEXEC);
 	}
-	return fd < 0 ? err_sys(err, errno, "open \"%s\"", file) : fd;
+	if (fd < 0)
+		return err_sys(err, errno, "open \"%s\"", file);
+	if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+		close(fd);
+		return err_set(err, EISDIR, "\"%s\" is a directory; a tar file is needed", file);
+	}
+	return fd;
 }
 
 static int import_send(struct cli *cli, const char *target, int fd, bool quiet, yyjson_doc **ret, struct err *err)
