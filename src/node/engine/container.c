@@ -18,6 +18,8 @@
 #include <sys/stat.h>
 
 #define COMMAND_MAX 120
+#define ORDERS_MAX 5
+#define ORDER_AGAIN_MS 20
 
 struct container *container_new(struct engine *e, const char *id)
 {
@@ -344,7 +346,20 @@ static void start_cleanup(struct container *c)
 	}
 }
 
-/* A launcher that dies may take an order with it. Nobody has acted on an order without a socket: it can be given once more. */
+static void on_order_again(void *ctx)
+{
+	struct container *c = ctx;
+	fd_cleanup int dir = container_dir(c, NULL);
+
+	c->retry = loop_timer_free(c->retry);
+	c->ordered++;
+	/* It may have been asked to go meanwhile. */
+	if (c->remove_soon || dir < 0 || container_order(c, dir, NULL) < 0)
+		container_gone(c);
+}
+
+/* A launcher that dies may take an order with it. Nobody has acted on an order without a socket: it can be given once more, a little later, when
+ * the dead launcher is sure to have been noticed. */
 static bool order_again(struct container *c, int dir)
 {
 	struct stat st;
@@ -352,7 +367,11 @@ static bool order_again(struct container *c, int dir)
 	if (!c->ordered || dir < 0 || fstatat(dir, "sock", &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return false;
 	c->never_ran = true;
-	return c->ordered++ == 1 && container_order(c, dir, NULL) == 0;
+	if (c->ordered >= ORDERS_MAX)
+		return false;
+	c->retry = loop_timer_new(c->e->loop, on_order_again, c);
+	loop_timer_arm(c->retry, ORDER_AGAIN_MS);
+	return true;
 }
 
 void container_gone(struct container *c)
@@ -366,7 +385,7 @@ void container_gone(struct container *c)
 		container_record(c, &r);
 		record_free(&r);
 	}
-	if (!container_ended(c) && order_again(c, dir))
+	if (!container_ended(c) && !c->remove_soon && order_again(c, dir))
 		return;
 	if (!container_ended(c))
 		start_cleanup(c);
@@ -383,7 +402,7 @@ void container_try_forget(struct container *c)
 		return;
 	container_unlist(c);
 	/* The monitor still clears up behind itself. */
-	if (c->conn >= 0 || c->losing || c->forgotten)
+	if (c->conn >= 0 || c->retry || c->losing || c->forgotten)
 		return;
 	c->forgotten = true;
 	follow_detach(c);

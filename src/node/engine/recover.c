@@ -61,6 +61,7 @@ void recover_connect(struct container *c)
 		loop_timer_arm(c->retry, RETRY_MS);
 		return;
 	}
+	c->retry = loop_timer_free(c->retry);
 	if (r == 0 && container_connect(c, fd, &err) == 0)
 		return;
 	c->never_ran = r == -ENOENT;

@@ -453,19 +453,22 @@ static bool launcher_is_new(struct world *world)
 
 static void test_launcher_killed(void **state)
 {
-	const struct engine_container *c = world_run(&w, "{\"image\":\"busybox\",\"command\":[\"sleep\",\"1000\"]}");
+	const struct engine_container *c = world_run(&w, "{\"image\":\"busybox\",\"command\":[\"sleep\",\"1000\"]}"),
+				      *c2;
 	pid_t old = launcher_pid(w.launcher);
 
 	(void)state;
 	world_wait_started(&w, c->id);
 	assert_int_equal(kill(old, SIGKILL), 0);
 	/* At once: it waits for the new launcher. */
-	assert_int_equal(
-	    world_run_to_end(&w, "{\"image\":\"busybox\",\"command\":[\"sh\",\"-c\",\"exit 4\"]}")->exit.code, 4);
+	c2 = world_run_to_end(&w, "{\"image\":\"busybox\",\"command\":[\"sh\",\"-c\",\"exit 4\"]}");
+	if (c2->exit.error)
+		fail_msg("%s", c2->exit.error);
+	assert_int_equal(c2->exit.code, 4);
 	w.id = (const char *)(intptr_t)old;
 	world_until(&w, launcher_is_new);
 	assert_int_equal(c->state, ENGINE_RUNNING);
-	forget(engine_at(w.e, 1)->id);
+	forget(c2->id);
 	forget(c->id);
 }
 
