@@ -16,6 +16,8 @@
  *   exit.json     atomically, before the monitor stops listening: exit code, signal, oom, times, error, staging figures
  *   upper work    the writable layer; task: the directory mounted at /work
  *
+ * <data>/trash holds what is being removed: a rename puts it there, a worker empties it.
+ *
  * A daemon that starts connects to each sock: answered = alive; refused = the monitor is gone: exit.json there = ended, else lost
  * (what is left of it is killed by its cgroup first). The lock of the data directory is shared with launcher and monitors-to-be until a monitor
  * listens, so a new daemon that got the lock sees every container there will ever be.
@@ -35,15 +37,18 @@ struct image_info;
 
 /* ---- start ---- */
 
-/* Forks and execs the launcher. Call before threads exist and before the loop. data_dir: absolute. lock_fd: the held lock of the data directory, -1 = none. */
+/* Forks and execs the launcher; makes the data directory when it is missing. Call before threads exist and before the loop. data_dir: absolute. lock_fd: the held lock of the data directory, -1 = none. */
 int launcher_start(const char *data_dir, int lock_fd, struct launcher **ret, struct err *err);
 struct launcher *launcher_free(struct launcher *l);
 /* The launcher's own main: main.c calls it when argv[0] is "berth-launcher" (set by launcher_start). Never returns. */
 _Noreturn void launcher_main(int argc, char **argv);
 
+/* Finds what an earlier daemon left. Containers that ended meanwhile are listed as EXITED without an event, but for those with `remove`,
+ * which are told and go. What was lost is told by an EXITED event with state LOST, after everything of it was killed; a container that was
+ * never started is LOST too, with never_started and "berth was stopped before it started". */
 int engine_open(struct loop *loop, const char *data_dir, struct launcher *launcher, struct engine **ret,
 		struct err *err);
-/* Leaves the containers running. */
+/* Leaves the containers running. Close log readers before. Imports that have not ended are forgotten without a call of done. */
 struct engine *engine_close(struct engine *e);
 
 /* ---- containers ---- */
@@ -87,6 +92,7 @@ struct engine_container {
  * mounts, files, read_only, limit_*, stop_signal, stop_grace_ms, healthcheck, labels, stage_in, stage_out) and: name, remove, key, job, task, index, epoch, and
  * "spaces": [{"name", "path"}] with absolute paths for the staging rules. limit_pids 0 or absent = 4096. Unknown members are refused.
  * Checked here again, whoever sends it. -EINVAL, -ENOENT (image), -EEXIST (name or key).
+ * Also: "log": {"max_size" (bytes of one file, default 100 MiB), "max_files" (3)}.
  * On success the container exists (config.json is written) and the monitor has been asked for: STARTED or EXITED comes as an event. */
 int engine_run(struct engine *e, yyjson_val *spec, const struct engine_container **ret, struct err *err);
 /* The same check without doing anything: for submit. */
@@ -122,7 +128,8 @@ struct engine_event {
 	const char *text;
 };
 typedef void (*engine_event_fn)(void *ctx, const struct engine_event *ev);
-/* Several listeners; called in order of registration, never from inside an engine_* call of the listener's own stack (queued to the loop). */
+/* EXITED also tells of LOST: look at c->state. c shows the present, which may be later than the event; it is valid until REMOVED was delivered.
+ * Several listeners; called in order of registration, never from inside an engine_* call of the listener's own stack (queued to the loop). */
 struct engine_listener;
 struct engine_listener *engine_listen(struct engine *e, engine_event_fn fn, void *ctx);
 struct engine_listener *engine_unlisten(struct engine_listener *l);
@@ -138,7 +145,7 @@ struct engine_log_options {
  * has ended and all is read). Returning 1 pauses the reader until engine_log_resume(). */
 typedef int (*engine_log_fn)(void *ctx, int stream, int64_t time_ms, const void *data, size_t n);
 struct engine_log;
-/* Never calls fn from inside this call. */
+/* Never calls fn from inside this call. fn may close the reader. */
 int engine_log_open(struct engine *e, const char *id, const struct engine_log_options *o, engine_log_fn fn, void *ctx,
 		    struct engine_log **ret, struct err *err);
 void engine_log_resume(struct engine_log *l);

@@ -47,6 +47,7 @@ struct engine_log {
 	off_t pos;
 	size_t skip; /* bytes of the first record that belong to earlier lines */
 	bool paused, ended;
+	bool busy, closed; /* closed from inside its own callback: freed when that has returned */
 };
 
 /* ---- files ---- */
@@ -211,7 +212,7 @@ static void begin(struct engine_log *l)
 
 static void give(struct engine_log *l, int stream, int64_t time_ms, const void *data, size_t n)
 {
-	if (l->fn(l->ctx, stream, time_ms, data, n) == 1)
+	if (!l->closed && l->fn(l->ctx, stream, time_ms, data, n) == 1)
 		l->paused = true;
 }
 
@@ -237,7 +238,7 @@ static bool give_record(struct engine_log *l, const struct logfile_record *rec)
 		return true;
 	if (rec->n > skip)
 		give(l, rec->stream, rec->time_ns / 1000000, rec->data + skip, rec->n - skip);
-	return !l->paused && !l->ended;
+	return !l->paused && !l->closed;
 }
 
 /* Returns whether anything was read. */
@@ -259,6 +260,8 @@ static bool read_piece(struct engine_log *l)
 
 static void at_end(struct engine_log *l, bool over)
 {
+	if (l->closed)
+		return;
 	if (over) {
 		l->ended = true;
 		l->fn(l->ctx, 0, 0, NULL, 0);
@@ -271,7 +274,7 @@ static void at_end(struct engine_log *l, bool over)
 /* One turn. What is true before reading (newer files, the end of the container) decides after it. */
 static void turn(struct engine_log *l)
 {
-	bool over = !l->o.follow || !l->c || container_ended(l->c);
+	const bool over = !l->o.follow || !l->c || container_ended(l->c);
 
 	adopt(l);
 	if (l->seeking && l->file == SIZE_MAX)
@@ -303,8 +306,13 @@ static void on_post(void *ctx)
 {
 	struct engine_log *l = ctx;
 
-	if (!l->paused && !l->ended)
-		turn(l);
+	if (l->paused || l->ended)
+		return;
+	l->busy = true;
+	turn(l);
+	l->busy = false;
+	if (l->closed)
+		engine_log_close(l);
 }
 
 /* ---- door ---- */
@@ -371,6 +379,10 @@ struct engine_log *engine_log_close(struct engine_log *l)
 {
 	if (!l)
 		return NULL;
+	if (l->busy) {
+		l->closed = true;
+		return NULL;
+	}
 	leave_container(l);
 	l->post = loop_post_free(l->post);
 	while (l->n)

@@ -137,6 +137,15 @@ static void serve_conns(struct monitor *m, const struct pollfd v[static ON_N])
 		monitor_conn_accept(m);
 }
 
+/* -999 needs CAP_SYS_RESOURCE; without it we are as good a victim as anybody. Never while a process of the container is being made. */
+static void set_oom_score(const char *score)
+{
+	fd_cleanup int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0 && write(fd, score, strlen(score)) < 0)
+		return;
+}
+
 static void check_health(struct monitor *m, int64_t now)
 {
 	struct rt_exec_spec exec = {
@@ -149,7 +158,12 @@ static void check_health(struct monitor *m, int64_t now)
 	    .stderr_fd = -1,
 	};
 
-	if (!health_turn(&m->health, &m->box, &exec, now))
+	bool changed;
+
+	set_oom_score("0");
+	changed = health_turn(&m->health, &m->box, &exec, now);
+	set_oom_score("-999");
+	if (!changed)
 		return;
 	m->rec.health = m->health.state;
 	monitor_publish(m);
@@ -244,15 +258,6 @@ static void let_go(struct monitor *m)
 	malloc_trim(0);
 }
 
-static void protect_from_oom(void)
-{
-	/* Lowering needs CAP_SYS_RESOURCE; without it we are as good a victim as anybody. After the start, so that the payload is not spared. */
-	fd_cleanup int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-
-	if (fd >= 0 && write(fd, "-999", 4) < 0)
-		return;
-}
-
 static const struct {
 	enum rt_fault fault;
 	int code;
@@ -299,7 +304,7 @@ static int begin(struct monitor *m, struct err *err)
 	m->rec.health = m->health.state;
 	write_state(m);
 	monitor_publish(m);
-	protect_from_oom();
+	set_oom_score("-999");
 	let_go(m);
 	return 0;
 }

@@ -62,8 +62,13 @@ void recover_connect(struct container *c)
 		return;
 	}
 	c->retry = loop_timer_free(c->retry);
-	if (r == 0 && container_connect(c, fd, &err) == 0)
+	if (r == 0 && container_connect(c, fd, &err) == 0) {
+		/* Somebody asked for its end meanwhile; and readers wait to be heard. */
+		if (c->remove_soon)
+			(void)container_ask(c, "{\"kill\":9}\n", NULL);
+		follow_wake(c, false);
 		return;
+	}
 	c->never_ran = r == -ENOENT;
 	container_gone(c);
 }

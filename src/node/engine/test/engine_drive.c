@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A hand-driven engine for development and measurement:
- *   engine_drive DATA import NAME TAR [CONFIG]    engine_drive DATA run SPEC [N]    engine_drive DATA ls|rm
+ *   engine_drive DATA import NAME TAR [CONFIG]    engine_drive DATA run SPEC [N]    engine_drive DATA hold SPEC N    engine_drive DATA ls
  * run: runs the container N times one after the other, prints its output and events, exits with its code.
+ * hold: runs N at once until its standard input ends, for measuring memory.
  */
 #include "base/core/clock.h"
 #include "base/core/err.h"
@@ -26,6 +27,9 @@ struct drive {
 	int runs, code;
 	int64_t began_ns;
 	bool exited, read;
+	struct loop_fd *watch;
+	size_t n_before;
+	int held;
 };
 
 static _Noreturn void die(const struct err *err)
@@ -70,6 +74,11 @@ static void on_event(void *ctx, const struct engine_event *ev)
 
 	if (!ev->c)
 		return;
+	if (d->held) {
+		if (ev->type == ENGINE_EV_REMOVED && --d->held == 0)
+			loop_stop(d->loop);
+		return;
+	}
 	fprintf(stderr, "%6.2f ms event %d %s %s", ms, (int)ev->type, ev->c->name, engine_state_name(ev->c->state));
 	if (ev->type == ENGINE_EV_EXITED) {
 		fprintf(stderr, " code %d signal %d oom %d %s", ev->c->exit.code, ev->c->exit.signal, ev->c->exit.oom,
@@ -91,6 +100,39 @@ static void next_run(struct drive *d)
 	d->exited = d->read = false;
 	d->began_ns = clock_mono_ns();
 	if (engine_run(d->e, d->spec, &c, &err) < 0 || engine_log_open(d->e, c->id, &o, on_log, d, &d->log, &err) < 0)
+		die(&err);
+}
+
+static void on_stdin(void *ctx, int events)
+{
+	struct drive *d = ctx;
+	const struct engine_container *c;
+	struct err err = ERR_INIT;
+	char text[64];
+
+	(void)events;
+	if (read(STDIN_FILENO, text, sizeof text) > 0)
+		return;
+	d->watch = loop_fd_free(d->watch);
+	for (size_t i = d->n_before; (c = engine_at(d->e, i)); i++) {
+		if (engine_kill(d->e, c->id, SIGKILL, &err) < 0)
+			fprintf(stderr, "%s\n", err.text);
+	}
+}
+
+static void hold(struct drive *d, int n)
+{
+	const struct engine_container *c;
+	struct err err = ERR_INIT;
+
+	while (engine_at(d->e, d->n_before))
+		d->n_before++;
+	d->held = n;
+	for (int i = 0; i < n; i++) {
+		if (engine_run(d->e, d->spec, &c, &err) < 0)
+			die(&err);
+	}
+	if (loop_fd_new(d->loop, STDIN_FILENO, LOOP_IN, on_stdin, d, &d->watch, &err) < 0)
 		die(&err);
 }
 
@@ -139,7 +181,7 @@ int main(int argc, char **argv)
 	    engine_open(d.loop, argv[1], launcher, &d.e, &err) < 0)
 		die(&err);
 	engine_listen(d.e, on_event, &d);
-	if (!strcmp(argv[2], "run") && argc > 3)
+	if ((!strcmp(argv[2], "run") || !strcmp(argv[2], "hold")) && argc > 3)
 		json = argv[3];
 	else if (!strcmp(argv[2], "import") && argc > 5)
 		json = argv[5];
@@ -149,6 +191,9 @@ int main(int argc, char **argv)
 	if (!strcmp(argv[2], "run")) {
 		d.runs = argc > 4 ? atoi(argv[4]) : 1;
 		next_run(&d);
+		loop_run(d.loop, &err);
+	} else if (!strcmp(argv[2], "hold") && argc > 4) {
+		hold(&d, atoi(argv[4]));
 		loop_run(d.loop, &err);
 	} else if (!strcmp(argv[2], "import")) {
 		import(&d, argv[3], argv[4], d.spec);
