@@ -199,10 +199,10 @@ static int draft_make(struct engine *e, yyjson_val *v, struct draft *d, struct e
 	return spec_merge(&d->spec, d->image, d->spec.hostname ? d->spec.hostname : d->hostname, &d->command, err);
 }
 
-int engine_check(struct engine *e, yyjson_val *v, struct err *err)
+int engine_check(struct engine *e, yyjson_val *spec, struct err *err)
 {
 	struct draft d = {.image = NULL};
-	int r = draft_make(e, v, &d, err);
+	int r = draft_make(e, spec, &d, err);
 
 	draft_free(&d);
 	return r;
@@ -283,13 +283,13 @@ static int run(struct engine *e, struct draft *d, yyjson_val *v, const struct en
 	return 0;
 }
 
-int engine_run(struct engine *e, yyjson_val *v, const struct engine_container **ret, struct err *err)
+int engine_run(struct engine *e, yyjson_val *spec, const struct engine_container **ret, struct err *err)
 {
 	struct draft d = {.image = NULL};
-	int r = draft_make(e, v, &d, err);
+	int r = draft_make(e, spec, &d, err);
 
 	if (r == 0)
-		r = run(e, &d, v, ret, err);
+		r = run(e, &d, spec, ret, err);
 	draft_free(&d);
 	return r;
 }

@@ -78,6 +78,8 @@ static void deliver(struct engine *e, struct event *ev)
 		if (l->fn)
 			l->fn(l->ctx, &pub);
 	}
+	if (!ev->c)
+		return;
 	if (ev->type == ENGINE_EV_REMOVED) {
 		free_container(ev->c);
 	} else if (ev->type == ENGINE_EV_EXITED && ev->c->pub.remove) {

@@ -51,8 +51,10 @@ static void import_free(struct engine_import *i)
 void import_close_all(struct engine *e)
 {
 	/* What they have unpacked is collected at the next start. */
-	while (e->imports)
-		import_free(e->imports);
+	for (struct engine_import *i = e->imports, *next; i; i = next) {
+		next = i->next;
+		import_free(i);
+	}
 }
 
 static int read_options(yyjson_val *v, struct image_import_options *o, struct err *err)
@@ -122,16 +124,15 @@ static void on_unpacked(void *ctx, yyjson_val *answer, const struct err *why)
 	struct engine_import *i = ctx;
 	struct image_info *info = NULL;
 	struct err err = why ? *why : (struct err)ERR_INIT;
-	int r = -EIO;
 
-	if (answer && i->done)
-		r = commit(i, answer, &info, &err);
-	if (r < 0)
+	if (answer && i->done && commit(i, answer, &info, &err) < 0)
+		info = NULL;
+	if (!info)
 		discard(i);
 	else
 		event_add(i->e, ENGINE_EV_IMAGE, NULL, info->name);
 	if (i->done)
-		i->done(i->ctx, r < 0 ? NULL : info, r < 0 ? &err : NULL);
+		i->done(i->ctx, info, info ? NULL : &err);
 	image_info_free(info);
 	import_free(i);
 }

@@ -109,9 +109,9 @@ _Noreturn void launcher_main(int argc, char **argv)
 
 	if (argc < 6)
 		_exit(125);
-	sock = atoi(argv[2]);
-	job.data_dir = atoi(argv[3]);
-	job.lock_fd = atoi(argv[4]);
+	sock = (int)strtol(argv[2], NULL, 10);
+	job.data_dir = (int)strtol(argv[3], NULL, 10);
+	job.lock_fd = (int)strtol(argv[4], NULL, 10);
 	last = job.lock_fd > job.data_dir ? job.lock_fd : job.data_dir;
 	fcntl(sock, F_SETFD, FD_CLOEXEC);
 	fcntl(job.data_dir, F_SETFD, FD_CLOEXEC);

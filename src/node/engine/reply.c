@@ -117,9 +117,10 @@ void reply_own(struct reply *r)
 
 void reply_close_all(struct engine *e)
 {
-	while (e->replies) {
-		if (e->replies->owns_ctx)
-			free(e->replies->ctx);
-		reply_free(e->replies);
+	for (struct reply *r = e->replies, *next; r; r = next) {
+		next = r->next;
+		if (r->owns_ctx)
+			free(r->ctx);
+		reply_free(r);
 	}
 }

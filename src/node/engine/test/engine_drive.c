@@ -189,11 +189,11 @@ int main(int argc, char **argv)
 		die(&err);
 	d.spec = doc ? yyjson_doc_get_root(doc) : NULL;
 	if (!strcmp(argv[2], "run")) {
-		d.runs = argc > 4 ? atoi(argv[4]) : 1;
+		d.runs = argc > 4 ? (int)strtol(argv[4], NULL, 10) : 1;
 		next_run(&d);
 		loop_run(d.loop, &err);
 	} else if (!strcmp(argv[2], "hold") && argc > 4) {
-		hold(&d, atoi(argv[4]));
+		hold(&d, (int)strtol(argv[4], NULL, 10));
 		loop_run(d.loop, &err);
 	} else if (!strcmp(argv[2], "import")) {
 		import(&d, argv[3], argv[4], d.spec);

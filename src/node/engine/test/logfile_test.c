@@ -27,7 +27,7 @@ static int dir;
 static int setup(void **state)
 {
 	(void)state;
-	strcpy(dir_name + sizeof dir_name - 7, "XXXXXX");
+	memset(dir_name + sizeof dir_name - 7, 'X', 6);
 	assert_non_null(mkdtemp(dir_name));
 	dir = open(dir_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return dir < 0;
