@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * arena: memory that lives as long as one load. Everything the loader makes (tree, texts, the job) is freed at once at the end, so no
- * path of an error has anything to free. Each piece is its own allocation: the sanitizers see every overrun.
+ * arena: memory that lives as long as one load. Everything the loader makes (tree, texts, the job) is freed at once
+ * at the end, so no path of an error has anything to free. Each piece is its own allocation: the sanitizers see every
+ * overrun.
  */
 #pragma once
 

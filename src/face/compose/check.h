@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * check: what can only be judged when all services are read: kinds, dependencies, cycles, restarts against retries, and defaults that
- * depend on them.
+ * check: what can only be judged when all services are read: kinds, dependencies, cycles, restarts against retries,
+ * and defaults that depend on them.
  */
 #pragma once
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The steps of a load, in order. A step works on whatever the earlier ones left, so that one run tells as many errors as it can; only
- * broken YAML ends it early.
+ * The steps of a load, in order. A step works on whatever the earlier ones left, so that one run tells as many errors
+ * as it can; only broken YAML ends it early.
  */
 #include "face/compose/compose.h"
 

@@ -99,7 +99,7 @@ static void read_env_files(struct loader *l, struct job_service *s)
 	}
 }
 
-/* The name and value of one entry in either form; value NULL when only the name is there. False for an entry of a wrong shape. */
+/* The name and value of one entry in either form; value NULL when only the name is there. False for a wrong shape. */
 static bool split_entry(struct loader *l, const struct node *item, const char **ret_name, const char **ret_value)
 {
 	const char *equals;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A recursive descent over the text. `skip` runs over a part without its effect: ${A:-${B:?no B}} does not fail while A is set.
+ * A recursive descent over the text. `skip` runs over a part without its effect: ${A:-${B:?no B}} does not fail while
+ * A is set.
  */
 #include "face/compose/interpolate.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * interpolate: $VAR, ${VAR}, ${VAR:-default}, ${VAR-default}, ${VAR:?error}, ${VAR?error}, ${VAR:+other}, ${VAR+other} and $$ in values, as
- * Compose does it (defaults, errors and others may hold variables again). Keys are left alone.
+ * interpolate: $VAR, ${VAR}, ${VAR:-default}, ${VAR-default}, ${VAR:?error}, ${VAR?error}, ${VAR:+other},
+ * ${VAR+other} and $$ in values, as Compose does it (defaults, errors and others may hold variables again). Keys are
+ * left alone.
  */
 #pragma once
 
@@ -15,8 +16,7 @@ struct node;
 #define INTERPOLATE_BYTES_MAX (1u << 20)
 #define INTERPOLATE_DEPTH_MAX 16
 
-/* One text, pure but for `lookup` (NULL = not set) and `unset`, which is told each variable that is not set and has no default. Returns
- * 0; or -EINVAL (-E2BIG) with *ret_why, the reason in `why`. */
+/* One text, pure but for `lookup` (NULL = not set) and `unset`, told each variable that is not set and has no default. Returns 0; or -EINVAL (-E2BIG) with *ret_why, the reason in `why`. */
 #define INTERPOLATE_WHY_MAX 512
 struct interpolate {
 	const char *(*lookup)(void *ctx, const char *name);

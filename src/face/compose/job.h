@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * job: the plain structs between the file and the JSON text. All memory is the loader's arena. Arrays of strings are NULL-terminated,
- * NULL when there is none.
+ * job: the plain structs between the file and the JSON text. All memory is the loader's arena. Arrays of strings are
+ * NULL-terminated, NULL when there is none.
  */
 #pragma once
 

@@ -36,11 +36,11 @@ struct loader {
 /* The value of a variable in the order params, environment, .env; NULL when it is not set. */
 const char *loader_variable(const struct loader *l, const char *name);
 
-/* An absolute path from one of the file: "~" is the home directory, a relative one starts at the file's directory. "." and ".." parts are
- * resolved as text. Memory of the arena. NULL (and an error at `at`) when "~" has no meaning. */
+/* An absolute path from one of the file: "~" is the home directory, a relative one starts at the file's directory. "." and ".."
+ * are resolved as text. Memory of the arena. NULL (and an error at `at`) when "~" has no meaning. */
 char *loader_path(struct loader *l, const struct node *at, const char *path);
 /* The same for a path of the command line: relative to the current directory. */
 char *loader_cwd_path(struct loader *l, const char *path);
-/* Reads a file that the user named, links followed. `regular`: refuses directories, FIFOs and devices. The caller frees. */
+/* Reads a file that the user named, links followed. `regular`: no FIFOs and devices. The caller frees. */
 struct err;
 int loader_read(const char *path, size_t limit, bool regular, char **ret_data, size_t *ret_len, struct err *err);

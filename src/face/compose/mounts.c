@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A bind source is a path of this machine and must be there now: starting on an empty directory in place of the data is worse than an
- * error. A name that is no path is a named volume.
+ * A bind source is a path of this machine and must be there now: starting on an empty directory in place of the data
+ * is worse than an error. A name that is no path is a named volume.
  */
 #include "face/compose/mounts.h"
 

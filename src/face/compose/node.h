@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * node: the tree of a YAML file: scalars, lists and maps with their places in the text. A real tree: an alias is a copy, so each node has one
- * parent and one path ("services.map.volumes.0").
+ * node: the tree of a YAML file: scalars, lists and maps with their places in the text. A real tree: an alias is a
+ * copy, so each node has one parent and one path ("services.map.volumes.0").
  */
 #pragma once
 

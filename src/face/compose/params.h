@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * params: x-berth.params with the values of --param. They are known, typed and checked before anything else is interpolated, and win over the
- * environment.
+ * params: x-berth.params with the values of --param. They are known, typed and checked before anything else is
+ * interpolated, and win over the environment.
  */
 #pragma once
 

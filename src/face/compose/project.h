@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * project: what is around the file: its directory, the .env file beside it, the name of the project and the active profiles.
+ * project: what is around the file: its directory, the .env file beside it, the name of the project and the active
+ * profiles.
  */
 #pragma once
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * read: values of a map whose shapes schema_check() has judged. A missing, null or wrong value (told already) leaves the default.
+ * read: values of a map whose shapes schema_check() has judged. A missing, null or wrong value (told already) leaves
+ * the default.
  */
 #pragma once
 
@@ -18,7 +19,7 @@ bool read_bool(const struct node *map, const char *key, bool otherwise);
 int64_t read_duration(const struct node *map, const char *key, int64_t otherwise);
 int64_t read_size(const struct node *map, const char *key, int64_t otherwise);
 int64_t read_cpus(const struct node *map, const char *key, int64_t otherwise);
-/* A file mode: 0440 (octal as in YAML 1.1), "440" (a string is octal), 292. A plain decimal number is taken as it is and warned of. */
+/* A file mode: 0440 (octal as in YAML 1.1), "440" (a string is octal), 292. Plain decimal: as it is, with a warning. */
 int64_t read_mode(struct loader *l, const struct node *map, const char *key, int64_t otherwise);
 /* A list or a map, or NULL when it is missing or something else. */
 const struct node *read_list(const struct node *map, const char *key);

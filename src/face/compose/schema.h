@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * schema: every key of the Compose specification and of x-berth as data: its shape, how far this version supports it, and where it has
- * keys of its own. schema_check() tells unknown keys, wrong types, keys that come later (errors) and keys without an effect (warnings).
- * docs/formats/compose-keys.md is made from the same rows (test/compose_keys.c).
+ * schema: every key of the Compose specification and of x-berth as data: its shape, how far this version supports it,
+ * and where it has keys of its own. schema_check() tells unknown keys, wrong types, keys that come later (errors) and
+ * keys without an effect (warnings). docs/formats/compose-keys.md is made from the same rows (test/compose_keys.c).
  */
 #pragma once
 

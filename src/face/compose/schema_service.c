@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The keys of a service. What a service cannot work without, or would be less safe without, is an error as long as we cannot do it; what
- * changes nothing for the program inside is a warning.
+ * The keys of a service. What a service cannot work without, or would be less safe without, is an error as long as we
+ * cannot do it; what changes nothing for the program inside is a warning.
  */
 #include "face/compose/schema.h"
 

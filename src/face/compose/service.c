@@ -52,7 +52,7 @@ static bool name_ok(const char *name)
 	return true;
 }
 
-/* A command as words: a string is split, a list is taken as it is. An empty one counts as said: it clears the image's. */
+/* A command as words: a string is split, a list stays as it is. An empty one clears the image's. */
 static char **read_words(struct loader *l, struct job_service *s, const char *key, bool *ret_has)
 {
 	const struct node *n = node_value(s->node, key);

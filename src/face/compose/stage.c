@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Spaces are found by name. `input`, `output`, `user` and `global` exist without being declared; the first two need a directory from the
- * command line or a path.
+ * Spaces are found by name. `input`, `output`, `user` and `global` exist without being declared; the first two need a
+ * directory from the command line or a path.
  */
 #include "face/compose/stage.h"
 

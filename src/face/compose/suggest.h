@@ -6,11 +6,10 @@
 
 #include <stddef.h>
 
-/* Keeps the best of the words shown to it. `struct suggest s = {.wrong = "imgae"};` then suggest_try() for each, then s.best. */
+/* Keeps the best of the words shown to it. `struct suggest s = {.wrong = "imgae"};` suggest_try() for each, s.best. */
 struct suggest {
 	const char *wrong;
-	const char *
-	    best; /* NULL while nothing is near enough: at least 1 letter may differ, a third, or half behind 4 equal ones */
+	const char *best; /* NULL = none near: 1 letter, a third, or half behind 4 equal ones may differ */
 	size_t distance;
 };
 

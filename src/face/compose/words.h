@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * words: a command line in one string becomes words by the quoting rules of the shell (blanks, '..', "..", \), without expanding
- * anything. That is what Compose does with `command` and `entrypoint` as strings.
+ * words: a command line in one string becomes words by the quoting rules of the shell (blanks, '..', "..", \),
+ * without expanding anything. That is what Compose does with `command` and `entrypoint` as strings.
  */
 #pragma once
 

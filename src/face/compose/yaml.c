@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A stack of open lists and maps stands for the place in the text. A finished node goes to the one on top of the stack; in a map the
- * first of two is the key. Aliases become copies at once, so a merge key finds plain maps when its map ends, and whoever refers to that map
- * later gets it merged. Each node made or copied costs one of the budget: that stops the bomb of aliases of aliases.
+ * A stack of open lists and maps stands for the place in the text. A finished node goes to the one on top of the
+ * stack; in a map the first of two is the key. Aliases become copies at once, so a merge key finds plain maps when
+ * its map ends, and whoever refers to that map later gets it merged. Each node made or copied costs one of the
+ * budget: that stops the bomb of aliases of aliases.
  */
 #include "face/compose/yaml.h"
 
 #include "base/core/map.h"
 #include "face/compose/loader.h"
 #include "face/compose/merge.h"
+#include "face/compose/quoted.h"
 #include "face/compose/scalar.h"
 
 #include <libfyaml.h>
@@ -21,6 +23,8 @@ struct level {
 
 struct builder {
 	struct loader *l;
+	const char *text; /* the whole file */
+	size_t len;
 	struct level stack[YAML_DEPTH_MAX];
 	size_t depth;
 	struct map anchors; /* name -> struct node */
@@ -131,11 +135,53 @@ static bool attach(struct builder *b, struct node *n)
 	return true;
 }
 
+/* What stands between the quotes of a scalar; false for another style, or a place that cannot be. */
+static bool raw_text(const struct builder *b, struct fy_token *t, const char **ret, size_t *ret_n)
+{
+	enum fy_scalar_style style = fy_scalar_token_get_style(t);
+	const struct fy_mark *start = fy_token_start_mark(t), *end = fy_token_end_mark(t);
+
+	if (style != FYSS_SINGLE_QUOTED && style != FYSS_DOUBLE_QUOTED)
+		return false;
+	if (!start || !end || start->input_pos > end->input_pos || end->input_pos > b->len)
+		return false;
+	*ret = b->text + start->input_pos;
+	*ret_n = end->input_pos - start->input_pos;
+	return true;
+}
+
+/* The decoded text of a scalar; "" for none. */
+static char *scalar_text(struct builder *b, struct fy_token *t, size_t *ret_len)
+{
+	const char *text;
+	size_t n;
+
+	*ret_len = 0;
+	if (!t)
+		return arena_strndup(&b->l->arena, "", 0);
+	if (raw_text(b, t, &text, &n))
+		return fy_scalar_token_get_style(t) == FYSS_SINGLE_QUOTED
+			   ? quoted_single(&b->l->arena, text, n, ret_len)
+			   : quoted_double(&b->l->arena, text, n, ret_len);
+	text = fy_token_get_text(t, ret_len);
+	return arena_strndup(&b->l->arena, text ? text : "", text ? *ret_len : 0);
+}
+
+/* libfyaml 0.7.12 puts a NUL into some folded blocks whose lines are indented further after an empty line. */
+static void tell_nul(struct builder *b, struct fy_token *t, int line, int column)
+{
+	bool folded = t && fy_scalar_token_get_style(t) == FYSS_FOLDED;
+
+	message_place_error(b->l, line, column, "%s",
+			    folded
+				? "this folded block (>) cannot be read; write it as a literal block (|) or in quotes"
+				: "the text contains a NUL character");
+}
+
 static bool on_scalar(struct builder *b, struct fy_event *e)
 {
 	struct node *n;
-	size_t len = 0;
-	const char *text = e->scalar.value ? fy_token_get_text(e->scalar.value, &len) : NULL;
+	size_t len;
 	int line, column;
 
 	mark_of(e, &line, &column);
@@ -143,11 +189,10 @@ static bool on_scalar(struct builder *b, struct fy_event *e)
 		return false;
 	n = node_new(&b->l->arena, NODE_SCALAR, line, column);
 	n->plain = !e->scalar.value || fy_scalar_token_get_style(e->scalar.value) == FYSS_PLAIN;
-	if (text)
-		n->text = arena_strndup(&b->l->arena, text, len);
+	n->text = scalar_text(b, e->scalar.value, &len);
 	set_tag(b, n, e->scalar.tag);
 	if (strlen(n->text) != len) {
-		message_place_error(b->l, line, column, "the text contains a NUL character");
+		tell_nul(b, e->scalar.value, line, column);
 		return false;
 	}
 	set_anchor(b, n, e->scalar.anchor);
@@ -329,7 +374,7 @@ static bool parse(struct builder *b, const char *text, size_t len)
 
 bool yaml_load(struct loader *l, const char *text, size_t len)
 {
-	struct builder b = {.l = l, .anchors = MAP_INIT};
+	struct builder b = {.l = l, .text = text, .len = len, .anchors = MAP_INIT};
 	int line, column;
 	bool ok;
 

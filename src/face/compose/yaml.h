@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * yaml: text -> tree. libfyaml only tells the events (scanner and parser); anchors, aliases, merge keys, duplicate keys and all limits are
- * ours, because libfyaml 0.7.12 has no limit on aliases, refuses inline maps in merge lists and names one line of a duplicate key.
+ * yaml: text -> tree. libfyaml only tells the events (scanner and parser); anchors, aliases, merge keys, duplicate
+ * keys and all limits are ours, because libfyaml 0.7.12 has no limit on aliases, refuses inline maps in merge lists
+ * and names one line of a duplicate key.
  */
 #pragma once
 
@@ -13,5 +14,5 @@ struct loader;
 #define YAML_DEPTH_MAX 64
 #define YAML_NODES_MAX 200000
 
-/* Sets l->root (a map) and what is left of l->node_budget. False with messages when the text is no YAML or over a limit. */
+/* Sets l->root (a map) and what is left of l->node_budget. False with messages when it is no YAML or over a limit. */
 _Bool yaml_load(struct loader *l, const char *text, size_t len);

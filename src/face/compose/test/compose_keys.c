@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Prints docs/formats/compose-keys.md from the schema; with the name of that file, compares instead and fails when they differ.
+ * Prints docs/formats/compose-keys.md from the schema; with the name of that file, compares instead and fails when
+ * they differ.
  */
 #include "base/core/buf.h"
 #include "base/core/err.h"

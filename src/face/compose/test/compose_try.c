@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * compose_try FILE [--param N=V] [--profile P] [--input DIR] [--output DIR] [--project NAME]: what `berth submit` would send.
+ * compose_try FILE [--param N=V] [--profile P] [--input DIR] [--output DIR] [--project NAME]: what `berth submit`
+ * would send.
  */
 #include "base/core/err.h"
 #include "base/core/mem.h"

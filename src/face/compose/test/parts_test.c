@@ -7,6 +7,7 @@
 #include "face/compose/arena.h"
 #include "face/compose/dotenv.h"
 #include "face/compose/interpolate.h"
+#include "face/compose/quoted.h"
 #include "face/compose/scalar.h"
 #include "face/compose/suggest.h"
 #include "face/compose/words.h"
@@ -224,6 +225,75 @@ static void test_words(void **state)
 	}
 }
 
+struct quoted_row {
+	const char *raw, *text;
+};
+
+static void check_quoted(const struct quoted_row *rows, char *(*decode)(struct arena *, const char *, size_t, size_t *))
+{
+	for (; rows->raw; rows++) {
+		struct arena a = {0};
+		size_t len;
+		char *text = decode(&a, rows->raw, strlen(rows->raw), &len);
+
+		assert_string_equal(text, rows->text);
+		assert_int_equal(len, strlen(rows->text));
+		arena_free(&a);
+	}
+}
+
+static void test_quoted_single(void **state)
+{
+	static const struct quoted_row rows[] = {{"", ""},
+						 {"a", "a"},
+						 {"''", "'"},
+						 {"''''", "''"},
+						 {"x''''y", "x''y"},
+						 {"a\nb", "a b"},
+						 {"a \t\n \tb", "a b"},
+						 {"a\n\nb", "a\nb"},
+						 {"a\n\n \nb", "a\n\nb"},
+						 {"a\r\nb", "a b"},
+						 {"a\r\n\r\nb", "a\nb"},
+						 {"\n", " "},
+						 {"a''\n''b", "a' 'b"},
+						 {"\\n", "\\n"},
+						 {" a ", " a "},
+						 {NULL, NULL}};
+
+	(void)state;
+	check_quoted(rows, quoted_single);
+}
+
+static void test_quoted_double(void **state)
+{
+	static const struct quoted_row rows[] = {{"", ""},
+						 {"a", "a"},
+						 {"\\n\\t\\\"\\\\\\/", "\n\t\"\\/"},
+						 {"\\x41\\u00e4\\U0001f600", "A\xc3\xa4\xf0\x9f\x98\x80"},
+						 {"\\ud83d\\ude00", "\xf0\x9f\x98\x80"},
+						 {"\\ud83dx", "\xef\xbf\xbdx"},
+						 {"\\ud83d\\u0041", "\xef\xbf\xbd"
+								    "A"},
+						 {"\\N\\_\\L\\P", "\xc2\x85\xc2\xa0\xe2\x80\xa8\xe2\x80\xa9"},
+						 {"a\nb", "a b"},
+						 {"a  \n\n  b", "a\nb"},
+						 {"a\\t  \n b", "a\t b"},
+						 {"a\\\n  b", "ab"},
+						 {"a \\\n  b", "a b"},
+						 {"a\\\\\\\n  b", "a\\b"},
+						 {"a\\\n\n  b", "a\nb"},
+						 {"a\\\n  \\ b", "a b"},
+						 {"\\x4", "\xef\xbf\xbd"
+							  "4"},
+						 {"\\q", "\xef\xbf\xbd"},
+						 {"\\", "\xef\xbf\xbd"},
+						 {NULL, NULL}};
+
+	(void)state;
+	check_quoted(rows, quoted_double);
+}
+
 /* ---- interpolation ---- */
 
 static const char *lookup(void *ctx, const char *name)
@@ -412,12 +482,14 @@ static void test_suggest(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_int),	       cmocka_unit_test(test_duration),
-					   cmocka_unit_test(test_size),	       cmocka_unit_test(test_cpus_and_modes),
-					   cmocka_unit_test(test_signals),     cmocka_unit_test(test_bools_and_numbers),
-					   cmocka_unit_test(test_utf8),	       cmocka_unit_test(test_words),
-					   cmocka_unit_test(test_interpolate), cmocka_unit_test(test_interpolate_limit),
-					   cmocka_unit_test(test_dotenv),      cmocka_unit_test(test_suggest)};
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_int),		  cmocka_unit_test(test_duration),
+	    cmocka_unit_test(test_size),	  cmocka_unit_test(test_cpus_and_modes),
+	    cmocka_unit_test(test_signals),	  cmocka_unit_test(test_bools_and_numbers),
+	    cmocka_unit_test(test_utf8),	  cmocka_unit_test(test_words),
+	    cmocka_unit_test(test_quoted_single), cmocka_unit_test(test_quoted_double),
+	    cmocka_unit_test(test_interpolate),	  cmocka_unit_test(test_interpolate_limit),
+	    cmocka_unit_test(test_dotenv),	  cmocka_unit_test(test_suggest)};
 
 	return cmocka_run_group_tests_name("parts", tests, NULL, NULL);
 }
