@@ -35,7 +35,8 @@ static void entry(struct buf *out, const char *name, char type, unsigned mode, c
 	memset(h + 148, ' ', 8);
 	h[156] = type;
 	snprintf(h + 157, 100, "%s", link);
-	memcpy(h + 257, "ustar\00000", 8);
+	memcpy(h + 257, "ustar", 6);
+	h[263] = h[264] = '0';
 	for (size_t i = 0; i < sizeof h; i++)
 		sum += (unsigned char)h[i];
 	snprintf(h + 148, 8, "%06o", sum);
