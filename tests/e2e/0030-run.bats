@@ -184,3 +184,22 @@ teardown_file() {
 	[[ "$output" == *orphan* ]]
 	berth kill orphan
 }
+
+@test "--userns shifts the users: root in the container is nobody outside, and files keep their owners" {
+	mkdir "$DIR/shared"
+	run berth run --rm --userns -v "$DIR/shared:/v" busybox sh -c 'id -u; touch /v/file; stat -c %u /bin/busybox; cat /proc/self/uid_map'
+	if [[ "$output" == *"user namespace"* && "$status" -eq 125 ]]; then
+		skip "this kernel cannot shift the users of an overlay"
+	fi
+	succeeds
+	[ "${lines[0]}" = 0 ]
+	[ "${lines[1]}" = 0 ]
+	[[ "${lines[2]}" =~ ^\ *0\ +1000[0-9]+\ +65536$ ]]
+	[ "$(stat -c %u "$DIR/shared/file")" = 0 ]
+	berth run -d --userns --name first busybox sleep 100
+	berth run -d --userns --name second busybox sleep 100
+	cat "/proc/$(berth ps --json | jq '.[] | select(.name == "first") | .pid')/uid_map" >"$DIR/first"
+	cat "/proc/$(berth ps --json | jq '.[] | select(.name == "second") | .pid')/uid_map" >"$DIR/second"
+	run cmp -s "$DIR/first" "$DIR/second"
+	[ "$status" -ne 0 ]
+}

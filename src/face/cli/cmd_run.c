@@ -40,6 +40,8 @@ static const struct option_spec run_options[] = {
      "instead of the image's; \"\" for none"},
     {"read-only", 0, OPTION_FLAG, offsetof(struct run_options, read_only), NULL,
      "its root filesystem cannot be written"},
+    {"userns", 0, OPTION_FLAG, offsetof(struct run_options, userns), NULL,
+     "its users, root too, are nobody outside: a user namespace with a range of its own"},
     {"cpus", 0, OPTION_CPUS, offsetof(struct run_options, cpus), "N", "at the most so many cores, for example 0.5"},
     {"memory", 'm', OPTION_SIZE, offsetof(struct run_options, memory), "SIZE",
      "at the most so much memory, for example 512m"},

@@ -222,7 +222,7 @@ static void add_numbers(yyjson_mut_doc *doc, yyjson_mut_val *root, const struct 
 	const struct {
 		const char *key;
 		bool value;
-	} flags[] = {{"read_only", o->read_only}, {"remove", o->remove}, {"detach", o->detach}};
+	} flags[] = {{"read_only", o->read_only}, {"userns", o->userns}, {"remove", o->remove}, {"detach", o->detach}};
 
 	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
 		if (numbers[i].value)

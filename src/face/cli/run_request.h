@@ -11,7 +11,7 @@
 struct err;
 
 struct run_options {
-	bool remove, detach, read_only;
+	bool remove, detach, read_only, userns;
 	const char *name, *workdir, *user, *entrypoint, *hostname;
 	char **env, **env_files, **volumes, **tmpfs;
 	uint64_t cpus, memory, pids;

@@ -65,6 +65,7 @@ void container_describe(struct container *c, const struct order *o, const char *
 	c->pub.index = (uint32_t)s->index;
 	c->pub.epoch = (uint32_t)s->epoch;
 	c->pub.remove = s->remove;
+	c->userns_base = o->userns_base;
 	c->pub.command = short_command(argv);
 	c->pub.health = s->health.test ? ENGINE_HEALTH_STARTING : ENGINE_HEALTH_NONE;
 }

@@ -30,8 +30,9 @@ struct container {
 	struct engine_container pub; /* first: the public pointer is the private one */
 	struct engine *e;
 	int64_t created_ns;
-	char **layers; /* held while it may run, else NULL */
-	int conn;      /* to its monitor, -1 = none */
+	int64_t userns_base; /* 0 = none */
+	char **layers;	     /* held while it may run, else NULL */
+	int conn;	     /* to its monitor, -1 = none */
 	struct loop_fd *watch;
 	struct loop_timer *retry; /* its monitor was too busy to take the connection */
 	struct buf in;

@@ -167,6 +167,10 @@ const struct engine_container *engine_at(struct engine *e, size_t position)
 /* ---- run ---- */
 
 /* What engine_run() builds before anything exists. */
+/* Ranges of users for containers with a user namespace; below 2^31, where every file system can store them. */
+#define USERNS_FIRST 1000000000
+#define USERNS_SIZE 65536
+#define USERNS_MAX 16000
 struct draft {
 	struct spec spec;
 	struct image_info *image;
@@ -208,7 +212,8 @@ int engine_check(struct engine *e, yyjson_val *spec, struct err *err)
 	return r;
 }
 
-static int write_order(int dir, const struct draft *d, yyjson_val *v, int64_t created_ns, struct err *err)
+static int write_order(int dir, const struct draft *d, yyjson_val *v, int64_t created_ns, int64_t userns_base,
+		       struct err *err)
 {
 	struct order_new o = {
 	    .id = d->id,
@@ -217,6 +222,7 @@ static int write_order(int dir, const struct draft *d, yyjson_val *v, int64_t cr
 	    .layers = d->image->layers,
 	    .command = &d->command,
 	    .created_ns = created_ns,
+	    .userns_base = userns_base,
 	    .spec = v,
 	};
 	size_t n;
@@ -250,12 +256,29 @@ static int create(struct container *c, const struct draft *d, yyjson_val *v, str
 	dir = container_dir(c, err);
 	if (dir < 0)
 		return dir;
-	r = write_order(dir, d, v, c->created_ns, err);
+	r = write_order(dir, d, v, c->created_ns, c->userns_base, err);
 	if (r == 0) {
 		container_hold(c, d->image->layers);
 		r = container_order(c, dir, err);
 	}
 	return r;
+}
+
+/* A range of 65,536 users that no living container has: files of one container never belong to a user of another. */
+static int64_t free_userns(const struct engine *e)
+{
+	unsigned char taken[USERNS_MAX + 1] = {0};
+	int64_t n = 1;
+
+	for (size_t i = 0; i < e->n; i++) {
+		int64_t base = e->list[i]->userns_base;
+
+		if (base && !container_ended(e->list[i]))
+			taken[(base - USERNS_FIRST) / USERNS_SIZE] = 1;
+	}
+	while (n <= USERNS_MAX && taken[n])
+		n++;
+	return n <= USERNS_MAX ? USERNS_FIRST + n * USERNS_SIZE : 0;
 }
 
 static int run(struct engine *e, struct draft *d, yyjson_val *v, const struct engine_container **ret, struct err *err)
@@ -266,6 +289,10 @@ static int run(struct engine *e, struct draft *d, yyjson_val *v, const struct en
 
 	if (e->n >= ENGINE_CONTAINERS_MAX)
 		return err_set(err, EDQUOT, "there are %zu containers; remove some first", e->n);
+	if (d->spec.userns)
+		o.userns_base = free_userns(e);
+	if (d->spec.userns && !o.userns_base)
+		return err_set(err, EDQUOT, "all %d ranges of users are taken by running containers", USERNS_MAX);
 	c = container_new(e, d->id);
 	container_describe(c, &o, (const char *const *)d->command.argv);
 	r = container_list(c, err);

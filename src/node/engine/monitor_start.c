@@ -244,6 +244,8 @@ static int start(struct monitor *m, const struct start *s, enum rt_fault *ret_fa
 	    .user = c->user,
 	    .hostname = c->hostname,
 	    .caps = RT_CAPS_DEFAULT,
+	    .user_namespace = c->userns_base > 0,
+	    .userns_base = (uint32_t)c->userns_base,
 	    .limits =
 		{
 		    .cpu_milli = (uint64_t)c->spec.limit_cpu_milli,

@@ -15,6 +15,7 @@ struct order {
 	const char *id, *name, *hostname, *working_dir, *user;
 	char **layers, **argv, **env; /* layers: diff ids, bottom first */
 	int64_t created_ns, stop_signal;
+	int64_t userns_base; /* the first user of its range, 0 = users are not shifted */
 };
 
 /* What engine_run() knows; strings are copied into the text. */
@@ -22,7 +23,7 @@ struct order_new {
 	const char *id, *name, *hostname;
 	char *const *layers;
 	const struct spec_command *command;
-	int64_t created_ns;
+	int64_t created_ns, userns_base;
 	yyjson_val *spec;
 };
 /* The text of config.json, the caller's. */

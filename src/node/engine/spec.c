@@ -39,6 +39,7 @@ static const struct member top_members[] = {
     {"user", STR, AT(user)},
     {"hostname", STR, AT(hostname)},
     {"read_only", BOOL, AT(read_only)},
+    {"userns", BOOL, AT(userns)},
     {"limit_cpu_milli", INT, AT(limit_cpu_milli), 0, 1000000000},
     {"limit_memory", INT, AT(limit_memory), 0, INT64_MAX},
     {"limit_pids", INT, AT(limit_pids), 0, 4194304},
