@@ -90,7 +90,6 @@ __attribute__((format(printf, 6, 0))) static void tell(struct loader *l, enum co
 #define TELL(level, at, path)                                                                                          \
 	do {                                                                                                           \
 		va_list ap;                                                                                            \
-                                                                                                                       \
 		va_start(ap, fmt);                                                                                     \
 		tell(l, level, (at)->line, (at)->column, node_path(&l->arena, path), fmt, ap);                         \
 		va_end(ap);                                                                                            \

@@ -97,7 +97,7 @@ static const struct {
 
 static int status_of(const char *reply)
 {
-	return strncmp(reply, "HTTP/1.1 ", 9) == 0 ? atoi(reply + 9) : 0;
+	return strncmp(reply, "HTTP/1.1 ", 9) == 0 ? (int)strtol(reply + 9, NULL, 10) : 0;
 }
 
 static void test_one_shot(void **state)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/data/data.h"
 
+#include "base/core/buf.h"
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/fs.h"
@@ -84,15 +85,13 @@ static struct stat stat_to(const char *path)
 static void expect_files(const char *want)
 {
 	char **paths = NULL;
-	char got[1000] = "";
+	buf_cleanup struct buf got = BUF_INIT;
 
 	assert_int_equal(data_glob(to, "**", 1000, &paths, NULL), 0);
-	for (char **p = paths; *p; p++) {
-		strncat(got, *p, sizeof got - strlen(got) - 2);
-		strncat(got, " ", 2);
-	}
+	for (char **p = paths; *p; p++)
+		buf_printf(&got, "%s ", *p);
 	mem_strv_free(paths);
-	assert_string_equal(got, want);
+	assert_string_equal(buf_str(&got), want);
 }
 
 static void make_tree(void)

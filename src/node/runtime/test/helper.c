@@ -177,7 +177,7 @@ static void on_signal(int signal)
 
 static int do_trap(const char *arg)
 {
-	signal(atoi(arg), on_signal);
+	signal((int)strtol(arg, NULL, 10), on_signal);
 	return do_wait(arg);
 }
 

@@ -390,7 +390,7 @@ static pid_t payload_of(const struct rt_box *box)
 	snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)box->pid, (int)box->pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	assert_true(fd >= 0 && read(fd, text, sizeof text - 1) > 0);
-	return (pid_t)atoi(text);
+	return (pid_t)strtol(text, NULL, 10);
 }
 
 static void stop_and_kill_work(void **state)
