@@ -19,6 +19,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #define REPLY_MAX (256u << 20)
 
@@ -89,6 +90,8 @@ _Noreturn void worker_sweep(struct launcher_job *job)
 	int dir = fs_open_in(job->data_dir, "trash", O_RDONLY | O_DIRECTORY, 0, FS_NO_SYMLINKS, &err);
 	size_t n = dir >= 0;
 
+	/* Nobody waits for the room, and somebody may wait for the processor. */
+	(void)setpriority(PRIO_PROCESS, 0, 19);
 	/* More may come while it works. What cannot be removed is tried again by the next sweep. */
 	while (n > 0)
 		sweep(dir, &n, &err);
