@@ -193,39 +193,55 @@ void server_submit(struct server *s, const char *json, size_t len, uint32_t uid,
 
 /* ---- wishes about a job that is there ---- */
 
-static int match(struct server *s, const char *wanted, bool by_name, char *ret, size_t n)
+/* How many ids begin with the text; the whole id counts alone. */
+static int match_id(struct server *s, const char *wanted, char *ret, size_t n)
 {
 	struct sched_job_view v;
 	size_t len = strlen(wanted);
 	int found = 0;
 
-	for (size_t i = 0; sched_job_at(s->sched, i, &v) == 0; i++) {
-		if (by_name ? strcmp(v.name, wanted) != 0 || sched_job_ended(v.state) : strncmp(v.id, wanted, len) != 0)
+	for (size_t i = 0; len > 0 && sched_job_at(s->sched, i, &v) == 0; i++) {
+		if (strncmp(v.id, wanted, len) != 0)
 			continue;
 		found++;
 		snprintf(ret, n, "%s", v.id);
-		if (!by_name && v.id[len] == '\0')
+		if (v.id[len] == '\0')
 			return 1;
 	}
 	return found;
 }
 
+/* A name means the one live job that has it, or, when none lives, the latest that had it. Returns how many could be meant. */
+static int match_name(struct server *s, const char *wanted, char *ret, size_t n)
+{
+	struct sched_job_view v;
+	int live = 0, ended = 0;
+
+	for (size_t i = 0; sched_job_at(s->sched, i, &v) == 0; i++) {
+		if (strcmp(v.name, wanted) != 0 || (live && sched_job_ended(v.state)))
+			continue;
+		if (sched_job_ended(v.state))
+			ended = 1;
+		else
+			live++;
+		snprintf(ret, n, "%s", v.id);
+	}
+	return live ? live : ended;
+}
+
 int server_find(struct server *s, const char *job, char *ret, size_t n, struct err *err)
 {
-	int found = *job ? match(s, job, false, ret, n) : 0;
+	int by_id = match_id(s, job, ret, n), by_name;
 
-	if (found != 1) {
-		int named = match(s, job, true, ret, n);
-
-		if (named == 1)
-			return 0;
-		if (found > 1 || named > 1)
-			return err_set(err, EINVAL,
-				       "\"%s\" fits more than one job; say more of its id (berth jobs -a lists them)",
-				       job);
-		return err_set(err, ENOENT, "there is no job \"%s\" (berth jobs -a lists them)", job);
-	}
-	return 0;
+	if (by_id == 1)
+		return 0;
+	by_name = match_name(s, job, ret, n);
+	if (by_name == 1)
+		return 0;
+	if (by_id > 1 || by_name > 1)
+		return err_set(err, EINVAL,
+			       "\"%s\" fits more than one job; say more of its id (berth jobs -a lists them)", job);
+	return err_set(err, ENOENT, "there is no job \"%s\" (berth jobs -a lists them)", job);
 }
 
 static void wish(struct server *s, const char *job, enum sched_event_type type, server_done_fn done, void *ctx)

@@ -42,7 +42,7 @@ typedef int (*server_check_fn)(void *ctx, yyjson_val *container, const char **re
 /* Checks and submits a canonical job (docs/formats/job.md). A refusal is given at once by done(), and nothing of the job is left. */
 void server_submit(struct server *s, const char *json, size_t len, uint32_t uid, bool dry_run, server_check_fn check,
 		   void *check_ctx, server_done_fn done, void *ctx);
-/* By id, unambiguous prefix, or name when one live job has it. */
+/* By id, unambiguous prefix of one, or name: of the one live job that has it, or of the latest that had it. */
 void server_cancel(struct server *s, const char *job, server_done_fn done, void *ctx);
 void server_resume(struct server *s, const char *job, server_done_fn done, void *ctx);
 void server_forget(struct server *s, const char *job, server_done_fn done, void *ctx); /* -EBUSY: it has not ended */

@@ -3,6 +3,7 @@
  * until the expected message has come. */
 #include "cluster/server/server.h"
 
+#include "base/core/clock.h"
 #include "base/core/err.h"
 #include "base/core/loop.h"
 #include "base/core/mem.h"
@@ -15,6 +16,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -209,7 +211,7 @@ static void test_refused(void **state)
 static void test_cancel(void **state)
 {
 	struct world *w = *state;
-	char *json = NULL;
+	char *json = NULL, found[64];
 
 	hello(w, 4);
 	submit(w, chain);
@@ -221,6 +223,11 @@ static void test_cancel(void **state)
 	server_forget(w->server, "chain-", on_refusal, w); /* still live: refused at once */
 	assert_int_equal(w->answer.code, EBUSY);
 	submit(w, chain);
+	/* Two ids begin with the name now: it means the live one. */
+	assert_int_equal(server_find(w->server, "chain", found, sizeof found, NULL), 0);
+	assert_string_equal(found, w->id);
+	assert_int_equal(server_find(w->server, "chai", found, sizeof found, NULL), -EINVAL);
+	assert_int_equal(server_find(w->server, "nope", found, sizeof found, NULL), -ENOENT);
 	json = server_jobs_json(w->server, true, 10);
 	assert_non_null(strstr(json, "\"state\":\"canceled\""));
 	free(json);
@@ -250,6 +257,47 @@ static void test_restart(void **state)
 	expect(w, 3, "start 1/0#1 known\nstart 1/1#1\nstart 0/0#1\n");
 }
 
+static int64_t an_hour_ago(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return ((int64_t)ts.tv_sec - 3600) * 1000000000 + ts.tv_nsec;
+}
+
+static int64_t submitted_at(struct world *w, size_t nth)
+{
+	mem_cleanup char *json = server_jobs_json(w->server, true, 10);
+	const char *at = json;
+
+	for (size_t i = 0; i <= nth; i++) {
+		at = strstr(at, "\"submitted_ms\":");
+		assert_non_null(at);
+		at += strlen("\"submitted_ms\":");
+	}
+	return strtoll(at, NULL, 10);
+}
+
+/* Somebody sets the date back while the server runs, and once more while it is down: the log's time goes on. */
+static void test_clock_back(void **state)
+{
+	struct world *w = *state;
+
+	hello(w, 4);
+	submit(w, chain);
+	expect(w, 1, "start 0/0#1\n");
+	clock_use(an_hour_ago, NULL);
+	submit(w, chain);
+	assert_true(submitted_at(w, 0) >= submitted_at(w, 1));
+	expect(w, 1, "start 0/0#1\n");
+	link_free(w->agent);
+	server_abandon(w->server);
+	open_world(w);
+	submit(w, chain);
+	clock_use(NULL, NULL);
+	assert_true(submitted_at(w, 0) > submitted_at(w, 1));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -257,6 +305,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_cancel, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_restart, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_clock_back, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("server", tests, NULL, NULL);
