@@ -36,7 +36,7 @@ static int64_t now_ns(void)
 static void run(struct rt_spec *spec, int lower)
 {
 	struct err err = ERR_INIT;
-	struct rt_exit ended;
+	struct rt_exit ended = {.code = -1};
 	enum rt_fault fault;
 	struct rt_box box;
 	int r;

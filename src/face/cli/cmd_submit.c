@@ -74,8 +74,9 @@ static void service_row(struct table *t, yyjson_val *service)
 	yyjson_val *d;
 	size_t i, n;
 
-	yyjson_arr_foreach (yyjson_obj_get(service, "depends_on"), i, n, d)
+	yyjson_arr_foreach (yyjson_obj_get(service, "depends_on"), i, n, d) {
 		buf_printf(&after, "%s%s", i ? ", " : "", show_str(d, "service", ""));
+	}
 	table_cell(t, show_str(service, "name", "-"));
 	table_cell(t, show_str(service, "kind", "-"));
 	if (yyjson_obj_get(service, "over"))
@@ -98,8 +99,9 @@ static int dry_run(const struct submit_values *v, const char *file, const char *
 	if (v->json)
 		return client_print_json(doc);
 	text_line(stdout, "%s is right: job %s", file, show_str(root, "name", "-"));
-	yyjson_arr_foreach (yyjson_obj_get(root, "services"), i, n, service)
+	yyjson_arr_foreach (yyjson_obj_get(root, "services"), i, n, service) {
 		service_row(t, service);
+	}
 	table_print(t);
 	return CLI_OK;
 }
@@ -127,8 +129,9 @@ static void print_reply(const struct submit_values *v, yyjson_doc *doc, const ch
 	yyjson_val *warning;
 	size_t i, n;
 
-	yyjson_arr_foreach (yyjson_obj_get(yyjson_doc_get_root(doc), "warnings"), i, n, warning)
+	yyjson_arr_foreach (yyjson_obj_get(yyjson_doc_get_root(doc), "warnings"), i, n, warning) {
 		text_error("warning: %s", yyjson_is_str(warning) ? yyjson_get_str(warning) : "(unreadable)");
+	}
 	if (v->json && !v->wait)
 		client_print_json(doc);
 	else if (v->json)

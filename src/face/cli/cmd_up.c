@@ -174,7 +174,7 @@ static int daemon_error(char *answer, const struct cli_up_options *o, struct err
 /* Reads until the daemon is ready or gone. */
 static int await_daemon(int fd, const struct cli_up_options *o, int32_t *ret_pid, struct err *err)
 {
-	char answer[ANSWER_MAX];
+	char answer[ANSWER_MAX] = "";
 	size_t n = 0;
 	ssize_t r;
 

@@ -51,12 +51,14 @@ struct jobview_counts jobview_count(yyjson_val *task)
 	yyjson_val *key, *value;
 	size_t i, n;
 
-	yyjson_obj_foreach (yyjson_obj_get(task, "counts"), i, n, key, value)
+	yyjson_obj_foreach (yyjson_obj_get(task, "counts"), i, n, key, value) {
 		count(&c, yyjson_get_str(key), yyjson_is_int(value) ? yyjson_get_sint(value) : 0);
+	}
 	if (c.total > 0)
 		return c;
-	yyjson_arr_foreach (yyjson_obj_get(task, "instances"), i, n, value)
+	yyjson_arr_foreach (yyjson_obj_get(task, "instances"), i, n, value) {
 		count(&c, show_str(value, "state", ""), 1);
+	}
 	return c;
 }
 
@@ -217,7 +219,8 @@ void jobview_tree(yyjson_val *job, bool all, int64_t now_ms, size_t width, int f
 	yyjson_val *task;
 	size_t i, n;
 
-	yyjson_arr_foreach (yyjson_obj_get(job, "tasks"), i, n, task)
+	yyjson_arr_foreach (yyjson_obj_get(job, "tasks"), i, n, task) {
 		task_rows(t, task, all, now_ms);
+	}
 	table_render(t, width, fd, true, out);
 }

@@ -270,7 +270,7 @@ static void emit_cond_jump(struct code *c, const struct cond *k)
 
 static void emit_rule(struct code *c, const struct rule *r)
 {
-	size_t leaves[CONDS_MAX];
+	size_t leaves[CONDS_MAX] = {0};
 
 	for (size_t i = 0; i < r->n_conds; i++) {
 		emit_cond_jump(c, &r->conds[i]);

@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
@@ -146,9 +147,10 @@ static int see_doc(void *ctx, const char *key, const char *value, size_t len)
 	struct box *b = ctx;
 	size_t n = strlen(b->seen);
 
-	assert_non_null(value);
+	if (!value)
+		return -EINVAL;
 	assert_int_equal(strlen(value), len);
-	snprintf(b->seen + n, sizeof b->seen - n, "%s=%s ", key, value ? value : "?");
+	snprintf(b->seen + n, sizeof b->seen - n, "%s=%s ", key, value);
 	return strcmp(value, "stop") == 0 ? 7 : 0;
 }
 
