@@ -16,7 +16,8 @@ struct node;
 #define INTERPOLATE_BYTES_MAX (1u << 20)
 #define INTERPOLATE_DEPTH_MAX 16
 
-/* One text, pure but for `lookup` (NULL = not set) and `unset`, told each variable that is not set and has no default. Returns 0; or -EINVAL (-E2BIG) with *ret_why, the reason in `why`. */
+/* One text, pure but for `lookup` (NULL = not set) and `unset`, told each variable without value and
+ * default. Returns 0; or -EINVAL (-E2BIG) with the reason in `why`. */
 #define INTERPOLATE_WHY_MAX 512
 struct interpolate {
 	const char *(*lookup)(void *ctx, const char *name);

@@ -36,8 +36,8 @@ struct loader {
 /* The value of a variable in the order params, environment, .env; NULL when it is not set. */
 const char *loader_variable(const struct loader *l, const char *name);
 
-/* An absolute path from one of the file: "~" is the home directory, a relative one starts at the file's directory. "." and ".."
- * are resolved as text. Memory of the arena. NULL (and an error at `at`) when "~" has no meaning. */
+/* An absolute path from one of the file: "~" is the home directory, a relative one starts at the file's directory. "."
+ * and ".." are resolved as text. Memory of the arena. NULL (and an error at `at`) when "~" has no meaning. */
 char *loader_path(struct loader *l, const struct node *at, const char *path);
 /* The same for a path of the command line: relative to the current directory. */
 char *loader_cwd_path(struct loader *l, const char *path);

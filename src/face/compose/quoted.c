@@ -197,3 +197,16 @@ char *quoted_double(struct arena *a, const char *raw, size_t n, size_t *ret_len)
 	}
 	return end(&d, ret_len);
 }
+
+char *quoted_plain(struct arena *a, const char *raw, size_t n, size_t *ret_len)
+{
+	struct decode d = begin(a, raw, n);
+
+	while (d.i < n) {
+		if (is_break(raw[d.i]))
+			fold(&d);
+		else
+			*d.out++ = raw[d.i++];
+	}
+	return end(&d, ret_len);
+}

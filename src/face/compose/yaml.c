@@ -8,6 +8,7 @@
 #include "face/compose/yaml.h"
 
 #include "base/core/map.h"
+#include "face/compose/block.h"
 #include "face/compose/loader.h"
 #include "face/compose/merge.h"
 #include "face/compose/quoted.h"
@@ -25,6 +26,7 @@ struct builder {
 	struct loader *l;
 	const char *text; /* the whole file */
 	size_t len;
+	size_t done; /* offset behind the last token */
 	struct level stack[YAML_DEPTH_MAX];
 	size_t depth;
 	struct map anchors; /* name -> struct node */
@@ -135,47 +137,61 @@ static bool attach(struct builder *b, struct node *n)
 	return true;
 }
 
-/* What stands between the quotes of a scalar; false for another style, or a place that cannot be. */
-static bool raw_text(const struct builder *b, struct fy_token *t, const char **ret, size_t *ret_n)
+/* The columns that a block's own indentation counts from: those of the map's keys or the list's dashes. */
+static size_t parent_indent(const struct builder *b)
 {
-	enum fy_scalar_style style = fy_scalar_token_get_style(t);
-	const struct fy_mark *start = fy_token_start_mark(t), *end = fy_token_end_mark(t);
+	int column = b->depth ? b->stack[b->depth - 1].node->column : 1;
 
-	if (style != FYSS_SINGLE_QUOTED && style != FYSS_DOUBLE_QUOTED)
-		return false;
-	if (!start || !end || start->input_pos > end->input_pos || end->input_pos > b->len)
-		return false;
-	*ret = b->text + start->input_pos;
-	*ret_n = end->input_pos - start->input_pos;
-	return true;
+	return column > 0 ? (size_t)(column - 1) : 0;
 }
 
-/* The decoded text of a scalar; "" for none. */
+static char *block_scalar(struct builder *b, const char *raw, size_t n, bool folded, size_t *ret_len)
+{
+	struct block block = {.folded = folded};
+	size_t at = (size_t)(raw - b->text);
+
+	if (!block_header(&block, b->text + b->done, at > b->done ? at - b->done : 0))
+		return NULL;
+	if (block.indent)
+		block.indent += parent_indent(b);
+	return block_text(&b->l->arena, &block, raw, n, ret_len);
+}
+
+/* The text of a scalar; NULL when its place in the file cannot be. */
 static char *scalar_text(struct builder *b, struct fy_token *t, size_t *ret_len)
 {
-	const char *text;
+	const struct fy_mark *start = t ? fy_token_start_mark(t) : NULL, *end = t ? fy_token_end_mark(t) : NULL;
+	const char *raw;
 	size_t n;
 
 	*ret_len = 0;
 	if (!t)
 		return arena_strndup(&b->l->arena, "", 0);
-	if (raw_text(b, t, &text, &n))
-		return fy_scalar_token_get_style(t) == FYSS_SINGLE_QUOTED
-			   ? quoted_single(&b->l->arena, text, n, ret_len)
-			   : quoted_double(&b->l->arena, text, n, ret_len);
-	text = fy_token_get_text(t, ret_len);
-	return arena_strndup(&b->l->arena, text ? text : "", text ? *ret_len : 0);
+	if (!start || !end || start->input_pos > end->input_pos || end->input_pos > b->len)
+		return NULL;
+	raw = b->text + start->input_pos;
+	n = end->input_pos - start->input_pos;
+	switch (fy_scalar_token_get_style(t)) {
+	case FYSS_SINGLE_QUOTED:
+		return quoted_single(&b->l->arena, raw, n, ret_len);
+	case FYSS_DOUBLE_QUOTED:
+		return quoted_double(&b->l->arena, raw, n, ret_len);
+	case FYSS_LITERAL:
+		return block_scalar(b, raw, n, false, ret_len);
+	case FYSS_FOLDED:
+		return block_scalar(b, raw, n, true, ret_len);
+	default:
+		return quoted_plain(&b->l->arena, raw, n, ret_len);
+	}
 }
 
-/* libfyaml 0.7.12 puts a NUL into some folded blocks whose lines are indented further after an empty line. */
-static void tell_nul(struct builder *b, struct fy_token *t, int line, int column)
+/* Where the token ends that was read last: the header of a block stands between that and its content. */
+static void note_done(struct builder *b, struct fy_event *e)
 {
-	bool folded = t && fy_scalar_token_get_style(t) == FYSS_FOLDED;
+	const struct fy_mark *m = fy_event_end_mark(e);
 
-	message_place_error(b->l, line, column, "%s",
-			    folded
-				? "this folded block (>) cannot be read; write it as a literal block (|) or in quotes"
-				: "the text contains a NUL character");
+	if (m && m->input_pos > b->done && m->input_pos <= b->len)
+		b->done = m->input_pos;
 }
 
 static bool on_scalar(struct builder *b, struct fy_event *e)
@@ -190,9 +206,13 @@ static bool on_scalar(struct builder *b, struct fy_event *e)
 	n = node_new(&b->l->arena, NODE_SCALAR, line, column);
 	n->plain = !e->scalar.value || fy_scalar_token_get_style(e->scalar.value) == FYSS_PLAIN;
 	n->text = scalar_text(b, e->scalar.value, &len);
+	if (!n->text) {
+		message_place_error(b->l, line, column, "this text cannot be read");
+		return false;
+	}
 	set_tag(b, n, e->scalar.tag);
 	if (strlen(n->text) != len) {
-		tell_nul(b, e->scalar.value, line, column);
+		message_place_error(b->l, line, column, "the text contains a NUL character");
 		return false;
 	}
 	set_anchor(b, n, e->scalar.anchor);
@@ -335,6 +355,7 @@ static bool run_parser(struct builder *b, struct fy_parser *parser, struct fy_di
 	while (ok && (e = fy_parser_parse(parser))) {
 		ended = e->type == FYET_STREAM_END;
 		ok = on_event(b, e);
+		note_done(b, e);
 		fy_parser_event_free(parser, e);
 	}
 	if (ok && (!ended || fy_diag_got_error(diag))) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * yaml: text -> tree. libfyaml only tells the events (scanner and parser); anchors, aliases, merge keys, duplicate
- * keys and all limits are ours, because libfyaml 0.7.12 has no limit on aliases, refuses inline maps in merge lists
- * and names one line of a duplicate key.
+ * yaml: text -> tree. libfyaml only tells the events (scanner and parser); the text of scalars, anchors, aliases,
+ * merge keys, duplicate keys and all limits are ours, because libfyaml 0.7.12 decodes some scalars wrong, has no
+ * limit on aliases, refuses inline maps in merge lists and names one line of a duplicate key.
  */
 #pragma once
 

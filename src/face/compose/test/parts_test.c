@@ -5,6 +5,7 @@
 #include "base/core/buf.h"
 #include "base/core/mem.h"
 #include "face/compose/arena.h"
+#include "face/compose/block.h"
 #include "face/compose/dotenv.h"
 #include "face/compose/interpolate.h"
 #include "face/compose/quoted.h"
@@ -294,6 +295,50 @@ static void test_quoted_double(void **state)
 	check_quoted(rows, quoted_double);
 }
 
+static void test_block(void **state)
+{
+	static const struct {
+		bool folded;
+		const char *header, *raw, *text;
+	} rows[] = {{false, ": |\n", "  a\n   b\n", "a\n b\n"},
+		    {false, ": |-\n", "  a\n  b\n\n", "a\nb"},
+		    {false, ": |+\n", "  a\n\n \n", "a\n\n\n"},
+		    {false, ": |\n", "  a", "a"},
+		    {false, ": |\n", "\n\n  a\n", "\n\na\n"},
+		    {false, ": |\n", "  a\n    \n  b\n", "a\n  \nb\n"},
+		    {false, ": |1\n", "  a\n", " a\n"},
+		    {false, ": |+1 # |-\n", "  a\n\n", " a\n\n"},
+		    {false, ": # |+\n |-\n", "  a\n", "a"},
+		    {false, ": |\n", "", ""},
+		    {false, ": |\n", "\n\n", ""},
+		    {false, ": |+\n", "\n\n", "\n\n"},
+		    {false, ": |\r\n", "  a\r\n  b\r\n", "a\nb\n"},
+		    {true, ": >\n", "  a\n  b\n", "a b\n"},
+		    {true, ": >-\n", "  a\n\n  b\n", "a\nb"},
+		    {true, ": >\n", "  a\n   b\n  c\n", "a\n b\nc\n"},
+		    {true, ": >\n", "  a\n\n   b\n\n  c\n", "a\n\n b\n\nc\n"},
+		    {true, ": >\n", "\n  a\n", "\na\n"},
+		    {true, ": >+\n", "  a\n\n", "a\n\n"},
+		    {true, ": |\n", "", NULL},
+		    {false, ": |x\n", "", NULL},
+		    {false, ": |--\n", "", NULL},
+		    {false, "", "", NULL}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct arena a = {0};
+		struct block b = {.folded = rows[i].folded};
+		size_t len;
+
+		assert_int_equal(block_header(&b, rows[i].header, strlen(rows[i].header)), rows[i].text != NULL);
+		if (rows[i].text) {
+			assert_string_equal(block_text(&a, &b, rows[i].raw, strlen(rows[i].raw), &len), rows[i].text);
+			assert_int_equal(len, strlen(rows[i].text));
+		}
+		arena_free(&a);
+	}
+}
+
 /* ---- interpolation ---- */
 
 static const char *lookup(void *ctx, const char *name)
@@ -482,14 +527,21 @@ static void test_suggest(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_int),		  cmocka_unit_test(test_duration),
-	    cmocka_unit_test(test_size),	  cmocka_unit_test(test_cpus_and_modes),
-	    cmocka_unit_test(test_signals),	  cmocka_unit_test(test_bools_and_numbers),
-	    cmocka_unit_test(test_utf8),	  cmocka_unit_test(test_words),
-	    cmocka_unit_test(test_quoted_single), cmocka_unit_test(test_quoted_double),
-	    cmocka_unit_test(test_interpolate),	  cmocka_unit_test(test_interpolate_limit),
-	    cmocka_unit_test(test_dotenv),	  cmocka_unit_test(test_suggest)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_int),
+					   cmocka_unit_test(test_duration),
+					   cmocka_unit_test(test_size),
+					   cmocka_unit_test(test_cpus_and_modes),
+					   cmocka_unit_test(test_signals),
+					   cmocka_unit_test(test_bools_and_numbers),
+					   cmocka_unit_test(test_utf8),
+					   cmocka_unit_test(test_words),
+					   cmocka_unit_test(test_quoted_single),
+					   cmocka_unit_test(test_quoted_double),
+					   cmocka_unit_test(test_block),
+					   cmocka_unit_test(test_interpolate),
+					   cmocka_unit_test(test_interpolate_limit),
+					   cmocka_unit_test(test_dotenv),
+					   cmocka_unit_test(test_suggest)};
 
 	return cmocka_run_group_tests_name("parts", tests, NULL, NULL);
 }
