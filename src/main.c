@@ -343,9 +343,11 @@ static int up(const struct cli_up_options *o, struct err *err)
 		malloc_trim(0);
 		log_info("berth %s is up: socket %s, data %s", BERTH_VERSION, o->socket, o->data);
 		notify("READY=1");
+		/* A `berth up` that was interrupted meanwhile wants no berth. */
 		if (o->ready_fd >= 0 && write(o->ready_fd, "R", 1) < 0)
-			log_warning("nobody waits for us to be ready");
-		r = loop_run(d.loop, err);
+			log_warning("whoever started us has gone before we were ready: stopping");
+		else
+			r = loop_run(d.loop, err);
 	}
 	close_all(&d);
 	return r;
