@@ -85,7 +85,7 @@ int main(int argc, char **argv)
 {
 	long n = argc == 3 ? strtol(argv[1], NULL, 10) : 0;
 	char dir[] = "/tmp/berth-limit-XXXXXX", rootfs[4096], options[8192];
-	int64_t *times;
+	int64_t *times, *median;
 
 	if (n < 1 || n > RUNS_MAX || !realpath(argv[2], rootfs)) {
 		fprintf(stderr, "usage: limit N ROOTFS\n");
@@ -106,8 +106,9 @@ int main(int argc, char **argv)
 			die("remove the upper layer");
 	}
 	qsort(times, (size_t)n, sizeof *times, compare);
+	median = times + n / 2;
 	printf("{\"name\":\"limit\",\"unit\":\"us\",\"runs\":%ld,\"median\":%.1f,\"min\":%.1f}\n", n,
-	       (double)times[n / 2] / 1000, (double)times[0] / 1000);
+	       (double)*median / 1000, (double)times[0] / 1000);
 	free(times);
 	return chdir("/") < 0 || (chdir(dir) == 0 && rmdir("merged") < 0) || rmdir(dir) < 0;
 }

@@ -33,7 +33,7 @@ static int64_t now_ns(void)
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-static void run(struct rt_spec *spec, int lower)
+static void run(struct rt_spec *spec)
 {
 	struct err err = ERR_INIT;
 	struct rt_exit ended = {.code = -1};
@@ -41,8 +41,6 @@ static void run(struct rt_spec *spec, int lower)
 	struct rt_box box;
 	int r;
 
-	spec->lower_fds = &lower;
-	spec->n_lower = 1;
 	r = rt_start(spec, &box, &fault, &err);
 	if (r == 0) {
 		r = proc_pidfd_wait(box.pidfd, -1) < 0 ? -1 : rt_reap(&box, &ended, &err);
@@ -94,7 +92,7 @@ int main(int argc, char **argv)
 	long n = argc == 3 + limits ? strtol(argv[1 + limits], NULL, 10) : 0;
 	char dir[] = "/tmp/berth-start-XXXXXX", id[64];
 	int lower = n > 0 ? open(argv[2 + limits], O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	int64_t *times;
+	int64_t *times, *median;
 
 	if (n < 1 || n > RUNS_MAX || lower < 0) {
 		fprintf(stderr, "usage: rt_start [-l] N ROOTFS\n");
@@ -105,6 +103,8 @@ int main(int argc, char **argv)
 		die("make a working directory");
 	snprintf(id, sizeof id, "bench-%d", (int)getpid());
 	spec.id = id;
+	spec.lower_fds = &lower;
+	spec.n_lower = 1;
 	spec.caps = RT_CAPS_DEFAULT;
 	spec.discard_upper = true;
 	if (limits)
@@ -112,13 +112,14 @@ int main(int argc, char **argv)
 	for (long i = 0; i < n; i++) {
 		open_layers(&spec);
 		times[i] = now_ns();
-		run(&spec, lower);
+		run(&spec);
 		times[i] = now_ns() - times[i];
 		remove_layers(&spec);
 	}
 	qsort(times, (size_t)n, sizeof *times, compare);
+	median = times + n / 2;
 	printf("{\"name\":\"rt_start%s\",\"unit\":\"us\",\"runs\":%ld,\"median\":%.1f,\"min\":%.1f}\n",
-	       limits ? "_limits" : "", n, (double)times[n / 2] / 1000, (double)times[0] / 1000);
+	       limits ? "_limits" : "", n, (double)*median / 1000, (double)times[0] / 1000);
 	free(times);
 	return chdir("/") < 0 || rmdir(dir) < 0;
 }

@@ -321,7 +321,8 @@ static int send_fd(struct http_client *c, int body_fd, struct err *err)
 			return send_bytes(c, "0\r\n\r\n", 5, err);
 		len = snprintf(line, sizeof line, "%zx\r\n", (size_t)n);
 		memcpy(piece + ROOM - len, line, (size_t)len);
-		memcpy(piece + ROOM + n, "\r\n", 2);
+		piece[ROOM + n] = '\r';
+		piece[ROOM + n + 1] = '\n';
 		r = send_bytes(c, piece + ROOM - len, (size_t)(len + n) + 2, err);
 		if (r != 0)
 			return r;

@@ -71,23 +71,23 @@ static void add_exit(struct buf *out, const struct sched_event *e, const struct 
 	add_str(out, "error", e->error);
 }
 
-void event_encode(const struct sched_event *e, const struct event_extra *x, struct buf *out)
+void event_encode(const struct sched_event *e, const struct event_extra *extra, struct buf *out)
 {
 	unsigned has = shapes[e->type].has;
 
 	buf_addc(out, '{');
 	if (has & (HAS_JOB | HAS_ATTEMPT))
 		add_str(out, "job", has & HAS_JOB ? e->job : e->attempt.job);
-	if (x)
-		add_str(out, "name", x->job_name);
+	if (extra)
+		add_str(out, "name", extra->job_name);
 	if (has & (HAS_ATTEMPT | HAS_COUNT)) {
-		add_str(out, "task", x ? x->task_name : NULL);
+		add_str(out, "task", extra ? extra->task_name : NULL);
 		add_int(out, "task_index", has & HAS_ATTEMPT ? e->attempt.task : e->task);
 	}
 	if (has & HAS_ATTEMPT) {
 		add_int(out, "index", e->attempt.index);
 		add_int(out, "attempt", e->attempt.epoch);
-		add_str(out, "container", x ? x->container : NULL);
+		add_str(out, "container", extra ? extra->container : NULL);
 	}
 	if (has & HAS_NODE)
 		add_str(out, "node", e->node);
@@ -103,7 +103,7 @@ void event_encode(const struct sched_event *e, const struct event_extra *x, stru
 	if (has & HAS_HEALTH)
 		add_bool(out, "healthy", e->healthy);
 	if (has & HAS_EXIT)
-		add_exit(out, e, x);
+		add_exit(out, e, extra);
 	buf_addc(out, '}');
 }
 

@@ -137,7 +137,7 @@ static int start(struct api *a, struct http_req *r, const struct engine_containe
 	json_doc_cleanup yyjson_doc *spec = doc ? without_detach(doc, ret_detach, err) : NULL;
 
 	if (!spec)
-		return -err->code;
+		return err->code > 0 ? -err->code : -EINVAL;
 	for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++) {
 		if (yyjson_obj_get(yyjson_doc_get_root(spec), reserved[i]))
 			return err_set(err, EINVAL, "unknown key \"%s\"", reserved[i]);

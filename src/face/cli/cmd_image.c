@@ -119,7 +119,7 @@ static int import_send(struct cli *cli, const char *target, int fd, bool quiet, 
 		r = client_check(c, r, err);
 	if (r == 0)
 		r = http_client_read_all(c, REPLY_MAX, &reply, &n, err);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	*ret = json_parse(reply, n, REPLY_MAX, "the reply of berth", err);
 	return *ret ? 0 : -EPROTO;

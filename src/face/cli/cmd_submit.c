@@ -159,7 +159,7 @@ static int submit_run(struct cli *cli, void *values, char **operands, struct err
 	r = client_call(cli, "POST", "/v1/jobs", json, &doc, err);
 	if (r == 0)
 		r = json_get_str(yyjson_doc_get_root(doc), "id", &id, err);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	print_reply(v, doc, id);
 	return v->wait ? wait_end(cli, v, id, err) : CLI_OK;

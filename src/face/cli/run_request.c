@@ -27,7 +27,8 @@ static int add_env(char ***env, const char *word, const char *where, struct err 
 		ours = getenv(word);
 		if (!ours)
 			return 0;
-		word = both = mem_printf("%s=%s", word, ours);
+		both = mem_printf("%s=%s", word, ours);
+		word = both;
 	}
 	mem_strv_add(env, word);
 	return 0;

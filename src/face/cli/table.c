@@ -70,18 +70,19 @@ void table_cellf(struct table *t, const char *fmt, ...)
 
 size_t table_rows(const struct table *t)
 {
-	return t->n / t->n_columns;
+	return t->n_columns > 0 ? t->n / t->n_columns : 0;
 }
 
 static void measure(const struct table *t, bool titles, size_t widths[static COLUMNS_MAX])
 {
 	for (size_t c = 0; c < t->n_columns; c++)
 		widths[c] = titles ? strlen(t->columns[c].title) : 0;
-	for (size_t i = 0; i < t->n; i++) {
-		size_t w = text_width(t->cells[i].text), c = i % t->n_columns;
+	for (size_t i = 0, c = 0; i < t->n; i++) {
+		size_t w = text_width(t->cells[i].text);
 
 		if (w > widths[c])
 			widths[c] = w;
+		c = c + 1 < t->n_columns ? c + 1 : 0;
 	}
 }
 
@@ -169,12 +170,12 @@ void table_render(const struct table *t, size_t width, int fd, bool titles, stru
 	}
 	if (titles)
 		trim(out);
-	for (size_t i = 0; i < table_rows(t) * t->n_columns; i++) {
-		size_t c = i % t->n_columns;
+	for (size_t row = 0; row < table_rows(t); row++) {
+		const struct cell *cells = t->cells + row * t->n_columns;
 
-		add_cell(out, &t->columns[c], &t->cells[i], widths[c], c + 1 == t->n_columns, fd);
-		if (c + 1 == t->n_columns)
-			trim(out);
+		for (size_t c = 0; c < t->n_columns; c++)
+			add_cell(out, &t->columns[c], &cells[c], widths[c], c + 1 == t->n_columns, fd);
+		trim(out);
 	}
 }
 

@@ -167,11 +167,11 @@ static const struct schema gpus[] = {{"capabilities", S_ANY, SCHEMA_LATER}, {"co
 	}
 #define LATER_SUB(key, table)                                                                                          \
 	{                                                                                                              \
-		key, S_ANY, SCHEMA_LATER, .fields = table                                                              \
+		key, S_ANY, SCHEMA_LATER, .fields = (table)                                                            \
 	}
 #define NOTHING(key, why)                                                                                              \
 	{                                                                                                              \
-		key, S_ANY, SCHEMA_NOTHING, .remark = why                                                              \
+		key, S_ANY, SCHEMA_NOTHING, .remark = (why)                                                            \
 	}
 
 const struct schema schema_service[] = {

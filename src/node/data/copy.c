@@ -202,6 +202,7 @@ static int on_entry(void *ctx, const struct walk_entry *e, struct err *err)
 static int open_to(struct copy *c, int to, struct err *err)
 {
 	mem_cleanup char *path = mem_strdup(c->rule->to ? c->rule->to : "");
+	bool absolute = path[0] == '/';
 	char *rest = path, *part;
 
 	c->to = fs_open_in(to, ".", O_RDONLY | O_DIRECTORY, 0, FS_NO_SYMLINKS, err);
@@ -211,7 +212,7 @@ static int open_to(struct copy *c, int to, struct err *err)
 
 		if (!*part || !strcmp(part, "."))
 			continue;
-		if (!strcmp(part, "..") || *c->rule->to == '/')
+		if (!strcmp(part, "..") || absolute)
 			return err_set(err, EINVAL, "the destination \"%s\" leads out of its directory", c->rule->to);
 		r = open_level(c, c->to, &l, err);
 		if (r < 0)

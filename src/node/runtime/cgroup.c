@@ -410,7 +410,7 @@ static bool read_key(const char *dir, const char *file, const char *key, uint64_
 	if (read_file(dir, file, text, sizeof text) < 0)
 		return false;
 	for (char *rest = NULL, *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-		if (key && (strncmp(line, key, len) || line[len] != ' '))
+		if (key && (strncmp(line, key, len) != 0 || line[len] != ' '))
 			continue;
 		return sscanf(line + len, "%" SCNu64, ret) == 1;
 	}

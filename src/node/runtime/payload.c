@@ -180,13 +180,13 @@ static int exec_in_path(const struct payload *p, char *const *env, const char *p
 /* The environment with HOME in front when it has none; the array alone is new. */
 static char **with_home(char *const *env, char *home)
 {
-	size_t n = mem_strv_len(env), extra = env_get(env, "HOME") ? 0 : 1;
-	char **all = mem_new_n(char *, n + extra + 1);
+	char **all = mem_new_n(char *, mem_strv_len(env) + 2);
+	size_t n = 0;
 
-	if (extra)
-		all[0] = home;
-	for (size_t i = 0; i < n; i++)
-		all[i + extra] = env[i];
+	if (!env_get(env, "HOME"))
+		all[n++] = home;
+	for (; *env; env++)
+		all[n++] = *env;
 	return all;
 }
 

@@ -106,14 +106,14 @@ static void parse_cond(struct cond *c, const char *arg, char **line)
 	size_t i = 0;
 
 	c->arg = number(arg + strlen("arg"));
-	while (i < sizeof ops / sizeof *ops && strcmp(ops[i].text, op))
+	while (i < sizeof ops / sizeof *ops && strcmp(ops[i].text, op) != 0)
 		i++;
 	if (i == sizeof ops / sizeof *ops || c->arg > 5)
 		die("not a condition", op);
 	c->op = ops[i].op;
 	if (c->op == OP_MASK_EQ) {
 		c->mask = number(word(line));
-		if (strcmp(word(line), "=="))
+		if (strcmp(word(line), "==") != 0)
 			die("mask needs ==", arg);
 	}
 	c->value = number(word(line));
@@ -146,7 +146,7 @@ static void parse_line(struct list *l, char *text)
 		if (!strcmp(w, "&")) {
 			continue;
 		} else if (r && !strcmp(w, "errno")) {
-			if (strcmp(word(&rest), "ENOSYS"))
+			if (strcmp(word(&rest), "ENOSYS") != 0)
 				die("only ENOSYS can be asked for", r->name);
 			r->action = ABSENT;
 		} else if (r && !strncmp(w, "arg", 3) && w[3] >= '0' && w[3] <= '5' && !w[4]) {

@@ -590,6 +590,7 @@ static void test_disk_full(void **state)
 {
 	struct box *b = box_new("sqlite");
 	pid_t pid = fork();
+	int status;
 
 	(void)state;
 	if (pid == 0) {
@@ -602,11 +603,11 @@ static void test_disk_full(void **state)
 		store_close(b->store);
 		_exit(0);
 	}
-	if (wait_status(pid) == 77 << 8) {
-		box_free(b);
-		skip();
-	}
+	status = wait_status(pid);
 	box_free(b);
+	if (status == 77 << 8)
+		skip();
+	assert_int_equal(status, 0);
 }
 
 /* The child of test_kill: appends for ever, and says each acknowledged number on the pipe. */

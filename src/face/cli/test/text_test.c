@@ -29,10 +29,12 @@ static void test_escape(void **state)
 	    {"\x9b"
 	     "31m",
 	     "\\x9b31m"},
+	    /* NOLINTBEGIN(misc-misleading-bidirectional): these characters are what is tested */
 	    {"\xe2\x80\xae"
 	     "cod.exe",
 	     "\\u202ecod.exe"},
 	    {"\xe2\x81\xa6x", "\\u2066x"},
+	    /* NOLINTEND(misc-misleading-bidirectional) */
 	    {"\xc0\x80", "\\xc0\\x80"},
 	    {"\xed\xa0\x80", "\\xed\\xa0\\x80"},
 	    {"cut \xe2\x82", "cut \\xe2\\x82"},

@@ -97,7 +97,7 @@ static void test_config(void **state)
 static void test_big(void **state)
 {
 	size_t n = CONFIG_BYTES_MAX + 1;
-	mem_cleanup char *text = malloc(n + 1);
+	mem_cleanup char *text = mem_zalloc(1, n + 1);
 	cleanup_with(image_info_freep) struct image_info *i = NULL;
 	struct config_manifest m;
 

@@ -139,9 +139,9 @@ static void links_in_the_image_end_inside(void **state)
 		spec.n_mounts = 1;
 		spec.user = "0";
 		fixture_run(&spec, &o);
-		if (cases[i].refused && strcmp(cases[i].name, "etc/passwd") && o.r >= 0)
+		if (cases[i].refused && strcmp(cases[i].name, "etc/passwd") != 0 && o.r >= 0)
 			fail_msg("%s -> %s was accepted", cases[i].name, to);
-		if (o.r >= 0 && strcmp(buf_str(&o.out), "1 3\n"))
+		if (o.r >= 0 && strcmp(buf_str(&o.out), "1 3\n") != 0)
 			fail_msg("%s -> %s: %s", cases[i].name, to, buf_str(&o.out));
 		if (!cases[i].refused && o.r < 0)
 			fail_msg("%s -> %s: %s", cases[i].name, to, o.err.text);
@@ -328,7 +328,7 @@ static void system_calls_are_filtered(void **state)
 	spec.caps = ~0ull;
 	fixture_run(&spec, &o);
 	rest = buf_str(&o.out);
-	if (strncmp(rest, native, sizeof native - 1))
+	if (strncmp(rest, native, sizeof native - 1) != 0)
 		fail_msg("%s", rest);
 	rest += sizeof native - 1;
 	/* a kernel without 32-bit support kills the helper there, which is an answer too */

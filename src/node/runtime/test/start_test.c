@@ -183,7 +183,7 @@ static void containers_run(void **state)
 		fixture_run(&spec, &o);
 		if (o.r < 0)
 			fail_msg("run %zu (%s): %s", i, runs[i].argv[0], o.err.text);
-		if (o.exit.code != runs[i].code || (runs[i].out && strcmp(buf_str(&o.out), runs[i].out)))
+		if (o.exit.code != runs[i].code || (runs[i].out && strcmp(buf_str(&o.out), runs[i].out) != 0))
 			fail_msg("run %zu (%s %s): code %d, output \"%s\"", i, runs[i].argv[0], runs[i].argv[2],
 				 o.exit.code, buf_str(&o.out));
 		assert_int_equal(o.exit.signal, o.exit.code > 128 ? o.exit.code - 128 : 0);
@@ -593,7 +593,7 @@ static void processes_are_added(void **state)
 				continue;
 			assert_int_equal(waitpid(pid, &status, 0), pid);
 			close(fd);
-			if (WEXITSTATUS(status) != cases[i].code || strcmp(text, cases[i].out))
+			if (WEXITSTATUS(status) != cases[i].code || strcmp(text, cases[i].out) != 0)
 				fail_msg("exec %zu: code %d, output \"%s\"", i, WEXITSTATUS(status), text);
 		}
 		assert_int_equal(rt_signal(&box, SIGKILL, NULL), 0);
