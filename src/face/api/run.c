@@ -127,22 +127,25 @@ static yyjson_doc *without_detach(yyjson_doc *doc, bool *ret_detach, struct err 
 	return yyjson_mut_doc_imut_copy(d, NULL);
 }
 
-static int start(struct api *a, struct http_req *r, const struct engine_container **ret, bool *ret_detach,
-		 struct err *err)
+/* The new container, or NULL with *err set. */
+static const struct engine_container *start(struct api *a, struct http_req *r, bool *ret_detach, struct err *err)
 {
 	static const char *const reserved[] = {"key", "job", "task", "index", "epoch"};
 	size_t n;
 	const char *body = http_req_body(r, &n);
 	json_doc_cleanup yyjson_doc *doc = json_parse(body, n, SPEC_MAX, "the request", err);
 	json_doc_cleanup yyjson_doc *spec = doc ? without_detach(doc, ret_detach, err) : NULL;
+	const struct engine_container *c = NULL;
 
 	if (!spec)
-		return err->code > 0 ? -err->code : -EINVAL;
+		return NULL;
 	for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++) {
-		if (yyjson_obj_get(yyjson_doc_get_root(spec), reserved[i]))
-			return err_set(err, EINVAL, "unknown key \"%s\"", reserved[i]);
+		if (yyjson_obj_get(yyjson_doc_get_root(spec), reserved[i])) {
+			err_set(err, EINVAL, "unknown key \"%s\"", reserved[i]);
+			return NULL;
+		}
 	}
-	return engine_run(a->o.engine, yyjson_doc_get_root(spec), ret, err);
+	return engine_run(a->o.engine, yyjson_doc_get_root(spec), &c, err) < 0 ? NULL : c;
 }
 
 static void attach(struct run *run)
@@ -168,7 +171,8 @@ void run_start(struct api *a, struct http_req *r, const char *id)
 	struct run *run;
 
 	(void)id;
-	if (start(a, r, &c, &detach, &err) < 0) {
+	c = start(a, r, &detach, &err);
+	if (!c) {
 		http_reply_err(r, &err);
 		return;
 	}

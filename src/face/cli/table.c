@@ -159,7 +159,7 @@ static void trim(struct buf *out)
 
 void table_render(const struct table *t, size_t width, int fd, bool titles, struct buf *out)
 {
-	size_t widths[COLUMNS_MAX];
+	size_t widths[COLUMNS_MAX] = {0};
 
 	measure(t, titles, widths);
 	fit(t, width, widths);
