@@ -43,8 +43,8 @@ nothing_new() {
 			teardown() { end_place; }
 			$word "is interrupted" {
 				berth run -d busybox sleep 1000
-				echo ready >"$BATS_TEST_TMPDIR/ready.$signal"
-				berth run busybox sleep 1000
+				# Said from inside, so that the shell surely waits for this command when the signal comes.
+				berth run busybox sh -c 'echo ready; exec sleep 1000' >"$BATS_TEST_TMPDIR/ready.$signal"
 			}
 		END
 		# A session of its own, as a terminal gives it to the programs that ^C reaches together; "&" made the shell ignore ^C for it.
