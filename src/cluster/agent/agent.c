@@ -7,6 +7,7 @@
 #include "base/core/fs.h"
 #include "base/core/log.h"
 #include "base/core/loop.h"
+#include "base/core/map.h"
 #include "base/core/mem.h"
 #include "base/wire/json.h"
 #include "cluster/link/link.h"
@@ -285,6 +286,7 @@ static void on_message(void *ctx, const struct link_msg *m)
 		enact_forget(a, m);
 		break;
 	case LINK_HELLO:
+	case LINK_HAVE:
 	case LINK_STARTED:
 	case LINK_HEALTH:
 	case LINK_EXITED:
@@ -309,6 +311,24 @@ static void say_hello(struct agent *a, const struct agent_options *o)
 	link_send(a->link, &m);
 }
 
+/* A job may have been forgotten while nobody was here to clear up after it. */
+static void say_what_is_here(struct agent *a)
+{
+	const struct engine_container *c;
+	struct map told = MAP_INIT;
+
+	for (size_t i = 0; (c = engine_at(a->engine, i)); i++) {
+		struct link_msg m = {.type = LINK_HAVE};
+
+		if (!c->job || map_get(&told, c->job))
+			continue;
+		map_put(&told, c->job, a);
+		snprintf(m.attempt.job, sizeof m.attempt.job, "%s", c->job);
+		link_send(a->link, &m);
+	}
+	map_free(&told);
+}
+
 struct agent *agent_new(struct loop *l, struct engine *e, struct link_end *link, const struct agent_options *o)
 {
 	struct agent *a = mem_new(struct agent);
@@ -320,6 +340,7 @@ struct agent *agent_new(struct loop *l, struct engine *e, struct link_end *link,
 	a->listener = engine_listen(e, on_engine_event, a);
 	link_on_message(link, on_message, a);
 	say_hello(a, o);
+	say_what_is_here(a);
 	return a;
 }
 

@@ -21,9 +21,9 @@ struct link_end {
 };
 
 static const char *const names[] = {
-    [LINK_START] = "start",   [LINK_KILL] = "kill",	[LINK_EXPAND] = "expand",
-    [LINK_FORGET] = "forget", [LINK_HELLO] = "hello",	[LINK_STARTED] = "started",
-    [LINK_HEALTH] = "health", [LINK_EXITED] = "exited", [LINK_EXPANDED] = "expanded",
+    [LINK_START] = "start",   [LINK_KILL] = "kill",	    [LINK_EXPAND] = "expand",	[LINK_FORGET] = "forget",
+    [LINK_HELLO] = "hello",   [LINK_HAVE] = "have",	    [LINK_STARTED] = "started", [LINK_HEALTH] = "health",
+    [LINK_EXITED] = "exited", [LINK_EXPANDED] = "expanded",
 };
 
 const char *link_type_name(enum link_type t)

@@ -29,6 +29,7 @@ enum link_type {
 	LINK_FORGET, /* attempt.job: its containers and private spaces are not needed any more */
 	/* agent -> server */
 	LINK_HELLO, /* text = node name, text2 = directory for managed spaces, slots, cpu_milli, memory. Answered by START, KILL of what is live */
+	LINK_HAVE, /* attempt.job: there is something of this job here. Answered by FORGET when the server does not know it */
 	LINK_STARTED,  /* attempt, text = container id */
 	LINK_HEALTH,   /* attempt, flag = healthy */
 	LINK_EXITED,   /* attempt, outcome, code, signal, flag = oom, text = error or NULL */

@@ -111,12 +111,17 @@ static void take_documents(struct server *s, struct pending *p)
 	}
 }
 
-static void after_forget(struct server *s, const char *id)
+static void tell_forget(struct server *s, const char *id)
 {
 	struct link_msg m = {.type = LINK_FORGET};
 
 	snprintf(m.attempt.job, sizeof m.attempt.job, "%s", id);
 	link_send(s->link, &m);
+}
+
+static void after_forget(struct server *s, const char *id)
+{
+	tell_forget(s, id);
 	jobspec_free(map_remove(&s->jobs, id));
 	/* A replay from the last snapshot still needs the job's documents; the next snapshot does not. */
 	mem_strv_add(&s->forgotten, id);
@@ -341,6 +346,14 @@ static void on_expanded(struct server *s, const struct link_msg *m)
 	ingest(s, &in);
 }
 
+static void on_have(struct server *s, const char *job)
+{
+	struct sched_job_view v;
+
+	if (sched_job_view(s->sched, job, &v) < 0)
+		tell_forget(s, job);
+}
+
 void ingest_on_link(void *ctx, const struct link_msg *m)
 {
 	struct server *s = ctx;
@@ -350,6 +363,9 @@ void ingest_on_link(void *ctx, const struct link_msg *m)
 	switch (m->type) {
 	case LINK_HELLO:
 		on_hello(s, m);
+		break;
+	case LINK_HAVE:
+		on_have(s, m->attempt.job);
 		break;
 	case LINK_STARTED:
 		on_attempt(s, m, SCHED_EV_STARTED);

@@ -66,6 +66,8 @@ static int replay_event(void *ctx, const struct store_event *e)
 		x = recover_job(s, event.job, &j, r->err);
 		event.job_spec = j ? &j->sched : NULL;
 	}
+	if (event.type == SCHED_EV_JOB_FORGET)
+		mem_strv_add(&s->forgotten, event.job);
 	if (x == 0)
 		x = sched_step(s->sched, &event, &actions, r->err);
 	jobspec_free(j);

@@ -112,6 +112,14 @@ static void hello(struct world *w, uint32_t slots)
 	link_send(w->agent, &m);
 }
 
+static void have(struct world *w, const char *job)
+{
+	struct link_msg m = {.type = LINK_HAVE};
+
+	snprintf(m.attempt.job, sizeof m.attempt.job, "%s", job);
+	link_send(w->agent, &m);
+}
+
 static void fact(struct world *w, enum link_type type, uint32_t task, uint32_t index, uint32_t epoch, int code)
 {
 	struct link_msg m = {.type = type, .attempt = {.task = task, .index = index, .epoch = epoch}, .code = code};
@@ -255,6 +263,10 @@ static void test_restart(void **state)
 	open_world(w);
 	hello(w, 4);
 	expect(w, 3, "start 1/0#1 known\nstart 1/1#1\nstart 0/0#1\n");
+	/* What the agent still has of a job that nobody knows any more is to go; what is known stays. */
+	have(w, w->id);
+	have(w, "gone-1234");
+	expect(w, 1, "forget 0/0#0\n");
 }
 
 static int64_t an_hour_ago(void)
