@@ -260,7 +260,7 @@ int container_json(const struct jobspec *j, const struct sched_attempt_id *a, co
 {
 	json_mut_cleanup yyjson_mut_doc *d = yyjson_mut_doc_new(NULL);
 	yyjson_val *service = yyjson_arr_get(j->services, a->task);
-	struct words w;
+	struct words w = {.item = ""};
 	int r;
 
 	if (!service)
