@@ -16,7 +16,9 @@ void tar_make_free(struct tar_make *t)
 
 void tar_make_bytes(struct tar_make *t, const void *data, size_t n)
 {
-	if (t->len + n > t->cap) {
+	if (n == 0)
+		return;
+	if (!t->data || t->len + n > t->cap) {
 		t->cap = (t->len + n) * 2;
 		t->data = realloc(t->data, t->cap);
 		if (!t->data)
@@ -69,6 +71,7 @@ static void put_text(unsigned char *field, size_t n, const char *text)
 /* POSIX.1-2008, pax, "ustar Interchange Format" */
 void tar_make_head(struct tar_make *t, const struct tar_header *h)
 {
+	static const char magic[] = {'u', 's', 't', 'a', 'r', '\0', '0', '0'}; /* POSIX ustar, version 00 */
 	unsigned char b[512] = {0};
 	char type = h->type ? h->type : '0';
 
@@ -80,7 +83,7 @@ void tar_make_head(struct tar_make *t, const struct tar_header *h)
 	put_number(b + 136, 12, (uint64_t)(h->mtime ? h->mtime : 1600000000));
 	b[156] = (unsigned char)type;
 	put_text(b + 157, 100, h->link);
-	memcpy(b + 257, "ustar\00000", 8);
+	memcpy(b + 257, magic, sizeof magic);
 	put_number(b + 329, 8, h->major);
 	put_number(b + 337, 8, h->minor);
 	put_sum(b);
