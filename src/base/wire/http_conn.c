@@ -217,8 +217,12 @@ static void flush(struct http_conn *c)
 			continue;
 		if (n < 0 && errno != EAGAIN)
 			c->dead = true;
-		if (n < 0)
+		if (n < 0) {
+			/* What was sent makes room: a reader that never catches up must not make the rest grow. */
+			buf_drop(&r->out, r->out_at);
+			r->out_at = 0;
 			return;
+		}
 		r->out_at += (size_t)n;
 	}
 	if (!r || !r->out_at)
