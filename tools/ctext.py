@@ -13,12 +13,13 @@ def root():
 
 def own_files(top):
     """Files of the project, relative to top: what git knows or would add, else (an unpacked release) every file."""
-    done = subprocess.run(['git', '-C', top, 'ls-files', '-co', '--exclude-standard'], capture_output=True, text=True,
-                          check=False)
-    if done.returncode == 0:
+    try:
+        done = subprocess.run(['git', '-C', top, 'ls-files', '-co', '--exclude-standard'], capture_output=True, text=True,
+                              check=True)
         names = done.stdout.splitlines()
-    else:
-        names = [os.path.relpath(os.path.join(d, f), top) for d, _, files in os.walk(top) for f in files]
+    except (OSError, subprocess.CalledProcessError):  # no git on this machine, or no checkout
+        names = [os.path.relpath(os.path.join(d, f), top) for d, _, files in os.walk(top) for f in files
+                 if '.git' not in os.path.relpath(d, top).split(os.sep)]
     return sorted(n for n in names if not n.startswith(('third_party/', 'build', 'tests/fuzz/corpus/'))
                   and os.path.isfile(os.path.join(top, n)))
 
