@@ -69,17 +69,30 @@ static void report_exit(struct agent *a, const struct link_attempt *id, const st
 	link_send(a->link, &m);
 }
 
+static void report_started(struct agent *a, const struct link_attempt *id, const struct engine_container *c)
+{
+	struct link_msg m = {.type = LINK_STARTED, .attempt = *id, .text = c->id};
+
+	link_send(a->link, &m);
+}
+
+static void report_health(struct agent *a, const struct link_attempt *id, const struct engine_container *c)
+{
+	struct link_msg m = {.type = LINK_HEALTH, .attempt = *id, .flag = c->health == ENGINE_HEALTHY};
+
+	if (c->health == ENGINE_HEALTHY || c->health == ENGINE_UNHEALTHY)
+		link_send(a->link, &m);
+}
+
+/* All that is known, for a server that asks again. */
 static void report_state(struct agent *a, const struct link_attempt *id, const struct engine_container *c)
 {
-	struct link_msg started = {.type = LINK_STARTED, .attempt = *id, .text = c->id};
-	struct link_msg health = {.type = LINK_HEALTH, .attempt = *id, .flag = c->health == ENGINE_HEALTHY};
-
 	if (c->started_ms)
-		link_send(a->link, &started);
+		report_started(a, id, c);
 	if (c->state == ENGINE_EXITED || c->state == ENGINE_LOST)
 		report_exit(a, id, c);
-	else if (c->health == ENGINE_HEALTHY || c->health == ENGINE_UNHEALTHY)
-		link_send(a->link, &health);
+	else
+		report_health(a, id, c);
 }
 
 static void report_lost(struct agent *a, const struct link_attempt *id, const char *why)
@@ -98,9 +111,13 @@ static void on_engine_event(void *ctx, const struct engine_event *ev)
 		return;
 	switch (ev->type) {
 	case ENGINE_EV_STARTED:
+		report_started(a, &id, ev->c);
+		break;
 	case ENGINE_EV_HEALTH:
+		report_health(a, &id, ev->c);
+		break;
 	case ENGINE_EV_EXITED:
-		report_state(a, &id, ev->c);
+		report_exit(a, &id, ev->c);
 		break;
 	case ENGINE_EV_CREATED:
 	case ENGINE_EV_STOPPING:

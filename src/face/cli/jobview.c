@@ -23,7 +23,7 @@ static enum fate fate_of(const char *state)
 	} fates[] = {
 	    {"running", FATE_RUNNING}, {"starting", FATE_RUNNING}, {"finished", FATE_DONE},
 	    {"skipped", FATE_DONE},    {"faulty", FATE_FAILED},	   {"in_error", FATE_FAILED},
-	    {"failed", FATE_FAILED},   {"aborted", FATE_FAILED},   {"canceled", FATE_FAILED},
+	    {"failed", FATE_FAILED},   {"aborted", FATE_DONE},	   {"canceled", FATE_FAILED},
 	};
 
 	for (size_t i = 0; i < sizeof fates / sizeof fates[0]; i++) {
