@@ -203,3 +203,29 @@ teardown_file() {
 	run cmp -s "$DIR/first" "$DIR/second"
 	[ "$status" -ne 0 ]
 }
+
+@test "a berth that runs in a chroot keeps its containers closed" {
+	mkdir "$DIR/root"
+	file=$(job_file chroot <<-'END'
+		x-berth: {exit_with: client}
+		services:
+		  server:
+		    image: busybox
+		    command: ["sh", "-c", "touch /ready; exec sleep 1000"]
+		    stop_grace_period: 100ms
+		    healthcheck: {test: ["CMD", "test", "-e", "/ready"], interval: 50ms, retries: 20}
+		  client:
+		    image: busybox
+		    command: ["true"]
+		    depends_on: {server: {condition: service_healthy}}
+		    x-berth: {kind: task}
+	END
+	)
+	# The check runs in the mount namespace anew: it sees what the namespace's own root is.
+	run -0 unshare --mount sh -c 'mount --rbind / "$1/root" && exec chroot "$1/root" sh -c "
+		export BERTH_SOCKET=$1/chroot.sock
+		$2 up --data $1/chroot --wait && $2 image import $3 busybox || exit 1
+		timeout 30 $2 submit $4 --wait; status=\$?
+		$2 down --all || exit 1
+		exit \$status"' sh "$DIR" "$BERTH" "$(busybox_tar)" "$file"
+}

@@ -13,8 +13,10 @@
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/mem.h"
+#include "base/core/proc.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
@@ -289,8 +291,26 @@ int rootfs_prepare(struct setup *s, struct err *err)
 	return r < 0 ? r : 0;
 }
 
+/* The root of a caller in a chroot is not the root of its mount namespace: pivot_root(2) would leave the host's tree behind the container's, where a
+ * second process that joins the namespace (a health check) and anybody with CAP_SYS_CHROOT would find it. Joining the namespace that we
+ * are in already takes us to its own root. */
+static int leave_chroot(struct err *err)
+{
+	fd_cleanup int self = proc_pidfd_open(getpid());
+
+	if (self < 0)
+		return err_sys(err, -self, "open our own process");
+	if (setns(self, CLONE_NEWNS) < 0)
+		return err_sys(err, errno, "go to the root of the mount namespace");
+	return 0;
+}
+
 int rootfs_attach(struct setup *s, struct err *err)
 {
+	int r = leave_chroot(err);
+
+	if (r < 0)
+		return r;
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return err_sys(err, errno, "keep mounts from spreading");
 	return mount_put(s->root, AT_FDCWD, "/", err);
