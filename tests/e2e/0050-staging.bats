@@ -14,7 +14,7 @@ teardown_file() {
 }
 
 @test "input and output folders; names with blanks, sub-folders, empty and binary files" {
-	mkdir -p "$DIR/in/sub dir" "$DIR/out"
+	mkdir -p "$DIR/in/sub dir"
 	head -c 100000 /dev/urandom >"$DIR/in/sub dir/binary file"
 	: >"$DIR/in/empty"
 	printf 'x' >"$DIR/in/ leading"
@@ -30,7 +30,9 @@ teardown_file() {
 	END
 	)
 	run -0 berth submit "$file" --input "$DIR/in" --output "$DIR/out" --wait
-	diff -r "$DIR/in" "$DIR/out/result"
+	diff -r "$DIR/in" "$DIR/out/result" # made by submit
+	run berth submit "$file" --input "$DIR/in" --output "$DIR/no/such/out"
+	fails_with "$DIR/no/such/out"
 }
 
 @test "a private space carries files between tasks and goes with its job" {

@@ -18,6 +18,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define JOB_MAX (32u << 20)
@@ -156,6 +157,9 @@ static int submit_run(struct cli *cli, void *values, char **operands, struct err
 		return r;
 	if (v->dry_run)
 		return dry_run(v, operands[0], json, len, err);
+	/* Made here, so that it belongs to whoever asked for it. */
+	if (v->output && mkdir(v->output, 0777) < 0 && errno != EEXIST)
+		return err_sys(err, errno, "make the output directory \"%s\"", v->output);
 	r = client_call(cli, "POST", "/v1/jobs", json, &doc, err);
 	if (r == 0)
 		r = json_get_str(yyjson_doc_get_root(doc), "id", &id, err);
