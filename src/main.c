@@ -321,6 +321,8 @@ static void close_all(struct daemon *d)
 	server_close(d->server);
 	engine_close(d->engine);
 	launcher_free(d->launcher);
+	if (d->lock >= 0)
+		rt_host_release();
 	loop_signal_free(d->term);
 	loop_signal_free(d->interrupt);
 	loop_timer_free(d->stop);

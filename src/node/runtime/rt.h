@@ -125,3 +125,5 @@ struct rt_host {
 	unsigned n_cpus;
 };
 int rt_host(struct rt_host *ret, struct err *err);
+/* Takes away what containers share on this machine (the cgroups above theirs) if none is left. Not while one may be starting. */
+void rt_host_release(void);
