@@ -14,6 +14,16 @@ nothing_new() {
 	succeeds
 }
 
+shared_cgroups() {
+	find /sys/fs/cgroup -type d -name berth
+}
+
+# What an earlier berth of this machine left goes first; one in use by a neighbour cannot go.
+no_shared_cgroups() {
+	shared_cgroups | xargs -r rmdir 2>/dev/null
+	[ -z "$(shared_cgroups)" ]
+}
+
 @test "a session leaves nothing: no process, mount, cgroup, namespace, interface or folder" {
 	start_with_image
 	berth run -d busybox sleep 1000
@@ -27,6 +37,16 @@ nothing_new() {
 	berth down --all
 	end_place
 	nothing_new
+}
+
+@test "the cgroups above those of the containers go with the daemon" {
+	eventually no_shared_cgroups
+	start_with_image
+	berth run --memory 64m --pids 50 busybox true
+	[ -n "$(shared_cgroups)" ]
+	berth down --all
+	[ -z "$(shared_cgroups)" ]
+	end_place
 }
 
 @test "an interrupted test run leaves nothing" {

@@ -97,6 +97,9 @@ static int read_members(yyjson_val *obj, const struct member *table, void *base,
 
 		if (!m)
 			return err_set(err, EINVAL, "unknown member \"%s\"", yyjson_get_str(key));
+		/* A look-up finds the first: any other one would be read by some and not by others. */
+		if (yyjson_obj_get(obj, m->name) != val)
+			return err_set(err, EINVAL, "member \"%s\" appears twice", m->name);
 		r = read_member(obj, m, base, err);
 		if (r < 0)
 			return r;

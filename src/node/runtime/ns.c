@@ -86,7 +86,8 @@ int ns_prepare_idmap(struct setup *s, struct err *err)
 		return 0;
 	pid = proc_clone(CLONE_NEWUSER | CLONE_CLEAR_SIGHAND, -1, &pidfd);
 	if (pid < 0)
-		return err_sys(err, -pid, "make a user namespace");
+		return err_sys(err, -pid, "make a user namespace%s",
+			       pid == -EPERM ? " (the kernel makes none for a process in a chroot)" : "");
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 		while (getppid() == self)

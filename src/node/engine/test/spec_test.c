@@ -38,6 +38,7 @@ static void test_refused(void **state)
 	    {"{\"image\":7}", "image: a string is needed"},
 	    {"{\"image\":\"\"}", "image is missing"},
 	    {"{" I ",\"x\":1}", "unknown member \"x\""},
+	    {"{" I ",\"command\":[\"a\"],\"command\":[\"b\"]}", "member \"command\" appears twice"},
 	    {"{" I ",\"command\":\"ls\"}", "command: a list is needed"},
 	    {"{" I ",\"command\":[1]}", "command: a list of strings"},
 	    {"{" I ",\"environment\":[\"A\"]}", "environment: \"A\" is not of the form NAME=value"},
