@@ -14,6 +14,9 @@
 #include <sys/types.h>
 
 struct err;
+struct cgroup_box;
+struct rt_process_attr; /* rt_attr.h */
+struct rt_box_attr;
 
 enum rt_mount_type {
 	RT_MOUNT_BIND,	/* source_fd (a directory or file opened by the caller, O_PATH is enough) */
@@ -64,6 +67,12 @@ struct rt_spec {
 	struct rt_limits limits;
 
 	int stdin_fd, stdout_fd, stderr_fd; /* -1 = /dev/null */
+
+	/* For a container of an OCI configuration (rt_attr.h); both or none. Then nothing is there but what they say: /dev, /proc and all other
+	 * mounts, masks, capabilities, filter and cgroups of ours are left out; root_fd, argv, env, cwd, hostname (NULL = leave), read_only and
+	 * the three descriptors mean what they mean above, the rest is not read; argv[0] is PID 1, and the container outlives its maker. */
+	const struct rt_process_attr *process;
+	const struct rt_box_attr *box;
 };
 
 /* CHOWN DAC_OVERRIDE FSETID FOWNER SETGID SETUID SETFCAP SETPCAP NET_BIND_SERVICE SYS_CHROOT KILL (Podman's eleven) */
@@ -75,6 +84,7 @@ struct rt_box {
 	int status_fd;	     /* where our init reports the payload's wait status; -1 with no_init */
 	uint64_t start_time; /* of pid, field 22 of /proc/pid/stat: with the pid it names the process for ever */
 	char cgroup[128];
+	int terminal_fd; /* the master end of the payload's terminal (rt_process_attr.terminal), or -1; the caller's to close */
 	/* what rt_exec needs to give the same limits and rights to a second process */
 	uint64_t caps;
 	bool privileged_syscalls, user_namespace;
@@ -107,9 +117,21 @@ struct rt_exec_spec {
 	char *const *argv, *const *env;
 	const char *cwd, *user;
 	int stdin_fd, stdout_fd, stderr_fd;
+	/* For a box of rt_open(): the process, the cgroups to enter (a cgroup below them, NULL = none), and where the terminal's master goes. */
+	const struct rt_process_attr *process;
+	const struct cgroup_box *cgroup;
+	const char *cgroup_sub;
+	int *ret_terminal;
 };
 int rt_exec(struct rt_box *box, const struct rt_exec_spec *spec, pid_t *ret_pid, enum rt_fault *ret_fault,
 	    struct err *err);
+
+/* A box for a container that is not our child, from what was written down about its first process. -ESRCH when it has ended, its number
+ * given to another process or not. For rt_exec, rt_signal and waiting on pidfd; not for rt_reap. rt_delete closes it. */
+int rt_open(pid_t pid, uint64_t start_time, struct rt_box *ret, struct err *err);
+
+/* Lets a container go that waits at its gate (rt_box_attr.gate): `sock` is a connected socket. Returns when its program has been exec'ed. */
+int rt_release(int sock, enum rt_fault *ret_fault, struct err *err);
 
 /* Kills what is left and removes the cgroups. Safe to call twice, and on a box rebuilt with rt_find(). */
 int rt_delete(struct rt_box *box, struct err *err);

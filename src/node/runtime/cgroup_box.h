@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cgroup_box: the cgroups of a container of somebody else (podman, containerd, docker), who says where they are and all that is in
+ * linux.resources. Our own containers use cgroup.h, which does less and is faster. Works on version 2, on version 1 and on hybrid machines;
+ * a resource that the machine cannot enforce is an error that names it (-ENOTSUP), never silence.
+ */
+#pragma once
+
+#include "node/runtime/resources.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct err;
+struct cgroup_box;
+
+/* Makes the directories and applies the resources (NULL = none). `path` as config.json's cgroupsPath: "/a/b" from the root of each hierarchy,
+ * "a/b" below the cgroup that our own process may use, NULL = "<that>/<id>"; "slice:prefix:name" (the form for systemd) is
+ * "/slice/prefix-name.scope". ".." is refused. Directories that exist and are empty are taken over, as runc and crun do. On failure
+ * what was made is removed. An ordinary user without any cgroup of his own: success with an empty box, unless a resource is asked for. */
+int cgroup_box_make(const char *path, const char *id, const struct rt_resources *resources, struct cgroup_box **ret,
+		    struct err *err);
+/* From what cgroup_box_text() gave: a box of directories that exist. */
+int cgroup_box_open(const char *text, struct cgroup_box **ret, struct err *err);
+struct cgroup_box *cgroup_box_free(struct cgroup_box *b); /* takes NULL; the cgroups stay */
+
+/* One line that names all directories, for a state file; valid as long as the box. */
+const char *cgroup_box_text(const struct cgroup_box *b);
+/* The version 2 directory (a descriptor of the box) for CLONE_INTO_CGROUP, or -1. */
+int cgroup_box_fd(const struct cgroup_box *b);
+/* Moves a process (0 = the caller) into every directory; `sub` is a cgroup below ("" = none; exec --cgroup). */
+int cgroup_box_enter(const struct cgroup_box *b, pid_t pid, const char *sub, struct err *err);
+
+/* Changes limits of a running container (`update`). */
+int cgroup_box_apply(struct cgroup_box *b, const struct rt_resources *resources, struct err *err);
+/* The root of a container with a user namespace of its own may manage the cgroups below (delegation, Control Group v2). */
+int cgroup_box_delegate(const struct cgroup_box *b, uid_t uid, gid_t gid, struct err *err);
+
+int cgroup_box_freeze(const struct cgroup_box *b, bool freeze, struct err *err); /* returns when it has happened */
+int cgroup_box_frozen(const struct cgroup_box *b);				 /* 1, 0 or a negative errno */
+
+/* All processes in it and below, in the caller's pid namespace; the list is the caller's (free). */
+int cgroup_box_pids(const struct cgroup_box *b, pid_t **ret, size_t *ret_n, struct err *err);
+int cgroup_box_signal(const struct cgroup_box *b, int signal,
+		      struct err *err); /* SIGKILL: cgroup.kill where there is one */
+/* Removes the directories and those that the container made below; waits a bounded time until they are empty. */
+int cgroup_box_remove(struct cgroup_box *b, struct err *err);
+
+/* What `events --stats` tells; RT_UNSET = unknown here. Units as the kernel's: bytes, nanoseconds, counts. */
+struct cgroup_stats {
+	int64_t cpu_total_ns, cpu_user_ns, cpu_kernel_ns, cpu_periods, cpu_throttled, cpu_throttled_ns;
+	int64_t memory_usage, memory_peak, memory_limit, memory_failures, memory_cache, swap_usage, swap_limit,
+	    kernel_usage;
+	int64_t oom_kills;
+	int64_t pids, pids_limit;
+};
+int cgroup_box_stats(const struct cgroup_box *b, struct cgroup_stats *ret, struct err *err);
+/* A descriptor that becomes readable (or POLLPRI) when a process of the box is killed for memory, or -ENOTSUP; for `events`. */
+int cgroup_box_oom_fd(const struct cgroup_box *b, struct err *err);
+
+/* For the mount of type "cgroup" in the container: one call per hierarchy. */
+struct cgroup_hierarchy {
+	bool v2;
+	const char
+	    *name; /* directory name below /sys/fs/cgroup: "memory", "cpu,cpuacct", "systemd"; "" for pure version 2 */
+	const char *options; /* version 1 mount options: "memory", "name=systemd"; "" for version 2 */
+	const char *dir;     /* the container's directory on the host, absolute */
+	const char
+	    *aliases; /* version 1: names of links beside it, separated by ',': "cpu,cpuacct" for "cpu,cpuacct"; "" */
+};
+int cgroup_box_each(const struct cgroup_box *b, int (*fn)(void *ctx, const struct cgroup_hierarchy *h, struct err *err),
+		    void *ctx, struct err *err);
