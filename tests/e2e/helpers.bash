@@ -26,6 +26,9 @@ new_place() {
 	BERTH_SOCKET=$DIR/berth.sock
 	export DIR BERTH_SOCKET
 	sanitizer_logs
+	# A runner that is interrupted at a bad moment ends without the test's teardown.
+	local test_pid=$BASHPID
+	setsid "$TOP/tests/lib/guard" "$test_pid" "$DIR" </dev/null >/dev/null 2>&1 3>&- 4>&- &
 }
 
 berth() {
