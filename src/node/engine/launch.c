@@ -11,11 +11,11 @@
 #include "base/core/log.h"
 #include "base/core/loop.h"
 #include "base/core/mem.h"
+#include "base/core/self_exe.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -48,23 +48,16 @@ struct launcher {
 	size_t n_queued;
 };
 
-/* Whoever gets hold of /proc/<pid>/exe of one of our processes finds a file on a read-only mount that no path leads to (CVE-2019-5736). */
 static int open_self(void)
 {
-	struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
-	fd_cleanup int tree = -1;
-	int fd = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+	int fd = self_exe_open();
 
-	if (fd < 0)
-		return -errno;
-	tree = open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	if (tree >= 0 && mount_setattr(tree, "", AT_EMPTY_PATH, &attr, sizeof attr) == 0) {
-		close(fd);
-		return fd_take(&tree);
-	}
+	if (fd >= 0)
+		return fd;
 	log_warning("the launcher runs from the program file itself; no read-only view of it could be made: %s",
-		    strerror(errno));
-	return fd;
+		    strerror(-fd));
+	fd = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
 }
 
 /* Between fork and exec: system calls only. */
