@@ -99,7 +99,8 @@ int rt_delete(struct rt_box *box, struct err *err)
 {
 	int r;
 
-	if (box->pidfd >= 0) {
+	/* One of rt_open() has no cgroup of ours and is not ours to kill. */
+	if (box->pidfd >= 0 && *box->cgroup) {
 		(void)proc_pidfd_signal(box->pidfd, SIGKILL);
 		if (box->pid > 0)
 			(void)waitpid(box->pid, NULL, 0);
@@ -118,9 +119,24 @@ int rt_delete(struct rt_box *box, struct err *err)
 	return r < 0 ? err_wrap(err, "delete container %s", strrchr(box->cgroup, '/') + 1) : 0;
 }
 
+int rt_open(pid_t pid, uint64_t start_time, struct rt_box *ret, struct err *err)
+{
+	fd_cleanup int fd = pid > 0 ? proc_pidfd_open(pid) : -ESRCH;
+	uint64_t started;
+
+	if (fd < 0 && fd != -ESRCH && fd != -EINVAL)
+		return err_sys(err, -fd, "open process %d", (int)pid);
+	/* First the descriptor, then the look: what was looked at is what the descriptor names, or has ended. */
+	if (fd < 0 || proc_start_time(pid, &started, NULL) < 0 || started != start_time || proc_pidfd_wait(fd, 0) != 0)
+		return err_set(err, ESRCH, "the container's process %d has ended", (int)pid);
+	*ret = (struct rt_box){.pid = pid, .pidfd = fd_take(&fd), .status_fd = -1, .terminal_fd = -1};
+	ret->start_time = start_time;
+	return 0;
+}
+
 void rt_find(const char *id, struct rt_box *ret)
 {
-	*ret = (struct rt_box){.pid = -1, .pidfd = -1, .status_fd = -1};
+	*ret = (struct rt_box){.pid = -1, .pidfd = -1, .status_fd = -1, .terminal_fd = -1};
 	if (*id && strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(id))
 		snprintf(ret->cgroup, sizeof ret->cgroup, "berth/%.80s", id);
 }

@@ -3,6 +3,7 @@
 
 #include "base/core/err.h"
 #include "node/runtime/rt.h"
+#include "node/runtime/rt_attr.h"
 
 #include <linux/capability.h>
 #include <sys/prctl.h>
@@ -47,5 +48,36 @@ int caps_set(uint64_t set, struct err *err)
 	}
 	if (syscall(SYS_capset, &header, data) < 0)
 		return err_sys(err, errno, "set the capabilities");
+	return 0;
+}
+
+static uint64_t both(const struct __user_cap_data_struct data[static 2])
+{
+	return data[0].permitted | (uint64_t)data[1].permitted << 32;
+}
+
+int caps_apply(const struct rt_caps *caps, struct err *err)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {0};
+	uint64_t permitted, inheritable;
+
+	if (syscall(SYS_capget, &header, data) < 0)
+		return err_sys(err, errno, "read the capabilities");
+	inheritable = both(data) & caps->inheritable;
+	permitted = both(data) & caps->permitted;
+	for (unsigned i = 0; i < 2; i++) {
+		data[i].inheritable = (uint32_t)(inheritable >> (32 * i));
+		data[i].permitted = (uint32_t)(permitted >> (32 * i));
+		data[i].effective = (uint32_t)((permitted & caps->effective) >> (32 * i));
+	}
+	if (syscall(SYS_capset, &header, data) < 0)
+		return err_sys(err, errno, "set the capabilities");
+	for (unsigned cap = 0; cap < 64; cap++) {
+		if (!(caps->ambient & permitted & inheritable & BIT(cap)))
+			continue;
+		if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0 && errno != EINVAL)
+			return err_sys(err, errno, "raise the ambient capability %u", cap);
+	}
 	return 0;
 }

@@ -8,9 +8,13 @@
 #include <stdint.h>
 
 struct err;
+struct rt_caps;
 
 /* Takes everything outside `keep` out of the bounding set, for ever, and empties the ambient set. Needs CAP_SETPCAP. */
 int caps_bound(uint64_t keep, struct err *err);
 
 /* Sets permitted and effective to `set`, inheritable to nothing. */
 int caps_set(uint64_t set, struct err *err);
+
+/* Sets all but the bounding set as an OCI configuration says. What the caller itself does not have cannot be given and is left out. */
+int caps_apply(const struct rt_caps *caps, struct err *err);

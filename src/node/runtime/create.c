@@ -8,15 +8,14 @@
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/proc.h"
+#include "node/runtime/bundle.h"
 #include "node/runtime/cgroup.h"
 #include "node/runtime/init.h"
 #include "node/runtime/setup.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 
 enum { ID_LEN_MAX = 80, HOSTNAME_LEN_MAX = 64, CPU_MILLI_MIN = 10 };
@@ -70,17 +69,7 @@ static int prepare_volumes(struct start *st, struct err *err)
 
 static int open_channels(struct start *st, struct err *err)
 {
-	struct setup *s = st->setup;
-	int pair[2];
-
-	/* Packets: a failure is one message, and the end of the channel is the end of all who could still fail. */
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return err_sys(err, errno, "open a channel");
-	s->talk_parent = pair[0];
-	s->talk = pair[1];
-	if (!st->spec->no_init && pipe2(s->status, O_CLOEXEC) < 0)
-		return err_sys(err, errno, "open a pipe");
-	return 0;
+	return setup_open_channels(st->setup, err);
 }
 
 static int make_cgroup(struct start *st, struct err *err)
@@ -130,15 +119,12 @@ static int identify(struct start *st, struct err *err)
 
 static int release(struct start *st, struct err *err)
 {
-	/* A child that has failed already has closed its end: its own words, which come next, are better than ours. */
-	if (send(st->setup->talk_parent, "g", 1, MSG_NOSIGNAL) < 0 && errno != EPIPE && errno != ECONNRESET)
-		return err_sys(err, errno, "release the new process");
-	return 0;
+	return setup_say(st->setup, "g", err);
 }
 
 static int hear(struct start *st, struct err *err)
 {
-	return setup_hear(st->setup->talk_parent, &st->fault, err);
+	return setup_hear(st->setup->talk_parent, NULL, &st->fault, err);
 }
 
 static const struct {
@@ -187,7 +173,9 @@ int rt_start(const struct rt_spec *spec, struct rt_box *ret, enum rt_fault *ret_
 	*ret_fault = RT_FAULT_OURS;
 	if (!id_ok(spec->id))
 		return err_set(err, EINVAL, "start container: the id must be 1 to %d of a-z, 0-9 and -", ID_LEN_MAX);
-	st.box = (struct rt_box){.pid = -1, .pidfd = -1, .status_fd = -1, .caps = spec->caps};
+	if (spec->box)
+		return bundle_start(spec, ret, ret_fault, err);
+	st.box = (struct rt_box){.pid = -1, .pidfd = -1, .status_fd = -1, .terminal_fd = -1, .caps = spec->caps};
 	st.box.privileged_syscalls = spec->privileged_syscalls;
 	st.box.user_namespace = spec->user_namespace;
 	st.setup = setup_new(spec);

@@ -10,7 +10,9 @@
 #include "base/core/fd.h"
 #include "base/core/fs.h"
 #include "base/core/proc.h"
+#include "node/runtime/bundle.h"
 #include "node/runtime/cgroup.h"
+#include "node/runtime/cgroup_box.h"
 #include "node/runtime/payload.h"
 #include "node/runtime/setup.h"
 
@@ -18,11 +20,16 @@
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x00000080
+#endif
 
 struct exec {
 	struct rt_box *box;
@@ -31,47 +38,111 @@ struct exec {
 	int report[2]; /* the helper's word: the pid */
 };
 
+static const struct {
+	const char *name;
+	int flag;
+} namespaces[] = {{"user", CLONE_NEWUSER}, {"mnt", CLONE_NEWNS}, {"pid", CLONE_NEWPID},	      {"net", CLONE_NEWNET},
+		  {"ipc", CLONE_NEWIPC},   {"uts", CLONE_NEWUTS}, {"cgroup", CLONE_NEWCGROUP}, {"time", CLONE_NEWTIME}};
+
+static bool is_other(pid_t pid, const char *name)
+{
+	struct stat own, its;
+	char path[48];
+
+	snprintf(path, sizeof path, "/proc/self/ns/%s", name);
+	if (stat(path, &own) < 0)
+		return false;
+	snprintf(path, sizeof path, "/proc/%d/ns/%s", (int)pid, name);
+	return stat(path, &its) == 0 && own.st_ino != its.st_ino;
+}
+
+/* The namespaces to join. Our own containers have all but the time's; of another one those that are not ours: joining our own user
+ * namespace would be an error. That the process still is the one of the pidfd shows when it is joined. */
+static int flags_of(const struct exec *e)
+{
+	int flags = 0;
+
+	if (!e->spec->process)
+		return CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET | CLONE_NEWCGROUP |
+		       (e->box->user_namespace ? CLONE_NEWUSER : 0);
+	for (size_t i = 0; i < sizeof namespaces / sizeof *namespaces; i++)
+		flags |= is_other(e->box->pid, namespaces[i].name) ? namespaces[i].flag : 0;
+	return flags;
+}
+
+static int join_cgroups(struct exec *e, struct err *err)
+{
+	const char *sub = e->spec->cgroup_sub;
+
+	if (*e->box->cgroup)
+		return cgroup_join(e->box->cgroup, err);
+	return e->spec->cgroup ? cgroup_box_enter(e->spec->cgroup, 0, sub ? sub : "", err) : 0;
+}
+
 static int join(struct exec *e, struct err *err)
 {
-	int flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET | CLONE_NEWCGROUP;
-	int r = cgroup_join(e->box->cgroup, err);
+	int flags, r = join_cgroups(e, err);
 
+	if (r == 0 && e->spec->process)
+		r = limits_apply(e->spec->process, 0, err);
 	if (r < 0)
 		return r;
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return err_sys(err, errno, "hide from the container");
-	if (setns(e->box->pidfd, flags | (e->box->user_namespace ? CLONE_NEWUSER : 0)) < 0)
+	flags = flags_of(e);
+	if (setns(e->box->pidfd, flags) < 0)
 		return err_sys(err, errno, "enter the container's namespaces");
-	if (!e->box->user_namespace)
+	if (!(flags & CLONE_NEWUSER))
 		return 0;
 	if (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0)
 		return err_sys(err, errno, "become root of the user namespace");
 	return 0;
 }
 
+static int find_user(struct exec *e, int root, struct user *ret, struct err *err)
+{
+	if (e->spec->process)
+		return payload_user(e->spec->process, root, ret, err);
+	return user_find_in(root, e->spec->user, ret, err);
+}
+
+/* The terminal's ends, or the three descriptors. */
+static int connect_stdio(struct exec *e, struct payload *p, int root, struct err *err)
+{
+	const int fds[3] = {e->spec->stdin_fd, e->spec->stdout_fd, e->spec->stderr_fd};
+	fd_cleanup int dev = -1;
+	int r;
+
+	if (p->attr && p->attr->terminal) {
+		r = p->terminal = terminal_make(root, p->attr, p->talk, err);
+		return r < 0 ? r : 0;
+	}
+	if (!p->attr || fds[0] < 0 || fds[1] < 0 || fds[2] < 0) {
+		dev = fs_open_in(root, "dev", O_PATH | O_DIRECTORY, 0, FS_NO_SYMLINKS, err);
+		if (dev < 0)
+			return dev;
+	}
+	return payload_stdio(fds, dev, &p->user, err);
+}
+
 /* The container runs: its links may change under us, but everything is resolved inside its root, which is our "/" now. */
 static int set_up(struct exec *e, struct payload *p, struct err *err)
 {
-	const int fds[3] = {e->spec->stdin_fd, e->spec->stdout_fd, e->spec->stderr_fd};
-	fd_cleanup int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	fd_cleanup int cwd = -1, dev = -1;
+	fd_cleanup int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), cwd = -1;
 	int r;
 
 	if (root < 0)
 		return err_sys(err, errno, "open the container's root");
-	r = user_find_in(root, e->spec->user, &p->user, err);
+	r = find_user(e, root, &p->user, err);
 	if (r < 0)
 		return r;
 	cwd = payload_open_cwd(root, e->spec->cwd, err);
 	if (cwd < 0)
 		return cwd;
-	dev = fs_open_in(root, "dev", O_PATH | O_DIRECTORY, 0, FS_NO_SYMLINKS, err);
-	if (dev < 0)
-		return dev;
 	r = payload_enter_cwd(cwd, err);
 	if (r == 0)
-		r = payload_stdio(fds, dev, &p->user, err);
-	return r == 0 ? payload_confine(p, err) : r;
+		r = connect_stdio(e, p, root, err);
+	return r == 0 && !p->attr ? payload_confine(p, err) : r;
 }
 
 static _Noreturn void child(struct exec *e)
@@ -82,6 +153,10 @@ static _Noreturn void child(struct exec *e)
 	    .caps = e->box->caps,
 	    .no_filter = e->box->privileged_syscalls,
 	    .talk = e->talk[1],
+	    .attr = e->spec->process,
+	    .terminal = -1,
+	    .listener = e->spec->listener,
+	    .listener_state = e->spec->listener_state,
 	};
 	struct err err = ERR_INIT;
 
@@ -123,7 +198,7 @@ static int hear_helper(struct exec *e, pid_t helper_pid, pid_t *ret, enum rt_fau
 		n = read(e->report[0], &pid, sizeof pid);
 	} while (n < 0 && errno == EINTR);
 	(void)waitpid(helper_pid, NULL, 0);
-	r = setup_hear(e->talk[0], ret_fault, err);
+	r = setup_hear(e->talk[0], e->spec->ret_terminal, ret_fault, err);
 	if (n == sizeof pid && pid > 0) {
 		if (r < 0)
 			(void)waitpid(pid, NULL, 0);

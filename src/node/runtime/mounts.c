@@ -103,7 +103,7 @@ static int make_file(int root, const char *path, struct err *err)
 }
 
 /* Opens the place for a volume, making it when it is missing: a directory for a directory, an empty file for anything else. */
-static int open_target(int root, const char *path, bool is_dir, struct err *err)
+int mounts_open_target(int root, const char *path, bool is_dir, struct err *err)
 {
 	struct err missing = ERR_INIT;
 	int r, fd = fs_open_in(root, path, O_PATH, 0, FS_IN_ROOT, &missing);
@@ -121,7 +121,7 @@ static int open_target(int root, const char *path, bool is_dir, struct err *err)
 }
 
 /* Over the root the container would not be the image any more; over /proc its own view of itself would be a lie (CVE-2019-16884). */
-static int check_target(int root, int place, const char *path, struct err *err)
+int mounts_check_target(int root, int place, const char *path, struct err *err)
 {
 	struct stat a, b;
 	struct statfs fs;
@@ -143,10 +143,10 @@ static int attach(int root, int volume, const struct rt_mount *m, struct err *er
 
 	if (fstat(volume, &st) < 0)
 		return err_sys(err, errno, "stat the volume for %s", m->target);
-	place = open_target(root, m->target, S_ISDIR(st.st_mode), err);
+	place = mounts_open_target(root, m->target, S_ISDIR(st.st_mode), err);
 	if (place < 0)
 		return place;
-	r = check_target(root, place, m->target, err);
+	r = mounts_check_target(root, place, m->target, err);
 	if (r == 0)
 		r = mount_put(volume, place, "", err);
 	return r;

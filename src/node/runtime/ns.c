@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/runtime/setup.h"
 
+#include "base/core/buf.h"
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/proc.h"
@@ -19,7 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { IDS = 65536 };
+enum { IDS = 65536, MAP_LINE_MAX = 36, MAPS_MAX = 340 /* user_namespaces(7) */ };
 
 /* The cgroup namespace is left out: the child makes it when it stands in its cgroups. */
 uint64_t ns_clone_flags(const struct rt_spec *spec)
@@ -31,42 +32,85 @@ uint64_t ns_clone_flags(const struct rt_spec *spec)
 	return flags;
 }
 
-static int write_map(pid_t pid, const char *file, uint32_t base, struct err *err)
+static int write_proc(pid_t pid, const char *file, const char *text, size_t n, struct err *err)
 {
-	char path[48], map[48];
+	char path[48];
 	fd_cleanup int fd = -1;
 
 	snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, file);
-	snprintf(map, sizeof map, "0 %u %d\n", base, IDS);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, map, strlen(map)) < 0)
-		return err_sys(err, errno, "write \"0 %u %d\" to %s", base, IDS, path);
+	if (fd < 0 || write(fd, text, n) < 0)
+		return err_sys(err, errno, "write \"%.*s\" to %s", (int)strcspn(text, "\n"), text, path);
 	return 0;
 }
 
-static int write_maps(pid_t pid, uint32_t base, struct err *err)
+/* All lines in one write, as the kernel demands. */
+static int write_map(pid_t pid, const char *file, const struct rt_id_map *map, size_t n, struct err *err)
 {
-	int r = write_map(pid, "uid_map", base, err);
+	buf_cleanup struct buf text = BUF_LIMIT(MAP_LINE_MAX * MAPS_MAX);
 
-	return r < 0 ? r : write_map(pid, "gid_map", base, err);
+	if (n > MAPS_MAX)
+		return err_set(err, E2BIG, "%zu ranges in %s, the kernel takes %d", n, file, MAPS_MAX);
+	for (size_t i = 0; i < n; i++)
+		buf_printf(&text, "%u %u %u\n", map[i].inside, map[i].outside, map[i].count);
+	return write_proc(pid, file, buf_str(&text), text.len, err);
+}
+
+struct maps {
+	const struct rt_id_map *uid, *gid;
+	size_t n_uid, n_gid;
+	bool deny_setgroups;
+};
+
+static int write_maps(pid_t pid, const struct maps *m, struct err *err)
+{
+	int r = m->deny_setgroups ? write_proc(pid, "setgroups", "deny", 4, err) : 0;
+
+	if (r == 0)
+		r = write_map(pid, "uid_map", m->uid, m->n_uid, err);
+	return r < 0 ? r : write_map(pid, "gid_map", m->gid, m->n_gid, err);
+}
+
+static struct maps maps_of(const struct rt_spec *spec, struct rt_id_map *shifted)
+{
+	const struct rt_box_attr *box = spec->box;
+
+	*shifted = (struct rt_id_map){.inside = 0, .outside = spec->userns_base, .count = IDS};
+	if (!box)
+		return (struct maps){.uid = shifted, .gid = shifted, .n_uid = 1, .n_gid = 1};
+	return (struct maps){.uid = box->uid_maps,
+			     .gid = box->gid_maps,
+			     .n_uid = box->n_uid_maps,
+			     .n_gid = box->n_gid_maps,
+			     .deny_setgroups = box->deny_setgroups};
+}
+
+static bool ns_new_users(const struct rt_spec *spec)
+{
+	if (!spec->box)
+		return spec->user_namespace;
+	return spec->box->ns[RT_NS_USER].wanted && spec->box->ns[RT_NS_USER].fd < 0;
 }
 
 int ns_map_users(struct setup *s, pid_t pid, struct err *err)
 {
+	struct rt_id_map shifted;
+	struct maps maps;
 	int r;
 
-	if (!s->spec->user_namespace)
+	if (!ns_new_users(s->spec))
 		return 0;
-	r = write_maps(pid, s->spec->userns_base, err);
+	maps = maps_of(s->spec, &shifted);
+	r = write_maps(pid, &maps, err);
 	if (r == 0 && send(s->talk_parent, "m", 1, MSG_NOSIGNAL) < 0)
 		r = err_sys(err, errno, "tell the new process");
 	return r;
 }
 
-static int open_userns(pid_t pid, uint32_t base, struct err *err)
+static int open_userns(pid_t pid, const struct maps *maps, struct err *err)
 {
 	char path[48];
-	int fd, r = write_maps(pid, base, err);
+	int fd, r = write_maps(pid, maps, err);
 
 	if (r < 0)
 		return r;
@@ -77,13 +121,12 @@ static int open_userns(pid_t pid, uint32_t base, struct err *err)
 
 /* A map for mounts exists only as a user namespace: a process is born into one, looked at, and ended. It is not the container's own, which
  * does not exist yet; the kernel compares the numbers. */
-int ns_prepare_idmap(struct setup *s, struct err *err)
+static int open_map(const struct maps *maps, struct err *err)
 {
 	fd_cleanup int pidfd = -1;
 	pid_t pid, self = getpid();
+	int fd;
 
-	if (!s->spec->user_namespace)
-		return 0;
 	pid = proc_clone(CLONE_NEWUSER | CLONE_CLEAR_SIGHAND, -1, &pidfd);
 	if (pid < 0)
 		return err_sys(err, -pid, "make a user namespace%s",
@@ -94,9 +137,25 @@ int ns_prepare_idmap(struct setup *s, struct err *err)
 			pause();
 		_exit(0);
 	}
-	s->idmap = open_userns(pid, s->spec->userns_base, err);
+	fd = open_userns(pid, maps, err);
 	(void)proc_pidfd_signal(pidfd, SIGKILL);
 	(void)waitpid(pid, NULL, 0);
+	return fd;
+}
+
+int ns_open_map(const struct rt_id_map *uid, size_t n_uid, const struct rt_id_map *gid, size_t n_gid, struct err *err)
+{
+	return open_map(&(struct maps){.uid = uid, .gid = gid, .n_uid = n_uid, .n_gid = n_gid}, err);
+}
+
+int ns_prepare_idmap(struct setup *s, struct err *err)
+{
+	struct rt_id_map shifted;
+	struct maps maps = maps_of(s->spec, &shifted);
+
+	if (!s->spec->user_namespace)
+		return 0;
+	s->idmap = open_map(&maps, err);
 	return s->idmap < 0 ? s->idmap : 0;
 }
 
@@ -105,7 +164,7 @@ int ns_become_root(struct setup *s, struct err *err)
 {
 	char c;
 
-	if (!s->spec->user_namespace)
+	if (!ns_new_users(s->spec))
 		return 0;
 	if (recv(s->talk, &c, 1, 0) != 1)
 		return err_set(err, ECANCELED, "the parent gave up");

@@ -6,14 +6,18 @@
 #include "base/core/fs.h"
 #include "base/core/mem.h"
 #include "base/core/proc.h"
+#include "node/runtime/bundle.h"
 #include "node/runtime/caps.h"
+#include "node/runtime/label.h"
 #include "node/runtime/seccomp.h"
+#include "node/runtime/seccomp_profile.h"
 #include "node/runtime/setup.h"
 
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -190,19 +194,31 @@ static char **with_home(char *const *env, char *home)
 	return all;
 }
 
+static const char *path_of(char *const *env)
+{
+	const char *path = env ? env_get(env, "PATH") : NULL;
+
+	return path ? path : DEFAULT_PATH;
+}
+
+static int not_found(const char *name, const char *path, struct err *err)
+{
+	if (strchr(name, '/'))
+		return err_sys(err, ENOENT, "exec \"%s\": executable file not found", name);
+	return err_set(err, ENOENT, "exec \"%s\": executable file not found in $PATH (%s)", name, path);
+}
+
 static enum rt_fault exec_program(const struct payload *p, struct err *err)
 {
 	static char *const nothing[] = {NULL};
 	char *const *given = p->env ? p->env : nothing;
-	const char *path = env_get(given, "PATH"), *name = p->argv[0];
+	const char *path = path_of(given), *name = p->argv[0];
 	char home[USER_HOME_MAX + 8];
 	char **env = with_home(given, home);
 	int code;
 
 	snprintf(home, sizeof home, "HOME=%s", p->user.home);
 
-	if (!path)
-		path = DEFAULT_PATH;
 	if (strchr(name, '/')) {
 		execve(name, p->argv, env);
 		code = errno;
@@ -212,11 +228,120 @@ static enum rt_fault exec_program(const struct payload *p, struct err *err)
 	/* The space of an init that waits for us may be shared: leave it as it was. */
 	free(env);
 	if (code == ENOENT || code == ENOTDIR) {
-		(void)err_set(err, ENOENT, "exec \"%s\": executable file not found in $PATH (%s)", name, path);
+		(void)not_found(name, path, err);
 		return RT_FAULT_NOT_FOUND;
 	}
 	(void)err_sys(err, code, "exec \"%s\"", name);
 	return RT_FAULT_NOT_EXECUTABLE;
+}
+
+static int find_in_path(const char *name, const char *path)
+{
+	int best = ENOENT;
+
+	for (const char *dir = path, *end; dir; dir = *end ? end + 1 : NULL) {
+		char file[EXEC_PATH_MAX];
+		int n;
+
+		end = strchrnul(dir, ':');
+		n = snprintf(file, sizeof file, "%.*s%s%s", (int)(end - dir), dir, end > dir ? "/" : "./", name);
+		if (n < 0 || (size_t)n >= sizeof file)
+			continue;
+		if (access(file, X_OK) == 0)
+			return 0;
+		if (errno == EACCES)
+			best = EACCES;
+	}
+	return best;
+}
+
+int payload_find(const char *name, char *const *env, struct err *err)
+{
+	const char *path = path_of(env);
+	int code = 0;
+
+	if (strchr(name, '/'))
+		code = access(name, X_OK) < 0 ? errno : 0;
+	else
+		code = *name ? find_in_path(name, path) : ENOENT;
+	if (code == ENOENT || code == ENOTDIR)
+		return not_found(name, path, err);
+	return code ? err_sys(err, code, "exec \"%s\"", name) : 0;
+}
+
+static int become_as_told(const struct payload *p, struct err *err)
+{
+	const struct rt_process_attr *a = p->attr;
+	const struct user *u = &p->user;
+
+	/* A namespace of one id has no groups to set. */
+	if (syscall(SYS_setgroups, u->n_groups, u->groups) < 0 && (errno != EPERM || a->n_gids > 0))
+		return err_sys(err, errno, "set the groups");
+	if (syscall(SYS_setresgid, u->gid, u->gid, u->gid) < 0)
+		return err_sys(err, errno, "set the group %u", u->gid);
+	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+		return err_sys(err, errno, "keep the capabilities");
+	if (syscall(SYS_setresuid, u->uid, u->uid, u->uid) < 0)
+		return err_sys(err, errno, "set the user %u", u->uid);
+	return caps_apply(&a->caps, err);
+}
+
+static int set_traits(const struct rt_process_attr *a, struct err *err)
+{
+	(void)umask(a->has_umask ? a->umask : 022);
+	if (a->has_personality && personality(a->personality) < 0)
+		return err_sys(err, errno, "set the personality %lx", a->personality);
+	return limits_cpus(a->cpus_final, 0, err);
+}
+
+static int load_filter(const struct payload *p, struct err *err)
+{
+	if (!p->attr->filter)
+		return 0;
+	return seccomp_load(p->attr->filter, p->listener, p->listener_state, err);
+}
+
+/* Without no_new_privs a filter needs the capability that is about to go; with it the filter comes last and sees least of us. */
+static int prepare_as_told(const struct payload *p, struct err *err)
+{
+	const struct rt_process_attr *a = p->attr;
+	int r = a->terminal ? terminal_connect(p->terminal, err) : 0;
+
+	if (r == 0 && p->box && p->box->start_container)
+		r = p->box->start_container(p->box->ctx, err);
+	if (r == 0)
+		r = label_exec(a, err);
+	if (r == 0)
+		r = set_traits(a, err);
+	if (r == 0) {
+		r = proc_close_from(3 + (unsigned)a->preserve_fds, true);
+		if (r < 0)
+			return err_sys(err, -r, "mark descriptors close-on-exec");
+		forget_signals();
+		r = caps_bound(a->caps.bounding, err);
+	}
+	if (r == 0 && !a->no_new_privs)
+		r = load_filter(p, err);
+	if (r == 0)
+		r = become_as_told(p, err);
+	if (r == 0 && a->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		r = err_sys(err, errno, "set no_new_privs");
+	return r == 0 && a->no_new_privs ? load_filter(p, err) : r;
+}
+
+static int prepare_own(const struct payload *p, struct err *err)
+{
+	int r = become(&p->user, p->caps, err);
+
+	if (r == 0 && p->death_signal)
+		r = tie_to_parent(p->talk, err);
+	if (r < 0)
+		return r;
+	r = proc_close_from(3, true);
+	if (r < 0)
+		return err_sys(err, -r, "mark descriptors close-on-exec");
+	forget_signals();
+	return 0;
 }
 
 void payload_exec(const struct payload *p)
@@ -226,18 +351,30 @@ void payload_exec(const struct payload *p)
 	int r;
 
 	(void)setsid();
-	r = become(&p->user, p->caps, &err);
-	if (r == 0 && p->death_signal)
-		r = tie_to_parent(p->talk, &err);
-	if (r == 0) {
-		r = proc_close_from(3, true);
-		if (r < 0)
-			(void)err_sys(&err, -r, "mark descriptors close-on-exec");
-	}
-	if (r == 0) {
-		forget_signals();
+	r = p->attr ? prepare_as_told(p, &err) : prepare_own(p, &err);
+	if (r == 0)
 		fault = exec_program(p, &err);
-	}
 	setup_tell_failure(p->talk, fault, &err);
 	_exit(fault == RT_FAULT_NOT_FOUND ? 127 : fault == RT_FAULT_NOT_EXECUTABLE ? 126 : 125);
+}
+
+int payload_user(const struct rt_process_attr *attr, int root, struct user *ret, struct err *err)
+{
+	char text[16];
+
+	snprintf(text, sizeof text, "%u", attr->uid);
+	if (attr->n_gids >= USER_GROUPS_MAX)
+		return err_set(err, E2BIG, "%zu additional groups, %d are possible", attr->n_gids, USER_GROUPS_MAX - 1);
+	if (user_find_in(root, text, ret, NULL) < 0)
+		snprintf(ret->home, sizeof ret->home, "/");
+	ret->uid = attr->uid;
+	ret->gid = attr->gid;
+	/* The primary group is among them, so that a file can keep the group out (CVE-2022-2989). */
+	ret->n_groups = 0;
+	ret->groups[ret->n_groups++] = attr->gid;
+	for (size_t i = 0; i < attr->n_gids; i++) {
+		if (attr->gids[i] != attr->gid)
+			ret->groups[ret->n_groups++] = attr->gids[i];
+	}
+	return 0;
 }

@@ -16,7 +16,20 @@ struct payload {
 	bool no_filter;
 	int talk;	   /* where a failure is told; must be above 2 */
 	bool death_signal; /* die with the parent, which holds the other end of talk */
+
+	/* Of an OCI configuration, else NULL: then caps, no_filter and death_signal are not read, payload_confine() is not called. */
+	const struct rt_process_attr *attr;
+	const struct rt_box_attr *box; /* for its start_container hook; NULL in an exec */
+	int terminal;		       /* with attr->terminal */
+	int listener;		       /* with attr->filter->notify */
+	const char *listener_state;
 };
+
+/* Whom attr names; the home directory comes from the container's passwd, "/" if that cannot be read. */
+int payload_user(const struct rt_process_attr *attr, int root, struct user *ret, struct err *err);
+
+/* Whether the program is there at all: -ENOENT or -EACCES as its exec would say. The caller stands in the container. */
+int payload_find(const char *name, char *const *env, struct err *err);
 
 /* Opens the working directory below the root (made when missing) for payload_enter_cwd. Returns its descriptor. */
 int payload_open_cwd(int root, const char *cwd, struct err *err);

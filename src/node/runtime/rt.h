@@ -121,6 +121,8 @@ struct rt_exec_spec {
 	const struct rt_process_attr *process;
 	const struct cgroup_box *cgroup;
 	const char *cgroup_sub;
+	int listener; /* as rt_box_attr.listener */
+	const char *listener_state;
 	int *ret_terminal;
 };
 int rt_exec(struct rt_box *box, const struct rt_exec_spec *spec, pid_t *ret_pid, enum rt_fault *ret_fault,

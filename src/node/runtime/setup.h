@@ -8,6 +8,7 @@
 #pragma once
 
 #include "node/runtime/rt.h"
+#include "node/runtime/rt_attr.h"
 #include "node/runtime/user.h"
 
 #include <stdbool.h>
@@ -18,13 +19,15 @@ struct setup {
 	int idmap;	    /* user namespace that idmapped mounts take their map from, or -1 */
 	int root;	    /* the mount of the root */
 	bool root_writable; /* mount points can be made in it */
-	int *volumes;	    /* one detached mount for each of spec->mounts */
-	int talk;	    /* the child's end of the channel to the parent */
+	int *
+	    volumes; /* one detached mount for each of spec->mounts, or of spec->box->mounts (-1: the child makes it) */
+	int talk;    /* the child's end of the channel to the parent */
 	int talk_parent;    /* the parent's end */
 	int status[2];	    /* pipe: init's report of the payload's wait status */
 	int proc, sys, dev; /* mounts that the child made */
 	int cgroup;	    /* version 2 directory to start in, or -1 */
 	int cwd;	    /* the payload's working directory */
+	int terminal;	    /* the payload's end of its terminal, or -1 */
 	struct user user;
 };
 
@@ -38,18 +41,32 @@ int setup_run(struct setup *s, const struct step *steps, size_t n, struct err *e
 struct setup *setup_new(const struct rt_spec *spec);
 struct setup *setup_free(struct setup *s); /* takes NULL, returns NULL */
 
-/* What a child tells its parent when a start fails: one message on the channel. No message and the end of the channel: exec succeeded. */
-struct setup_failure {
+/* What a child tells its parent on the channel, one packet each. No message and the end of the channel: exec succeeded. */
+enum setup_message_type {
+	SETUP_FAILED = 1, /* the last one */
+	SETUP_TERMINAL,	  /* with the master end of the payload's terminal */
+	SETUP_HOOKS,	  /* all but pivot_root is done: time for limits and hooks; the child waits for a word */
+	SETUP_WAITING,	  /* complete, waits at the gate; the last one */
+};
+struct setup_message {
+	int32_t type;
 	int32_t fault; /* enum rt_fault */
 	int32_t code;
 	char text[1000];
 };
 void setup_tell_failure(int talk, enum rt_fault fault, const struct err *err);
-/* Waits for the child's end. 0, or the child's error and fault. */
-int setup_hear(int talk, enum rt_fault *ret_fault, struct err *err);
+int setup_tell(int talk, enum setup_message_type type, int fd, struct err *err); /* fd -1 = none */
+/* Waits for one message: its type (a failure too), 0 at the end of the channel. *ret_fd is the caller's, -1 if none came. */
+int setup_receive(int talk, struct setup_message *ret, int *ret_fd, struct err *err);
+/* Takes a SETUP_FAILED apart: the child's error. */
+int setup_failed(const struct setup_message *m, enum rt_fault *ret_fault, struct err *err);
+/* Waits for the child's end; a terminal on its way goes to *ret_terminal (NULL: none is expected). 0, or the child's error and fault. */
+int setup_hear(int talk, int *ret_terminal, enum rt_fault *ret_fault, struct err *err);
 
 /* parent: rootfs.c, mounts.c, ns.c */
 int ns_prepare_idmap(struct setup *s, struct err *err);
+/* A user namespace with these maps, for idmapped mounts only: a descriptor. */
+int ns_open_map(const struct rt_id_map *uid, size_t n_uid, const struct rt_id_map *gid, size_t n_gid, struct err *err);
 int ns_map_users(struct setup *s, pid_t pid, struct err *err);
 uint64_t ns_clone_flags(const struct rt_spec *spec);
 int rootfs_prepare(struct setup *s, struct err *err);
@@ -65,3 +82,9 @@ int mounts_attach(struct setup *s, struct err *err); /* volumes */
 int ns_names(struct setup *s, struct err *err);	     /* host name, session keyring */
 int ns_loopback(struct setup *s, struct err *err);
 int rootfs_enter(struct setup *s, struct err *err);
+
+/* Both kinds of a start (create.c and bundle_create.c). */
+int setup_open_channels(struct setup *s, struct err *err);
+int setup_say(struct setup *s, const char *word, struct err *err); /* the parent's words to the child */
+int mounts_check_target(int root, int place, const char *path, struct err *err);
+int mounts_open_target(int root, const char *path, bool is_dir, struct err *err);

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * maskedPaths, readonlyPaths, sysctl and rootfsPropagation. Names are the configuration's, the tree below is the image's: they are resolved
+ * inside the root's descriptor, and covers come from the host, checked, not from the container's /dev (CVE-2025-31133).
+ */
+#include "node/runtime/bundle.h"
+
+#include "base/core/err.h"
+#include "base/core/fd.h"
+#include "base/core/fs.h"
+#include "node/runtime/mount_api.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+enum { SYSCTL_PATH_MAX = 512 };
+
+struct covers {
+	int file, dir;
+};
+
+/* 0: not there, which is as good as masked. */
+static int open_place(int root, const char *path, struct err *err)
+{
+	struct err why = ERR_INIT;
+	int fd = fs_open_in(root, path, O_PATH, 0, FS_IN_ROOT, &why);
+
+	if (fd >= 0)
+		return fd;
+	if (fd == -ENOENT || fd == -ENOTDIR)
+		return -ENOENT;
+	return err_set(err, -fd, "%s", why.text);
+}
+
+static int open_null(struct err *err)
+{
+	fd_cleanup int fd = open_tree(AT_FDCWD, "/dev/null", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(err, errno, "open the host's /dev/null");
+	if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
+		return err_set(err, EINVAL, "the host's /dev/null is not a null device");
+	return fd_take(&fd);
+}
+
+static int open_empty(struct err *err)
+{
+	const struct mount_option options[] = {{"mode", "0555"}, {"size", "4k"}, {NULL, NULL}};
+
+	return mount_new("tmpfs", options, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
+			 err);
+}
+
+/* The cover of its kind, made when it is first needed. */
+static int cover_for(struct covers *c, int place, struct err *err)
+{
+	struct stat st;
+	int *cover;
+
+	if (fstat(place, &st) < 0)
+		return err_sys(err, errno, "stat a masked path");
+	cover = S_ISDIR(st.st_mode) ? &c->dir : &c->file;
+	if (*cover < 0)
+		*cover = S_ISDIR(st.st_mode) ? open_empty(err) : open_null(err);
+	return *cover;
+}
+
+static int mask(int root, const char *path, struct covers *c, struct err *err)
+{
+	fd_cleanup int place = open_place(root, path, err), copy = -1;
+	int cover;
+
+	if (place < 0)
+		return place == -ENOENT ? 0 : place;
+	cover = cover_for(c, place, err);
+	if (cover < 0)
+		return cover;
+	copy = open_tree(cover, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+	if (copy < 0)
+		return err_sys(err, errno, "copy a cover");
+	return mount_put(copy, place, "", err);
+}
+
+int bundle_paths_mask(struct setup *s, struct err *err)
+{
+	struct covers c = {.file = -1, .dir = -1};
+	int r = 0;
+
+	for (const char *const *p = s->spec->box->masked; p && *p && r == 0; p++) {
+		r = mask(s->root, *p, &c, err);
+		if (r < 0)
+			(void)err_wrap(err, "%s", *p);
+	}
+	fd_closep(&c.file);
+	fd_closep(&c.dir);
+	return r;
+}
+
+static int make_read_only(int root, const char *path, struct err *err)
+{
+	fd_cleanup int place = open_place(root, path, err), copy = -1;
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
+
+	if (place < 0)
+		return place == -ENOENT ? 0 : place;
+	copy = open_tree(place, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
+	if (copy < 0)
+		return err_sys(err, errno, "copy the mount");
+	if (mount_setattr(copy, "", AT_EMPTY_PATH, &attr, sizeof attr) < 0)
+		return err_sys(err, errno, "change the mount");
+	return mount_put(copy, place, "", err);
+}
+
+int bundle_paths_read_only(struct setup *s, struct err *err)
+{
+	for (const char *const *p = s->spec->box->read_only_paths; p && *p; p++) {
+		int r = make_read_only(s->root, *p, err);
+
+		if (r < 0)
+			return err_wrap(err, "%s", *p);
+	}
+	return 0;
+}
+
+/* "net.ipv4.ip_forward" -> sys/net/ipv4/ip_forward; a '/' in the key stands for a '.' in a name, as sysctl(8) has it. */
+static int sysctl_path(const char *key, char path[static SYSCTL_PATH_MAX], struct err *err)
+{
+	char *p = path + sprintf(path, "sys/");
+
+	if (strlen(key) >= SYSCTL_PATH_MAX - 4)
+		return err_set(err, E2BIG, "sysctl \"%.64s...\": the name is too long", key);
+	if (memchr(key, '/', strcspn(key, "."))) {
+		strcpy(p, key);
+		return 0;
+	}
+	for (; *key; key++)
+		*p++ = *key == '.' ? '/' : *key == '/' ? '.' : *key;
+	*p = '\0';
+	return 0;
+}
+
+int bundle_sysctls(struct setup *s, struct err *err)
+{
+	const struct rt_box_attr *box = s->spec->box;
+	fd_cleanup int proc = -1;
+
+	if (box->n_sysctls == 0)
+		return 0;
+	proc = procfd_open(err);
+	if (proc < 0)
+		return proc;
+	for (size_t i = 0; i < box->n_sysctls; i++) {
+		char path[SYSCTL_PATH_MAX];
+		int r = sysctl_path(box->sysctls[i].key, path, err);
+
+		if (r == 0)
+			r = procfd_write(proc, path, box->sysctls[i].value, err);
+		if (r < 0)
+			return err_wrap(err, "sysctl \"%s\"", box->sysctls[i].key);
+	}
+	return 0;
+}
+
+/* After pivot_root, which a shared root would refuse. A slave was made one when it was copied, while it still had a master. */
+int bundle_root_propagation(struct setup *s, struct err *err)
+{
+	const struct rt_box_attr *box = s->spec->box;
+	struct mount_attr attr = {.propagation = box->root_propagation};
+
+	if (box->root_propagation != MS_SHARED && box->root_propagation != MS_UNBINDABLE)
+		return 0;
+	if (mount_setattr(s->root, "", AT_EMPTY_PATH | (box->root_propagation_recursive ? AT_RECURSIVE : 0), &attr,
+			  sizeof attr) < 0)
+		return err_sys(err, errno, "set the propagation of the root");
+	return 0;
+}
