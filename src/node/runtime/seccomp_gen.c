@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * seccomp_gen: the build-time compiler of the default system call filter.
+ * seccomp_gen: the build-time compiler of the default system call filter, and of the table of numbers that other filters are made with.
  *
- *   seccomp_gen LIST.txt OUT.c
+ *   seccomp_gen LIST.txt FILTER.c NAMES.c
  *
  * Reads the list (seccomp_default.txt describes its form) and writes a C array of BPF instructions for the machine it runs on. Numbers
  * come from libseccomp; the program is laid out here, because installing a filter makes the kernel run it once for every system call
@@ -188,17 +188,20 @@ static const struct {
     {"shmdt", 398},   {"msgget", 399},	   {"msgsnd", 400},	{"msgrcv", 401},      {"msgctl", 402},
 };
 
+static int direct(const char *name, uint32_t arch, int nr)
+{
+	for (size_t i = 0; arch == SCMP_ARCH_X86 && nr < 0 && i < sizeof x86_direct / sizeof *x86_direct; i++) {
+		if (!strcmp(x86_direct[i].name, name))
+			return x86_direct[i].nr;
+	}
+	return nr;
+}
+
 static int resolve(const struct rule *r, uint32_t arch)
 {
 	int nr = seccomp_syscall_resolve_name_arch(arch, r->name);
 
-	if (nr == __NR_SCMP_ERROR && r->number >= 0)
-		return r->number;
-	for (size_t i = 0; arch == SCMP_ARCH_X86 && nr < 0 && i < sizeof x86_direct / sizeof *x86_direct; i++) {
-		if (!strcmp(x86_direct[i].name, r->name))
-			return x86_direct[i].nr;
-	}
-	return nr;
+	return nr == __NR_SCMP_ERROR && r->number >= 0 ? r->number : direct(r->name, arch, nr);
 }
 
 static uint32_t answers_of(const struct list *l, uint32_t arch, struct answer answers[NR_MAX])
@@ -358,14 +361,20 @@ static void emit_all(struct code *c, const struct list *l)
 	emit(c, BPF_RET | BPF_K, 0, 0, SECCOMP_RET_KILL_PROCESS);
 }
 
-static void write_c(const struct code *c, const char *path)
+static FILE *create(const char *path, const char *header)
 {
 	FILE *f = fopen(path, "w");
 
 	if (!f)
 		die("cannot write", path);
-	fprintf(f, "/* Made by seccomp_gen from seccomp_default.txt: do not edit. */\n#include "
-		   "\"node/runtime/seccomp.h\"\n\n");
+	fprintf(f, "/* Made by seccomp_gen: do not edit. */\n#include \"node/runtime/%s\"\n\n", header);
+	return f;
+}
+
+static void write_c(const struct code *c, const char *path)
+{
+	FILE *f = create(path, "seccomp.h");
+
 	fprintf(f, "const struct sock_filter seccomp_default[] = {\n");
 	for (size_t i = 0; i < c->n; i++)
 		fprintf(f, "\t{0x%02x, %u, %u, 0x%08x},\n", c->at[i].code, c->at[i].jt, c->at[i].jf, c->at[i].k);
@@ -374,15 +383,172 @@ static void write_c(const struct code *c, const char *path)
 		die("cannot write", path);
 }
 
+/* ---- the table of names (seccomp_names.h) ---- */
+
+struct abi {
+	uint32_t native, scmp;
+	const char *name;
+	uint32_t audit, bit, private_numbers;
+	bool wide;
+};
+
+/* The machine's own comes first. libseccomp, too, looks only at the low halves of the arguments of x32. */
+static const struct abi abis[] = {
+    {SCMP_ARCH_X86_64, SCMP_ARCH_X86_64, "SCMP_ARCH_X86_64", AUDIT_ARCH_X86_64, 0, 0, true},
+    {SCMP_ARCH_X86_64, SCMP_ARCH_X86, "SCMP_ARCH_X86", AUDIT_ARCH_I386, 0, 0, false},
+    {SCMP_ARCH_X86_64, SCMP_ARCH_X32, "SCMP_ARCH_X32", AUDIT_ARCH_X86_64, 0x40000000, 0, false},
+    {SCMP_ARCH_AARCH64, SCMP_ARCH_AARCH64, "SCMP_ARCH_AARCH64", AUDIT_ARCH_AARCH64, 0, 0, true},
+    {SCMP_ARCH_AARCH64, SCMP_ARCH_ARM, "SCMP_ARCH_ARM", AUDIT_ARCH_ARM, 0, 0xf0000, false},
+};
+
+/* Calls that Debian 12's libseccomp does not know; since 424 a number is the same on every architecture. */
+static const struct {
+	const char *name;
+	int nr;
+} recent[] = {
+    {"set_mempolicy_home_node", 450},
+    {"cachestat", 451},
+    {"fchmodat2", 452},
+    {"map_shadow_stack", 453},
+    {"futex_wake", 454},
+    {"futex_wait", 455},
+    {"futex_requeue", 456},
+    {"statmount", 457},
+    {"listmount", 458},
+    {"lsm_get_self_attr", 459},
+    {"lsm_set_self_attr", 460},
+    {"lsm_list_modules", 461},
+    {"mseal", 462},
+    {"setxattrat", 463},
+    {"getxattrat", 464},
+    {"listxattrat", 465},
+    {"removexattrat", 466},
+    {"open_tree_attr", 467},
+    {"file_getattr", 468},
+    {"file_setattr", 469},
+    {"listns", 470},
+};
+
+struct names {
+	char *at[2 * NAMES_MAX];
+	size_t n;
+};
+
+static void add_name(struct names *names, const char *name)
+{
+	if (!name || !*name)
+		return;
+	for (size_t i = 0; i < names->n; i++) {
+		if (!strcmp(names->at[i], name))
+			return;
+	}
+	if (names->n == sizeof names->at / sizeof names->at[0])
+		die("too many names", name);
+	names->at[names->n++] = strdup(name);
+}
+
+static void add_numbers(struct names *names, const struct abi *abi, int from, int to)
+{
+	for (int nr = from; nr < to; nr++) {
+		char *name = seccomp_syscall_resolve_num_arch(abi->scmp, nr);
+
+		add_name(names, name);
+		free(name);
+	}
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* -1 for a call that the ABI does not have. */
+static int number_of(const char *name, const struct abi *abi)
+{
+	int nr = direct(name, abi->scmp, seccomp_syscall_resolve_name_arch(abi->scmp, name));
+
+	for (size_t i = 0; nr < 0 && i < sizeof recent / sizeof *recent; i++) {
+		if (!strcmp(recent[i].name, name))
+			nr = recent[i].nr;
+	}
+	return nr < 0 ? -1 : (int)((uint32_t)nr | abi->bit);
+}
+
+/* What libseccomp calls -101 is call 1 of socketcall, -201 call 1 of ipc. */
+static int mux_of(const char *name, const struct abi *abi)
+{
+	int nr = seccomp_syscall_resolve_name_arch(abi->scmp, name);
+
+	return abi->scmp == SCMP_ARCH_X86 && nr < -100 && nr > -225 ? -nr - 100 : 0;
+}
+
+static void write_abis(FILE *f)
+{
+	fprintf(f, "const struct seccomp_abi seccomp_abis[] = {\n");
+	for (size_t i = 0; i < sizeof abis / sizeof *abis; i++) {
+		const struct abi *a = &abis[i];
+
+		if (a->native == seccomp_arch_native())
+			fprintf(f, "\t{\"%s\", 0x%08x, 0x%08x, 0x%08x, %d},\n", a->name, a->audit, a->bit,
+				a->private_numbers, a->wide);
+	}
+	fprintf(f, "};\nconst size_t seccomp_n_abis = sizeof seccomp_abis / sizeof *seccomp_abis;\n\n");
+}
+
+static void collect_names(struct names *names)
+{
+	for (size_t i = 0; i < sizeof abis / sizeof *abis; i++) {
+		if (abis[i].native != seccomp_arch_native())
+			continue;
+		add_numbers(names, &abis[i], (int)abis[i].bit, (int)abis[i].bit + NR_MAX);
+		add_numbers(names, &abis[i], (int)abis[i].private_numbers, (int)abis[i].private_numbers + 16);
+		add_numbers(names, &abis[i], -225, -100);
+	}
+	for (size_t i = 0; i < sizeof recent / sizeof *recent; i++)
+		add_name(names, recent[i].name);
+	qsort(names->at, names->n, sizeof *names->at, compare_names);
+}
+
+static void write_names(const struct names *names, const char *path)
+{
+	FILE *f = create(path, "seccomp_names.h");
+	size_t at = 0;
+
+	write_abis(f);
+	fprintf(f, "const char seccomp_names_text[] =");
+	for (size_t i = 0; i < names->n; i++)
+		fprintf(f, "\n\t\"%s\\0\"", names->at[i]);
+	fprintf(f, ";\n\nconst struct seccomp_name seccomp_names[] = {\n");
+	for (size_t i = 0; i < names->n; i++) {
+		int mux = 0;
+
+		for (size_t k = 0; k < sizeof abis / sizeof *abis; k++)
+			mux = mux || abis[k].native != seccomp_arch_native() ? mux : mux_of(names->at[i], &abis[k]);
+		fprintf(f, "\t{%zu, %d, {", at, mux);
+		for (size_t k = 0; k < sizeof abis / sizeof *abis; k++) {
+			if (abis[k].native == seccomp_arch_native())
+				fprintf(f, "%d, ", number_of(names->at[i], &abis[k]));
+		}
+		fprintf(f, "}},\n");
+		at += strlen(names->at[i]) + 1;
+	}
+	fprintf(f, "};\nconst size_t seccomp_n_names = sizeof seccomp_names / sizeof *seccomp_names;\n");
+	if (fclose(f) != 0)
+		die("cannot write", path);
+}
+
 int main(int argc, char **argv)
 {
 	static struct list list;
 	static struct code code;
+	static struct names names;
 
-	if (argc != 3)
-		die("usage", "seccomp_gen LIST.txt OUT.c");
+	if (argc != 4)
+		die("usage", "seccomp_gen LIST.txt FILTER.c NAMES.c");
 	read_list(&list, argv[1]);
 	emit_all(&code, &list);
 	write_c(&code, argv[2]);
+	collect_names(&names);
+	write_names(&names, argv[3]);
 	return 0;
 }
