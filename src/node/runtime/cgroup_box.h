@@ -17,12 +17,17 @@ struct err;
 struct cgroup_box;
 
 /* Makes the directories and applies the resources (NULL = none). `path` as config.json's cgroupsPath: "/a/b" from the root of each hierarchy,
- * "a/b" below the cgroup that our own process may use, NULL = "<that>/<id>"; "slice:prefix:name" (the form for systemd) is
- * "/slice/prefix-name.scope". ".." is refused. Directories that exist and are empty are taken over, as runc and crun do. On failure
- * what was made is removed. An ordinary user without any cgroup of his own: success with an empty box, unless a resource is asked for. */
+ * "a/b" below the cgroup that our own process may use (version 1: its own; version 2: the one above, because a cgroup with processes
+ * cannot give controllers; its own when the one above is not ours), NULL = "<that>/<id>"; "slice:prefix:name" (the form for
+ * systemd) is "/slice/prefix-name.scope". ".." is refused. Directories that exist and are empty are taken over, as runc and crun do;
+ * -EBUSY when there are processes in one or it is frozen. On failure what was made is removed. An ordinary user without any cgroup of his own:
+ * success with an empty box, unless a resource is asked for; device rules are not asked for by him, because in a user
+ * namespace no device can be made. For everybody else the rules of runc apply: what no rule allows is denied, and the harmless devices
+ * (null, zero, full, random, urandom, tty, ptmx, pts, net/tun, mknod of any) are allowed at the end. */
 int cgroup_box_make(const char *path, const char *id, const struct rt_resources *resources, struct cgroup_box **ret,
 		    struct err *err);
-/* From what cgroup_box_text() gave: a box of directories that exist. */
+/* From what cgroup_box_text() gave; the text is not trusted (-EINVAL). Directories that have gone are left out by all functions below, so that
+ * a container can be deleted whose cgroups somebody else has removed. */
 int cgroup_box_open(const char *text, struct cgroup_box **ret, struct err *err);
 struct cgroup_box *cgroup_box_free(struct cgroup_box *b); /* takes NULL; the cgroups stay */
 
@@ -30,8 +35,14 @@ struct cgroup_box *cgroup_box_free(struct cgroup_box *b); /* takes NULL; the cgr
 const char *cgroup_box_text(const struct cgroup_box *b);
 /* The version 2 directory (a descriptor of the box) for CLONE_INTO_CGROUP, or -1. */
 int cgroup_box_fd(const struct cgroup_box *b);
-/* Moves a process (0 = the caller) into every directory; `sub` is a cgroup below ("" = none; exec --cgroup). */
+/* The version 2 directory below it (exec --cgroup), opened for the caller, or -1 with no error when there is no version 2. */
+int cgroup_box_fd_sub(const struct cgroup_box *b, const char *sub, int *ret_fd, struct err *err);
+/* Moves a process (0 = the caller) into every directory; `sub` is a cgroup below ("" = none; exec --cgroup): it must be there in one hierarchy, and
+ * where it is not the process goes into the directory itself. -EBUSY: version 2, and the container has given its controllers to cgroups
+ * below; cgroup_box_sub_of() then tells where its first process is. */
 int cgroup_box_enter(const struct cgroup_box *b, pid_t pid, const char *sub, struct err *err);
+/* Where below the version 2 directory a process is: "" (in it), "init.scope"; the caller's (free). -ENOENT: not in this box. */
+int cgroup_box_sub_of(const struct cgroup_box *b, pid_t pid, char **ret, struct err *err);
 
 /* Changes limits of a running container (`update`). */
 int cgroup_box_apply(struct cgroup_box *b, const struct rt_resources *resources, struct err *err);
@@ -48,7 +59,8 @@ int cgroup_box_signal(const struct cgroup_box *b, int signal,
 /* Removes the directories and those that the container made below; waits a bounded time until they are empty. */
 int cgroup_box_remove(struct cgroup_box *b, struct err *err);
 
-/* What `events --stats` tells; RT_UNSET = unknown here. Units as the kernel's: bytes, nanoseconds, counts. */
+/* What `events --stats` tells; RT_UNSET = unknown here. Units as the kernel's: bytes, nanoseconds, counts. A limit of -1 is none. Swap is memory and
+ * swap together, as in version 1 and in config.json. */
 struct cgroup_stats {
 	int64_t cpu_total_ns, cpu_user_ns, cpu_kernel_ns, cpu_periods, cpu_throttled, cpu_throttled_ns;
 	int64_t memory_usage, memory_peak, memory_limit, memory_failures, memory_cache, swap_usage, swap_limit,
@@ -57,7 +69,8 @@ struct cgroup_stats {
 	int64_t pids, pids_limit;
 };
 int cgroup_box_stats(const struct cgroup_box *b, struct cgroup_stats *ret, struct err *err);
-/* A descriptor that becomes readable (or POLLPRI) when a process of the box is killed for memory, or -ENOTSUP; for `events`. */
+/* A descriptor (the caller's) that becomes readable when the box has run out of memory, or -ENOTSUP; for `events`. Version 2 tells of lesser events
+ * by the same file: whether a process was killed say the stats (oom_kills). */
 int cgroup_box_oom_fd(const struct cgroup_box *b, struct err *err);
 
 /* For the mount of type "cgroup" in the container: one call per hierarchy. */
