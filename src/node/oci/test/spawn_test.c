@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Programs that we run (spawn) and hooks made of them. */
+#include "base/core/buf.h"
+#include "base/core/err.h"
+#include "base/core/fd.h"
+#include "base/core/mem.h"
+#include "node/oci/hook.h"
+#include "node/oci/spawn.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define WORDS(...) ((char *const *)(const char *const[]){__VA_ARGS__, NULL})
+#define SH(script) WORDS("sh", "-c", (script))
+
+const char *const oci_hook_names[OCI_HOOK_TYPES] = {"prestart",	      "createRuntime", "createContainer",
+						    "startContainer", "poststart",     "poststop"};
+
+static char *const none[] = {NULL};
+
+static int sh(const char *script, char *const *env, const char *input, int timeout_ms, struct buf *out, struct err *err)
+{
+	const struct spawn s = {.path = "/bin/sh",
+				.args = SH(script),
+				.env = env,
+				.input = input,
+				.cwd = "/",
+				.timeout_ms = timeout_ms,
+				.out = out,
+				.keep_fd = -1};
+
+	return spawn_run(&s, err);
+}
+
+static void test_results(void **state)
+{
+	char *const *env = WORDS("A=b c");
+	static const struct {
+		const char *script;
+		const char *input;
+		int r;
+		const char *out;
+	} rows[] = {
+	    {"exit 0", NULL, 0, ""},
+	    {"exit 7", NULL, 7, ""},
+	    {"kill -TERM $$", NULL, 128 + SIGTERM, ""},
+	    {"cat", "in\nput", 0, "in\nput"},
+	    {"cat; echo more >&2", "", 0, "more\n"},
+	    {"cat", NULL, 0, ""},
+	    {"pwd; echo $A", NULL, 0, "/\nb c\n"},
+	    {"exit 3", "nobody reads this", 3, ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		buf_cleanup struct buf out = BUF_LIMIT(100);
+		struct err err = ERR_INIT;
+
+		assert_int_equal(sh(rows[i].script, env, rows[i].input, -1, &out, &err), rows[i].r);
+		assert_string_equal(buf_str(&out), rows[i].out);
+	}
+}
+
+/* Nothing of ours goes to it: descriptors, environment, blocked and ignored signals, process group. */
+static void test_clean(void **state)
+{
+	buf_cleanup struct buf out = BUF_LIMIT(1000);
+	struct err err = ERR_INIT;
+	int leak = open("/", O_RDONLY); /* not close-on-exec, on purpose */
+	sigset_t usr1, old;
+
+	(void)state;
+	assert_true(leak >= 3);
+	assert_int_equal(setenv("BERTH_LEAK", "1", 1), 0);
+	sigemptyset(&usr1);
+	sigaddset(&usr1, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &usr1, &old);
+	signal(SIGUSR2, SIG_IGN);
+	assert_int_equal(
+	    sh("env | grep LEAK; cd /proc/self/fd; for i in [3-9] [1-9][0-9]; do readlink $i; done;"
+	       "grep -E 'Sig(Blk|Ign)' /proc/self/status; set -- $(cat /proc/$$/stat); [ $5 = $$ ] && echo own",
+	       none, NULL, -1, &out, &err),
+	    0);
+	signal(SIGUSR2, SIG_DFL);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	unsetenv("BERTH_LEAK");
+	close(leak);
+	assert_string_equal(buf_str(&out), "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\nown\n");
+}
+
+static void test_cannot_execute(void **state)
+{
+	static const struct {
+		const char *path;
+		int r;
+	} rows[] = {{"/nonexistent/program", -ENOENT}, {"/etc/passwd", -EACCES}, {"/", -EACCES}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const struct spawn s = {
+		    .path = rows[i].path, .args = none, .env = none, .timeout_ms = -1, .keep_fd = -1};
+		struct err err = ERR_INIT;
+
+		assert_int_equal(spawn_run(&s, &err), rows[i].r);
+		assert_non_null(strstr(err.text, rows[i].path));
+	}
+}
+
+/* Its whole group is killed: the sleep holds the pipe that we read at the end. */
+static void test_timeout(void **state)
+{
+	struct err err = ERR_INIT;
+	int ends[2];
+	char c;
+	struct spawn s = {
+	    .path = "/bin/sh", .args = SH("sleep 1000 & wait"), .env = none, .timeout_ms = 50, .keep_fd = -1};
+
+	(void)state;
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	s.keep_fd = ends[1];
+	assert_int_equal(spawn_run(&s, &err), -ETIMEDOUT);
+	close(ends[1]);
+	assert_int_equal(read(ends[0], &c, 1), 0);
+	close(ends[0]);
+}
+
+static void test_last_words(void **state)
+{
+	buf_cleanup struct buf out = BUF_LIMIT(10);
+	struct err err = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(sh("i=0; while [ $i -lt 20000 ]; do echo $i; i=$((i+1)); done", none, NULL, -1, &out, &err),
+			 0);
+	assert_string_equal(buf_str(&out), "998\n19999\n");
+}
+
+/* A daemon that it leaves behind keeps the output open; we do not wait for that. Its standard input, a pipe's end, is how the test knows
+ * and ends it. */
+static void test_daemon_left(void **state)
+{
+	struct err err = ERR_INIT;
+	int ends[2];
+	struct spawn s = {
+	    .path = "/bin/sh", .args = SH("{ read x <&3; } & exit 5"), .env = none, .timeout_ms = -1, .keep_fd = -1};
+
+	(void)state;
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	s.keep_fd = ends[0];
+	assert_int_equal(spawn_run(&s, &err), 5);
+	close(ends[1]);
+	close(ends[0]);
+}
+
+/* ---- hooks ---- */
+
+static char file[] = "/tmp/berth-hook-XXXXXX";
+
+static void test_hooks(void **state)
+{
+	fd_cleanup int fd = mkstemp(file);
+	mem_cleanup char *note = mem_printf("cat >> %s; echo \" $PWD $1 $OWN $OF\" >> %s", file, file);
+	const struct oci_hook list[] = {
+	    {.path = "/bin/sh", .args = WORDS("sh", "-c", note, "x", "first"), .env = WORDS("OWN=1")},
+	    {.path = "/bin/sh", .args = WORDS("sh", "-c", note, "x", "second"), .env = none},
+	    {.path = "/bin/sh", .args = SH("echo why; echo it failed >&2; exit 9"), .env = none},
+	    {.path = "/bin/sh", .args = WORDS("sh", "-c", note, "x", "never"), .env = none},
+	};
+	struct oci_config c = {.hooks[OCI_HOOK_CREATE_RUNTIME] = {.v = list, .n = 4}};
+	struct err err = ERR_INIT;
+	mem_cleanup char *text = NULL;
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(oci_hooks_run(&c, OCI_HOOK_CREATE_RUNTIME, "{state}", "/tmp", WORDS("OF=process"), &err),
+			 -ECANCELED);
+	assert_string_equal(err.text,
+			    "error running createRuntime hook #2: /bin/sh: exit status 9, output: why\nit failed");
+	assert_int_equal(oci_hooks_run(&c, OCI_HOOK_POSTSTART, "{state}", "/tmp", NULL, &err), 0);
+	assert_int_equal(fd_read_all(fd, 1000, &text, NULL), 0);
+	unlink(file);
+	assert_string_equal(text, "{state} /tmp first 1 \n{state} /tmp second  process\n");
+}
+
+static int n_warnings;
+static void count(const char *text)
+{
+	assert_non_null(strstr(text, "poststop hook #"));
+	n_warnings++;
+}
+
+static void test_all_hooks(void **state)
+{
+	const struct oci_hook list[] = {
+	    {.path = "/bin/sh", .args = SH("exit 1"), .env = none},
+	    {.path = "/nonexistent/hook", .args = none, .env = none},
+	    {.path = "/bin/sh", .args = SH("exit 0"), .env = none},
+	    {.path = "/bin/sh", .args = SH("sleep 1000"), .env = none, .timeout_s = 1},
+	};
+	const struct oci_config c = {.hooks[OCI_HOOK_POSTSTOP] = {.v = list, .n = 4}};
+
+	(void)state;
+	oci_hooks_run_all(&c, OCI_HOOK_POSTSTOP, "{}", "/", count);
+	assert_int_equal(n_warnings, 3);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_results), cmocka_unit_test(test_clean),      cmocka_unit_test(test_cannot_execute),
+	    cmocka_unit_test(test_timeout), cmocka_unit_test(test_last_words), cmocka_unit_test(test_daemon_left),
+	    cmocka_unit_test(test_hooks),   cmocka_unit_test(test_all_hooks),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
