@@ -2,9 +2,11 @@
  *
  * config: config.json of an OCI bundle (runtime-spec 1.2, config.md and config-linux.md) as the structs that the runtime takes.
  *
- * The file is foreign text (a bundle may come from an image tool): at most 4 MiB, depth 64, a member that appears twice is an error. A member
- * that the specification does not know is ignored, as it demands; one that it knows and that matters for security is either obeyed
- * here or refused with its place ("linux.namespaces[2].type: ..."), never skipped.
+ * The file is foreign text (a bundle may come from an image tool): at most 4 MiB, depth 64, a member that appears twice is an error, and so
+ * is a text with a NUL character. A member that the specification does not know is ignored, as it demands, unless it differs from a
+ * known one in the letters' case alone; one that it knows and that matters for security is either obeyed here or refused with its place
+ * ("linux.namespaces[2].type: ..."), never skipped. null, and an empty string for a name or a path, mean "not given"; so does 0 for
+ * what cannot be 0 (limits of memory, shares, quota, period and weights): that is how other programs write it.
  *
  * Pure: nothing is opened. Paths are as written.
  */
@@ -62,8 +64,9 @@ struct oci_config {
 	const char *hostname; /* NULL = leave */
 	bool has_process;
 	struct oci_process process;
-	/* source_fd, ns[].fd and cgroup are not set here: what has to be opened stands in source and ns_paths. "." sources are relative to the
-	 * bundle. RT_FS_BIND is recognised by the options bind and rbind. */
+	/* source_fd, ns[].fd, listener and gate are -1 and cgroup is NULL: what has to be opened stands in source and ns_paths. "." sources are
+	 * relative to the bundle. RT_FS_BIND is recognised by the options bind and rbind, or by the type bind. keyring, no_pivot and
+	 * deny_setgroups are not the configuration's to say. */
 	struct rt_box_attr box;
 	const char *ns_paths[RT_NS_TYPES]; /* NULL = a new one, if box.ns[].wanted */
 	const char *cgroups_path;	   /* NULL = not given */
@@ -72,6 +75,9 @@ struct oci_config {
 	struct oci_hooks hooks[OCI_HOOK_TYPES];
 	const struct oci_annotation *annotations;
 	size_t n_annotations;
+	/* What could not be obeyed and is no reason to fail (config.md: capabilities that are not known or cannot be granted): for the log. */
+	const char *const *warnings;
+	size_t n_warnings;
 };
 
 /* *ret owns everything it points to. -EINVAL, -E2BIG; -ENOTSUP for what this runtime cannot do. */
