@@ -58,7 +58,8 @@ int rt_reap(struct rt_box *box, struct rt_exit *ret, struct err *err)
 	e.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 	e.code = e.signal ? 128 + e.signal : WEXITSTATUS(status);
 	e.cpu_us = micros(&usage.ru_utime) + micros(&usage.ru_stime);
-	cgroup_usage(box->cgroup, &e);
+	if (*box->cgroup)
+		cgroup_usage(box->cgroup, &e);
 	box->pid = -1;
 	fd_closep(&box->pidfd);
 	fd_closep(&box->status_fd);

@@ -121,11 +121,16 @@ static int copy_dir(int from, int to, int depth, struct err *err)
 	return r;
 }
 
-int copyup(int from, int to, struct err *err)
+int copyup(int from, int to_path, struct err *err)
 {
+	/* A mount's own descriptor is one of a path only. */
+	fd_cleanup int to = openat(to_path, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct stat st;
-	int r = copy_dir(from, to, 0, err);
+	int r;
 
+	if (to < 0)
+		return err_sys(err, errno, "open the new mount");
+	r = copy_dir(from, to, 0, err);
 	if (r < 0)
 		return err_wrap(err, "copy what the image has there");
 	if (fstat(from, &st) < 0 || fchown(to, st.st_uid, st.st_gid) < 0 || fchmod(to, st.st_mode & 07777) < 0)
