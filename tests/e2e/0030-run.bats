@@ -39,6 +39,14 @@ teardown_file() {
 	run -125 berth run --rm -v relative:/x:nonsense busybox true
 }
 
+@test "containers that could not start leave no files" {
+	for _ in $(seq 16); do
+		run -127 berth run --rm busybox no-such-program
+	done
+	none_left() { [ -z "$(ls "$DIR/data/containers")" ]; }
+	eventually none_left
+}
+
 @test "a large output arrives whole and in order" {
 	berth run --rm busybox seq 1 200000 >"$DIR/seq"
 	seq 1 200000 | cmp - "$DIR/seq"

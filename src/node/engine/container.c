@@ -216,19 +216,18 @@ static void on_line(struct container *c, const char *line, size_t n)
 	record_free(&r);
 }
 
-static void on_conn(void *ctx, int events)
+/* True when there may be more. */
+static bool read_some(struct container *c)
 {
-	struct container *c = ctx;
 	size_t room = RECORD_MAX;
 	char *to = buf_room(&c->in, room), *end;
 	ssize_t n = to ? recv(c->conn, to, room, MSG_DONTWAIT) : 0;
 
-	(void)events;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
+		return false;
 	if (n <= 0) {
 		container_gone(c);
-		return;
+		return false;
 	}
 	buf_added(&c->in, (size_t)n);
 	while (c->in.len > 0 && (end = memchr(c->in.data, '\n', c->in.len))) {
@@ -239,6 +238,15 @@ static void on_conn(void *ctx, int events)
 	}
 	if (c->in.len == 0)
 		buf_free(&c->in);
+	return true;
+}
+
+/* A monitor that ends before it read all that we sent leaves an error on the connection, after which the loop does not call again: then all that
+ * is left is read at once. */
+static void on_conn(void *ctx, int events)
+{
+	while (read_some(ctx) && (events & LOOP_HUP))
+		;
 }
 
 int container_connect(struct container *c, int fd, struct err *err)
