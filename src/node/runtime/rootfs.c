@@ -3,8 +3,8 @@
  * The root: an overlay of the layers, or one directory. It is made by the parent, whose descriptors belong to the parent's mount namespace (the
  * kernel refuses layers of another one), attached to nothing. The child puts it on top of its "/" and pivots into it.
  *
- * Kernels: Linux 6.13 takes layers as descriptors, 6.5 as one string each ("lowerdir+"); before that one string of at most 255 bytes holds
- * them all, so the names are kept short: plain numbers, relative to /proc/self/fd.
+ * Kernels: Linux 6.13 takes layers as descriptors, 6.7 as one string each ("lowerdir+"); before that one string of at most 255 bytes holds
+ * them all, so the names are kept short: plain numbers, relative to /proc/self/fd. Before 6.15 the layers must be attached somewhere.
  */
 #include "node/runtime/mount_api.h"
 #include "node/runtime/setup.h"
@@ -16,12 +16,15 @@
 #include "base/core/proc.h"
 
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <sched.h>
 #include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 enum { LAYERS_MAX = 500, FD_PATH_MAX = 32, OLD_STRING_MAX = 255 };
 
@@ -56,30 +59,28 @@ static int set_path(int context, const char *key, int fd)
 	return fsconfig(context, FSCONFIG_SET_STRING, key, path, 0) < 0 ? -errno : 0;
 }
 
-/* All lowers in one string, for kernels before 6.5. */
-static int old_lowers(int context, const struct layers *l, struct err *err)
+/* Before Linux 6.5 overlay took any option and looked at it when the mount was made. */
+static bool takes_any_option(void)
 {
-	buf_cleanup struct buf text = BUF_LIMIT(OLD_STRING_MAX);
+	fd_cleanup int context = fsopen("overlay", FSOPEN_CLOEXEC);
 
-	for (size_t i = 0; i < l->n; i++)
-		buf_printf(&text, "%s%d", i ? ":" : "", l->lower[i]);
-	if (text.full)
-		return err_set(err, E2BIG, "%zu layers are too many for a kernel before Linux 6.5", l->n);
-	if (fsconfig(context, FSCONFIG_SET_STRING, "lowerdir", buf_str(&text), 0) < 0)
-		return err_sys(err, errno, "set the lower layers");
-	return 0;
+	return context >= 0 && fsconfig(context, FSCONFIG_SET_FLAG, "berth", NULL, 0) == 0;
 }
 
-static int add_lowers(int context, const struct layers *l, bool *ret_old, struct err *err)
+static int add_lower(int context, int fd)
 {
-	*ret_old = false;
-	for (size_t i = 0; i < l->n; i++) {
-		int r = set_path(context, "lowerdir+", l->lower[i]);
+	if (fsconfig(context, FSCONFIG_SET_FD, "lowerdir+", NULL, fd) == 0)
+		return 0;
+	return takes_any_option() ? -EOPNOTSUPP : set_path(context, "lowerdir+", fd);
+}
 
-		if (r < 0 && i == 0) {
-			*ret_old = true;
-			return old_lowers(context, l, err);
-		}
+/* *ret_list: this kernel wants all of them in one list; nothing has been set. */
+static int add_lowers(int context, const struct layers *l, bool *ret_list, struct err *err)
+{
+	*ret_list = l->n > 0 && add_lower(context, l->lower[0]) < 0;
+	for (size_t i = 1; i < l->n && !*ret_list; i++) {
+		int r = add_lower(context, l->lower[i]);
+
 		if (r < 0)
 			return err_sys(err, -r, "add layer %zu", i);
 	}
@@ -95,20 +96,44 @@ static int add_upper(int context, const struct layers *l, struct err *err)
 	return r < 0 ? err_sys(err, -r, "set the upper layer") : 0;
 }
 
-/* The names in the old form are relative: the working directory is changed for the one call that resolves them. */
-static int create(int context, bool relative)
+static int create(int context, const struct layers *l, struct err *err)
 {
-	fd_cleanup int here = -1;
+	char reason[256];
+	int code;
+
+	if (fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
+		return 0;
+	code = errno;
+	mount_reason(context, reason, sizeof reason);
+	return err_sys(err, code, "make an overlay of %zu layers%s%s", l->n, *reason ? " " : "", reason);
+}
+
+static int list_lowers(int context, const struct layers *l, struct err *err)
+{
+	buf_cleanup struct buf text = BUF_LIMIT(OLD_STRING_MAX);
+
+	for (size_t i = 0; i < l->n; i++)
+		buf_printf(&text, "%s%d", i ? ":" : "", l->lower[i]);
+	if (text.full)
+		return err_set(err, E2BIG, "%zu layers are too many for a kernel before Linux 6.7", l->n);
+	if (fsconfig(context, FSCONFIG_SET_STRING, "lowerdir", buf_str(&text), 0) < 0)
+		return err_sys(err, errno, "set the lower layers");
+	return 0;
+}
+
+/* The names in a list are relative, and resolved when they are set (Linux 6.5) or when the mount is made: for both we stand where they are. */
+static int create_with_list(int context, const struct layers *l, struct err *err)
+{
+	fd_cleanup int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int r;
 
-	if (!relative)
-		return fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0 ? -errno : 0;
-	here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (here < 0 || chdir("/proc/self/fd") < 0)
-		return -errno;
-	r = fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0 ? -errno : 0;
+		return err_sys(err, errno, "change to /proc/self/fd");
+	r = list_lowers(context, l, err);
+	if (r == 0)
+		r = create(context, l, err);
 	if (fchdir(here) < 0 && r == 0)
-		r = -errno;
+		r = err_sys(err, errno, "change back to the working directory");
 	return r;
 }
 
@@ -131,12 +156,12 @@ static int act_as(uint32_t id, struct err *err)
 static int plain_overlay(const struct setup *s, const struct layers *l, struct err *err)
 {
 	fd_cleanup int context = fsopen("overlay", FSOPEN_CLOEXEC);
-	bool old = false;
+	bool list = false;
 	int fd, r;
 
 	if (context < 0)
 		return err_sys(err, errno, "open the file system type overlay");
-	r = add_lowers(context, l, &old, err);
+	r = add_lowers(context, l, &list, err);
 	if (r == 0)
 		r = add_upper(context, l, err);
 	if (r < 0)
@@ -147,18 +172,14 @@ static int plain_overlay(const struct setup *s, const struct layers *l, struct e
 		(void)unlinkat(l->work, "work/incompat/volatile", AT_REMOVEDIR);
 		(void)fsconfig(context, FSCONFIG_SET_FLAG, "volatile", NULL, 0);
 	}
-	r = create(context, old);
-	if (r < 0) {
-		char reason[256];
-
-		mount_reason(context, reason, sizeof reason);
-		return err_sys(err, -r, "make an overlay of %zu layers %s", l->n, reason);
-	}
+	r = list ? create_with_list(context, l, err) : create(context, l, err);
+	if (r < 0)
+		return r;
 	fd = fsmount(context, FSMOUNT_CLOEXEC, MOUNT_ATTR_NODEV);
 	return fd < 0 ? err_sys(err, errno, "mount the overlay") : fd;
 }
 
-static int overlay(const struct setup *s, const struct layers *l, struct err *err)
+static int shifted_overlay(const struct setup *s, const struct layers *l, struct err *err)
 {
 	int r, back;
 
@@ -173,28 +194,124 @@ static int overlay(const struct setup *s, const struct layers *l, struct err *er
 	return back < 0 ? back : r;
 }
 
-static int open_dir(int at, const char *name)
+/* The root of a caller in a chroot is not the root of its mount namespace: pivot_root(2) would leave the host's tree behind the container's, where a
+ * second process that joins the namespace (a health check) and anybody with CAP_SYS_CHROOT would find it. Joining the namespace that we
+ * are in already takes us to its own root. */
+static int leave_chroot(struct err *err)
 {
-	if (mkdirat(at, name, 0755) < 0)
+	fd_cleanup int self = proc_pidfd_open(getpid());
+
+	if (self < 0)
+		return err_sys(err, -self, "open our own process");
+	if (setns(self, CLONE_NEWNS) < 0)
+		return err_sys(err, errno, "go to the root of the mount namespace");
+	return 0;
+}
+
+/* In a mount namespace just born: mounts made here stay here. */
+static int own_mounts(struct err *err)
+{
+	int r = leave_chroot(err);
+
+	if (r < 0)
+		return r;
+	return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ? err_sys(err, errno, "keep mounts from spreading")
+								     : 0;
+}
+
+static int attach_at(int place, unsigned number, int mount, struct err *err)
+{
+	char name[16];
+
+	snprintf(name, sizeof name, "%u", number);
+	if (mkdirat(place, name, 0755) < 0)
+		return err_sys(err, errno, "make a directory for a layer");
+	return mount_put(mount, place, name, err);
+}
+
+static int attach_layers(const struct setup *s, const struct layers *l, struct err *err)
+{
+	fd_cleanup int place = -1;
+	unsigned n = 0;
+	int r = own_mounts(err);
+
+	if (r == 0)
+		r = place = mount_new("tmpfs", NULL, 0, err);
+	if (r >= 0)
+		r = mount_put(place, AT_FDCWD, "/", err);
+	for (size_t i = 0; s->idmap >= 0 && i < l->n && r == 0; i++)
+		r = attach_at(place, n++, l->lower[i], err);
+	return r == 0 && l->scratch >= 0 ? attach_at(place, n, l->scratch, err) : r;
+}
+
+struct apart {
+	int fd; /* the overlay, or a negative errno */
+	struct err err;
+};
+
+/* Before Linux 6.15 a layer must be attached in the mount namespace of the overlay's maker: a process with one of its own attaches ours there. It
+ * shares our descriptors; the overlay, which keeps its layers, outlives it. */
+static int overlay_apart(const struct setup *s, const struct layers *l, struct err *err)
+{
+	struct apart *a = mmap(NULL, sizeof *a, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t pid;
+	int r;
+
+	if (a == MAP_FAILED)
+		return err_sys(err, errno, "map a page");
+	a->fd = -ECHILD;
+	pid = proc_clone(CLONE_NEWNS | CLONE_FILES | CLONE_CLEAR_SIGHAND, -1, NULL);
+	if (pid == 0) {
+		r = attach_layers(s, l, &a->err);
+		a->fd = r < 0 ? r : shifted_overlay(s, l, &a->err);
+		_exit(0);
+	}
+	if (pid < 0)
+		r = err_sys(err, -pid, "make a process to mount the layers");
+	else if (waitpid(pid, NULL, 0) < 0 || a->fd == -ECHILD)
+		r = err_set(err, ECHILD, "the process that mounts the layers did not end well");
+	else
+		r = a->fd;
+	if (err && a->err.code)
+		*err = a->err;
+	(void)munmap(a, sizeof *a);
+	return r;
+}
+
+static int overlay(const struct setup *s, const struct layers *l, struct err *err)
+{
+	bool loose = s->idmap >= 0 || l->scratch >= 0;
+	int fd = shifted_overlay(s, l, err);
+
+	if (fd != -EINVAL || !loose)
+		return fd;
+	err_clear(err);
+	return overlay_apart(s, l, err);
+}
+
+static int open_dir(int at, const char *name, uid_t owner)
+{
+	if (mkdirat(at, name, 0755) < 0 || fchownat(at, name, owner, owner, AT_SYMLINK_NOFOLLOW) < 0)
 		return -1;
 	return openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
-/* An upper in memory, so that mount points can be made in a read-only root. */
+/* An upper in memory, so that mount points can be made in a read-only root. Its directories belong to the container's root: a tmpfs can be
+ * mapped only since Linux 6.3. */
 static int scratch_upper(const struct setup *s, struct layers *l, struct err *err)
 {
 	const struct mount_option options[] = {{"mode", "0755"}, {"size", "1m"}, {NULL, NULL}};
+	uid_t owner = s->idmap < 0 ? 0 : s->spec->userns_base;
 	int r = l->scratch = mount_new("tmpfs", options, 0, err);
 
 	if (r < 0)
 		return r;
 	l->owned_upper = true;
-	l->upper = open_dir(l->scratch, "upper");
-	l->work = open_dir(l->scratch, "work");
+	l->upper = open_dir(l->scratch, "upper", owner);
+	l->work = open_dir(l->scratch, "work", owner);
 	if (l->upper < 0 || l->work < 0)
 		return err_sys(err, errno, "make a directory in the scratch layer");
-	/* Only when its directories are made: afterwards the host's root could not. */
-	return s->idmap < 0 ? 0 : mount_change(l->scratch, false, 0, s->idmap, err);
+	return 0;
 }
 
 static int shift_layers(const struct setup *s, struct layers *l, struct err *err)
@@ -254,8 +371,7 @@ static int gather(const struct setup *s, struct layers *l, struct err *err)
 	return r;
 }
 
-/* Without an upper: in-memory scratch (layers that are attached nowhere need Linux 6.15), or, on older kernels, the lowers alone, in which all
- * mount points must exist. */
+/* Without an upper: in-memory scratch or, where that cannot be, the lowers alone, in which all mount points must exist. */
 static int overlay_without_upper(struct setup *s, struct layers *l, struct err *err)
 {
 	int fd = scratch_upper(s, l, err);
@@ -291,29 +407,11 @@ int rootfs_prepare(struct setup *s, struct err *err)
 	return r < 0 ? r : 0;
 }
 
-/* The root of a caller in a chroot is not the root of its mount namespace: pivot_root(2) would leave the host's tree behind the container's, where a
- * second process that joins the namespace (a health check) and anybody with CAP_SYS_CHROOT would find it. Joining the namespace that we
- * are in already takes us to its own root. */
-static int leave_chroot(struct err *err)
-{
-	fd_cleanup int self = proc_pidfd_open(getpid());
-
-	if (self < 0)
-		return err_sys(err, -self, "open our own process");
-	if (setns(self, CLONE_NEWNS) < 0)
-		return err_sys(err, errno, "go to the root of the mount namespace");
-	return 0;
-}
-
 int rootfs_attach(struct setup *s, struct err *err)
 {
-	int r = leave_chroot(err);
+	int r = own_mounts(err);
 
-	if (r < 0)
-		return r;
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		return err_sys(err, errno, "keep mounts from spreading");
-	return mount_put(s->root, AT_FDCWD, "/", err);
+	return r < 0 ? r : mount_put(s->root, AT_FDCWD, "/", err);
 }
 
 /* pivot_root(2): with new root and old root both ".", the old one ends on top of the new one and is then taken off. */
