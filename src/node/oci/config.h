@@ -22,6 +22,7 @@
 struct err;
 
 #define OCI_CONFIG_MAX (4u << 20)
+#define OCI_VERSION "1.2.1" /* of the specification that is obeyed */
 
 enum oci_hook_type {
 	OCI_HOOK_PRESTART,
@@ -93,7 +94,8 @@ int oci_config_parse_resources(const char *text, size_t n, struct oci_config **r
 int oci_cap_number(const char *name);
 const char *oci_cap_name(int number); /* NULL past the last one known */
 
-/* What `spec` writes: a complete configuration of `sh`, for root or (rootless) with the caller's ids mapped. The caller frees it. */
+/* What `spec` writes: a complete configuration of `sh`, for root or (rootless) with the caller's ids mapped. On a machine that has cgroups
+ * of version 2 only it has a cgroup namespace, as other runtimes' have. The caller frees it. */
 char *oci_config_default(bool rootless, unsigned uid, unsigned gid);
 /* What `features` prints (runtime-spec features.md), pretty JSON; the caller frees it. */
 char *oci_features(void);
