@@ -109,12 +109,13 @@ int setup_receive(int talk, struct setup_message *ret, int *ret_fd, struct err *
 	ssize_t n;
 
 	*ret_fd = -1;
+	/* ECONNRESET comes once, before what was said last: the other end has gone without reading a word of ours. */
 	do {
 		n = fd_recv_msg(talk, ret, sizeof *ret, fds, &n_fds);
-	} while (n == -EINTR);
+	} while (n == -EINTR || n == -ECONNRESET);
 	for (size_t i = 1; n > 0 && i < n_fds; i++)
 		close(fds[i]);
-	if (n == 0 || n == -ECONNRESET)
+	if (n == 0)
 		return 0;
 	if (n < 0)
 		return err_sys(err, (int)-n, "hear from the new process");
