@@ -42,7 +42,7 @@ int tell(struct child *c, char letter);
 int wait_status(struct child *c);
 
 void need_root(void);			 /* skips the test */
-void need(const char *controller);	 /* skips the test when neither version has it */
+void need(const char *controller);	 /* skips the test when neither version has it here */
 void must(int r, const struct err *err); /* fails with the error's text */
 void make(const struct rt_resources *r); /* w.box: "/berth-test-<pid>/x" */
 void make_below(const char *name);	 /* a directory in each of the box's */

@@ -42,6 +42,10 @@ static void limits_are_set_and_updated(void **state)
 	struct cgroup_stats s;
 
 	(void)state;
+	need("cpu");
+	need("cpuset");
+	need("memory");
+	need("pids");
 	r.cpu_shares = 512;
 	r.cpu_quota = 20000;
 	r.cpu_period = 50000;
@@ -77,8 +81,8 @@ static void memory_and_swap_go_up_and_down(void **state)
 	struct err err = ERR_INIT;
 
 	(void)state;
-	make(NULL);
 	need("memory");
+	make(NULL);
 	for (size_t i = 0; i < COUNT(steps); i++) {
 		struct rt_resources r = RT_RESOURCES_INIT;
 		struct cgroup_stats s;
@@ -138,6 +142,7 @@ static void processes_are_counted(void **state)
 	struct child *c;
 
 	(void)state;
+	need("pids");
 	r.pids = 5;
 	make(&r);
 	c = new_child();
@@ -157,6 +162,7 @@ static void who_eats_too_much_is_killed_and_told(void **state)
 	fd_cleanup int fd = -1;
 
 	(void)state;
+	need("memory");
 	r.memory = r.memory_swap = 16 << 20;
 	make(&r);
 	fd = cgroup_box_oom_fd(w.box, &err);
@@ -183,8 +189,8 @@ static void a_limit_below_what_is_in_use_is_refused(void **state)
 	struct child *c;
 
 	(void)state;
-	make(NULL);
 	need("memory");
+	make(NULL);
 	if (!on_v2("memory")) {
 		print_message("skipped: version 1's kernel reclaims or refuses by itself\n");
 		skip();
@@ -249,6 +255,87 @@ static void huge_pages_are_limited(void **state)
 	file_is("hugetlb", v1, v2, strstr(size, "GB") ? "0" : "4194304", strstr(size, "GB") ? "0" : "4194304");
 }
 
+/* ---- version 2's own rules, shown with a controller that hybrid machines have there too ---- */
+
+/* A limit that version 2 enforces here: the test is skipped when there is none. */
+static void v2_limit(struct rt_resources *r, struct rt_named_limit *limit, char size[static 32])
+{
+	need("hugetlb");
+	for (size_t i = 0; i < w.mounts->n; i++) {
+		if (cgroup_mounts_has(w.mounts->v[i].controllers, "hugetlb")) {
+			print_message("skipped: huge pages are version 1's here\n");
+			skip();
+		}
+	}
+	limit->name = huge_page_size(size);
+	if (!limit->name) {
+		print_message("skipped: no huge pages\n");
+		skip();
+	}
+	r->hugetlb.v = limit;
+	r->hugetlb.n = 1;
+	w.hugetlb_is_new = w.mounts->v1;
+}
+
+static void a_cgroup_with_processes_gives_no_controllers(void **state)
+{
+	mem_cleanup char *below = mem_printf("%s/x/y", w.top);
+	struct rt_resources r = RT_RESOURCES_INIT;
+	struct rt_named_limit limit = {.value = 0};
+	struct cgroup_box *b = NULL;
+	struct err err = ERR_INIT;
+	char size[32];
+
+	(void)state;
+	v2_limit(&r, &limit, size);
+	make(&r);
+	must(cgroup_box_enter(w.box, new_child()->pid, "", &err), &err);
+	assert_int_equal(cgroup_box_make(below, "id", &r, &b, &err), -ENOTSUP);
+	assert_non_null(strstr(err.text, "hugepageLimits"));
+	assert_non_null(strstr(err.text, "no internal processes"));
+	/* Without a limit it is a cgroup like any other. */
+	must(cgroup_box_make(below, "id", NULL, &b, &err), &err);
+	must(cgroup_box_remove(b, &err), &err);
+	(void)cgroup_box_free(b);
+}
+
+static void a_cgroup_that_gives_controllers_takes_no_process(void **state)
+{
+	struct rt_resources r = RT_RESOURCES_INIT;
+	struct rt_named_limit limit = {.value = 0};
+	struct err err = ERR_INIT;
+	struct child *c;
+	char size[32];
+
+	(void)state;
+	v2_limit(&r, &limit, size);
+	make(&r);
+	make_below("a");
+	assert_int_equal(cgroup_file_write(cgroup_box_fd(w.box), "cgroup.subtree_control", "+hugetlb"), 0);
+	c = new_child();
+	assert_int_equal(cgroup_box_enter(w.box, c->pid, "", &err), -EBUSY);
+	assert_non_null(strstr(err.text, "no internal processes"));
+	must(cgroup_box_enter(w.box, c->pid, "a", &err), &err);
+}
+
+static void a_cgroup_below_a_threaded_one_is_refused(void **state)
+{
+	mem_cleanup char *below = mem_printf("%s/x/y", w.top);
+	struct cgroup_box *b = NULL;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	make(NULL);
+	if (cgroup_box_fd(w.box) < 0) {
+		print_message("skipped: no version 2 hierarchy\n");
+		skip();
+	}
+	make_below("t");
+	assert_int_equal(cgroup_file_write(cgroup_box_fd(w.box), "t/cgroup.type", "threaded"), 0);
+	assert_int_equal(cgroup_box_make(below, "id", NULL, &b, &err), -EOPNOTSUPP);
+	assert_non_null(strstr(err.text, "threaded"));
+}
+
 /* ---- devices ---- */
 
 static const struct rt_device_rule deny_all = {
@@ -281,7 +368,6 @@ static void devices_are_filtered(void **state)
 	assert_int_equal(tell(c, 'k'), 0);
 	/* An update without rules leaves them. */
 	r.n_devices = 0;
-	r.pids = 100;
 	must(cgroup_box_apply(w.box, &r, &err), &err);
 	assert_int_equal(tell(c, 'k'), 0);
 	r.n_devices = 1;
@@ -371,6 +457,9 @@ int main(void)
 	    TEST(who_eats_too_much_is_killed_and_told),
 	    TEST(a_limit_below_what_is_in_use_is_refused),
 	    TEST(huge_pages_are_limited),
+	    TEST(a_cgroup_with_processes_gives_no_controllers),
+	    TEST(a_cgroup_that_gives_controllers_takes_no_process),
+	    TEST(a_cgroup_below_a_threaded_one_is_refused),
 	    TEST(devices_are_filtered),
 	    TEST(no_rules_are_the_harmless_devices),
 	    TEST(the_program_is_attached_and_replaced),
