@@ -231,13 +231,14 @@ static int parse(const char *text, size_t n, const char *what, int (*read)(struc
 		 struct oci_config **ret, struct err *err)
 {
 	cleanup_with(freep) struct owner *o = new_owner();
-	struct reader rd = {.arena = &o->arena, .err = err, .config = &o->config};
+	struct err own = ERR_INIT; /* json_parse() says its number in an error alone */
+	struct reader rd = {.arena = &o->arena, .err = err ? err : &own, .config = &o->config};
 	yyjson_val *root;
 	int r;
 
-	o->doc = json_parse(text, n, OCI_CONFIG_MAX, what, err);
+	o->doc = json_parse(text, n, OCI_CONFIG_MAX, what, rd.err);
 	if (!o->doc)
-		return err ? -err->code : -EINVAL;
+		return -rd.err->code;
 	root = yyjson_doc_get_root(o->doc);
 	r = reader_check(&rd, root);
 	if (r == 0)
@@ -278,7 +279,7 @@ void config_warn(struct reader *rd, const char *fmt, ...)
 		*text = '\0';
 	va_end(ap);
 	if (!c->warnings)
-		c->warnings = arena_new_n(rd->arena, const char *, WARNINGS_MAX);
+		c->warnings = arena_new_n(rd->arena, const char *, WARNINGS_MAX + 1);
 	((const char **)c->warnings)[c->n_warnings++] =
 	    arena_printf(rd->arena, "%s%s%s", rd->place, rd->len ? ": " : "", text);
 }

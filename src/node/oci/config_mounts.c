@@ -110,8 +110,6 @@ static int finish_new(struct reader *rd, struct mount_draft *d)
 
 	if (!fs->fs_type)
 		return reader_fail(rd, EINVAL, "a type is needed, or the option bind or rbind");
-	if (fs->copy_up && strcmp(fs->fs_type, "tmpfs") != 0)
-		return reader_fail(rd, EINVAL, "tmpcopyup is for a tmpfs, not for %.100s", fs->fs_type);
 	/* A device that cannot be written is opened for reading if the file system itself is read-only. */
 	if (fs->attr_set & MOUNT_ATTR_RDONLY && !is_virtual(fs->fs_type))
 		d->options[d->n_options++] = (struct rt_fs_option){.key = "ro"};
@@ -140,5 +138,7 @@ int config_read_mount(struct reader *rd, yyjson_val *v, void *to)
 		return r;
 	fs->type = d.bind || (raw.type && !strcmp(raw.type, "bind")) ? RT_FS_BIND : RT_FS_NEW;
 	r = fs->type == RT_FS_BIND ? finish_bind(rd, &d) : finish_new(rd, &d);
+	if (r == 0 && fs->copy_up && (fs->type != RT_FS_NEW || strcmp(fs->fs_type, "tmpfs") != 0))
+		return reader_fail(rd, EINVAL, "tmpcopyup is for a tmpfs");
 	return r == 0 ? set_id_maps(rd, &raw, &d) : r;
 }

@@ -184,7 +184,7 @@ static int read_rdma(struct reader *rd, const char *key, yyjson_val *v, void *to
 
 	if (r < 0)
 		return r;
-	if (!*key || strpbrk(key, " \t\n"))
+	if (!*key || strpbrk(key, " \t\n/"))
 		return reader_fail(rd, EINVAL, "not the name of a device");
 	if (l->value == RT_UNSET && l->objects == RT_UNSET)
 		return reader_fail(rd, EINVAL, "hcaHandles or hcaObjects is needed");
