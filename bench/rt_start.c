@@ -2,12 +2,13 @@
  *
  * rt_start: the same as limit.c through our runtime: rt_start, wait, rt_reap, rt_delete of `true` with everything a container has.
  *
- *   rt_start [-l] N ROOTFS     -l: with cpu, memory and pids limits
+ *   rt_start [-l|-t] N ROOTFS  -l: with cpu, memory and pids limits; -t: also where the time of the last run went
  *                              prints {"name":"rt_start","unit":"us","runs":N,"median":...,"min":...}
  */
 #include "base/core/err.h"
 #include "base/core/proc.h"
 #include "node/runtime/rt.h"
+#include "node/runtime/timing.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -43,9 +44,14 @@ static void run(struct rt_spec *spec)
 
 	r = rt_start(spec, &box, &fault, &err);
 	if (r == 0) {
-		r = proc_pidfd_wait(box.pidfd, -1) < 0 ? -1 : rt_reap(&box, &ended, &err);
+		r = proc_pidfd_wait(box.pidfd, -1) < 0 ? -1 : 0;
+		timing_mark(TIMING_PARENT, "wait for the end");
+		if (r == 0)
+			r = rt_reap(&box, &ended, &err);
+		timing_mark(TIMING_PARENT, "collect the exit");
 		if (rt_delete(&box, r < 0 ? NULL : &err) < 0)
 			r = -1;
+		timing_mark(TIMING_PARENT, "remove the cgroups");
 	}
 	if (r < 0 || ended.code != 0) {
 		fprintf(stderr, "rt_start: %s\n", r < 0 ? err.text : "true did not end with 0");
@@ -88,14 +94,15 @@ int main(int argc, char **argv)
 	static char *command[] = {(char *)"/bin/true", NULL}, *env[] = {(char *)"PATH=/bin", NULL};
 	struct rt_spec spec = {
 	    .argv = command, .env = env, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1, .root_fd = -1};
-	bool limits = argc == 4 && !strcmp(argv[1], "-l");
-	long n = argc == 3 + limits ? strtol(argv[1 + limits], NULL, 10) : 0;
+	bool limits = argc == 4 && !strcmp(argv[1], "-l"), timing = argc == 4 && !strcmp(argv[1], "-t");
+	bool flag = limits || timing;
+	long n = argc == 3 + flag ? strtol(argv[1 + flag], NULL, 10) : 0;
 	char dir[] = "/tmp/berth-start-XXXXXX", id[64];
-	int lower = n > 0 ? open(argv[2 + limits], O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	int lower = n > 0 ? open(argv[2 + flag], O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 	int64_t *times, *median;
 
 	if (n < 1 || n > RUNS_MAX || lower < 0) {
-		fprintf(stderr, "usage: rt_start [-l] N ROOTFS\n");
+		fprintf(stderr, "usage: rt_start [-l|-t] N ROOTFS\n");
 		return 2;
 	}
 	times = calloc((size_t)n, sizeof *times);
@@ -109,8 +116,11 @@ int main(int argc, char **argv)
 	spec.discard_upper = true;
 	if (limits)
 		spec.limits = (struct rt_limits){.cpu_milli = 1000, .memory = 64u << 20, .pids = 64};
+	if (timing && timing_on(NULL) < 0)
+		die("turn the timing on");
 	for (long i = 0; i < n; i++) {
 		open_layers(&spec);
+		timing_reset();
 		times[i] = now_ns();
 		run(&spec);
 		times[i] = now_ns() - times[i];
@@ -120,6 +130,7 @@ int main(int argc, char **argv)
 	median = times + n / 2;
 	printf("{\"name\":\"rt_start%s\",\"unit\":\"us\",\"runs\":%ld,\"median\":%.1f,\"min\":%.1f}\n",
 	       limits ? "_limits" : "", n, (double)*median / 1000, (double)times[0] / 1000);
+	timing_print(stdout);
 	free(times);
 	return chdir("/") < 0 || rmdir(dir) < 0;
 }

@@ -9,6 +9,7 @@
 #include "base/core/fs.h"
 #include "node/runtime/mount_api.h"
 #include "node/runtime/payload.h"
+#include "node/runtime/timing.h"
 
 #include <fcntl.h>
 #include <linux/keyctl.h>
@@ -203,6 +204,7 @@ void bundle_init_main(struct setup *s)
 	enum rt_fault fault = RT_FAULT_OURS;
 	int r;
 
+	timing_mark(TIMING_CHILD, "begin");
 	block_signals();
 	(void)umask(0);
 	fd_closep(&s->talk_parent);

@@ -12,6 +12,7 @@
 #include "node/runtime/cgroup.h"
 #include "node/runtime/init.h"
 #include "node/runtime/setup.h"
+#include "node/runtime/timing.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -144,6 +145,7 @@ static int run(struct start *st, struct err *err)
 	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
 		int r = steps[i].run(st, err);
 
+		timing_mark(TIMING_PARENT, steps[i].what ? steps[i].what : "hear that the program runs");
 		if (r == 0)
 			continue;
 		/* Our step failed because the child did, which says why. */

@@ -14,6 +14,7 @@
 #include "node/runtime/caps.h"
 #include "node/runtime/payload.h"
 #include "node/runtime/setup.h"
+#include "node/runtime/timing.h"
 
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -173,7 +174,9 @@ static int start_payload(struct setup *s, struct payload *p, pid_t *ret_pid, str
 		return r;
 	if (s->spec->no_init)
 		payload_exec(p);
+	timing_mark(TIMING_CHILD, "confine");
 	*ret_pid = spawn(p);
+	timing_mark(TIMING_CHILD, "start the payload");
 	return *ret_pid < 0 ? err_sys(err, errno, "start the payload (is the pids limit below 2?)") : 0;
 }
 
@@ -194,6 +197,7 @@ void init_main(struct setup *s)
 	pid_t payload = -1;
 	int r;
 
+	timing_mark(TIMING_CHILD, "begin");
 	block_signals();
 	(void)umask(0);
 	fd_closep(&s->talk_parent);

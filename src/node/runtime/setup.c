@@ -4,6 +4,7 @@
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/mem.h"
+#include "node/runtime/timing.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@ int setup_run(struct setup *s, const struct step *steps, size_t n, struct err *e
 	for (size_t i = 0; i < n; i++) {
 		int r = steps[i].run(s, err);
 
+		timing_mark(TIMING_CHILD, steps[i].what);
 		if (r < 0)
 			return steps[i].what ? err_wrap(err, "%s", steps[i].what) : r;
 	}
