@@ -16,6 +16,7 @@
 #include "face/api/api.h"
 #include "face/cli/cli.h"
 #include "node/engine/engine.h"
+#include "node/runtime/rootless.h"
 #include "node/runtime/rt.h"
 
 #include <fcntl.h>
@@ -233,6 +234,23 @@ static void on_down(void *ctx, bool all)
 
 /* ---- up ---- */
 
+/* An ordinary user's berth becomes root of a namespace of its own, before there is anything that could stay outside. What is wrong with it is
+ * said in the log, and to whoever waits for us: one line, "W" and the text. */
+static int enter_userns(const struct cli_up_options *o, struct err *err)
+{
+	char warning[ROOTLESS_WARNING_MAX];
+	mem_cleanup char *line = NULL;
+	int r = rootless_needed() ? rootless_enter(warning, err) : 1;
+
+	if (r != 0 || !*warning)
+		return r < 0 ? r : 0;
+	log_warning("%s", warning);
+	line = mem_printf("W%s\n", warning);
+	if (o->ready_fd >= 0 && fd_write_all(o->ready_fd, line, strlen(line)) < 0)
+		log_warning("whoever started us has gone");
+	return 0;
+}
+
 static int open_cluster(struct daemon *d, struct err *err)
 {
 	struct agent_options agent = {.node = d->o->node_name,
@@ -280,7 +298,11 @@ static int open_api(struct daemon *d, struct err *err)
 		if (made < 0)
 			return made;
 	}
-	fd = http_listen_unix(d->o->socket, 0660, "berth", err);
+	/* The group berth is the machine's; in a user namespace there is nobody to share with. */
+	if (rootless_inside())
+		fd = http_listen_unix(d->o->socket, 0600, NULL, err);
+	else
+		fd = http_listen_unix(d->o->socket, 0660, "berth", err);
 	if (fd < 0)
 		return fd;
 	return api_new(d->loop, fd_take(&fd), &o, &d->api, err);
@@ -340,7 +362,9 @@ static int up(const struct cli_up_options *o, struct err *err)
 	signal(SIGPIPE, SIG_IGN);
 	umask(022);
 	log_set_level((enum log_level)o->log_level);
-	r = open_all(&d, err);
+	r = enter_userns(o, err);
+	if (r == 0)
+		r = open_all(&d, err);
 	if (r == 0) {
 		malloc_trim(0);
 		log_info("berth %s is up: socket %s, data %s", BERTH_VERSION, o->socket, o->data);

@@ -17,15 +17,38 @@
 #define MFD_RUN                                                                                                        \
 	0x0010U /* MFD_EXEC: the copy is meant to be run; kernels before 6.3 do not know it and need not be told */
 
+/* After a process entered another mount namespace, /proc/self/exe still is the file of the old one, whose mounts cannot be copied here: the
+ * file of the same name is taken if it is the same file. */
+static int open_here(int self)
+{
+	char path[4096];
+	ssize_t n = readlink(SELF, path, sizeof path - 1);
+	fd_cleanup int fd = -1;
+	struct stat a, b;
+
+	if (n <= 0)
+		return -1;
+	path[n] = '\0';
+	fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(self, &a) < 0 || fstat(fd, &b) < 0 || a.st_dev != b.st_dev || a.st_ino != b.st_ino)
+		return -1;
+	return open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+}
+
 int self_exe_open(void)
 {
 	struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
 	fd_cleanup int fd = open(SELF, O_PATH | O_CLOEXEC);
 	fd_cleanup int tree = -1;
+	int code;
 
 	if (fd < 0)
 		return -errno;
 	tree = open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (tree < 0 && (code = errno) == EINVAL) {
+		tree = open_here(fd);
+		errno = code;
+	}
 	if (tree < 0 || mount_setattr(tree, "", AT_EMPTY_PATH, &attr, sizeof attr) < 0)
 		return -errno;
 	return fd_take(&tree);

@@ -21,15 +21,43 @@
 #define MESSAGE_MAX (1u << 20)
 #define RETRY_MS 250 /* where inotify cannot help: the directory does not exist yet, or the socket is there but dead */
 
+char *client_default_data(void)
+{
+	const char *base = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+
+	if (geteuid() == 0)
+		return mem_strdup(CLIENT_SYSTEM_DATA);
+	if (base && *base == '/')
+		return mem_printf("%s/berth", base);
+	return home && *home == '/' ? mem_printf("%s/.local/share/berth", home) : NULL;
+}
+
+static char *data_socket(void)
+{
+	mem_cleanup char *data = client_default_data();
+
+	return data ? mem_printf("%s/berth.sock", data) : mem_printf("/run/user/%u/berth.sock", (unsigned)geteuid());
+}
+
 char *client_default_socket(void)
 {
 	const char *runtime = getenv("XDG_RUNTIME_DIR");
 
 	if (geteuid() == 0)
 		return mem_strdup(SYSTEM_SOCKET);
-	if (runtime && *runtime == '/')
-		return mem_printf("%s/berth/berth.sock", runtime);
-	return mem_printf("/run/user/%u/berth/berth.sock", (unsigned)geteuid());
+	return runtime && *runtime == '/' ? mem_printf("%s/berth.sock", runtime) : data_socket();
+}
+
+/* The first that is there: the default, the one of a daemon that was started without XDG_RUNTIME_DIR (by cron), the system's. */
+static char *find_socket(void)
+{
+	mem_cleanup char *first = client_default_socket(), *second = data_socket();
+
+	if (access(first, F_OK) < 0 && geteuid() != 0 && access(second, F_OK) == 0)
+		return mem_take(second);
+	if (access(first, F_OK) < 0 && access(SYSTEM_SOCKET, W_OK) == 0)
+		return mem_strdup(SYSTEM_SOCKET);
+	return mem_take(first);
 }
 
 const char *client_socket(struct cli *cli)
@@ -44,12 +72,7 @@ const char *client_socket(struct cli *cli)
 	else if (env && *env)
 		cli->socket = mem_strdup(env);
 	else
-		cli->socket = client_default_socket();
-	if (!cli->socket_option && !(env && *env) && access(cli->socket, F_OK) < 0 &&
-	    access(SYSTEM_SOCKET, W_OK) == 0) {
-		free(cli->socket);
-		cli->socket = mem_strdup(SYSTEM_SOCKET);
-	}
+		cli->socket = find_socket();
 	return cli->socket;
 }
 

@@ -17,11 +17,16 @@ struct http_client;
 /* Of one reply that is read as a whole. */
 #define CLIENT_REPLY_MAX (256u << 20)
 
-/* --socket, BERTH_SOCKET, or the default: /run/berth/berth.sock for root; for others the one below XDG_RUNTIME_DIR,
- * unless only the system's is there and they may use it. The string lives as long as cli. */
+/* The data directory of root's daemon. */
+#define CLIENT_SYSTEM_DATA "/var/lib/berth"
+
+/* --socket, BERTH_SOCKET, or the default: /run/berth/berth.sock for root; for others XDG_RUNTIME_DIR/berth.sock or, without it, berth.sock
+ * in their data directory, unless only the system's is there and they may use it. The string lives as long as cli. */
 const char *client_socket(struct cli *cli);
 /* The default for a daemon of this user; new memory. */
 char *client_default_socket(void);
+/* Its data directory: CLIENT_SYSTEM_DATA for root, XDG_DATA_HOME/berth or HOME/.local/share/berth for others; NULL when neither is set. */
+char *client_default_data(void);
 
 /* A new connection; *err tells how to start berth when nobody listens. */
 int client_open(struct cli *cli, struct http_client **ret, struct err *err);

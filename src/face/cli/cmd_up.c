@@ -29,7 +29,6 @@
 #include <unistd.h>
 
 #define ANSWER_MAX 4096
-#define SYSTEM_DATA "/var/lib/berth"
 
 struct up_values {
 	const char *data, *node_name;
@@ -38,7 +37,7 @@ struct up_values {
 };
 static const struct option_spec up_options[] = {
     {"data", 0, OPTION_TEXT, offsetof(struct up_values, data), "DIR",
-     "directory of its state (default " SYSTEM_DATA ")"},
+     "directory of its state (default " CLIENT_SYSTEM_DATA ")"},
     {"foreground", 'f', OPTION_FLAG, offsetof(struct up_values, foreground), NULL,
      "stay in the foreground, log on stderr"},
     {"wait", 0, OPTION_FLAG, offsetof(struct up_values, wait), NULL,
@@ -54,17 +53,6 @@ static const struct option_spec up_options[] = {
     {NULL},
 };
 static const struct up_values up_defaults = {.level = LOG_INFO, .timeout_ms = 30000};
-
-static char *default_data(void)
-{
-	const char *base = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
-
-	if (geteuid() == 0)
-		return mem_strdup(SYSTEM_DATA);
-	if (base && *base == '/')
-		return mem_printf("%s/berth", base);
-	return mem_printf("%s/.local/share/berth", home && *home == '/' ? home : "/tmp");
-}
 
 static int absolute(const char *path, char **ret, struct err *err)
 {
@@ -171,6 +159,19 @@ static int daemon_error(char *answer, const struct cli_up_options *o, struct err
 	return err_set(err, code > 0 && code < 4096 ? (int)code : EIO, "%s", text);
 }
 
+/* Prints the warnings ("Wtext\n") that begin the answer and takes them off. */
+static void tell_warnings(char *answer, size_t *n)
+{
+	char *end;
+
+	while (answer[0] == 'W' && (end = memchr(answer, '\n', *n))) {
+		*end++ = '\0';
+		text_line(stderr, "berth: warning: %s", answer + 1);
+		*n -= (size_t)(end - answer);
+		memmove(answer, end, *n + 1);
+	}
+}
+
 /* Reads until the daemon is ready or gone. */
 static int await_daemon(int fd, const struct cli_up_options *o, int32_t *ret_pid, struct err *err)
 {
@@ -186,9 +187,11 @@ static int await_daemon(int fd, const struct cli_up_options *o, int32_t *ret_pid
 			continue;
 		if (r <= 0)
 			break;
-		if (n == 0 && answer[0] == 'R')
-			return 0;
 		n += (size_t)r;
+		answer[n] = '\0';
+		tell_warnings(answer, &n);
+		if (answer[0] == 'R')
+			return 0;
 	}
 	answer[n] = '\0';
 	return daemon_error(answer, o, err);
@@ -250,7 +253,7 @@ static int up_run(struct cli *cli, void *values, char **operands, struct err *er
 	const struct up_values *v = values;
 	mem_cleanup char *data = NULL;
 	mem_cleanup char *socket = NULL;
-	mem_cleanup char *wanted = v->data ? mem_strdup(v->data) : default_data();
+	mem_cleanup char *wanted = v->data ? mem_strdup(v->data) : client_default_data();
 	const char *env = getenv("BERTH_SOCKET");
 	mem_cleanup char *place = cli->socket_option ? mem_strdup(cli->socket_option)
 				  : env && *env	     ? mem_strdup(env)
@@ -267,6 +270,9 @@ static int up_run(struct cli *cli, void *values, char **operands, struct err *er
 		return err_set(err, ENOSYS, "this program cannot be the daemon");
 	if (v->slots > 100000)
 		return err_set(err, EINVAL, "--slots: %" PRIu64 " is more than 100000", v->slots);
+	if (!wanted)
+		return err_set(err, EINVAL,
+			       "neither XDG_DATA_HOME nor HOME is set: say where the state goes with --data DIR");
 	r = absolute(wanted, &data, err);
 	if (r == 0)
 		r = absolute(place, &socket, err);
@@ -286,7 +292,7 @@ const struct cli_command command_up = {
     .summary = "Start berth",
     .detail = "Returns when it answers; its log is berth.log in the directory of its state. Ordinary users have a "
 	      "berth of their\n"
-	      "own, with its state below XDG_DATA_HOME and its socket below XDG_RUNTIME_DIR.",
+	      "own, with its state in XDG_DATA_HOME/berth and its socket in XDG_RUNTIME_DIR (docs/ROOTLESS.md).",
     .examples = "  berth up\n  berth up --data /srv/berth --socket /run/berth-2.sock\n"
 		"  berth up --foreground --log-level debug   # as a service manager starts it",
     .options = up_options,

@@ -24,8 +24,8 @@ static const struct {
      "that of the job. `berth wait CONTAINER` prints the container's code and exits with 0.\n"},
     {"environment", "environment variables that berth reads",
      "BERTH_SOCKET     where berth listens, when --socket is not given\n"
-     "XDG_RUNTIME_DIR  ordinary users: the socket is below it, in berth/berth.sock\n"
-     "XDG_DATA_HOME    ordinary users: the default of --data is below it, in berth\n"
+     "XDG_RUNTIME_DIR  ordinary users: the socket is berth.sock in it; without it, in the directory of the state\n"
+     "XDG_DATA_HOME    ordinary users: the default of --data is berth in it; without it, ~/.local/share/berth\n"
      "NO_COLOR         no colours when it is set to anything\n"
      "COMPOSE_PROFILES, COMPOSE_PROJECT_NAME  as in Compose, for berth submit\n"},
 };

@@ -12,6 +12,7 @@
 #include "base/wire/json.h"
 #include "node/engine/order.h"
 #include "node/image/image.h"
+#include "node/runtime/rootless.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -289,6 +290,10 @@ static int run(struct engine *e, struct draft *d, yyjson_val *v, const struct en
 
 	if (e->n >= ENGINE_CONTAINERS_MAX)
 		return err_set(err, EDQUOT, "there are %zu containers; remove some first", e->n);
+	if (d->spec.userns && rootless_inside())
+		return err_set(err, EINVAL,
+			       "userns: berth of an ordinary user is in a user namespace already, and has no "
+			       "further ranges to give away");
 	if (d->spec.userns)
 		o.userns_base = free_userns(e);
 	if (d->spec.userns && !o.userns_base)

@@ -6,12 +6,14 @@
 
 #include "base/core/err.h"
 #include "base/core/fd.h"
+#include "base/core/log.h"
 #include "base/core/mem.h"
 #include "base/wire/json.h"
 #include "node/data/data.h"
 #include "node/image/image.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -94,20 +96,26 @@ static int read_options(yyjson_val *v, struct image_import_options *o, struct er
 static int commit(struct engine_import *i, yyjson_val *answer, struct image_info **ret, struct err *err)
 {
 	struct image_unpacked u = {.tar_size = 0};
-	int64_t size = 0, files = 0, special = 0, xattrs = 0;
+	int64_t size = 0, files = 0, special = 0, xattrs = 0, owners = 0;
 	const char *diff = "";
 
 	if (json_get_str(answer, "diff_id", &diff, err) < 0 ||
 	    json_get_int(answer, "tar_size", 0, INT64_MAX, &size, err) < 0 ||
 	    json_get_int(answer, "n_files", 0, INT64_MAX, &files, err) < 0 ||
 	    json_opt_int(answer, "special", 0, INT64_MAX, &special, err) < 0 ||
-	    json_opt_int(answer, "xattrs", 0, INT64_MAX, &xattrs, err) < 0)
+	    json_opt_int(answer, "xattrs", 0, INT64_MAX, &xattrs, err) < 0 ||
+	    json_opt_int(answer, "owners", 0, INT64_MAX, &owners, err) < 0)
 		return err_wrap(err, "the unpacker's answer");
 	snprintf(u.diff_id, sizeof u.diff_id, "%s", diff);
 	u.tar_size = (uint64_t)size;
 	u.n_files = (uint64_t)files;
 	u.n_special_skipped = (uint64_t)special;
 	u.n_xattrs_dropped = (uint64_t)xattrs;
+	u.n_owners_lost = (uint64_t)owners;
+	if (owners > 0)
+		log_warning("image \"%s\": %" PRId64 " of its files belong to users that the user namespace has not, "
+			    "and to user 0 now",
+			    i->ref, owners);
 	return image_import_commit(i->e->images, i->tmp_name, i->ref, &u, &i->options, ret, err);
 }
 

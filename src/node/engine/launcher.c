@@ -127,7 +127,7 @@ _Noreturn void launcher_main(int argc, char **argv)
 	title_room = (size_t)(argv[5] + strlen(argv[5]) - argv[0]);
 	memset(argv[5], 0, strlen(argv[5]));
 	/* Found once here, known in every monitor. */
-	(void)rt_host(&host, NULL);
+	job.can_limit_pids = rt_host(&host, NULL) < 0 || host.pids;
 	serve(sock, &job);
 	_exit(0);
 }

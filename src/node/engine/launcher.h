@@ -37,6 +37,7 @@ pid_t launcher_pid(const struct launcher *l);
 struct launcher_job {
 	int data_dir; /* descriptor */
 	int lock_fd;  /* -1 = none */
+	bool can_limit_pids;
 	const char *args[LAUNCHER_ARGS_MAX];
 	size_t n_args;
 	int fds[8];

@@ -381,6 +381,7 @@ static void init(struct monitor *m, struct launcher_job *job)
 
 	*m = (struct monitor){
 	    .data_dir = job->data_dir,
+	    .can_limit_pids = job->can_limit_pids,
 	    .dir = job->fds[0],
 	    .listen_fd = -1,
 	    .exit_fd = -1,

@@ -143,6 +143,9 @@ static int add_file(struct monitor *m, struct start *s, const struct spec_file *
 	if (r == 0 && (fchown(mount->source_fd, file->uid, file->gid) < 0 || fchmod(mount->source_fd, file->mode) < 0))
 		r = -errno;
 	explicit_bzero(data, n);
+	if (r == -EINVAL)
+		return err_set(err, EINVAL, "the file for \"%s\": this berth's user namespace has no owner %u:%u",
+			       file->target, file->uid, file->gid);
 	return r < 0 ? err_sys(err, -r, "write the file for \"%s\"", file->target) : 0;
 }
 
@@ -227,6 +230,7 @@ static int make_layers(struct monitor *m, struct start *s, struct err *err)
 static int start(struct monitor *m, const struct start *s, enum rt_fault *ret_fault, struct err *err)
 {
 	const struct order *c = &m->order;
+	bool limit_pids = m->can_limit_pids || !c->spec.pids_by_default;
 	struct rt_spec spec = {
 	    .id = m->id,
 	    .lower_fds = s->lowers,
@@ -250,7 +254,7 @@ static int start(struct monitor *m, const struct start *s, enum rt_fault *ret_fa
 		{
 		    .cpu_milli = (uint64_t)c->spec.limit_cpu_milli,
 		    .memory = (uint64_t)c->spec.limit_memory,
-		    .pids = (uint64_t)c->spec.limit_pids,
+		    .pids = limit_pids ? (uint64_t)c->spec.limit_pids : 0,
 		},
 	    .stdin_fd = -1,
 	    .stdout_fd = s->pipes[0],

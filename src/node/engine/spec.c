@@ -551,6 +551,7 @@ int spec_parse(yyjson_val *v, struct spec *ret, struct err *err)
 		r = read_log(v, ret, err);
 	if (r == 0)
 		r = check_labels(v, err);
+	ret->pids_by_default = ret->limit_pids == 0;
 	set_default(&ret->limit_pids, SPEC_PIDS_DEFAULT);
 	return r;
 }

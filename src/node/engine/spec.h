@@ -74,6 +74,7 @@ struct spec {
 	size_t n_stage_in, n_stage_out;
 	struct spec_health health;
 	int64_t limit_cpu_milli, limit_memory, limit_pids;
+	bool pids_by_default; /* nobody asked for limit_pids: it is left out where it cannot be enforced */
 	int64_t stop_grace_ms;
 	int64_t log_max_size, log_max_files;
 };

@@ -62,7 +62,8 @@ _Noreturn void worker_import(struct launcher_job *job)
 		r = image_unpack(job->fds[1], job->fds[2], NULL, &u, &err);
 	buf_printf(&text, "{\"ok\":true,\"diff_id\":\"%s\",\"tar_size\":%" PRIu64 ",\"n_files\":%" PRIu64, u.diff_id,
 		   u.tar_size, u.n_files);
-	buf_printf(&text, ",\"special\":%" PRIu64 ",\"xattrs\":%" PRIu64 "}", u.n_special_skipped, u.n_xattrs_dropped);
+	buf_printf(&text, ",\"special\":%" PRIu64 ",\"xattrs\":%" PRIu64 ",\"owners\":%" PRIu64 "}",
+		   u.n_special_skipped, u.n_xattrs_dropped, u.n_owners_lost);
 	reply(job->fds[0], &text, r, &err);
 }
 

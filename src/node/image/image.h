@@ -78,6 +78,7 @@ struct image_unpacked {
 	char diff_id[65];
 	uint64_t tar_size, n_files;
 	uint64_t n_special_skipped; /* device nodes and sockets: berth makes its own /dev */
+	uint64_t n_owners_lost;	    /* in a user namespace: owner or group became 0, because it has no such number */
 	uint64_t n_xattrs_dropped;  /* all but user.* (without user.overlay.*) and security.capability */
 };
 struct image_limits {

@@ -68,6 +68,7 @@ static int write_meta(int tmp, const struct image_unpacked *u, struct err *err)
 	yyjson_mut_obj_add_uint(doc, root, "files", u->n_files);
 	yyjson_mut_obj_add_uint(doc, root, "special_skipped", u->n_special_skipped);
 	yyjson_mut_obj_add_uint(doc, root, "xattrs_dropped", u->n_xattrs_dropped);
+	yyjson_mut_obj_add_uint(doc, root, "owners_lost", u->n_owners_lost);
 	text = json_text(doc, false, &n);
 	return fs_write_atomic(tmp, "meta", text, n, 0600, true, err);
 }

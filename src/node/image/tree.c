@@ -171,24 +171,46 @@ static int make_dir(int parent, const char *last, int *ret_fd, struct err *err)
 	return 0;
 }
 
-static int make_symlink(int parent, const char *last, const struct tree_entry *e, struct err *err)
+/* fchownat(2) for `name` in dir, or for dir itself when it is "". A user namespace has not every number (EINVAL): what it has not becomes 0. */
+static int set_owner(struct tree *t, int dir, const char *name, const struct tree_entry *e, struct err *err)
 {
+	const int flags = AT_SYMLINK_NOFOLLOW | (*name ? 0 : AT_EMPTY_PATH);
+	bool user, group;
+
+	if (fchownat(dir, name, e->uid, e->gid, flags) == 0)
+		return 0;
+	if (errno != EINVAL)
+		return err_sys(err, errno, "set its owner to %u:%u", e->uid, e->gid);
+	user = fchownat(dir, name, e->uid, (gid_t)-1, flags) == 0;
+	group = fchownat(dir, name, (uid_t)-1, e->gid, flags) == 0;
+	if (fchownat(dir, name, user ? (uid_t)-1 : 0, group ? (gid_t)-1 : 0, flags) < 0)
+		return err_sys(err, errno, "set its owner to 0 instead of %u:%u", e->uid, e->gid);
+	t->n_owners_lost++;
+	return 0;
+}
+
+static int make_symlink(struct tree *t, int parent, const char *last, const struct tree_entry *e, struct err *err)
+{
+	int r;
+
 	if (!*e->target)
 		return err_set(err, EINVAL, "the symbolic link has no target");
 	if (symlinkat(e->target, parent, last) < 0)
 		return err_sys(err, errno, "make the symbolic link");
-	if (fchownat(parent, last, e->uid, e->gid, AT_SYMLINK_NOFOLLOW) < 0)
-		return err_sys(err, errno, "set its owner");
-	return set_times_at(parent, last, e, err);
+	r = set_owner(t, parent, last, e, err);
+	return r < 0 ? r : set_times_at(parent, last, e, err);
 }
 
 /* fchmodat(2) would follow a link; nobody else writes here, and this name was made a line earlier (mkfifoat fails when it exists). */
-static int make_fifo(int parent, const char *last, const struct tree_entry *e, struct err *err)
+static int make_fifo(struct tree *t, int parent, const char *last, const struct tree_entry *e, struct err *err)
 {
+	int r;
+
 	if (mkfifoat(parent, last, 0600) < 0)
 		return err_sys(err, errno, "make the FIFO");
-	if (fchownat(parent, last, e->uid, e->gid, AT_SYMLINK_NOFOLLOW) < 0)
-		return err_sys(err, errno, "set its owner");
+	r = set_owner(t, parent, last, e, err);
+	if (r < 0)
+		return r;
 	if (fchmodat(parent, last, e->mode & 07777, 0) < 0)
 		return err_sys(err, errno, "set its mode");
 	return set_times_at(parent, last, e, err);
@@ -202,9 +224,9 @@ static int make_at(struct tree *t, const char *last, const struct tree_entry *e,
 	case S_IFDIR:
 		return make_dir(t->parent, last, ret_fd, err);
 	case S_IFLNK:
-		return make_symlink(t->parent, last, e, err);
+		return make_symlink(t, t->parent, last, e, err);
 	case S_IFIFO:
-		return make_fifo(t->parent, last, e, err);
+		return make_fifo(t, t->parent, last, e, err);
 	default:
 		return err_set(err, EINVAL, "its file type is unknown");
 	}
@@ -288,9 +310,10 @@ int tree_link(struct tree *t, const struct tree_entry *e, struct err *err)
 
 int tree_own(struct tree *t, int fd, const struct tree_entry *e, struct err *err)
 {
-	(void)t;
-	if (fchown(fd, e->uid, e->gid) < 0)
-		return err_sys(err, errno, "set its owner to %u:%u", e->uid, e->gid);
+	int r = set_owner(t, fd, "", e, err);
+
+	if (r < 0)
+		return r;
 	/* after the owner, because a change of owner takes the setuid bit away */
 	if (!S_ISDIR(e->mode) && fchmod(fd, e->mode & 07777) < 0)
 		return err_sys(err, errno, "set its mode");

@@ -35,6 +35,7 @@ struct tree {
 	FILE *later;	   /* modes and times of directories */
 	char *parent_name; /* of the directory that is open as `parent`, for the next entry beside it; NULL = none */
 	int parent;
+	uint64_t n_owners_lost;
 };
 
 #define TREE_INIT                                                                                                      \

@@ -439,6 +439,7 @@ int image_unpack(int tar_fd, int tmp_dir, const struct image_limits *limits, str
 	if (r == 0) {
 		tar_stream_digest(u.stream, u.found.diff_id);
 		u.found.tar_size = tar_stream_size(u.stream);
+		u.found.n_owners_lost = u.tree.n_owners_lost;
 		*ret = u.found;
 	}
 	leave(&u);

@@ -9,6 +9,7 @@
 #include "base/core/proc.h"
 #include "node/runtime/cgroup.h"
 #include "node/runtime/init.h"
+#include "node/runtime/rootless.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -151,6 +152,7 @@ int rt_host(struct rt_host *ret, struct err *err)
 
 	if (r < 0)
 		return r;
+	(void)rootless_inside();
 	if (sysinfo(&info) < 0)
 		return err_sys(err, errno, "ask for the machine's memory");
 	*ret = (struct rt_host){

@@ -8,6 +8,7 @@
 #include "base/core/fd.h"
 #include "base/core/mem.h"
 #include "base/core/proc.h"
+#include "node/runtime/rootless.h"
 #include "node/runtime/rt.h"
 
 #include <fcntl.h>
@@ -81,6 +82,15 @@ static int read_all(const char *path, char **ret, struct err *err)
 	return r < 0 ? err_sys(err, -r, "read %s", path) : 0;
 }
 
+/* To make a group and to move a process of our own there, both must be writable (cgroups(7), "Delegation"). */
+static bool can_make(const char *dir)
+{
+	char procs[PATH_MAX_HERE];
+
+	snprintf(procs, sizeof procs, "%s/cgroup.procs", dir);
+	return access(dir, W_OK) == 0 && access(procs, W_OK) == 0;
+}
+
 int cgroup_machine(const struct cgroup_layout **ret, struct err *err)
 {
 	/* The machine's layout does not change while we live, and a monitor forked from the daemon must not read it again. */
@@ -96,8 +106,12 @@ int cgroup_machine(const struct cgroup_layout **ret, struct err *err)
 		if (r < 0)
 			return r;
 		cgroup_layout_parse(mountinfo, self, &layout);
-		if (*layout.v2_root && access(layout.base[CGROUP_V2], W_OK) < 0)
+		if (*layout.v2_root && !can_make(layout.base[CGROUP_V2]))
 			memcpy(layout.base[CGROUP_V2], layout.v2_root, sizeof layout.v2_root);
+		for (enum cgroup_tree t = CGROUP_V2; t < CGROUP_TREES; t++) {
+			if (*layout.base[t] && !can_make(layout.base[t]))
+				cgroup_layout_drop(&layout, t);
+		}
 		known = true;
 	}
 	*ret = &layout;
@@ -110,7 +124,11 @@ bool cgroup_can(const struct cgroup_layout *l, enum cgroup_tree controller)
 
 	if (*l->base[controller])
 		return true;
-	if (!*l->v2_root || read_file(l->v2_root, "cgroup.controllers", list, sizeof list) < 0)
+	if (!*l->v2_root)
+		return false;
+	/* Whoever owns the root gives itself what is there; others have what they were given. */
+	if (read_file(can_make(l->v2_root) ? l->v2_root : l->base[CGROUP_V2], "cgroup.controllers", list, sizeof list) <
+	    0)
 		return false;
 	for (char *rest = NULL, *w = strtok_r(list, " \n", &rest); w; w = strtok_r(NULL, " \n", &rest)) {
 		if (!strcmp(w, controller_names[controller]))
@@ -260,7 +278,8 @@ static size_t v1_settings(const struct rt_limits *l, struct setting s[static SET
 
 static int cannot(enum cgroup_tree controller, const char *why, struct err *err)
 {
-	return err_set(err, ENOTSUP, "this machine cannot limit %s: %s", controller_names[controller], why);
+	return err_set(err, ENOTSUP, "this machine cannot limit %s: %s%s", controller_names[controller], why,
+		       rootless_inside() ? " (an ordinary user without a delegated cgroup)" : "");
 }
 
 static int apply(const char *dir, const struct setting *s, struct err *err)

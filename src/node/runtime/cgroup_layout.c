@@ -139,10 +139,28 @@ static void set_v2_base(struct cgroup_layout *l, struct span own)
 	snprintf(l->base[CGROUP_V2], CGROUP_BASE_MAX, "%s%.*s", l->v2_root, (int)own.len, own.at);
 }
 
-void cgroup_layout_parse(const char *mountinfo, const char *self_cgroup, struct cgroup_layout *ret)
+static void set_kind(struct cgroup_layout *l)
 {
 	bool v1 = false;
 
+	for (int t = CGROUP_CPU; t < CGROUP_TREES; t++)
+		v1 = v1 || *l->base[t];
+	if (v1)
+		l->kind = *l->v2_root ? CGROUP_KIND_HYBRID : CGROUP_KIND_V1;
+	else
+		l->kind = *l->v2_root ? CGROUP_KIND_V2 : CGROUP_KIND_NONE;
+}
+
+void cgroup_layout_drop(struct cgroup_layout *l, enum cgroup_tree t)
+{
+	l->base[t][0] = '\0';
+	if (t == CGROUP_V2)
+		l->v2_root[0] = '\0';
+	set_kind(l);
+}
+
+void cgroup_layout_parse(const char *mountinfo, const char *self_cgroup, struct cgroup_layout *ret)
+{
 	*ret = (struct cgroup_layout){.kind = CGROUP_KIND_NONE};
 	for (const char *p = mountinfo; *p;) {
 		const char *end = strchrnul(p, '\n');
@@ -152,12 +170,7 @@ void cgroup_layout_parse(const char *mountinfo, const char *self_cgroup, struct 
 	}
 	if (*ret->v2_root)
 		set_v2_base(ret, own_group(self_cgroup));
-	for (int t = CGROUP_CPU; t < CGROUP_TREES; t++)
-		v1 = v1 || *ret->base[t];
-	if (v1)
-		ret->kind = *ret->v2_root ? CGROUP_KIND_HYBRID : CGROUP_KIND_V1;
-	else
-		ret->kind = *ret->v2_root ? CGROUP_KIND_V2 : CGROUP_KIND_NONE;
+	set_kind(ret);
 }
 
 const char *cgroup_kind_name(enum cgroup_kind kind)

@@ -33,4 +33,7 @@ struct cgroup_layout {
 /* Never fails: what cannot be understood is not there. */
 void cgroup_layout_parse(const char *mountinfo, const char *self_cgroup, struct cgroup_layout *ret);
 
+/* Takes a hierarchy away that cannot be used. */
+void cgroup_layout_drop(struct cgroup_layout *l, enum cgroup_tree t);
+
 const char *cgroup_kind_name(enum cgroup_kind kind); /* "none", "v1", "hybrid", "v2" */

@@ -4,6 +4,7 @@
  * is made in the tmpfs's descriptor before the image's /dev, which must be a directory or missing, is covered by it.
  */
 #include "node/runtime/mount_api.h"
+#include "node/runtime/rootless.h"
 #include "node/runtime/setup.h"
 
 #include "base/core/err.h"
@@ -31,15 +32,18 @@ static const struct {
 static const struct mount_option shm_options[] = {{"mode", "1777"}, {"size", "64m"}, {NULL, NULL}};
 static const struct mount_option pts_options[] = {
     {"newinstance", NULL}, {"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", "5"}, {NULL, NULL}};
+/* where there is no group 5: one user's map */
+static const struct mount_option pts_alone_options[] = {
+    {"newinstance", NULL}, {"ptmxmode", "0666"}, {"mode", "0620"}, {NULL, NULL}};
 
 static const struct {
 	const char *name, *type;
-	const struct mount_option *options;
+	const struct mount_option *options, *alone;
 	uint64_t attributes;
 } mounts[] = {
-    {"pts", "devpts", pts_options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC},
-    {"shm", "tmpfs", shm_options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC},
-    {"mqueue", "mqueue", NULL, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC},
+    {"pts", "devpts", pts_options, pts_alone_options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC},
+    {"shm", "tmpfs", shm_options, NULL, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC},
+    {"mqueue", "mqueue", NULL, NULL, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC},
 };
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
@@ -94,7 +98,9 @@ static int make_names(int dev, struct err *err)
 static int make_mounts(int dev, struct err *err)
 {
 	for (size_t i = 0; i < COUNT(mounts); i++) {
-		fd_cleanup int fd = mount_new(mounts[i].type, mounts[i].options, mounts[i].attributes, err);
+		bool alone = mounts[i].alone && rootless_groups_fixed();
+		fd_cleanup int fd =
+		    mount_new(mounts[i].type, alone ? mounts[i].alone : mounts[i].options, mounts[i].attributes, err);
 		int r = fd < 0 ? fd : mount_put(fd, dev, mounts[i].name, err);
 
 		if (r < 0)
@@ -107,6 +113,7 @@ int devices_make(struct setup *s, struct err *err)
 {
 	const struct mount_option options[] = {{"mode", "0755"}, {"size", "64k"}, {NULL, NULL}};
 	fd_cleanup int place = fs_mkdirs_in(s->root, "dev", 0755, FS_NO_SYMLINKS, err);
+	bool borrowed = s->spec->user_namespace || rootless_inside();
 	int r;
 
 	if (place < 0)
@@ -115,11 +122,11 @@ int devices_make(struct setup *s, struct err *err)
 	if (r < 0)
 		return r;
 	r = make_names(s->dev, err);
-	if (r == 0 && !s->spec->user_namespace)
+	if (r == 0 && !borrowed)
 		r = make_nodes(s->dev, err);
 	if (r == 0)
 		r = mount_put(s->dev, place, "", err);
-	if (r == 0 && s->spec->user_namespace)
+	if (r == 0 && borrowed)
 		r = borrow_nodes(s->dev, err);
 	return r < 0 ? r : make_mounts(s->dev, err);
 }

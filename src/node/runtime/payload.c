@@ -9,6 +9,7 @@
 #include "node/runtime/bundle.h"
 #include "node/runtime/caps.h"
 #include "node/runtime/label.h"
+#include "node/runtime/rootless.h"
 #include "node/runtime/seccomp.h"
 #include "node/runtime/seccomp_profile.h"
 #include "node/runtime/setup.h"
@@ -91,7 +92,7 @@ int payload_stdio(const int fds[static 3], int dev, const struct user *user, str
 		if (dup2(from[i], i) < 0)
 			failed = errno;
 		else if (user->uid != 0 && fstat(i, &st) == 0 && S_ISFIFO(st.st_mode) &&
-			 fchown(i, user->uid, (gid_t)-1) < 0 && errno != EPERM)
+			 fchown(i, user->uid, (gid_t)-1) < 0 && errno != EPERM && errno != EINVAL)
 			failed = errno;
 	}
 	for (int i = 0; i < 3; i++) {
@@ -112,15 +113,20 @@ int payload_confine(const struct payload *p, struct err *err)
 	return p->no_filter ? 0 : seccomp_install(err);
 }
 
+static const char *unmapped(int code)
+{
+	return code == EINVAL ? " (the user namespace that we are in has no such number)" : "";
+}
+
 /* Groups first, the user last: after that nothing more is allowed. System calls, not the C library, whose versions speak to all threads. */
 static int become(const struct user *u, uint64_t caps, struct err *err)
 {
-	if (syscall(SYS_setgroups, u->n_groups, u->groups) < 0)
+	if (!rootless_groups_fixed() && syscall(SYS_setgroups, u->n_groups, u->groups) < 0)
 		return err_sys(err, errno, "set the groups");
 	if (syscall(SYS_setresgid, u->gid, u->gid, u->gid) < 0)
-		return err_sys(err, errno, "set the group %u", u->gid);
+		return err_sys(err, errno, "set the group %u%s", u->gid, unmapped(errno));
 	if (syscall(SYS_setresuid, u->uid, u->uid, u->uid) < 0)
-		return err_sys(err, errno, "set the user %u", u->uid);
+		return err_sys(err, errno, "set the user %u%s", u->uid, unmapped(errno));
 	return caps_set(u->uid == 0 ? caps : 0, err);
 }
 

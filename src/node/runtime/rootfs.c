@@ -7,6 +7,7 @@
  * them all, so the names are kept short: plain numbers, relative to /proc/self/fd. Before 6.15 the layers must be attached somewhere.
  */
 #include "node/runtime/mount_api.h"
+#include "node/runtime/rootless.h"
 #include "node/runtime/setup.h"
 
 #include "base/core/buf.h"
@@ -172,6 +173,9 @@ static int plain_overlay(const struct setup *s, const struct layers *l, struct e
 		(void)unlinkat(l->work, "work/incompat/volatile", AT_REMOVEDIR);
 		(void)fsconfig(context, FSCONFIG_SET_FLAG, "volatile", NULL, 0);
 	}
+	/* Its marks are trusted.* attributes, which only the machine's root may set; Linux 5.11 can use user.* instead. */
+	if (rootless_inside())
+		(void)fsconfig(context, FSCONFIG_SET_FLAG, "userxattr", NULL, 0);
 	r = list ? create_with_list(context, l, err) : create(context, l, err);
 	if (r < 0)
 		return r;

@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #define FIRST_USERNS_INO 0xEFFFFFFDu /* of the machine's first user namespace, linux/nsfs.h USER_NS_INIT_INO */
+#define INSTALL "newuidmap and newgidmap are not installed, type: sudo apt-get install uidmap"
 #define SUBID_TEXT_MAX (4u << 20)
 
 enum { USER, GROUP, KINDS, WHY_MAX = 200, NAME_MAX_HERE = 64, LINE_WORDS = 3, NUMBER_MAX = 12 };
@@ -166,7 +167,7 @@ static bool run_mapper(const char *program, char **argv, char why[static WHY_MAX
 	if (pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return true;
 	if (pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 127)
-		snprintf(why, WHY_MAX, "%s is not installed (type: sudo apt-get install uidmap)", program);
+		snprintf(why, WHY_MAX, INSTALL);
 	else if (!*why)
 		snprintf(why, WHY_MAX, "%s failed with status %d", program, status);
 	return false;
@@ -279,39 +280,50 @@ static int map_alone(const struct entry *e, int kind, struct err *err)
 	return r < 0 ? r : write_text(kinds[kind].map, map, err);
 }
 
+/* What to type for the ranges that are missing; the numbers are above everybody's. */
+static void advise_ranges(const struct entry *e, const bool missing[static KINDS], struct buf *b)
+{
+	static const char *const options[KINDS] = {[USER] = "--add-subuids", [GROUP] = "--add-subgids"};
+
+	if (*e->name)
+		buf_adds(b, "; type: sudo usermod");
+	for (int k = 0; k < KINDS; k++) {
+		uint32_t from = e->ranges[k].free;
+
+		if (!missing[k] || from == 0)
+			continue;
+		if (*e->name)
+			buf_printf(b, " %s %u-%u", options[k], from, from + SUBID_COUNT_WANTED - 1);
+		else
+			buf_printf(b, "; add the line %u:%u:%u to %s", e->own[USER], from, SUBID_COUNT_WANTED,
+				   kinds[k].file);
+	}
+	if (*e->name)
+		buf_printf(b, " %s", e->name);
+	if (access(kinds[USER].program, X_OK) < 0 || access(kinds[GROUP].program, X_OK) < 0)
+		buf_adds(b, "; and " INSTALL);
+}
+
 static void warn(const struct entry *e, const struct answer *a, char warning[static ROOTLESS_WARNING_MAX])
 {
+	static const char *const what[] = {"user 0 and group 0", "group 0", "user 0"};
+	const bool missing[KINDS] = {e->ranges[USER].n == 0, e->ranges[GROUP].n == 0};
 	buf_cleanup struct buf b = BUF_LIMIT(ROOTLESS_WARNING_MAX - 1);
-	uint32_t from = e->ranges[USER].free > e->ranges[GROUP].free ? e->ranges[USER].free : e->ranges[GROUP].free;
-	const char *joint = "";
 
 	if (a->done[USER] && a->done[GROUP])
 		return;
-	buf_printf(&b, "files and processes in containers can have the %s alone: ",
-		   a->done[USER]    ? "group 0"
-		   : a->done[GROUP] ? "user 0"
-				    : "user and group 0");
+	buf_printf(&b, "containers have %s alone:", what[a->done[USER] ? 1 : a->done[GROUP] ? 2 : 0]);
 	for (int k = 0; k < KINDS; k++) {
-		if (a->done[k])
-			continue;
-		if (e->ranges[k].n == 0)
-			buf_printf(&b, "%suser %u has no range in %s", joint, e->own[USER], kinds[k].file);
-		else
-			buf_printf(&b, "%s%s", joint, a->why[k]);
-		joint = "; ";
+		/* Both programs fail in the same way, mostly. */
+		if (*a->why[k] && (k == USER || strcmp(a->why[USER], a->why[k]) != 0))
+			buf_printf(&b, "%s %s", b.data[b.len - 1] == ':' ? "" : ";", a->why[k]);
 	}
-	if (e->ranges[USER].n == 0 || e->ranges[GROUP].n == 0) {
-		uint32_t to = from + SUBID_COUNT_WANTED - 1;
-
-		if (*e->name)
-			buf_printf(&b, " (type: sudo usermod --add-subuids %u-%u --add-subgids %u-%u %s)", from, to,
-				   from, to, e->name);
-		else
-			buf_printf(&b, " (add the line %u:%u:%u to both files)", e->own[USER], from,
-				   SUBID_COUNT_WANTED);
+	if (missing[USER] || missing[GROUP]) {
+		buf_printf(&b, "%s %s has no range in %s%s%s", b.data[b.len - 1] == ':' ? "" : ";",
+			   *e->name ? e->name : "this user", missing[USER] ? kinds[USER].file : "",
+			   missing[USER] && missing[GROUP] ? " and " : "", missing[GROUP] ? kinds[GROUP].file : "");
+		advise_ranges(e, missing, &b);
 	}
-	if ((e->ranges[USER].n == 0 || e->ranges[GROUP].n == 0) && access(kinds[USER].program, X_OK) < 0)
-		buf_adds(&b, "; newuidmap is not installed (type: sudo apt-get install uidmap)");
 	snprintf(warning, ROOTLESS_WARNING_MAX, "%s", buf_str(&b));
 }
 

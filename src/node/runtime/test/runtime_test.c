@@ -167,6 +167,25 @@ static void layouts_are_recognised(void **state)
 	}
 }
 
+static void what_cannot_be_used_is_dropped(void **state)
+{
+	static const char text[] =
+	    V1("35", "/m", "memory") V1("36", "/p", "pids") "41 31 0:38 / /u rw - cgroup2 cgroup2 rw\n";
+	struct cgroup_layout l;
+
+	(void)state;
+	cgroup_layout_parse(text, "0::/y\n", &l);
+	cgroup_layout_drop(&l, CGROUP_MEMORY);
+	assert_int_equal(l.kind, CGROUP_KIND_HYBRID);
+	assert_string_equal(l.base[CGROUP_MEMORY], "");
+	cgroup_layout_drop(&l, CGROUP_PIDS);
+	assert_int_equal(l.kind, CGROUP_KIND_V2);
+	assert_string_equal(l.base[CGROUP_V2], "/u/y");
+	cgroup_layout_drop(&l, CGROUP_V2);
+	assert_int_equal(l.kind, CGROUP_KIND_NONE);
+	assert_string_equal(l.v2_root, "");
+}
+
 static void long_paths_are_not_cut(void **state)
 {
 	char text[2048], path[1024];
@@ -333,10 +352,15 @@ static void start_times_are_read(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(users_are_found_or_refused), cmocka_unit_test(too_many_groups_are_refused),
-	    cmocka_unit_test(layouts_are_recognised),	  cmocka_unit_test(long_paths_are_not_cut),
-	    cmocka_unit_test(the_filter_answers),	  cmocka_unit_test(names_are_checked),
-	    cmocka_unit_test(the_host_is_described),	  cmocka_unit_test(start_times_are_read),
+	    cmocka_unit_test(users_are_found_or_refused),
+	    cmocka_unit_test(too_many_groups_are_refused),
+	    cmocka_unit_test(layouts_are_recognised),
+	    cmocka_unit_test(long_paths_are_not_cut),
+	    cmocka_unit_test(what_cannot_be_used_is_dropped),
+	    cmocka_unit_test(the_filter_answers),
+	    cmocka_unit_test(names_are_checked),
+	    cmocka_unit_test(the_host_is_described),
+	    cmocka_unit_test(start_times_are_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
