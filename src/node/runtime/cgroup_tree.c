@@ -27,11 +27,21 @@ static void explain_blocked(struct cgroup_box *b, const char *where, const char 
 	if (*b->blocked)
 		return;
 	if (r == -EBUSY)
-		why = "it has processes of its own, and the kernel then lets it give none (\"no internal processes\")";
+		why = "it has processes of its own, so it has no controllers to give (\"no internal processes\")";
 	else if (r == -EOPNOTSUPP)
 		why = "it is threaded (cgroup.type)";
-	snprintf(b->blocked, sizeof b->blocked,
-		 "the cgroup %.256s cannot give the controller \"%.32s\" to those below: %s", where, controller, why);
+	snprintf(b->blocked, sizeof b->blocked, "the cgroup %.256s cannot give \"%.64s\" to those below: %s", where,
+		 controller, why);
+}
+
+/* The root alone may have processes and give controllers (it has no cgroup.type). The kernel would let another one with processes give those that
+ * can be divided among threads, but then what is below becomes threaded and takes no process. */
+static bool is_inhabited(int dir)
+{
+	char text[64];
+
+	return cgroup_file_read(dir, "cgroup.type", text, sizeof text) == 0 &&
+	       cgroup_file_read(dir, "cgroup.procs", text, sizeof text) == 0 && *text;
 }
 
 /* Gives to those below all that the directory has itself. What cannot be had is an error only when a limit asks for it. */
@@ -49,6 +59,10 @@ static void enable_controllers(struct cgroup_box *b, int dir, const char *where)
 	for (char *w = strtok_r(has, " \n", &rest); w; w = strtok_r(NULL, " \n", &rest)) {
 		if (!cgroup_mounts_has(gives, w) && n + strlen(w) + 3 < sizeof wanted)
 			n += (size_t)snprintf(wanted + n, sizeof wanted - n, "%s+%s", n ? " " : "", w);
+	}
+	if (n > 0 && is_inhabited(dir)) {
+		explain_blocked(b, where, wanted + 1, -EBUSY);
+		return;
 	}
 	if (n == 0 || cgroup_file_write(dir, "cgroup.subtree_control", wanted) == 0)
 		return;

@@ -284,7 +284,7 @@ static void a_cgroup_with_processes_gives_no_controllers(void **state)
 	struct rt_named_limit limit = {.value = 0};
 	struct cgroup_box *b = NULL;
 	struct err err = ERR_INIT;
-	char size[32];
+	char size[32], type[32];
 
 	(void)state;
 	v2_limit(&r, &limit, size);
@@ -293,6 +293,9 @@ static void a_cgroup_with_processes_gives_no_controllers(void **state)
 	assert_int_equal(cgroup_box_make(below, "id", &r, &b, &err), -ENOTSUP);
 	assert_non_null(strstr(err.text, "hugepageLimits"));
 	assert_non_null(strstr(err.text, "no internal processes"));
+	/* It did not become threaded by giving what threads can have. */
+	assert_int_equal(cgroup_file_read(cgroup_box_fd(w.box), "cgroup.type", type, sizeof type), 0);
+	assert_string_equal(type, "domain\n");
 	/* Without a limit it is a cgroup like any other. */
 	must(cgroup_box_make(below, "id", NULL, &b, &err), &err);
 	must(cgroup_box_remove(b, &err), &err);
