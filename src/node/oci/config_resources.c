@@ -105,15 +105,15 @@ static int read_throttle(struct reader *rd, yyjson_val *v, void *to)
 	return reader_object(rd, v, throttle_members, d);
 }
 
-#define DEVICES(field) READER_LIST, CONFIG_ITEMS(struct rt_resources, field.v, field.n), .max = CONFIG_LIST_MAX
+#define DEVICES(list, count) READER_LIST, CONFIG_ITEMS(struct rt_resources, list, count), .max = CONFIG_LIST_MAX
 static const struct reader_member blkio_members[] = {
     {"weight", READER_INT, .at = AT(blkio_weight), .max = UINT16_MAX},
     {"leafWeight", READER_INT, .at = AT(blkio_leaf_weight), .max = UINT16_MAX},
-    {"weightDevice", DEVICES(blkio_weights), .fn = read_weight},
-    {"throttleReadBpsDevice", DEVICES(read_bps), .fn = read_throttle},
-    {"throttleWriteBpsDevice", DEVICES(write_bps), .fn = read_throttle},
-    {"throttleReadIOPSDevice", DEVICES(read_iops), .fn = read_throttle},
-    {"throttleWriteIOPSDevice", DEVICES(write_iops), .fn = read_throttle},
+    {"weightDevice", DEVICES(blkio_weights.v, blkio_weights.n), .fn = read_weight},
+    {"throttleReadBpsDevice", DEVICES(read_bps.v, read_bps.n), .fn = read_throttle},
+    {"throttleWriteBpsDevice", DEVICES(write_bps.v, write_bps.n), .fn = read_throttle},
+    {"throttleReadIOPSDevice", DEVICES(read_iops.v, read_iops.n), .fn = read_throttle},
+    {"throttleWriteIOPSDevice", DEVICES(write_iops.v, write_iops.n), .fn = read_throttle},
     {NULL},
 };
 #undef DEVICES

@@ -102,13 +102,11 @@ static const char *find_twin(const char **keys, size_t n)
 
 static int check_keys(struct reader *rd, yyjson_val *obj)
 {
-	const char *few[FEW], **keys = few, *twin;
-	mem_cleanup const char **many = NULL;
 	size_t n = yyjson_obj_size(obj), i, max;
+	mem_cleanup const char **many = n > FEW ? mem_new_n(const char *, n) : NULL;
+	const char *few[FEW], **keys = many ? many : few, *twin;
 	yyjson_val *key, *val;
 
-	if (n > FEW)
-		keys = many = mem_new_n(const char *, n);
 	yyjson_obj_foreach (obj, i, max, key, val) {
 		int r = check_nul(rd, key);
 

@@ -192,11 +192,13 @@ static void test_features(void **state)
 	accept_each(member(root, "hooks"), CONFIG(",'hooks':{'%s':[{'path':'/x'}]}"));
 	accept_each(member(root, "linux.namespaces"), CONFIG(",'linux':{'namespaces':[{'type':'%s','path':'/x'}]}"));
 	assert_int_equal(yyjson_arr_size(member(root, "linux.namespaces")), RT_NS_TYPES);
-	yyjson_arr_foreach (member(root, "linux.capabilities"), i, n, v)
+	yyjson_arr_foreach (member(root, "linux.capabilities"), i, n, v) {
 		assert_int_equal(oci_cap_number(yyjson_get_str(v)), i);
+	}
 	assert_int_equal(yyjson_arr_size(member(root, "linux.capabilities")), CAP_LAST_CAP + 1);
-	yyjson_arr_foreach (member(root, "mountOptions"), i, n, v)
+	yyjson_arr_foreach (member(root, "mountOptions"), i, n, v) {
 		assert_string_equal(yyjson_get_str(v), mount_option_name(i));
+	}
 	assert_true(yyjson_get_bool(member(root, "linux.cgroup.v1")) &&
 		    yyjson_get_bool(member(root, "linux.cgroup.v2")));
 	assert_true(yyjson_get_bool(member(root, "linux.seccomp.enabled")));

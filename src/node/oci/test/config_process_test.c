@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config_test.h"
 
+#include "base/core/buf.h"
 #include "base/core/err.h"
 
 #include <linux/capability.h>
@@ -17,68 +18,67 @@
 
 #define BIT(cap) (1ull << (cap))
 
+static const struct {
+	const char *json, *error;
+} refused[] = {
+    {"[]", "an object is needed"},
+    {"{'args':['a']}", "cwd: is missing"},
+    {"{'cwd':'','args':['a']}", "cwd: is empty"},
+    {"{'cwd':'a','args':['a']}", "cwd: \"a\" is not an absolute path"},
+    {"{'cwd':'/'}", "args: at least one is needed"},
+    {"{'cwd':'/','args':[]}", "args: at least one is needed"},
+    {"{'cwd':'/','args':['a',null]}", "args[1]: a string is needed"},
+    {"{'cwd':'/','args':'sh'}", "args: a list is needed"},
+    {PROCESS(",'env':['A=1','B']"), "env[1]: \"B\" is not of the form NAME=value"},
+    {PROCESS(",'env':['=1']"), "env[0]: \"=1\" is not of the form"},
+    {PROCESS(",'terminal':'yes'"), "terminal: true or false"},
+    {PROCESS(",'terminal':true,'consoleSize':{'height':1}"), "consoleSize.width: is missing"},
+    {PROCESS(",'terminal':true,'consoleSize':{'height':65536,'width':1}"), "consoleSize.height: 65536"},
+    {PROCESS(",'user':{'uid':-1}"), "user.uid: -1 is not between 0 and 4294967294"},
+    {PROCESS(",'user':{'gid':4294967295}"), "user.gid: 4294967295"},
+    {PROCESS(",'user':{'uid':18446744073709551615}"), "user.uid: 18446744073709551615 is not"},
+    {PROCESS(",'user':{'umask':512}"), "user.umask: 512 is not between 0 and 511"},
+    {PROCESS(",'user':{'additionalGids':[1,-1]}"), "user.additionalGids[1]: a group's number"},
+    {PROCESS(",'user':{'additionalGids':['a']}"), "user.additionalGids[0]: a group's number"},
+    {PROCESS(",'capabilities':[]"), "capabilities: an object is needed"},
+    {PROCESS(",'capabilities':{'bounding':'CAP_KILL'}"), "capabilities.bounding: a list"},
+    {PROCESS(",'rlimits':[{'type':'RLIMIT_FOO','soft':1,'hard':1}]"), "rlimits[0]: type \"RLIMIT_FOO\" is not"},
+    {PROCESS(",'rlimits':[{'type':'RLIMIT_CPU','soft':2,'hard':1}]"), "soft limit 2 is above the hard limit 1"},
+    {PROCESS(",'rlimits':[{'type':'RLIMIT_CPU','soft':2}]"), "rlimits[0].hard: is missing"},
+    {PROCESS(",'rlimits':[{'type':'RLIMIT_CPU','soft':1,'hard':1},{'type':'RLIMIT_CPU','soft':1,'hard':1}]"),
+     "rlimits[1]: the type appears twice"},
+    {PROCESS(",'oomScoreAdj':1001"), "oomScoreAdj: a whole number between -1000 and 1000"},
+    {PROCESS(",'oomScoreAdj':-1001"), "oomScoreAdj"},
+    {PROCESS(",'oomScoreAdj':1.5"), "oomScoreAdj"},
+    {PROCESS(",'oomScoreAdj':4294967296"), "oomScoreAdj"},
+    {PROCESS(",'scheduler':{}"), "scheduler.policy: is missing"},
+    {PROCESS(",'scheduler':{'policy':'SCHED_X'}"), "scheduler: policy \"SCHED_X\" is not known"},
+    {PROCESS(",'scheduler':{'policy':'SCHED_OTHER','nice':20}"), "scheduler.nice: 20 is not between -20 and 19"},
+    {PROCESS(",'scheduler':{'policy':'SCHED_OTHER','priority':1}"), "priority is for SCHED_FIFO and SCHED_RR"},
+    {PROCESS(",'scheduler':{'policy':'SCHED_FIFO','runtime':1}"), "are for SCHED_DEADLINE, not for SCHED_FIFO"},
+    {PROCESS(",'scheduler':{'policy':'SCHED_FIFO','flags':['X']}"), "flag \"X\" is not known"},
+    {PROCESS(",'ioPriority':{'class':'X','priority':1}"), "ioPriority: class \"X\" is not known"},
+    {PROCESS(",'ioPriority':{'priority':1}"), "ioPriority.class: is missing"},
+    {PROCESS(",'ioPriority':{'class':'IOPRIO_CLASS_BE','priority':8}"), "ioPriority.priority: 8"},
+    {PROCESS(",'execCPUAffinity':{'initial':'a'}"), "execCPUAffinity.initial: \"a\" is not a list like"},
+    {PROCESS(",'execCPUAffinity':{'initial':'3-1'}"), "\"3-1\""},
+    {PROCESS(",'execCPUAffinity':{'final':'1,'}"), "execCPUAffinity.final: \"1,\""},
+    {PROCESS(",'execCPUAffinity':{'final':'1 2'}"), "\"1 2\""},
+    {PROCESS(",'execCPUAffinity':{'final':'-1'}"), "\"-1\""},
+    {PROCESS(",'execCPUAffinity':{'final':'1-2-3'}"), "\"1-2-3\""},
+};
+
 static void test_refused(void **state)
 {
-	static const struct {
-		const char *json, *error;
-	} rows[] = {
-	    {"[]", "an object is needed"},
-	    {"{'args':['a']}", "cwd: is missing"},
-	    {"{'cwd':'','args':['a']}", "cwd: is empty"},
-	    {"{'cwd':'a','args':['a']}", "cwd: \"a\" is not an absolute path"},
-	    {"{'cwd':'/'}", "args: at least one is needed"},
-	    {"{'cwd':'/','args':[]}", "args: at least one is needed"},
-	    {"{'cwd':'/','args':['a',null]}", "args[1]: a string is needed"},
-	    {"{'cwd':'/','args':'sh'}", "args: a list is needed"},
-	    {PROCESS(",'env':['A=1','B']"), "env[1]: \"B\" is not of the form NAME=value"},
-	    {PROCESS(",'env':['=1']"), "env[0]: \"=1\" is not of the form"},
-	    {PROCESS(",'terminal':'yes'"), "terminal: true or false"},
-	    {PROCESS(",'terminal':true,'consoleSize':{'height':1}"), "consoleSize.width: is missing"},
-	    {PROCESS(",'terminal':true,'consoleSize':{'height':65536,'width':1}"), "consoleSize.height: 65536"},
-	    {PROCESS(",'user':{'uid':-1}"), "user.uid: -1 is not between 0 and 4294967294"},
-	    {PROCESS(",'user':{'gid':4294967295}"), "user.gid: 4294967295"},
-	    {PROCESS(",'user':{'uid':18446744073709551615}"), "user.uid: 18446744073709551615 is not"},
-	    {PROCESS(",'user':{'umask':512}"), "user.umask: 512 is not between 0 and 511"},
-	    {PROCESS(",'user':{'additionalGids':[1,-1]}"), "user.additionalGids[1]: a group's number"},
-	    {PROCESS(",'user':{'additionalGids':['a']}"), "user.additionalGids[0]: a group's number"},
-	    {PROCESS(",'capabilities':[]"), "capabilities: an object is needed"},
-	    {PROCESS(",'capabilities':{'bounding':'CAP_KILL'}"), "capabilities.bounding: a list"},
-	    {PROCESS(",'rlimits':[{'type':'RLIMIT_FOO','soft':1,'hard':1}]"), "rlimits[0]: type \"RLIMIT_FOO\" is not"},
-	    {PROCESS(",'rlimits':[{'type':'RLIMIT_CPU','soft':2,'hard':1}]"), "soft limit 2 is above the hard limit 1"},
-	    {PROCESS(",'rlimits':[{'type':'RLIMIT_CPU','soft':2}]"), "rlimits[0].hard: is missing"},
-	    {PROCESS(",'rlimits':[{'type':'RLIMIT_CPU','soft':1,'hard':1},{'type':'RLIMIT_CPU','soft':1,'hard':1}]"),
-	     "rlimits[1]: the type appears twice"},
-	    {PROCESS(",'oomScoreAdj':1001"), "oomScoreAdj: a whole number between -1000 and 1000"},
-	    {PROCESS(",'oomScoreAdj':-1001"), "oomScoreAdj"},
-	    {PROCESS(",'oomScoreAdj':1.5"), "oomScoreAdj"},
-	    {PROCESS(",'oomScoreAdj':4294967296"), "oomScoreAdj"},
-	    {PROCESS(",'scheduler':{}"), "scheduler.policy: is missing"},
-	    {PROCESS(",'scheduler':{'policy':'SCHED_X'}"), "scheduler: policy \"SCHED_X\" is not known"},
-	    {PROCESS(",'scheduler':{'policy':'SCHED_OTHER','nice':20}"),
-	     "scheduler.nice: 20 is not between -20 and 19"},
-	    {PROCESS(",'scheduler':{'policy':'SCHED_OTHER','priority':1}"), "priority is for SCHED_FIFO and SCHED_RR"},
-	    {PROCESS(",'scheduler':{'policy':'SCHED_FIFO','runtime':1}"), "are for SCHED_DEADLINE, not for SCHED_FIFO"},
-	    {PROCESS(",'scheduler':{'policy':'SCHED_FIFO','flags':['X']}"), "flag \"X\" is not known"},
-	    {PROCESS(",'ioPriority':{'class':'X','priority':1}"), "ioPriority: class \"X\" is not known"},
-	    {PROCESS(",'ioPriority':{'priority':1}"), "ioPriority.class: is missing"},
-	    {PROCESS(",'ioPriority':{'class':'IOPRIO_CLASS_BE','priority':8}"), "ioPriority.priority: 8"},
-	    {PROCESS(",'execCPUAffinity':{'initial':'a'}"), "execCPUAffinity.initial: \"a\" is not a list like"},
-	    {PROCESS(",'execCPUAffinity':{'initial':'3-1'}"), "\"3-1\""},
-	    {PROCESS(",'execCPUAffinity':{'final':'1,'}"), "execCPUAffinity.final: \"1,\""},
-	    {PROCESS(",'execCPUAffinity':{'final':'1 2'}"), "\"1 2\""},
-	    {PROCESS(",'execCPUAffinity':{'final':'-1'}"), "\"-1\""},
-	    {PROCESS(",'execCPUAffinity':{'final':'1-2-3'}"), "\"1-2-3\""},
-	};
-
 	(void)state;
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
 		char whole[1024];
 
-		config_test_refused(oci_config_parse_process, rows[i].json, EINVAL, rows[i].error);
+		config_test_refused(oci_config_parse_process, refused[i].json, EINVAL, refused[i].error);
 		/* In a whole configuration the same parser stands one step deeper. */
-		(void)snprintf(whole, sizeof whole, CONFIG(",'process':%s"), rows[i].json);
+		(void)snprintf(whole, sizeof whole, CONFIG(",'process':%s"), refused[i].json);
 		config_test_refused(oci_config_parse, whole, EINVAL, "process");
-		config_test_refused(oci_config_parse, whole, EINVAL, rows[i].error);
+		config_test_refused(oci_config_parse, whole, EINVAL, refused[i].error);
 	}
 }
 
@@ -201,15 +201,15 @@ static void test_caps(void **state)
 
 static void test_many_warnings(void **state)
 {
-	char text[4096] = PROCESS(",'capabilities':{'bounding':['x'");
+	buf_cleanup struct buf b = BUF_INIT;
 	config_cleanup struct oci_config *c = NULL;
 
 	(void)state;
-	text[strlen(text) - 1] = '\0';
+	buf_adds(&b, "{'cwd':'/','args':['a'],'capabilities':{'bounding':['x'");
 	for (unsigned i = 0; i < 500; i++)
-		strcat(text, ",'x'");
-	strcat(text, "]}}");
-	c = config_test_ok(oci_config_parse_process, text);
+		buf_adds(&b, ",'x'");
+	buf_adds(&b, "]}}");
+	c = config_test_ok(oci_config_parse_process, b.data);
 	assert_int_equal(c->n_warnings, 64);
 	assert_null(c->warnings[64]);
 }
