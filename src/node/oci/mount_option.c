@@ -232,7 +232,7 @@ static int add_known(struct reader *rd, struct mount_draft *d, const struct row 
 		break;
 	case BIND:
 		d->bind = true;
-		fs->recursive = row->recursive;
+		fs->recursive |= row->recursive; /* "rbind" and then "bind" is written by others, and means rbind */
 		break;
 	case IDMAP:
 		d->idmap = true;

@@ -286,6 +286,23 @@ static void test_new(void **state)
 	}
 }
 
+/* Podman and docker write such lists: one that says rbind is one, wherever it stands. */
+static void test_rbind(void **state)
+{
+	static const char *const lists[] = {"'rbind','rprivate','rw','bind'", "'bind','rbind'", "'rw','rbind'"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+		config_cleanup struct oci_config *c = NULL;
+		char text[256];
+
+		(void)snprintf(text, sizeof text, MOUNT("'source':'/s','options':[%s]"), lists[i]);
+		c = config_test_ok(oci_config_parse, text);
+		assert_int_equal(c->box.mounts[0].type, RT_FS_BIND);
+		assert_true(c->box.mounts[0].recursive);
+	}
+}
+
 static void test_paths(void **state)
 {
 	config_cleanup struct oci_config *c = config_test_ok(
@@ -305,7 +322,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_each),    cmocka_unit_test(test_names), cmocka_unit_test(test_sequences),
 	    cmocka_unit_test(test_refused), cmocka_unit_test(test_idmap), cmocka_unit_test(test_new),
-	    cmocka_unit_test(test_paths),
+	    cmocka_unit_test(test_paths),   cmocka_unit_test(test_rbind),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
