@@ -239,8 +239,10 @@ static int find_place(const char *path, const char *id, struct place *ret, struc
 
 	if (!fs_name_ok(id))
 		return err_set(err, EINVAL, "\"%s\" cannot be the name of a cgroup", id);
-	if (path && is_systemd_form(path))
-		path = systemd = from_systemd_form(path);
+	if (path && is_systemd_form(path)) {
+		systemd = from_systemd_form(path);
+		path = systemd;
+	}
 	ret->absolute = path && *path == '/';
 	return clean_path(path && *path ? path : id, &ret->path, err);
 }

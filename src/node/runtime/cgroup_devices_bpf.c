@@ -130,7 +130,12 @@ static int load(const struct bpf_insn *program, size_t n)
 	return sys_bpf(BPF_PROG_LOAD, &a);
 }
 
-static int query(int dir, uint32_t ids[static PROGRAMS_MAX], size_t *ret_n)
+struct attached {
+	uint32_t ids[PROGRAMS_MAX];
+	size_t n;
+};
+
+static int query(int dir, struct attached *ret)
 {
 	union bpf_attr a;
 	int r;
@@ -138,11 +143,11 @@ static int query(int dir, uint32_t ids[static PROGRAMS_MAX], size_t *ret_n)
 	memset(&a, 0, sizeof a);
 	a.query.target_fd = (uint32_t)dir;
 	a.query.attach_type = BPF_CGROUP_DEVICE;
-	a.query.prog_ids = (uintptr_t)ids;
+	a.query.prog_ids = (uintptr_t)ret->ids;
 	a.query.prog_cnt = PROGRAMS_MAX;
 	r = sys_bpf(BPF_PROG_QUERY, &a);
 	if (r == 0)
-		*ret_n = a.query.prog_cnt;
+		ret->n = a.query.prog_cnt;
 	return r;
 }
 
@@ -180,14 +185,14 @@ static int detach(int dir, int program)
 }
 
 /* All programs of a directory are asked and all must agree, so a new one beside the old ones is stricter for a moment, never laxer. */
-static int replace_all(int dir, int program, const uint32_t *ids, size_t n, struct err *err)
+static int replace_all(int dir, int program, const struct attached *old_ones, struct err *err)
 {
 	int r = attach(dir, program, -1);
 
 	if (r < 0)
 		return err_sys(err, -r, "attach the filter for devices");
-	for (size_t i = 0; i < n; i++) {
-		fd_cleanup int old = program_of(ids[i]);
+	for (size_t i = 0; i < old_ones->n; i++) {
+		fd_cleanup int old = program_of(old_ones->ids[i]);
 
 		r = old < 0 ? old : detach(dir, old);
 		if (r < 0 && r != -ENOENT)
@@ -198,21 +203,20 @@ static int replace_all(int dir, int program, const uint32_t *ids, size_t n, stru
 
 int cgroup_devices_attach(int dir, const struct bpf_insn *program, size_t n, struct err *err)
 {
-	uint32_t ids[PROGRAMS_MAX];
-	size_t n_old = 0;
+	struct attached found = {.n = 0};
 	fd_cleanup int fd = load(program, n), old = -1;
 	int r;
 
 	if (fd < 0)
 		return err_sys(err, -fd, "load the filter for devices (%zu instructions)", n);
-	r = query(dir, ids, &n_old);
+	r = query(dir, &found);
 	if (r < 0)
 		return err_sys(err, -r, "list the filters for devices");
-	if (n_old == 1) {
-		old = program_of(ids[0]);
+	if (found.n == 1) {
+		old = program_of(found.ids[0]);
 		/* BPF_F_REPLACE is of Linux 5.6. */
 		if (old >= 0 && attach(dir, fd, old) == 0)
 			return 0;
 	}
-	return replace_all(dir, fd, ids, n_old, err);
+	return replace_all(dir, fd, &found, err);
 }
