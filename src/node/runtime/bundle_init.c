@@ -143,6 +143,7 @@ static const struct step steps[] = {
     {"enter the user namespace", ns_become_root},
     {"wait for the limits", wait_for_go},
     {"hide the host's cgroups", make_cgroup_namespace},
+    {"leave the host's mounts", rootfs_leave_host},
     {"mount the root", rootfs_attach},
     {"mount", bundle_mounts_attach},
     {"make the devices", bundle_devices_make},

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * rt_start: the parent's steps. What the parent prepares is attached nowhere, so a failure or a crash before the child runs leaves nothing but,
- * at the most, an empty cgroup directory, which rt_find + rt_delete remove. While the child mounts, the parent sets the limits.
+ * at the most, an empty cgroup directory, which rt_find + rt_delete remove. Parent and child work at the same time wherever one does not need the
+ * other: the root is made here while the child mounts /proc, /sys and /dev.
  */
 #include "node/runtime/rt.h"
 
@@ -56,11 +57,6 @@ static int check(struct start *st, struct err *err)
 static int prepare_idmap(struct start *st, struct err *err)
 {
 	return ns_prepare_idmap(st->setup, err);
-}
-
-static int prepare_root(struct start *st, struct err *err)
-{
-	return rootfs_prepare(st->setup, err);
 }
 
 static int prepare_volumes(struct start *st, struct err *err)
@@ -123,6 +119,17 @@ static int release(struct start *st, struct err *err)
 	return setup_say(st->setup, "g", err);
 }
 
+/* Made while the child mounts what needs no root, and sent to it. */
+static int send_root(struct start *st, struct err *err)
+{
+	int r = rootfs_prepare(st->setup, err);
+
+	if (r == 0)
+		r = rootfs_send(st->setup, err);
+	fd_closep(&st->setup->root);
+	return r;
+}
+
 static int hear(struct start *st, struct err *err)
 {
 	return setup_hear(st->setup->talk_parent, NULL, &st->fault, err);
@@ -132,12 +139,18 @@ static const struct {
 	const char *what;
 	int (*run)(struct start *st, struct err *err);
 } steps[] = {
-    {"check the request", check},	    {"prepare the user namespace", prepare_idmap},
-    {"prepare the root", prepare_root},	    {"prepare the volumes", prepare_volumes},
-    {"open the channels", open_channels},   {"make the cgroup", make_cgroup},
-    {"start the first process", spawn},	    {"map the users", map_users},
-    {"set the limits", set_limits},	    {"identify the first process", identify},
-    {"release the first process", release}, {NULL, hear},
+    {"check the request", check},
+    {"prepare the user namespace", prepare_idmap},
+    {"prepare the volumes", prepare_volumes},
+    {"open the channels", open_channels},
+    {"make the cgroup", make_cgroup},
+    {"start the first process", spawn},
+    {"map the users", map_users},
+    {"set the limits", set_limits},
+    {"release the first process", release},
+    {"prepare the root", send_root},
+    {"identify the first process", identify},
+    {NULL, hear},
 };
 
 static int run(struct start *st, struct err *err)

@@ -112,21 +112,16 @@ static int make_mounts(int dev, struct err *err)
 int devices_make(struct setup *s, struct err *err)
 {
 	const struct mount_option options[] = {{"mode", "0755"}, {"size", "64k"}, {NULL, NULL}};
-	fd_cleanup int place = fs_mkdirs_in(s->root, "dev", 0755, FS_NO_SYMLINKS, err);
-	bool borrowed = s->spec->user_namespace || rootless_inside();
-	int r;
+	int r = s->dev = mount_new("tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, err);
 
-	if (place < 0)
-		return place;
-	r = s->dev = mount_new("tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, err);
 	if (r < 0)
 		return r;
 	r = make_names(s->dev, err);
-	if (r == 0 && !borrowed)
+	if (r == 0 && !s->borrows)
 		r = make_nodes(s->dev, err);
 	if (r == 0)
-		r = mount_put(s->dev, place, "", err);
-	if (r == 0 && borrowed)
+		r = mounts_put_kernel(s, s->dev, "dev", 0755, err);
+	if (r == 0 && s->borrows)
 		r = borrow_nodes(s->dev, err);
 	return r < 0 ? r : make_mounts(s->dev, err);
 }

@@ -4,7 +4,7 @@
  *
  * init is this very process, not another program: nothing has to be found in the image and nothing is loaded. It forwards signals, reaps
  * orphans, reports the payload's wait status and ends with the payload, which ends the container. It keeps the one capability it needs,
- * cannot be looked into (not dumpable, so /proc/1/exe stays shut), has the container's filter on, and dies with the monitor.
+ * cannot be looked into (not dumpable, so /proc/1/exe stays shut), may make only the system calls of an init, and dies with the monitor.
  */
 #include "node/runtime/init.h"
 
@@ -12,7 +12,9 @@
 #include "base/core/fd.h"
 #include "base/core/proc.h"
 #include "node/runtime/caps.h"
+#include "node/runtime/early.h"
 #include "node/runtime/payload.h"
+#include "node/runtime/seccomp.h"
 #include "node/runtime/setup.h"
 #include "node/runtime/timing.h"
 
@@ -27,7 +29,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PAYLOAD_STACK = 128 << 10, TALK_FD = 3, STATUS_FD = 4 };
+enum { TALK_FD = 3, CWD_FD = 4, STATUS_FD = 5 };
+
+static pid_t payload_pid = -1;
 
 static int find_user(struct setup *s, struct err *err)
 {
@@ -39,11 +43,6 @@ static int open_cwd(struct setup *s, struct err *err)
 	int r = s->cwd = payload_open_cwd(s->root, s->spec->cwd, err);
 
 	return r < 0 ? r : 0;
-}
-
-static int enter_cwd(struct setup *s, struct err *err)
-{
-	return payload_enter_cwd(s->cwd, err);
 }
 
 static int set_stdio(struct setup *s, struct err *err)
@@ -72,59 +71,91 @@ static int hide_cgroups(struct setup *s, struct err *err)
 	return unshare(CLONE_NEWCGROUP) < 0 ? err_sys(err, errno, "make a cgroup namespace") : 0;
 }
 
+static struct early early;
+
+static int start_early(struct setup *s, struct err *err)
+{
+	pid_t pid;
+
+	if (s->spec->no_init)
+		return ns_loopback(s, err);
+	early.loopback = !s->spec->host_network;
+	early.caps = s->spec->caps;
+	early.no_filter = s->spec->privileged_syscalls;
+	pid = early_start(&early, err);
+	payload_pid = pid;
+	return pid < 0 ? pid : 0;
+}
+
+static int get_root(struct setup *s, struct err *err)
+{
+	int r = rootfs_receive(s, err);
+
+	return r < 0 ? r : rootfs_attach(s, err);
+}
+
+static int get_root_first(struct setup *s, struct err *err)
+{
+	return s->borrows ? get_root(s, err) : 0;
+}
+
+static int get_root_now(struct setup *s, struct err *err)
+{
+	int r = s->borrows ? 0 : get_root(s, err);
+
+	return r < 0 || s->borrows ? r : mounts_place(s, err);
+}
+
 static const struct step steps[] = {
     {"enter the user namespace", ns_become_root},
-    {"mount the root", rootfs_attach},
+    {"wait for the limits", wait_for_go},
+    {"hide the host's cgroups", hide_cgroups},
+    {"start the payload's process", start_early},
+    {"leave the host's mounts", rootfs_leave_host},
+    {"mount the root", get_root_first},
     {"mount /proc and /sys", mounts_kernel},
     {"make /dev", devices_make},
     {"mask what is the host's", masks_apply},
-    {"mount the volumes", mounts_attach},
     {"name the container", ns_names},
-    {"bring up the network", ns_loopback},
+    {"mount the root", get_root_now},
+    {"mount the volumes", mounts_attach},
     {"find the user", find_user},
     {"find the working directory", open_cwd},
     {"enter the root", rootfs_enter},
-    {"enter the working directory", enter_cwd},
     {"connect the standard descriptors", set_stdio},
-    {"wait for the limits", wait_for_go},
-    {"hide the host's cgroups", hide_cgroups},
 };
 
 /* ---- PID 1 ---- */
 
-/* Keeps the channel and the status pipe, at fixed places, and closes everything else but 0, 1 and 2. */
+/* Keeps the channel, the working directory and the status pipe, at fixed places, and closes everything else but 0, 1 and 2. */
 static int tidy_descriptors(struct setup *s, struct err *err)
 {
-	int status = s->status[1] < 0 ? -1 : fcntl(s->status[1], F_DUPFD_CLOEXEC, 16);
-	int talk = fcntl(s->talk, F_DUPFD_CLOEXEC, 16);
+	const struct {
+		int *fd, to;
+	} kept[] = {{&s->talk, TALK_FD}, {&s->cwd, CWD_FD}, {&s->status[1], STATUS_FD}};
+	int high[3];
 
-	if (talk < 0 || dup3(talk, TALK_FD, O_CLOEXEC) < 0)
-		return err_sys(err, errno, "move a descriptor");
-	s->talk = TALK_FD;
-	if (status >= 0 && dup3(status, STATUS_FD, O_CLOEXEC) < 0)
-		return err_sys(err, errno, "move a descriptor");
-	return proc_close_from(status >= 0 ? STATUS_FD + 1 : TALK_FD + 1, false);
+	/* Out of each other's way first. */
+	for (size_t i = 0; i < 3; i++)
+		high[i] = *kept[i].fd < 0 ? -1 : fcntl(*kept[i].fd, F_DUPFD_CLOEXEC, 16);
+	for (size_t i = 0; i < 3; i++) {
+		if (*kept[i].fd < 0)
+			continue;
+		if (high[i] < 0 || dup3(high[i], kept[i].to, O_CLOEXEC) < 0)
+			return err_sys(err, errno, "move a descriptor");
+		*kept[i].fd = kept[i].to;
+	}
+	return proc_close_from(s->status[1] < 0 ? STATUS_FD : STATUS_FD + 1, false);
 }
 
-static int run_payload(void *arg)
+/* Capabilities first, they need no rights to go; then as few system calls as an init needs. */
+static int init_confine(bool no_filter, struct err *err)
 {
-	payload_exec(arg);
-}
+	int r = caps_set(1ull << CAP_KILL, err);
 
-/* The payload starts in our memory, which is not copied for a process that will replace it at once; we sleep until it has. */
-static pid_t spawn(struct payload *p)
-{
-#if defined(__SANITIZE_ADDRESS__)
-	pid_t pid = fork();
-
-	if (pid == 0)
-		run_payload(p);
-	return pid;
-#else
-	static char stack[PAYLOAD_STACK] __attribute__((aligned(16)));
-
-	return clone(run_payload, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, p);
-#endif
+	if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		r = err_sys(err, errno, "set no_new_privs");
+	return r == 0 && !no_filter ? seccomp_install_init(err) : r;
 }
 
 static int exit_code(int status)
@@ -163,21 +194,58 @@ static _Noreturn void be_init(pid_t payload)
 	}
 }
 
-static int start_payload(struct setup *s, struct payload *p, pid_t *ret_pid, struct err *err)
+static void describe(const struct setup *s, struct payload *p)
 {
-	int r = tidy_descriptors(s, err);
+	const struct rt_spec *spec = s->spec;
 
-	p->talk = TALK_FD;
+	*p = (struct payload){
+	    .argv = spec->argv,
+	    .env = spec->env,
+	    .user = s->user,
+	    .caps = spec->caps,
+	    .no_filter = spec->privileged_syscalls,
+	    .talk = TALK_FD,
+	    .death_signal = spec->no_init,
+	    .cwd = s->cwd,
+	};
+}
+
+static _Noreturn void become_payload(struct setup *s, struct err *err)
+{
+	struct payload p;
+	int r;
+
+	describe(s, &p);
+	r = payload_enter_cwd(p.cwd, err);
 	if (r == 0)
-		r = payload_confine(p, err);
+		r = payload_confine(&p, err);
+	if (r == 0)
+		payload_exec(&p);
+	setup_tell_failure(TALK_FD, RT_FAULT_OURS, err);
+	_exit(125);
+}
+
+/* Descriptors are put in order when nobody else touches the table. Our own filter comes when the program has started: it waits for nobody. */
+static int start_payload(struct setup *s, struct err *err)
+{
+	pid_t pid;
+	int r;
+
+	if (!s->spec->no_init)
+		early_wait(&early);
+	r = tidy_descriptors(s, err);
 	if (r < 0)
 		return r;
 	if (s->spec->no_init)
-		payload_exec(p);
-	timing_mark(TIMING_CHILD, "confine");
-	*ret_pid = spawn(p);
+		become_payload(s, err);
+	describe(s, &early.payload);
+	pid = early_release(&early, err);
 	timing_mark(TIMING_CHILD, "start the payload");
-	return *ret_pid < 0 ? err_sys(err, errno, "start the payload (is the pids limit below 2?)") : 0;
+	if (pid < 0)
+		return pid;
+	if (pid > 0)
+		payload_pid = pid;
+	return init_confine(s->spec->privileged_syscalls, err);
 }
 
 static void block_signals(void)
@@ -190,11 +258,7 @@ static void block_signals(void)
 
 void init_main(struct setup *s)
 {
-	const struct rt_spec *spec = s->spec;
 	struct err err = ERR_INIT;
-	struct payload p = {
-	    .argv = spec->argv, .env = spec->env, .caps = spec->caps, .no_filter = spec->privileged_syscalls};
-	pid_t payload = -1;
 	int r;
 
 	timing_mark(TIMING_CHILD, "begin");
@@ -203,19 +267,15 @@ void init_main(struct setup *s)
 	fd_closep(&s->talk_parent);
 	r = setup_run(s, steps, sizeof steps / sizeof *steps, &err);
 	(void)umask(022);
-	p.user = s->user;
-	p.death_signal = spec->no_init;
 	(void)prctl(PR_SET_NAME, "init", 0, 0, 0);
 	if (r == 0)
-		r = start_payload(s, &p, &payload, &err);
-	if (r == 0)
-		r = caps_set(1ull << CAP_KILL, &err);
+		r = start_payload(s, &err);
 	if (r < 0) {
 		setup_tell_failure(s->talk, RT_FAULT_OURS, &err);
 		_exit(125);
 	}
 	/* Nobody but the payload may hold its pipes, so that their readers see the end. */
-	for (int fd = 0; fd <= TALK_FD; fd++)
+	for (int fd = 0; fd <= CWD_FD; fd++)
 		close(fd);
-	be_init(payload);
+	be_init(payload_pid);
 }

@@ -65,23 +65,44 @@ int mounts_prepare(struct setup *s, struct err *err)
 	return 0;
 }
 
-/* proc and sysfs show the namespaces of the process that makes them: the child. A root where /proc or /sys is a link is refused. */
-static int kernel_mount(int root, const char *type, const char *name, uint64_t attributes, int *ret, struct err *err)
+/* Puts /proc, /sys or /dev in its place. A root where that is a link is refused. */
+int mounts_put_kernel(struct setup *s, int mount, const char *name, mode_t mode, struct err *err)
 {
-	fd_cleanup int place = fs_mkdirs_in(root, name, 0555, FS_NO_SYMLINKS, err);
-	int r;
+	fd_cleanup int place = -1;
+	char host[16];
 
-	if (place < 0)
-		return place;
-	r = *ret = mount_new(type, NULL, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | attributes, err);
-	return r < 0 ? r : mount_put(*ret, place, "", err);
+	if (s->root < 0) {
+		snprintf(host, sizeof host, "/%s", name);
+		return mount_put(mount, AT_FDCWD, host, err);
+	}
+	place = fs_mkdirs_in(s->root, name, mode, FS_NO_SYMLINKS, err);
+	return place < 0 ? place : mount_put(mount, place, "", err);
+}
+
+/* proc and sysfs show the namespaces of the process that makes them: the child. */
+static int kernel_mount(struct setup *s, const char *type, const char *name, uint64_t attributes, int *ret,
+			struct err *err)
+{
+	int r = *ret =
+	    mount_new(type, NULL, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | attributes, err);
+
+	return r < 0 ? r : mounts_put_kernel(s, *ret, name, 0555, err);
 }
 
 int mounts_kernel(struct setup *s, struct err *err)
 {
-	int r = kernel_mount(s->root, "proc", "proc", 0, &s->proc, err);
+	int r = kernel_mount(s, "proc", "proc", 0, &s->proc, err);
 
-	return r < 0 ? r : kernel_mount(s->root, "sysfs", "sys", MOUNT_ATTR_RDONLY, &s->sys, err);
+	return r < 0 ? r : kernel_mount(s, "sysfs", "sys", MOUNT_ATTR_RDONLY, &s->sys, err);
+}
+
+int mounts_place(struct setup *s, struct err *err)
+{
+	int r = mounts_put_kernel(s, s->proc, "proc", 0555, err);
+
+	if (r == 0)
+		r = mounts_put_kernel(s, s->sys, "sys", 0555, err);
+	return r < 0 ? r : mounts_put_kernel(s, s->dev, "dev", 0755, err);
 }
 
 static int make_file(int root, const char *path, struct err *err)

@@ -15,6 +15,7 @@ struct payload {
 	uint64_t caps;
 	bool no_filter;
 	int talk;	   /* where a failure is told; must be above 2 */
+	int cwd;	   /* directory to start in (payload_open_cwd), for early.c; the others are there already */
 	bool death_signal; /* die with the parent, which holds the other end of talk */
 
 	/* Of an OCI configuration, else NULL: then caps, no_filter and death_signal are not read, payload_confine() is not called. */

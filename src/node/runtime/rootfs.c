@@ -411,11 +411,42 @@ int rootfs_prepare(struct setup *s, struct err *err)
 	return r < 0 ? r : 0;
 }
 
+int rootfs_leave_host(struct setup *s, struct err *err)
+{
+	(void)s;
+	return own_mounts(err);
+}
+
 int rootfs_attach(struct setup *s, struct err *err)
 {
-	int r = own_mounts(err);
+	return mount_put(s->root, AT_FDCWD, "/", err);
+}
 
-	return r < 0 ? r : mount_put(s->root, AT_FDCWD, "/", err);
+int rootfs_send(struct setup *s, struct err *err)
+{
+	int r = fd_send_msg(s->talk_parent, "r", 1, &s->root, 1);
+
+	/* A child that has failed says why itself. */
+	return r < 0 && r != -EPIPE && r != -ECONNRESET ? err_sys(err, -r, "hand the root over") : 0;
+}
+
+int rootfs_receive(struct setup *s, struct err *err)
+{
+	int fds[FD_MSG_MAX];
+	size_t n_fds = 0;
+	ssize_t n;
+	char c = 0;
+
+	do {
+		n = fd_recv_msg(s->talk, &c, 1, fds, &n_fds);
+	} while (n == -EINTR);
+	if (n != 1 || c != 'r' || n_fds != 1) {
+		for (size_t i = 0; n > 0 && i < n_fds; i++)
+			close(fds[i]);
+		return err_set(err, ECANCELED, "the parent gave up");
+	}
+	s->root = fds[0];
+	return 0;
 }
 
 /* pivot_root(2): with new root and old root both ".", the old one ends on top of the new one and is then taken off. */

@@ -14,3 +14,6 @@ extern const unsigned short seccomp_default_len;
 
 /* Installs the filter for the calling process and all it will start. Needs no_new_privs. */
 int seccomp_install(struct err *err);
+
+/* The same with what our init needs and nothing else: wait for signals and children, pass signals on, write its report, end. */
+int seccomp_install_init(struct err *err);

@@ -4,6 +4,7 @@
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/mem.h"
+#include "node/runtime/rootless.h"
 #include "node/runtime/timing.h"
 
 #include <fcntl.h>
@@ -37,6 +38,7 @@ struct setup *setup_new(const struct rt_spec *spec)
 	s->idmap = s->root = s->talk = s->talk_parent = s->status[0] = s->status[1] = -1;
 	s->proc = s->sys = s->dev = s->cgroup = s->cwd = -1;
 	s->terminal = -1;
+	s->borrows = spec->user_namespace || rootless_inside();
 	s->volumes = n ? mem_new_n(int, n) : NULL;
 	for (size_t i = 0; i < n; i++)
 		s->volumes[i] = -1;

@@ -19,6 +19,8 @@ struct setup {
 	int idmap;	    /* user namespace that idmapped mounts take their map from, or -1 */
 	int root;	    /* the mount of the root */
 	bool root_writable; /* mount points can be made in it */
+	bool
+	    borrows; /* devices cannot be made, the host's are used: then its /dev must stay in sight until the root is there */
 	int *
 	    volumes; /* one detached mount for each of spec->mounts, or of spec->box->mounts (-1: the child makes it) */
 	int talk;    /* the child's end of the channel to the parent */
@@ -70,14 +72,19 @@ int ns_open_map(const struct rt_id_map *uid, size_t n_uid, const struct rt_id_ma
 int ns_map_users(struct setup *s, pid_t pid, struct err *err);
 uint64_t ns_clone_flags(const struct rt_spec *spec);
 int rootfs_prepare(struct setup *s, struct err *err);
+int rootfs_send(struct setup *s, struct err *err);
 int mounts_prepare(struct setup *s, struct err *err);
 
 /* child, in this order */
 int ns_become_root(struct setup *s, struct err *err);
+int rootfs_leave_host(struct setup *s, struct err *err); /* mounts of our own from here on */
+int rootfs_receive(struct setup *s, struct err *err);	 /* the mount that rootfs_send() sends */
 int rootfs_attach(struct setup *s, struct err *err);
+/* Without the root (s->root < 0) these three stand over the host's directories of the same names until mounts_place() */
 int mounts_kernel(struct setup *s, struct err *err); /* /proc and /sys */
 int devices_make(struct setup *s, struct err *err);  /* /dev */
 int masks_apply(struct setup *s, struct err *err);
+int mounts_place(struct setup *s, struct err *err);
 int mounts_attach(struct setup *s, struct err *err); /* volumes */
 int ns_names(struct setup *s, struct err *err);	     /* host name, session keyring */
 int ns_loopback(struct setup *s, struct err *err);
@@ -86,5 +93,6 @@ int rootfs_enter(struct setup *s, struct err *err);
 /* Both kinds of a start (create.c and bundle_create.c). */
 int setup_open_channels(struct setup *s, struct err *err);
 int setup_say(struct setup *s, const char *word, struct err *err); /* the parent's words to the child */
+int mounts_put_kernel(struct setup *s, int mount, const char *name, mode_t mode, struct err *err);
 int mounts_check_target(int root, int place, const char *path, struct err *err);
 int mounts_open_target(int root, const char *path, bool is_dir, struct err *err);
