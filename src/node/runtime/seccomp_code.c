@@ -78,9 +78,10 @@ static void emit_call(struct seccomp_code *c, const struct seccomp_call *call, c
 	size_t start = c->n;
 
 	for (size_t i = 0; i < call->n_conds; i++) {
+		const struct seccomp_cond *k = &conds[call->cond + i];
 		size_t from = c->n;
 
-		emit_cond(c, &conds[call->cond + i], call->wide);
+		emit_cond(c, k, call->wide & 1u << k->arg);
 		patch(c, from, TO_PASS);
 	}
 	emit(c, BPF_RET | BPF_K, 0, 0, call->action);
@@ -152,7 +153,7 @@ static size_t ranges_of(const struct seccomp_arch *a, const uint32_t *borders, s
 			continue;
 		while (call < a->n_calls && a->calls[call].nr == borders[i])
 			call++;
-		r = answer_of(a, borders[i], &a->calls[first], call - first);
+		r = answer_of(a, borders[i], call > first ? &a->calls[first] : NULL, call - first);
 		if (n > 0 && r.n == 0 && ranges[n - 1].n == 0 && ranges[n - 1].action == r.action)
 			continue;
 		ranges[n++] = r;

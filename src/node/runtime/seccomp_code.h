@@ -24,7 +24,7 @@ struct seccomp_call {
 	uint32_t nr, action;
 	uint32_t order; /* of those with the same number the lowest comes first */
 	uint32_t cond, n_conds;
-	bool wide; /* the conditions look at 64 bits of an argument, else at the low 32 */
+	unsigned wide; /* bits by argument: conditions look at all 64 of its bits, else at the low 32 */
 };
 
 /* What to do with the numbers from `from` on that have no call. */

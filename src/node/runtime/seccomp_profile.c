@@ -74,6 +74,24 @@ const char *const seccomp_flags[] = {"SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTE
 static const unsigned flag_values[] = {SECCOMP_FILTER_FLAG_TSYNC, SECCOMP_FILTER_FLAG_LOG,
 				       SECCOMP_FILTER_FLAG_SPEC_ALLOW, SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV};
 
+/* Arguments that the kernel reads as 32 bits, where a condition on all 64 could be got round by setting a bit that nobody looks at: to get
+ * a socket of a family that is refused, or a terminal's TIOCSTI (CVE-2019-7303, CVE-2019-10063). Bits by argument. */
+static const struct {
+	const char *name;
+	unsigned args;
+} int_args[] = {
+    {"bpf", 1 << 0},
+    {"fcntl", 1 << 1},
+    {"ioctl", 1 << 1},
+    {"keyctl", 1 << 0},
+    {"personality", 1 << 0},
+    {"prctl", 1 << 0},
+    {"seccomp", 1 << 0 | 1 << 1},
+    {"setns", 1 << 1},
+    {"socket", 1 << 0 | 1 << 1 | 1 << 2},
+    {"socketpair", 1 << 0 | 1 << 1 | 1 << 2},
+};
+
 struct compiler {
 	const struct seccomp_profile *p;
 	uint32_t default_action;
@@ -343,6 +361,17 @@ static int add_muxed(struct compiler *c, const struct seccomp_rule *rule, struct
 	return add_call(c, &call, err);
 }
 
+static unsigned wide_args(const char *name, size_t abi)
+{
+	unsigned wide = seccomp_abis[abi].wide ? 0x3f : 0;
+
+	for (size_t i = 0; i < sizeof int_args / sizeof *int_args; i++) {
+		if (!strcmp(int_args[i].name, name))
+			wide &= ~int_args[i].args;
+	}
+	return wide;
+}
+
 static int add_name(struct compiler *c, const struct seccomp_rule *rule, const struct seccomp_call *like,
 		    const char *text, size_t abi, struct err *err)
 {
@@ -355,6 +384,7 @@ static int add_name(struct compiler *c, const struct seccomp_rule *rule, const s
 		return 0;
 	if (name->nr[abi] >= 0) {
 		call.nr = (uint32_t)name->nr[abi];
+		call.wide = rule->n_args > 0 ? wide_args(text, abi) : 0;
 		if (call.nr > c->last[abi] && (private_numbers == 0 || call.nr < private_numbers))
 			c->last[abi] = call.nr;
 		/* A rule that says what happens anyway is none; its names count as known all the same. */
@@ -370,7 +400,7 @@ static int add_abi(struct compiler *c, size_t abi, struct err *err)
 {
 	for (size_t i = 0; i < c->p->n_rules; i++) {
 		const struct seccomp_rule *rule = &c->p->rules[i];
-		struct seccomp_call call = {.cond = (uint32_t)c->n_conds, .wide = seccomp_abis[abi].wide};
+		struct seccomp_call call = {.cond = (uint32_t)c->n_conds};
 		int r = rule_action(c, i, &call.action, err);
 
 		add_conds(c, rule);
