@@ -10,6 +10,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define KEY_SHOWN 100 /* bytes of a name in a place */
+
 /* ---- the place ---- */
 
 int reader_fail_at(struct reader *rd, int code, const char *file, int line, const char *fmt, ...)
@@ -24,33 +26,48 @@ int reader_fail_at(struct reader *rd, int code, const char *file, int line, cons
 	return err_set_at(rd->err, code, file, line, "%s%s%s", rd->place, rd->len ? ": " : "", text);
 }
 
-__attribute__((format(printf, 2, 3))) static size_t step(struct reader *rd, const char *fmt, ...)
+/* By hand: a reader takes a step for each value, and printf would cost more than all the rest. What does not fit is cut. */
+static void put(struct reader *rd, const char *s, size_t n)
 {
-	size_t mark = rd->len, room = sizeof rd->place - rd->len;
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(rd->place + rd->len, room, fmt, ap);
-	va_end(ap);
-	if (n > 0)
-		rd->len += (size_t)n < room ? (size_t)n : room - 1;
-	return mark;
+	for (; n-- > 0 && *s && rd->len < sizeof rd->place - 1; s++)
+		rd->place[rd->len++] = *s;
+	rd->place[rd->len] = '\0';
 }
 
 size_t reader_enter(struct reader *rd, const char *name)
 {
-	return step(rd, "%s%.100s", rd->len ? "." : "", name);
+	size_t mark = rd->len;
+
+	if (mark)
+		put(rd, ".", 1);
+	put(rd, name, KEY_SHOWN);
+	return mark;
 }
 
 size_t reader_enter_index(struct reader *rd, size_t i)
 {
-	return step(rd, "[%zu]", i);
+	char text[32], *p = text + sizeof text - 1;
+	size_t mark = rd->len;
+
+	*p = '\0';
+	*--p = ']';
+	do {
+		*--p = (char)('0' + i % 10);
+		i /= 10;
+	} while (i);
+	*--p = '[';
+	put(rd, p, sizeof text);
+	return mark;
 }
 
 size_t reader_enter_key(struct reader *rd, const char *key)
 {
-	return step(rd, "[\"%.100s\"]", key);
+	size_t mark = rd->len;
+
+	put(rd, "[\"", 2);
+	put(rd, key, KEY_SHOWN);
+	put(rd, "\"]", 2);
+	return mark;
 }
 
 void reader_leave(struct reader *rd, size_t mark)
