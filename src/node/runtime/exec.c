@@ -9,6 +9,7 @@
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/fs.h"
+#include "base/core/mem.h"
 #include "base/core/proc.h"
 #include "node/runtime/bundle.h"
 #include "node/runtime/cgroup.h"
@@ -41,7 +42,7 @@ struct exec {
 static const struct {
 	const char *name;
 	int flag;
-} namespaces[] = {{"user", CLONE_NEWUSER}, {"mnt", CLONE_NEWNS}, {"pid", CLONE_NEWPID},	      {"net", CLONE_NEWNET},
+} namespaces[] = {{"user", CLONE_NEWUSER}, {"mnt", CLONE_NEWNS},  {"pid", CLONE_NEWPID},       {"net", CLONE_NEWNET},
 		  {"ipc", CLONE_NEWIPC},   {"uts", CLONE_NEWUTS}, {"cgroup", CLONE_NEWCGROUP}, {"time", CLONE_NEWTIME}};
 
 static bool is_other(pid_t pid, const char *name)
@@ -70,13 +71,25 @@ static int flags_of(const struct exec *e)
 	return flags;
 }
 
-static int join_cgroups(struct exec *e, struct err *err)
+/* A container that has given its controllers to cgroups below takes nobody in (Control Group v2, "no internal processes"): then where its
+ * first process is. */
+static int join_box(const struct exec *e, struct err *err)
 {
 	const char *sub = e->spec->cgroup_sub;
+	mem_cleanup char *own = NULL;
+	int r = cgroup_box_enter(e->spec->cgroup, 0, sub ? sub : "", err);
 
+	if (r != -EBUSY || (sub && *sub))
+		return r;
+	r = cgroup_box_sub_of(e->spec->cgroup, e->box->pid, &own, err);
+	return r < 0 ? r : cgroup_box_enter(e->spec->cgroup, 0, own, err);
+}
+
+static int join_cgroups(struct exec *e, struct err *err)
+{
 	if (*e->box->cgroup)
 		return cgroup_join(e->box->cgroup, err);
-	return e->spec->cgroup ? cgroup_box_enter(e->spec->cgroup, 0, sub ? sub : "", err) : 0;
+	return e->spec->cgroup ? join_box(e, err) : 0;
 }
 
 static int join(struct exec *e, struct err *err)
