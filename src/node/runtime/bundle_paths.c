@@ -129,17 +129,13 @@ int bundle_paths_read_only(struct setup *s, struct err *err)
 /* "net.ipv4.ip_forward" -> sys/net/ipv4/ip_forward; a '/' in the key stands for a '.' in a name, as sysctl(8) has it. */
 static int sysctl_path(const char *key, char path[static SYSCTL_PATH_MAX], struct err *err)
 {
-	char *p = path + sprintf(path, "sys/");
+	size_t n = (size_t)snprintf(path, SYSCTL_PATH_MAX, "sys/%s", key);
+	bool as_path = key[strcspn(key, "./")] == '/';
 
-	if (strlen(key) >= SYSCTL_PATH_MAX - 4)
+	if (n >= SYSCTL_PATH_MAX)
 		return err_set(err, E2BIG, "sysctl \"%.64s...\": the name is too long", key);
-	if (memchr(key, '/', strcspn(key, "."))) {
-		strcpy(p, key);
-		return 0;
-	}
-	for (; *key; key++)
-		*p++ = *key == '.' ? '/' : *key == '/' ? '.' : *key;
-	*p = '\0';
+	for (char *p = path + 4; *p && !as_path; p++)
+		*p = *p == '.' ? '/' : *p == '/' ? '.' : *p;
 	return 0;
 }
 
