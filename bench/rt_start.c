@@ -2,11 +2,14 @@
  *
  * rt_start: the same as limit.c through our runtime: rt_start, wait, rt_reap, rt_delete of `true` with everything a container has.
  *
- *   rt_start [-l|-t] N ROOTFS  -l: with cpu, memory and pids limits; -t: also where the time of the last run went
+ *   rt_start [-l|-p|-t] N ROOTFS  -l: with cpu, memory and pids limits; -p: networks from a pool, which is filled between the runs;
+ *                              -t: also where the time of the last run went
  *                              prints {"name":"rt_start","unit":"us","runs":N,"median":...,"min":...}
  */
 #include "base/core/err.h"
+#include "base/core/fd.h"
 #include "base/core/proc.h"
+#include "node/runtime/netpool.h"
 #include "node/runtime/rt.h"
 #include "node/runtime/timing.h"
 
@@ -95,14 +98,15 @@ int main(int argc, char **argv)
 	struct rt_spec spec = {
 	    .argv = command, .env = env, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1, .root_fd = -1};
 	bool limits = argc == 4 && !strcmp(argv[1], "-l"), timing = argc == 4 && !strcmp(argv[1], "-t");
-	bool flag = limits || timing;
+	bool pooled = argc == 4 && !strcmp(argv[1], "-p"), flag = limits || timing || pooled;
+	struct netpool pool = {.want = pooled ? 1 : 0};
 	long n = argc == 3 + flag ? strtol(argv[1 + flag], NULL, 10) : 0;
 	char dir[] = "/tmp/berth-start-XXXXXX", id[64];
 	int lower = n > 0 ? open(argv[2 + flag], O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 	int64_t *times, *median;
 
 	if (n < 1 || n > RUNS_MAX || lower < 0) {
-		fprintf(stderr, "usage: rt_start [-l|-t] N ROOTFS\n");
+		fprintf(stderr, "usage: rt_start [-l|-p|-t] N ROOTFS\n");
 		return 2;
 	}
 	times = calloc((size_t)n, sizeof *times);
@@ -120,16 +124,24 @@ int main(int argc, char **argv)
 		die("turn the timing on");
 	for (long i = 0; i < n; i++) {
 		open_layers(&spec);
+		if (netpool_fill_one(&pool, NULL) < 0)
+			die("prepare a network");
+		spec.has_netns = pooled;
+		spec.netns = netpool_take(&pool);
 		timing_reset();
 		times[i] = now_ns();
 		run(&spec);
 		times[i] = now_ns() - times[i];
+		fd_closep(&spec.netns);
 		remove_layers(&spec);
 	}
 	qsort(times, (size_t)n, sizeof *times, compare);
 	median = times + n / 2;
 	printf("{\"name\":\"rt_start%s\",\"unit\":\"us\",\"runs\":%ld,\"median\":%.1f,\"min\":%.1f}\n",
-	       limits ? "_limits" : "", n, (double)*median / 1000, (double)times[0] / 1000);
+	       limits	? "_limits"
+	       : pooled ? "_pool"
+			: "",
+	       n, (double)*median / 1000, (double)times[0] / 1000);
 	timing_print(stdout);
 	free(times);
 	return chdir("/") < 0 || rmdir(dir) < 0;

@@ -51,6 +51,9 @@ static int check(struct start *st, struct err *err)
 		return err_set(err, EINVAL, "a cpu limit below %d/1000 of a core is not possible", CPU_MILLI_MIN);
 	if (spec->user_namespace && spec->userns_base == 0)
 		return err_set(err, EINVAL, "a user namespace cannot start at the host's uid 0");
+	if (spec->has_netns && (spec->user_namespace || spec->host_network))
+		return err_set(err, EINVAL,
+			       "a prepared network is for a container without user namespace and host network");
 	return 0;
 }
 

@@ -79,7 +79,7 @@ static int start_early(struct setup *s, struct err *err)
 
 	if (s->spec->no_init)
 		return ns_loopback(s, err);
-	early.loopback = !s->spec->host_network;
+	early.loopback = !s->spec->host_network && !s->spec->has_netns;
 	early.caps = s->spec->caps;
 	early.no_filter = s->spec->privileged_syscalls;
 	pid = early_start(&early, err);
@@ -110,6 +110,7 @@ static const struct step steps[] = {
     {"enter the user namespace", ns_become_root},
     {"wait for the limits", wait_for_go},
     {"hide the host's cgroups", hide_cgroups},
+    {"join the network", ns_join_network},
     {"start the payload's process", start_early},
     {"leave the host's mounts", rootfs_leave_host},
     {"mount the root", get_root_first},

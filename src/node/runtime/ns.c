@@ -10,6 +10,7 @@
 #include <linux/keyctl.h>
 #include <linux/sched.h>
 #include <net/if.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,7 +28,7 @@ uint64_t ns_clone_flags(const struct rt_spec *spec)
 {
 	uint64_t flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_CLEAR_SIGHAND;
 
-	flags |= spec->host_network ? 0 : CLONE_NEWNET;
+	flags |= spec->host_network || spec->has_netns ? 0 : CLONE_NEWNET;
 	flags |= spec->user_namespace ? CLONE_NEWUSER : 0;
 	return flags;
 }
@@ -186,12 +187,19 @@ int ns_names(struct setup *s, struct err *err)
 	return 0;
 }
 
+int ns_join_network(struct setup *s, struct err *err)
+{
+	if (!s->spec->has_netns)
+		return 0;
+	return setns(s->spec->netns, CLONE_NEWNET) < 0 ? err_sys(err, errno, "setns") : 0;
+}
+
 int ns_loopback(struct setup *s, struct err *err)
 {
 	struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
 	fd_cleanup int sock = -1;
 
-	if (s->spec->host_network)
+	if (s->spec->host_network || s->spec->has_netns)
 		return 0;
 	sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (sock < 0 || ioctl(sock, SIOCSIFFLAGS, &request) < 0)

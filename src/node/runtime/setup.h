@@ -87,6 +87,7 @@ int masks_apply(struct setup *s, struct err *err);
 int mounts_place(struct setup *s, struct err *err);
 int mounts_attach(struct setup *s, struct err *err); /* volumes */
 int ns_names(struct setup *s, struct err *err);	     /* host name, session keyring */
+int ns_join_network(struct setup *s, struct err *err); /* the prepared one, if any */
 int ns_loopback(struct setup *s, struct err *err);
 int rootfs_enter(struct setup *s, struct err *err);
 

@@ -12,6 +12,7 @@
 #include "base/core/mem.h"
 #include "base/core/proc.h"
 #include "node/runtime/cgroup.h"
+#include "node/runtime/netpool.h"
 #include "node/runtime/test/box_fixture.h"
 
 #include <fcntl.h>
@@ -654,6 +655,39 @@ static void a_taken_name_is_refused(void **state)
 	close(out);
 }
 
+static void prepared_networks_are_used_once(void **state)
+{
+	struct fixture *f = fixture_get(state);
+	struct rt_spec spec =
+	    fixture_spec(f, ARGV("sh", "-c", "stat -Lc %i /proc/self/ns/net; cat /sys/class/net/lo/flags"));
+	struct netpool pool = {.want = 2};
+	struct err err = ERR_INIT;
+	struct outcome o;
+	struct stat st;
+	char want[64];
+
+	assert_int_equal(netpool_take(&pool), -1);
+	assert_int_equal(netpool_fill_one(&pool, &err), 1);
+	assert_int_equal(netpool_fill_one(&pool, &err), 1);
+	assert_int_equal(netpool_fill_one(&pool, &err), 0);
+	spec.has_netns = true;
+	spec.netns = netpool_take(&pool);
+	assert_int_equal(fstat(spec.netns, &st), 0);
+	snprintf(want, sizeof want, "%llu\n0x9\n", (unsigned long long)st.st_ino);
+	fixture_run(&spec, &o);
+	assert_string_equal(buf_str(&o.out), want);
+	outcome_free(&o);
+	spec.user_namespace = true;
+	spec.userns_base = 100000;
+	fixture_run(&spec, &o);
+	assert_int_equal(o.r, -EINVAL);
+	outcome_free(&o);
+	close(spec.netns);
+	assert_int_equal(pool.n, 1);
+	netpool_clear(&pool);
+	assert_int_equal(netpool_take(&pool), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -671,6 +705,7 @@ int main(void)
 	    cmocka_unit_test(memory_limits_are_enforced),
 	    cmocka_unit_test(fork_bombs_are_contained),
 	    cmocka_unit_test(processes_are_added),
+	    cmocka_unit_test(prepared_networks_are_used_once),
 	    cmocka_unit_test(many_starts_leave_nothing),
 	    cmocka_unit_test(a_taken_name_is_refused),
 	};
