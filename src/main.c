@@ -15,6 +15,7 @@
 #include "cluster/server/server.h"
 #include "face/api/api.h"
 #include "face/cli/cli.h"
+#include "face/oci/oci.h"
 #include "node/engine/engine.h"
 #include "node/runtime/rootless.h"
 #include "node/runtime/rt.h"
@@ -315,7 +316,7 @@ static int open_all(struct daemon *d, struct err *err)
 	if (r == 0)
 		r = rt_host(&d->host, err);
 	if (r == 0)
-		r = launcher_start(d->o->data, d->lock, &d->launcher, err);
+		r = launcher_start(d->o->data, d->lock, d->o->netns_pool, &d->launcher, err);
 	if (r == 0)
 		r = loop_new(&d->loop, err);
 	if (r < 0)
@@ -385,5 +386,9 @@ int main(int argc, char **argv)
 
 	if (argc > 0 && !strcmp(argv[0], "berth-launcher"))
 		launcher_main(argc, argv);
+	if (argc > 0 && oci_is_name(argv[0]))
+		return oci_main(argc, argv, argv);
+	if (argc > 1 && !strcmp(argv[1], "oci"))
+		return oci_main(argc - 1, argv + 1, argv);
 	return cli_main(argc, argv, &hooks);
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The whole of config.json, its small parts, and the ownership: an oci_config stands at the head of a struct that also holds the JSON
- * document, where its strings are, and the arena of its lists.
+ * document, where its strings are, and the pool of its lists.
  */
 #include "node/oci/config.h"
 
 #include "base/core/err.h"
 #include "base/core/mem.h"
-#include "node/oci/arena.h"
+#include "node/oci/pool.h"
 #include "node/oci/config_parts.h"
 
 #include <limits.h>
@@ -21,7 +21,7 @@
 struct owner {
 	struct oci_config config;
 	yyjson_doc *doc;
-	struct arena arena;
+	struct pool pool;
 };
 
 static char *const empty_strv[] = {NULL};
@@ -63,7 +63,7 @@ static int read_hook(struct reader *rd, yyjson_val *v, void *to)
 		return r;
 	hook->timeout_s = (int)timeout.seconds;
 	if (!hook->args || !hook->args[0]) {
-		const char **args = arena_new_n(rd->arena, const char *, 2);
+		const char **args = pool_new_n(rd->pool, const char *, 2);
 
 		args[0] = hook->path;
 		hook->args = (char *const *)args;
@@ -198,7 +198,7 @@ struct oci_config *oci_config_free(struct oci_config *c)
 
 	if (o) {
 		yyjson_doc_free(o->doc);
-		arena_free(&o->arena);
+		pool_free(&o->pool);
 		free(o);
 	}
 	return NULL;
@@ -232,7 +232,7 @@ static int parse(const char *text, size_t n, const char *what, int (*read)(struc
 {
 	cleanup_with(freep) struct owner *o = new_owner();
 	struct err own = ERR_INIT; /* json_parse() says its number in an error alone */
-	struct reader rd = {.arena = &o->arena, .err = err ? err : &own, .config = &o->config};
+	struct reader rd = {.pool = &o->pool, .err = err ? err : &own, .config = &o->config};
 	yyjson_val *root;
 	int r;
 
@@ -279,9 +279,9 @@ void config_warn(struct reader *rd, const char *fmt, ...)
 		*text = '\0';
 	va_end(ap);
 	if (!c->warnings)
-		c->warnings = arena_new_n(rd->arena, const char *, WARNINGS_MAX + 1);
+		c->warnings = pool_new_n(rd->pool, const char *, WARNINGS_MAX + 1);
 	((const char **)c->warnings)[c->n_warnings++] =
-	    arena_printf(rd->arena, "%s%s%s", rd->place, rd->len ? ": " : "", text);
+	    pool_printf(rd->pool, "%s%s%s", rd->place, rd->len ? ": " : "", text);
 }
 
 static const struct reader_member id_map_members[] = {
@@ -346,7 +346,7 @@ int config_read_cpu_list(struct reader *rd, yyjson_val *v, void *to)
 	if (r < 0 || !*text)
 		return r;
 	s = text;
-	copy = out = arena_alloc(rd->arena, strlen(text) + 1, 1);
+	copy = out = pool_alloc(rd->pool, strlen(text) + 1, 1);
 	while (more) {
 		if (!cpu_range(&s, &out) || (*s && *s != ','))
 			return reader_fail(rd, EINVAL, "\"%.200s\" is not a list like \"0-3,7\"", text);

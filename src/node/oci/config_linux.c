@@ -3,7 +3,7 @@
  * config.json's "linux" (config-linux.md), but for the resources and the seccomp profile.
  */
 #include "base/core/err.h"
-#include "node/oci/arena.h"
+#include "node/oci/pool.h"
 #include "node/oci/config.h"
 #include "node/oci/config_parts.h"
 #include "node/oci/mount_option.h"
@@ -128,14 +128,14 @@ static int read_device(struct reader *rd, yyjson_val *v, void *to)
 /* ---- names of the kernel's settings ---- */
 
 /* sysctl(8): where the first separator is a slash, slashes separate and dots are part of the names. */
-static const char *with_dots(struct arena *a, const char *key)
+static const char *with_dots(struct pool *a, const char *key)
 {
 	size_t first = strcspn(key, "./");
 	char *copy;
 
 	if (key[first] != '/')
 		return key;
-	copy = arena_printf(a, "%s", key);
+	copy = pool_printf(a, "%s", key);
 	for (char *p = copy; *p; p++)
 		*p = *p == '/' ? '.' : *p == '.' ? '/' : *p;
 	return copy;
@@ -159,7 +159,7 @@ static int read_sysctl(struct reader *rd, const char *key, yyjson_val *v, void *
 {
 	struct rt_sysctl *s = to;
 
-	s->key = with_dots(rd->arena, key);
+	s->key = with_dots(rd->pool, key);
 	if (!parts_ok(s->key))
 		return reader_fail(rd, EINVAL, "not the name of a kernel setting");
 	return reader_str(rd, v, &s->value);

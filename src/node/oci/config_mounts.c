@@ -3,7 +3,7 @@
  * config.json's "mounts" (config.md, Mounts).
  */
 #include "base/core/err.h"
-#include "node/oci/arena.h"
+#include "node/oci/pool.h"
 #include "node/oci/config.h"
 #include "node/oci/config_parts.h"
 #include "node/oci/mount_option.h"
@@ -51,7 +51,7 @@ static int read_options(struct reader *rd, char *const *options, struct mount_dr
 	size_t outside = reader_enter(rd, "options");
 
 	/* and "ro", and the NULL at the end */
-	d->options = arena_new_n(rd->arena, struct rt_fs_option, count_parts(options) + 2);
+	d->options = pool_new_n(rd->pool, struct rt_fs_option, count_parts(options) + 2);
 	for (size_t i = 0; options && options[i]; i++) {
 		size_t mark = reader_enter_index(rd, i);
 		int r = mount_option_add(rd, d, options[i]);
@@ -132,7 +132,7 @@ int config_read_mount(struct reader *rd, yyjson_val *v, void *to)
 	fs->source = raw.source;
 	fs->fs_type = raw.type;
 	/* "it MAY be a relative path, in which case it MUST be interpreted as relative to /" */
-	fs->target = *raw.destination == '/' ? raw.destination : arena_printf(rd->arena, "/%s", raw.destination);
+	fs->target = *raw.destination == '/' ? raw.destination : pool_printf(rd->pool, "/%s", raw.destination);
 	r = read_options(rd, raw.options, &d);
 	if (r < 0)
 		return r;

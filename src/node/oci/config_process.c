@@ -5,7 +5,7 @@
 #include "base/core/buf.h"
 #include "base/core/err.h"
 #include "base/core/mem.h"
-#include "node/oci/arena.h"
+#include "node/oci/pool.h"
 #include "node/oci/config.h"
 #include "node/oci/config_parts.h"
 
@@ -462,7 +462,7 @@ static int check_env(struct reader *rd, struct oci_process *p)
 	if (n == 0)
 		return 0;
 	qsort(sorted, n, sizeof *sorted, compare_variables);
-	drop_overwritten((const char **)p->env, sorted, n); /* stands in the arena */
+	drop_overwritten((const char **)p->env, sorted, n); /* stands in the pool */
 	return 0;
 }
 

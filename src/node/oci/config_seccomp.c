@@ -4,7 +4,7 @@
  * architectures and flags are for the compiler to know.
  */
 #include "base/core/err.h"
-#include "node/oci/arena.h"
+#include "node/oci/pool.h"
 #include "node/oci/config.h"
 #include "node/oci/config_parts.h"
 
@@ -68,7 +68,7 @@ static const struct reader_member profile_members[] = {
 
 int config_read_seccomp(struct reader *rd, yyjson_val *v, void *to)
 {
-	struct seccomp_profile *p = arena_new(rd->arena, struct seccomp_profile);
+	struct seccomp_profile *p = pool_new(rd->pool, struct seccomp_profile);
 	int r = reader_object(rd, v, profile_members, p);
 	size_t names = 0;
 

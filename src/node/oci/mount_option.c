@@ -3,7 +3,7 @@
 
 #include "base/core/err.h"
 #include "base/core/mem.h"
-#include "node/oci/arena.h"
+#include "node/oci/pool.h"
 #include "node/oci/reader.h"
 
 #include <linux/mount.h>
@@ -197,7 +197,7 @@ static void unquote(char *value)
 
 static int add_foreign(struct reader *rd, struct mount_draft *d, const char *text)
 {
-	char *key = arena_printf(rd->arena, "%s", text), *value = strchr(key, '=');
+	char *key = pool_printf(rd->pool, "%s", text), *value = strchr(key, '=');
 
 	if (!*key || value == key)
 		return reader_fail(rd, EINVAL, "\"%.100s\" is not a mount option", text);
@@ -281,7 +281,7 @@ int mount_option_add(struct reader *rd, struct mount_draft *d, const char *text)
 	while (r == 0) {
 		size_t n = part_length(text);
 
-		r = add_one(rd, d, arena_printf(rd->arena, "%.*s", (int)n, text));
+		r = add_one(rd, d, pool_printf(rd->pool, "%.*s", (int)n, text));
 		if (!text[n])
 			break;
 		text += n + 1;

@@ -3,7 +3,7 @@
 
 #include "base/core/err.h"
 #include "base/core/mem.h"
-#include "node/oci/arena.h"
+#include "node/oci/pool.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -277,7 +277,7 @@ int reader_strv(struct reader *rd, yyjson_val *v, size_t max, char *const **ret)
 
 	if (r < 0)
 		return r;
-	strv = arena_new_n(rd->arena, const char *, yyjson_arr_size(v) + 1);
+	strv = pool_new_n(rd->pool, const char *, yyjson_arr_size(v) + 1);
 	yyjson_arr_foreach (v, i, n, e) {
 		size_t mark = reader_enter_index(rd, i);
 
@@ -299,7 +299,7 @@ int reader_list(struct reader *rd, yyjson_val *v, size_t max, size_t size, reade
 
 	if (r < 0)
 		return r;
-	items = arena_alloc(rd->arena, yyjson_arr_size(v), size);
+	items = pool_alloc(rd->pool, yyjson_arr_size(v), size);
 	yyjson_arr_foreach (v, i, n, e) {
 		size_t mark = reader_enter_index(rd, i);
 
@@ -326,7 +326,7 @@ int reader_map(struct reader *rd, yyjson_val *v, size_t max, size_t size, reader
 	r = check_size(rd, yyjson_obj_size(v), max);
 	if (r < 0)
 		return r;
-	items = arena_alloc(rd->arena, yyjson_obj_size(v), size);
+	items = pool_alloc(rd->pool, yyjson_obj_size(v), size);
 	yyjson_obj_foreach (v, i, n, key, e) {
 		size_t mark = reader_enter_key(rd, yyjson_get_str(key));
 

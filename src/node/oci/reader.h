@@ -6,7 +6,7 @@
  * where it stands, so that every error starts with it ("linux.namespaces[2].type: ..."). null counts as missing, and so does an empty
  * string that stands for a name or a path: both are how other programs write "not given".
  *
- * Strings point into the document, lists stand in the arena: both must outlive the struct.
+ * Strings point into the document, lists stand in the pool: both must outlive the struct.
  */
 #pragma once
 
@@ -16,12 +16,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct arena;
+struct pool;
 struct err;
 struct oci_config;
 
 struct reader {
-	struct arena *arena;
+	struct pool *pool;
 	struct err *err;
 	struct oci_config *config; /* for what one member has to tell another */
 	size_t len;		   /* of place */

@@ -156,6 +156,7 @@ int oci_state_write(int dir, const struct oci_state *s, struct err *err)
 	yyjson_mut_obj_add_uint(doc, obj, "owner", s->owner);
 	yyjson_mut_obj_add_bool(doc, obj, "creating", s->creating);
 	yyjson_mut_obj_add_bool(doc, obj, "sharedPid", s->shared_pid);
+	yyjson_mut_obj_add_bool(doc, obj, "poststart", s->poststart);
 	yyjson_mut_obj_add_bool(doc, obj, "poststop", s->poststop);
 	add_annotations(doc, obj, s);
 	text = json_text(doc, false, &n);
@@ -203,22 +204,25 @@ static int read_fields(yyjson_val *obj, struct oci_state *s, struct err *err)
 	} texts[] = {{"ociVersion", &s->version}, {"id", &s->id},	    {"bundle", &s->bundle},
 		     {"rootfs", &s->rootfs},	  {"created", &s->created}, {"cgroup", &s->cgroup}};
 	int64_t pid = 0, start = 0, owner = 0;
+	const struct {
+		const char *key;
+		int64_t max, *to;
+	} numbers[] = {{"pid", INT32_MAX, &pid}, {"startTime", INT64_MAX, &start}, {"owner", UINT32_MAX, &owner}};
+	const struct {
+		const char *key;
+		bool *to;
+	} flags[] = {{"creating", &s->creating},
+		     {"sharedPid", &s->shared_pid},
+		     {"poststart", &s->poststart},
+		     {"poststop", &s->poststop}};
 	int r = 0;
 
 	for (size_t i = 0; i < sizeof texts / sizeof *texts && r == 0; i++)
 		r = json_get_str(obj, texts[i].key, texts[i].to, err);
-	if (r == 0)
-		r = json_get_int(obj, "pid", 0, INT32_MAX, &pid, err);
-	if (r == 0)
-		r = json_get_int(obj, "startTime", 0, INT64_MAX, &start, err);
-	if (r == 0)
-		r = json_get_int(obj, "owner", 0, UINT32_MAX, &owner, err);
-	if (r == 0)
-		r = json_get_bool(obj, "creating", &s->creating, err);
-	if (r == 0)
-		r = json_get_bool(obj, "sharedPid", &s->shared_pid, err);
-	if (r == 0)
-		r = json_get_bool(obj, "poststop", &s->poststop, err);
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers && r == 0; i++)
+		r = json_get_int(obj, numbers[i].key, 0, numbers[i].max, numbers[i].to, err);
+	for (size_t i = 0; i < sizeof flags / sizeof *flags && r == 0; i++)
+		r = json_get_bool(obj, flags[i].key, flags[i].to, err);
 	s->pid = (pid_t)pid;
 	s->start_time = (uint64_t)start;
 	s->owner = (uid_t)owner;

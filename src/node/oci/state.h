@@ -33,9 +33,9 @@ struct oci_state {
 	pid_t pid;	     /* 0 = none yet */
 	uint64_t start_time;
 	uid_t owner;
-	bool creating;	 /* still in the hands of `create` */
-	bool shared_pid; /* no pid namespace of its own: killing its first process leaves the others */
-	bool poststop;	 /* has hooks of that kind */
+	bool creating;		  /* still in the hands of `create` */
+	bool shared_pid;	  /* no pid namespace of its own: killing its first process leaves the others */
+	bool poststart, poststop; /* has hooks of these kinds */
 	const struct oci_annotation *annotations;
 	size_t n_annotations;
 	void *owned; /* of oci_state_read(); NULL when the strings are somebody else's */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "node/oci/arena.h"
+#include "node/oci/pool.h"
 
 #include "base/core/mem.h"
 
@@ -11,16 +11,16 @@
 #define CHUNK_BYTES 8000u
 #define ROUND(n) (((n) + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1))
 
-struct arena_chunk {
-	struct arena_chunk *next;
+struct pool_chunk {
+	struct pool_chunk *next;
 	size_t used, size;
 	alignas(max_align_t) char data[];
 };
 
-static struct arena_chunk *new_chunk(struct arena *a, size_t bytes)
+static struct pool_chunk *new_chunk(struct pool *a, size_t bytes)
 {
 	size_t size = bytes > CHUNK_BYTES ? bytes : CHUNK_BYTES;
-	struct arena_chunk *c = mem_zalloc(1, sizeof *c + size);
+	struct pool_chunk *c = mem_zalloc(1, sizeof *c + size);
 
 	c->size = size;
 	c->next = a->chunks;
@@ -28,9 +28,9 @@ static struct arena_chunk *new_chunk(struct arena *a, size_t bytes)
 	return c;
 }
 
-void *arena_alloc(struct arena *a, size_t n, size_t size)
+void *pool_alloc(struct pool *a, size_t n, size_t size)
 {
-	struct arena_chunk *c = a->chunks;
+	struct pool_chunk *c = a->chunks;
 	size_t bytes;
 	void *p;
 
@@ -45,7 +45,7 @@ void *arena_alloc(struct arena *a, size_t n, size_t size)
 	return p;
 }
 
-char *arena_printf(struct arena *a, const char *fmt, ...)
+char *pool_printf(struct pool *a, const char *fmt, ...)
 {
 	va_list ap;
 	char *s;
@@ -55,17 +55,17 @@ char *arena_printf(struct arena *a, const char *fmt, ...)
 	n = vsnprintf(NULL, 0, fmt, ap);
 	va_end(ap);
 	n = n < 0 ? 0 : n;
-	s = arena_alloc(a, (size_t)n + 1, 1);
+	s = pool_alloc(a, (size_t)n + 1, 1);
 	va_start(ap, fmt);
 	(void)vsnprintf(s, (size_t)n + 1, fmt, ap);
 	va_end(ap);
 	return s;
 }
 
-void arena_free(struct arena *a)
+void pool_free(struct pool *a)
 {
 	while (a->chunks) {
-		struct arena_chunk *next = a->chunks->next;
+		struct pool_chunk *next = a->chunks->next;
 
 		free(a->chunks);
 		a->chunks = next;

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * container: makes and starts containers of bundles (runtime-spec runtime.md, "Lifecycle"). What can be done with them later stands in
+ * lifecycle.h and process.h.
+ */
+#pragma once
+
+#include "node/oci/state.h"
+#include "node/runtime/rt.h"
+
+#include <stdbool.h>
+
+struct err;
+struct cgroup_box;
+
+/* The runtime as a command line sets it up. */
+struct oci_runtime {
+	const char *root; /* where the states are */
+	bool no_cgroups;  /* containers stay in the cgroups of the caller */
+	void (*warn)(const char *text);
+};
+
+/* What `create` and `run` are asked for. */
+struct oci_request {
+	const char *id;
+	const char *bundle, *config; /* directory, and the file in it */
+	const char *console_socket, *pidfd_socket, *pid_file;
+	unsigned preserve_fds; /* from 3 on */
+	unsigned listen_fds;   /* so many of them are for socket activation (sd_listen_fds(3)) */
+	bool no_pivot, no_new_keyring;
+	bool detach, keep, no_subreaper; /* run */
+};
+
+/* Makes the container, up to "created". */
+int oci_create(const struct oci_runtime *rt, const struct oci_request *o, struct err *err);
+/* Both at once. With `detach` 0; else it stays until the container has ended, deletes it and returns its exit code. */
+int oci_run(const struct oci_runtime *rt, const struct oci_request *o, struct err *err);
+
+/* What `create`, `run`, `exec` and `restore` do with the process that they made: the pid file, whole or not at all. */
+int oci_pid_file(const char *path, pid_t pid, struct err *err);
