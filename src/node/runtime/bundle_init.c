@@ -168,13 +168,13 @@ static int wait_at_gate(struct setup *s, struct err *err)
 {
 	int r;
 
+	if (prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0)
+		return err_sys(err, errno, "untie the container from its parent");
 	if (s->spec->box->gate < 0)
 		return 0;
 	r = find_program(s, err);
 	if (r < 0)
 		return r;
-	if (prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0)
-		return err_sys(err, errno, "untie the container from its parent");
 	r = setup_tell(s->talk, SETUP_WAITING, -1, err);
 	if (r < 0)
 		return r;
