@@ -316,7 +316,7 @@ static int open_all(struct daemon *d, struct err *err)
 	if (r == 0)
 		r = rt_host(&d->host, err);
 	if (r == 0)
-		r = launcher_start(d->o->data, d->lock, &d->launcher, err);
+		r = launcher_start(d->o->data, d->lock, d->o->netns_pool, &d->launcher, err);
 	if (r == 0)
 		r = loop_new(&d->loop, err);
 	if (r < 0)
