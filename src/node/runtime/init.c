@@ -110,9 +110,10 @@ static const struct step steps[] = {
     {"enter the user namespace", ns_become_root},
     {"wait for the limits", wait_for_go},
     {"hide the host's cgroups", hide_cgroups},
+    {"leave the host's mounts",
+     rootfs_leave_host}, /* before the payload: pivot_root(2) takes along who stands at our root */
     {"join the network", ns_join_network},
     {"start the payload's process", start_early},
-    {"leave the host's mounts", rootfs_leave_host},
     {"mount the root", get_root_first},
     {"mount /proc and /sys", mounts_kernel},
     {"make /dev", devices_make},
