@@ -15,6 +15,8 @@
 
 struct err;
 
+#define CLI_NETNS_POOL_MAX 64
+
 /* What `berth up` was asked for. Strings live until the hook returns; paths are absolute. */
 struct cli_up_options {
 	const char *data;      /* directory of the state */
@@ -24,6 +26,7 @@ struct cli_up_options {
 	bool quiet;	       /* no word on stdout when it is up */
 	int log_level;	       /* enum log_level */
 	unsigned slots;	       /* of this node; 0: one per core */
+	unsigned netns_pool;   /* network namespaces kept ready, at most CLI_NETNS_POOL_MAX */
 	uint64_t memory;       /* bytes of this node that may be given away; 0: all */
 	int ready_fd;	       /* -1 in the foreground */
 };

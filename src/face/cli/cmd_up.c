@@ -33,7 +33,7 @@
 struct up_values {
 	const char *data, *node_name;
 	bool foreground, quiet, wait;
-	uint64_t level, slots, memory, timeout_ms;
+	uint64_t level, slots, memory, timeout_ms, netns_pool;
 };
 static const struct option_spec up_options[] = {
     {"data", 0, OPTION_TEXT, offsetof(struct up_values, data), "DIR",
@@ -50,9 +50,11 @@ static const struct option_spec up_options[] = {
      "of this node (default: the host's name)"},
     {"slots", 0, OPTION_COUNT, offsetof(struct up_values, slots), "N", "of this node (default: one per core)"},
     {"memory", 0, OPTION_SIZE, offsetof(struct up_values, memory), "SIZE", "that jobs may have (default: all)"},
+    {"netns-pool", 0, OPTION_COUNT, offsetof(struct up_values, netns_pool), "N",
+     "network namespaces kept ready for a faster start (default 4, 0: none)"},
     {NULL},
 };
-static const struct up_values up_defaults = {.level = LOG_INFO, .timeout_ms = 30000};
+static const struct up_values up_defaults = {.level = LOG_INFO, .timeout_ms = 30000, .netns_pool = 4};
 
 static int absolute(const char *path, char **ret, struct err *err)
 {
@@ -268,6 +270,9 @@ static int up_run(struct cli *cli, void *values, char **operands, struct err *er
 	(void)operands;
 	if (!cli->hooks || !cli->hooks->up)
 		return err_set(err, ENOSYS, "this program cannot be the daemon");
+	if (v->netns_pool > CLI_NETNS_POOL_MAX)
+		return err_set(err, EINVAL, "--netns-pool: %" PRIu64 " is more than %d", v->netns_pool,
+			       CLI_NETNS_POOL_MAX);
 	if (v->slots > 100000)
 		return err_set(err, EINVAL, "--slots: %" PRIu64 " is more than 100000", v->slots);
 	if (!wanted)
@@ -283,6 +288,7 @@ static int up_run(struct cli *cli, void *values, char **operands, struct err *er
 	o.data = data;
 	o.socket = socket;
 	o.slots = (unsigned)v->slots;
+	o.netns_pool = (unsigned)v->netns_pool;
 	return up_start(cli, v, &o, err);
 }
 

@@ -3,9 +3,11 @@
 
 #include "base/core/err.h"
 #include "base/core/fd.h"
+#include "node/runtime/netpool.h"
 #include "node/runtime/rt.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,9 +40,10 @@ static const struct {
     [LAUNCHER_GLOB] = {worker_glob, "berth-glob", 3, 1, true},
 };
 
-static _Noreturn void child(int sock, unsigned type, struct launcher_job *job)
+static _Noreturn void child(int sock, struct netpool *pool, unsigned type, struct launcher_job *job)
 {
 	close(sock);
+	netpool_clear(pool);
 	signal(SIGCHLD, SIG_DFL);
 	if (types[type].worker) {
 		struct rlimit files;
@@ -72,21 +75,43 @@ static bool parse_job(const char *msg, size_t n, struct launcher_job *job)
 	return job->n_args == types[type].n_args && job->n_fds == types[type].n_fds;
 }
 
+static void start(int sock, struct netpool *pool, unsigned type, struct launcher_job *job)
+{
+	job->netns = type == LAUNCHER_MONITOR ? netpool_take(pool) : -1;
+	/* A fork that fails is seen by the daemon as the end of the descriptors that came with the message. */
+	if (fork() == 0)
+		child(sock, pool, type, job);
+	fd_closep(&job->netns);
+}
+
+static bool is_waiting(int sock)
+{
+	struct pollfd p = {.fd = sock, .events = POLLIN};
+
+	return poll(&p, 1, 0) != 0;
+}
+
+/* Networks are made while nobody asks for anything, one at a time, until there are enough; then we sleep. */
+static void fill(int sock, struct netpool *pool)
+{
+	while (!is_waiting(sock) && netpool_fill_one(pool, NULL) > 0)
+		;
+}
+
 /* Returns at the end of the connection. */
-static void serve(int sock, struct launcher_job *job)
+static void serve(int sock, struct netpool *pool, struct launcher_job *job)
 {
 	static char msg[LAUNCHER_MSG_MAX];
 
 	for (;;) {
-		ssize_t n = fd_recv_msg(sock, msg, sizeof msg, job->fds, &job->n_fds);
+		ssize_t n;
 
+		fill(sock, pool);
+		n = fd_recv_msg(sock, msg, sizeof msg, job->fds, &job->n_fds);
 		if (n <= 0)
 			return;
-		if (parse_job(msg, (size_t)n, job)) {
-			/* A fork that fails is seen by the daemon as the end of the descriptors that came with the message. */
-			if (fork() == 0)
-				child(sock, (unsigned char)msg[0], job);
-		}
+		if (parse_job(msg, (size_t)n, job))
+			start(sock, pool, (unsigned char)msg[0], job);
 		for (size_t i = 0; i < job->n_fds; i++)
 			close(job->fds[i]);
 	}
@@ -103,15 +128,17 @@ static void ignore_signals(void)
 
 _Noreturn void launcher_main(int argc, char **argv)
 {
-	struct launcher_job job = {.lock_fd = -1};
+	struct launcher_job job = {.lock_fd = -1, .netns = -1};
+	struct netpool pool = {.want = 0};
 	struct rt_host host;
 	int sock, last;
 
-	if (argc < 6)
+	if (argc < 7)
 		_exit(125);
 	sock = (int)strtol(argv[2], NULL, 10);
 	job.data_dir = (int)strtol(argv[3], NULL, 10);
 	job.lock_fd = (int)strtol(argv[4], NULL, 10);
+	pool.want = strtoul(argv[5], NULL, 10);
 	last = job.lock_fd > job.data_dir ? job.lock_fd : job.data_dir;
 	fcntl(sock, F_SETFD, FD_CLOEXEC);
 	fcntl(job.data_dir, F_SETFD, FD_CLOEXEC);
@@ -124,10 +151,10 @@ _Noreturn void launcher_main(int argc, char **argv)
 	prctl(PR_SET_NAME, "berth-launcher");
 	/* The last argument is room for the names of children. Hide it, and use the whole area from argv[0] on there. */
 	title_area = argv[0];
-	title_room = (size_t)(argv[5] + strlen(argv[5]) - argv[0]);
-	memset(argv[5], 0, strlen(argv[5]));
+	title_room = (size_t)(argv[6] + strlen(argv[6]) - argv[0]);
+	memset(argv[6], 0, strlen(argv[6]));
 	/* Found once here, known in every monitor. */
 	job.can_limit_pids = rt_host(&host, NULL) < 0 || host.pids;
-	serve(sock, &job);
+	serve(sock, &pool, &job);
 	_exit(0);
 }

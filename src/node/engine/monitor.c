@@ -387,6 +387,7 @@ static void init(struct monitor *m, struct launcher_job *job)
 	    .exit_fd = -1,
 	    .out = {-1, -1},
 	    .helper_fd = -1,
+	    .netns = job->netns,
 	    .kill_at = INT64_MAX,
 	};
 	snprintf(m->id, sizeof m->id, "%s", job->args[0]);

@@ -39,6 +39,7 @@ struct monitor {
 	struct monitor_conn conns[MONITOR_CONNS];
 	int out[2]; /* read ends of stdout, stderr; -1 = closed */
 	struct rt_box box;
+	int netns; /* prepared for the container, or -1; closed when it runs in it */
 	bool started, ended;
 	struct health health;
 	/* staging */

@@ -248,6 +248,9 @@ static int start(struct monitor *m, const struct start *s, enum rt_fault *ret_fa
 	    .user = c->user,
 	    .hostname = c->hostname,
 	    .caps = RT_CAPS_DEFAULT,
+	    /* A user namespace must own its network. */
+	    .has_netns = m->netns >= 0 && c->userns_base == 0,
+	    .netns = m->netns,
 	    .user_namespace = c->userns_base > 0,
 	    .userns_base = (uint32_t)c->userns_base,
 	    .limits =
@@ -276,6 +279,7 @@ int monitor_start(struct monitor *m, enum rt_fault *ret_fault, struct err *err)
 		r = make_pipes(m, &s, err);
 	if (r == 0)
 		r = start(m, &s, ret_fault, err);
+	fd_closep(&m->netns);
 	unlink_files(m);
 	start_free(&s);
 	return r;
