@@ -36,7 +36,7 @@ static int run_spec(const struct oci_runtime *rt, void *values, char **operands,
 		return err_sys(err, errno, "open the bundle \"%s\"", v->bundle);
 	fd = openat(dir, "config.json", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	if (fd < 0 && errno == EEXIST)
-		return err_set(err, EEXIST, "File config.json exists in \"%s\". Remove it first", v->bundle);
+		return err_set(err, EEXIST, "File %s/config.json exists. Remove it first", v->bundle);
 	r = fd < 0 ? -errno : fd_write_all(fd, text, strlen(text));
 	return r < 0 ? err_sys(err, -r, "write config.json in \"%s\"", v->bundle) : 0;
 }

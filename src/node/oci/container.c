@@ -236,7 +236,7 @@ static int start(struct making *m, struct err *err)
 {
 	const struct oci_config *c = m->bundle.config;
 	bool terminal = m->bundle.process.terminal;
-	const struct rt_spec spec = {.id = m->o->id,
+	const struct rt_spec spec = {.id = "oci", /* the rule for names of our own containers is narrower */
 				     .upper_fd = -1,
 				     .work_fd = -1,
 				     .root_fd = m->bundle.root,
