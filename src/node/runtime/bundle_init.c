@@ -144,7 +144,7 @@ static const struct step steps[] = {
     {"wait for the limits", wait_for_go},
     {"hide the host's cgroups", make_cgroup_namespace},
     {"leave the host's mounts", rootfs_leave_host},
-    {"mount the root", rootfs_attach},
+    {"mount the root", rootfs_attach_in_place},
     {"mount", bundle_mounts_attach},
     {"make the devices", bundle_devices_make},
     {"name the container", set_names},

@@ -189,10 +189,10 @@ int rt_start(const struct rt_spec *spec, struct rt_box *ret, enum rt_fault *ret_
 	int r;
 
 	*ret_fault = RT_FAULT_OURS;
-	if (!id_ok(spec->id))
-		return err_set(err, EINVAL, "start container: the id must be 1 to %d of a-z, 0-9 and -", ID_LEN_MAX);
 	if (spec->box)
 		return bundle_start(spec, ret, ret_fault, err);
+	if (!id_ok(spec->id))
+		return err_set(err, EINVAL, "start container: the id must be 1 to %d of a-z, 0-9 and -", ID_LEN_MAX);
 	st.box = (struct rt_box){.pid = -1, .pidfd = -1, .status_fd = -1, .terminal_fd = -1, .caps = spec->caps};
 	st.box.privileged_syscalls = spec->privileged_syscalls;
 	st.box.user_namespace = spec->user_namespace;

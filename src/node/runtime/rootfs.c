@@ -422,6 +422,33 @@ int rootfs_attach(struct setup *s, struct err *err)
 	return mount_put(s->root, AT_FDCWD, "/", err);
 }
 
+/* The same directory in our copy of the host's mounts: a descriptor from before is of the host's own, where nothing can be put on it. */
+static int open_again(int fd)
+{
+	char link[FD_PATH_MAX], path[4096];
+	struct stat a, b;
+	ssize_t n;
+	int again;
+
+	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+	n = readlink(link, path, sizeof path - 1);
+	if (n <= 0)
+		return -1;
+	path[n] = '\0';
+	again = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (again < 0 || (fstat(fd, &a) == 0 && fstat(again, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino))
+		return again;
+	close(again);
+	return -1;
+}
+
+int rootfs_attach_in_place(struct setup *s, struct err *err)
+{
+	fd_cleanup int place = open_again(s->spec->root_fd);
+
+	return place < 0 ? rootfs_attach(s, err) : mount_put(s->root, place, "", err);
+}
+
 int rootfs_send(struct setup *s, struct err *err)
 {
 	int r = fd_send_msg(s->talk_parent, "r", 1, &s->root, 1);

@@ -80,6 +80,7 @@ int ns_become_root(struct setup *s, struct err *err);
 int rootfs_leave_host(struct setup *s, struct err *err); /* mounts of our own from here on */
 int rootfs_receive(struct setup *s, struct err *err);	 /* the mount that rootfs_send() sends */
 int rootfs_attach(struct setup *s, struct err *err);
+int rootfs_attach_in_place(struct setup *s, struct err *err); /* over the directory itself, where hooks look for it */
 /* Without the root (s->root < 0) these three stand over the host's directories of the same names until mounts_place() */
 int mounts_kernel(struct setup *s, struct err *err); /* /proc and /sys */
 int devices_make(struct setup *s, struct err *err);  /* /dev */

@@ -310,11 +310,13 @@ static int on_runtime(void *ctx, pid_t pid, struct err *err)
 	return note(ctx, "runtime ");
 }
 
+static char in_root[128];
+
 static int on_container(void *ctx, struct err *err)
 {
 	(void)err;
-	/* Before pivot_root the host's tree is still there, in another mount namespace. */
-	return note(ctx, access("/work", F_OK) == 0 || access("/usr", F_OK) == 0 ? "container " : "lost ");
+	/* Before pivot_root the host's tree is still there, in another mount namespace, with the container's mounts in its root. */
+	return note(ctx, access("/usr", F_OK) == 0 && access(in_root, F_OK) == 0 ? "container " : "lost ");
 }
 
 static int on_start(void *ctx, struct err *err)
@@ -341,6 +343,7 @@ static void hooks_run_in_order(void **state)
 
 	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
 	h.fd = fds[1];
+	snprintf(in_root, sizeof in_root, "%s/lower/proc/self", f->dir);
 	bundle_new(&b, f, ARGV((char *)"true"));
 	b.box.ctx = &h;
 	b.box.create_runtime = on_runtime;
