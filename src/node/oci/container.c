@@ -101,7 +101,8 @@ static int on_create_container(void *ctx, struct err *err)
 
 	if (readlink("/proc/self", text, sizeof text - 1) > 0 && sscanf(text, "%d", &n) == 1)
 		pid = n;
-	return run_hooks(ctx, OCI_HOOK_CREATE_CONTAINER, OCI_CREATING, pid, "/", NULL, err);
+	return run_hooks(ctx, OCI_HOOK_CREATE_CONTAINER, OCI_CREATING, pid, ((struct making *)ctx)->bundle.path, NULL,
+			 err);
 }
 
 /* The hook is the container's own program, so it may have the process' environment (runc gives it that) when it brings none. */
@@ -179,12 +180,21 @@ static void make_env(struct making *m)
 	mem_strv_add(&m->env, "LISTEN_PID=1");
 }
 
+/* The namespace that we made for it is the container's: its maps are ours already. */
+static void use_our_users(struct rt_box_attr *box)
+{
+	box->ns[RT_NS_USER].wanted = false;
+	box->n_uid_maps = box->n_gid_maps = 0;
+}
+
 static int prepare(struct making *m, struct err *err)
 {
 	int r = oci_bundle_prepare(&m->bundle, err);
 
 	if (r < 0)
 		return r;
+	if (m->rt->inside && m->bundle.box.ns[RT_NS_USER].wanted && m->bundle.box.ns[RT_NS_USER].fd < 0)
+		use_our_users(&m->bundle.box);
 	oci_record_fill(&m->state, &m->bundle, m->o->id, oci_time_now(m->created));
 	set_callbacks(m);
 	make_env(m);
