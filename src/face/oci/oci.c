@@ -12,6 +12,8 @@
 #include "face/oci/report.h"
 #include "face/oci/verb.h"
 #include "node/oci/config.h"
+#include "node/runtime/rootless.h"
+#include "node/runtime/guard.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -184,6 +186,21 @@ static int parse_verb(struct call *c, char **words, struct err *err)
 	return options_parse(sets, 2, words, v->stop, &c->operands, err);
 }
 
+/* As the daemon of an ordinary user does (rootless.h). One who is root of a user namespace already (podman's) needs nothing. */
+static int enter_users(const struct oci_verb *v, struct oci_runtime *rt, struct err *err)
+{
+	char warning[ROOTLESS_WARNING_MAX];
+	int r;
+
+	if (!v->enters || !rootless_needed())
+		return 0;
+	r = rootless_enter(warning, err);
+	if (r == 0 && *warning)
+		report_warning(warning);
+	rt->inside = r == 0;
+	return r;
+}
+
 static int run_verb(const struct call *c, char *const *again, struct err *err)
 {
 	const struct globals *g = &c->globals;
@@ -195,10 +212,12 @@ static int run_verb(const struct call *c, char *const *again, struct err *err)
 
 	if (r == 0)
 		r = sort_descriptors(c->verb, c->values, err);
-	if (r == 0 && c->verb->guarded)
+	if (r == 0 && c->verb->guarded && RT_GUARD(R1))
 		r = self_exe_guard(again, environ, err);
 	if (r == 0)
 		r = find_root(g, &root, err);
+	if (r == 0)
+		r = enter_users(c->verb, &rt, err);
 	if (r < 0)
 		return r;
 	rt.root = root;

@@ -97,6 +97,7 @@ const struct oci_verb verb_create = {
     .least = 1,
     .most = 1,
     .guarded = true,
+    .enters = true,
     .run = run_create,
 };
 
@@ -111,5 +112,6 @@ const struct oci_verb verb_run = {
     .least = 1,
     .most = 1,
     .guarded = true,
+    .enters = true,
     .run = run_run,
 };

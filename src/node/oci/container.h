@@ -17,6 +17,7 @@ struct cgroup_box;
 struct oci_runtime {
 	const char *root; /* where the states are */
 	bool no_cgroups;  /* containers stay in the cgroups of the caller */
+	bool inside;	  /* we are in a user namespace made for this container, and it needs no other */
 	void (*warn)(const char *text);
 };
 
