@@ -88,8 +88,10 @@ static int may_start(const struct oci_container *c, struct err *err)
 	return why ? err_set(err, EBUSY, "%s: \"%s\"", why, c->state->id) : 0;
 }
 
-/* The container ends when one of them fails (runtime.md, "Lifecycle", step 9). */
-static int run_poststart(struct oci_container *c, struct err *err)
+static int delete_open(const struct oci_runtime *rt, struct oci_container *c, bool force, struct err *err);
+
+/* The container ends and is destroyed when one of them fails (runtime.md of 1.3, "Lifecycle", steps 9 and 12). */
+static int run_poststart(const struct oci_runtime *rt, struct oci_container *c, struct err *err)
 {
 	struct oci_config *config = NULL;
 	mem_cleanup char *json = NULL;
@@ -98,14 +100,14 @@ static int run_poststart(struct oci_container *c, struct err *err)
 	if (r == 0 && config->hooks[OCI_HOOK_POSTSTART].n > 0) {
 		json = oci_state_json(c->state, OCI_RUNNING, c->state->pid);
 		r = oci_hooks_run(config, OCI_HOOK_POSTSTART, json, c->state->bundle, NULL, err);
-		if (r < 0)
-			(void)proc_pidfd_signal(c->box.pidfd, SIGKILL);
 	}
 	oci_config_free(config);
+	if (r < 0 && delete_open(rt, c, true, NULL) < 0)
+		rt->warn("the container could not be deleted after its poststart hook failed");
 	return r;
 }
 
-static int let_go(struct oci_container *c, struct err *err)
+static int let_go(const struct oci_runtime *rt, struct oci_container *c, struct err *err)
 {
 	fd_cleanup int sock = -1;
 	enum rt_fault fault;
@@ -118,7 +120,7 @@ static int let_go(struct oci_container *c, struct err *err)
 		return sock;
 	r = rt_release(sock, &fault, err);
 	oci_gate_remove(c->dir);
-	return r < 0 || !c->state->poststart ? r : run_poststart(c, err);
+	return r < 0 || !c->state->poststart ? r : run_poststart(rt, c, err);
 }
 
 int oci_start(const struct oci_runtime *rt, const char *id, struct err *err)
@@ -127,7 +129,7 @@ int oci_start(const struct oci_runtime *rt, const char *id, struct err *err)
 	int r = oci_open(rt, id, true, &c, err);
 
 	if (r == 0)
-		r = let_go(&c, err);
+		r = let_go(rt, &c, err);
 	oci_close(&c);
 	return r;
 }
