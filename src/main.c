@@ -17,6 +17,7 @@
 #include "face/cli/cli.h"
 #include "face/oci/oci.h"
 #include "node/engine/engine.h"
+#include "node/runtime/guard.h"
 #include "node/runtime/rootless.h"
 #include "node/runtime/rt.h"
 
@@ -105,7 +106,7 @@ static int take_lock(struct daemon *d, struct err *err)
 
 	if (dir < 0)
 		return dir;
-	if (fchmod(dir, 0700) < 0)
+	if (fchmod(dir, RT_GUARD(R15) ? 0700 : 0755) < 0)
 		return err_sys(err, errno, "chmod \"%s\"", d->o->data);
 	fd = openat(dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)

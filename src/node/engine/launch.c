@@ -12,6 +12,7 @@
 #include "base/core/loop.h"
 #include "base/core/mem.h"
 #include "base/core/self_exe.h"
+#include "node/runtime/guard.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -50,7 +51,7 @@ struct launcher {
 
 static int open_self(void)
 {
-	int fd = self_exe_open();
+	int fd = RT_GUARD(R1) ? self_exe_open() : -ENOTSUP;
 
 	if (fd >= 0)
 		return fd;
@@ -72,7 +73,7 @@ static _Noreturn void exec_launcher(const struct launcher *l, int sock, char *co
 	if (sock < 0 || exe < 0 || data < 0 || dup2(sock, SOCK_AT) < 0 || dup2(data, DATA_AT) < 0 ||
 	    (lock >= 0 && dup2(lock, LOCK_AT) < 0))
 		_exit(125);
-	execveat(exe, "", argv, env, AT_EMPTY_PATH);
+	execveat(exe, "", argv, guard_env(env), AT_EMPTY_PATH);
 	_exit(125);
 }
 

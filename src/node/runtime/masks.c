@@ -5,6 +5,7 @@
  * between that an image could have prepared (CVE-2025-31133).
  */
 #include "node/runtime/mount_api.h"
+#include "node/runtime/guard.h"
 #include "node/runtime/setup.h"
 
 #include "base/core/err.h"
@@ -116,6 +117,8 @@ int masks_apply(struct setup *s, struct err *err)
 	struct covers c = {.file = -1, .dir = -1};
 	int r = open_covers(s->dev, &c, err);
 
+	if (!RT_GUARD(R16))
+		return r;
 	if (r == 0)
 		r = cover_all(s->proc, proc_masks, COUNT(proc_masks), &c, err);
 	if (r == 0)

@@ -5,6 +5,7 @@
 #include "base/core/fd.h"
 #include "base/core/fs.h"
 #include "base/core/mem.h"
+#include "node/runtime/guard.h"
 
 #include <fcntl.h>
 #include <stdbool.h>
@@ -40,7 +41,7 @@ static bool parse_id(struct field f, uint32_t *ret)
 		return false;
 	for (size_t i = 0; i < f.len; i++) {
 		n = n * 10 + (uint64_t)(f.at[i] - '0');
-		if (n > ID_MAX)
+		if (n > ID_MAX && RT_GUARD(R11))
 			return false;
 	}
 	*ret = (uint32_t)n;
@@ -214,7 +215,7 @@ int user_find(const char *text, const char *passwd, const char *group, struct us
 
 	if (r == 0 && colon)
 		r = resolve_group(whole, (struct field){colon + 1, strlen(colon + 1)}, group, &u.gid, err);
-	if (r == 0)
+	if (r == 0 && RT_GUARD(R12))
 		r = add_group(&u, u.gid, err);
 	/* As docker does: a group that is named stands alone, otherwise the memberships count too. */
 	if (r == 0 && !colon && name.len > 0)
@@ -241,11 +242,11 @@ static int read_file(int root, const char *path, char **ret, struct err *err)
 		return err_sys(err, -fd, "open the image's %s", path);
 	if (fstat(fd, &st) < 0)
 		return err_sys(err, errno, "stat the image's %s", path);
-	if (!S_ISREG(st.st_mode))
+	if (!S_ISREG(st.st_mode) && RT_GUARD(R13))
 		return err_set(err, EINVAL, "the image's %s is not a regular file", path);
-	if (st.st_size > USER_FILE_MAX)
+	if (st.st_size > USER_FILE_MAX && RT_GUARD(R13))
 		return err_set(err, E2BIG, "the image's %s is larger than %u bytes", path, USER_FILE_MAX);
-	r = fd_read_all(fd, USER_FILE_MAX, ret, &len);
+	r = fd_read_all(fd, RT_GUARD(R13) ? USER_FILE_MAX : 256u << 20, ret, &len);
 	return r < 0 ? err_sys(err, -r, "read the image's %s", path) : 0;
 }
 

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * guard: names the lines that hold an attack off, by its row in tests/attack ("R1" ...). RT_GUARD(R3) is the constant true, and what stands
+ * behind a guard that is out is no part of the program.
+ *
+ * Only the build for the attack tests (meson's option "unguarded", never installed) is another one: there the environment variable
+ * BERTH_UNGUARDED names a row whose guards are out, so that the tests can show that the attack bites without them.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#ifndef RT_UNGUARDED
+
+#define RT_GUARD(row) true
+#define guard_env(env) (env)
+#define guard_naive_open(root, path, flags) (-1)
+#define guard_naive_mkdirs(root, path) (-1)
+
+#else
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static inline bool guard_is_in(const char *row)
+{
+	const char *out = getenv("BERTH_UNGUARDED");
+
+	return !out || strcmp(out, row) != 0;
+}
+#define RT_GUARD(row) guard_is_in(#row)
+#define guard_env(env) ((void)(env), environ) /* the variable reaches the launcher */
+
+/* Below a root by path, as one would who knows nothing of links. */
+static inline int guard_naive_open(int root, const char *path, int flags)
+{
+	char whole[4200];
+	int fd;
+
+	snprintf(whole, sizeof whole, "/proc/self/fd/%d/%s", root, path);
+	fd = open(whole, flags | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static inline int guard_naive_mkdirs(int root, const char *path)
+{
+	char whole[4200];
+	int start = snprintf(whole, sizeof whole, "/proc/self/fd/%d/", root);
+
+	snprintf(whole + start, sizeof whole - (size_t)start, "%s", path + strspn(path, "/"));
+	for (char *p = strchr(whole + start, '/'); p; p = strchr(p + 1, '/')) {
+		*p = '\0';
+		(void)mkdir(whole, 0755);
+		*p = '/';
+	}
+	(void)mkdir(whole, 0755);
+	return guard_naive_open(root, path, O_RDONLY | O_DIRECTORY);
+}
+
+#endif
