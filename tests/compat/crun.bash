@@ -14,7 +14,7 @@ crun_build() {
 }
 
 crun_list() {
-	python3 - "$CRUN_SRC"/tests/test_*.py <<'LIST'
+	PYTHONPATH=$here/python python3 - "$CRUN_SRC"/tests/test_*.py <<'LIST'
 import os
 import runpy
 import sys
@@ -36,7 +36,7 @@ LIST
 
 # Inside the box: one test, its TAP to stdout.
 crun_one() {
-	export OCI_RUNTIME=$RUNTIME INIT=$place/crun/init PYTHONDONTWRITEBYTECODE=1 LANG=C
+	export OCI_RUNTIME=$RUNTIME PYTHONPATH=$here/python INIT=$place/crun/init PYTHONDONTWRITEBYTECODE=1 LANG=C
 	RUN_TESTS=${1#*/} exec python3 "$CRUN_SRC/tests/test_${1%%/*}.py" 2>&1
 }
 
