@@ -18,6 +18,7 @@
 #include <linux/sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 
 struct start {
@@ -41,10 +42,16 @@ static int check(struct start *st, struct err *err)
 
 static int prepare_root(struct start *st, struct err *err)
 {
+	/* A copy of a shared mount is shared with it (dockerd's are), and pivot_root refuses such a root. */
+	struct mount_attr attr = {.propagation = MS_SLAVE};
 	struct setup *s = st->setup;
 
 	s->root = open_tree(st->spec->root_fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
-	return s->root < 0 ? err_sys(err, errno, "copy the mount of the root") : 0;
+	if (s->root < 0)
+		return err_sys(err, errno, "copy the mount of the root");
+	if (mount_setattr(s->root, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof attr) < 0)
+		return err_sys(err, errno, "make the root a slave of its mount");
+	return 0;
 }
 
 static int prepare_mounts(struct start *st, struct err *err)
