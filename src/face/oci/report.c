@@ -5,6 +5,7 @@
 #include "base/core/clock.h"
 #include "base/core/err.h"
 #include "base/core/fd.h"
+#include "base/core/mem.h"
 #include "base/wire/json.h"
 #include "face/cli/text.h"
 
@@ -61,11 +62,26 @@ static void tell(const char *level, const char *before, const char *text)
 		text_line(stderr, "berth oci: %s%s", before, text);
 }
 
+/* What the kernel said, at the end of the text, as Go programs write it: docker and podman tell 126 and 127 by the words "permission denied" and
+ * "no such file or directory". */
+static void lower_reason(char *text)
+{
+	char *reason = NULL;
+
+	for (char *p = strstr(text, ": "); p; p = strstr(p + 1, ": "))
+		reason = p + 2;
+	if (reason && *reason >= 'A' && *reason <= 'Z' && reason[1] >= 'a' && reason[1] <= 'z')
+		*reason = (char)(*reason - 'A' + 'a');
+}
+
 void report_error(const char *text)
 {
-	tell("error", "", text);
+	mem_cleanup char *copy = mem_strdup(text);
+
+	lower_reason(copy);
+	tell("error", "", copy);
 	if (sink.fd >= 0)
-		text_line(stderr, "berth oci: %s", text);
+		text_line(stderr, "berth oci: %s", copy);
 }
 
 void report_warning(const char *text)

@@ -1,0 +1,119 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# berth oci as the runtime of other engines: Debian's podman, dockerd and containerd.
+
+load helpers
+load oci
+
+setup() {
+	new_oci
+	ln -s "$BERTH" "$DIR/berth-oci"
+	tar -C "$BUNDLE/rootfs" -cf "$DIR/image.tar" .
+}
+
+teardown() {
+	local pid
+	if [ -d "$DIR/podman" ]; then
+		pod rm --all --force --time 0 >/dev/null 2>&1 || true
+		umount "$DIR/podman/vfs" "$DIR/podman-run" "$DIR/podman" 2>/dev/null || true
+	fi
+	for pid in dockerd containerd; do
+		[ -s "$DIR/$pid.pid" ] && stop "$(cat "$DIR/$pid.pid")"
+	done
+	end_oci
+}
+
+# Ends a daemon and waits for its end.
+stop() {
+	kill "$1" 2>/dev/null || return 0
+	WITHIN=30 eventually gone "$1"
+}
+
+need() { # PROGRAM...
+	local program
+	for program in "$@"; do
+		command -v "$program" >/dev/null || skip "$program is not installed"
+	done
+}
+
+# Limits that a machine without CAP_SYS_RESOURCE can set; no network of theirs is needed.
+LIMITS="--ulimit nofile=1000:1000 --network none"
+
+pod() {
+	timeout 60 podman --cgroup-manager=cgroupfs --root "$DIR/podman" --runroot "$DIR/podman-run" --tmpdir "$DIR/podman-tmp" \
+		--storage-driver vfs --events-backend file --runtime "$DIR/berth-oci" "$@" 3>&- 4>&-
+}
+
+@test "podman: run, exec, pause, stop, limits, a terminal, and what is not there" {
+	need podman conmon
+	pod import "$DIR/image.tar" box >/dev/null
+	# shellcheck disable=SC2086
+	set -- $LIMITS --ulimit nproc=4000:4000
+	run -4 pod run --rm "$@" box sh -c 'echo in; exit 4'
+	[ "${lines[-1]}" = in ]
+	pod run -d --name one "$@" box sh -c 'trap "exit 7" TERM; while :; do sleep 0.05; done' >/dev/null
+	[ "$(pod inspect one --format '{{.State.Status}}')" = running ]
+	run -0 pod exec one echo hello
+	[ "$output" = hello ]
+	run -9 pod exec one sh -c 'exit 9'
+	run -127 pod exec one nonesuch
+	run -0 pod exec -u 1000:1000 -w /tmp -e A=b one sh -c 'id -u; pwd; echo $A'
+	[ "$output" = "1000
+/tmp
+b" ]
+	pod pause one >/dev/null
+	[ "$(pod inspect one --format '{{.State.Status}}')" = paused ]
+	pod unpause one >/dev/null
+	pod top one | grep -q sleep
+	pod stop -t 20 one >/dev/null
+	[ "$(pod inspect one --format '{{.State.ExitCode}}')" = 7 ]
+	pod rm one >/dev/null
+	run -127 pod run --rm "$@" box nonesuch
+	run -126 pod run --rm "$@" box /etc
+	run -0 pod run --rm -t "$@" box tty
+	[[ $output == *"/dev/pts/0"* ]]
+	run -0 pod run --rm --read-only --memory 64m --pids-limit 30 --cpus 0.5 --cap-drop all "$@" box \
+		cat /proc/self/status
+	[[ $output == *$'CapEff:\t0000000000000000'* ]]
+}
+
+dock() {
+	timeout 60 docker -H "unix://$DIR/docker.sock" "$@" 3>&- 4>&-
+}
+
+@test "dockerd: run, exec, stop, limits, and what is not there" {
+	need dockerd docker containerd
+	cat >"$DIR/daemon.json" <<-END
+		{"runtimes": {"berth": {"path": "$DIR/berth-oci"}}, "default-runtime": "berth"}
+	END
+	dockerd --config-file "$DIR/daemon.json" --data-root "$DIR/docker" --exec-root "$DIR/docker-run" --pidfile "$DIR/dockerd.pid" \
+		--host "unix://$DIR/docker.sock" --iptables=false --ip6tables=false --bridge=none --storage-driver=vfs \
+		--default-ulimit nofile=1000:1000 >"$DIR/dockerd.log" 2>&1 </dev/null 3>&- 4>&- &
+	WITHIN=60 eventually dock info
+	[ "$(dock info --format '{{.DefaultRuntime}}')" = berth ]
+	dock import "$DIR/image.tar" box >/dev/null
+	# shellcheck disable=SC2086
+	set -- $LIMITS
+	run -4 dock run --rm "$@" box sh -c 'echo in; exit 4'
+	[ "${lines[-1]}" = in ]
+	dock run -d --name one "$@" box sh -c 'trap "exit 7" TERM; while :; do sleep 0.05; done' >/dev/null
+	run -0 dock exec one echo hello
+	[ "$output" = hello ]
+	run -9 dock exec one sh -c 'exit 9'
+	run -0 dock exec -t one tty
+	[[ $output == *"/dev/pts/"* ]]
+	dock pause one >/dev/null
+	[ "$(dock inspect one --format '{{.State.Status}}')" = paused ]
+	dock unpause one >/dev/null
+	dock update --memory 100m --memory-swap 100m one >/dev/null
+	dock top one | grep -q sleep
+	dock stop -t 20 one >/dev/null
+	[ "$(dock inspect one --format '{{.State.ExitCode}}')" = 7 ]
+	dock rm one >/dev/null
+	run -127 dock run --rm "$@" box nonesuch
+	run -126 dock run --rm "$@" box /etc
+	run -0 dock run --rm --memory 64m --pids-limit 30 --cpus 0.5 --cap-drop all "$@" box cat /proc/self/status
+	[[ $output == *$'CapEff:\t0000000000000000'* ]]
+	[[ $output == *$'Seccomp:\t2'* ]]
+}
