@@ -156,15 +156,28 @@ static void forget_signals(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* The last one of a name counts: an exec adds its own to those of the container. */
 static const char *env_get(char *const *env, const char *name)
 {
+	const char *value = NULL;
 	size_t len = strlen(name);
 
 	for (; *env; env++) {
 		if (!strncmp(*env, name, len) && (*env)[len] == '=')
-			return *env + len + 1;
+			value = *env + len + 1;
 	}
-	return NULL;
+	return value;
+}
+
+static bool env_set_later(char *const *variable)
+{
+	size_t len = strcspn(*variable, "=");
+
+	for (char *const *v = variable + 1; *v; v++) {
+		if (!strncmp(*v, *variable, len) && (*v)[len] == (*variable)[len])
+			return true;
+	}
+	return false;
 }
 
 /* Tries every directory of PATH, as execvp(3) but with the container's PATH: "no permission" is remembered, the rest is "not there". */
@@ -189,7 +202,7 @@ static int exec_in_path(const struct payload *p, char *const *env, const char *p
 	return best;
 }
 
-/* The environment with HOME in front when it has none; the array alone is new. */
+/* The environment with HOME in front when it has none, and each name once; the array alone is new. */
 static char **with_home(char *const *env, char *home)
 {
 	char **all = mem_new_n(char *, mem_strv_len(env) + 2);
@@ -197,8 +210,10 @@ static char **with_home(char *const *env, char *home)
 
 	if (!env_get(env, "HOME"))
 		all[n++] = home;
-	for (; *env; env++)
-		all[n++] = *env;
+	for (; *env; env++) {
+		if (!env_set_later(env))
+			all[n++] = *env;
+	}
 	return all;
 }
 

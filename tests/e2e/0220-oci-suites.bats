@@ -1,0 +1,28 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# berth oci: what the suites of other runtimes (tools/compat) found and the other tests had not.
+
+load helpers
+load oci
+
+setup() {
+	new_oci
+}
+
+teardown() {
+	end_oci
+}
+
+@test "a variable that is given twice has its last value, PATH too" {
+	waits
+	change '.process.env = ["PATH=/nonesuch", "A=1", "A=2", "PATH=/bin", "AB=3"]'
+	background run -d -b "$BUNDLE" "$NAME"
+	run -0 oci exec "$NAME" env
+	[ "$(grep -c ^A= <<<"$output")" = 1 ]
+	[ "$(grep ^A= <<<"$output")" = A=2 ]
+	run -0 oci exec -e A=4 -e PATH=/none -e AB= "$NAME" /bin/env
+	[ "$(grep -E '^(A|AB|PATH)=' <<<"$output" | sort)" = $'A=4\nAB=\nPATH=/none' ]
+	run -255 oci exec -e PATH=/none "$NAME" env
+	[[ $output == *"executable file not found"* ]]
+}
