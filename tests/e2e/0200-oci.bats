@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # berth oci: the command line of an OCI runtime.
+#
+# What stands in '...' is for the shell in the container:
+# shellcheck disable=SC2016
 
 load helpers
 load oci
@@ -122,7 +125,6 @@ teardown() {
 	grep -q $'^CapAmb:\t0000000000000000' "$DIR/status"
 	run -0 oci exec "$NAME" sh -c 'ls /proc/self/fd | cat'
 	[ "$(wc -l <<<"$output")" -le 4 ]
-	# shellcheck disable=SC2016
 	change '.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", syscalls: [{names: ["getcwd"], action: "SCMP_ACT_ERRNO"}]}'
 	oci delete --force "$NAME"
 	background run -d -b "$BUNDLE" "$NAME"
@@ -398,7 +400,7 @@ $NAME" ]
 	run -0 bash -c 'exec 3<"$1" 9<"$1"; exec timeout 30 "$2" oci --root "$3" run --preserve-fds 1 -b "$4" "$5"' - \
 		"$DIR/three" "$BERTH" "$DIR/root" "$BUNDLE" "$NAME"
 	[[ $output == *"through three"* ]]
-	! grep -qx 9 <<<"$output"
+	run -1 grep -x 9 <<<"$output"
 	args sh -c 'echo $LISTEN_FDS $LISTEN_PID; cat <&3'
 	run -0 bash -c 'exec 3<"$1"; export LISTEN_FDS=1 LISTEN_PID=$$; exec "$2" oci --root "$3" run -b "$4" "$5"' - \
 		"$DIR/three" "$BERTH" "$DIR/root" "$BUNDLE" "$NAME"
@@ -413,6 +415,37 @@ through three" ]
 	[[ $output == *"Read-only file system"* || $output == *"Permission denied"* || $output == *"Text file busy"* ]]
 	python3 -c 'import os, sys; fd = os.open(sys.argv[1], os.O_RDONLY); sys.exit(not os.fstatvfs(fd).f_flag & os.ST_RDONLY)' \
 		"/proc/$(cat "$DIR/pid")/exe"
+}
+
+@test "checkpoint says why it cannot, and leaves the container alone" {
+	waits
+	background run -d -b "$BUNDLE" "$NAME"
+	if criu check >/dev/null 2>&1; then
+		skip "criu works here"
+	fi
+	run -1 oci checkpoint --image-path "$DIR/image" "$NAME"
+	[[ $output == *criu* ]]
+	has_status "$NAME" running
+	[ ! -e "$DIR/image" ]
+	run -1 oci checkpoint --lazy-pages "$NAME"
+	[[ $output == *"--lazy-pages is not possible"* ]]
+}
+
+@test "an ordinary user" {
+	id nobody >/dev/null || skip "there is no user nobody"
+	chmod 711 "$DIR"
+	rm "$BUNDLE/config.json"
+	install -d -o nobody -m 700 "$DIR/home"
+	cp -a "$BUNDLE" "$DIR/home/bundle"
+	chown -hR nobody "$DIR/home/bundle"
+	cp "$BERTH" "$DIR/berth"
+	cd "$DIR/home/bundle"
+	local as=(setpriv --reuid nobody --regid nogroup --clear-groups env -u XDG_RUNTIME_DIR)
+	"${as[@]}" "$DIR/berth" oci spec --rootless
+	jq '.process.terminal = false | .process.args = ["sh", "-c", "id -u; exit 5"]' config.json >new.json
+	run -5 "${as[@]}" timeout 30 "$DIR/berth" oci --root "$DIR/home/root" run -f new.json "$NAME"
+	[ "${lines[-1]}" = 0 ]
+	[ -z "$(ls -A "$DIR/home/root")" ]
 }
 
 @test "a container that was interrupted while it was made can be deleted" {

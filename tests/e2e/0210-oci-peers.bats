@@ -3,6 +3,9 @@
 #
 # berth oci as the runtime of other engines: Debian's podman, dockerd and containerd.
 
+# What stands in '...' is for the shell in the container:
+# shellcheck disable=SC2016
+
 load helpers
 load oci
 

@@ -26,6 +26,7 @@ change() {
 
 # args WORD...: what the container runs.
 args() {
+	# shellcheck disable=SC2016 # a name of jq
 	change --argjson words "$(python3 -c 'import json, sys; print(json.dumps(sys.argv[1:]))' "$@")" '.process.args = $words'
 }
 

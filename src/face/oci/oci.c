@@ -215,7 +215,7 @@ static int run_verb(const struct call *c, char *const *again, struct err *err)
 		r = sort_descriptors(c->verb, c->values, err);
 	if (r == 0 && c->verb->guarded && RT_GUARD(R1))
 		r = self_exe_guard(again, environ, err);
-	if (r == 0)
+	if (r == 0 && !c->verb->no_root)
 		r = find_root(g, &root, err);
 	if (r == 0)
 		r = enter_users(c->verb, &rt, err);

@@ -21,6 +21,7 @@ struct oci_verb {
 	size_t least, most;		   /* arguments */
 	bool stop;			   /* options end at the first argument */
 	bool guarded; /* puts a process into a container: runs from a read-only view of the program */
+	bool no_root; /* is about no container: needs no folder of states */
 	bool enters;  /* makes a container: an ordinary user needs a user namespace of his own first */
 	int failed;   /* exit status; 0: OCI_FAILED */
 	/* Where the number of descriptors to keep stands in the values, or 0; it is never first. */

@@ -58,7 +58,11 @@ const struct oci_verb verb_spec = {.name = "spec",
 				   .options = options,
 				   .values_size = sizeof(struct values),
 				   .defaults = &defaults,
+				   .no_root = true,
 				   .run = run_spec};
 
-const struct oci_verb verb_features = {
-    .name = "features", .usage = "", .summary = "show what this runtime can do as JSON", .run = run_features};
+const struct oci_verb verb_features = {.name = "features",
+				       .usage = "",
+				       .summary = "show what this runtime can do as JSON",
+				       .no_root = true,
+				       .run = run_features};

@@ -14,7 +14,7 @@ static int digits(const char *text)
 {
 	size_t n = strlen(text);
 
-	return n > 0 && n <= 2 && strspn(text, "0123456789") == n ? atoi(text) : -1;
+	return n > 0 && n <= 2 && strspn(text, "0123456789") == n ? (int)strtol(text, NULL, 10) : -1;
 }
 
 static int real_time(const char *name)

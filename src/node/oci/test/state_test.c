@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/oci/state.h"
 
+#include "base/core/buf.h"
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/fs.h"
@@ -192,27 +193,24 @@ static void test_damaged(void **state)
 
 static int note(void *ctx, const char *id, struct err *err)
 {
-	char *list = ctx;
-
 	(void)err;
-	strcat(strcat(list, id), " ");
-	return 0;
+	return buf_printf(ctx, "%s ", id);
 }
 
 static void test_each(void **state)
 {
 	mem_cleanup char *file = mem_printf("%s/file", root), *odd = mem_printf("%s/od d", root);
 	struct err err = ERR_INIT;
-	char list[64] = "";
+	buf_cleanup struct buf list = BUF_INIT;
 
 	(void)state;
-	assert_int_equal(oci_state_each("/nonexistent/root", note, list, &err), 0);
+	assert_int_equal(oci_state_each("/nonexistent/root", note, &list, &err), 0);
 	close(oci_state_make(root, "b", &err));
 	close(oci_state_make(root, "a", &err));
 	assert_int_equal(mkdir(odd, 0700), 0);
 	close(open(file, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
-	assert_int_equal(oci_state_each(root, note, list, &err), 0);
-	assert_string_equal(list, "a b ");
+	assert_int_equal(oci_state_each(root, note, &list, &err), 0);
+	assert_string_equal(buf_str(&list), "a b ");
 }
 
 static void test_shown(void **state)
