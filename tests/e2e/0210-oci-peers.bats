@@ -12,6 +12,7 @@ load oci
 setup() {
 	new_oci
 	ln -s "$BERTH" "$DIR/berth-oci"
+	their_cgroups >"$DIR/cgroups"
 	tar -C "$BUNDLE/rootfs" -cf "$DIR/image.tar" .
 }
 
@@ -24,7 +25,15 @@ teardown() {
 	for pid in dockerd containerd; do
 		[ -s "$DIR/$pid.pid" ] && stop "$(cat "$DIR/$pid.pid")"
 	done
+	# The cgroups above those of their containers, which they never remove.
+	their_cgroups | grep -vxFf "$DIR/cgroups" | while read -r dir; do
+		find "$dir" -depth -type d -exec rmdir {} \;
+	done || true
 	end_oci
+}
+
+their_cgroups() {
+	find /sys/fs/cgroup -maxdepth 3 -type d \( -name libpod_parent -o -name docker \)
 }
 
 # Ends a daemon and waits for its end.

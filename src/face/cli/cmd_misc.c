@@ -308,3 +308,24 @@ const struct cli_command command_rm = {
     .operand = OPERAND_ANY_ID,
     .run = rm_run,
 };
+
+/* For the help: main.c runs the runtime before it looks at this table, so that nothing stands before its words. */
+static int oci_run(struct cli *cli, void *values, char **operands, struct err *err)
+{
+	(void)cli;
+	(void)values;
+	return err_set(err, EINVAL, "oci has to be the first word: berth oci %s", operands[0]);
+}
+
+const struct cli_command command_oci = {
+    .name = "oci",
+    .usage = "[OPTIONS] COMMAND [ARGUMENTS]",
+    .summary = "Run bundles of the OCI, in the place of runc or crun",
+    .detail = "Podman, containerd and dockerd can use it, under the name berth-oci (a link to the program).\n"
+	      "Its commands and options: berth oci --help",
+    .examples = "  berth oci run --bundle DIR web\n  podman --runtime /usr/local/bin/berth-oci run busybox true",
+    .least = 1,
+    .most = CLI_MANY,
+    .stop = true,
+    .run = oci_run,
+};

@@ -67,7 +67,7 @@ extern const struct cli_command command_image_import, command_image_ls, command_
 extern const struct cli_command command_run, command_submit;
 extern const struct cli_command command_jobs, command_job, command_cancel, command_resume;
 extern const struct cli_command command_ps, command_logs, command_wait, command_kill, command_stop, command_rm;
-extern const struct cli_command command_events, command_completion;
+extern const struct cli_command command_events, command_completion, command_oci;
 
 /* help.c */
 void help_overview(FILE *to);
