@@ -11,6 +11,7 @@
 #include "node/runtime/rootless.h"
 #include "node/runtime/rt.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -27,6 +28,7 @@ enum {
 	REMOVE_ROUNDS = 50,
 	WAIT_MS = 200, /* for one event, not for the whole */
 	PIDS_SHOWN = 512,
+	MOVE_ROUNDS = 64,
 };
 
 static const char *const controller_names[CGROUP_TREES] = {
@@ -59,6 +61,17 @@ static int read_file(const char *dir, const char *name, char *text, size_t size)
 		return -errno;
 	text[n] = '\0';
 	return 0;
+}
+
+/* The processes listed in a directory, or the first of them. */
+static int read_pids(const char *dir, char *text, size_t size)
+{
+	int r = read_file(dir, "cgroup.procs", text, size);
+	char *end = r < 0 ? NULL : strrchr(text, '\n');
+
+	/* A number that the buffer cut is another process's. */
+	text[end ? end - text : 0] = '\0';
+	return r;
 }
 
 static bool exists(const char *dir, const char *name)
@@ -157,28 +170,80 @@ static void dir_of(const struct cgroup_layout *l, enum cgroup_tree t, const char
 	snprintf(path, PATH_MAX_HERE, "%s/%s", l->base[t], name);
 }
 
-static void enable_controllers(const char *dir)
+/* sign: '+' or '-' */
+static void enable_controllers(const char *dir, char sign)
 {
 	for (int c = CGROUP_CPU; c <= CGROUP_PIDS; c++) {
 		char text[16];
 
-		snprintf(text, sizeof text, "+%s", controller_names[c]);
+		snprintf(text, sizeof text, "%c%s", sign, controller_names[c]);
 		(void)write_file(dir, "cgroup.subtree_control", text);
 	}
 }
 
-/* A group with processes of its own cannot give controllers to its children ("no internal processes", Control Group v2): they move. */
+static void move_all(const char *from, const char *to)
+{
+	for (int round = 0; round < MOVE_ROUNDS; round++) {
+		char pids[PIDS_SHOWN * 8];
+		bool moved = false;
+
+		if (read_pids(from, pids, sizeof pids) < 0)
+			return;
+		for (char *rest = NULL, *w = strtok_r(pids, "\n", &rest); w; w = strtok_r(NULL, "\n", &rest))
+			moved |= write_file(to, "cgroup.procs", w) == 0;
+		if (!moved)
+			return;
+	}
+}
+
+static bool has_processes(const char *dir)
+{
+	char pids[PIDS_SHOWN * 8];
+
+	return read_pids(dir, pids, sizeof pids) == 0 && *pids;
+}
+
+static bool is_root(const char *dir)
+{
+	return !exists(dir, "cgroup.type");
+}
+
+/* A group but the root that has processes cannot give controllers to its children ("no internal processes", Control Group v2): they move. The
+ * kernel would let it give cpu and pids, and then has no place for whole processes below. */
 static void empty_base(const char *base)
 {
-	char main_dir[PATH_MAX_HERE], pids[4096];
+	char main_dir[PATH_MAX_HERE];
+
+	if (is_root(base) || !has_processes(base))
+		return;
+	snprintf(main_dir, sizeof main_dir, "%s/" CGROUP_MAIN, base);
+	if (mkdir(main_dir, 0755) == 0 || errno == EEXIST)
+		move_all(base, main_dir);
+}
+
+static bool has_other_groups(const char *base)
+{
+	DIR *dir = opendir(base);
+	bool found = dir == NULL;
+
+	for (const struct dirent *e; dir && (e = readdir(dir));)
+		found |= e->d_type == DT_DIR && e->d_name[0] != '.' && strcmp(e->d_name, CGROUP_MAIN) != 0;
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+/* Undoes empty_base() where nobody else has groups. */
+static void refill_base(const char *base)
+{
+	char main_dir[PATH_MAX_HERE];
 
 	snprintf(main_dir, sizeof main_dir, "%s/" CGROUP_MAIN, base);
-	if (mkdir(main_dir, 0755) < 0 && errno != EEXIST)
+	if (!exists(main_dir, "cgroup.procs") || has_other_groups(base))
 		return;
-	if (read_file(base, "cgroup.procs", pids, sizeof pids) < 0)
-		return;
-	for (char *rest = NULL, *w = strtok_r(pids, "\n", &rest); w; w = strtok_r(NULL, "\n", &rest))
-		(void)write_file(main_dir, "cgroup.procs", w);
+	enable_controllers(base, '-');
+	move_all(main_dir, base);
+	(void)rmdir(main_dir);
 }
 
 /* Gives cpu, memory and pids to the children of <base>/berth, from the root down. What cannot be had shows later, when a limit is set. */
@@ -189,13 +254,12 @@ static void enable_path(const struct cgroup_layout *l)
 
 	for (size_t n = strlen(l->v2_root); base[n]; n += strcspn(base + n + 1, "/") + 1) {
 		snprintf(dir, sizeof dir, "%.*s", (int)n, base);
-		enable_controllers(dir);
+		enable_controllers(dir, '+');
 	}
-	if (strlen(base) > strlen(l->v2_root) && write_file(base, "cgroup.subtree_control", "+pids") == -EBUSY)
-		empty_base(base);
-	enable_controllers(base);
+	empty_base(base);
+	enable_controllers(base, '+');
 	snprintf(dir, sizeof dir, "%s/berth", base);
-	enable_controllers(dir);
+	enable_controllers(dir, '+');
 }
 
 static int make_dir(const struct cgroup_layout *l, enum cgroup_tree t, const char *path, struct err *err)
@@ -209,7 +273,8 @@ static int make_dir(const struct cgroup_layout *l, enum cgroup_tree t, const cha
 	snprintf(parent, sizeof parent, "%s/berth", l->base[t]);
 	if (mkdir(parent, 0755) < 0 && errno != EEXIST)
 		return err_sys(err, errno, "make the cgroup %s", parent);
-	if (t == CGROUP_V2 && l->kind == CGROUP_KIND_V2)
+	/* At the root it costs nobody anything and more is counted; elsewhere only a limit is worth moving processes. */
+	if (t == CGROUP_V2 && l->kind == CGROUP_KIND_V2 && is_root(l->base[t]))
 		enable_path(l);
 	if (mkdir(path, 0755) < 0)
 		return err_sys(err, errno, "make the cgroup %s", path);
@@ -469,7 +534,7 @@ static int sweep(const char *dir, bool kill_them)
 	fd_cleanup int last = -1;
 	int n = 0;
 
-	if (read_file(dir, "cgroup.procs", pids, sizeof pids) < 0)
+	if (read_pids(dir, pids, sizeof pids) < 0)
 		return 0;
 	for (char *rest = NULL, *w = strtok_r(pids, "\n", &rest); w; w = strtok_r(NULL, "\n", &rest)) {
 		int pid = (int)strtol(w, NULL, 10);
@@ -496,8 +561,7 @@ static void kill_v1(const char *dir, bool freezer)
 
 		if (freezer)
 			(void)write_file(dir, "freezer.state", "FROZEN");
-		if (read_file(dir, "cgroup.procs", pids, sizeof pids) < 0)
-			pids[0] = '\0';
+		(void)read_pids(dir, pids, sizeof pids);
 		for (char *rest = NULL, *w = strtok_r(pids, "\n", &rest); w; w = strtok_r(NULL, "\n", &rest)) {
 			if (strtol(w, NULL, 10) > 0)
 				(void)kill((pid_t)strtol(w, NULL, 10), SIGKILL);
@@ -602,5 +666,9 @@ int cgroup_remove(const char *name, struct err *err)
 
 void rt_host_release(void)
 {
-	(void)cgroup_try_remove("berth"); /* busy: a container lives on */
+	const struct cgroup_layout *l;
+
+	/* Busy: a container lives on. */
+	if (cgroup_try_remove("berth") == 0 && cgroup_machine(&l, NULL) == 0 && l->kind == CGROUP_KIND_V2)
+		refill_base(l->base[CGROUP_V2]);
 }
