@@ -8,7 +8,7 @@ SECONDS ?= 60
 BUILD   := build
 
 .DEFAULT_GOAL := all
-.PHONY: all demo test lint bench fuzz install clean help
+.PHONY: all demo test test-vm lint bench fuzz install clean help
 export PREFIX DESTDIR
 
 all: ## build berth into build/
@@ -21,8 +21,12 @@ demo: ## count the words of a folder in containers: make demo [INPUT=DIR] [PARTS
 	@BERTH="$(CURDIR)/$(BUILD)/src/berth" tools/demo
 
 test: ## unit, simulation, end-to-end and fuzz tests, normal and with sanitizers
-	@tools/setup build test
+	@tools/setup build test vm
 	@tools/test
+
+test-vm: ## unit, end-to-end and limits tests in a virtual machine with version 2 of cgroups alone
+	@tools/setup build test vm
+	@tools/test vm
 
 lint: ## formatting, static analysis, layers, sizes, banned calls, both compilers without warnings
 	@tools/setup build test lint
@@ -44,4 +48,4 @@ clean: ## remove all that was built
 	rm -rf build build-asan build-clang build-werror build-fuzz
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | sort | awk -F '\t' '{ printf "make %-9s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | sort | awk -F '\t' '{ printf "make %-9s %s\n", $$1, $$2 }'

@@ -39,6 +39,7 @@ teardown_file() {
 	run -125 berth run --rm -v relative:/x:nonsense busybox true
 }
 
+# bats test_tags=heavy
 @test "containers that could not start leave no files" {
 	for _ in $(seq 16); do
 		run -127 berth run --rm busybox no-such-program
@@ -52,6 +53,7 @@ teardown_file() {
 	seq 1 200000 | cmp - "$DIR/seq"
 }
 
+# bats test_tags=heavy
 @test "bytes are not changed on the way" {
 	berth run --rm busybox sh -c 'i=0; while [ $i -lt 256 ]; do printf "\\$(printf %03o $i)"; i=$((i + 1)); done' >"$DIR/bytes"
 	[ "$(stat -c %s "$DIR/bytes")" = 256 ]

@@ -84,6 +84,7 @@ ended() { # ID STATE
 	[[ "$output" == *"item=apple"* && "$output" == *"item=two words"* ]]
 }
 
+# bats test_tags=heavy
 @test "1,000 copies all run, once each" {
 	file=$(job_file many <<-'END'
 		services:

@@ -77,6 +77,7 @@ one_task() {
 	job_state_is "$id" finished
 }
 
+# bats test_tags=heavy
 @test "a full disk under the logs: the program goes on and the loss is told" {
 	small_data 24m
 	start
@@ -150,6 +151,7 @@ one_task() {
 }
 
 # Every process of berth: the daemon, its launcher, monitors, init and payload.
+# bats test_tags=heavy
 @test "SIGKILL and SIGTERM of every process: nothing hangs, and a new start works" {
 	start
 	import_busybox

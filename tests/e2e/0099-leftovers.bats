@@ -86,6 +86,7 @@ no_shared_cgroups() {
 	done
 }
 
+# bats test_tags=heavy
 @test "an interrupted demo leaves nothing" {
 	for signal in INT TERM; do
 		setsid env --default-signal=INT,QUIT "$TOP/tools/demo" >"$BATS_TEST_TMPDIR/demo.log" 2>&1 3>&- &
