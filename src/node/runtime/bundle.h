@@ -30,7 +30,9 @@ int bundle_cgroup_mount(struct setup *s, const struct rt_fs *m, int place, struc
 /* copyup.c: copies what the directory `from` holds into `to`. */
 int copyup(int from, int to, struct err *err);
 /* bundle_devices.c */
+int bundle_devices_prepare(struct setup *s, struct err *err); /* parent: nodes for a child that may not make them */
 int bundle_devices_make(struct setup *s, struct err *err);
+size_t bundle_n_devices(const struct rt_box_attr *box);
 /* bundle_paths.c */
 int bundle_sysctls(struct setup *s, struct err *err);
 int bundle_paths_read_only(struct setup *s, struct err *err);

@@ -29,6 +29,19 @@ static uint64_t attributes(const struct work *w)
 	return w->m->attr_set | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
 }
 
+static int new_v2(const struct work *w, struct err *err)
+{
+	const struct rt_fs_option *o = w->m->options;
+	struct mount_option options[16] = {{NULL, NULL}};
+	size_t n = 0;
+
+	/* Those of version 1 name a hierarchy; here they go to the kernel as they are. */
+	for (; w->pure && o && o[n].key && n < 15; n++)
+		options[n] = (struct mount_option){o[n].key, o[n].value};
+	options[n] = (struct mount_option){NULL, NULL};
+	return mount_new("cgroup2", options, attributes(w), err);
+}
+
 /* "memory" or "cpu,cpuacct" are flags, "name=systemd" is a value. */
 static int new_v1(const struct work *w, const char *text, struct err *err)
 {
@@ -64,9 +77,11 @@ static int open_hierarchy(const struct work *w, const struct cgroup_hierarchy *h
 	int fd = -EPERM;
 
 	if (w->own_namespace)
-		fd = h->v2 ? mount_new("cgroup2", NULL, attributes(w), &why) : new_v1(w, h->options, &why);
+		fd = h->v2 ? new_v2(w, &why) : new_v1(w, h->options, &why);
 	/* A user namespace that does not own the cgroup namespace or a hierarchy that cannot be mounted anew: its directory will do. */
-	return fd < 0 ? bind_dir(w, h->dir, err) : fd;
+	if (fd == -EPERM || fd == -EBUSY || fd == -ENODEV)
+		return bind_dir(w, h->dir, err);
+	return fd < 0 ? err_set(err, why.code, "%s", why.text) : fd;
 }
 
 static int link_aliases(const struct work *w, const struct cgroup_hierarchy *h, struct err *err)

@@ -59,6 +59,11 @@ static int prepare_mounts(struct start *st, struct err *err)
 	return bundle_mounts_prepare(st->setup, err);
 }
 
+static int prepare_devices(struct start *st, struct err *err)
+{
+	return bundle_devices_prepare(st->setup, err);
+}
+
 static int open_channels(struct start *st, struct err *err)
 {
 	return setup_open_channels(st->setup, err);
@@ -153,11 +158,17 @@ static const struct {
 	const char *what;
 	int (*run)(struct start *st, struct err *err);
 } steps[] = {
-    {"check the request", check},	    {"prepare the root", prepare_root},
-    {"prepare the mounts", prepare_mounts}, {"open the channels", open_channels},
-    {"start the first process", spawn},	    {"map the users", map_users},
-    {"enter the cgroups", enter_cgroups},   {"identify the first process", identify},
-    {"release the first process", release}, {NULL, converse},
+    {"check the request", check},
+    {"prepare the root", prepare_root},
+    {"prepare the mounts", prepare_mounts},
+    {"prepare the devices", prepare_devices},
+    {"open the channels", open_channels},
+    {"start the first process", spawn},
+    {"map the users", map_users},
+    {"enter the cgroups", enter_cgroups},
+    {"identify the first process", identify},
+    {"release the first process", release},
+    {NULL, converse},
 };
 
 static int run(struct start *st, struct err *err)

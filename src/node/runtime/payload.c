@@ -41,11 +41,13 @@ int payload_open_cwd(int root, const char *cwd, struct err *err)
 	/* A directory that is there needs no walk; one that is not is made. */
 	fd = RT_GUARD(R2) ? fs_open_in(root, cwd, O_RDONLY | O_DIRECTORY, 0, FS_IN_ROOT, &missing)
 			  : open(cwd, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0)
+		return fd;
 	if (fd == -ENOENT)
 		fd = fs_mkdirs_in(root, cwd, 0755, FS_IN_ROOT, err);
-	else if (fd < 0)
-		return err_set(err, -fd, "%s", missing.text);
-	return fd;
+	else
+		(void)err_set(err, -fd, "%s", missing.text);
+	return fd < 0 ? err_wrap(err, "chdir to \"%s\"", cwd) : fd;
 }
 
 int payload_enter_cwd(int cwd, struct err *err)

@@ -4,6 +4,7 @@
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/mem.h"
+#include "node/runtime/bundle.h"
 #include "node/runtime/rootless.h"
 #include "node/runtime/timing.h"
 
@@ -63,6 +64,9 @@ struct setup *setup_free(struct setup *s)
 	fd_closep(&s->cgroup);
 	fd_closep(&s->cwd);
 	fd_closep(&s->terminal);
+	for (size_t i = 0; s->nodes && i < bundle_n_devices(s->spec->box); i++)
+		fd_closep(&s->nodes[i]);
+	free(s->nodes);
 	free(s->volumes);
 	free(s);
 	return NULL;

@@ -29,6 +29,7 @@ struct setup {
 	int proc, sys, dev; /* mounts that the child made */
 	int cgroup;	    /* version 2 directory to start in, or -1 */
 	int cwd;	    /* the payload's working directory */
+	int *nodes;	    /* bundle: mounts of device nodes (bundle_devices.c), or NULL */
 	int terminal;	    /* the payload's end of its terminal, or -1 */
 	struct user user;
 };
@@ -86,8 +87,8 @@ int mounts_kernel(struct setup *s, struct err *err); /* /proc and /sys */
 int devices_make(struct setup *s, struct err *err);  /* /dev */
 int masks_apply(struct setup *s, struct err *err);
 int mounts_place(struct setup *s, struct err *err);
-int mounts_attach(struct setup *s, struct err *err); /* volumes */
-int ns_names(struct setup *s, struct err *err);	     /* host name, session keyring */
+int mounts_attach(struct setup *s, struct err *err);   /* volumes */
+int ns_names(struct setup *s, struct err *err);	       /* host name, session keyring */
 int ns_join_network(struct setup *s, struct err *err); /* the prepared one, if any */
 int ns_loopback(struct setup *s, struct err *err);
 int rootfs_enter(struct setup *s, struct err *err);
