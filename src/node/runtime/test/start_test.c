@@ -658,8 +658,8 @@ static void a_taken_name_is_refused(void **state)
 static void prepared_networks_are_used_once(void **state)
 {
 	struct fixture *f = fixture_get(state);
-	struct rt_spec spec =
-	    fixture_spec(f, ARGV((char *)"sh", (char *)"-c", (char *)"stat -Lc %i /proc/self/ns/net; cat /sys/class/net/lo/flags"));
+	struct rt_spec spec = fixture_spec(
+	    f, ARGV((char *)"sh", (char *)"-c", (char *)"stat -Lc %i /proc/self/ns/net; cat /sys/class/net/lo/flags"));
 	struct netpool pool = {.want = 2};
 	struct err err = ERR_INIT;
 	struct outcome o;
