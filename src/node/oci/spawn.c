@@ -170,6 +170,8 @@ int spawn_run(const struct spawn *s, struct err *err)
 	int r = start(s, &c), code = 0, status;
 	fd_cleanup int pidfd = c.pidfd, out = c.out, failed = c.failed;
 
+	(void)pidfd;
+	(void)out;
 	if (r < 0)
 		return err_sys(err, -r, "start %s", s->path);
 	r = watch(s, &c);

@@ -260,22 +260,32 @@ static enum rt_fault exec_program(const struct payload *p, struct err *err)
 	return RT_FAULT_NOT_EXECUTABLE;
 }
 
+/* 0, or what an exec would say. */
+static int try_file(const char *file)
+{
+	struct stat st;
+
+	if (access(file, X_OK) < 0 || stat(file, &st) < 0)
+		return errno;
+	return S_ISREG(st.st_mode) ? 0 : EACCES;
+}
+
 static int find_in_path(const char *name, const char *path)
 {
 	int best = ENOENT;
 
 	for (const char *dir = path, *end; dir; dir = *end ? end + 1 : NULL) {
 		char file[EXEC_PATH_MAX];
-		int n;
+		int n, code;
 
 		end = strchrnul(dir, ':');
 		n = snprintf(file, sizeof file, "%.*s%s%s", (int)(end - dir), dir, end > dir ? "/" : "./", name);
 		if (n < 0 || (size_t)n >= sizeof file)
 			continue;
-		if (access(file, X_OK) == 0)
+		code = try_file(file);
+		if (code == 0)
 			return 0;
-		if (errno == EACCES)
-			best = EACCES;
+		best = code == EACCES ? EACCES : best;
 	}
 	return best;
 }
@@ -286,7 +296,7 @@ int payload_find(const char *name, char *const *env, struct err *err)
 	int code = 0;
 
 	if (strchr(name, '/'))
-		code = access(name, X_OK) < 0 ? errno : 0;
+		code = try_file(name);
 	else
 		code = *name ? find_in_path(name, path) : ENOENT;
 	if (code == ENOENT || code == ENOTDIR)

@@ -403,6 +403,9 @@ static void a_created_container_waits(void **state)
 	bundle_new(&b, f, ARGV((char *)"nonesuch"));
 	b.box.gate = gate;
 	fails(&b, RT_FAULT_NOT_FOUND, "nonesuch");
+	bundle_new(&b, f, ARGV((char *)"/bin"));
+	b.box.gate = gate;
+	fails(&b, RT_FAULT_NOT_EXECUTABLE, "/bin");
 	bundle_new(&b, f, ARGV((char *)"/etc/garbage"));
 	b.box.gate = gate;
 	assert_int_equal(rt_start(&b.spec, &box, &fault, &err), 0);
