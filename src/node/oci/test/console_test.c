@@ -101,6 +101,7 @@ static void test_long_path(void **state)
 	struct err err = ERR_INIT;
 
 	(void)state;
+	assert_true(server >= 0);
 	memset(name, 'd', sizeof name);
 	name[sizeof name - 1] = '\0';
 	dir = mem_printf("%s/%s", place, name);
