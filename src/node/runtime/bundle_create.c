@@ -2,7 +2,7 @@
  *
  * rt_start of an OCI configuration: the parent's steps. Order, and why (docs/RUNTIME.md has the whole):
  *   mounts of host directories are copied first, while all descriptors are of our mount namespace;
- *   the cgroups are the caller's and exist; a version 2 one is entered by the clone itself;
+ *   the cgroups are the caller's and exist; a version 2 one is entered by the clone itself, the others by the child (cgroup_box.h, "doors");
  *   limits of the process and the hooks of the runtime come when the child says that all but pivot_root is done.
  */
 #include "node/runtime/bundle.h"
@@ -69,6 +69,11 @@ static int open_channels(struct start *st, struct err *err)
 	return setup_open_channels(st->setup, err);
 }
 
+static int open_cgroups(struct start *st, struct err *err)
+{
+	return st->box->cgroup ? cgroup_box_open_doors(st->box->cgroup, err) : 0;
+}
+
 static int spawn(struct start *st, struct err *err)
 {
 	int cgroup = st->box->cgroup ? cgroup_box_fd(st->box->cgroup) : -1;
@@ -89,17 +94,14 @@ static int spawn(struct start *st, struct err *err)
 		bundle_init_main(st->setup);
 	st->result.pid = pid;
 	fd_closep(&st->setup->talk);
+	if (st->box->cgroup)
+		cgroup_box_close_doors(st->box->cgroup);
 	return 0;
 }
 
 static int map_users(struct start *st, struct err *err)
 {
 	return ns_map_users(st->setup, st->result.pid, err);
-}
-
-static int enter_cgroups(struct start *st, struct err *err)
-{
-	return st->box->cgroup ? cgroup_box_enter(st->box->cgroup, st->result.pid, "", err) : 0;
 }
 
 static int identify(struct start *st, struct err *err)
@@ -163,11 +165,11 @@ static const struct {
     {"prepare the mounts", prepare_mounts},
     {"prepare the devices", prepare_devices},
     {"open the channels", open_channels},
+    {"open the cgroups", open_cgroups},
     {"start the first process", spawn},
     {"map the users", map_users},
-    {"enter the cgroups", enter_cgroups},
-    {"identify the first process", identify},
     {"release the first process", release},
+    {"identify the first process", identify},
     {NULL, converse},
 };
 

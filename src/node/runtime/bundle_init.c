@@ -7,6 +7,7 @@
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/fs.h"
+#include "node/runtime/cgroup_box.h"
 #include "node/runtime/mount_api.h"
 #include "node/runtime/payload.h"
 #include "node/runtime/timing.h"
@@ -29,6 +30,11 @@ static int wait_for(struct setup *s, char word, struct err *err)
 	if (recv(s->talk, &c, 1, 0) != 1 || c != word)
 		return err_set(err, ECANCELED, "the parent gave up");
 	return 0;
+}
+
+static int enter_cgroups(struct setup *s, struct err *err)
+{
+	return s->spec->box->cgroup ? cgroup_box_go_in(s->spec->box->cgroup, err) : 0;
 }
 
 /* Until the container is complete it dies with its parent; the parent's word, which comes after, proves that it was alive when we asked. */
@@ -140,6 +146,7 @@ static int find_program(struct setup *s, struct err *err)
 }
 
 static const struct step steps[] = {
+    {"enter the cgroups", enter_cgroups}, /* as who we still are */
     {"enter the user namespace", ns_become_root},
     {"wait for the limits", wait_for_go},
     {"hide the host's cgroups", make_cgroup_namespace},
@@ -215,6 +222,7 @@ void bundle_init_main(struct setup *s)
 		r = wait_at_gate(s, &err);
 		fault = r < 0 ? fault_of(r) : fault;
 	}
+	timing_mark(TIMING_CHILD, "wait at the gate");
 	if (r == 0) {
 		p.user = s->user;
 		p.terminal = s->terminal;

@@ -464,7 +464,19 @@ int cgroup_make_v1(const char *name, const struct rt_limits *limits, pid_t pid, 
 	return r;
 }
 
-int cgroup_join(const char *name, struct err *err)
+int cgroup_open(const char *name)
+{
+	const struct cgroup_layout *l;
+	char dir[PATH_MAX_HERE];
+
+	if (cgroup_machine(&l, NULL) < 0 || !*l->base[CGROUP_V2])
+		return -1;
+	dir_of(l, CGROUP_V2, name, dir);
+	return open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* "0" in `tasks` moves one thread, which the kernel does at once; a whole process it moves only when no processor looks at cgroups. */
+int cgroup_join(const char *name, bool v2, struct err *err)
 {
 	const struct cgroup_layout *l;
 	int r = cgroup_machine(&l, err);
@@ -472,10 +484,10 @@ int cgroup_join(const char *name, struct err *err)
 	for (enum cgroup_tree t = CGROUP_V2; r == 0 && t < CGROUP_TREES; t++) {
 		char dir[PATH_MAX_HERE];
 
-		if (!*l->base[t])
+		if (!*l->base[t] || (t == CGROUP_V2 && !v2))
 			continue;
 		dir_of(l, t, name, dir);
-		r = write_file(dir, "cgroup.procs", "0");
+		r = write_file(dir, t == CGROUP_V2 ? "cgroup.procs" : "tasks", "0");
 		/* Two controllers in one hierarchy are one directory; a controller that is not used has none. */
 		r = r == -ENOENT ? 0 : r;
 		if (r < 0)

@@ -29,8 +29,10 @@ int cgroup_make(const char *name, const struct rt_limits *limits, int *ret_fd, s
 /* Makes the version 1 directories with their limits and moves the process there. */
 int cgroup_make_v1(const char *name, const struct rt_limits *limits, pid_t pid, struct err *err);
 
-/* Moves the calling process into every existing directory of that name. */
-int cgroup_join(const char *name, struct err *err);
+/* The version 2 directory for CLONE_INTO_CGROUP: a descriptor of the caller, or -1 when there is none. */
+int cgroup_open(const char *name);
+/* Moves the calling process, which has one thread, into every existing directory of that name; `v2` = that of version 2, too. */
+int cgroup_join(const char *name, bool v2, struct err *err);
 
 /* Adds what the directories know: oom_killed, memory_peak, cpu_us. What is unknown is left alone. */
 void cgroup_usage(const char *name, struct rt_exit *exit);

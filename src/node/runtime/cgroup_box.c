@@ -25,6 +25,7 @@ struct cgroup_box *cgroup_box_free(struct cgroup_box *b)
 		return NULL;
 	for (size_t i = 0; i < b->n; i++) {
 		fd_closep(&b->v[i].fd);
+		fd_closep(&b->v[i].door);
 		fd_closep(&b->v[i].root);
 		free(b->v[i].controllers);
 		free(b->v[i].point);
@@ -86,7 +87,7 @@ static struct cgroup_dir *add_dir(struct cgroup_box *b, const struct cgroup_moun
 
 	if (root < 0)
 		return NULL;
-	*d = (struct cgroup_dir){.v2 = m->v2, .root = root, .fd = -1};
+	*d = (struct cgroup_dir){.v2 = m->v2, .root = root, .fd = -1, .door = -1};
 	d->controllers = mem_strdup(m->controllers);
 	d->point = mem_strdup(m->point);
 	d->path = mem_strdup(path);
@@ -475,6 +476,41 @@ static int enter_failed(const struct cgroup_dir *d, int r, struct err *err)
 	return err_sys(err, -r, "move a process to the cgroup %s", d->where);
 }
 
+/* "0" in `tasks` moves the caller's thread alone, which costs no waiting. */
+static const char *door_of(const struct cgroup_dir *d, const char *pid)
+{
+	return !d->v2 && !strcmp(pid, "0") ? "tasks" : "cgroup.procs";
+}
+
+int cgroup_box_open_doors(struct cgroup_box *b, struct err *err)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		struct cgroup_dir *d = &b->v[i];
+
+		if (d->fd < 0 || d->v2)
+			continue;
+		d->door = cgroup_file_open(d->fd, door_of(d, "0"), O_WRONLY);
+		if (d->door < 0)
+			return enter_failed(d, d->door, err);
+	}
+	return 0;
+}
+
+int cgroup_box_go_in(const struct cgroup_box *b, struct err *err)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		if (b->v[i].door >= 0 && write(b->v[i].door, "0", 1) < 0)
+			return enter_failed(&b->v[i], -errno, err);
+	}
+	return 0;
+}
+
+void cgroup_box_close_doors(struct cgroup_box *b)
+{
+	for (size_t i = 0; i < b->n; i++)
+		fd_closep(&b->v[i].door);
+}
+
 static int enter_dir(const struct cgroup_dir *d, const char *pid, const char *sub, size_t *found, struct err *err)
 {
 	fd_cleanup int below = cgroup_file_open(d->fd, sub, O_RDONLY | O_DIRECTORY);
@@ -483,7 +519,7 @@ static int enter_dir(const struct cgroup_dir *d, const char *pid, const char *su
 	if (below < 0 && below != -ENOENT)
 		return err_sys(err, -below, "open the cgroup %s/%s", d->where, sub);
 	*found += below >= 0;
-	r = cgroup_file_write(below < 0 ? d->fd : below, "cgroup.procs", pid);
+	r = cgroup_file_write(below < 0 ? d->fd : below, door_of(d, pid), pid);
 	return r < 0 ? enter_failed(d, r, err) : 0;
 }
 
@@ -500,7 +536,7 @@ static bool sub_exists(const struct cgroup_box *b, const char *sub)
 	return found;
 }
 
-int cgroup_box_enter(const struct cgroup_box *b, pid_t pid, const char *sub, struct err *err)
+static int enter(const struct cgroup_box *b, pid_t pid, const char *sub, bool v2, struct err *err)
 {
 	size_t found = 0;
 	char text[16];
@@ -512,10 +548,20 @@ int cgroup_box_enter(const struct cgroup_box *b, pid_t pid, const char *sub, str
 		return err_set(err, ENOENT, "the container has no cgroup \"%s\"", sub);
 	snprintf(text, sizeof text, "%d", (int)pid);
 	for (size_t i = 0; i < b->n && r == 0; i++) {
-		if (b->v[i].fd >= 0)
+		if (b->v[i].fd >= 0 && (v2 || !b->v[i].v2))
 			r = enter_dir(&b->v[i], text, sub, &found, err);
 	}
 	return r;
+}
+
+int cgroup_box_enter(const struct cgroup_box *b, pid_t pid, const char *sub, struct err *err)
+{
+	return enter(b, pid, sub, true, err);
+}
+
+int cgroup_box_enter_others(const struct cgroup_box *b, const char *sub, struct err *err)
+{
+	return enter(b, 0, sub, false, err);
 }
 
 int cgroup_box_sub_of(const struct cgroup_box *b, pid_t pid, char **ret, struct err *err)

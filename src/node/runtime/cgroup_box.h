@@ -37,10 +37,19 @@ const char *cgroup_box_text(const struct cgroup_box *b);
 int cgroup_box_fd(const struct cgroup_box *b);
 /* The version 2 directory below it (exec --cgroup), opened for the caller, or -1 with no error when there is no version 2. */
 int cgroup_box_fd_sub(const struct cgroup_box *b, const char *sub, int *ret_fd, struct err *err);
-/* Moves a process (0 = the caller) into every directory; `sub` is a cgroup below ("" = none; exec --cgroup): it must be there in one hierarchy, and
+/* How a new process enters without the price of a move: moving a process, or all threads of the caller, makes the kernel wait until no
+ * processor looks at any process' cgroups (milliseconds, worse on a busy machine). A process that is born in its version 2 directory
+ * (CLONE_INTO_CGROUP) and moves its only thread into those of version 1 itself is spared that. The caller opens the doors, with its rights,
+ * before the clone; the new process goes through them. */
+int cgroup_box_open_doors(struct cgroup_box *b, struct err *err);
+int cgroup_box_go_in(const struct cgroup_box *b, struct err *err);
+void cgroup_box_close_doors(struct cgroup_box *b);
+/* Moves a process (0 = the caller, whose only thread it is) into every directory; `sub` is a cgroup below ("" = none; exec --cgroup): it must be there in one hierarchy, and
  * where it is not the process goes into the directory itself. -EBUSY: version 2, and the container has given its controllers to cgroups
  * below; cgroup_box_sub_of() then tells where its first process is. */
 int cgroup_box_enter(const struct cgroup_box *b, pid_t pid, const char *sub, struct err *err);
+/* The same for the caller who was born in the version 2 directory. */
+int cgroup_box_enter_others(const struct cgroup_box *b, const char *sub, struct err *err);
 /* Where below the version 2 directory a process is: "" (in it), "init.scope"; the caller's (free). -ENOENT: not in this box. */
 int cgroup_box_sub_of(const struct cgroup_box *b, pid_t pid, char **ret, struct err *err);
 

@@ -20,6 +20,7 @@ struct cgroup_dir {
 	char *where; /* both */
 	int root;    /* the mount point (O_PATH) */
 	int fd;	     /* the container's directory; -1 when it has gone */
+	int door;    /* what a new process writes to, or -1 */
 	size_t made; /* so many of the last components are new: a failed make removes them */
 };
 

@@ -16,6 +16,7 @@
 #include "node/runtime/cgroup_box.h"
 #include "node/runtime/payload.h"
 #include "node/runtime/setup.h"
+#include "node/runtime/timing.h"
 
 #include <fcntl.h>
 #include <linux/sched.h>
@@ -35,8 +36,9 @@
 struct exec {
 	struct rt_box *box;
 	const struct rt_exec_spec *spec;
-	int talk[2];   /* failures; its end means success */
-	int report[2]; /* the helper's word: the pid */
+	int talk[2];	  /* failures; its end means success */
+	int report[2];	  /* the helper's word: the pid */
+	bool born_inside; /* the helper begins in the version 2 cgroup */
 };
 
 static const struct {
@@ -77,8 +79,11 @@ static int join_box(const struct exec *e, struct err *err)
 {
 	const char *sub = e->spec->cgroup_sub;
 	mem_cleanup char *own = NULL;
-	int r = cgroup_box_enter(e->spec->cgroup, 0, sub ? sub : "", err);
+	int r;
 
+	if (e->born_inside)
+		return cgroup_box_enter_others(e->spec->cgroup, sub ? sub : "", err);
+	r = cgroup_box_enter(e->spec->cgroup, 0, sub ? sub : "", err);
 	if (r != -EBUSY || (sub && *sub))
 		return r;
 	r = cgroup_box_sub_of(e->spec->cgroup, e->box->pid, &own, err);
@@ -88,7 +93,7 @@ static int join_box(const struct exec *e, struct err *err)
 static int join_cgroups(struct exec *e, struct err *err)
 {
 	if (*e->box->cgroup)
-		return cgroup_join(e->box->cgroup, err);
+		return cgroup_join(e->box->cgroup, !e->born_inside, err);
 	return e->spec->cgroup ? join_box(e, err) : 0;
 }
 
@@ -96,6 +101,7 @@ static int join(struct exec *e, struct err *err)
 {
 	int flags, r = join_cgroups(e, err);
 
+	timing_mark(TIMING_CHILD, "enter the cgroups");
 	if (r == 0 && e->spec->process)
 		r = limits_apply(e->spec->process, 0, err);
 	if (r < 0)
@@ -105,6 +111,7 @@ static int join(struct exec *e, struct err *err)
 	flags = flags_of(e);
 	if (setns(e->box->pidfd, flags) < 0)
 		return err_sys(err, errno, "enter the container's namespaces");
+	timing_mark(TIMING_CHILD, "enter the container's namespaces");
 	if (!(flags & CLONE_NEWUSER))
 		return 0;
 	if (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0)
@@ -174,8 +181,11 @@ static _Noreturn void child(struct exec *e)
 	struct err err = ERR_INIT;
 
 	(void)umask(022);
-	if (set_up(e, &p, &err) == 0)
+	timing_mark(TIMING_CHILD, "start the process");
+	if (set_up(e, &p, &err) == 0) {
+		timing_mark(TIMING_CHILD, "find user, working directory and descriptors");
 		payload_exec(&p);
+	}
 	setup_tell_failure(e->talk[1], RT_FAULT_OURS, &err);
 	_exit(125);
 }
@@ -198,6 +208,35 @@ static _Noreturn void helper(struct exec *e)
 	_exit(1);
 }
 
+/* The version 2 directory that the helper is to be born in, or -1. Whatever is wrong with it shows when the helper enters it. */
+static int open_cgroup(const struct exec *e)
+{
+	const char *sub = e->spec->cgroup_sub;
+	int fd = -1;
+
+	if (*e->box->cgroup)
+		return cgroup_open(e->box->cgroup);
+	if (!e->spec->cgroup || cgroup_box_fd_sub(e->spec->cgroup, sub ? sub : "", &fd, NULL) < 0)
+		return -1;
+	return fd;
+}
+
+/* A birth in the cgroup is much cheaper than a move there (cgroup_box.h, "doors"), but there are cgroups that only a move can enter. */
+static pid_t spawn_helper(struct exec *e)
+{
+	fd_cleanup int cgroup = open_cgroup(e);
+	pid_t pid = -1;
+
+	e->born_inside = cgroup >= 0;
+	if (e->born_inside)
+		pid = proc_clone(CLONE_CLEAR_SIGHAND, cgroup, NULL);
+	if (pid < 0) {
+		e->born_inside = false;
+		pid = proc_clone(CLONE_CLEAR_SIGHAND, -1, NULL);
+	}
+	return pid;
+}
+
 /* Reads the pid and collects the helper. */
 static int hear_helper(struct exec *e, pid_t helper_pid, pid_t *ret, enum rt_fault *ret_fault, struct err *err)
 {
@@ -211,7 +250,9 @@ static int hear_helper(struct exec *e, pid_t helper_pid, pid_t *ret, enum rt_fau
 		n = read(e->report[0], &pid, sizeof pid);
 	} while (n < 0 && errno == EINTR);
 	(void)waitpid(helper_pid, NULL, 0);
+	timing_mark(TIMING_PARENT, "hear that the process is there");
 	r = setup_hear(e->talk[0], e->spec->ret_terminal, ret_fault, err);
+	timing_mark(TIMING_PARENT, "hear that the program runs");
 	if (n == sizeof pid && pid > 0) {
 		if (r < 0)
 			(void)waitpid(pid, NULL, 0);
@@ -232,7 +273,7 @@ static int run(struct exec *e, pid_t *ret_pid, enum rt_fault *ret_fault, struct 
 		return err_set(err, ESRCH, "the container has ended");
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, e->talk) < 0 || pipe2(e->report, O_CLOEXEC) < 0)
 		return err_sys(err, errno, "open the channels");
-	helper_pid = proc_clone(CLONE_CLEAR_SIGHAND, -1, NULL);
+	helper_pid = spawn_helper(e);
 	if (helper_pid < 0)
 		return err_sys(err, -helper_pid, "start a helper");
 	if (helper_pid == 0)

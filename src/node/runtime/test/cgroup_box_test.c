@@ -13,6 +13,7 @@
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/mem.h"
+#include "base/core/proc.h"
 #include "node/runtime/cgroup_box_impl.h"
 #include "node/runtime/cgroup_devices.h"
 #include "node/runtime/cgroup_file.h"
@@ -137,6 +138,46 @@ static void places_are_found_or_refused(void **state)
 	}
 	must(cgroup_box_remove(b, &err), &err);
 	(void)cgroup_box_free(b);
+}
+
+static void cgroups_of(pid_t pid, char *text, size_t size)
+{
+	mem_cleanup char *path = mem_printf("/proc/%d/cgroup", (int)pid);
+	fd_cleanup int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, size - 1);
+
+	assert_true(n > 0);
+	text[n] = '\0';
+}
+
+/* Born in version 2, through the doors into version 1: as if it had been moved. */
+static void a_new_process_goes_in_by_itself(void **state)
+{
+	char moved[4096], born[4096];
+	struct err err = ERR_INIT;
+	struct child *other;
+	int status = -1;
+	siginfo_t info;
+	pid_t pid;
+
+	(void)state;
+	make(NULL);
+	must(cgroup_box_open_doors(w.box, &err), &err);
+	pid = proc_clone(0, cgroup_box_fd(w.box), NULL);
+	if (pid == 0)
+		_exit(cgroup_box_go_in(w.box, NULL) < 0 || raise(SIGSTOP) != 0);
+	cgroup_box_close_doors(w.box);
+	assert_true(pid > 0);
+	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WSTOPPED | WEXITED | WNOWAIT), 0);
+	other = new_child();
+	must(cgroup_box_enter(w.box, other->pid, "", &err), &err);
+	cgroups_of(other->pid, moved, sizeof moved);
+	cgroups_of(pid, born, sizeof born);
+	(void)kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(info.si_code, CLD_STOPPED);
+	assert_string_equal(born, moved);
+	assert_non_null(strstr(born, w.top));
 }
 
 static void an_empty_directory_is_taken_over_and_a_full_one_is_not(void **state)
@@ -416,7 +457,8 @@ static int canary(const char *path)
 static int attack(const char *dir)
 {
 	mem_cleanup char *path = mem_printf("%s/x", w.top), *text = mem_strdup(cgroup_box_text(w.box));
-	mem_cleanup char *fake = mem_printf("%s/fake", dir), *procs = mem_printf("%s/cgroup.procs", w.box->v[0].where);
+	mem_cleanup char *fake = mem_printf("%s/fake", dir),
+			 *procs = mem_printf("%s/%s", w.box->v[0].where, w.box->v[0].v2 ? "cgroup.procs" : "tasks");
 	struct cgroup_box *b = NULL, *again = NULL;
 
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
@@ -481,6 +523,7 @@ int main(void)
 	    TEST(hierarchies_are_told),
 	    TEST(an_ordinary_user_has_no_cgroup_and_no_limit),
 	    TEST(a_process_enters_every_directory),
+	    TEST(a_new_process_goes_in_by_itself),
 	    TEST(cgroups_below_are_entered_listed_killed_and_removed),
 	    TEST(the_deepest_nest_is_removed),
 	    TEST(a_box_is_frozen_and_thawed),
