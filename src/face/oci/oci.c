@@ -14,6 +14,7 @@
 #include "node/oci/config.h"
 #include "node/runtime/rootless.h"
 #include "node/runtime/guard.h"
+#include "node/runtime/timing.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -34,7 +35,7 @@ const struct oci_verb *const oci_verbs[] = {
 
 struct globals {
 	const char *root, *log, *log_format, *log_level, *cgroup_manager, *rootless;
-	bool debug, systemd_cgroup, version, help;
+	bool debug, debug_timing, systemd_cgroup, version, help;
 };
 
 const struct option_spec oci_global_options[] = {
@@ -44,6 +45,8 @@ const struct option_spec oci_global_options[] = {
     {"log-format", 0, OPTION_TEXT, offsetof(struct globals, log_format), "FORMAT", "text (default) or json"},
     {"log-level", 0, OPTION_TEXT, offsetof(struct globals, log_level), "LEVEL", "error, warning (default) or debug"},
     {"debug", 0, OPTION_FLAG, offsetof(struct globals, debug), NULL, "say more"},
+    {"debug-timing", 0, OPTION_FLAG, offsetof(struct globals, debug_timing), NULL,
+     "show on standard error how long each step of create, run or exec took"},
     {"systemd-cgroup", 0, OPTION_FLAG, offsetof(struct globals, systemd_cgroup), NULL,
      "cgroupsPath is \"slice:prefix:name\"; the cgroup is made directly, without a unit of systemd"},
     {"cgroup-manager", 0, OPTION_TEXT, offsetof(struct globals, cgroup_manager), "MANAGER",
@@ -226,7 +229,12 @@ static int run_verb(const struct call *c, char *const *again, struct err *err)
 		report_warning(
 		    "the cgroup manager systemd was asked for: the cgroup is made directly, without a unit of systemd");
 	report_debug(c->verb->name);
-	return c->verb->run(&rt, c->values, c->operands, err);
+	r = g->debug_timing ? timing_on(err) : 0;
+	if (r < 0)
+		return r;
+	r = c->verb->run(&rt, c->values, c->operands, err);
+	timing_print(stderr);
+	return r;
 }
 
 static int with_verb(struct call *c, char **words, char *const *again, struct err *err)

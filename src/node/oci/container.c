@@ -21,6 +21,7 @@
 #include "node/oci/record.h"
 #include "node/runtime/cgroup_box.h"
 #include "node/runtime/rt.h"
+#include "node/runtime/timing.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -297,9 +298,21 @@ static int poststart(struct making *m, struct err *err)
 	return run_hooks(m, OCI_HOOK_POSTSTART, OCI_RUNNING, m->box.pid, m->bundle.path, NULL, err);
 }
 
-static int (*const steps[])(struct making *m, struct err *err) = {
-    load,      hold_signals, claim,	   prepare,   connect_sockets, make_cgroup,
-    make_gate, start,	     write_record, give_away, poststart,
+static const struct {
+	const char *what; /* for the timing */
+	int (*run)(struct making *m, struct err *err);
+} steps[] = {
+    {"read the configuration", load},
+    {"hold signals", hold_signals},
+    {"claim the name", claim},
+    {"prepare mounts and filter", prepare},
+    {"connect the sockets", connect_sockets},
+    {"make the cgroups", make_cgroup},
+    {"make the gate", make_gate},
+    {"end the start", start},
+    {"write the record", write_record},
+    {"give descriptors away", give_away},
+    {"run the poststart hooks", poststart},
 };
 
 /* ---- the end of it ---- */
@@ -321,6 +334,7 @@ static int clear_away(struct making *m, struct err *err)
 	if (m->cgroup) {
 		(void)cgroup_box_signal(m->cgroup, SIGKILL, NULL);
 		r = cgroup_box_remove(m->cgroup, err);
+		timing_mark(TIMING_PARENT, "remove the cgroups");
 	}
 	if (m->tried && has_hooks(m, OCI_HOOK_POSTSTOP)) {
 		json = oci_state_json(&m->state, OCI_STOPPED, 0);
@@ -328,6 +342,7 @@ static int clear_away(struct making *m, struct err *err)
 	}
 	if (r == 0)
 		r = oci_state_remove(m->rt->root, m->o->id, err);
+	timing_mark(TIMING_PARENT, "remove the state");
 	return r;
 }
 
@@ -374,8 +389,10 @@ static int make(struct making *m, struct err *err)
 {
 	int r = 0;
 
-	for (size_t i = 0; i < sizeof steps / sizeof *steps && r == 0; i++)
-		r = steps[i](m, err);
+	for (size_t i = 0; i < sizeof steps / sizeof *steps && r == 0; i++) {
+		r = steps[i].run(m, err);
+		timing_mark(TIMING_PARENT, steps[i].what);
+	}
 	if (r < 0)
 		undo(m);
 	else
@@ -401,6 +418,7 @@ static int attend(struct making *m, struct err *err)
 	fd_cleanup int locked = -1;
 	struct err why = ERR_INIT;
 
+	timing_mark(TIMING_PARENT, "wait for the end");
 	if (m->o->keep || status < 0)
 		return status;
 	locked = oci_state_open(m->rt->root, m->o->id, true, &why);

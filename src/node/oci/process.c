@@ -12,6 +12,7 @@
 #include "node/oci/listener.h"
 #include "node/oci/record.h"
 #include "node/runtime/cgroup_box.h"
+#include "node/runtime/timing.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -298,8 +299,12 @@ static int give_away(struct executing *e, struct err *err)
 	return r;
 }
 
-static int (*const steps[])(struct executing *e, struct err *err) = {
-    may_exec, load, load_filter, connect_sockets, start, give_away,
+static const struct {
+	const char *what; /* for the timing */
+	int (*run)(struct executing *e, struct err *err);
+} steps[] = {
+    {"look at the container's state", may_exec}, {"read the configuration", load}, {"read the filter", load_filter},
+    {"connect the sockets", connect_sockets},	 {"end the start", start},	   {"give descriptors away", give_away},
 };
 
 /* Whoever asked for it never learned of it. */
@@ -339,12 +344,16 @@ int oci_exec(const struct oci_runtime *rt, const struct oci_exec *o, struct err 
 			      .pidfd = -1};
 	int r = oci_open(rt, o->id, false, &e.c, err);
 
-	for (size_t i = 0; i < sizeof steps / sizeof *steps && r == 0; i++)
-		r = steps[i](&e, err);
+	timing_mark(TIMING_PARENT, "find the container");
+	for (size_t i = 0; i < sizeof steps / sizeof *steps && r == 0; i++) {
+		r = steps[i].run(&e, err);
+		timing_mark(TIMING_PARENT, steps[i].what);
+	}
 	if (r < 0)
 		kill_started(&e);
 	else if (!o->detach)
 		r = foreground_wait(&e.foreground, e.pid, e.pidfd, e.terminal, err);
+	timing_mark(TIMING_PARENT, "wait for the end");
 	release(&e);
 	return r;
 }
