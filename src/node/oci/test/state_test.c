@@ -171,8 +171,9 @@ static void test_damaged(void **state)
 	    "[]",
 	    "{}",
 	    "{\"ociVersion\":1}",
-	    "{\"ociVersion\":\"1\",\"id\":\"x\",\"bundle\":\"\",\"rootfs\":\"\",\"created\":\"\","
-	    "\"cgroup\":\"\",\"pid\":-1,\"startTime\":1}"};
+	    /* In parentheses: one text of two halves. */
+	    ("{\"ociVersion\":\"1\",\"id\":\"x\",\"bundle\":\"\",\"rootfs\":\"\",\"created\":\"\","
+	     "\"cgroup\":\"\",\"pid\":-1,\"startTime\":1}")};
 	struct err err = ERR_INIT;
 	fd_cleanup int dir = oci_state_make(root, "bad", &err);
 	struct oci_state *got = NULL;
