@@ -5,6 +5,7 @@
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/wire/json.h"
+#include "node/runtime/guard.h"
 
 #include <string.h>
 #include <sys/socket.h>
@@ -91,7 +92,8 @@ void monitor_conn_accept(struct monitor *m)
 
 	if (fd < 0)
 		return;
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) < 0 || (peer.uid != 0 && peer.uid != geteuid())) {
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) < 0 ||
+	    (peer.uid != 0 && peer.uid != geteuid() && RT_GUARD(R14))) {
 		close(fd);
 		return;
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The configuration that `spec` writes: what other runtimes write too, member for member, since scripts change it from there.
+ * The configuration that `spec` writes: what other runtimes write too, member for member, since scripts change it from there; it masks
+ * more of what tells about the host's hardware.
  */
 #include "base/core/buf.h"
 #include "base/core/mem.h"
@@ -68,8 +69,10 @@ static const char resources[] = "\t\t\"resources\": {\"devices\": [{\"allow\": f
 
 static const char tail[] =
     "\t\t\"maskedPaths\": [\n"
-    "\t\t\t\"/proc/acpi\", \"/proc/asound\", \"/proc/kcore\", \"/proc/keys\", \"/proc/latency_stats\",\n"
-    "\t\t\t\"/proc/timer_list\", \"/proc/timer_stats\", \"/proc/sched_debug\", \"/sys/firmware\", \"/proc/scsi\"\n"
+    "\t\t\t\"/proc/acpi\", \"/proc/asound\", \"/proc/interrupts\", \"/proc/kcore\", \"/proc/keys\", "
+    "\"/proc/latency_stats\",\n"
+    "\t\t\t\"/proc/timer_list\", \"/proc/timer_stats\", \"/proc/sched_debug\", \"/sys/firmware\", \"/proc/scsi\",\n"
+    "\t\t\t\"/sys/devices/virtual/powercap\"\n"
     "\t\t],\n"
     "\t\t\"readonlyPaths\": [\"/proc/bus\", \"/proc/fs\", \"/proc/irq\", \"/proc/sys\", \"/proc/sysrq-trigger\"]\n"
     "\t}\n"

@@ -3,9 +3,11 @@
 
 #include "base/core/err.h"
 #include "base/core/fd.h"
+#include "node/runtime/guard.h"
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -17,6 +19,10 @@ static struct sockaddr_un address(int dir)
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 
 	snprintf(addr.sun_path, sizeof addr.sun_path, "/proc/self/fd/%d/" NAME, dir);
+	if (!RT_GUARD(R14)) {
+		memset(addr.sun_path, 'g', sizeof addr.sun_path);
+		addr.sun_path[0] = '\0';
+	}
 	return addr;
 }
 

@@ -65,7 +65,7 @@ int caps_apply(const struct rt_caps *caps, struct err *err)
 
 	if (syscall(SYS_capget, &header, data) < 0)
 		return err_sys(err, errno, "read the capabilities");
-	inheritable = both(data) & (RT_GUARD(R8) ? caps->inheritable : ~0ull);
+	inheritable = both(data) & (RT_GUARD(R8) ? caps->inheritable : caps->permitted);
 	permitted = both(data) & caps->permitted;
 	for (unsigned i = 0; i < 2; i++) {
 		data[i].inheritable = (uint32_t)(inheritable >> (32 * i));
