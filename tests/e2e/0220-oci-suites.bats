@@ -26,3 +26,25 @@ teardown() {
 	run -255 oci exec -e PATH=/none "$NAME" env
 	[[ $output == *"executable file not found"* ]]
 }
+
+@test "exec: a working directory that is not there is an error and is not made" {
+	waits
+	change '.root.readonly = false'
+	background run -d -b "$BUNDLE" "$NAME"
+	run -255 oci exec --cwd /none/such "$NAME" true
+	[[ $output == *'chdir to "/none/such": '*"no such file or directory"* ]]
+	[ ! -e "$BUNDLE/rootfs/none" ]
+	run -0 oci exec --cwd /tmp "$NAME" pwd
+	[ "$output" = /tmp ]
+}
+
+@test "a tmpfs has the mode of the directory that it covers, or its own" {
+	mkdir -m 712 "$BUNDLE/rootfs/kept" "$BUNDLE/rootfs/told"
+	change '.root.readonly = false
+		| .mounts += [("kept", "told", "new") | {destination: ("/" + .), type: "tmpfs", source: "tmpfs", options: ["ro"]}]
+		| (.mounts[] | select(.destination == "/told")).options += ["mode=1755"]'
+	cp /bin/busybox "$BUNDLE/rootfs/bin/stat"
+	args stat -c '%a %n' /kept /told /new
+	run -0 oci run -b "$BUNDLE" "$NAME"
+	[ "$output" = $'712 /kept\n1755 /told\n1777 /new' ]
+}

@@ -276,6 +276,27 @@ static int fill(int mount, int place, const struct rt_fs *m, struct err *err)
 	return copyup(from, mount, err);
 }
 
+/* A tmpfs without a mode of its own has that of the directory it covers, if the image has one there: what may be written stays so. */
+static int keep_mode(int root, int mount, const struct rt_fs *m, struct err *err)
+{
+	struct err missing = ERR_INIT;
+	fd_cleanup int place = -1;
+	struct stat st;
+
+	if (m->type != RT_FS_NEW || strcmp(m->fs_type, "tmpfs") != 0)
+		return 0;
+	for (const struct rt_fs_option *o = m->options; o && o->key; o++) {
+		if (!strcmp(o->key, "mode"))
+			return 0;
+	}
+	place = fs_open_in(root, m->target, O_PATH | O_DIRECTORY, 0, FS_IN_ROOT, &missing);
+	if (place < 0)
+		return 0;
+	if (fstat(place, &st) < 0 || fchmodat(mount, ".", st.st_mode & 07777, 0) < 0)
+		return err_sys(err, errno, "give the tmpfs the mode of what it covers");
+	return 0;
+}
+
 static int attach(struct setup *s, size_t i, struct err *err)
 {
 	const struct rt_fs *m = &s->spec->box->mounts[i];
@@ -286,6 +307,9 @@ static int attach(struct setup *s, size_t i, struct err *err)
 		s->volumes[i] = make_new(s, m, err);
 	if (m->type != RT_FS_CGROUP && s->volumes[i] < 0)
 		return s->volumes[i];
+	r = keep_mode(s->root, s->volumes[i], m, err);
+	if (r < 0)
+		return r;
 	place = open_place(s->root, m, s->volumes[i], err);
 	if (place < 0)
 		return place;

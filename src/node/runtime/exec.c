@@ -156,7 +156,7 @@ static int set_up(struct exec *e, struct payload *p, struct err *err)
 	r = find_user(e, root, &p->user, err);
 	if (r < 0)
 		return r;
-	cwd = payload_open_cwd(root, e->spec->cwd, err);
+	cwd = payload_find_cwd(root, e->spec->cwd, err);
 	if (cwd < 0)
 		return cwd;
 	r = payload_enter_cwd(cwd, err);

@@ -29,7 +29,7 @@
 
 enum { EXEC_PATH_MAX = 4096 };
 
-int payload_open_cwd(int root, const char *cwd, struct err *err)
+int payload_find_cwd(int root, const char *cwd, struct err *err)
 {
 	struct err missing = ERR_INIT;
 	int fd;
@@ -38,15 +38,24 @@ int payload_open_cwd(int root, const char *cwd, struct err *err)
 		cwd = "/";
 	if (cwd[0] != '/')
 		return err_set(err, EINVAL, "the working directory \"%s\" is not an absolute path", cwd);
-	/* A directory that is there needs no walk; one that is not is made. */
 	fd = RT_GUARD(R2) ? fs_open_in(root, cwd, O_RDONLY | O_DIRECTORY, 0, FS_IN_ROOT, &missing)
 			  : open(cwd, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_set(err, -fd, "chdir to \"%s\": %s", cwd, missing.text);
+	return fd;
+}
+
+int payload_open_cwd(int root, const char *cwd, struct err *err)
+{
+	struct err missing = ERR_INIT;
+	int fd = payload_find_cwd(root, cwd, &missing);
+
+	/* A directory that is there needs no walk; one that is not is made. */
 	if (fd >= 0)
 		return fd;
-	if (fd == -ENOENT)
-		fd = fs_mkdirs_in(root, cwd, 0755, FS_IN_ROOT, err);
-	else
-		(void)err_set(err, -fd, "%s", missing.text);
+	if (fd != -ENOENT)
+		return err_set(err, -fd, "%s", missing.text);
+	fd = fs_mkdirs_in(root, cwd, 0755, FS_IN_ROOT, err);
 	return fd < 0 ? err_wrap(err, "chdir to \"%s\"", cwd) : fd;
 }
 

@@ -34,6 +34,9 @@ int payload_find(const char *name, char *const *env, struct err *err);
 
 /* Opens the working directory below the root (made when missing) for payload_enter_cwd. Returns its descriptor. */
 int payload_open_cwd(int root, const char *cwd, struct err *err);
+
+/* The same, but one that is missing is an error: what joins a container finds it as it is. */
+int payload_find_cwd(int root, const char *cwd, struct err *err);
 /* Goes there and makes sure that it is inside the root (CVE-2024-21626). */
 int payload_enter_cwd(int cwd, struct err *err);
 
