@@ -48,3 +48,39 @@ teardown() {
 	run -0 oci run -b "$BUNDLE" "$NAME"
 	[ "$output" = $'712 /kept\n1755 /told\n1777 /new' ]
 }
+
+# binds KIND TARGET: what the container finds in a file, or in the file "in" of a directory, that is mounted on TARGET.
+binds() {
+	local kind=$1 source=$DIR/file
+	[ "$kind" = file ] || source=$DIR
+	change --arg to "$2" --arg from "$source" '.mounts = [.mounts[] | select(.type != "bind")]
+		+ [{destination: $to, type: "bind", source: $from, options: ["bind", "ro"]}]'
+}
+
+@test "a link of the image that leads nowhere yet leads a mount to a place inside the image" {
+	echo mounted >"$DIR/file"
+	change '.root.readonly = false'
+	ln -s ../run/deep/file "$BUNDLE/rootfs/etc/relative"
+	ln -s /jump/over/file "$BUNDLE/rootfs/etc/absolute"
+	ln -s ../../../../../outside "$BUNDLE/rootfs/jump"
+	ln -s loop "$BUNDLE/rootfs/etc/loop"
+
+	binds file /etc/relative
+	args cat /etc/relative /run/deep/file
+	run -0 oci run -b "$BUNDLE" "$NAME"
+	[ "$output" = $'mounted\nmounted' ]
+	binds file /etc/absolute
+	args cat /etc/absolute /outside/over/file
+	run -0 oci run -b "$BUNDLE" "$NAME"
+	[ "$output" = $'mounted\nmounted' ]
+	[ -f "$BUNDLE/rootfs/outside/over/file" ]
+	rm -r "$BUNDLE/rootfs/outside"
+	binds directory /jump
+	args cat /jump/file
+	run -0 oci run -b "$BUNDLE" "$NAME"
+	[ "$output" = mounted ]
+	[ -d "$BUNDLE/rootfs/outside" ]
+	binds file /etc/loop
+	run -1 oci run -b "$BUNDLE" "$NAME"
+	[[ $output == *"oo many levels of symbolic links"* ]]
+}

@@ -10,16 +10,20 @@
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/fs.h"
+#include "base/core/mem.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <unistd.h>
 
-enum { MOUNTS_MAX = 1024 };
+enum { MOUNTS_MAX = 1024, LINKS_MAX = 40 };
 
 static int prepare_tmpfs(const struct rt_mount *m, uint64_t attributes, int idmap, struct err *err)
 {
@@ -112,6 +116,8 @@ static int make_file(int root, const char *path, struct err *err)
 	const char *slash = strrchr(path, '/');
 	fd_cleanup int dir = -1, fd = -1;
 
+	if (!slash)
+		return err_set(err, EINVAL, "mount target \"%s\" does not name a file", path);
 	if ((size_t)(slash - path) >= sizeof parent)
 		return err_set(err, ENAMETOOLONG, "mount target \"%s\"", path);
 	snprintf(parent, sizeof parent, "%.*s", (int)(slash - path), path);
@@ -124,10 +130,65 @@ static int make_file(int root, const char *path, struct err *err)
 	return fd < 0 ? err_sys(err, errno, "make the file \"%s\" to mount on", path) : 0;
 }
 
+/* Fails for what is no link, or not there. */
+static ssize_t read_link(int root, const char *dir, const char *name, char *ret, size_t size)
+{
+	struct err missing = ERR_INIT;
+	fd_cleanup int fd = fs_open_in(root, dir, O_PATH | O_DIRECTORY, 0, FS_IN_ROOT, &missing);
+
+	return fd < 0 ? -1 : readlinkat(fd, name, ret, size);
+}
+
+/* The same path without links, also where they lead to what is not there yet: /etc/resolv.conf is ../run/systemd/resolve/stub-resolv.conf
+ * in many images. It is a text that the kernel resolves once more inside the root. */
+static int without_links(int root, const char *path, char ret[static PATH_MAX], struct err *err)
+{
+	mem_cleanup char *rest = mem_strdup(path);
+	const char *p = rest;
+	int links = 0;
+	size_t n = 0;
+
+	ret[0] = '\0';
+	while (*(p += strspn(p, "/"))) {
+		char name[NAME_MAX + 1], link[PATH_MAX];
+		size_t len = strcspn(p, "/");
+		ssize_t linked;
+
+		if (len > NAME_MAX || n + len + 2 > PATH_MAX)
+			return err_set(err, ENAMETOOLONG, "mount target \"%s\"", path);
+		snprintf(name, sizeof name, "%.*s", (int)len, p);
+		p += len;
+		if (!strcmp(name, "..")) {
+			const char *slash = strrchr(ret, '/');
+
+			n = slash ? (size_t)(slash - ret) : 0;
+			ret[n] = '\0';
+			continue;
+		}
+		linked = strcmp(name, ".") != 0 ? read_link(root, ret, name, link, sizeof link - 1) : 0;
+		if (linked > 0) {
+			char *longer;
+
+			if (++links > LINKS_MAX)
+				return err_sys(err, ELOOP, "mount target \"%s\"", path);
+			link[linked] = '\0';
+			n = *link == '/' ? 0 : n;
+			ret[n] = '\0';
+			longer = mem_printf("%s%s", link, p);
+			free(rest);
+			p = rest = longer;
+		} else if (linked < 0) {
+			n += (size_t)snprintf(ret + n, PATH_MAX - n, "/%s", name);
+		}
+	}
+	return 0;
+}
+
 /* Opens the place for a volume, making it when it is missing: a directory for a directory, an empty file for anything else. */
 int mounts_open_target(int root, const char *path, bool is_dir, struct err *err)
 {
 	struct err missing = ERR_INIT;
+	char plain[PATH_MAX];
 	int r, fd = -ENOENT;
 
 	if (!RT_GUARD(R6) || !RT_GUARD(R7)) {
@@ -140,12 +201,14 @@ int mounts_open_target(int root, const char *path, bool is_dir, struct err *err)
 		return fd;
 	if (fd != -ENOENT)
 		return err_set(err, -fd, "%s", missing.text);
-	r = is_dir ? fs_mkdirs_in(root, path, 0755, FS_IN_ROOT, err) : make_file(root, path, err);
+	r = without_links(root, path, plain, err);
+	if (r == 0)
+		r = is_dir ? fs_mkdirs_in(root, plain, 0755, FS_IN_ROOT, err) : make_file(root, plain, err);
 	if (r < 0)
 		return r;
 	if (is_dir)
 		close(r);
-	return fs_open_in(root, path, O_PATH, 0, FS_IN_ROOT, err);
+	return fs_open_in(root, plain, O_PATH, 0, FS_IN_ROOT, err);
 }
 
 /* Over the root the container would not be the image any more; over /proc its own view of itself would be a lie (CVE-2019-16884). */
