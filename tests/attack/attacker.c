@@ -20,6 +20,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -97,8 +98,9 @@ static int do_overwrite(char **argv)
 static void try_exe(long pid, const struct stat *own, FILE *say)
 {
 	char path[64];
+	struct statvfs fs;
 	struct stat st;
-	int fd;
+	int fd, writable;
 
 	snprintf(path, sizeof path, "/proc/%ld/exe", pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -108,7 +110,9 @@ static void try_exe(long pid, const struct stat *own, FILE *say)
 		close(fd);
 		return;
 	}
-	fprintf(say, "opened %s of device %lx inode %lu\n", path, (unsigned long)st.st_dev, (unsigned long)st.st_ino);
+	writable = fstatvfs(fd, &fs) == 0 && !(fs.f_flag & ST_RDONLY) && !(fcntl(fd, F_GET_SEALS) > 0);
+	fprintf(say, "opened %s of device %lx inode %lu, %s\n", path, (unsigned long)st.st_dev,
+		(unsigned long)st.st_ino, writable ? "writable" : "read-only");
 	fflush(say);
 	fprintf(say, "wrote %zd\n", overwrite(fd, 200));
 	fflush(say);
