@@ -8,7 +8,7 @@ SECONDS ?= 60
 BUILD   := build
 
 .DEFAULT_GOAL := all
-.PHONY: all demo test test-vm lint bench fuzz install clean help
+.PHONY: all attack demo test test-vm lint bench fuzz install clean help
 export PREFIX DESTDIR
 
 all: ## build berth into build/
@@ -28,6 +28,11 @@ test-vm: ## unit, end-to-end and limits tests in a virtual machine with version 
 	@tools/setup build test vm
 	@tools/test vm
 
+attack: ## try the known attacks on container runtimes, and print the table of them
+	@tools/setup build test
+	@tools/build $(BUILD)
+	@tools/attack $(BUILD)
+
 lint: ## formatting, static analysis, layers, sizes, banned calls, both compilers without warnings
 	@tools/setup build test lint
 	@tools/lint
@@ -45,7 +50,7 @@ install: all ## install, stripped, below PREFIX (/usr/local) and DESTDIR
 	@tools/install $(BUILD)
 
 clean: ## remove all that was built
-	rm -rf build build-asan build-clang build-werror build-fuzz
+	rm -rf build build-asan build-clang build-werror build-fuzz build-unguarded
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | sort | awk -F '\t' '{ printf "make %-9s %s\n", $$1, $$2 }'
