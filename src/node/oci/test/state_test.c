@@ -166,11 +166,7 @@ static void test_lock_excludes(void **state)
 static void test_damaged(void **state)
 {
 	static const char *const rows[] = {
-	    "",
-	    "{",
-	    "[]",
-	    "{}",
-	    "{\"ociVersion\":1}",
+	    "", "{", "[]", "{}", "{\"ociVersion\":1}",
 	    /* In parentheses: one text of two halves. */
 	    ("{\"ociVersion\":\"1\",\"id\":\"x\",\"bundle\":\"\",\"rootfs\":\"\",\"created\":\"\","
 	     "\"cgroup\":\"\",\"pid\":-1,\"startTime\":1}")};
