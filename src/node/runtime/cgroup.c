@@ -198,7 +198,7 @@ static void move_all(const char *from, const char *to)
 
 static bool has_processes(const char *dir)
 {
-	char pids[PIDS_SHOWN * 8];
+	char pids[PIDS_SHOWN * 8] = "";
 
 	return read_pids(dir, pids, sizeof pids) == 0 && *pids;
 }

@@ -132,6 +132,8 @@ static int kernel_has_action(struct compiler *c, const char *name)
 {
 	int i = place_of(seccomp_actions, name);
 
+	if (i < 0)
+		return 0;
 	if (!(c->actions_found & 1u << i) && syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &actions[i].value) == 0)
 		c->actions_found |= 1u << i;
 	return (c->actions_found & 1u << i) != 0;
