@@ -18,8 +18,13 @@
 
 enum { SYSCTL_PATH_MAX = 512 };
 
+/* The first place is covered by the mount itself, the others by copies of it: before Linux 6.15 what is attached nowhere cannot be copied. */
+struct cover {
+	int fd;
+	bool used;
+};
 struct covers {
-	int file, dir;
+	struct cover file, dir;
 };
 
 /* 0: not there, which is as good as masked. */
@@ -56,30 +61,36 @@ static int open_empty(struct err *err)
 }
 
 /* The cover of its kind, made when it is first needed. */
-static int cover_for(struct covers *c, int place, struct err *err)
+static int cover_for(struct covers *c, int place, struct cover **ret, struct err *err)
 {
+	struct cover *cover;
 	struct stat st;
-	int *cover;
 
 	if (fstat(place, &st) < 0)
 		return err_sys(err, errno, "stat a masked path");
 	cover = S_ISDIR(st.st_mode) ? &c->dir : &c->file;
-	if (*cover < 0)
-		*cover = S_ISDIR(st.st_mode) ? open_empty(err) : open_null(err);
-	return *cover;
+	if (cover->fd < 0)
+		cover->fd = S_ISDIR(st.st_mode) ? open_empty(err) : open_null(err);
+	*ret = cover;
+	return cover->fd < 0 ? cover->fd : 0;
 }
 
 static int mask(int root, const char *path, struct covers *c, struct err *err)
 {
 	fd_cleanup int place = open_place(root, path, err), copy = -1;
-	int cover;
+	struct cover *cover = NULL;
+	int r;
 
 	if (place < 0)
 		return place == -ENOENT ? 0 : place;
-	cover = cover_for(c, place, err);
-	if (cover < 0)
-		return cover;
-	copy = open_tree(cover, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+	r = cover_for(c, place, &cover, err);
+	if (r < 0)
+		return r;
+	if (!cover->used) {
+		cover->used = true;
+		return mount_put(cover->fd, place, "", err);
+	}
+	copy = open_tree(cover->fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
 	if (copy < 0)
 		return err_sys(err, errno, "copy a cover");
 	return mount_put(copy, place, "", err);
@@ -87,7 +98,7 @@ static int mask(int root, const char *path, struct covers *c, struct err *err)
 
 int bundle_paths_mask(struct setup *s, struct err *err)
 {
-	struct covers c = {.file = -1, .dir = -1};
+	struct covers c = {.file = {.fd = -1}, .dir = {.fd = -1}};
 	int r = 0;
 
 	for (const char *const *p = s->spec->box->masked; p && *p && r == 0; p++) {
@@ -95,8 +106,8 @@ int bundle_paths_mask(struct setup *s, struct err *err)
 		if (r < 0)
 			(void)err_wrap(err, "%s", *p);
 	}
-	fd_closep(&c.file);
-	fd_closep(&c.dir);
+	fd_closep(&c.file.fd);
+	fd_closep(&c.dir.fd);
 	return r;
 }
 
