@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2016,SC2154 # scripts for the inside; variables of helpers.bash
 #
 # R1, R2, R8, R18, R21: what a process that enters a container, or is run for it, takes along and leaves open.
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2016,SC2154 # scripts for the inside; variables of helpers.bash
 #
 # R3 to R7: what an image or a neighbour puts in the way while a container is being put together.
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2016,SC2154 # scripts for the inside; variables of helpers.bash
 #
 # R11 to R15 and R20: who somebody is inside, and what he finds of others.
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2016,SC2154 # scripts for the inside; variables of helpers.bash
 #
 # R9, R10, R16, R17, R19: what of the kernel can be seen and asked for, and settings that are not understood.
 
@@ -70,9 +71,17 @@ release_agent() {
 	! grep '/release_agent$' "$DIR/out" || bitten "release_agent is there"
 }
 
+# Without a filter nothing but the kernel itself is in the way.
+unfiltered_agent() {
+	bundle open "$(args /bin/attacker cgroup1)"
+	run_box open || true
+	no_cgroup1 "$DIR/out"
+}
+
 @test "R10: no release_agent: cgroup version 1 cannot be mounted or written inside" {
 	withstands oci release_agent
 	withstands engine engine_release_agent
+	bites oci unfiltered_agent -- runc crun
 	bites engine engine_release_agent -- unguarded
 }
 

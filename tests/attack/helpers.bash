@@ -52,8 +52,10 @@ canary_start() {
 	mkdir "$DIR/canary"
 	echo "$SECRET" >"$DIR/canary/secret"
 	coproc CANARY { exec "$ATTACK_BIN/canary" "$DIR/canary" 2>&1 3>&- 4>&-; }
+	# shellcheck disable=SC2153 # coproc makes it
 	canary_pid=$CANARY_PID
 	# Copies: bash takes its own away when the canary ends.
+	# shellcheck disable=SC1083,SC2093 # {NAME} takes a free descriptor
 	exec {canary_out}<&"${CANARY[0]}" {canary_in}>&"${CANARY[1]}" {CANARY[1]}>&-
 	read -t 10 -r ready <&"$canary_out"
 	[ "$ready" = ready ]
@@ -232,6 +234,7 @@ bundle() {
 		jq "$filter" >"$DIR/$id/config.json"
 }
 
+# shellcheck disable=SC2034 # for the tests
 without_dev='.mounts |= map(select(.destination | startswith("/dev") | not))'
 
 args() { # WORD...: as a filter

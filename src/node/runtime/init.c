@@ -13,7 +13,6 @@
 #include "base/core/proc.h"
 #include "node/runtime/caps.h"
 #include "node/runtime/early.h"
-#include "node/runtime/guard.h"
 #include "node/runtime/payload.h"
 #include "node/runtime/seccomp.h"
 #include "node/runtime/setup.h"
@@ -158,7 +157,7 @@ static int init_confine(bool no_filter, struct err *err)
 
 	if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		r = err_sys(err, errno, "set no_new_privs");
-	return r == 0 && !no_filter && RT_GUARD(R10) && RT_GUARD(R17) ? seccomp_install_init(err) : r;
+	return r == 0 && !no_filter ? seccomp_install_init(err) : r;
 }
 
 static int exit_code(int status)
