@@ -84,3 +84,41 @@ binds() {
 	run -1 oci run -b "$BUNDLE" "$NAME"
 	[[ $output == *"oo many levels of symbolic links"* ]]
 }
+
+@test "a container and an exec may run on all processors, wherever their caller may" {
+	local all
+	all=$(grep Cpus_allowed_list: /proc/self/status)
+	[ "$(nproc)" -gt 1 ] || skip "there is one processor"
+	ln -s busybox "$BUNDLE/rootfs/bin/grep"
+	args grep Cpus_allowed_list: /proc/self/status
+	run -0 taskset -c 0 "$BERTH" oci --root "$DIR/root" run -b "$BUNDLE" "$NAME" 3>&- 4>&-
+	[ "$output" = "$all" ]
+	waits
+	background run -d -b "$BUNDLE" "$NAME"
+	run -0 taskset -c 0 "$BERTH" oci --root "$DIR/root" exec "$NAME" grep Cpus_allowed_list: /proc/self/status 3>&- 4>&-
+	[ "$output" = "$all" ]
+}
+
+@test "a created container with a terminal does not hold the output of create" {
+	change '.process.terminal = true'
+	waits
+	python3 - "$DIR/console" <<'PYTHON' 3>&- 4>&- &
+import array, os, socket, sys
+server = socket.socket(socket.AF_UNIX)
+server.bind(sys.argv[1] + '.new')
+server.listen()
+os.rename(sys.argv[1] + '.new', sys.argv[1])
+connection, _ = server.accept()
+_, control, _, _ = connection.recvmsg(4096, socket.CMSG_SPACE(4))
+os.write(array.array('i', control[0][2])[0], b'')
+connection.recv(1)
+PYTHON
+	local console=$!
+	eventually test -S "$DIR/console"
+	# The pipe ends with the last that can write to it.
+	oci create -b "$BUNDLE" --console-socket "$DIR/console" "$NAME" 2>&1 | timeout 10 cat >"$DIR/out"
+	[ "${PIPESTATUS[*]}" = "0 0" ]
+	has_status "$NAME" created
+	oci delete --force "$NAME"
+	wait "$console"
+}

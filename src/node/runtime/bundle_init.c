@@ -115,13 +115,23 @@ static int enter_root(struct setup *s, struct err *err)
 	return s->spec->read_only ? mount_change(s->root, false, MOUNT_ATTR_RDONLY, -1, err) : 0;
 }
 
+/* Now, not at the start: whoever made the container may wait for the end of what it gave us as output. */
+static int leave_stdio(int terminal, struct err *err)
+{
+	for (int fd = 0; fd < 3; fd++) {
+		if (dup2(terminal, fd) < 0)
+			return err_sys(err, errno, "make the terminal standard descriptor %d", fd);
+	}
+	return 0;
+}
+
 static int set_stdio(struct setup *s, struct err *err)
 {
 	const int fds[3] = {s->spec->stdin_fd, s->spec->stdout_fd, s->spec->stderr_fd};
 	fd_cleanup int dev = -1;
 
 	if (s->terminal >= 0)
-		return 0;
+		return leave_stdio(s->terminal, err);
 	if (fds[0] < 0 || fds[1] < 0 || fds[2] < 0) {
 		dev = fs_open_in(s->root, "dev", O_PATH | O_DIRECTORY, 0, FS_NO_SYMLINKS, err);
 		if (dev < 0)

@@ -113,6 +113,15 @@ int limits_cpus(const char *cpus, pid_t pid, struct err *err)
 	return 0;
 }
 
+/* Where our caller may run is no business of the container: the kernel cuts this down to the processors of its cpuset. */
+static void free_cpus(pid_t pid)
+{
+	cpu_set_t all;
+
+	memset(&all, 0xff, sizeof all);
+	(void)sched_setaffinity(pid, sizeof all, &all);
+}
+
 int limits_apply(const struct rt_process_attr *p, pid_t pid, struct err *err)
 {
 	int r = set_rlimits(p, pid, err);
@@ -123,5 +132,7 @@ int limits_apply(const struct rt_process_attr *p, pid_t pid, struct err *err)
 		r = set_scheduler(p, pid, err);
 	if (r == 0)
 		r = set_io_priority(p, pid, err);
+	if (r == 0 && !p->cpus_initial)
+		free_cpus(pid);
 	return r < 0 ? r : limits_cpus(p->cpus_initial, pid, err);
 }
