@@ -2,8 +2,8 @@
  *
  * rt_start: the same as limit.c through our runtime: rt_start, wait, rt_reap, rt_delete of `true` with everything a container has.
  *
- *   rt_start [-l|-p|-t] N ROOTFS  -l: with cpu, memory and pids limits; -p: networks from a pool, which is filled between the runs;
- *                              -t: also where the time of the last run went
+ *   rt_start [-l|-p|-t|-x] N ROOTFS  -l: with cpu, memory and pids limits; -p: networks from a pool, which is filled between the runs;
+ *                              -t: also where the time of the last run went; -x: rt_exec of `true` in one running container instead
  *                              prints {"name":"rt_start","unit":"us","runs":N,"median":...,"min":...}
  */
 #include "base/core/err.h"
@@ -14,10 +14,12 @@
 #include "node/runtime/timing.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -62,6 +64,52 @@ static void run(struct rt_spec *spec)
 	}
 }
 
+static void execute(struct rt_box *box)
+{
+	static char *command[] = {(char *)"/bin/true", NULL}, *env[] = {(char *)"PATH=/bin", NULL};
+	const struct rt_exec_spec spec = {
+	    .argv = command, .env = env, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1, .listener = -1};
+	struct err err = ERR_INIT;
+	enum rt_fault fault;
+	int status = -1;
+	pid_t pid;
+	fd_cleanup int pidfd = rt_exec(box, &spec, &pid, &fault, &err);
+
+	if (pidfd >= 0)
+		(void)waitpid(pid, &status, 0);
+	if (status != 0) {
+		fprintf(stderr, "rt_start: %s\n", pidfd < 0 ? err.text : "true did not end with 0");
+		(void)proc_pidfd_signal(box->pidfd, SIGKILL);
+		exit(1);
+	}
+}
+
+/* Times of rt_exec in a container that sleeps. */
+static void measure_exec(struct rt_spec *spec, int64_t *times, long n)
+{
+	static char *command[] = {(char *)"/bin/sleep", (char *)"1000000", NULL};
+	struct err err = ERR_INIT;
+	struct rt_exit ended;
+	enum rt_fault fault;
+	struct rt_box box;
+
+	spec->argv = command;
+	if (rt_start(spec, &box, &fault, &err) < 0) {
+		fprintf(stderr, "rt_start: %s\n", err.text);
+		exit(1);
+	}
+	for (long i = 0; i < n; i++) {
+		times[i] = now_ns();
+		execute(&box);
+		times[i] = now_ns() - times[i];
+	}
+	(void)proc_pidfd_signal(box.pidfd, SIGKILL);
+	if (rt_reap(&box, &ended, &err) < 0 || rt_delete(&box, &err) < 0) {
+		fprintf(stderr, "rt_start: %s\n", err.text);
+		exit(1);
+	}
+}
+
 static int compare(const void *a, const void *b)
 {
 	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
@@ -98,7 +146,8 @@ int main(int argc, char **argv)
 	struct rt_spec spec = {
 	    .argv = command, .env = env, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1, .root_fd = -1};
 	bool limits = argc == 4 && !strcmp(argv[1], "-l"), timing = argc == 4 && !strcmp(argv[1], "-t");
-	bool pooled = argc == 4 && !strcmp(argv[1], "-p"), flag = limits || timing || pooled;
+	bool pooled = argc == 4 && !strcmp(argv[1], "-p"), exec = argc == 4 && !strcmp(argv[1], "-x");
+	bool flag = limits || timing || pooled || exec;
 	struct netpool pool = {.want = pooled ? 1 : 0};
 	long n = argc == 3 + flag ? strtol(argv[1 + flag], NULL, 10) : 0;
 	char dir[] = "/tmp/berth-start-XXXXXX", id[64];
@@ -106,7 +155,7 @@ int main(int argc, char **argv)
 	int64_t *times, *median;
 
 	if (n < 1 || n > RUNS_MAX || lower < 0) {
-		fprintf(stderr, "usage: rt_start [-l|-p|-t] N ROOTFS\n");
+		fprintf(stderr, "usage: rt_start [-l|-p|-t|-x] N ROOTFS\n");
 		return 2;
 	}
 	times = calloc((size_t)n, sizeof *times);
@@ -122,7 +171,12 @@ int main(int argc, char **argv)
 		spec.limits = (struct rt_limits){.cpu_milli = 1000, .memory = 64u << 20, .pids = 64};
 	if (timing && timing_on(NULL) < 0)
 		die("turn the timing on");
-	for (long i = 0; i < n; i++) {
+	if (exec) {
+		open_layers(&spec);
+		measure_exec(&spec, times, n);
+		remove_layers(&spec);
+	}
+	for (long i = 0; i < n && !exec; i++) {
 		open_layers(&spec);
 		if (netpool_fill_one(&pool, NULL) < 0)
 			die("prepare a network");
@@ -140,6 +194,7 @@ int main(int argc, char **argv)
 	printf("{\"name\":\"rt_start%s\",\"unit\":\"us\",\"runs\":%ld,\"median\":%.1f,\"min\":%.1f}\n",
 	       limits	? "_limits"
 	       : pooled ? "_pool"
+	       : exec	? "_exec"
 			: "",
 	       n, (double)*median / 1000, (double)times[0] / 1000);
 	timing_print(stdout);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * spawn RUNS PROGRAM [ARGUMENT...]: runs the program that often, one after the other, and prints the nanoseconds from spawning it
- * to its end, one number a line. Its output goes to /dev/null. The first run that fails ends the series with exit code 1.
+ * spawn [-j JOBS] RUNS PROGRAM [ARGUMENT...]: runs the program that often, one after the other, and prints the nanoseconds from
+ * spawning it to its end, one number a line. With -j each run is so many of it at once, and the time that of all together. In an
+ * argument {} stands for the number of the process. Output goes to /dev/null. A run that fails ends the series with exit code 1.
  * posix_spawn costs the same whatever the size of the caller, which a script's fork does not.
  */
 #include <errno.h>
@@ -22,34 +23,89 @@ static int64_t now_ns(void)
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-/* Returns the wait status, or -1 with errno. */
-static int run_once(char **argv, const posix_spawn_file_actions_t *actions, int64_t *ret_ns)
-{
-	pid_t pid;
-	int status;
-	int64_t begin = now_ns();
-	int r = posix_spawnp(&pid, argv[0], actions, NULL, argv, environ);
+enum { JOBS_MAX = 1024, ARGUMENT_MAX = 4096 };
 
-	if (r != 0) {
-		errno = r;
-		return -1;
+static long next; /* number of the next process */
+
+/* The argument with {} replaced, to be freed. */
+static char *numbered(const char *argument, long n)
+{
+	const char *mark = strstr(argument, "{}");
+	char *text = malloc(ARGUMENT_MAX);
+
+	if (!text)
+		abort();
+	if (mark)
+		snprintf(text, ARGUMENT_MAX, "%.*s%ld%s", (int)(mark - argument), argument, n, mark + 2);
+	else
+		snprintf(text, ARGUMENT_MAX, "%s", argument);
+	return text;
+}
+
+static int start(char **argv, const posix_spawn_file_actions_t *actions, pid_t *ret)
+{
+	size_t n = 0;
+	char **own;
+	int r;
+
+	while (argv[n])
+		n++;
+	own = calloc(n + 1, sizeof *own);
+	if (!own)
+		abort();
+	for (size_t i = 0; i < n; i++)
+		own[i] = numbered(argv[i], next);
+	next++;
+	r = posix_spawnp(ret, own[0], actions, NULL, own, environ);
+	for (size_t i = 0; i < n; i++)
+		free(own[i]);
+	free(own);
+	return r;
+}
+
+/* Returns the first wait status that is not 0, or -1 with errno. */
+static int run_once(long jobs, char **argv, const posix_spawn_file_actions_t *actions, int64_t *ret_ns)
+{
+	int failed = 0, status;
+	int64_t begin = now_ns();
+	long started = 0;
+
+	for (; started < jobs && failed == 0; started++) {
+		pid_t pid;
+		int r = start(argv, actions, &pid);
+
+		if (r != 0) {
+			errno = r;
+			failed = -1;
+			break;
+		}
 	}
-	while (waitpid(pid, &status, 0) < 0) {
-		if (errno != EINTR)
+	while (started > 0) {
+		if (wait(&status) > 0) {
+			started--;
+			failed = failed ? failed : status;
+		} else if (errno != EINTR) {
 			return -1;
+		}
 	}
 	*ret_ns = now_ns() - begin;
-	return status;
+	return failed;
 }
 
 int main(int argc, char **argv)
 {
 	posix_spawn_file_actions_t actions;
-	char *end;
-	long runs = argc > 2 ? strtol(argv[1], &end, 10) : 0;
+	char *end = NULL;
+	long jobs = 1, runs;
 
-	if (argc < 3 || *end || runs < 1) {
-		fputs("usage: spawn RUNS PROGRAM [ARGUMENT...]\n", stderr);
+	if (argc > 2 && !strcmp(argv[1], "-j")) {
+		jobs = strtol(argv[2], &end, 10);
+		argc -= 2;
+		argv += 2;
+	}
+	runs = argc > 2 ? strtol(argv[1], &end, 10) : 0;
+	if (argc < 3 || *end || runs < 1 || jobs < 1 || jobs > JOBS_MAX) {
+		fputs("usage: spawn [-j JOBS] RUNS PROGRAM [ARGUMENT...]\n", stderr);
 		return 2;
 	}
 	if (posix_spawn_file_actions_init(&actions) != 0 ||
@@ -59,7 +115,7 @@ int main(int argc, char **argv)
 	}
 	for (long i = 0; i < runs; i++) {
 		int64_t ns = 0;
-		int status = run_once(argv + 2, &actions, &ns);
+		int status = run_once(jobs, argv + 2, &actions, &ns);
 
 		if (status != 0) {
 			fprintf(stderr, "spawn: %s: %s (wait status %d)\n", argv[2],
