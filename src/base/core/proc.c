@@ -66,11 +66,11 @@ int proc_pidfd_wait(int pidfd, int timeout_ms)
 }
 
 /* The command name, field 2, may hold spaces and parentheses: the fields that matter start behind the last ')'. */
-static int parse_start_time(char *stat, uint64_t *ret)
+static int parse_field(char *stat, int wanted, uint64_t *ret)
 {
 	char *p = strrchr(stat, ')');
 
-	for (int field = 2; p && field < 22; field++) {
+	for (int field = 2; p && field < wanted; field++) {
 		p = strchr(p, ' ');
 		if (p)
 			p++;
@@ -81,7 +81,7 @@ static int parse_start_time(char *stat, uint64_t *ret)
 	return 0;
 }
 
-int proc_start_time(pid_t pid, uint64_t *ret, struct err *err)
+static int stat_field(pid_t pid, int wanted, uint64_t *ret, struct err *err)
 {
 	char path[40], stat[1024];
 	fd_cleanup int fd = -1;
@@ -95,9 +95,24 @@ int proc_start_time(pid_t pid, uint64_t *ret, struct err *err)
 	if (n < 0)
 		return err_sys(err, errno, "read %s", path);
 	stat[n] = '\0';
-	if (parse_start_time(stat, ret) < 0)
-		return err_set(err, EINVAL, "%s does not have a start time in field 22", path);
+	if (parse_field(stat, wanted, ret) < 0)
+		return err_set(err, EINVAL, "%s does not have a number in field %d", path, wanted);
 	return 0;
+}
+
+int proc_start_time(pid_t pid, uint64_t *ret, struct err *err)
+{
+	return stat_field(pid, 22, ret, err);
+}
+
+int proc_execed(pid_t pid)
+{
+	const uint64_t forked_only =
+	    0x40; /* PF_FORKNOEXEC of the kernel's sched.h: kept until the first exec, also by the dead */
+	uint64_t flags = 0;
+	int r = stat_field(pid, 9, &flags, NULL);
+
+	return r < 0 ? r : !(flags & forked_only);
 }
 
 int proc_close_from(unsigned first, int on_exec)

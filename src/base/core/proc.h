@@ -22,6 +22,8 @@ int proc_pidfd_wait(int pidfd,
 
 /* When the process was started, in clock ticks since boot: field 22 of /proc/<pid>/stat. */
 int proc_start_time(pid_t pid, uint64_t *ret, struct err *err);
+/* Whether a process has become another program since its fork; true of a dead one, too, until it is waited for. 1, 0 or a negative errno. */
+int proc_execed(pid_t pid);
 
 /* Closes every descriptor from `first` on; with `on_exec` only marks them close-on-exec. 0 or a negative errno. */
 int proc_close_from(unsigned first, int on_exec);

@@ -133,8 +133,9 @@ static int converse(struct start *st, struct err *err)
 
 		switch (r) {
 		case 0:
-			return st->box->gate < 0 ? 0
-						 : err_set(err, ECANCELED, "the container's first process was killed");
+			return st->box->gate < 0 && proc_execed(st->result.pid) != 0
+				   ? 0
+				   : err_set(err, ECANCELED, "the container's first process was killed");
 		case SETUP_WAITING:
 			return 0;
 		case SETUP_FAILED:

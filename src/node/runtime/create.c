@@ -135,7 +135,12 @@ static int send_root(struct start *st, struct err *err)
 
 static int hear(struct start *st, struct err *err)
 {
-	return setup_hear(st->setup->talk_parent, NULL, &st->fault, err);
+	int r = setup_hear(st->setup->talk_parent, NULL, &st->fault, err);
+
+	/* Of init's silence nothing can come but its death; without init the payload itself becomes silent, by its exec or its death. */
+	if (r == 0 && (!st->spec->no_init || proc_execed(st->box.pid) == 0))
+		return err_set(err, ECANCELED, "the container was killed before its program ran");
+	return r < 0 ? r : 0;
 }
 
 static const struct {

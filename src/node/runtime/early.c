@@ -22,6 +22,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { PAYLOAD_STACK = 128 << 10 };
@@ -79,6 +80,19 @@ static void wait_for(uint32_t *futex)
 {
 	while (__atomic_load_n(futex, __ATOMIC_ACQUIRE) == 0)
 		(void)raw(SYS_futex, (long)futex, FUTEX_WAIT, 0, 0, 0);
+}
+
+static void say_ready(struct early *e)
+{
+	__atomic_store_n(&e->alive, EARLY_READY, __ATOMIC_RELEASE);
+	(void)raw(SYS_futex, (long)&e->alive, FUTEX_WAKE, 1, 0, 0);
+}
+
+/* As long as it is `state`: whoever is killed leaves every state. */
+static void wait_while(struct early *e, int32_t state)
+{
+	while (__atomic_load_n(&e->alive, __ATOMIC_ACQUIRE) == state)
+		(void)raw(SYS_futex, (long)&e->alive, FUTEX_WAIT, state, 0, 0);
 }
 
 static long bring_loopback_up(const struct early *e)
@@ -149,7 +163,7 @@ static int run(void *arg)
 			e->error = (int)-done;
 		}
 	}
-	wake(&e->ready);
+	say_ready(e);
 	wait_for(&e->go);
 	if (e->error)
 		r = err_sys(&err, e->error, "%s", e->what);
@@ -171,10 +185,12 @@ static pid_t spawn(struct early *e, struct err *err)
 		if (pid == 0)
 			_exit(run(e));
 	} else {
-		e->alive = -1;
-		pid = clone(run, stack + sizeof stack, CLONE_VM | CLONE_FILES | CLONE_CHILD_CLEARTID | SIGCHLD, e, NULL,
-			    NULL, &e->alive);
+		e->alive = EARLY_BUSY;
+		/* No signal at its end: the exec makes it SIGCHLD, which has_execed() looks at. */
+		pid = clone(run, stack + sizeof stack, CLONE_VM | CLONE_FILES | CLONE_CHILD_CLEARTID, e, NULL, NULL,
+			    &e->alive);
 	}
+	e->pid = pid;
 	return pid < 0 ? err_sys(err, errno, "start the payload (is the pids limit below 2?)") : pid;
 }
 
@@ -186,7 +202,14 @@ pid_t early_start(struct early *e, struct err *err)
 void early_wait(struct early *e)
 {
 	if (SHARED)
-		wait_for(&e->ready);
+		wait_while(e, EARLY_BUSY);
+}
+
+/* A child whose end is not told by SIGCHLD is a "clone child" (wait(2)); by an exec, and only by that, it becomes one like any other. Both
+ * its exec and its end have cleared `alive`, this after the change. */
+static bool has_execed(const struct early *e)
+{
+	return raw(SYS_waitid, P_PID, e->pid, 0, WEXITED | WNOHANG | WNOWAIT | __WCLONE, 0) == -ECHILD;
 }
 
 pid_t early_release(struct early *e, struct err *err)
@@ -196,8 +219,6 @@ pid_t early_release(struct early *e, struct err *err)
 		return spawn(e, err);
 	}
 	wake(&e->go);
-	for (int32_t v = __atomic_load_n(&e->alive, __ATOMIC_ACQUIRE); v != 0;
-	     v = __atomic_load_n(&e->alive, __ATOMIC_ACQUIRE))
-		(void)raw(SYS_futex, (long)&e->alive, FUTEX_WAIT, v, 0, 0);
-	return 0;
+	wait_while(e, EARLY_READY);
+	return has_execed(e) ? 0 : err_set(err, ECANCELED, "the program's process was killed before it ran");
 }

@@ -13,9 +13,13 @@
 
 struct err;
 
+enum { EARLY_BUSY = -1, EARLY_READY = 1 };
+
 struct early {
-	uint32_t ready, go; /* futexes: it has done its part; it may go on */
-	int32_t alive;	    /* cleared by the kernel at its exec or end */
+	uint32_t go; /* futex: it may go on */
+	int32_t
+	    alive; /* futex: EARLY_BUSY, EARLY_READY when it has done its part; cleared by the kernel at its exec or end */
+	pid_t pid;
 	bool loopback;
 	uint64_t caps; /* the bounding set to keep */
 	bool no_filter;
@@ -31,5 +35,6 @@ pid_t early_start(struct early *e, struct err *err);
 /* Waits until it has done its part: from then on it touches no descriptor. */
 void early_wait(struct early *e);
 
-/* Lets it go and waits until it has become its program, or has told its failure over the payload's channel and ended. Returns its pid. */
+/* Lets it go and waits until it has become its program. Returns its pid, or 0 where early_start() gave it. -ECANCELED: it has ended before;
+ * why, it has told over the payload's channel, unless it was killed. (With the address sanitizer nobody waits for that.) */
 pid_t early_release(struct early *e, struct err *err);

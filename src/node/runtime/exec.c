@@ -254,6 +254,8 @@ static int hear_helper(struct exec *e, pid_t helper_pid, pid_t *ret, enum rt_fau
 	r = setup_hear(e->talk[0], e->spec->ret_terminal, ret_fault, err);
 	timing_mark(TIMING_PARENT, "hear that the program runs");
 	if (n == sizeof pid && pid > 0) {
+		if (r == 0 && proc_execed(pid) == 0)
+			r = err_set(err, ECANCELED, "the process was killed before its program ran");
 		if (r < 0)
 			(void)waitpid(pid, NULL, 0);
 		*ret = pid;

@@ -247,6 +247,9 @@ static int start_payload(struct setup *s, struct err *err)
 		return pid;
 	if (pid > 0)
 		payload_pid = pid;
+	r = setup_tell(s->talk, SETUP_RUNNING, -1, err);
+	if (r < 0)
+		return r;
 	return init_confine(s->spec->privileged_syscalls, err);
 }
 

@@ -129,7 +129,7 @@ int setup_receive(int talk, struct setup_message *ret, int *ret_fd, struct err *
 		return err_sys(err, (int)-n, "hear from the new process");
 	if (n_fds > 0)
 		*ret_fd = fds[0];
-	if (n == sizeof *ret && ret->type >= SETUP_FAILED && ret->type <= SETUP_WAITING)
+	if (n == sizeof *ret && ret->type >= SETUP_FAILED && ret->type <= SETUP_RUNNING)
 		return ret->type;
 	fd_closep(ret_fd);
 	return err_set(err, EPROTO, "the new process said something that cannot be understood");
@@ -143,13 +143,19 @@ int setup_failed(const struct setup_message *m, enum rt_fault *ret_fault, struct
 
 int setup_hear(int talk, int *ret_terminal, enum rt_fault *ret_fault, struct err *err)
 {
+	int running = 0;
+
 	for (;;) {
 		struct setup_message m;
 		fd_cleanup int fd = -1;
 		int r = setup_receive(talk, &m, &fd, err);
 
 		if (r == 0)
-			return 0;
+			return running;
+		if (r == SETUP_RUNNING) {
+			running = 1;
+			continue;
+		}
 		*ret_fault = RT_FAULT_OURS;
 		if (r < 0)
 			return r;

@@ -50,6 +50,7 @@ enum setup_message_type {
 	SETUP_TERMINAL,	  /* with the master end of the payload's terminal */
 	SETUP_HOOKS,	  /* all but pivot_root is done: time for limits and hooks; the child waits for a word */
 	SETUP_WAITING,	  /* complete, waits at the gate; the last one */
+	SETUP_RUNNING,	  /* from init: the payload has become its program */
 };
 struct setup_message {
 	int32_t type;
@@ -63,7 +64,8 @@ int setup_tell(int talk, enum setup_message_type type, int fd, struct err *err);
 int setup_receive(int talk, struct setup_message *ret, int *ret_fd, struct err *err);
 /* Takes a SETUP_FAILED apart: the child's error. */
 int setup_failed(const struct setup_message *m, enum rt_fault *ret_fault, struct err *err);
-/* Waits for the child's end; a terminal on its way goes to *ret_terminal (NULL: none is expected). 0, or the child's error and fault. */
+/* Waits until the channel closes; a terminal on its way goes to *ret_terminal (NULL: none is expected). 1 after SETUP_RUNNING; 0 without a word:
+ * who spoke has become the program, or was killed; or the child's error and fault. */
 int setup_hear(int talk, int *ret_terminal, enum rt_fault *ret_fault, struct err *err);
 
 /* parent: rootfs.c, mounts.c, ns.c */

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/mem.h"
 #include "base/core/proc.h"
@@ -415,6 +416,23 @@ static void a_created_container_waits(void **state)
 	unlink(a.sun_path);
 }
 
+static int kill_it(void *ctx, pid_t pid, struct err *err)
+{
+	(void)ctx;
+	return kill(pid, SIGKILL) < 0 ? err_sys(err, errno, "kill") : 0;
+}
+
+/* It closes the channel as one does that executes its program. */
+static void who_is_killed_early_has_not_started(void **state)
+{
+	struct fixture *f = fixture_get(state);
+	struct bundle b;
+
+	bundle_new(&b, f, ARGV((char *)"true"));
+	b.box.create_runtime = kill_it;
+	fails(&b, RT_FAULT_OURS, "killed");
+}
+
 static void terminals_are_handed_over(void **state)
 {
 	struct fixture *f = fixture_get(state);
@@ -496,11 +514,17 @@ static void processes_join(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(programs_run_as_told),	 cmocka_unit_test(programs_that_are_not_there),
-	    cmocka_unit_test(mounts_are_made_in_order),	 cmocka_unit_test(devices_and_paths),
-	    cmocka_unit_test(users_are_mapped),		 cmocka_unit_test(namespaces_are_joined_or_kept),
-	    cmocka_unit_test(hooks_run_in_order),	 cmocka_unit_test(a_created_container_waits),
-	    cmocka_unit_test(terminals_are_handed_over), cmocka_unit_test(processes_join),
+	    cmocka_unit_test(programs_run_as_told),
+	    cmocka_unit_test(programs_that_are_not_there),
+	    cmocka_unit_test(mounts_are_made_in_order),
+	    cmocka_unit_test(devices_and_paths),
+	    cmocka_unit_test(users_are_mapped),
+	    cmocka_unit_test(namespaces_are_joined_or_kept),
+	    cmocka_unit_test(hooks_run_in_order),
+	    cmocka_unit_test(a_created_container_waits),
+	    cmocka_unit_test(terminals_are_handed_over),
+	    cmocka_unit_test(processes_join),
+	    cmocka_unit_test(who_is_killed_early_has_not_started),
 	};
 
 	return cmocka_run_group_tests(tests, fixture_new, fixture_free);

@@ -12,6 +12,7 @@
 #include "base/core/mem.h"
 #include "base/core/proc.h"
 #include "node/runtime/cgroup.h"
+#include "node/runtime/early.h"
 #include "node/runtime/netpool.h"
 #include "node/runtime/test/box_fixture.h"
 
@@ -634,6 +635,25 @@ static void many_starts_leave_nothing(void **state)
 	assert_true(open_descriptors() <= before + 2);
 }
 
+/* Nothing is started early in a build with the address sanitizer. */
+static void a_payload_that_is_killed_early_has_not_run(void **state)
+{
+	static struct early early = {.no_filter = true};
+	struct err err = ERR_INIT;
+	pid_t pid = early_start(&early, &err);
+	int status;
+
+	(void)state;
+	if (pid == 0)
+		skip();
+	assert_true(pid > 0);
+	early_wait(&early);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(early_release(&early, &err), -ECANCELED);
+	assert_int_equal(waitpid(pid, &status, __WALL), pid);
+	assert_true(WIFSIGNALED(status));
+}
+
 static void a_taken_name_is_refused(void **state)
 {
 	struct fixture *f = fixture_get(state);
@@ -708,6 +728,7 @@ int main(void)
 	    cmocka_unit_test(prepared_networks_are_used_once),
 	    cmocka_unit_test(many_starts_leave_nothing),
 	    cmocka_unit_test(a_taken_name_is_refused),
+	    cmocka_unit_test(a_payload_that_is_killed_early_has_not_run),
 	};
 
 	return cmocka_run_group_tests(tests, fixture_new, fixture_free);
