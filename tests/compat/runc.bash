@@ -38,13 +38,14 @@ runc_list() {
 	}' ./*.bats | sed 's,^\./,,')
 }
 
-# Most of its containers want a terminal: script gives each test one.
+# Most of its containers want a terminal: script gives each test one. At the end of its own input it would type one there.
 runc_one() {
 	local name=${1#*/}
 	# The filter is an extended regular expression over the names.
 	name=$(sed 's/\\\([`"$\\]\)/\1/g; s/[][\\.*^$+?(){}|]/\\&/g' <<<"$name")
 	export RUNC=$RUNTIME
-	script -qefc "exec $(printf '%q ' bats --tap --filter "^$name\$" "$RUNC_SRC/tests/integration/${1%%/*}.bats")" /dev/null | tr -d '\r'
+	mkfifo input
+	script -qefc "exec $(printf '%q ' bats --tap --filter "^$name\$" "$RUNC_SRC/tests/integration/${1%%/*}.bats")" /dev/null <>input | tr -d '\r'
 }
 
 runc_parse() {
