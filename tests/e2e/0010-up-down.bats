@@ -13,6 +13,7 @@ teardown() {
 	end_place
 }
 
+# bats test_tags=vm
 @test "up returns when the daemon answers; down ends it" {
 	run -0 start
 	run -0 berth info --json
@@ -112,6 +113,7 @@ teardown() {
 	[ ! -e "$BERTH_SOCKET" ]
 }
 
+# bats test_tags=vm
 @test "down leaves containers running and the next up finds them; down --all ends them" {
 	start
 	import_busybox

@@ -20,6 +20,7 @@ teardown() {
 	done
 }
 
+# bats test_tags=vm
 @test "a tar becomes an image that is listed and can run" {
 	run -0 berth image import "$(busybox_tar)" busybox
 	run -0 berth image ls --json

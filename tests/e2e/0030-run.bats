@@ -13,6 +13,7 @@ teardown_file() {
 	end_place
 }
 
+# bats test_tags=vm
 @test "stdout and stderr arrive on stdout and stderr" {
 	run -0 --separate-stderr berth run --rm busybox sh -c 'echo out; echo err >&2'
 	[ "$output" = out ]
@@ -27,6 +28,7 @@ teardown_file() {
 	run -137 berth run --rm busybox sh -c 'kill -9 $$'
 }
 
+# bats test_tags=vm
 @test "127 when the command is not found, 126 when it cannot be executed, 125 when berth is at fault" {
 	run -127 berth run --rm busybox no-such-program
 	[[ "$output" == *no-such-program* ]]
@@ -39,7 +41,6 @@ teardown_file() {
 	run -125 berth run --rm -v relative:/x:nonsense busybox true
 }
 
-# bats test_tags=heavy
 @test "containers that could not start leave no files" {
 	for _ in $(seq 16); do
 		run -127 berth run --rm busybox no-such-program
@@ -53,7 +54,6 @@ teardown_file() {
 	seq 1 200000 | cmp - "$DIR/seq"
 }
 
-# bats test_tags=heavy
 @test "bytes are not changed on the way" {
 	berth run --rm busybox sh -c 'i=0; while [ $i -lt 256 ]; do printf "\\$(printf %03o $i)"; i=$((i + 1)); done' >"$DIR/bytes"
 	[ "$(stat -c %s "$DIR/bytes")" = 256 ]
@@ -67,6 +67,7 @@ teardown_file() {
 	[ "$output" = yes ]
 }
 
+# bats test_tags=vm
 @test "-v binds a folder, read only when asked, and keeps a named volume" {
 	mkdir -p "$DIR/folder"
 	echo there >"$DIR/folder/file"
@@ -80,6 +81,7 @@ teardown_file() {
 	[ "$output" = kept ]
 }
 
+# bats test_tags=vm
 @test "a container is alone: processes, hostname, mounts, network, capabilities" {
 	run -0 berth run --rm busybox sh -c 'ps -o pid | wc -l'
 	[ "$output" -lt 8 ]
@@ -98,16 +100,19 @@ teardown_file() {
 	[[ "$output" == *2 ]]
 }
 
+# bats test_tags=vm
 @test "no descriptor of the daemon is open in a container" {
 	run -0 berth run --rm busybox sh -c 'ls -l /proc/self/fd/ 2>/dev/null | grep -E "berth|socket:|anon_inode|memfd" || true'
 	[ -z "$output" ]
 }
 
+# bats test_tags=vm
 @test "zombies of the container are reaped" {
 	run -0 berth run --rm busybox sh -c '(sleep 0.05 &) ; (true &); sleep 0.3; ps -o stat,comm | grep -c "^Z" || true'
 	[ "$output" = 0 ]
 }
 
+# bats test_tags=vm
 @test "-d prints the ID and returns; ps, wait, logs and kill know it" {
 	id=$(berth run -d --name bg busybox sh -c 'echo started; exec sleep 1000')
 	[[ "$id" =~ ^[0-9a-z-]+$ ]]
@@ -151,6 +156,7 @@ teardown_file() {
 	wait "$follower"
 }
 
+# bats test_tags=vm
 @test "the memory limit is kept, and the exit says so" {
 	berth info --json | jq -e '.cgroup' >/dev/null
 	run berth run --name hungry --memory 16m busybox sh -c 'head -c 64m /dev/zero | tail -c 64m >/dev/null'
@@ -159,6 +165,7 @@ teardown_file() {
 	[[ "$output" == *hungry* ]]
 }
 
+# bats test_tags=vm
 @test "a fork bomb stays within its pids limit and the host stays usable" {
 	timeout 60 "$BERTH" run -d --name bomb --pids 30 busybox sh -c 'b() { b | b & }; b; sleep 1000' 3>&-
 	id=$(berth ps --json | jq -r '.[] | select(.name == "bomb") | .id' | cut -c 1-12)
@@ -173,11 +180,13 @@ teardown_file() {
 	eventually bash -c '! "$BERTH" ps | grep -q bomb'
 }
 
+# bats test_tags=vm
 @test "--cpus gives a quota" {
 	run -0 berth run --rm --cpus 0.5 busybox true
 	run -125 berth run --rm --cpus nonsense busybox true
 }
 
+# bats test_tags=vm
 @test "SIGTERM reaches the program" {
 	berth run -d --name polite busybox sh -c 'trap "exit 9" TERM; echo ready; while :; do sleep 0.02; done'
 	eventually bash -c '"$BERTH" logs polite | grep -q ready'
@@ -195,6 +204,7 @@ teardown_file() {
 	berth kill orphan
 }
 
+# bats test_tags=vm
 @test "--userns shifts the users: root in the container is nobody outside, and files keep their owners" {
 	mkdir "$DIR/shared"
 	run berth run --rm --userns -v "$DIR/shared:/v" busybox sh -c 'id -u; touch /v/file; stat -c %u /bin/busybox; cat /proc/self/uid_map'
@@ -214,6 +224,7 @@ teardown_file() {
 	[ "$status" -ne 0 ]
 }
 
+# bats test_tags=vm
 @test "a berth that runs in a chroot keeps its containers closed" {
 	mkdir "$DIR/root"
 	file=$(job_file chroot <<-'END'

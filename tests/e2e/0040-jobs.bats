@@ -26,6 +26,7 @@ ended() { # ID STATE
 	}
 }
 
+# bats test_tags=vm
 @test "edges: a task starts after those it waits for have completed" {
 	file=$(job_file edges <<-'END'
 		services:
@@ -84,7 +85,6 @@ ended() { # ID STATE
 	[[ "$output" == *"item=apple"* && "$output" == *"item=two words"* ]]
 }
 
-# bats test_tags=heavy
 @test "1,000 copies all run, once each" {
 	file=$(job_file many <<-'END'
 		services:
@@ -136,6 +136,7 @@ policy_file() { # POLICY
 	END
 }
 
+# bats test_tags=vm
 @test "on_error cancel: the job fails and the rest does not run" {
 	id=$(submit "$(policy_file cancel)")
 	ended "$id" failed
@@ -162,6 +163,7 @@ policy_file() { # POLICY
 	done
 }
 
+# bats test_tags=vm
 @test "walltime ends a try" {
 	file=$(job_file wall <<-'END'
 		services:
@@ -177,6 +179,7 @@ policy_file() { # POLICY
 	[[ "$(berth job "$id" --json)" == *[Ww]alltime* ]]
 }
 
+# bats test_tags=vm
 @test "depends_on service_healthy waits for the health check; exit_with ends the job and stops the others" {
 	file=$(job_file healthy <<-'END'
 		x-berth: {exit_with: client}

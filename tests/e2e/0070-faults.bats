@@ -77,7 +77,6 @@ one_task() {
 	job_state_is "$id" finished
 }
 
-# bats test_tags=heavy
 @test "a full disk under the logs: the program goes on and the loss is told" {
 	small_data 24m
 	start
@@ -124,6 +123,7 @@ one_task() {
 	[[ "$state" == *"space"* ]]
 }
 
+# bats test_tags=vm
 @test "kill -9 of the daemon: containers go on, the next daemon finds them" {
 	start
 	import_busybox
@@ -139,6 +139,7 @@ one_task() {
 	berth logs survivor | awk '$1 != NR - 1 { exit 1 }'
 }
 
+# bats test_tags=vm
 @test "an exit while no daemon runs is known to the next one" {
 	start
 	import_busybox
@@ -151,7 +152,6 @@ one_task() {
 }
 
 # Every process of berth: the daemon, its launcher, monitors, init and payload.
-# bats test_tags=heavy
 @test "SIGKILL and SIGTERM of every process: nothing hangs, and a new start works" {
 	start
 	import_busybox
@@ -184,6 +184,7 @@ family() {
 	done | awk '!seen[$1]++'
 }
 
+# bats test_tags=vm
 @test "SIGKILL of a container's monitor: the container is reported lost or ended, and nothing of it stays" {
 	start
 	import_busybox

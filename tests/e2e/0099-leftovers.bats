@@ -24,6 +24,7 @@ no_shared_cgroups() {
 	[ -z "$(shared_cgroups)" ]
 }
 
+# bats test_tags=vm
 @test "a session leaves nothing: no process, mount, cgroup, namespace, interface or folder" {
 	start_with_image
 	berth run -d busybox sleep 1000
@@ -39,6 +40,7 @@ no_shared_cgroups() {
 	nothing_new
 }
 
+# bats test_tags=vm
 @test "the cgroups above those of the containers go with the daemon" {
 	eventually no_shared_cgroups
 	start_with_image
@@ -86,7 +88,6 @@ no_shared_cgroups() {
 	done
 }
 
-# bats test_tags=heavy
 @test "an interrupted demo leaves nothing" {
 	for signal in INT TERM; do
 		setsid env --default-signal=INT,QUIT "$TOP/tools/demo" >"$BATS_TEST_TMPDIR/demo.log" 2>&1 3>&- &
