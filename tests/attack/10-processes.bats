@@ -42,7 +42,7 @@ with_copy() {
 }
 
 exe_overwrite() {
-	local i
+	local i EXECS=${EXECS:-1000}
 	copy_of_runtime
 	bundle exe "$(args /bin/attacker exe /tmp/exe.log) | .process.env += [\"LD_PRELOAD=/preload.so\"]"
 	image_with_libraries "$DIR/exe/rootfs"
@@ -58,6 +58,8 @@ exe_overwrite() {
 	# And what is run in a container whose program watches.
 	with_copy "$BATS_TEST_DIRNAME/rt" create --bundle "$DIR/exe" exe >"$DIR/exe.out" 2>&1 </dev/null
 	with_copy "$BATS_TEST_DIRNAME/rt" start exe
+	# One that is bitten is so soon.
+	[ "$WHO" = berth ] || EXECS=50
 	with_copy "$ATTACKER" repeat "${EXECS:-1000}" "$BATS_TEST_DIRNAME/rt" exec exe /bin/evil </dev/null >"$DIR/repeat.out" 2>&1
 	echo "execs that ended with 0: $(tail -n 1 "$DIR/repeat.out"); opened: $(grep -c opened "$DIR/exe/rootfs/tmp/exe.log")"
 	tail -n 2 "$DIR/exe/rootfs/tmp/exe.log"
@@ -134,14 +136,11 @@ leaked_cwd() {
 
 # None of what we have open reaches the program.
 leaked_descriptors() {
-	local fd
 	exec 9</ 15</etc
 	bundle fds "$(sh_args 'for fd in /proc/self/fd/*; do echo "fd ${fd##*/}"; done')"
 	run_box fds || return 2
 	exec 9<&- 15<&-
-	for fd in $(sed -n 's/^fd //p' "$DIR/out"); do
-		[ "$fd" -le 3 ] || bitten "descriptor $fd is open inside" || return 1
-	done
+	! sed -n 's/^fd //p' "$DIR/out" | grep -v '^[0-3]$' || bitten "a descriptor is open inside"
 }
 
 engine_leaked_cwd() {

@@ -217,7 +217,8 @@ prefixes() {
 	mkdir -p "$DIR/prefix/rootfs"/{mask,mask2,ro,ro2}
 	echo other >"$DIR/prefix/rootfs/mask2/file"
 	run_box prefix || return 2
-	grep -qx apart "$DIR/out" && ! grep -qx joined "$DIR/out" || bitten "names are compared by their letters"
+	grep -qx apart "$DIR/out" || bitten "names are compared by their letters" || return 1
+	! grep -qx joined "$DIR/out" || bitten "a read-only path is written"
 }
 
 # The engine's own options.
