@@ -25,8 +25,6 @@
 #define ROOT "/run/berth-oci"
 #define FDS_MAX 1000
 
-extern char **environ;
-
 const struct oci_verb *const oci_verbs[] = {
     &verb_checkpoint, &verb_create, &verb_delete, &verb_events, &verb_exec,   &verb_features,
     &verb_kill,	      &verb_list,   &verb_pause,  &verb_ps,	&verb_resume, &verb_run,

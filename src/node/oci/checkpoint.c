@@ -138,8 +138,10 @@ static int dump(const char *criu, const struct oci_checkpoint *o, const struct o
 	cleanup_with(mem_strv_freep) char **args = NULL;
 	int r = dir;
 
-	if (r >= 0 && o->work_path)
-		r = work = fs_mkdirs(o->work_path, 0700, err);
+	if (r >= 0 && o->work_path) {
+		work = fs_mkdirs(o->work_path, 0700, err);
+		r = work;
+	}
 	if (r >= 0)
 		r = make_args(o, c, image, &args, err);
 	if (r < 0)
