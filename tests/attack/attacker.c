@@ -91,7 +91,7 @@ static ssize_t overwrite(int exe, int64_t ms)
 /* overwrite FD */
 static int do_overwrite(char **argv)
 {
-	return overwrite(atoi(argv[0]), 2000) > 0 ? 0 : 1;
+	return overwrite((int)strtol(argv[0], NULL, 10), 2000) > 0 ? 0 : 1;
 }
 
 /* Opens /proc/PID/exe of others to write into it, as fast as it can, until it is killed. What is our own file is left alone. */

@@ -62,7 +62,8 @@ struct rt_spec {
 	bool no_init;		  /* argv[0] itself is PID 1 instead of our reaping init */
 	bool privileged_syscalls; /* no seccomp filter */
 	bool host_network;
-	bool has_netns; /* netns is a prepared network namespace (netpool.h), instead of a new one; not with user_namespace */
+	bool
+	    has_netns; /* netns is a prepared network namespace (netpool.h), instead of a new one; not with user_namespace */
 	int netns;
 	bool user_namespace; /* uids are shifted by userns_base (65536 ids), by idmapped mounts */
 	uint32_t userns_base;
