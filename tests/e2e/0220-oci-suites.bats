@@ -122,3 +122,15 @@ PYTHON
 	oci delete --force "$NAME"
 	wait "$console"
 }
+
+@test "run and exec with a terminal into a pipe: the lines arrive as they were written" {
+	change '.process.terminal = true'
+	args sh -c 'echo one; echo two; test -t 1 && echo three'
+	oci run -b "$BUNDLE" "$NAME" </dev/null | cat >"$DIR/o"
+	[ "$(od -c <"$DIR/o")" = "$(printf 'one\ntwo\nthree\n' | od -c)" ]
+	change '.process.terminal = false'
+	waits
+	background run -d -b "$BUNDLE" "$NAME"
+	oci exec -t "$NAME" sh -c 'test -t 1 && echo four' </dev/null | cat >"$DIR/o"
+	[ "$(od -c <"$DIR/o")" = "$(printf 'four\n' | od -c)" ]
+}

@@ -201,6 +201,7 @@ static int prepare(struct making *m, struct err *err)
 	make_env(m);
 	m->bundle.box.keyring = !m->o->no_new_keyring;
 	m->bundle.box.no_pivot = m->o->no_pivot;
+	m->bundle.process.plain_newlines = !m->o->console_socket;
 	m->bundle.process.preserve_fds = (int)(m->o->preserve_fds + m->o->listen_fds);
 	return describe_to_listener(m, 0, err);
 }

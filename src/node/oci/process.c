@@ -194,6 +194,7 @@ static int load(struct executing *e, struct err *err)
 		mem_strv_add(&e->more_env, *v);
 	e->env = e->more_env;
 	e->attr.terminal = e->attr.terminal || e->o->tty;
+	e->attr.plain_newlines = !e->o->console_socket;
 	e->attr.preserve_fds = (int)e->o->preserve_fds;
 	return check(e, err);
 }

@@ -24,6 +24,8 @@ int terminal_begin(struct terminal *t, int master, struct err *err)
 		return 0;
 	raw = t->saved;
 	cfmakeraw(&raw);
+	/* The container's terminal leaves this to ours (plain_newlines). */
+	raw.c_oflag |= OPOST;
 	if (tcsetattr(STDIN_FILENO, TCSANOW, &raw) < 0)
 		return err_sys(err, errno, "set our terminal to raw mode");
 	t->raw = true;

@@ -32,6 +32,16 @@ static int open_master(int root, struct err *err)
 	return fd_take(&fd);
 }
 
+static int keep_newlines(int terminal, struct err *err)
+{
+	struct termios t;
+
+	if (tcgetattr(terminal, &t) < 0)
+		return err_sys(err, errno, "read the settings of the terminal");
+	t.c_oflag &= ~(tcflag_t)ONLCR;
+	return tcsetattr(terminal, TCSANOW, &t) < 0 ? err_sys(err, errno, "change the settings of the terminal") : 0;
+}
+
 int terminal_make(int root, const struct rt_process_attr *p, int talk, struct err *err)
 {
 	const struct winsize size = {.ws_row = p->rows, .ws_col = p->cols};
@@ -48,7 +58,9 @@ int terminal_make(int root, const struct rt_process_attr *p, int talk, struct er
 	/* In a user namespace without this id nothing can be done, and root of the namespace may use it anyway. */
 	if (fchown(slave, p->uid, (gid_t)-1) < 0 && errno != EPERM && errno != EINVAL)
 		return err_sys(err, errno, "give the terminal to the user %u", p->uid);
-	r = setup_tell(talk, SETUP_TERMINAL, master, err);
+	r = p->plain_newlines ? keep_newlines(slave, err) : 0;
+	if (r == 0)
+		r = setup_tell(talk, SETUP_TERMINAL, master, err);
 	return r < 0 ? r : fd_take(&slave);
 }
 
