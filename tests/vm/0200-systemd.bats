@@ -106,7 +106,8 @@ inside() {
 	[ "$(inside systemctl is-active multi-user.target)" = active ]
 	[ "$(inside cat /proc/1/comm)" = systemd ]
 	[ "$(inside cat /proc/1/cgroup)" = 0::/init.scope ]
-	run -0 inside systemd-run --quiet --wait --pipe -p MemoryMax=16M -p TasksMax=7 limits
+	run inside systemd-run --quiet --wait --pipe -p MemoryMax=16M -p TasksMax=7 /usr/local/bin/limits
+	succeeds
 	[ "${lines[0]} ${lines[1]}" = "16777216 7" ]
 	inside systemd-run --quiet --unit=sleeper sleep 1000
 	[ -n "$(cat "$CGROUPS/system/system.slice/sleeper.service/cgroup.procs")" ]
