@@ -64,8 +64,8 @@ static void test_default(void **state)
 	assert_true(c->box.ns[RT_NS_NETWORK].wanted && c->box.ns[RT_NS_PID].wanted && c->box.ns[RT_NS_MOUNT].wanted);
 	assert_false(c->box.ns[RT_NS_USER].wanted);
 	assert_int_equal(c->resources.n_devices, 1);
-	assert_non_null(c->box.masked[9]);
-	assert_null(c->box.masked[10]);
+	assert_non_null(c->box.masked[11]);
+	assert_null(c->box.masked[12]);
 	assert_non_null(c->box.read_only_paths[4]);
 	assert_null(c->box.read_only_paths[5]);
 	assert_int_equal(c->n_warnings, 0);

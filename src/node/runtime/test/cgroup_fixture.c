@@ -231,7 +231,7 @@ int cgroup_teardown(void **state)
 void need_root(void)
 {
 	if (!cgroup_box_real_root() || w.mounts->n == 0) {
-		print_message("skipped: root and a cgroup hierarchy that can be written are needed\n");
+		print_message("# skipped: root and a cgroup hierarchy that can be written are needed\n");
 		skip();
 	}
 }
@@ -293,7 +293,7 @@ void need(const char *controller)
 {
 	need_root();
 	if (!machine_has(controller)) {
-		print_message("skipped: this machine has no cgroup controller %s\n", controller);
+		print_message("# skipped: this machine has no cgroup controller %s\n", controller);
 		skip();
 	}
 }
