@@ -156,9 +156,13 @@ static void random_job_event(struct sim *w)
 {
 	static const enum sched_event_type types[] = {SCHED_EV_JOB_CANCEL, SCHED_EV_JOB_RESUME, SCHED_EV_JOB_RESUME,
 						      SCHED_EV_JOB_FORGET};
-	struct sim_job *j = w->jobs[sim_below(w, (uint32_t)w->n_jobs)];
 	enum sched_event_type type = types[sim_below(w, 4)];
+	struct sim_job *j;
 
+	/* Nobody has submitted anything yet. */
+	if (w->n_jobs == 0)
+		return;
+	j = w->jobs[sim_below(w, (uint32_t)w->n_jobs)];
 	if (type == SCHED_EV_JOB_FORGET && j->ended)
 		j->forgotten = true;
 	sim_step(w, (struct sched_event){.type = type, .job = j->id});
