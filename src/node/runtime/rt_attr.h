@@ -70,7 +70,7 @@ struct rt_process_attr {
 	unsigned long personality;
 	/* The terminal is made in the container's devpts and its master end comes back in rt_box.terminal_fd. */
 	bool terminal;
-	bool plain_newlines; /* the terminal leaves \n as it is: another terminal, or none, comes behind it */
+	bool plain_newlines;	   /* the terminal leaves \n as it is: another terminal, or none, comes behind it */
 	unsigned short rows, cols; /* 0 = leave alone */
 	int preserve_fds;	   /* how many descriptors from 3 on the program inherits */
 };
