@@ -115,6 +115,18 @@ int proc_execed(pid_t pid)
 	return r < 0 ? r : !(flags & forked_only);
 }
 
+/* The kernel's own call: the C library's refuses the signals that it keeps for itself. A zeroed action is the default one. */
+void proc_default_signals(void)
+{
+	const unsigned long dfl[4] = {0};
+	sigset_t none;
+
+	for (int i = 1; i < _NSIG; i++)
+		(void)syscall(SYS_rt_sigaction, i, dfl, NULL, (size_t)(_NSIG - 1) / 8);
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 int proc_close_from(unsigned first, int on_exec)
 {
 	return syscall(SYS_close_range, first, ~0U, on_exec ? CLOSE_RANGE_CLOEXEC : 0) < 0 ? -errno : 0;

@@ -25,5 +25,9 @@ int proc_start_time(pid_t pid, uint64_t *ret, struct err *err);
 /* Whether a process has become another program since its fork; true of a dead one, too, until it is waited for. 1, 0 or a negative errno. */
 int proc_execed(pid_t pid);
 
+/* All signals as a fresh login has them: nothing ignored, caught or blocked. Inherited is what is ignored and what is blocked, the C library's own two
+ * signals and the real-time ones included. */
+void proc_default_signals(void);
+
 /* Closes every descriptor from `first` on; with `on_exec` only marks them close-on-exec. 0 or a negative errno. */
 int proc_close_from(unsigned first, int on_exec);

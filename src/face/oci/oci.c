@@ -212,10 +212,11 @@ static int run_verb(const struct call *c, char *const *again, struct err *err)
 				 .warn = report_warning};
 	int r = check_operands(c->verb, c->operands, err);
 
-	if (r == 0)
-		r = sort_descriptors(c->verb, c->values, err);
+	/* First, so that a file named by its descriptor (/dev/fd/9) still is there afterwards. */
 	if (r == 0 && c->verb->guarded && RT_GUARD(R1))
 		r = self_exe_guard(again, environ, err);
+	if (r == 0)
+		r = sort_descriptors(c->verb, c->values, err);
 	if (r == 0 && !c->verb->no_root)
 		r = find_root(g, &root, err);
 	if (r == 0)

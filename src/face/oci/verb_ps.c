@@ -102,12 +102,8 @@ static int run_ps(char *const *words, struct buf *out, struct err *err)
 	if (!args[1])
 		mem_strv_add(&args, "-ef");
 	for (size_t i = 0; i < sizeof paths / sizeof *paths && r == -ENOENT; i++) {
-		const struct spawn s = {.path = paths[i],
-					.args = args,
-					.env = (char *const *)env,
-					.timeout_ms = -1,
-					.out = out,
-					.keep_fd = -1};
+		const struct spawn s = {
+		    .path = paths[i], .args = args, .env = (char *const *)env, .timeout_ms = -1, .out = out};
 
 		r = spawn_run(&s, err);
 	}

@@ -13,16 +13,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-static const struct {
-	const char *name;
-	int flag;
-} ns_types[RT_NS_TYPES] = {
-    [RT_NS_USER] = {"user", CLONE_NEWUSER},	  [RT_NS_MOUNT] = {"mount", CLONE_NEWNS},
-    [RT_NS_PID] = {"pid", CLONE_NEWPID},	  [RT_NS_NETWORK] = {"network", CLONE_NEWNET},
-    [RT_NS_IPC] = {"ipc", CLONE_NEWIPC},	  [RT_NS_UTS] = {"uts", CLONE_NEWUTS},
-    [RT_NS_CGROUP] = {"cgroup", CLONE_NEWCGROUP}, [RT_NS_TIME] = {"time", CLONE_NEWTIME},
-};
-
 static int path_of(int fd, char **ret)
 {
 	char link[40], path[PATH_MAX];
@@ -110,12 +100,12 @@ static int open_namespaces(struct oci_bundle *b, struct err *err)
 			continue;
 		b->box.ns[i].fd = open(path, O_RDONLY | O_CLOEXEC);
 		if (b->box.ns[i].fd < 0)
-			return err_sys(err, errno, "linux.namespaces: open the %s namespace \"%s\"", ns_types[i].name,
-				       path);
+			return err_sys(err, errno, "linux.namespaces: open the %s namespace \"%s\"",
+				       rt_ns_types[i].name, path);
 		type = ioctl(b->box.ns[i].fd, NS_GET_NSTYPE);
-		if (type != ns_types[i].flag)
+		if (type != rt_ns_types[i].flag)
 			return err_set(err, EINVAL, "linux.namespaces: \"%s\" is not a %s namespace", path,
-				       ns_types[i].name);
+				       rt_ns_types[i].name);
 	}
 	return 0;
 }

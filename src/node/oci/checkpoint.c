@@ -20,12 +20,8 @@
 static int run_criu(const char *path, char *const *args, int timeout_ms, struct buf *said, struct err *err)
 {
 	static const char *const env[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", NULL};
-	const struct spawn s = {.path = path,
-				.args = args,
-				.env = (char *const *)env,
-				.timeout_ms = timeout_ms,
-				.out = said,
-				.keep_fd = -1};
+	const struct spawn s = {
+	    .path = path, .args = args, .env = (char *const *)env, .timeout_ms = timeout_ms, .out = said};
 	int r = spawn_run(&s, err);
 
 	while (said->len > 0 && said->data[said->len - 1] == '\n')

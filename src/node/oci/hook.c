@@ -27,8 +27,7 @@ static int run_one(const struct oci_hook *h, const char *state_json, const char 
 				.input = state_json,
 				.timeout_ms =
 				    h->timeout_s > 0 && h->timeout_s < TIMEOUT_S_MAX ? h->timeout_s * 1000 : -1,
-				.out = &said,
-				.keep_fd = -1};
+				.out = &said};
 	int r = spawn_run(&s, err);
 
 	if (r <= 0)

@@ -119,6 +119,9 @@ static int let_go(const struct oci_runtime *rt, struct oci_container *c, struct 
 	if (sock < 0)
 		return sock;
 	r = rt_release(sock, &fault, err);
+	if (r == 0 && proc_execed(c->box.pid) == 0)
+		r = err_set(err, ECANCELED, "the first process of container \"%s\" was killed before its program ran",
+			    c->state->id);
 	oci_gate_remove(c->dir);
 	return r < 0 || !c->state->poststart ? r : run_poststart(rt, c, err);
 }
@@ -213,6 +216,9 @@ static int delete_open(const struct oci_runtime *rt, struct oci_container *c, bo
 			       oci_status_names[c->status]);
 	if (force || c->status == OCI_CREATED)
 		r = end_all(c, err);
+	/* Without a pid namespace of its own the end of the first process ends no other. */
+	else if (c->state->shared_pid && c->cgroup)
+		r = cgroup_box_signal(c->cgroup, SIGKILL, err);
 	if (r == 0 && c->cgroup)
 		r = cgroup_box_remove(c->cgroup, err);
 	if (r < 0)

@@ -180,6 +180,21 @@ static int check(const struct executing *e, struct err *err)
 	return 0;
 }
 
+/* In the place of one of the same name. */
+static void set_env(char ***env, const char *pair)
+{
+	size_t name = strcspn(pair, "=") + 1;
+
+	for (char **v = *env; v && *v; v++) {
+		if (strncmp(*v, pair, name) == 0) {
+			free(*v);
+			*v = mem_strdup(pair);
+			return;
+		}
+	}
+	mem_strv_add(env, pair);
+}
+
 static int load(struct executing *e, struct err *err)
 {
 	int r = oci_record_config(e->c.dir, &e->config, err);
@@ -191,7 +206,7 @@ static int load(struct executing *e, struct err *err)
 	e->args = e->o->process ? e->process->args : e->o->args;
 	e->more_env = mem_strv_dup(e->process->env);
 	for (char *const *v = e->o->env; v && *v; v++)
-		mem_strv_add(&e->more_env, *v);
+		set_env(&e->more_env, *v);
 	e->env = e->more_env;
 	e->attr.terminal = e->attr.terminal || e->o->tty;
 	e->attr.plain_newlines = !e->o->console_socket;
@@ -249,16 +264,16 @@ static int connect_sockets(struct executing *e, struct err *err)
 	return r < 0 ? r : 0;
 }
 
-static int exec_in(struct executing *e, const char *cgroup, struct err *err)
+static int start(struct executing *e, struct err *err)
 {
-	int std[3] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
+	int std[3] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}, r;
 	enum rt_fault fault;
 	struct rt_exec_spec spec = {.argv = e->args,
 				    .env = e->env,
 				    .cwd = e->o->cwd && !e->o->process ? e->o->cwd : e->process->cwd,
 				    .process = &e->attr,
 				    .cgroup = e->c.cgroup,
-				    .cgroup_sub = cgroup,
+				    .cgroup_sub = e->cgroup,
 				    .ret_terminal = &e->terminal,
 				    .listener = e->listener.sock,
 				    .listener_state = e->listener.text};
@@ -268,22 +283,7 @@ static int exec_in(struct executing *e, const char *cgroup, struct err *err)
 	spec.stdin_fd = std[0];
 	spec.stdout_fd = std[1];
 	spec.stderr_fd = std[2];
-	return rt_exec(&e->c.box, &spec, &e->pid, &fault, err);
-}
-
-/* Version 2: a container that gave its controllers to cgroups below (systemd does) takes processes there only. */
-static int start(struct executing *e, struct err *err)
-{
-	struct err why = ERR_INIT;
-	mem_cleanup char *sub = NULL;
-	int r = exec_in(e, e->cgroup, &why);
-
-	if (r == -EBUSY && e->c.cgroup && !*e->cgroup &&
-	    cgroup_box_sub_of(e->c.cgroup, e->c.state->pid, &sub, NULL) == 0 && *sub)
-		r = exec_in(e, sub, err);
-	else if (r < 0)
-		return err_set(err, -r, "%s", why.text);
-	e->pidfd = r < 0 ? -1 : r;
+	r = e->pidfd = rt_exec(&e->c.box, &spec, &e->pid, &fault, err);
 	return r < 0 ? r : 0;
 }
 

@@ -40,35 +40,17 @@ static int input_file(const char *text)
 	return lseek(fd, 0, SEEK_SET) < 0 ? -errno : fd_take(&fd);
 }
 
-static void default_signals(void)
-{
-	const struct sigaction fresh = {.sa_handler = SIG_DFL};
-	sigset_t none;
-
-	for (int i = 1; i < NSIG; i++)
-		(void)sigaction(i, &fresh, NULL);
-	sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
-static int place(int from, int to)
-{
-	return from >= 0 && dup2(from, to) < 0 ? -1 : 0;
-}
-
 static _Noreturn void exec_child(const struct spawn *s, int in, int out, int failed)
 {
-	int keep = s->keep_fd < 0 ? -1 : fcntl(s->keep_fd, F_DUPFD_CLOEXEC, SAFE_FD);
 	int code;
 
 	in = fcntl(in, F_DUPFD_CLOEXEC, SAFE_FD);
 	out = fcntl(out, F_DUPFD_CLOEXEC, SAFE_FD);
 	failed = fcntl(failed, F_DUPFD_CLOEXEC, SAFE_FD);
 	(void)setpgid(0, 0);
-	default_signals();
-	(void)proc_close_from(s->keep_fd < 0 ? 3 : 4, 1);
-	if (failed >= 0 && (!s->cwd || chdir(s->cwd) == 0) && place(in, 0) == 0 && place(out, 1) == 0 &&
-	    place(out, 2) == 0 && place(keep, 3) == 0)
+	proc_default_signals();
+	if (failed >= 0 && proc_close_from(3, 1) == 0 && (!s->cwd || chdir(s->cwd) == 0) && dup2(in, 0) == 0 &&
+	    dup2(out, 1) == 1 && dup2(out, 2) == 2)
 		execve(s->path, s->args, s->env);
 	code = errno;
 	if (write(failed, &code, sizeof code) < 0)

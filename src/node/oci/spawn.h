@@ -19,7 +19,6 @@ struct spawn {
 	const char *input; /* all that its standard input has; NULL = nothing */
 	int timeout_ms;	   /* -1 = none; when it is over, the group is killed: -ETIMEDOUT */
 	struct buf *out;   /* takes standard output and standard error; its limit counts, the last bytes are kept */
-	int keep_fd;	   /* one more descriptor that it inherits, as number 3; -1 = none */
 };
 
 /* Returns the exit code, 128 + signal, or a negative errno with *err set (-ENOENT, -EACCES ... when it cannot be executed). */

@@ -181,22 +181,25 @@ static const struct step steps[] = {
 };
 
 /* "created": complete, and nobody's child to care for any more. What comes next is told to whoever opens the gate. */
-static int wait_at_gate(struct setup *s, struct err *err)
+static int wait_at_gate(struct setup *s, int *listener, struct err *err)
 {
-	int r;
+	int gate = s->spec->box->gate, r;
+	int *const kept[] = {&s->talk, &gate, listener, &s->terminal};
 
 	if (prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0)
 		return err_sys(err, errno, "untie the container from its parent");
-	if (s->spec->box->gate < 0)
+	if (gate < 0)
 		return 0;
 	r = find_program(s, err);
-	if (r < 0)
-		return r;
-	r = setup_tell(s->talk, SETUP_WAITING, -1, err);
+	/* It may wait for long, and nothing of the host's that we hold open is for it. */
+	if (r == 0)
+		r = setup_keep(kept, sizeof kept / sizeof *kept, 3 + s->spec->process->preserve_fds, err);
+	if (r == 0)
+		r = setup_tell(s->talk, SETUP_WAITING, -1, err);
 	if (r < 0)
 		return r;
 	fd_closep(&s->talk);
-	r = gate_wait(s->spec->box->gate, err);
+	r = gate_wait(gate, err);
 	s->talk = r < 0 ? -1 : r;
 	return r < 0 ? r : 0;
 }
@@ -220,7 +223,7 @@ void bundle_init_main(struct setup *s)
 	struct err err = ERR_INIT;
 	struct payload p = {.argv = spec->argv, .env = spec->env, .attr = spec->process, .box = spec->box};
 	enum rt_fault fault = RT_FAULT_OURS;
-	int r;
+	int listener = spec->box->listener, r;
 
 	timing_mark(TIMING_CHILD, "begin");
 	block_signals();
@@ -229,7 +232,7 @@ void bundle_init_main(struct setup *s)
 	r = setup_run(s, steps, sizeof steps / sizeof *steps, &err);
 	(void)umask(022);
 	if (r == 0) {
-		r = wait_at_gate(s, &err);
+		r = wait_at_gate(s, &listener, &err);
 		fault = r < 0 ? fault_of(r) : fault;
 	}
 	timing_mark(TIMING_CHILD, "wait at the gate");
@@ -237,7 +240,7 @@ void bundle_init_main(struct setup *s)
 		p.user = s->user;
 		p.terminal = s->terminal;
 		p.talk = s->talk;
-		p.listener = spec->box->listener;
+		p.listener = listener;
 		p.listener_state = spec->box->listener_state;
 		payload_exec(&p);
 	}

@@ -10,6 +10,7 @@
 #include "base/core/fs.h"
 #include "base/core/mem.h"
 #include "node/runtime/cgroup_file.h"
+#include "node/runtime/rootless.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -252,16 +253,7 @@ static int find_place(const char *path, const char *id, struct place *ret, struc
 
 bool cgroup_box_real_root(void)
 {
-	char map[64] = "";
-	unsigned inside, outside, n;
-	fd_cleanup int fd = -1;
-
-	if (geteuid() != 0)
-		return false;
-	fd = open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || read(fd, map, sizeof map - 1) <= 0)
-		return true;
-	return sscanf(map, "%u %u %u", &inside, &outside, &n) == 3 && inside == 0 && outside == 0 && n == 4294967295U;
+	return geteuid() == 0 && !rootless_inside();
 }
 
 static bool is_denied(int r)

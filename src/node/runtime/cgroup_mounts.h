@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * cgroup_mounts: every cgroup hierarchy that is mounted here with all its controllers, and the group our process is in, from the texts of
- * /proc/self/mountinfo (proc_pid_mountinfo(5)) and /proc/self/cgroup (cgroups(7)). Pure. cgroup_layout is its little sister for our
- * own containers.
+ * /proc/self/mountinfo (proc_pid_mountinfo(5)) and /proc/self/cgroup (cgroups(7)). Pure. cgroup_layout is what our
+ * own containers need of it.
  */
 #pragma once
 

@@ -29,10 +29,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#ifndef CLONE_NEWTIME
-#define CLONE_NEWTIME 0x00000080
-#endif
-
 struct exec {
 	struct rt_box *box;
 	const struct rt_exec_spec *spec;
@@ -40,12 +36,6 @@ struct exec {
 	int report[2];	  /* the helper's word: the pid */
 	bool born_inside; /* the helper begins in the version 2 cgroup */
 };
-
-static const struct {
-	const char *name;
-	int flag;
-} namespaces[] = {{"user", CLONE_NEWUSER}, {"mnt", CLONE_NEWNS},  {"pid", CLONE_NEWPID},       {"net", CLONE_NEWNET},
-		  {"ipc", CLONE_NEWIPC},   {"uts", CLONE_NEWUTS}, {"cgroup", CLONE_NEWCGROUP}, {"time", CLONE_NEWTIME}};
 
 static bool is_other(pid_t pid, const char *name)
 {
@@ -68,8 +58,8 @@ static int flags_of(const struct exec *e)
 	if (!e->spec->process)
 		return CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET | CLONE_NEWCGROUP |
 		       (e->box->user_namespace ? CLONE_NEWUSER : 0);
-	for (size_t i = 0; i < sizeof namespaces / sizeof *namespaces; i++)
-		flags |= is_other(e->box->pid, namespaces[i].name) ? namespaces[i].flag : 0;
+	for (size_t i = 0; i < RT_NS_TYPES; i++)
+		flags |= is_other(e->box->pid, rt_ns_types[i].file) ? rt_ns_types[i].flag : 0;
 	return flags;
 }
 

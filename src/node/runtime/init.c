@@ -129,25 +129,12 @@ static const struct step steps[] = {
 
 /* ---- PID 1 ---- */
 
-/* Keeps the channel, the working directory and the status pipe, at fixed places, and closes everything else but 0, 1 and 2. */
+/* Keeps the channel, the working directory and the status pipe at their places, and 0, 1 and 2. */
 static int tidy_descriptors(struct setup *s, struct err *err)
 {
-	const struct {
-		int *fd, to;
-	} kept[] = {{&s->talk, TALK_FD}, {&s->cwd, CWD_FD}, {&s->status[1], STATUS_FD}};
-	int high[3];
+	int *const kept[] = {&s->talk, &s->cwd, &s->status[1]};
 
-	/* Out of each other's way first. */
-	for (size_t i = 0; i < 3; i++)
-		high[i] = *kept[i].fd < 0 ? -1 : fcntl(*kept[i].fd, F_DUPFD_CLOEXEC, 16);
-	for (size_t i = 0; i < 3; i++) {
-		if (*kept[i].fd < 0)
-			continue;
-		if (high[i] < 0 || dup3(high[i], kept[i].to, O_CLOEXEC) < 0)
-			return err_sys(err, errno, "move a descriptor");
-		*kept[i].fd = kept[i].to;
-	}
-	return proc_close_from(s->status[1] < 0 ? STATUS_FD : STATUS_FD + 1, false);
+	return setup_keep(kept, sizeof kept / sizeof *kept, TALK_FD, err);
 }
 
 /* Capabilities first, they need no rights to go; then as few system calls as an init needs. */

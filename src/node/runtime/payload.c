@@ -155,40 +155,15 @@ static int tie_to_parent(int talk, struct err *err)
 	return 0;
 }
 
-/* The container's program starts as a fresh login would: nothing of the daemon's blocked or ignored signals, no terminal of its own. */
-static void forget_signals(void)
-{
-	struct sigaction dfl = {.sa_handler = SIG_DFL};
-	sigset_t none;
-
-	for (int i = 1; i < SIGRTMIN; i++)
-		(void)sigaction(i, &dfl, NULL);
-	sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
-/* The last one of a name counts: an exec adds its own to those of the container. */
 static const char *env_get(char *const *env, const char *name)
 {
-	const char *value = NULL;
 	size_t len = strlen(name);
 
 	for (; *env; env++) {
 		if (!strncmp(*env, name, len) && (*env)[len] == '=')
-			value = *env + len + 1;
+			return *env + len + 1;
 	}
-	return value;
-}
-
-static bool env_set_later(char *const *variable)
-{
-	size_t len = strcspn(*variable, "=");
-
-	for (char *const *v = variable + 1; *v; v++) {
-		if (!strncmp(*v, *variable, len) && (*v)[len] == (*variable)[len])
-			return true;
-	}
-	return false;
+	return NULL;
 }
 
 /* Tries every directory of PATH, as execvp(3) but with the container's PATH: "no permission" is remembered, the rest is "not there". */
@@ -213,16 +188,18 @@ static int exec_in_path(const struct payload *p, char *const *env, const char *p
 	return best;
 }
 
-/* The environment with HOME in front when it has none, and each name once; the array alone is new. */
+/* The environment with HOME in front when it has none or an empty one; the array alone is new. */
 static char **with_home(char *const *env, char *home)
 {
 	char **all = mem_new_n(char *, mem_strv_len(env) + 2);
 	size_t n = 0;
 
-	if (!env_get(env, "HOME"))
+	const char *given = env_get(env, "HOME");
+
+	if (!given || !*given)
 		all[n++] = home;
 	for (; *env; env++) {
-		if (!env_set_later(env))
+		if (strcmp(*env, "HOME=") != 0)
 			all[n++] = *env;
 	}
 	return all;
@@ -361,7 +338,7 @@ static int prepare_as_told(const struct payload *p, struct err *err)
 		r = proc_close_from(3 + (unsigned)a->preserve_fds, true);
 		if (r < 0)
 			return err_sys(err, -r, "mark descriptors close-on-exec");
-		forget_signals();
+		proc_default_signals();
 		r = caps_bound(a->caps.bounding, err);
 	}
 	if (r == 0 && !a->no_new_privs)
@@ -384,7 +361,7 @@ static int prepare_own(const struct payload *p, struct err *err)
 	r = proc_close_from(3, true);
 	if (r < 0)
 		return err_sys(err, -r, "mark descriptors close-on-exec");
-	forget_signals();
+	proc_default_signals();
 	return 0;
 }
 

@@ -93,6 +93,14 @@ enum rt_ns {
 	RT_NS_TYPES
 };
 
+/* name as in config.json, the CLONE_* of it, and the name in /proc/<pid>/ns */
+struct rt_ns_type {
+	const char *name;
+	int flag;
+	const char *file;
+};
+extern const struct rt_ns_type rt_ns_types[RT_NS_TYPES];
+
 struct rt_namespace {
 	bool wanted; /* false: the caller's */
 	int fd;	     /* an existing one to join, opened by the caller; -1 = a new one */

@@ -4,6 +4,7 @@
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/mem.h"
+#include "base/core/proc.h"
 #include "node/runtime/bundle.h"
 #include "node/runtime/rootless.h"
 #include "node/runtime/timing.h"
@@ -84,6 +85,30 @@ int setup_open_channels(struct setup *s, struct err *err)
 	if (!s->spec->no_init && !s->spec->box && pipe2(s->status, O_CLOEXEC) < 0)
 		return err_sys(err, errno, "open a pipe");
 	return 0;
+}
+
+int setup_keep(int *const *fds, size_t n, int first, struct err *err)
+{
+	int to = first, r;
+
+	/* Out of each other's way first. */
+	for (size_t i = 0; i < n; i++) {
+		if (*fds[i] >= 0)
+			*fds[i] = fcntl(*fds[i], F_DUPFD_CLOEXEC, first + (int)n);
+		else
+			continue;
+		if (*fds[i] < 0)
+			return err_sys(err, errno, "move a descriptor");
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (*fds[i] < 0)
+			continue;
+		if (dup3(*fds[i], to, O_CLOEXEC) < 0)
+			return err_sys(err, errno, "move a descriptor");
+		*fds[i] = to++;
+	}
+	r = proc_close_from((unsigned)to, false);
+	return r < 0 ? err_sys(err, -r, "close descriptors") : 0;
 }
 
 int setup_say(struct setup *s, const char *word, struct err *err)

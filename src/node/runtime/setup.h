@@ -96,6 +96,9 @@ int ns_loopback(struct setup *s, struct err *err);
 int rootfs_enter(struct setup *s, struct err *err);
 
 /* Both kinds of a start (create.c and bundle_create.c). */
+/* Puts the n descriptors (-1: left out) at `first` and the numbers after it, close-on-exec, and closes everything above. 0, 1 and 2 and those
+ * below `first` stay. */
+int setup_keep(int *const *fds, size_t n, int first, struct err *err);
 int setup_open_channels(struct setup *s, struct err *err);
 int setup_say(struct setup *s, const char *word, struct err *err); /* the parent's words to the child */
 int mounts_put_kernel(struct setup *s, int mount, const char *name, mode_t mode, struct err *err);

@@ -25,14 +25,15 @@
 #define CLONE_NEWTIME 0x00000080
 #endif
 
-static const struct {
-	const char *name;
-	int flag;
-} types[RT_NS_TYPES] = {
-    [RT_NS_USER] = {"user", CLONE_NEWUSER},	  [RT_NS_MOUNT] = {"mount", CLONE_NEWNS},
-    [RT_NS_PID] = {"pid", CLONE_NEWPID},	  [RT_NS_NETWORK] = {"network", CLONE_NEWNET},
-    [RT_NS_IPC] = {"ipc", CLONE_NEWIPC},	  [RT_NS_UTS] = {"uts", CLONE_NEWUTS},
-    [RT_NS_CGROUP] = {"cgroup", CLONE_NEWCGROUP}, [RT_NS_TIME] = {"time", CLONE_NEWTIME},
+const struct rt_ns_type rt_ns_types[RT_NS_TYPES] = {
+    [RT_NS_USER] = {"user", CLONE_NEWUSER, "user"},
+    [RT_NS_MOUNT] = {"mount", CLONE_NEWNS, "mnt"},
+    [RT_NS_PID] = {"pid", CLONE_NEWPID, "pid"},
+    [RT_NS_NETWORK] = {"network", CLONE_NEWNET, "net"},
+    [RT_NS_IPC] = {"ipc", CLONE_NEWIPC, "ipc"},
+    [RT_NS_UTS] = {"uts", CLONE_NEWUTS, "uts"},
+    [RT_NS_CGROUP] = {"cgroup", CLONE_NEWCGROUP, "cgroup"},
+    [RT_NS_TIME] = {"time", CLONE_NEWTIME, "time"},
 };
 
 bool stage_needed(const struct rt_box_attr *box)
@@ -51,15 +52,15 @@ uint64_t stage_new_flags(const struct rt_box_attr *box)
 
 	for (int t = 0; t < RT_NS_TYPES; t++) {
 		if (box->ns[t].wanted && box->ns[t].fd < 0 && t != RT_NS_CGROUP && t != RT_NS_TIME)
-			flags |= (uint64_t)(unsigned)types[t].flag;
+			flags |= (uint64_t)(unsigned)rt_ns_types[t].flag;
 	}
 	return flags;
 }
 
 static int join(const struct rt_box_attr *box, int t, struct err *err)
 {
-	if (setns(box->ns[t].fd, types[t].flag) < 0)
-		return err_sys(err, errno, "join the %s namespace", types[t].name);
+	if (setns(box->ns[t].fd, rt_ns_types[t].flag) < 0)
+		return err_sys(err, errno, "join the %s namespace", rt_ns_types[t].name);
 	return 0;
 }
 
