@@ -51,7 +51,7 @@ static int start(char **argv, const posix_spawn_file_actions_t *actions, pid_t *
 	while (argv[n])
 		n++;
 	own = calloc(n + 1, sizeof *own);
-	if (!own)
+	if (!own || n == 0)
 		abort();
 	for (size_t i = 0; i < n; i++)
 		own[i] = numbered(argv[i], next);

@@ -22,9 +22,14 @@ teardown() {
 		pod rm --all --force --time 0 >/dev/null 2>&1 || true
 		umount "$DIR/podman/vfs" "$DIR/podman-run" "$DIR/podman" 2>/dev/null || true
 	fi
+	if [ -S "$DIR/docker.sock" ]; then
+		dock ps -aq | xargs -r timeout 60 docker -H "unix://$DIR/docker.sock" rm -f >/dev/null 2>&1 || true
+	fi
 	for pid in dockerd containerd; do
 		[ -s "$DIR/$pid.pid" ] && stop "$(cat "$DIR/$pid.pid")"
 	done
+	# A shim outlives its daemon; TERM alone only makes it ask a daemon that is gone.
+	pgrep -f "^[^ ]*containerd-shim[^ ]* .*$DIR/" | xargs -r kill -KILL || true
 	# The cgroups above those of their containers, which they never remove.
 	their_cgroups | grep -vxFf "$DIR/cgroups" | while read -r dir; do
 		find "$dir" -depth -type d -exec rmdir {} \;

@@ -134,3 +134,40 @@ PYTHON
 	oci exec -t "$NAME" sh -c 'test -t 1 && echo four' </dev/null | cat >"$DIR/o"
 	[ "$(od -c <"$DIR/o")" = "$(printf 'four\n' | od -c)" ]
 }
+
+@test "a container that waits for its start holds nothing of the host's open" {
+	waits
+	background create -b "$BUNDLE" "$NAME"
+	pid=$(oci state "$NAME" | jq .pid)
+	# Its standard descriptors and the gate: what it talked to its maker with is gone.
+	[ "$(ls "/proc/$pid/fd")" = $'0\n1\n2\n4' ]
+	oci start "$NAME"
+	has_status "$NAME" running
+}
+
+@test "exec: a process file may be named by its descriptor" {
+	waits
+	background run -d -b "$BUNDLE" "$NAME"
+	jq '.process.args = ["echo", "by descriptor"] | .process' <"$BUNDLE/config.json" >"$DIR/process.json"
+	run -0 oci exec --process /dev/fd/9 "$NAME" 9<"$DIR/process.json"
+	[ "$output" = "by descriptor" ]
+}
+
+@test "an empty HOME is replaced by that of passwd" {
+	echo "root:x:0:0::/of/passwd:/bin/sh" >"$BUNDLE/rootfs/etc/passwd"
+	change '.process.env += ["HOME="]'
+	args sh -c 'echo "$HOME"; env | busybox grep -c ^HOME='
+	run -0 oci run -b "$BUNDLE" "$NAME"
+	[ "$output" = $'/of/passwd\n1' ]
+}
+
+@test "delete ends what a container without a pid namespace of its own has left" {
+	change '.linux.namespaces = [.linux.namespaces[] | select(.type != "pid")]'
+	args sh -c 'sleep 1000 </dev/null >/dev/null 2>&1 & echo $!'
+	background run -d -b "$BUNDLE" "$NAME"
+	eventually has_status "$NAME" stopped
+	left=$(cat "$DIR/out")
+	kill -0 "$left"
+	oci delete "$NAME"
+	eventually gone "$left"
+}

@@ -143,7 +143,7 @@ tally() {
 	[[ "$output" != *" gcc "* ]]
 }
 
-@test "check_leftovers sees a folder, a mount and a cgroup that were not there before" {
+@test "check_leftovers sees a folder and a process that were not there before" {
 	"$TOOLS/check_leftovers" snapshot "$BATS_TEST_TMPDIR/before"
 	run "$TOOLS/check_leftovers" compare "$BATS_TEST_TMPDIR/before" no-such-thing
 	[ "$status" -eq 0 ]
@@ -152,4 +152,11 @@ tally() {
 	rmdir "$folder"
 	[ "$status" -eq 1 ]
 	[ "$output" = "left behind: folder $folder" ]
+	# A process of another program, which the folder of a test was given to.
+	tail -f /dev/null --pid=$$ -s 1000 "$folder" 2>/dev/null 3>&- &
+	pid=$!
+	run "$TOOLS/check_leftovers" compare "$BATS_TEST_TMPDIR/before" "process $pid "
+	kill "$pid"
+	[ "$status" -eq 1 ]
+	[[ ${lines[0]} == "left behind: process $pid "*": tail ("*"$folder)" ]]
 }

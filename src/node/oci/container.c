@@ -15,6 +15,7 @@
 #include "base/core/proc.h"
 #include "node/oci/bundle.h"
 #include "node/oci/console.h"
+#include "node/oci/env.h"
 #include "node/oci/foreground.h"
 #include "node/oci/gate.h"
 #include "node/oci/hook.h"
@@ -171,14 +172,10 @@ static int claim(struct making *m, struct err *err)
 /* Socket activation: the program counts from 3, and is told that it is meant by its own number, which is 1. */
 static void make_env(struct making *m)
 {
-	char *const *given = m->bundle.config->process.env;
 	mem_cleanup char *n = mem_printf("LISTEN_FDS=%u", m->o->listen_fds);
+	char *const more[] = {n, (char *)"LISTEN_PID=1", NULL};
 
-	m->env = mem_strv_dup(given);
-	if (m->o->listen_fds == 0)
-		return;
-	mem_strv_add(&m->env, n);
-	mem_strv_add(&m->env, "LISTEN_PID=1");
+	m->env = oci_env_merge(m->bundle.config->process.env, m->o->listen_fds > 0 ? more : NULL);
 }
 
 /* The namespace that we made for it is the container's: its maps are ours already. */

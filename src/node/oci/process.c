@@ -7,6 +7,7 @@
 #include "base/core/proc.h"
 #include "node/oci/config.h"
 #include "node/oci/console.h"
+#include "node/oci/env.h"
 #include "node/oci/foreground.h"
 #include "node/oci/lifecycle.h"
 #include "node/oci/listener.h"
@@ -180,21 +181,6 @@ static int check(const struct executing *e, struct err *err)
 	return 0;
 }
 
-/* In the place of one of the same name. */
-static void set_env(char ***env, const char *pair)
-{
-	size_t name = strcspn(pair, "=") + 1;
-
-	for (char **v = *env; v && *v; v++) {
-		if (strncmp(*v, pair, name) == 0) {
-			free(*v);
-			*v = mem_strdup(pair);
-			return;
-		}
-	}
-	mem_strv_add(env, pair);
-}
-
 static int load(struct executing *e, struct err *err)
 {
 	int r = oci_record_config(e->c.dir, &e->config, err);
@@ -204,9 +190,7 @@ static int load(struct executing *e, struct err *err)
 	if (r < 0)
 		return r;
 	e->args = e->o->process ? e->process->args : e->o->args;
-	e->more_env = mem_strv_dup(e->process->env);
-	for (char *const *v = e->o->env; v && *v; v++)
-		set_env(&e->more_env, *v);
+	e->more_env = oci_env_merge(e->process->env, e->o->env);
 	e->env = e->more_env;
 	e->attr.terminal = e->attr.terminal || e->o->tty;
 	e->attr.plain_newlines = !e->o->console_socket;
