@@ -193,7 +193,7 @@ static void a_limit_below_what_is_in_use_is_refused(void **state)
 	make(NULL);
 	if (!on_v2("memory")) {
 		print_message("# skipped: version 1's kernel reclaims or refuses by itself\n");
-		return;
+		skip();
 	}
 	c = new_child();
 	assert_int_equal(tell(c, 'e'), 0);
@@ -243,7 +243,7 @@ static void huge_pages_are_limited(void **state)
 	limit.name = huge_page_size(size);
 	if (!limit.name || !strstr(list, "hugetlb")) {
 		print_message("# skipped: no huge pages, or no controller for them in version 2\n");
-		return;
+		skip();
 	}
 	r.hugetlb.v = &limit;
 	r.hugetlb.n = 1;
@@ -264,13 +264,13 @@ static void v2_limit(struct rt_resources *r, struct rt_named_limit *limit, char 
 	for (size_t i = 0; i < w.mounts->n; i++) {
 		if (cgroup_mounts_has(w.mounts->v[i].controllers, "hugetlb")) {
 			print_message("# skipped: huge pages are version 1's here\n");
-			return;
+			skip();
 		}
 	}
 	limit->name = huge_page_size(size);
 	if (!limit->name) {
 		print_message("# skipped: no huge pages\n");
-		return;
+		skip();
 	}
 	r->hugetlb.v = limit;
 	r->hugetlb.n = 1;
@@ -331,7 +331,7 @@ static void a_cgroup_below_a_threaded_one_is_refused(void **state)
 	make(NULL);
 	if (cgroup_box_fd(w.box) < 0) {
 		print_message("# skipped: no version 2 hierarchy\n");
-		return;
+		skip();
 	}
 	make_below("t");
 	assert_int_equal(cgroup_file_write(cgroup_box_fd(w.box), "t/cgroup.type", "threaded"), 0);
@@ -361,7 +361,7 @@ static void devices_are_filtered(void **state)
 	c = new_child();
 	if (tell(c, 'k') != 0) {
 		print_message("# skipped: /dev/kmsg cannot be opened here\n");
-		return;
+		skip();
 	}
 	assert_int_equal(tell(c, 'e'), 0);
 	assert_int_equal(tell(c, 'k'), EPERM);
@@ -430,7 +430,7 @@ static void the_program_is_attached_and_replaced(void **state)
 	make(&r);
 	if (cgroup_box_fd(w.box) < 0) {
 		print_message("# skipped: no version 2 hierarchy\n");
-		return;
+		skip();
 	}
 	c = new_child();
 	assert_int_equal(tell(c, 'e'), 0);
