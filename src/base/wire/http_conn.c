@@ -5,6 +5,8 @@
 #include "base/core/loop.h"
 #include "base/core/mem.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
 #include <strings.h>
@@ -14,6 +16,7 @@
 
 /* The largest backlog of one reply. A handler that keeps adding after http_reply_data() said stop loses its connection there. */
 #define OUT_MAX (256u << 20)
+#define DRAINS_A_TURN 8
 
 static struct http_req *req_new(struct http_conn *c)
 {
@@ -42,6 +45,7 @@ static void req_end(struct http_conn *c)
 	http_target_free(&r->target);
 	buf_free(&r->body);
 	buf_free(&r->out);
+	buf_free(&r->fields);
 	free(r);
 }
 
@@ -52,7 +56,7 @@ static size_t waiting(const struct http_req *r)
 
 size_t http_conn_buffered(const struct http_conn *c)
 {
-	return c->rest.cap + (c->req ? c->req->body.cap + c->req->out.cap : 0);
+	return c->rest.cap + (c->req ? c->req->body.cap + c->req->out.cap + c->req->fields.cap : 0);
 }
 
 /* Reading */
@@ -220,11 +224,15 @@ static void flush(struct http_conn *c)
 		if (n < 0) {
 			/* What was sent makes room: a reader that never catches up must not make the rest grow. */
 			buf_drop(&r->out, r->out_at);
+			if (c->phase == HTTP_PHASE_BUSY || (c->phase == HTTP_PHASE_SEND && r->out_at))
+				http_server_phase(c, HTTP_PHASE_SEND);
 			r->out_at = 0;
 			return;
 		}
 		r->out_at += (size_t)n;
 	}
+	if (c->phase == HTTP_PHASE_SEND)
+		http_server_phase(c, HTTP_PHASE_BUSY);
 	if (!r || !r->out_at)
 		return;
 	r->out_at = 0;
@@ -266,6 +274,19 @@ static bool drained(struct http_req *r)
 	r->blocked = false;
 	if (r->on_drain && !r->ended)
 		r->on_drain(r, r->on_drain_ctx);
+	return true;
+}
+
+/* A reader that is as quick as the handler must not keep all others waiting: after some turns it is the next one's. */
+static bool drained_enough(struct http_conn *c, int *turns)
+{
+	struct http_req *r = c->req;
+
+	if (++*turns < DRAINS_A_TURN || !r || !r->blocked || r->ended)
+		return false;
+	c->running = false;
+	http_conn_kick(c);
+	c->running = true;
 	return true;
 }
 
@@ -316,8 +337,10 @@ static void watch(struct http_conn *c)
 
 void http_conn_run(struct http_conn *c)
 {
+	int turns = 0;
+
 	c->running = true;
-	while (step(c))
+	while (!drained_enough(c, &turns) && step(c))
 		;
 	c->running = false;
 	if (c->dead)
@@ -363,6 +386,21 @@ static uint32_t uid_of(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) == 0 ? cred.uid : UINT32_MAX;
 }
 
+/* Of no effect on a Unix socket. Replies go out as they are made; a peer that is gone without a word is noticed. */
+static void set_tcp(int fd)
+{
+	static const struct {
+		int level, name, value;
+	} options[] = {{IPPROTO_TCP, TCP_NODELAY, 1},
+		       {SOL_SOCKET, SO_KEEPALIVE, 1},
+		       {IPPROTO_TCP, TCP_KEEPIDLE, 60},
+		       {IPPROTO_TCP, TCP_KEEPINTVL, 15},
+		       {IPPROTO_TCP, TCP_KEEPCNT, 4}};
+
+	for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+		(void)setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof(int));
+}
+
 struct http_conn *http_conn_new(struct http_server *s, int fd, struct err *err)
 {
 	struct http_conn *c = mem_new(struct http_conn);
@@ -371,6 +409,7 @@ struct http_conn *http_conn_new(struct http_server *s, int fd, struct err *err)
 	c->fd = fd;
 	c->uid = uid_of(fd);
 	c->events = LOOP_IN;
+	set_tcp(fd);
 	if (loop_fd_new(s->loop, fd, LOOP_IN, on_event, c, &c->watch, err) < 0) {
 		free(c);
 		return NULL;

@@ -24,6 +24,7 @@ enum http_phase {
 	HTTP_PHASE_HEAD,
 	HTTP_PHASE_BODY,
 	HTTP_PHASE_BUSY,
+	HTTP_PHASE_SEND, /* the reply waits for its reader */
 	HTTP_PHASE_CLOSING,
 	HTTP_PHASE_NONE
 };
@@ -70,10 +71,12 @@ struct http_req {
 	struct http_parse parse;
 	struct http_target target;
 	struct buf body, out;
+	struct buf fields; /* headers of the reply that the handler adds */
 	size_t out_at;
+	uint64_t left;	 /* bytes that a reply of known size still owes */
 	bool input_done; /* the whole request has been read */
 	bool again;	 /* resumed: the parser may have something to tell without new bytes */
-	bool paused, begun, ended, chunked, bodyless, close, blocked;
+	bool paused, begun, ended, chunked, sized, bodyless, close, blocked;
 	void *data;
 	void (*on_close)(struct http_req *r, void *ctx);
 	void *on_close_ctx;

@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,4 +114,75 @@ int http_listen_unix(const char *path, unsigned mode, const char *group, struct 
 		return r;
 	}
 	return fd_take(&fd);
+}
+
+/* "HOST:PORT" -> its two parts; a host with colons stands in brackets. */
+static int split_address(const char *address, char host[static NI_MAXHOST], const char **ret_port, struct err *err)
+{
+	const char *colon = strrchr(address, ':');
+	const char *start = address, *end = colon;
+
+	if (colon && *address == '[' && colon > address + 1 && colon[-1] == ']') {
+		start = address + 1;
+		end = colon - 1;
+	} else if (colon && memchr(address, ':', (size_t)(colon - address))) {
+		return err_set(err, EINVAL, "\"%s\": an IPv6 address stands in brackets, as [::1]:5000", address);
+	}
+	if (!colon || !colon[1] || end - start >= NI_MAXHOST)
+		return err_set(err, EINVAL, "\"%s\" is not HOST:PORT, as 127.0.0.1:5000", address);
+	memcpy(host, start, (size_t)(end - start));
+	host[end - start] = '\0';
+	*ret_port = colon + 1;
+	return 0;
+}
+
+static int listen_at(const struct addrinfo *a, const char *address, struct err *err)
+{
+	fd_cleanup int fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int one = 1, zero = 0;
+
+	if (fd < 0)
+		return err_sys(err, errno, "open a socket for %s", address);
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+	if (a->ai_family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof zero);
+	if (bind(fd, a->ai_addr, a->ai_addrlen) < 0)
+		return err_sys(err, errno, "bind %s", address);
+	if (listen(fd, BACKLOG) < 0)
+		return err_sys(err, errno, "listen on %s", address);
+	return fd_take(&fd);
+}
+
+int http_listen_tcp(const char *address, struct err *err)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV}, *found = NULL;
+	char host[NI_MAXHOST];
+	const char *port;
+	int r = split_address(address, host, &port, err);
+
+	if (r < 0)
+		return r;
+	r = getaddrinfo(*host ? host : NULL, port, &hints, &found);
+	if (r != 0)
+		return err_set(err, EINVAL, "\"%s\" cannot be listened on: %s", address, gai_strerror(r));
+	/* Every address: one socket of IPv6 takes IPv4 too, where there is IPv6. */
+	for (struct addrinfo *a = found; a; a = a->ai_next)
+		if (!*host && a->ai_family == AF_INET6 && (r = listen_at(a, address, NULL)) >= 0)
+			break;
+	if (r <= 0)
+		r = listen_at(found, address, err);
+	freeaddrinfo(found);
+	return r;
+}
+
+void http_listen_name(int fd, char name[static HTTP_NAME_MAX])
+{
+	struct sockaddr_storage a;
+	socklen_t n = sizeof a;
+	char host[INET6_ADDRSTRLEN + 1] = "?", port[8] = "0";
+
+	if (getsockname(fd, (struct sockaddr *)&a, &n) == 0)
+		getnameinfo((struct sockaddr *)&a, n, host, sizeof host, port, sizeof port,
+			    NI_NUMERICHOST | NI_NUMERICSERV);
+	snprintf(name, HTTP_NAME_MAX, strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
 }

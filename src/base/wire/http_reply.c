@@ -109,7 +109,25 @@ static void begin(struct http_req *r, int status, const char *type, int64_t leng
 		buf_adds(&r->out, "Connection: close\r\n");
 	else if (!modern)
 		buf_adds(&r->out, "Connection: keep-alive\r\n");
+	buf_add(&r->out, buf_str(&r->fields), r->fields.len);
 	buf_adds(&r->out, "\r\n");
+	buf_free(&r->fields);
+}
+
+/* Text that others chose (a tag in a Location) must not start a line of its own: bytes that no header may hold become "?". */
+void http_reply_header(struct http_req *r, const char *name, const char *value)
+{
+	size_t at;
+
+	if (r->begun)
+		return;
+	buf_printf(&r->fields, "%s: ", name);
+	at = r->fields.len;
+	buf_adds(&r->fields, value);
+	for (; at < r->fields.len; at++)
+		if ((unsigned char)r->fields.data[at] < 0x20 || r->fields.data[at] == 0x7f)
+			r->fields.data[at] = '?';
+	buf_adds(&r->fields, "\r\n");
 }
 
 static void check_room(struct http_req *r)
@@ -195,12 +213,26 @@ void http_reply_begin(struct http_req *r, int status, const char *content_type)
 	http_conn_kick(r->conn);
 }
 
+void http_reply_begin_sized(struct http_req *r, int status, const char *content_type, uint64_t size)
+{
+	if (begun_before(r))
+		return;
+	begin(r, status, content_type, (int64_t)size);
+	r->sized = true;
+	r->left = size;
+	http_conn_kick(r->conn);
+}
+
 int http_reply_data(struct http_req *r, const void *data, size_t n)
 {
 	struct http_conn *c = r->conn;
 
 	if (c->dead || r->ended || !r->begun)
 		return 1; /* nobody waits for it: on_close comes soon */
+	if (r->sized && !r->bodyless) {
+		n = n < r->left ? n : (size_t)r->left;
+		r->left -= n;
+	}
 	if (n > 0 && !r->bodyless) {
 		if (r->chunked)
 			buf_printf(&r->out, "%zx\r\n", n);
@@ -227,6 +259,9 @@ void http_reply_end(struct http_req *r)
 		return;
 	if (r->chunked && !r->bodyless)
 		buf_adds(&r->out, "0\r\n\r\n");
+	/* Fewer bytes than were announced: only the end of the connection can tell. */
+	if (r->sized && !r->bodyless && r->left > 0)
+		r->conn->dead = true;
 	r->ended = true;
 	http_conn_kick(r->conn);
 }

@@ -37,6 +37,8 @@ static int64_t timeout_of(const struct http_server *s, enum http_phase phase)
 	case HTTP_PHASE_IDLE:
 	case HTTP_PHASE_BODY: /* since the last bytes came */
 		return s->limits.idle_ms;
+	case HTTP_PHASE_SEND: /* since the last bytes went */
+		return s->limits.send_ms ? s->limits.send_ms : -1;
 	case HTTP_PHASE_CLOSING:
 		return LINGER_MS;
 	default:

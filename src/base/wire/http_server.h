@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * http_server: HTTP/1.1 on a Unix socket (TCP and TLS come with the network API), llhttp on the loop. It knows connections, limits and framing,
+ * http_server: HTTP/1.1 on a Unix or TCP socket, llhttp on the loop. It knows connections, limits and framing,
  * not routes. One request at a time per connection, keep-alive, pipelined requests wait. Both directions have back-pressure.
  *
  * A request object is valid from on_request until its reply has ended or the connection is lost; then on_close is called exactly once (also after a normal
@@ -23,6 +23,7 @@ struct http_limits {
 	size_t connections;  /* default 1024; newcomers get 503 */
 	int64_t header_ms;   /* from the first byte to the end of the headers, default 10 s (408) */
 	int64_t idle_ms;     /* keep-alive without a request, default 5 min */
+	int64_t send_ms;     /* a reader that takes nothing for so long is cut off, default 0: never */
 	size_t out_high;     /* bytes waiting for a slow reader before writers are told to stop, default 256 KiB */
 };
 
@@ -50,6 +51,12 @@ size_t http_server_buffered(const struct http_server *s);
  * somebody answers on it. */
 int http_listen_unix(const char *path, unsigned mode, const char *group, struct err *err);
 
+/* Listens on "HOST:PORT", "[::1]:PORT" or ":PORT" (every address of the machine); port 0 takes a free one. The first address that HOST has. */
+int http_listen_tcp(const char *address, struct err *err);
+#define HTTP_NAME_MAX 64
+/* Where a TCP socket listens, as "HOST:PORT". */
+void http_listen_name(int fd, char name[static HTTP_NAME_MAX]);
+
 /* The request. Strings live as long as it does. */
 const char *http_req_method(const struct http_req *r);
 const char *http_req_path(const struct http_req *r);			 /* decoded, without the query */
@@ -67,7 +74,9 @@ void http_req_stream_body(struct http_req *r, http_body_fn fn, void *ctx);
 void http_req_pause(struct http_req *r);
 void http_req_resume(struct http_req *r);
 
-/* Replies. A short one: */
+/* Replies. A header of the reply, before it begins; control bytes in the value become "?". */
+void http_reply_header(struct http_req *r, const char *name, const char *value);
+/* A short one: */
 void http_reply(struct http_req *r, int status, const char *content_type, const void *body, size_t n);
 void http_reply_json(struct http_req *r, int status, const char *json);
 /* {"message": text} with the status that belongs to the error's code (400, 403, 404, 409, 413, 507, 500). */
@@ -76,6 +85,8 @@ int http_status_of(int code); /* positive errno -> HTTP status */
 
 /* A long one (chunked): begin sends the headers at once. http_reply_data returns 1 when more than out_high bytes wait: stop until on_drain. */
 void http_reply_begin(struct http_req *r, int status, const char *content_type);
+/* The same with its size known before. Bytes past it are dropped; with fewer at http_reply_end() the connection is cut. */
+void http_reply_begin_sized(struct http_req *r, int status, const char *content_type, uint64_t size);
 int http_reply_data(struct http_req *r, const void *data, size_t n);
 void http_reply_on_drain(struct http_req *r, void (*fn)(struct http_req *r, void *ctx), void *ctx);
 void http_reply_end(struct http_req *r);

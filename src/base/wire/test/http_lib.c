@@ -183,6 +183,16 @@ static void on_request(struct http_req *r, void *ctx)
 	} else if (strcmp(path, "/twice") == 0) {
 		http_reply(r, 200, NULL, "1", 1);
 		http_reply(r, 200, NULL, "2", 1);
+	} else if (strcmp(path, "/sized") == 0) {
+		http_reply_header(r, "X-Test", "a\r\nX-Other: b");
+		http_reply_begin_sized(r, 206, "text/plain", 7);
+		http_reply_data(r, "12345", 5);
+		http_reply_data(r, "67890", 5);
+		http_reply_end(r);
+	} else if (strcmp(path, "/short") == 0) {
+		http_reply_begin_sized(r, 200, "text/plain", 7);
+		http_reply_data(r, "12345", 5);
+		http_reply_end(r);
 	} else if (strcmp(path, "/hold") == 0) {
 		http_reply_begin(r, 200, NULL);
 		http_reply_data(r, "first", 5);

@@ -4,7 +4,7 @@
  *
  * The handler knows these paths: /hello (a fixed body), /echo (the request body comes back), /info (method, path, query a, uid), /stream (chunks, size
  * given by n=), /upload (counts a streamed body, pausing after each piece), /refuse (403 in on_headers), /wait (never answers by itself), /none (204),
- * /err (an error), /twice (answers two times), /early (replies while the body comes).
+ * /sized (7 bytes, announced, of 10), /short (5 of 7 announced), /err (an error), /twice (answers two times), /early (replies while the body comes).
  */
 #pragma once
 

@@ -172,6 +172,54 @@ static void test_replies(void **state)
 	http_lib_stop(t);
 }
 
+/* Known sizes: what is too much is dropped, what is too little ends the connection, and a header cannot start another. */
+static void test_sized(void **state)
+{
+	struct http_lib *t = http_lib_start(NULL);
+	char *reply;
+
+	(void)state;
+	expect(t, "GET /sized HTTP/1.1\r\n" HOST "\r\nGET /hello HTTP/1.1\r\n" HOST "\r\n",
+	       "Content-Length: 7\r\nX-Test: a??X-Other: b\r\n\r\n1234567HTTP/1.1 200 OK\r\n", "\r\n\r\nhello");
+	expect(t, "HEAD /sized HTTP/1.1\r\n" HOST "\r\n", "Content-Length: 7\r\n", "\r\n\r\n");
+	expect(t, "HEAD /short HTTP/1.1\r\n" HOST "\r\nGET /hello HTTP/1.1\r\n" HOST "\r\n", "200", "hello");
+	reply = http_lib_talk(t, "GET /short HTTP/1.1\r\n" HOST "\r\nGET /hello HTTP/1.1\r\n" HOST "\r\n");
+	assert_null(strstr(reply, "hello"));
+	free(reply);
+	http_lib_stop(t);
+}
+
+static const struct {
+	const char *address;
+	bool good;
+} addresses[] = {
+    {"127.0.0.1:0", true}, {"[::1]:0", true},	  {":0", true},	    {"localhost:0", true},     {"::1:0", false},
+    {"127.0.0.1", false},  {"127.0.0.1:", false}, {"[::1]", false}, {"127.0.0.1:http", false}, {"300.0.0.1:0", false},
+};
+
+static void test_tcp(void **state)
+{
+	char name[HTTP_NAME_MAX];
+	struct err err = ERR_INIT;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++) {
+		int fd = http_listen_tcp(addresses[i].address, &err);
+
+		if ((fd >= 0) != addresses[i].good)
+			fail_msg("%s: %s", addresses[i].address, err.text);
+		if (fd < 0)
+			continue;
+		http_listen_name(fd, name);
+		assert_non_null(strrchr(name, ':'));
+		assert_true(strtol(strrchr(name, ':') + 1, NULL, 10) > 0);
+		/* Taken: a second one gets an error that names the address. */
+		assert_int_equal(http_listen_tcp(name, &err), -EADDRINUSE);
+		assert_non_null(strstr(err.text, name));
+		close(fd);
+	}
+}
+
 static void test_info(void **state)
 {
 	struct http_lib *t = http_lib_start(NULL);
@@ -576,6 +624,8 @@ int main(void)
 	    cmocka_unit_test(test_one_shot),
 	    cmocka_unit_test(test_one_shot_slowly),
 	    cmocka_unit_test(test_replies),
+	    cmocka_unit_test(test_sized),
+	    cmocka_unit_test(test_tcp),
 	    cmocka_unit_test(test_info),
 	    cmocka_unit_test(test_pipeline),
 	    cmocka_unit_test(test_continue),
