@@ -30,6 +30,8 @@ struct image_info *image_info_free(struct image_info *i)
 	free(i->working_dir);
 	free(i->user);
 	free(i->stop_signal);
+	free(i->index);
+	free(i->platform);
 	free(i);
 	return NULL;
 }
@@ -51,6 +53,8 @@ static struct image_info *info_dup(const struct image_info *i)
 	    .working_dir = mem_strdup(i->working_dir),
 	    .user = mem_strdup(i->user),
 	    .stop_signal = mem_strdup(i->stop_signal),
+	    .index = mem_strdup(i->index),
+	    .platform = mem_strdup(i->platform),
 	};
 	return copy;
 }

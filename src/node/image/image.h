@@ -3,10 +3,14 @@
  * image: images by digest, their unpacked layers once, and names for them. Everything is below one directory:
  *
  *   images/blobs/sha256/<hex>    OCI image config and manifest (JSON), verified when written
- *   images/layers/<hex>/fs/      an unpacked layer, <hex> = its diff id (digest of the uncompressed tar)
+ *   images/layers/<hex>/fs/      an unpacked layer, <hex> = its diff id (digest of the uncompressed tar); layer.h
  *   images/layers/<hex>/meta     {"size": bytes of the tar, "files": n, ...}
- *   images/refs.json             {"version":1, "refs":{"name:tag":"sha256:<manifest>"}, "detached":["sha256:<manifest>"]}; replaced atomically
- *   images/tmp/                  unpacking in progress; emptied at start
+ *   images/refs.json             names and what they mean; replaced atomically (docs/IMAGES.md)
+ *   images/leases/               what must stay although no name leads to it; lease.h
+ *   images/lock                  locked (flock) while refs.json changes or garbage is collected
+ *   images/tmp/                  work in progress
+ *
+ * Several processes use the store at once. One process uses a struct image_store from one thread.
  *
  * Images are untrusted: sizes, counts, depth and names are limited, and what unpacks runs in a worker process of its own.
  */
@@ -32,6 +36,8 @@ struct image_info {
 	char **layers; /* diff ids, hex, bottom first */
 	char **env, **entrypoint, **cmd;
 	char *working_dir, *user, *stop_signal;
+	char *index;	/* "sha256:<hex>" of the index that it was chosen from, or NULL */
+	char *platform; /* "linux/amd64", "linux/arm64/v8" */
 };
 struct image_info *image_info_free(struct image_info *i);
 static inline void image_info_freep(struct image_info **i)
@@ -63,6 +69,26 @@ void image_store_collect(struct image_store *s);
 /* Removes the name; the layers go when no name and no container uses them. -EBUSY when containers run on it (the text says how many holds
  * there are; the engine knows whose) and no other name keeps it. */
 int image_remove(struct image_store *s, const char *name, struct err *err);
+
+/* The documents of an image, byte for byte as they came. All of them are checked (manifest.h, config.h), and that they fit each other. */
+struct image_docs {
+	const char *manifest;
+	size_t n_manifest;
+	const char *media_type; /* of the manifest; NULL = what it says itself */
+	const char *config;
+	size_t n_config;
+	const char *index; /* the index that the manifest was chosen from, or NULL */
+	size_t n_index;
+};
+struct image_lease;
+enum image_replace { IMAGE_REPLACE_NO, IMAGE_REPLACE_YES };
+/* Makes an image of documents whose layers are there (and leased). ref NULL: without a name; it stays until it is removed or pruned.
+ * IMAGE_REPLACE_NO: -EEXIST when another image has the name. On success everything of it is on the disk. */
+int image_commit(struct image_store *s, struct image_lease *lease, const struct image_docs *docs, const char *ref,
+		 enum image_replace replace, struct image_info **ret, struct err *err);
+/* Another name for an image. */
+int image_tag(struct image_store *s, const char *name, const char *new_name, enum image_replace replace,
+	      struct err *err);
 
 /* What an import sets in the image config besides the root filesystem. */
 struct image_import_options {
