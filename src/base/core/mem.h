@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -39,6 +40,7 @@ char *mem_strdup(const char *s) __attribute__((malloc));	    /* NULL gives NULL 
 char *mem_strndup(const char *s, size_t n) __attribute__((malloc)); /* always NUL-terminated */
 void *mem_dup(const void *p, size_t n) __attribute__((malloc));
 char *mem_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2), malloc));
+char *mem_vprintf(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0), malloc));
 
 /* Frees a NULL-terminated array of strings and its strings. NULL is fine. */
 void mem_strv_free(char **v);

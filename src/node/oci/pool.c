@@ -6,7 +6,7 @@
 #include <stdalign.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <stdio.h>
+#include <string.h>
 
 #define CHUNK_BYTES 8000u
 #define ROUND(n) (((n) + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1))
@@ -47,19 +47,18 @@ void *pool_alloc(struct pool *a, size_t n, size_t size)
 
 char *pool_printf(struct pool *a, const char *fmt, ...)
 {
+	mem_cleanup char *text = NULL;
 	va_list ap;
-	char *s;
-	int n;
+	size_t n;
+	char *copy;
 
 	va_start(ap, fmt);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	text = mem_vprintf(fmt, ap);
 	va_end(ap);
-	n = n < 0 ? 0 : n;
-	s = pool_alloc(a, (size_t)n + 1, 1);
-	va_start(ap, fmt);
-	(void)vsnprintf(s, (size_t)n + 1, fmt, ap);
-	va_end(ap);
-	return s;
+	n = strlen(text) + 1;
+	copy = pool_alloc(a, n, 1);
+	memcpy(copy, text, n);
+	return copy;
 }
 
 void pool_free(struct pool *a)
