@@ -5,6 +5,7 @@
 #include "base/core/err.h"
 #include "base/core/mem.h"
 #include "base/wire/json.h"
+#include "node/image/document.h"
 #include "node/image/ref.h"
 
 #include <stdio.h>
@@ -15,87 +16,6 @@
 #define MANIFEST_TYPE "application/vnd.oci.image.manifest.v1+json"
 #define CONFIG_TYPE "application/vnd.oci.image.config.v1+json"
 #define LAYER_TYPE "application/vnd.oci.image.layer.v1.tar"
-#define KEYS_MAX 256	  /* of one object */
-#define STRINGS_MAX 4096  /* of one list */
-#define STRING_MAX 131072 /* of one string of a list: what execve(2) takes (MAX_ARG_STRLEN) */
-
-/* JSON allows a key twice, and two readers may then see two different images (attack class "manifest ambiguity"). */
-static int check_keys(yyjson_val *obj, const char *what, struct err *err)
-{
-	size_t max, i, n = yyjson_obj_size(obj);
-	yyjson_val *key, *val;
-
-	if (!yyjson_is_obj(obj))
-		return err_set(err, EINVAL, "%s: an object is needed", what);
-	if (n > KEYS_MAX)
-		return err_set(err, E2BIG, "%s has %zu keys; the limit is %d", what, n, KEYS_MAX);
-	yyjson_obj_foreach (obj, i, max, key, val) {
-		if (yyjson_get_len(key) != strlen(yyjson_get_str(key)))
-			return err_set(err, EINVAL, "%s: a key has a NUL in it", what);
-		if (yyjson_obj_getn(obj, yyjson_get_str(key), yyjson_get_len(key)) != val)
-			return err_set(err, EINVAL, "%s has the key \"%.100s\" twice", what, yyjson_get_str(key));
-	}
-	return 0;
-}
-
-static int get_text(yyjson_val *obj, const char *key, size_t limit, const char **ret, struct err *err)
-{
-	yyjson_val *v = yyjson_obj_get(obj, key);
-	int r = json_opt_str(obj, key, ret, err);
-
-	if (r < 0 || !*ret || !yyjson_is_str(v))
-		return r;
-	if (yyjson_get_len(v) > limit)
-		return err_set(err, E2BIG, "%s is %zu bytes long; the limit is %zu", key, yyjson_get_len(v), limit);
-	if (strlen(*ret) != yyjson_get_len(v))
-		return err_set(err, EINVAL, "%s has a NUL in it", key);
-	return 0;
-}
-
-static int check_string(const char *key, const char *s, size_t n, struct err *err)
-{
-	if (strlen(s) != n)
-		return err_set(err, EINVAL, "%s: a string has a NUL in it", key);
-	if (n >= STRING_MAX)
-		return err_set(err, E2BIG, "%s: a string is %zu bytes long; the limit is %d", key, n, STRING_MAX - 1);
-	if (!strcmp(key, "Env") && (*s == '=' || !strchr(s, '=')))
-		return err_set(err, EINVAL, "Env: \"%.100s\" is not NAME=value", s);
-	return 0;
-}
-
-static int get_list(yyjson_val *obj, const char *key, char ***ret, struct err *err)
-{
-	yyjson_val *v = yyjson_obj_get(obj, key), *item;
-	size_t i, max;
-
-	if (!v || yyjson_is_null(v))
-		return 0;
-	if (!yyjson_is_arr(v))
-		return err_set(err, EINVAL, "%s: a list is needed", key);
-	if (yyjson_arr_size(v) > STRINGS_MAX)
-		return err_set(err, E2BIG, "%s has %zu strings; the limit is %d", key, yyjson_arr_size(v), STRINGS_MAX);
-	yyjson_arr_foreach (v, i, max, item) {
-		if (!yyjson_is_str(item))
-			return err_set(err, EINVAL, "%s: a string is needed in its place %zu", key, i + 1);
-		if (check_string(key, yyjson_get_str(item), yyjson_get_len(item), err) < 0)
-			return err ? -err->code : -EINVAL;
-	}
-	return json_opt_strv(obj, key, ret, err);
-}
-
-static int get_digest(yyjson_val *obj, const char **ret, struct err *err)
-{
-	const char *digest = NULL;
-	int r = get_text(obj, "digest", 71, &digest, err);
-
-	if (r < 0)
-		return r;
-	if (!digest || !ref_is_digest(digest))
-		return err_set(err, EINVAL, "the digest is not \"sha256:\" and 64 lower-case hexadecimal digits");
-	*ret = digest + 7;
-	return 0;
-}
-
 /* descriptor.md: mediaType, digest and size must be there */
 static int get_descriptor(yyjson_val *d, const char *type, const char *what, const char **ret_hex, uint64_t *ret_size,
 			  struct err *err)
@@ -103,8 +23,8 @@ static int get_descriptor(yyjson_val *d, const char *type, const char *what, con
 	const char *media = NULL;
 	int64_t size;
 
-	if (check_keys(d, what, err) < 0 || get_text(d, "mediaType", 255, &media, err) < 0 ||
-	    get_digest(d, ret_hex, err) < 0 || json_get_int(d, "size", 0, INT64_MAX, &size, err) < 0)
+	if (document_keys(d, what, err) < 0 || document_text(d, "mediaType", 255, &media, err) < 0 ||
+	    document_digest(d, "digest", ret_hex, err) < 0 || json_get_int(d, "size", 0, INT64_MAX, &size, err) < 0)
 		return err_wrap(err, "the manifest's %s", what);
 	if (!media || strcmp(media, type) != 0)
 		return err_set(err, EINVAL, "the manifest's %s has the media type \"%.100s\"; it must be %s", what,
@@ -150,11 +70,11 @@ int config_manifest_parse(const char *text, size_t n, struct config_manifest *re
 
 	if (!doc)
 		return -err->code;
-	r = check_keys(root, "the image manifest", err);
+	r = document_keys(root, "the image manifest", err);
 	if (r == 0)
 		r = json_get_int(root, "schemaVersion", 2, 2, &version, err);
 	if (r == 0)
-		r = get_text(root, "mediaType", 255, &media, err);
+		r = document_text(root, "mediaType", 255, &media, err);
 	if (r < 0)
 		return r;
 	if (!media || strcmp(media, MANIFEST_TYPE) != 0)
@@ -226,10 +146,10 @@ static int parse_diff_ids(yyjson_val *root, struct image_info *i, struct err *er
 	yyjson_val *rootfs = yyjson_obj_get(root, "rootfs"), *ids = yyjson_obj_get(rootfs, "diff_ids"), *id;
 	const char *type = NULL;
 	size_t at, max;
-	int r = check_keys(rootfs, "rootfs", err);
+	int r = document_keys(rootfs, "rootfs", err);
 
 	if (r == 0)
-		r = get_text(rootfs, "type", 255, &type, err);
+		r = document_text(rootfs, "type", 255, &type, err);
 	if (r < 0)
 		return r;
 	if (!type || strcmp(type, "layers") != 0 || !yyjson_is_arr(ids) || yyjson_arr_size(ids) == 0)
@@ -264,11 +184,13 @@ static int parse_run(yyjson_val *root, struct image_info *i, struct err *err)
 
 	if (!c || yyjson_is_null(c))
 		return 0;
-	r = check_keys(c, "config", err);
-	if (r < 0 || (r = get_list(c, "Env", &i->env, err)) < 0 ||
-	    (r = get_list(c, "Entrypoint", &i->entrypoint, err)) < 0 || (r = get_list(c, "Cmd", &i->cmd, err)) < 0 ||
-	    (r = get_text(c, "WorkingDir", 4095, &dir, err)) < 0 || (r = get_text(c, "User", 255, &user, err)) < 0 ||
-	    (r = get_text(c, "StopSignal", 31, &stop, err)) < 0)
+	r = document_keys(c, "config", err);
+	if (r < 0 || (r = document_list(c, "Env", &i->env, err)) < 0 ||
+	    (r = document_list(c, "Entrypoint", &i->entrypoint, err)) < 0 ||
+	    (r = document_list(c, "Cmd", &i->cmd, err)) < 0 ||
+	    (r = document_text(c, "WorkingDir", 4095, &dir, err)) < 0 ||
+	    (r = document_text(c, "User", 255, &user, err)) < 0 ||
+	    (r = document_text(c, "StopSignal", 31, &stop, err)) < 0)
 		return r;
 	if (dir && *dir && *dir != '/')
 		return err_set(err, EINVAL, "the working directory \"%.100s\" is not an absolute path", dir);
@@ -292,11 +214,11 @@ int config_parse(const char *text, size_t n, struct image_info **ret, struct err
 
 	if (!doc)
 		return -err->code;
-	r = check_keys(root, "the image config", err);
+	r = document_keys(root, "the image config", err);
 	if (r == 0)
-		r = get_text(root, "os", 255, &os, err);
+		r = document_text(root, "os", 255, &os, err);
 	if (r == 0)
-		r = get_text(root, "created", 255, &created, err);
+		r = document_text(root, "created", 255, &created, err);
 	if (r < 0)
 		return r;
 	if (!os || strcmp(os, "linux") != 0)
