@@ -65,6 +65,34 @@ void tree_close(struct tree *t)
 	if (t->later)
 		fclose(t->later);
 	t->later = NULL;
+	if (t->opaque)
+		fclose(t->opaque);
+	t->opaque = NULL;
+}
+
+void tree_layer(struct tree *t, int dir)
+{
+	t->opaque_dir = dir;
+}
+
+int tree_opaque(struct tree *t, const char *name, struct err *err)
+{
+	if (!*name) {
+		t->top_opaque = true;
+		return 0;
+	}
+	if (!t->opaque) {
+		fd_cleanup int fd = openat(t->opaque_dir, TREE_OPAQUE_NAME,
+					   O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+		t->opaque = fd < 0 ? NULL : fdopen(fd, "w");
+		if (!t->opaque)
+			return err_sys(err, errno, "make the list of opaque directories");
+		fd_take(&fd);
+	}
+	if (fwrite(name, 1, strlen(name) + 1, t->opaque) != strlen(name) + 1)
+		return err_sys(err, errno, "write the list of opaque directories");
+	return 0;
 }
 
 int tree_name(const char *raw, char **ret, struct err *err)
@@ -97,6 +125,52 @@ int tree_name(const char *raw, char **ret, struct err *err)
 	return 0;
 }
 
+static bool is_whiteout(const struct stat *st)
+{
+	return S_ISCHR(st->st_mode) && st->st_rdev == 0;
+}
+
+/* A directory that an earlier entry said is gone comes back with something in it: an empty one, that hides what is below. */
+static int revive_dir(struct tree *t, const char *name, struct err *err)
+{
+	const char *last;
+	fd_cleanup int dir = fs_open_parent(t->root, name, FS_IN_ROOT, &last, err);
+	struct stat st;
+
+	if (dir < 0)
+		return dir;
+	if (fstatat(dir, last, &st, AT_SYMLINK_NOFOLLOW) < 0 || !is_whiteout(&st))
+		return 0;
+	if (unlinkat(dir, last, 0) < 0 || mkdirat(dir, last, 0755) < 0)
+		return err_sys(err, errno, "make a directory in the place of a whiteout");
+	return tree_opaque(t, name, err);
+}
+
+static int revive_dirs(struct tree *t, const char *name, struct err *err)
+{
+	mem_cleanup char *part = mem_strdup(name);
+	int r = 0;
+
+	for (char *slash = strchr(part, '/'); r == 0 && slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		r = revive_dir(t, part, err);
+		*slash = '/';
+		if (r == -ENOENT)
+			return 0; /* there is nothing from here on */
+	}
+	return r == 0 ? revive_dir(t, part, err) : r;
+}
+
+static int make_parent(struct tree *t, struct err *err)
+{
+	int r, fd = fs_mkdirs_in(t->root, t->parent_name, 0755, FS_IN_ROOT, err);
+
+	if (fd >= 0 || t->opaque_dir < 0 || (fd != -ENOTDIR && fd != -EEXIST))
+		return fd;
+	r = revive_dirs(t, t->parent_name, NULL);
+	return r < 0 ? fd : fs_mkdirs_in(t->root, t->parent_name, 0755, FS_IN_ROOT, err);
+}
+
 /* Opens the directory of `name` (made where it is missing) as t->parent and gives the last component. */
 static int open_parent(struct tree *t, const char *name, const char **ret_last, struct err *err)
 {
@@ -106,7 +180,7 @@ static int open_parent(struct tree *t, const char *name, const char **ret_last, 
 	if (!t->parent_name || strlen(t->parent_name) != len || strncmp(t->parent_name, name, len) != 0) {
 		forget_parent(t);
 		t->parent_name = mem_strndup(name, len);
-		t->parent = fs_mkdirs_in(t->root, t->parent_name, 0755, FS_IN_ROOT, err);
+		t->parent = make_parent(t, err);
 		if (t->parent < 0) {
 			int r = t->parent;
 
@@ -118,19 +192,33 @@ static int open_parent(struct tree *t, const char *name, const char **ret_last, 
 	return 0;
 }
 
-/* An entry takes the place of an earlier one, except that a directory stays what it is and keeps its content. 1 when something went. */
+int tree_parent(struct tree *t, const char *name, const char **ret_last, struct err *err)
+{
+	int r = open_parent(t, name, ret_last, err);
+
+	return r < 0 ? r : t->parent;
+}
+
+/* An entry takes the place of an earlier one, except that a directory stays what it is and keeps its content. */
+enum { ROOM_FREE, ROOM_MADE, ROOM_WHITEOUT };
 static int make_room(struct tree *t, const char *last, bool for_dir, struct err *err)
 {
 	struct stat st;
 	int flags;
 
 	if (fstatat(t->parent, last, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT ? 0 : err_sys(err, errno, "look at what is there");
+		return errno == ENOENT ? ROOM_FREE : err_sys(err, errno, "look at what is there");
 	if (S_ISDIR(st.st_mode) && for_dir)
-		return 0;
+		return ROOM_FREE;
+	if (t->on_replaced) {
+		int r = t->on_replaced(t->ctx, t->parent, last, &st, err);
+
+		if (r < 0)
+			return r;
+	}
 	flags = S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0;
 	if (unlinkat(t->parent, last, flags) == 0)
-		return 1;
+		return is_whiteout(&st) ? ROOM_WHITEOUT : ROOM_MADE;
 	if (errno == ENOTEMPTY || errno == EEXIST)
 		return err_set(err, ENOTEMPTY, "an earlier entry made a directory of this name, and it is not empty");
 	return err_sys(err, errno, "replace what an earlier entry made");
@@ -249,8 +337,10 @@ int tree_make(struct tree *t, const struct tree_entry *e, int *ret_fd, struct er
 	if (r < 0)
 		return r;
 	room = make_room(t, last, dir, err);
-	if (room < 0)
-		return room;
+	if (room == ROOM_WHITEOUT && dir)
+		r = tree_opaque(t, e->name, err);
+	if (room < 0 || r < 0)
+		return room < 0 ? room : r;
 	r = make_at(t, last, e, ret_fd, err);
 	if (room > 0)
 		forget_parent(t);
@@ -267,6 +357,9 @@ static int open_target(struct tree *t, const char *target, const char **ret_last
 			       target);
 	if (fstatat(dir, *ret_last, ret_st, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_set(err, errno, "the target \"%.200s\" of the hard link is not in the archive before it",
+			       target);
+	if (is_whiteout(ret_st))
+		return err_set(err, ENOENT, "the target \"%.200s\" of the hard link is not in the archive before it",
 			       target);
 	if (S_ISDIR(ret_st->st_mode))
 		return err_set(err, EINVAL, "the target \"%.200s\" of the hard link is a directory", target);
@@ -369,5 +462,7 @@ int tree_finish(struct tree *t, struct err *err)
 	}
 	if (r == 0 && ferror(t->later))
 		return err_sys(err, EIO, "read a temporary file");
+	if (r == 0 && t->opaque && fflush(t->opaque) != 0)
+		return err_sys(err, errno, "write the list of opaque directories");
 	return r;
 }

@@ -8,8 +8,11 @@
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/mem.h"
+#include "node/image/record.h"
+#include "node/image/layer.h"
 #include "node/image/tar_stream.h"
 #include "node/image/tree.h"
+#include "node/image/whiteout.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -30,7 +33,10 @@ struct unpack {
 	struct tar_stream *stream;
 	struct archive *tar;
 	struct tree tree;
+	struct record *record; /* of everything that passes */
+	struct err record_err;
 	struct image_limits limits;
+	bool layer; /* of an image; otherwise a root filesystem */
 	uint64_t n;	/* entries begun */
 	uint64_t bytes; /* said by the headers of the files so far */
 	char label[LABEL_MAX];
@@ -57,6 +63,10 @@ static la_ssize_t on_read(struct archive *a, void *ctx, const void **ret)
 	struct unpack *u = ctx;
 	ssize_t n = tar_stream_next(u->stream, ret);
 
+	if (n > 0 && record_stream(u->record, *ret, (size_t)n, &u->record_err) < 0) {
+		archive_set_error(a, u->record_err.code, "%s", u->record_err.text);
+		return -1;
+	}
 	if (n >= 0)
 		return n;
 	archive_set_error(a, tar_stream_err(u->stream)->code, "%s", tar_stream_err(u->stream)->text);
@@ -69,6 +79,8 @@ static int read_failed(struct unpack *u, const char *where, struct err *err)
 	const struct err *s = tar_stream_err(u->stream);
 	const char *text = archive_error_string(u->tar);
 
+	if (u->record_err.code)
+		return err_set(err, u->record_err.code, "%s", u->record_err.text);
 	if (s->code == ENODATA)
 		return err_set(err, EINVAL, "the archive ends %s: %s", where, s->text);
 	if (s->code)
@@ -131,6 +143,9 @@ static int write_data(struct unpack *u, int fd, int64_t size, struct err *err)
 
 		if (at < 0 || at > size || (uint64_t)n > (uint64_t)(size - at))
 			return err_set(err, EINVAL, "%s: its content is larger than its header says", u->label);
+		r = record_content(u->record, (uint64_t)archive_filter_bytes(u->tar, 0), p, n, (uint64_t)at, err);
+		if (r < 0)
+			return r;
 		while (n > 0) {
 			ssize_t w = pwrite(fd, p, n, at);
 
@@ -202,7 +217,7 @@ static int fill_entry(struct archive_entry *e, struct tree_entry *ret, struct er
 }
 
 /* A layer of an image and a whole image look like a root filesystem to a tar reader; unpacked as one they would be nonsense. */
-static int check_meaning(const char *name, mode_t type, struct err *err)
+static int check_rootfs(const char *name, mode_t type, struct err *err)
 {
 	const char *slash = strrchr(name, '/');
 	const char *last = slash ? slash + 1 : name;
@@ -241,12 +256,24 @@ static int unpack_link(struct unpack *u, struct tree_entry *t, const char *targe
 	return tree_link(&u->tree, t, err);
 }
 
+static int record_entry(struct unpack *u, const char *name, int fd, struct err *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return err_sys(err, errno, "look at the file");
+	return record_file(u->record, name, st.st_ino, err);
+}
+
 /* Files and directories; errors of the content carry the label already, hence the two steps. */
 static int unpack_content(struct unpack *u, struct archive_entry *e, const struct tree_entry *t, int fd,
 			  struct err *err)
 {
-	int r = S_ISREG(t->mode) ? write_data(u, fd, archive_entry_size(e), err) : 0;
+	int r;
 
+	if (S_ISREG(t->mode) && record_entry(u, t->name, fd, err) < 0)
+		return entry_failed(u, err);
+	r = S_ISREG(t->mode) ? write_data(u, fd, archive_entry_size(e), err) : 0;
 	if (r < 0)
 		return r;
 	if (tree_own(&u->tree, fd, t, err) < 0)
@@ -274,6 +301,39 @@ static int unpack_one(struct unpack *u, struct archive_entry *e, struct tree_ent
 	return fd < 0 ? write_xattrs(u, -1, e, err) : unpack_content(u, e, t, fd, err);
 }
 
+/* Whiteouts. 1 = there is nothing more to do for the entry. */
+static int unpack_whiteout(struct unpack *u, const char *name, struct err *err)
+{
+	mem_cleanup char *gone = NULL;
+	enum whiteout_kind kind;
+	int r = whiteout_kind(name, &kind, &gone, err);
+
+	if (r == 0 && kind == WHITEOUT_NAME)
+		r = whiteout_make(&u->tree, gone, err);
+	if (r == 0 && kind == WHITEOUT_OPAQUE)
+		r = whiteout_opaque(&u->tree, gone, err);
+	return r < 0 ? r : kind != WHITEOUT_NONE;
+}
+
+static int check_name(struct unpack *u, const char *name, mode_t type, struct err *err)
+{
+	uint64_t depth = 1;
+
+	for (const char *p = strchr(name, '/'); p; p = strchr(p + 1, '/'))
+		depth++;
+	if (depth > u->limits.depth)
+		return err_set(err, E2BIG, "its name has %llu parts; the limit is %llu", (unsigned long long)depth,
+			       (unsigned long long)u->limits.depth);
+	return u->layer ? unpack_whiteout(u, name, err) : check_rootfs(name, type, err);
+}
+
+/* What is not made hides what the layers below have under its name all the same. */
+static int skip_special(struct unpack *u, const char *name, struct err *err)
+{
+	u->found.n_special_skipped++;
+	return u->layer && *name ? whiteout_make(&u->tree, name, err) : 0;
+}
+
 static bool is_special(const struct archive_entry *e)
 {
 	mode_t type = archive_entry_filetype((struct archive_entry *)e);
@@ -286,6 +346,7 @@ static int unpack_entry(struct unpack *u, struct archive_entry *e, struct err *e
 	const char *raw = archive_entry_pathname(e);
 	mem_cleanup char *name = NULL;
 	struct tree_entry t = {.name = NULL};
+	int r;
 
 	set_label(u, raw ? raw : "?");
 	if (!raw || !*raw)
@@ -293,13 +354,13 @@ static int unpack_entry(struct unpack *u, struct archive_entry *e, struct err *e
 	if (u->n > u->limits.files)
 		return err_set(err, E2BIG, "%s: the archive has more entries than the limit of %llu", u->label,
 			       (unsigned long long)u->limits.files);
-	if (tree_name(raw, &name, err) < 0 || check_meaning(name, archive_entry_filetype(e), err) < 0 ||
+	if (tree_name(raw, &name, err) < 0 || (r = check_name(u, name, archive_entry_filetype(e), err)) < 0 ||
 	    fill_entry(e, &t, err) < 0)
 		return entry_failed(u, err);
-	if (is_special(e) && !archive_entry_hardlink(e)) {
-		u->found.n_special_skipped++;
+	if (r > 0)
 		return 0;
-	}
+	if (is_special(e) && !archive_entry_hardlink(e))
+		return skip_special(u, name, err) < 0 ? entry_failed(u, err) : 0;
 	t.name = name;
 	u->found.n_files++;
 	return unpack_one(u, e, &t, err);
@@ -319,6 +380,8 @@ static int skip_rest(struct unpack *u, struct err *err)
 /* POSIX pax, "ustar Interchange Format": two blocks of zeros end an archive. Without them it may have been cut between two entries. */
 static int check_end(struct unpack *u, la_int64_t entries_end, struct err *err)
 {
+	if (u->layer)
+		return 0; /* it may be empty; and its digest says whether it is whole */
 	if (u->n == 0)
 		return err_set(err, EINVAL, "the archive has no entries");
 	if (archive_filter_bytes(u->tar, 0) > entries_end)
@@ -362,15 +425,19 @@ static int drain(struct unpack *u, struct err *err)
 	const void *data;
 	ssize_t n;
 
-	do {
-		n = tar_stream_next(u->stream, &data);
-	} while (n > 0);
+	while ((n = tar_stream_next(u->stream, &data)) > 0) {
+		int r = record_stream(u->record, data, (size_t)n, err);
+
+		if (r < 0)
+			return r;
+	}
 	return n < 0 ? read_failed(u, "after its last entry", err) : 0;
 }
 
 static int unpack_all(struct unpack *u, struct err *err)
 {
 	struct archive_entry *e;
+	bool recorded;
 	int r;
 
 	while ((r = next_entry(u, &e, err)) > 0) {
@@ -384,7 +451,17 @@ static int unpack_all(struct unpack *u, struct err *err)
 		r = drain(u, err);
 	if (r == 0)
 		r = tree_finish(&u->tree, err);
+	if (r == 0)
+		r = record_end(u->record, &recorded, err);
 	return r;
+}
+
+/* tree's hook: an entry is about to go because a later one takes its place. */
+static int on_replaced(void *ctx, int dir, const char *name, const struct stat *st, struct err *err)
+{
+	struct unpack *u = ctx;
+
+	return record_replaced(u->record, dir, name, st, err);
 }
 
 /* In the C locale libarchive leaves the bytes of a name alone; with UTF-8 it would compose characters (NFC), another name to Linux. */
@@ -403,6 +480,7 @@ static void leave(struct unpack *u)
 	archive_read_free(u->tar);
 	tar_stream_free(u->stream);
 	tree_close(&u->tree);
+	record_free(u->record);
 	if (u->c_locale) {
 		uselocale(u->old_locale);
 		freelocale(u->c_locale);
@@ -423,10 +501,14 @@ int image_unpack(int tar_fd, int tmp_dir, const struct image_limits *limits, str
 	int r;
 
 	err = err ? err : &own;
+	u.tree.on_replaced = on_replaced;
+	u.tree.ctx = &u;
 	u.limits.bytes = or_default(limits ? limits->bytes : 0, DEFAULT_BYTES);
 	u.limits.files = or_default(limits ? limits->files : 0, DEFAULT_FILES);
 	u.limits.ratio = or_default(limits ? limits->ratio : 0, DEFAULT_RATIO);
 	r = enter(&u, err);
+	if (r == 0)
+		r = record_new(tmp_dir, &u.record, err);
 	if (r == 0)
 		r = open_archive(&u, tar_fd, err);
 	if (r == 0)
