@@ -106,11 +106,15 @@ struct image_unpacked {
 	uint64_t n_special_skipped; /* device nodes and sockets: berth makes its own /dev */
 	uint64_t n_owners_lost;	    /* in a user namespace: owner or group became 0, because it has no such number */
 	uint64_t n_xattrs_dropped;  /* all but user.* (without user.overlay.*) and security.capability */
+	/* Of a layer: the digest (hex) and number of the bytes as they came, compressed mostly; whether it hides all layers below it */
+	char packed[65];
+	uint64_t packed_size;
+	bool opaque;
 };
 struct image_limits {
-	/* bytes of the uncompressed archive, and of its files; entries; uncompressed to compressed bytes. 0 = the defaults: 64 GiB,
-	 * 5,000,000 and 200 */
-	uint64_t bytes, files, ratio;
+	/* bytes of the uncompressed archive, and of its files; entries; uncompressed to compressed bytes; parts of a name; bytes of the zstd
+	 * window. 0 = the defaults: 64 GiB, 5,000,000, 200, 2048 and 32 MiB */
+	uint64_t bytes, files, ratio, depth, window;
 };
 int image_unpack(int tar_fd, int tmp_dir, const struct image_limits *limits, struct image_unpacked *ret,
 		 struct err *err);

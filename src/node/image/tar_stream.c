@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #define IN_SIZE (64u << 10)
 #define OUT_SIZE (128u << 10)
@@ -37,7 +38,7 @@ struct tar_stream {
 	struct tar_stream_limits limits;
 	uint64_t n_in, n_out, allowed; /* allowed: n_out may not pass it; UINT64_MAX = no matter */
 	const char *allowed_what;
-	struct sha256 sha;
+	struct sha256 sha, packed;
 	struct err err;
 };
 
@@ -57,6 +58,8 @@ static int refill(struct tar_stream *s)
 	s->in_pos = 0;
 	s->in_len = (size_t)n;
 	s->n_in += (uint64_t)n;
+	if (s->limits.packed)
+		sha256_add(&s->packed, s->in, s->in_len);
 	return 0;
 }
 
@@ -125,6 +128,9 @@ static ssize_t zstd_unpack(struct tar_stream *s)
 	ZSTD_outBuffer out = {.dst = s->out, .size = OUT_SIZE};
 	size_t r = ZSTD_decompressStream(s->zstd, &out, &in);
 
+	if (ZSTD_isError(r) && ZSTD_getErrorCode(r) == ZSTD_error_frameParameter_windowTooLarge)
+		return err_set(&s->err, EFBIG, "the zstd data needs a window of more than the limit of %llu MiB",
+			       (unsigned long long)s->limits.window >> 20);
 	if (ZSTD_isError(r))
 		return err_set(&s->err, EBADMSG, "the zstd data cannot be read: %s", ZSTD_getErrorName(r));
 	s->in_pos = in.pos;
@@ -152,6 +158,18 @@ static const struct packing *recognise(const struct tar_stream *s)
 	return &packings[0];
 }
 
+static int start_zstd(struct tar_stream *s, struct err *err)
+{
+	int log = 10; /* the least there is */
+
+	while (log < 31 && (1ull << log) < s->limits.window)
+		log++;
+	s->zstd = ZSTD_createDStream();
+	if (!s->zstd || ZSTD_isError(ZSTD_DCtx_setParameter(s->zstd, ZSTD_d_windowLogMax, log)))
+		return err_set(err, ENOMEM, "there is not enough memory to read zstd");
+	return 0;
+}
+
 static int start_unpacker(struct tar_stream *s, struct err *err)
 {
 	s->packing = recognise(s);
@@ -162,12 +180,8 @@ static int start_unpacker(struct tar_stream *s, struct err *err)
 			return err_set(err, ENOMEM, "there is not enough memory to read gzip");
 		s->z_made = true;
 	}
-	if (s->packing == &packings[2]) {
-		s->zstd = ZSTD_createDStream();
-		if (!s->zstd ||
-		    ZSTD_isError(ZSTD_DCtx_setParameter(s->zstd, ZSTD_d_windowLogMax, TAR_STREAM_WINDOW_LOG)))
-			return err_set(err, ENOMEM, "there is not enough memory to read zstd");
-	}
+	if (s->packing == &packings[2])
+		return start_zstd(s, err);
 	return 0;
 }
 
@@ -185,6 +199,8 @@ static int read_head(struct tar_stream *s, struct err *err)
 		s->in_len += (size_t)n;
 	}
 	s->n_in = s->in_len;
+	if (s->limits.packed)
+		sha256_add(&s->packed, s->in, s->in_len);
 	if (s->in_len == 0)
 		return err_set(err, ENODATA, "the archive is empty");
 	s->head_len = s->in_len < HEAD_SIZE ? s->in_len : HEAD_SIZE;
@@ -199,10 +215,13 @@ int tar_stream_open(int fd, const struct tar_stream_limits *limits, struct tar_s
 
 	s->fd = fd;
 	s->limits = *limits;
+	if (!s->limits.window)
+		s->limits.window = TAR_STREAM_WINDOW;
 	s->allowed = UINT64_MAX;
 	s->in = mem_zalloc(1, IN_SIZE);
 	s->out = mem_zalloc(1, OUT_SIZE);
 	sha256_init(&s->sha);
+	sha256_init(&s->packed);
 	r = read_head(s, err);
 	if (r == 0)
 		r = start_unpacker(s, err);
@@ -301,6 +320,14 @@ void tar_stream_digest(struct tar_stream *s, char hex[static SHA256_HEX_MAX])
 {
 	s->ended = true;
 	sha256_hex(&s->sha, hex);
+}
+
+uint64_t tar_stream_packed(struct tar_stream *s, char hex[static SHA256_HEX_MAX])
+{
+	*hex = '\0';
+	if (s->limits.packed)
+		sha256_hex(&s->packed, hex);
+	return s->n_in;
 }
 
 const char *tar_stream_guess(const struct tar_stream *s)

@@ -2,7 +2,7 @@
  *
  * tar_stream: the bytes of an archive, uncompressed, hashed and counted as they pass. Gzip (RFC 1952, several members too) and zstd
  * (RFC 8878, several frames too) are recognised by their first bytes, everything else passes as it is. Memory does not depend on the
- * archive, but for the zstd window, which may be TAR_STREAM_WINDOW_LOG bits wide.
+ * archive, but for the zstd window, which has a limit.
  */
 #pragma once
 
@@ -14,14 +14,16 @@
 #include "base/core/err.h"
 #include "base/core/sha256.h"
 
-#define TAR_STREAM_WINDOW_LOG 27	    /* 128 MiB, what `zstd --ultra -22` needs */
+#define TAR_STREAM_WINDOW (32ull << 20)	    /* zstd asks for 8 MiB up to its level 19 */
 #define TAR_STREAM_RATIO_FROM (64ull << 20) /* a ratio says nothing about less than this */
 
 struct tar_stream;
 
 struct tar_stream_limits {
-	uint64_t bytes; /* uncompressed */
-	uint64_t ratio; /* uncompressed to compressed, looked at past TAR_STREAM_RATIO_FROM bytes */
+	uint64_t bytes;	 /* uncompressed */
+	uint64_t ratio;	 /* uncompressed to compressed, looked at past TAR_STREAM_RATIO_FROM bytes */
+	uint64_t window; /* of zstd, bytes; 0 = TAR_STREAM_WINDOW */
+	bool packed;	 /* no limit: the bytes are hashed as they come, too */
 };
 
 /* Reads the first bytes of fd, which stays the caller's. -ENODATA when there are none. */
@@ -44,6 +46,9 @@ bool tar_stream_ended(const struct tar_stream *s);
 uint64_t tar_stream_size(const struct tar_stream *s); /* uncompressed bytes so far */
 /* The digest of everything read so far; the stream is at its end afterwards. */
 void tar_stream_digest(struct tar_stream *s, char hex[static SHA256_HEX_MAX]);
+
+/* The number of bytes as they came; hex is "" when they were not hashed. */
+uint64_t tar_stream_packed(struct tar_stream *s, char hex[static SHA256_HEX_MAX]);
 
 /* "an xz file", "a zip file" ..., or NULL: what the first bytes say when they are not a tar's. */
 const char *tar_stream_guess(const struct tar_stream *s);

@@ -82,8 +82,8 @@ int tree_opaque(struct tree *t, const char *name, struct err *err)
 		return 0;
 	}
 	if (!t->opaque) {
-		fd_cleanup int fd = openat(t->opaque_dir, TREE_OPAQUE_NAME,
-					   O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		fd_cleanup int fd =
+		    openat(t->opaque_dir, TREE_OPAQUE_NAME, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
 		t->opaque = fd < 0 ? NULL : fdopen(fd, "w");
 		if (!t->opaque)

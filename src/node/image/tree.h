@@ -51,7 +51,7 @@ struct tree {
 
 #define TREE_INIT                                                                                                      \
 	{                                                                                                              \
-		.root = -1, .parent = -1, .opaque_dir = -1                                                                               \
+		.root = -1, .parent = -1, .opaque_dir = -1                                                             \
 	}
 
 /* Makes `name` below dir and starts to write into it. */

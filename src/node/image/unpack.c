@@ -25,6 +25,7 @@
 #define DEFAULT_BYTES (64ull << 30)
 #define DEFAULT_FILES 5000000ull
 #define DEFAULT_RATIO 200ull
+#define DEFAULT_DEPTH 2048ull /* what fits into a name */
 #define HEADERS_MAX (4ull << 20) /* of one entry: pax records, long names, the map of a sparse file */
 #define XATTR_MAX 65536u	 /* what Linux allows, xattr(7) */
 #define LABEL_MAX 256
@@ -36,7 +37,7 @@ struct unpack {
 	struct record *record; /* of everything that passes */
 	struct err record_err;
 	struct image_limits limits;
-	bool layer; /* of an image; otherwise a root filesystem */
+	bool layer;	/* of an image; otherwise a root filesystem */
 	uint64_t n;	/* entries begun */
 	uint64_t bytes; /* said by the headers of the files so far */
 	char label[LABEL_MAX];
@@ -108,7 +109,8 @@ static int not_a_tar(struct unpack *u, struct err *err)
 
 static int open_archive(struct unpack *u, int fd, struct err *err)
 {
-	const struct tar_stream_limits limits = {.bytes = u->limits.bytes, .ratio = u->limits.ratio};
+	const struct tar_stream_limits limits = {
+	    .bytes = u->limits.bytes, .ratio = u->limits.ratio, .window = u->limits.window, .packed = u->layer};
 	int r = tar_stream_open(fd, &limits, &u->stream, err);
 
 	if (r < 0)
@@ -493,6 +495,41 @@ static uint64_t or_default(uint64_t value, uint64_t otherwise)
 	return value ? value : otherwise;
 }
 
+static void set_limits(struct unpack *u, const struct image_limits *l)
+{
+	u->limits.bytes = or_default(l ? l->bytes : 0, DEFAULT_BYTES);
+	u->limits.files = or_default(l ? l->files : 0, DEFAULT_FILES);
+	u->limits.ratio = or_default(l ? l->ratio : 0, DEFAULT_RATIO);
+	u->limits.depth = or_default(l ? l->depth : 0, DEFAULT_DEPTH);
+	u->limits.window = l ? l->window : 0;
+}
+
+static void set_found(struct unpack *u)
+{
+	tar_stream_digest(u->stream, u->found.diff_id);
+	u->found.tar_size = tar_stream_size(u->stream);
+	u->found.packed_size = tar_stream_packed(u->stream, u->found.packed);
+	u->found.n_owners_lost = u->tree.n_owners_lost;
+	u->found.opaque = u->tree.top_opaque;
+}
+
+static int unpack(struct unpack *u, int tar_fd, int tmp_dir, struct err *err)
+{
+	int r = enter(u, err);
+
+	u->tree.on_replaced = on_replaced;
+	u->tree.ctx = u;
+	if (u->layer)
+		tree_layer(&u->tree, tmp_dir);
+	if (r == 0)
+		r = record_new(tmp_dir, &u->record, err);
+	if (r == 0)
+		r = open_archive(u, tar_fd, err);
+	if (r == 0)
+		r = tree_open(&u->tree, tmp_dir, "fs", err);
+	return r < 0 ? r : unpack_all(u, err);
+}
+
 int image_unpack(int tar_fd, int tmp_dir, const struct image_limits *limits, struct image_unpacked *ret,
 		 struct err *err)
 {
@@ -500,28 +537,30 @@ int image_unpack(int tar_fd, int tmp_dir, const struct image_limits *limits, str
 	struct unpack u = {.tree = TREE_INIT};
 	int r;
 
-	err = err ? err : &own;
-	u.tree.on_replaced = on_replaced;
-	u.tree.ctx = &u;
-	u.limits.bytes = or_default(limits ? limits->bytes : 0, DEFAULT_BYTES);
-	u.limits.files = or_default(limits ? limits->files : 0, DEFAULT_FILES);
-	u.limits.ratio = or_default(limits ? limits->ratio : 0, DEFAULT_RATIO);
-	r = enter(&u, err);
-	if (r == 0)
-		r = record_new(tmp_dir, &u.record, err);
-	if (r == 0)
-		r = open_archive(&u, tar_fd, err);
-	if (r == 0)
-		r = tree_open(&u.tree, tmp_dir, "fs", err);
-	if (r == 0)
-		r = unpack_all(&u, err);
+	set_limits(&u, limits);
+	r = unpack(&u, tar_fd, tmp_dir, err ? err : &own);
 	/* Once for all files: after this a power cut cannot leave a name with half a layer */
 	if (r == 0 && syncfs(tmp_dir) < 0)
 		r = err_sys(err, errno, "write the layer to the disk");
 	if (r == 0) {
-		tar_stream_digest(u.stream, u.found.diff_id);
-		u.found.tar_size = tar_stream_size(u.stream);
-		u.found.n_owners_lost = u.tree.n_owners_lost;
+		set_found(&u);
+		*ret = u.found;
+	}
+	leave(&u);
+	return r;
+}
+
+int image_unpack_layer(int tar_fd, int tmp_dir, const struct image_limits *limits, struct image_unpacked *ret,
+		       struct err *err)
+{
+	struct err own = ERR_INIT;
+	struct unpack u = {.tree = TREE_INIT, .layer = true};
+	int r;
+
+	set_limits(&u, limits);
+	r = unpack(&u, tar_fd, tmp_dir, err ? err : &own);
+	if (r == 0) {
+		set_found(&u);
 		*ret = u.found;
 	}
 	leave(&u);
