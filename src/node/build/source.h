@@ -59,7 +59,8 @@ struct source_visitor {
 	void *ctx;
 	int (*enter)(void *ctx, const struct source_entry *e, struct err *err); /* a directory, before what is in it */
 	int (*leave)(void *ctx, const struct source_entry *e, struct err *err); /* and after */
-	int (*other)(void *ctx, const struct source_entry *e, struct err *err); /* files, links, FIFOs, devices, sockets */
+	int (*other)(void *ctx, const struct source_entry *e,
+		     struct err *err); /* files, links, FIFOs, devices, sockets */
 };
 
 /* `exclude`: by path relative to the item, or by its name when it is no directory; NULL = nothing. A directory that is ignored itself is

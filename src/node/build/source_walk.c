@@ -96,6 +96,13 @@ static bool hides(const struct ignore *i, const char *path, const uint64_t *abov
 	return i && *path && ignore_match_below(i, path, above, bits);
 }
 
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
 static bool may_show_below(const struct ignore *i, const char *path)
 {
 	return !i || ignore_may_include_below(i, path);
@@ -133,7 +140,7 @@ static int visit(struct walk *w, int dir, const char *name, const char *path, st
 	if (fstatat(dir, name, &e.st, AT_SYMLINK_NOFOLLOW | (*name ? 0 : AT_EMPTY_PATH)) < 0)
 		return err_sys(err, errno, "look at \"%s\"", whole);
 	by_ignore = hides(w->tree->ignore, whole, above ? above->ignored : NULL, ignored);
-	by_exclude = hides(w->exclude, *path ? path : S_ISDIR(e.st.st_mode) ? "" : w->item->named,
+	by_exclude = hides(w->exclude, *path || S_ISDIR(e.st.st_mode) ? path : base_name(w->item->named),
 			   above ? above->excluded : NULL, excluded);
 	if (S_ISDIR(e.st.st_mode)) {
 		struct frame f = {.ignored = ignored, .excluded = excluded};
@@ -155,8 +162,7 @@ static int visit_names(struct walk *w, int fd, const char *path, struct err *err
 	int r = read_names(w, fd, path, &names, err);
 
 	for (size_t i = 0; r == 0 && i < names.n; i++) {
-		mem_cleanup char *below =
-		    *path ? mem_printf("%s/%s", path, names.list[i]) : mem_strdup(names.list[i]);
+		mem_cleanup char *below = *path ? mem_printf("%s/%s", path, names.list[i]) : mem_strdup(names.list[i]);
 
 		if (strlen(below) >= PATH_MAX)
 			return err_set(err, ENAMETOOLONG, "a path in %s is longer than %d bytes: \"%.100s...\"",

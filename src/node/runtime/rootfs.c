@@ -411,6 +411,21 @@ int rootfs_prepare(struct setup *s, struct err *err)
 	return r < 0 ? r : 0;
 }
 
+int rt_overlay(const int *lower_fds, size_t n_lower, int upper_fd, int work_fd, struct err *err)
+{
+	const struct rt_spec spec = {.discard_upper = true, .upper_fd = upper_fd, .work_fd = work_fd};
+	const struct setup s = {.spec = &spec, .idmap = -1};
+	cleanup_with(layers_free) struct layers l = {
+	    .n = n_lower, .upper = upper_fd, .work = work_fd, .scratch = -1};
+
+	if (n_lower == 0 || n_lower > LAYERS_MAX)
+		return err_set(err, E2BIG, "%zu layers, 1 to %d are allowed", n_lower, LAYERS_MAX);
+	if (n_lower == 1 && upper_fd < 0)
+		return mount_copy(lower_fds[0], "", false, MOUNT_ATTR_NODEV | MOUNT_ATTR_RDONLY, -1, err);
+	l.lower = mem_dup(lower_fds, n_lower * sizeof(int));
+	return plain_overlay(&s, &l, err);
+}
+
 int rootfs_leave_host(struct setup *s, struct err *err)
 {
 	(void)s;

@@ -152,5 +152,9 @@ struct rt_host {
 	unsigned n_cpus;
 };
 int rt_host(struct rt_host *ret, struct err *err);
+/* An overlay of unpacked layers, topmost first, for looking into it (upper_fd -1: read-only) or working in it without a container: a descriptor
+ * of a mount that is attached nowhere and goes with its last descriptor. What is written into upper_fd is not synced to the disk. */
+int rt_overlay(const int *lower_fds, size_t n_lower, int upper_fd, int work_fd, struct err *err);
+
 /* Takes away what containers share on this machine (the cgroups above theirs) if none is left. Not while one may be starting. */
 void rt_host_release(void);

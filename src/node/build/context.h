@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * context: where the files of a build come from, and its Dockerfile.
+ *
+ *   DIR            a directory; the Dockerfile is Dockerfile in it, or any file of the user (-f), or standard input (-f -)
+ *   -              standard input: a tar (plain, gzip, zstd) with the Dockerfile in it, or the Dockerfile alone
+ *
+ * DOCKERFILE.dockerignore beside the Dockerfile, or else .dockerignore in the context, hides files (ignore.h). A directory is opened once, by
+ * the user's own path; from then on everything is below that descriptor. A tar is unpacked by a confined process into the store's folder for
+ * work in progress.
+ */
+#pragma once
+
+#include "node/build/source.h"
+
+struct image_lease;
+
+#define CONTEXT_STDIN_MAX (64ull << 30)
+
+struct context_from {
+	const char *path;	/* DIR or "-" */
+	const char *dockerfile; /* -f: NULL, a path, or "-" */
+	int stdin_fd;
+};
+
+struct context {
+	struct source_tree tree;
+	struct ignore *ignore;
+	char *dockerfile; /* its text */
+	size_t n_dockerfile;
+	char *name; /* of the Dockerfile, for errors */
+	int tmp;    /* of an unpacked tar, or -1 */
+};
+
+#define CONTEXT_NULL                                                                                                   \
+	{                                                                                                              \
+		.tree = {.root = -1, .context = true}, .tmp = -1                                                       \
+	}
+
+/* The temporary directory of a tar belongs to the lease. */
+int context_open(const struct context_from *from, struct image_lease *lease, struct context *ret, struct err *err);
+/* A named context: a directory alone, with its own .dockerignore. */
+int context_open_named(const char *name, const char *path, struct context *ret, struct err *err);
+void context_close(struct context *c);
