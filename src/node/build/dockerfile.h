@@ -94,9 +94,6 @@ static inline void dockerfile_freep(struct dockerfile **d)
 	dockerfile_free(*d);
 }
 
-/* The tree as one line of text an instruction, for tests against other parsers: (run "make") */
-char *dockerfile_dump(const struct dockerfile *d);
-
 const char *dockerfile_kind_name(enum dockerfile_kind kind); /* "RUN"; "" for DOCKERFILE_UNKNOWN */
 enum dockerfile_kind dockerfile_kind_of(const char *name, size_t n);
 
