@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * docker_config: docker's config.json, as far as it says who we are to registries: auths, credsStore, credHelpers. In $DOCKER_CONFIG, else
+ * ~/.docker. What else is in it stays as it is.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "node/registry/cred_helper.h"
+
+/* Credentials for a registry ("docker.io", "lab.example:5000"). 1 found, 0 there are none, or a negative errno. */
+int docker_config_get(const char *registry, struct cred *ret, struct err *err);
+/* *ret_file = the config.json that holds them in plain text now, NULL when a helper keeps them; new memory. */
+int docker_config_store(const char *registry, const struct cred *c, char **ret_file, struct err *err);
+/* 1 = they were there, 0 = they were not. */
+int docker_config_erase(const char *registry, struct err *err);
+
+/* The same on a text, without helpers. *ret_helper (new memory) is set when a helper has them. For docker_config.c and tests. */
+int docker_config_find(const char *text, size_t n, const char *registry, struct cred *ret, char **ret_helper,
+		       struct err *err);
