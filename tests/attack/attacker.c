@@ -100,7 +100,7 @@ static void try_exe(long pid, const struct stat *own, FILE *say)
 	char path[64];
 	struct statvfs fs;
 	struct stat st;
-	int fd, writable;
+	int fd, seals, writable;
 
 	snprintf(path, sizeof path, "/proc/%ld/exe", pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -110,7 +110,9 @@ static void try_exe(long pid, const struct stat *own, FILE *say)
 		close(fd);
 		return;
 	}
-	writable = fstatvfs(fd, &fs) == 0 && !(fs.f_flag & ST_RDONLY) && !(fcntl(fd, F_GET_SEALS) > 0);
+	/* Every file of a tmpfs is sealed against more seals: that alone says nothing. */
+	seals = fcntl(fd, F_GET_SEALS);
+	writable = fstatvfs(fd, &fs) == 0 && !(fs.f_flag & ST_RDONLY) && (seals < 0 || !(seals & F_SEAL_WRITE));
 	fprintf(say, "opened %s of device %lx inode %lu, %s\n", path, (unsigned long)st.st_dev,
 		(unsigned long)st.st_ino, writable ? "writable" : "read-only");
 	fflush(say);

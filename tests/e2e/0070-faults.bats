@@ -215,8 +215,9 @@ family() {
 	END
 	)
 	id=$(berth submit "$file" --json | jq -r .id)
-	kill -TERM "$(daemon_pid)"
-	eventually bash -c '! "$BERTH" info'
+	pid=$(daemon_pid)
+	kill -TERM "$pid"
+	eventually gone "$pid"
 	start
 	berth wait "$id"
 	job_state_is "$id" finished
