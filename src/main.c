@@ -7,6 +7,7 @@
 #include "base/core/log.h"
 #include "base/core/loop.h"
 #include "base/core/mem.h"
+#include "base/core/notify.h"
 #include "base/core/proc.h"
 #include "base/store/store.h"
 #include "base/wire/http_server.h"
@@ -26,14 +27,11 @@
 #include <malloc.h>
 #include <poll.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define LOCK_WAIT_S 10
@@ -131,27 +129,6 @@ static int take_lock(struct daemon *d, struct err *err)
 	return 0;
 }
 
-/* ---- telling that we are ready (sd_notify(3)) ---- */
-
-static void notify(const char *text)
-{
-	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	fd_cleanup int fd = -1;
-	size_t n;
-
-	if (!path || (path[0] != '/' && path[0] != '@') || strlen(path) >= sizeof addr.sun_path)
-		return;
-	n = strlen(path);
-	memcpy(addr.sun_path, path, n);
-	if (path[0] == '@')
-		addr.sun_path[0] = '\0';
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&addr,
-			     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)) < 0)
-		log_warning("the service manager did not take the message \"%s\"", text);
-}
-
 /* ---- stopping ---- */
 
 static void end_loop(void *ctx)
@@ -163,7 +140,7 @@ static void end_loop(void *ctx)
 
 static void stop_now(struct daemon *d)
 {
-	notify("STOPPING=1");
+	notify_manager("STOPPING=1");
 	loop_timer_arm(d->stop, 0);
 }
 
@@ -370,7 +347,7 @@ static int up(const struct cli_up_options *o, struct err *err)
 	if (r == 0) {
 		malloc_trim(0);
 		log_info("berth %s is up: socket %s, data %s", BERTH_VERSION, o->socket, o->data);
-		notify("READY=1");
+		notify_manager("READY=1");
 		/* A `berth up` that was interrupted meanwhile wants no berth. */
 		if (o->ready_fd >= 0 && write(o->ready_fd, "R", 1) < 0)
 			log_warning("whoever started us has gone before we were ready: stopping");

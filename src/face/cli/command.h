@@ -65,6 +65,7 @@ struct cli_common {
 extern const struct cli_command command_up, command_down, command_info, command_version;
 extern const struct cli_command command_image_import, command_image_ls, command_image_rm;
 extern const struct cli_command command_run, command_submit;
+extern const struct cli_command command_registry, command_registry_ls, command_registry_gc;
 extern const struct cli_command command_jobs, command_job, command_cancel, command_resume;
 extern const struct cli_command command_ps, command_logs, command_wait, command_kill, command_stop, command_rm;
 extern const struct cli_command command_events, command_completion, command_oci;
