@@ -190,7 +190,7 @@ static void feed_rest(struct http_conn *c)
 static void read_some(struct http_conn *c)
 {
 	char *in = c->server->in;
-	ssize_t n = recv(c->fd, in, HTTP_IN_SIZE, 0);
+	ssize_t n = c->tls ? tls_recv(c->tls, in, HTTP_IN_SIZE) : recv(c->fd, in, HTTP_IN_SIZE, 0);
 	size_t used;
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -215,7 +215,8 @@ static void flush(struct http_conn *c)
 	struct http_req *r = c->req;
 
 	while (waiting(r) > 0) {
-		ssize_t n = send(c->fd, r->out.data + r->out_at, waiting(r), MSG_NOSIGNAL);
+		const char *at = r->out.data + r->out_at;
+		ssize_t n = c->tls ? tls_send(c->tls, at, waiting(r)) : send(c->fd, at, waiting(r), MSG_NOSIGNAL);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -245,6 +246,8 @@ static void flush(struct http_conn *c)
 /* What was sent must not be lost because the peer is still sending: end our side, and read on for a while (RFC 9112 section 9.6). */
 static void linger(struct http_conn *c)
 {
+	if (c->tls)
+		tls_end(c->tls);
 	shutdown(c->fd, SHUT_WR);
 	c->lingering = true;
 	buf_free(&c->rest);
@@ -330,6 +333,8 @@ static void watch(struct http_conn *c)
 		events |= LOOP_IN;
 	else if (!c->half)
 		events |= LOOP_HUP;
+	if (c->tls && tls_wants_out(c->tls))
+		events |= LOOP_OUT;
 	if (events != c->events)
 		loop_fd_set(c->watch, events);
 	c->events = events;
@@ -373,7 +378,7 @@ static void on_event(void *ctx, int events)
 		else
 			on_hup(c);
 	}
-	if ((events & LOOP_IN) && reads)
+	if (reads && ((events & LOOP_IN) || (c->tls && tls_wants_out(c->tls))))
 		read_some(c);
 	http_conn_run(c);
 }
@@ -414,8 +419,18 @@ struct http_conn *http_conn_new(struct http_server *s, int fd, struct err *err)
 		free(c);
 		return NULL;
 	}
+	if (s->tls) {
+		c->tls = tls_conn_new(s->tls, fd);
+		if (!c->tls) {
+			loop_fd_free(c->watch);
+			free(c);
+			err_set(err, ENOMEM, "no memory for TLS");
+			return NULL;
+		}
+	}
 	c->phase = HTTP_PHASE_NONE;
-	http_server_phase(c, HTTP_PHASE_IDLE);
+	/* A handshake has the time of a head. */
+	http_server_phase(c, s->tls ? HTTP_PHASE_HEAD : HTTP_PHASE_IDLE);
 	s->n_conns++;
 	return c;
 }
@@ -460,6 +475,9 @@ struct http_conn *http_conn_free(struct http_conn *c)
 	if (c->half)
 		epoll_ctl(s->hup_fd, EPOLL_CTL_DEL, c->fd, NULL);
 	loop_fd_free(c->watch);
+	if (c->tls)
+		tls_end(c->tls);
+	tls_conn_free(c->tls);
 	close(c->fd);
 	buf_free(&c->rest);
 	free(c);

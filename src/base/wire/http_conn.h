@@ -15,6 +15,7 @@
 #include "base/wire/http_parse.h"
 #include "base/wire/http_server.h"
 #include "base/wire/http_target.h"
+#include "base/wire/tls.h"
 
 #define HTTP_IN_SIZE (32u << 10)
 
@@ -48,13 +49,15 @@ struct http_server {
 	bool draining, accept_stopped;
 	void (*drained)(void *ctx);
 	void *drained_ctx;
-	char *in; /* one read buffer for all connections */
+	struct tls *tls; /* the caller's; NULL = plain */
+	char *in;	 /* one read buffer for all connections */
 };
 
 struct http_conn {
 	struct http_server *server;
 	struct http_conn *prev, *next, *next_kicked;
 	struct loop_fd *watch;
+	struct tls_conn *tls; /* NULL = plain */
 	struct http_req *req; /* NULL when idle */
 	struct buf rest;      /* bytes that were read and wait for their turn */
 	size_t rest_at;

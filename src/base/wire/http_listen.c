@@ -157,7 +157,7 @@ int http_listen_tcp(const char *address, struct err *err)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV}, *found = NULL;
 	char host[NI_MAXHOST];
-	const char *port;
+	const char *port = NULL;
 	int r = split_address(address, host, &port, err);
 
 	if (r < 0)

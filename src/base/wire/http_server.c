@@ -301,6 +301,11 @@ int http_server_new(struct loop *l, int fd, const struct http_limits *limits, co
 	return 0;
 }
 
+void http_server_use_tls(struct http_server *s, struct tls *t)
+{
+	s->tls = t;
+}
+
 static void stop_listening(struct http_server *s)
 {
 	s->listener = loop_fd_free(s->listener);

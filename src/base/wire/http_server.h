@@ -16,6 +16,7 @@ struct err;
 struct loop;
 struct http_server;
 struct http_req;
+struct tls;
 
 struct http_limits {
 	size_t header_bytes; /* request line and headers, default 64 KiB (431) */
@@ -38,6 +39,8 @@ struct http_handler {
 /* `fd` is a listening socket (Unix or TCP); the server owns it from now on. limits NULL = defaults. */
 int http_server_new(struct loop *l, int fd, const struct http_limits *limits, const struct http_handler *h,
 		    struct http_server **ret, struct err *err);
+/* From now on new connections speak TLS (tls.h). `t` stays the caller's and must outlive the server. */
+void http_server_use_tls(struct http_server *s, struct tls *t);
 /* Stops listening, ends idle connections, waits for no one: running requests are cut and their on_close called. Not from a callback of a request; the
  * one of http_server_drain() may. When http_server_new() fails the descriptor is still the caller's. */
 struct http_server *http_server_free(struct http_server *s);

@@ -6,6 +6,7 @@
 #include "base/core/loop.h"
 #include "base/core/mem.h"
 #include "base/wire/http_server.h"
+#include "base/wire/tls.h"
 #include "node/depot/serve_impl.h"
 
 #include <signal.h>
@@ -45,16 +46,22 @@ static int listen_http(struct serve *s, char name[static HTTP_NAME_MAX], struct 
 		return fd;
 	http_listen_name(fd, name);
 	r = http_server_new(s->loop, fd, &limits, &handler, &s->http, err);
-	if (r == 0)
-		(void)fd_take(&fd);
-	return r;
+	if (r < 0)
+		return r;
+	(void)fd_take(&fd);
+	if (s->tls)
+		http_server_use_tls(s->http, s->tls);
+	return 0;
 }
 
 static int open_all(struct serve *s, struct err *err)
 {
+	const struct tls_files tls = {.cert = s->o->tls_cert, .key = s->o->tls_key, .client_ca = s->o->tls_client_ca};
 	const struct upload_limits uploads = {.open = s->o->uploads_max, .ttl_ms = s->o->upload_ttl_ms};
 	int r = auth_new(s->o, &s->auth, err);
 
+	if (r == 0 && tls.cert)
+		r = tls_new(&tls, &s->tls, err);
 	if (r == 0)
 		r = depot_open(s->o->data, true, s->o->quota, &s->depot, err);
 	if (r == 0)
@@ -80,6 +87,7 @@ static int open_all(struct serve *s, struct err *err)
 static void close_all(struct serve *s)
 {
 	http_server_free(s->http);
+	tls_free(s->tls);
 	collector_free(s->collector);
 	helper_free(s->helper);
 	uploads_free(s->uploads);

@@ -19,13 +19,14 @@
 
 struct auth;
 struct http_req;
-struct loop_post;
 struct loop_timer;
+struct tls;
 
 struct serve {
 	const struct serve_options *o;
 	struct loop *loop;
 	struct http_server *http;
+	struct tls *tls; /* NULL = plain HTTP */
 	struct depot *depot;
 	struct uploads *uploads;
 	struct helper *helper;

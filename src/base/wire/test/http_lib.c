@@ -227,6 +227,11 @@ static void *run(void *ctx)
 
 struct http_lib *http_lib_start(const struct http_limits *limits)
 {
+	return http_lib_start_tls(limits, NULL);
+}
+
+struct http_lib *http_lib_start_tls(const struct http_limits *limits, struct tls *tls)
+{
 	struct thread *th = mem_new(struct thread);
 	struct http_handler h = {.on_headers = on_headers, .on_request = on_request, .ctx = th};
 	struct err err = ERR_INIT;
@@ -240,6 +245,7 @@ struct http_lib *http_lib_start(const struct http_limits *limits)
 	assert_int_equal(loop_new(&th->loop, &err), 0);
 	assert_int_equal(loop_post_new(th->loop, on_post, th, &th->post, &err), 0);
 	assert_int_equal(http_server_new(th->loop, fd, limits, &h, &th->t.server, &err), 0);
+	http_server_use_tls(th->t.server, tls);
 	pthread_mutex_init(&th->lock, NULL);
 	pthread_cond_init(&th->changed, NULL);
 	assert_int_equal(pthread_create(&th->id, NULL, run, th), 0);

@@ -28,6 +28,7 @@ struct http_lib {
 
 /* Starts the server; limits may be NULL. */
 struct http_lib *http_lib_start(const struct http_limits *limits);
+struct http_lib *http_lib_start_tls(const struct http_limits *limits, struct tls *tls); /* NULL = plain */
 /* Stops it, checks that every request was closed exactly once, removes the socket. */
 void http_lib_stop(struct http_lib *t);
 /* Runs fn(t) on the loop's thread and waits for it. */

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/wire/tls.h"
+
+#include "base/core/err.h"
+#include "base/core/mem.h"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <string.h>
+#include <sys/socket.h>
+
+struct tls {
+	SSL_CTX *ctx;
+};
+
+struct tls_conn {
+	SSL *ssl;
+	int fd;
+	bool wants_out, broken;
+};
+
+/* ---- settings ---- */
+
+/* The first of OpenSSL's reasons, which is the deepest one. */
+static const char *reason(void)
+{
+	unsigned long code = ERR_get_error();
+	const char *text =
+	    ERR_GET_LIB(code) == ERR_LIB_SYS ? strerror(ERR_GET_REASON(code)) : ERR_reason_error_string(code);
+
+	ERR_clear_error();
+	return text ? text : "it cannot be used";
+}
+
+static int load_cert(struct tls *t, const char *file, struct err *err)
+{
+	if (SSL_CTX_use_certificate_chain_file(t->ctx, file) == 1)
+		return 0;
+	return err_set(err, EINVAL, "the TLS certificate \"%s\": %s (a PEM file is needed)", file, reason());
+}
+
+/* A password would be asked for on a terminal, which a server does not have. */
+static int no_password(char *buf, int size, int writing, void *ctx)
+{
+	(void)buf;
+	(void)size;
+	(void)writing;
+	(void)ctx;
+	return 0;
+}
+
+static int load_key(struct tls *t, const struct tls_files *files, struct err *err)
+{
+	SSL_CTX_set_default_passwd_cb(t->ctx, no_password);
+	if (SSL_CTX_use_PrivateKey_file(t->ctx, files->key, SSL_FILETYPE_PEM) != 1) {
+		const char *why = reason();
+
+		if (strstr(why, "mismatch"))
+			return err_set(err, EINVAL, "the TLS key \"%s\" is not the one of the certificate \"%s\"",
+				       files->key, files->cert);
+		return err_set(err, EINVAL, "the TLS key \"%s\": %s (a PEM file without a password is needed)",
+			       files->key, why);
+	}
+	return 0;
+}
+
+static int load_client_ca(struct tls *t, const char *file, struct err *err)
+{
+	STACK_OF(X509_NAME) * names;
+
+	if (!file)
+		return 0;
+	names = SSL_load_client_CA_file(file);
+	if (!names || SSL_CTX_load_verify_locations(t->ctx, file, NULL) != 1) {
+		sk_X509_NAME_pop_free(names, X509_NAME_free);
+		return err_set(err, EINVAL, "the certificates of clients' issuers \"%s\": %s", file, reason());
+	}
+	SSL_CTX_set_client_CA_list(t->ctx, names);
+	SSL_CTX_set_verify(t->ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+	return 0;
+}
+
+int tls_new(const struct tls_files *files, struct tls **ret, struct err *err)
+{
+	struct tls *t;
+	int r;
+
+	/* Settings of the machine's OpenSSL are not ours. */
+	if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
+		return err_set(err, EIO, "start TLS: %s", reason());
+	ERR_clear_error();
+	t = mem_new(struct tls);
+	t->ctx = SSL_CTX_new(TLS_server_method());
+	if (!t->ctx) {
+		free(t);
+		return err_set(err, EIO, "start TLS: %s", reason());
+	}
+	SSL_CTX_set_min_proto_version(t->ctx, TLS1_2_VERSION);
+	SSL_CTX_set_options(t->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_COMPRESSION);
+	SSL_CTX_set_mode(t->ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+				     SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_set_session_cache_mode(t->ctx, SSL_SESS_CACHE_OFF);
+	/* With certificates of clients a resumed session needs a name; without it the handshake fails. */
+	SSL_CTX_set_session_id_context(t->ctx, (const unsigned char *)"berth", 5);
+	r = load_cert(t, files->cert, err);
+	if (r == 0)
+		r = load_key(t, files, err);
+	if (r == 0)
+		r = load_client_ca(t, files->client_ca, err);
+	if (r < 0) {
+		tls_free(t);
+		return r;
+	}
+	*ret = t;
+	return 0;
+}
+
+struct tls *tls_free(struct tls *t)
+{
+	if (!t)
+		return NULL;
+	SSL_CTX_free(t->ctx);
+	free(t);
+	return NULL;
+}
+
+/* ---- connections ---- */
+
+struct tls_conn *tls_conn_new(struct tls *t, int fd)
+{
+	struct tls_conn *c = mem_new(struct tls_conn);
+
+	c->fd = fd;
+	c->ssl = SSL_new(t->ctx);
+	if (!c->ssl || SSL_set_fd(c->ssl, fd) != 1)
+		return tls_conn_free(c);
+	SSL_set_accept_state(c->ssl);
+	return c;
+}
+
+struct tls_conn *tls_conn_free(struct tls_conn *c)
+{
+	if (!c)
+		return NULL;
+	SSL_free(c->ssl);
+	ERR_clear_error();
+	free(c);
+	return NULL;
+}
+
+/* Somebody speaks HTTP to us: say so in his language. */
+static void answer_plain(const struct tls_conn *c)
+{
+	static const char text[] = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
+				   "This server speaks TLS: use https://\n";
+
+	(void)send(c->fd, text, sizeof text - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* What OpenSSL says -> what recv(2) and send(2) would. */
+static ssize_t result(struct tls_conn *c, int r)
+{
+	int why = r > 0 ? SSL_ERROR_NONE : SSL_get_error(c->ssl, r);
+
+	c->wants_out = why == SSL_ERROR_WANT_WRITE;
+	switch (why) {
+	case SSL_ERROR_NONE:
+		return r;
+	case SSL_ERROR_WANT_READ:
+	case SSL_ERROR_WANT_WRITE:
+		errno = EAGAIN;
+		return -1;
+	case SSL_ERROR_ZERO_RETURN:
+		return 0;
+	default:
+		break;
+	}
+	if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_HTTP_REQUEST)
+		answer_plain(c);
+	c->broken = true;
+	ERR_clear_error();
+	errno = EPROTO;
+	return -1;
+}
+
+static int at_most(size_t n)
+{
+	return n > 1 << 30 ? 1 << 30 : (int)n;
+}
+
+ssize_t tls_recv(struct tls_conn *c, void *data, size_t n)
+{
+	ERR_clear_error();
+	return c->broken ? (errno = EPROTO, -1) : result(c, SSL_read(c->ssl, data, at_most(n)));
+}
+
+ssize_t tls_send(struct tls_conn *c, const void *data, size_t n)
+{
+	bool wants_out = c->wants_out;
+	ssize_t r;
+
+	if (c->broken) {
+		errno = EPROTO;
+		return -1;
+	}
+	ERR_clear_error();
+	r = result(c, SSL_write(c->ssl, data, at_most(n)));
+	c->wants_out = wants_out; /* whoever sends waits for the socket anyway */
+	return r;
+}
+
+bool tls_wants_out(const struct tls_conn *c)
+{
+	return c->wants_out;
+}
+
+bool tls_is_ready(const struct tls_conn *c)
+{
+	return SSL_is_init_finished(c->ssl);
+}
+
+void tls_end(struct tls_conn *c)
+{
+	if (c->broken || !SSL_is_init_finished(c->ssl))
+		return;
+	ERR_clear_error();
+	(void)SSL_shutdown(c->ssl);
+	ERR_clear_error();
+}
