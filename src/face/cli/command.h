@@ -64,6 +64,8 @@ struct cli_common {
 
 extern const struct cli_command command_up, command_down, command_info, command_version;
 extern const struct cli_command command_image_import, command_image_ls, command_image_rm;
+extern const struct cli_command command_pull, command_login, command_logout, command_search;
+extern const struct cli_command command_save, command_load, command_image_save, command_image_load;
 extern const struct cli_command command_run, command_submit;
 extern const struct cli_command command_registry, command_registry_ls, command_registry_gc;
 extern const struct cli_command command_jobs, command_job, command_cancel, command_resume;

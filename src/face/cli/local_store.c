@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "face/cli/local_store.h"
+
+#include "base/core/err.h"
+#include "base/core/fd.h"
+#include "base/core/fs.h"
+#include "base/core/mem.h"
+#include "face/cli/client.h"
+#include "face/cli/command.h"
+#include "face/cli/show.h"
+#include "face/cli/text.h"
+#include "node/image/image.h"
+#include "node/runtime/rootless.h"
+
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+static int absolute(const char *path, char **ret, struct err *err)
+{
+	char here[PATH_MAX];
+
+	if (!*path)
+		return err_set(err, EINVAL, "--data: an empty path");
+	if (*path == '/')
+		*ret = mem_strdup(path);
+	else if (getcwd(here, sizeof here))
+		*ret = mem_printf("%s/%s", here, path);
+	else
+		return err_sys(err, errno, "find the current directory for \"%s\"", path);
+	return 0;
+}
+
+/* What the daemon on the socket says; NULL when there is none. */
+static char *data_of_daemon(struct cli *cli)
+{
+	yyjson_doc *doc json_doc_cleanup = NULL;
+	const char *data;
+
+	if (client_call(cli, "GET", "/v1/info", NULL, &doc, NULL) < 0 || !doc)
+		return NULL;
+	data = show_str(yyjson_doc_get_root(doc), "data", "");
+	return *data == '/' ? mem_strdup(data) : NULL;
+}
+
+int local_store_data(struct cli *cli, const char *given, char **ret, struct err *err)
+{
+	const char *variable = getenv("BERTH_DATA");
+
+	if (!given && variable && *variable)
+		given = variable;
+	if (given)
+		return absolute(given, ret, err);
+	*ret = data_of_daemon(cli);
+	if (!*ret)
+		*ret = client_default_data();
+	return *ret ? 0
+		    : err_set(err, EINVAL,
+			      "neither XDG_DATA_HOME nor HOME is set: say where the images are with --data DIR");
+}
+
+static int enter(struct err *err)
+{
+	char warning[ROOTLESS_WARNING_MAX] = "";
+	int r = rootless_needed() ? rootless_enter(warning, err) : 0;
+
+	if (r == 0 && *warning)
+		text_line(stderr, "berth: %s", warning);
+	return r;
+}
+
+int local_store_open(struct cli *cli, const char *given, struct image_store **ret, struct err *err)
+{
+	mem_cleanup char *data = NULL;
+	fd_cleanup int dir = -1;
+	int r = local_store_data(cli, given, &data, err);
+
+	if (r == 0)
+		r = enter(err);
+	if (r < 0)
+		return r;
+	dir = fs_mkdirs(data, 0700, err);
+	if (dir == -EACCES || dir == -EPERM)
+		return err_set(err, EACCES,
+			       "the images in %s belong to another user; choose a directory of yours with --data DIR",
+			       data);
+	return dir < 0 ? dir : image_store_open(dir, ret, err);
+}
