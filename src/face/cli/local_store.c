@@ -69,11 +69,10 @@ static int enter(struct err *err)
 	return r;
 }
 
-int local_store_open(struct cli *cli, const char *given, struct image_store **ret, struct err *err)
+int local_store_dir(struct cli *cli, const char *given, struct err *err)
 {
 	mem_cleanup char *data = NULL;
-	fd_cleanup int dir = -1;
-	int r = local_store_data(cli, given, &data, err);
+	int dir, r = local_store_data(cli, given, &data, err);
 
 	if (r == 0)
 		r = enter(err);
@@ -84,5 +83,12 @@ int local_store_open(struct cli *cli, const char *given, struct image_store **re
 		return err_set(err, EACCES,
 			       "the images in %s belong to another user; choose a directory of yours with --data DIR",
 			       data);
+	return dir;
+}
+
+int local_store_open(struct cli *cli, const char *given, struct image_store **ret, struct err *err)
+{
+	fd_cleanup int dir = local_store_dir(cli, given, err);
+
 	return dir < 0 ? dir : image_store_open(dir, ret, err);
 }

@@ -13,6 +13,8 @@ struct image_store;
  * this user. New memory, absolute. */
 int local_store_data(struct cli *cli, const char *given, char **ret, struct err *err);
 
-/* Opens the store in it. An ordinary user's process enters its user namespace first (docs/ROOTLESS.md): open it before anything that could
+/* Opens that directory, making it where it is missing: its descriptor. An ordinary user's process enters its user namespace first (docs/ROOTLESS.md): open it before anything that could
  * stay outside, threads among it. */
+int local_store_dir(struct cli *cli, const char *given, struct err *err);
+/* The same, and the store in it. */
 int local_store_open(struct cli *cli, const char *given, struct image_store **ret, struct err *err);

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * build: `berth build`: a Dockerfile and a context become an image of the store. No daemon is needed: whoever may open the data directory
+ * builds in a process of his own.
+ *
+ * build_run() blocks, wants a process with one thread, and tells by events what happens. Every step that is not in the cache runs in a
+ * child process; independent stages run at the same time. SIGINT and SIGTERM are the caller's: his handler calls build_stop(), and
+ * build_run() ends with -ECANCELED when the running steps have been cleared away.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+
+enum build_network { BUILD_NETWORK_DEFAULT, BUILD_NETWORK_NONE, BUILD_NETWORK_HOST };
+
+/* Lists are NULL-terminated or NULL. */
+struct build_options {
+	const char *context;	/* context.h */
+	const char *dockerfile; /* -f, or NULL */
+	int stdin_fd;
+	char *const *tags;					   /* names of the image */
+	char *const *build_args, *const *labels, *const *contexts; /* NAME=VALUE */
+	char *const *no_cache_stages;
+	char *const *secrets; /* "id=ID,src=PATH", "id=ID,env=NAME" */
+	char *const *ssh;     /* "default", "ID=SOCKET" */
+	char *const *hosts;   /* "NAME:ADDRESS" or "NAME=ADDRESS" */
+	char *const *outputs; /* "type=local,dest=DIR", "type=tar|oci|docker,dest=FILE", "type=image,name=REF" */
+	const char *target, *platform;
+	const char *check; /* more for "# check=": lint.h */
+	bool no_cache, pull, check_only;
+	enum build_network network;
+	int tick_ms;   /* BUILD_EVENT_TICK so often while steps run; 0 = never */
+	unsigned jobs; /* steps at the same time, 0 = as many as there are processors */
+	/* pull of a base image that is not there: 0 or a negative errno; NULL = an error that says to pull it */
+	int (*fetch)(void *ctx, const char *ref, const char *platform, bool again, struct err *err);
+	void *fetch_ctx;
+};
+
+enum build_event_type {
+	BUILD_EVENT_PLAN,    /* total: steps that may run */
+	BUILD_EVENT_WARNING, /* text, line */
+	BUILD_EVENT_BEGIN,   /* a step begins */
+	BUILD_EVENT_CACHED,  /* a step was in the cache */
+	BUILD_EVENT_OUTPUT,  /* text: one line of a running step, without its newline */
+	BUILD_EVENT_DONE,    /* ms */
+	BUILD_EVENT_FAILED,  /* text: the last lines of its output */
+	BUILD_EVENT_TICK,    /* time went by */
+};
+
+struct build_event {
+	enum build_event_type type;
+	size_t index; /* of the step among all steps, from 0 */
+	size_t total;
+	const char *stage; /* its label */
+	int number, of;	   /* of the step in its stage */
+	const char *step;  /* "RUN make" */
+	const char *text;
+	const char *file; /* of the Dockerfile */
+	unsigned line;
+	int64_t ms;
+};
+typedef void build_event_fn(void *ctx, const struct build_event *e);
+
+struct build_result {
+	char *id, *digest; /* "sha256:<hex>" of config and manifest; NULL when no image was asked for */
+	char **names;
+	size_t n_steps, n_cached;
+};
+void build_result_free(struct build_result *r);
+
+int build_run(int data_dir, const struct build_options *o, build_event_fn *event, void *ctx, struct build_result *ret,
+	      struct err *err);
+void build_stop(void); /* async-signal-safe */

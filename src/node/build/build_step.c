@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * COPY, ADD and WORKDIR in the child process of their step: what they put into the snapshot's draft.
+ */
+#include "node/build/build_impl.h"
+
+#include "base/core/fd.h"
+#include "base/core/fs.h"
+#include "base/core/mem.h"
+#include "node/build/archive.h"
+#include "node/build/copy.h"
+#include "node/build/ignore.h"
+#include "node/build/remote.h"
+#include "node/build/view.h"
+#include "node/runtime/user.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* "user", "user:group" by names or numbers. A number alone is the group, too; a name alone brings the group of its passwd line. */
+static int find_owner(int view, const char *text, struct draft_owner *ret, struct err *err)
+{
+	bool number = text[strspn(text, "0123456789")] == '\0';
+	mem_cleanup char *both = number ? mem_printf("%s:%s", text, text) : NULL;
+	struct user u;
+	int r;
+
+	if (view < 0)
+		r = user_find(both ? both : text, "", "", &u, err);
+	else
+		r = user_find_in(view, both ? both : text, &u, err);
+	if (r == 0)
+		*ret = (struct draft_owner){.uid = u.uid, .gid = u.gid};
+	return r < 0 && err ? err_wrap(err, "--chown") : r;
+}
+
+/* ---- ADD of archives ---- */
+
+static int open_item(const struct source_tree *t, const struct source_item *item, struct err *err)
+{
+	int fd = view_open(t->root, item->plain, O_RDONLY | O_NONBLOCK);
+
+	return fd < 0 ? err_sys(err, -fd, "open \"%s\"", item->named) : fd;
+}
+
+/* What the archive held is moved from extra/ into the draft. */
+static int put_unpacked(const struct copy *c, int dir, struct err *err)
+{
+	fd_cleanup int fs = fs_open_in(dir, "fs", O_RDONLY | O_DIRECTORY, 0, FS_NO_SYMLINKS, err);
+	const struct source_tree tree = {.root = fs, .what = "the archive"};
+	char empty[1] = "";
+	struct source_item item = {.plain = empty, .named = empty, .parent = empty};
+	const struct source_list list = {.items = &item, .n = 1};
+	struct copy moved = *c;
+
+	if (fs < 0 || fstat(fs, &item.st) < 0)
+		return fs < 0 ? fs : err_sys(err, errno, "look at the unpacked archive");
+	moved.replace = moved.move = true;
+	moved.parents = false;
+	moved.exclude = NULL;
+	return copy_items(&moved, &tree, &list, err);
+}
+
+/* 1 = the item was an archive, and is unpacked. */
+static int unpack_item(const struct copy *c, struct snapshot *snapshot, const struct source_tree *t,
+		       const struct source_item *item, bool must, struct err *err)
+{
+	fd_cleanup int fd = -1, dir = -1;
+	const char *packing = NULL;
+	enum archive_kind kind;
+	bool unpacked;
+	int r;
+
+	if (!S_ISREG(item->st.st_mode))
+		return 0;
+	fd = open_item(t, item, err);
+	if (fd < 0)
+		return fd;
+	kind = archive_look(fd, &packing);
+	if (kind == ARCHIVE_FOREIGN)
+		return err_set(err, ENOTSUP,
+			       "\"%s\" is %s data, which berth does not unpack; pack it with gzip or zstd, or use COPY",
+			       item->named, packing);
+	if (kind == ARCHIVE_NONE)
+		return must ? err_set(err, EINVAL, "--unpack: \"%s\" is not an archive", item->named) : 0;
+	if (mkdirat(snapshot->extra, "archive", 0700) < 0)
+		return err_sys(err, errno, "make a directory for the archive");
+	dir = openat(snapshot->extra, "archive", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir < 0)
+		return err_sys(err, errno, "open a directory for the archive");
+	r = archive_unpack(fd, dir, err);
+	unpacked = r == ARCHIVE_UNPACKED;
+	if (unpacked)
+		r = put_unpacked(c, dir, err);
+	if (r < 0)
+		return err ? err_wrap(err, "\"%s\"", item->named) : r;
+	r = fs_remove_tree(snapshot->extra, "archive", err);
+	return r < 0 ? r : unpacked;
+}
+
+static int put_items(const struct copy *c, const struct plan_step *step, struct snapshot *snapshot,
+		     const struct source_tree *t, struct source_list *list, struct err *err)
+{
+	const struct step_copy *sc = step->copy;
+	bool add = step->kind == STEP_ADD && (!sc->has_unpack || sc->unpack);
+	bool many = list->n + sc->n_files > 1;
+	int r = 0;
+
+	if (!add) {
+		struct copy all = *c;
+
+		all.dest_dir = c->dest_dir || many;
+		return copy_items(&all, t, list, err);
+	}
+	for (size_t i = 0; r >= 0 && i < list->n; i++) {
+		const struct source_list one = {.items = &list->items[i], .n = 1};
+		struct copy single = *c;
+
+		single.has_owner = sc->chown != NULL;
+		r = unpack_item(&single, snapshot, t, &list->items[i], sc->has_unpack, err);
+		single = *c;
+		single.dest_dir = c->dest_dir || many;
+		if (r == 0)
+			r = copy_items(&single, t, &one, err);
+	}
+	return r < 0 ? r : 0;
+}
+
+static int copy_files(struct build *b, const struct plan_step *step, const struct copy *c, struct err *err)
+{
+	const struct step_copy *sc = step->copy;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < sc->n_files; i++)
+		r = copy_text(c, sc->files[i].name, sc->files[i].content, b->epoch, err);
+	return r;
+}
+
+static int copy(struct build *b, const struct plan_step *step, struct snapshot *snapshot, struct err *err)
+{
+	const struct step_copy *sc = step->copy;
+	cleanup_with(snapshot_root_close) struct snapshot_root root = SNAPSHOT_ROOT_NULL;
+	cleanup_with(source_list_free) struct source_list list = SOURCE_LIST_INIT;
+	cleanup_with(ignore_freep) struct ignore *exclude = NULL;
+	struct source_tree tree;
+	struct copy c = {.draft = snapshot->draft,
+			 .dest = sc->dest,
+			 .dest_dir = sc->dest_dir,
+			 .mode = sc->chmod ? &sc->mode : NULL,
+			 .parents = sc->parents};
+	int r = build_tree(b, sc->from, &tree, &root, err);
+
+	/* A --link layer is made as if there were nothing below it. */
+	if (sc->link)
+		c.draft.view = -1;
+	if (r == 0 && sc->chown)
+		r = find_owner(snapshot->draft.view, sc->chown, &c.owner, err);
+	c.has_owner = sc->chown || tree.context || sc->from < 0;
+	if (r == 0 && sc->exclude && *sc->exclude)
+		r = ignore_new(sc->exclude, &exclude, err);
+	c.exclude = exclude;
+	for (char **s = sc->sources; r == 0 && s && *s; s++) {
+		if (step->kind == STEP_ADD && remote_is(*s))
+			return err_set(err, ENOTSUP, "ADD \"%s\": addresses cannot be fetched", *s);
+		r = source_find(&tree, *s, &list, err);
+	}
+	if (r == 0 && list.n > 0)
+		r = put_items(&c, step, snapshot, &tree, &list, err);
+	if (r == 0)
+		r = copy_files(b, step, &c, err);
+	return r;
+}
+
+/* Docker makes it for root, whatever USER says. */
+static int workdir(const struct plan_step *step, struct snapshot *snapshot, struct err *err)
+{
+	const struct draft_owner root = {0, 0};
+	mem_cleanup char *plain = NULL;
+	struct stat st;
+	int fd, r = view_resolve(snapshot->draft.view, step->dir->path, true, &plain, err);
+
+	if (r == 0)
+		r = draft_stat(&snapshot->draft, plain, &st, err);
+	if (r < 0)
+		return r;
+	if (r == 1 && !S_ISDIR(st.st_mode))
+		return err_set(err, ENOTDIR, "\"%s\" is there and not a directory", step->dir->path);
+	if (r == 1)
+		return 0;
+	fd = draft_mkdirs(&snapshot->draft, plain, &root, NULL, NULL, err);
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
+}
+
+int build_step_files(struct build *b, struct build_stage *s, const struct plan_step *step, struct snapshot *snapshot,
+		     struct err *err)
+{
+	(void)s;
+	return step->kind == STEP_WORKDIR ? workdir(step, snapshot, err) : copy(b, step, snapshot, err);
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * RUN: a container of the runtime, confined like any other, whose root is the snapshot. It runs in the child process of its step, which the
+ * kernel kills with the build, and the container with it.
+ */
+#include "node/build/build_impl.h"
+
+#include "base/core/fd.h"
+#include "base/core/mem.h"
+#include "base/core/random.h"
+#include "node/build/exec_mounts.h"
+#include "node/build/exec_point.h"
+#include "node/runtime/rt.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PATH_DEFAULT "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+static volatile sig_atomic_t stopped;
+
+static void on_stop(int signal)
+{
+	(void)signal;
+	stopped = 1;
+}
+
+/* The signal that ends a build is let in while we wait for the container, and nowhere else. */
+static void catch_stop(sigset_t *ret_open)
+{
+	const struct sigaction action = {.sa_handler = on_stop};
+	sigset_t blocked;
+
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGTERM);
+	sigaddset(&blocked, SIGINT);
+	sigprocmask(SIG_BLOCK, &blocked, ret_open);
+	sigdelset(ret_open, SIGTERM);
+	sigdelset(ret_open, SIGINT);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGINT, &action, NULL);
+}
+
+static char **make_env(const struct plan_step *step, const struct exec_mounts *m)
+{
+	char **env = NULL;
+	bool path = false;
+
+	for (char **v = step->run->proxy_env; v && *v; v++)
+		mem_strv_add(&env, *v);
+	for (char **v = step->run->env; v && *v; v++) {
+		path = path || !strncmp(*v, "PATH=", 5);
+		mem_strv_add(&env, *v);
+	}
+	if (!path)
+		mem_strv_add(&env, PATH_DEFAULT);
+	for (char **v = m->env; v && *v; v++)
+		mem_strv_add(&env, *v);
+	return env;
+}
+
+static int make_points(struct exec_points *p, const struct exec_mounts *m, struct err *err)
+{
+	static const char *const kernel[] = {"/proc", "/sys", "/dev"};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < sizeof kernel / sizeof *kernel; i++)
+		r = exec_point_make(p, &m->snapshot->draft, kernel[i], true, err);
+	for (size_t i = 0; r == 0 && i < m->n; i++) {
+		/* In /dev, a file system of its own, the runtime makes them. */
+		if (strncmp(m->list[i].target, "/dev/", 5) != 0)
+			r = exec_point_make(p, &m->snapshot->draft, m->list[i].target, m->dirs[i], err);
+	}
+	return r;
+}
+
+static int wait_for(struct rt_box *box, const sigset_t *open, struct rt_exit *ret, struct err *err)
+{
+	struct pollfd fd = {.fd = box->pidfd, .events = POLLIN};
+
+	while (ppoll(&fd, 1, NULL, open) <= 0) {
+		if (stopped)
+			(void)rt_signal(box, SIGKILL, NULL);
+	}
+	return rt_reap(box, ret, err);
+}
+
+static int judge(const struct rt_exit *e, struct err *err)
+{
+	if (stopped)
+		return err_set(err, ECANCELED, "the build was stopped");
+	if (e->oom_killed)
+		return err_set(err, ENOMEM, "the command was killed for want of memory");
+	if (e->signal)
+		return err_set(err, EREMOTEIO, "the command was ended by signal %d (%s)", e->signal,
+			       strsignal(e->signal));
+	return e->code ? err_set(err, EREMOTEIO, "the command ended with exit code %d", e->code) : 0;
+}
+
+static int run(struct build *b, const struct plan_step *step, const struct exec_mounts *m, const char *id, int out,
+	       const sigset_t *open, struct err *err)
+{
+	const struct step_run *step_run = step->run;
+	cleanup_with(mem_strv_freep) char **env = make_env(step, m);
+	struct snapshot *s = m->snapshot;
+	const bool host = step_run->network == STEP_NETWORK_HOST ||
+			  (step_run->network == STEP_NETWORK_DEFAULT && b->o->network == BUILD_NETWORK_HOST);
+	const struct rt_spec spec = {
+	    .id = id,
+	    .lower_fds = s->below.lowers,
+	    .n_lower = s->below.n,
+	    .upper_fd = s->draft.dir,
+	    .work_fd = s->work,
+	    .root_fd = s->draft.dir,
+	    .discard_upper = true,
+	    .mounts = m->list,
+	    .n_mounts = m->n,
+	    .argv = step_run->argv,
+	    .env = env,
+	    .cwd = step->workdir,
+	    .user = step->user && *step->user ? step->user : NULL,
+	    .hostname = "build",
+	    .caps = RT_CAPS_DEFAULT,
+	    .host_network = host,
+	    .netns = -1,
+	    .stdin_fd = -1,
+	    .stdout_fd = out,
+	    .stderr_fd = out,
+	};
+	enum rt_fault fault;
+	struct rt_box box;
+	struct rt_exit e = {0};
+	int r = rt_start(&spec, &box, &fault, err), gone;
+
+	if (r < 0)
+		return r;
+	exec_mounts_started((struct exec_mounts *)m);
+	r = wait_for(&box, open, &e, err);
+	gone = rt_delete(&box, r < 0 ? NULL : err);
+	for (char **v = env; v && *v; v++)
+		explicit_bzero(*v, strlen(*v));
+	if (r == 0)
+		r = gone;
+	return r < 0 ? r : judge(&e, err);
+}
+
+int exec_run(struct build *b, const struct plan_step *step, struct snapshot *snapshot, int out, struct err *err)
+{
+	struct exec_mounts m = {.build = b, .snapshot = snapshot, .step = step};
+	struct exec_points points = EXEC_POINTS_INIT;
+	fd_cleanup int lock = -1;
+	char random[13], id[24];
+	sigset_t open;
+	int r;
+
+	if (step->run->insecure)
+		return err_set(err, EPERM, "RUN --security=insecure is not allowed: every step is confined");
+	if (step->run->n_devices > 0)
+		return err_set(err, EPERM, "RUN --device is not allowed");
+	random_hex(random, sizeof random - 1);
+	snprintf(id, sizeof id, "build-%s", random);
+	catch_stop(&open);
+	r = exec_mounts_make(&m, err);
+	if (r == 0)
+		r = make_points(&points, &m, err);
+	if (r == 0)
+		r = cache_running(b->cache, id, &lock, err);
+	if (r == 0) {
+		r = run(b, step, &m, id, out, &open, err);
+		cache_ended(b->cache, id);
+	}
+	exec_mounts_free(&m);
+	exec_points_clear(&points);
+	return r;
+}
