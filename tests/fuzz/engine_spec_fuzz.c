@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	struct spec spec;
 
 	if (record_parse((const char *)data, n, &record, NULL) == 0)
-		record_free(&record);
+		record_clear(&record);
 	if (!doc)
 		return 0;
 	if (spec_parse(yyjson_doc_get_root(doc), &spec, &err) == 0 &&

@@ -10,6 +10,7 @@
 #include "base/core/mem.h"
 #include "node/engine/order.h"
 #include "node/image/image.h"
+#include "node/image/lease.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -117,27 +118,61 @@ static void disconnect(struct container *c)
 	buf_free(&c->in);
 }
 
-void container_hold(struct container *c, char *const *layers)
-{
-	struct image_info info = {.layers = c->layers};
+/* ---- its lease ---- */
 
-	if (c->layers) {
-		image_release(c->e->images, &info);
-		mem_strv_free(c->layers);
-		c->layers = NULL;
-	}
-	if (layers) {
-		c->layers = mem_strv_dup(layers);
-		info.layers = c->layers;
-		image_hold(c->e->images, &info);
-	}
+#define LEASE "container-"
+
+static const char *lease_id(const struct container *c, char id[static 80])
+{
+	snprintf(id, 80, LEASE "%s", c->pub.id);
+	return id;
+}
+
+int container_lease(struct container *c, const struct image_info *image, struct err *err)
+{
+	char id[80];
+	int r = image_lease_keep(c->e->images, lease_id(c, id), image, err);
+
+	c->leased = r == 0;
+	return r;
+}
+
+void container_recall_lease(struct container *c, char **layers)
+{
+	const struct image_info image = {.layers = layers};
+	struct err err = ERR_INIT;
+	char id[80];
+
+	c->leased = image_lease_is_kept(c->e->images, lease_id(c, id));
+	if (!c->leased && container_lease(c, &image, &err) < 0)
+		log_err(&err, "a container runs without a lease on its image");
+}
+
+void container_drop_lease(struct container *c)
+{
+	char id[80];
+
+	if (c->leased)
+		image_lease_drop(c->e->images, lease_id(c, id));
+	c->leased = false;
+}
+
+static bool may_run(void *ctx, const char *id)
+{
+	const struct container *c = map_get(&((struct engine *)ctx)->by_id, id + strlen(LEASE));
+
+	return c && !container_ended(c);
+}
+
+void container_reconcile_leases(struct engine *e)
+{
+	image_lease_reconcile(e->images, LEASE, may_run, e);
 }
 
 void container_free(struct container *c)
 {
 	disconnect(c);
 	follow_detach(c);
-	mem_strv_free(c->layers);
 	free(c->pub.name);
 	free(c->pub.key);
 	free(c->pub.image);
@@ -168,7 +203,7 @@ static void set_end(struct container *c, const struct record *r)
 	c->pub.exit = r->exit;
 	c->pub.exit.error = mem_strdup(r->exit.error);
 	c->pub.pid = 0;
-	container_hold(c, NULL);
+	container_drop_lease(c);
 	follow_wake(c, false);
 	event_add(c->e, ENGINE_EV_EXITED, c, NULL);
 }
@@ -213,7 +248,7 @@ static void on_line(struct container *c, const char *line, size_t n)
 		return;
 	}
 	container_record(c, &r);
-	record_free(&r);
+	record_clear(&r);
 }
 
 /* True when there may be more. */
@@ -392,7 +427,7 @@ void container_gone(struct container *c)
 	/* Its last message may not have reached us; its file is there then. */
 	if (!container_ended(c) && dir >= 0 && record_read(dir, "exit.json", &r, NULL) == 0) {
 		container_record(c, &r);
-		record_free(&r);
+		record_clear(&r);
 	}
 	if (!container_ended(c) && !c->remove_soon && order_again(c, dir))
 		return;

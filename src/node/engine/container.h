@@ -25,13 +25,14 @@ struct loop_fd;
 struct loop_post;
 struct loop_timer;
 struct order;
+struct image_info;
 
 struct container {
 	struct engine_container pub; /* first: the public pointer is the private one */
 	struct engine *e;
 	int64_t created_ns;
 	int64_t userns_base; /* 0 = none */
-	char **layers;	     /* held while it may run, else NULL */
+	bool leased;	     /* its image is, while it may run (container_lease) */
 	int conn;	     /* to its monitor, -1 = none */
 	struct loop_fd *watch;
 	struct loop_timer *retry; /* its monitor was too busy to take the connection */
@@ -82,7 +83,13 @@ void container_describe(struct container *c, const struct order *order, const ch
 int container_list(struct container *c, struct err *err); /* into maps and list; -EEXIST */
 void container_unlist(struct container *c);
 void container_free(struct container *c);
-void container_hold(struct container *c, char *const *layers);
+/* The container's lasting lease on its image (node/image/lease.h), by which nobody takes the image away while the container may run. It outlives the
+ * daemon: recall takes up the one that is there, and makes one of the layers alone when it is missing. */
+int container_lease(struct container *c, const struct image_info *image, struct err *err);
+void container_recall_lease(struct container *c, char **layers);
+void container_drop_lease(struct container *c);
+/* Drops the leases of containers that ended when no daemon was there. */
+void container_reconcile_leases(struct engine *e);
 /* Takes over the connection to its monitor. */
 int container_connect(struct container *c, int fd, struct err *err);
 /* Asks the launcher for its monitor; dir: its directory. */

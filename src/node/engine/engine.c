@@ -247,7 +247,7 @@ static void undo(struct container *c)
 	fs_remove_tree(c->e->dir, c->pub.id, NULL);
 	container_unlist(c);
 	c->e->gone = c->next_gone;
-	container_hold(c, NULL);
+	container_drop_lease(c);
 	container_free(c);
 }
 
@@ -262,11 +262,9 @@ static int create(struct container *c, const struct draft *d, yyjson_val *v, str
 	if (dir < 0)
 		return dir;
 	r = write_order(dir, d, v, c->created_ns, c->userns_base, err);
-	if (r == 0) {
-		container_hold(c, d->image->layers);
-		r = container_order(c, dir, err);
-	}
-	return r;
+	if (r == 0)
+		r = container_lease(c, d->image, err);
+	return r < 0 ? r : container_order(c, dir, err);
 }
 
 /* A range of 65,536 users that no living container has: files of one container never belong to a user of another. */

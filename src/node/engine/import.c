@@ -125,6 +125,7 @@ static void discard(struct engine_import *i)
 
 	snprintf(path, sizeof path, "images/tmp/%s", i->tmp_name);
 	engine_remove_tree(i->e, path);
+	image_import_abort(i->e->images, i->tmp_name);
 }
 
 static void on_unpacked(void *ctx, yyjson_val *answer, const struct err *why)

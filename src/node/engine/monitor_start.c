@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/engine/monitor.h"
+#include "node/image/layer.h"
 
 #include "base/core/err.h"
 #include "base/core/fd.h"
@@ -37,6 +38,15 @@ static void start_free(struct start *s)
 	fd_closep(&s->pipes[1]);
 }
 
+/* Overlay does not look at the mark of a layer's top. */
+static bool hides_below(struct monitor *m, const char *layer)
+{
+	char path[128];
+
+	snprintf(path, sizeof path, "images/layers/%s/" LAYER_OPAQUE_NAME, layer);
+	return faccessat(m->data_dir, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 static int open_layers(struct monitor *m, struct start *s, struct err *err)
 {
 	size_t n = mem_strv_len(m->order.layers);
@@ -52,6 +62,8 @@ static int open_layers(struct monitor *m, struct start *s, struct err *err)
 		if (fd < 0)
 			return err_wrap(err, "layer of image \"%s\"", m->order.spec.image);
 		s->lowers[s->n_lowers++] = fd;
+		if (hides_below(m, m->order.layers[i]))
+			break;
 	}
 	return 0;
 }

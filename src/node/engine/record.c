@@ -139,7 +139,7 @@ int record_parse(const char *text, size_t n, struct record *ret, struct err *err
 	return r;
 }
 
-void record_free(struct record *r)
+void record_clear(struct record *r)
 {
 	free(r->exit.error);
 	r->exit.error = NULL;

@@ -24,7 +24,7 @@ struct record {
 
 void record_write(struct buf *out, const struct record *r); /* with a newline */
 int record_parse(const char *text, size_t n, struct record *ret, struct err *err);
-void record_free(struct record *r);
+void record_clear(struct record *r);
 
 /* Reads exit.json or state.json of a container's directory. */
 int record_read(int dir, const char *name, struct record *ret, struct err *err);

@@ -101,18 +101,18 @@ static void recall_end(struct container *c, const struct record *r)
 		event_add(c->e, ENGINE_EV_EXITED, c, NULL);
 }
 
-static void recall_running(struct container *c, int dir, char *const *layers)
+static void recall_running(struct container *c, int dir, char **layers)
 {
 	struct record r;
 
-	container_hold(c, layers);
+	container_recall_lease(c, layers);
 	if (record_read(dir, "state.json", &r, NULL) < 0)
 		return;
 	c->pub.state = ENGINE_RUNNING;
 	c->pub.health = r.health;
 	c->pub.pid = r.pid;
 	c->pub.started_ms = r.started_ms;
-	record_free(&r);
+	record_clear(&r);
 }
 
 static void recall(struct engine *e, const char *id)
@@ -133,7 +133,7 @@ static void recall(struct engine *e, const char *id)
 	container_describe(c, &order, (const char *const *)order.argv);
 	if (record_read(dir, "exit.json", &r, NULL) == 0) {
 		recall_end(c, &r);
-		record_free(&r);
+		record_clear(&r);
 	} else {
 		recall_running(c, dir, order.layers);
 	}
@@ -167,7 +167,7 @@ static void list_all(struct engine *e)
 		/* Two with one name cannot be made; a copied directory can be. */
 		if (container_list(found[i], &err) < 0) {
 			log_err(&err, "a container is left out");
-			container_hold(found[i], NULL);
+			container_drop_lease(found[i]);
 			container_free(found[i]);
 		}
 	}
@@ -205,6 +205,7 @@ int recover_all(struct engine *e, struct err *err)
 	if (r < 0)
 		return r;
 	list_all(e);
+	container_reconcile_leases(e);
 	for (size_t i = 0; i < e->n; i++) {
 		if (!container_ended(e->list[i]))
 			recover_connect(e->list[i]);

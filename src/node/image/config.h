@@ -13,14 +13,6 @@
 #define CONFIG_BYTES_MAX (4u << 20)
 #define CONFIG_LAYERS_MAX 127u /* what overlay can stack, and what docker allows */
 
-/* The part of a manifest that matters to us. */
-struct config_manifest {
-	char config[65];     /* hex digest of the config blob */
-	uint64_t layer_size; /* sum over the layers */
-	size_t n_layers;
-};
-
-int config_manifest_parse(const char *text, size_t n, struct config_manifest *ret, struct err *err);
 /* One layer: an uncompressed tar, whose digest is its diff id. The text is the caller's. */
 char *config_manifest_text(const char *config_hex, size_t config_size, const struct image_unpacked *u, size_t *ret_len);
 

@@ -7,6 +7,8 @@
 #include "base/core/fd.h"
 #include "base/core/fs.h"
 #include "base/core/mem.h"
+#include "node/image/layer.h"
+#include "node/image/lease.h"
 #include "node/image/ref.h"
 #include "node/image/store.h"
 
@@ -86,8 +88,8 @@ static struct store_image *find_by_digest(struct image_store *s, const struct re
 	for (size_t i = 0; i < s->n; i++) {
 		struct store_image *image = &s->images[i];
 
-		if (!strcmp(image->manifest, ref->digest + 7) && !strncmp(image->name, ref->name, len) &&
-		    image->name[len] == ':')
+		if ((!strcmp(image->manifest, ref->digest + 7) || !strcmp(image->index, ref->digest + 7)) &&
+		    !strncmp(image->name, ref->name, len) && image->name[len] == ':')
 			return image;
 	}
 	return NULL;
@@ -130,8 +132,10 @@ static int find(struct image_store *s, const char *name, struct store_image **re
 int image_find(struct image_store *s, const char *name, struct image_info **ret, struct err *err)
 {
 	struct store_image *found;
-	int r = find(s, name, &found, err);
+	int r = store_refresh(s, err);
 
+	if (r == 0)
+		r = find(s, name, &found, err);
 	if (r < 0)
 		return r;
 	if (!found->info)
@@ -140,33 +144,50 @@ int image_find(struct image_store *s, const char *name, struct image_info **ret,
 	return 0;
 }
 
-struct image_info **image_list(struct image_store *s)
+static struct image_info **list(struct image_store *s, bool nameless)
 {
-	struct image_info **list = mem_new_n(struct image_info *, s->n + 1);
+	struct image_info **list;
 	size_t n = 0;
 
+	/* A refs.json that cannot be read now leaves what was read before. */
+	(void)store_refresh(s, NULL);
+	list = mem_new_n(struct image_info *, s->n + 1);
 	for (size_t i = 0; i < s->n; i++) {
-		if (*s->images[i].name && s->images[i].info)
+		if ((nameless || *s->images[i].name) && s->images[i].info)
 			list[n++] = info_dup(s->images[i].info);
 	}
 	return list;
 }
 
-static int open_layer(struct image_store *s, const char *layer, struct err *err)
+struct image_info **image_list(struct image_store *s)
 {
-	char path[80];
+	return list(s, false);
+}
 
-	snprintf(path, sizeof path, "%s/fs", layer);
-	return fs_open_in(s->layers, path, O_RDONLY | O_DIRECTORY, 0, FS_NO_SYMLINKS, err);
+struct image_info **image_list_all(struct image_store *s)
+{
+	return list(s, true);
+}
+
+static int open_layer(struct image_store *s, const char *layer, bool *ret_opaque, struct err *err)
+{
+	fd_cleanup int dir = image_layer_open(s, layer, err);
+
+	if (dir < 0)
+		return dir;
+	*ret_opaque = faccessat(dir, LAYER_OPAQUE_NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	return fs_open_in(dir, "fs", O_RDONLY | O_DIRECTORY, 0, FS_NO_SYMLINKS, err);
 }
 
 int image_open_layers(struct image_store *s, const struct image_info *i, int **ret_fds, size_t *ret_n, struct err *err)
 {
-	size_t n = mem_strv_len(i->layers);
+	size_t n = mem_strv_len(i->layers), at = 0;
 	int *fds = mem_new_n(int, n + 1);
+	bool opaque = false;
 
-	for (size_t at = 0; at < n; at++) {
-		int fd = open_layer(s, i->layers[n - 1 - at], err);
+	/* Overlay does not look at the mark of a layer's top: what such a layer hides is not shown to it. */
+	for (; at < n && !opaque; at++) {
+		int fd = open_layer(s, i->layers[n - 1 - at], &opaque, err);
 
 		if (fd < 0) {
 			while (at > 0)
@@ -178,55 +199,73 @@ int image_open_layers(struct image_store *s, const struct image_info *i, int **r
 		fds[at] = fd;
 	}
 	*ret_fds = fds;
-	*ret_n = n;
+	*ret_n = at;
 	return 0;
 }
 
-void image_hold(struct image_store *s, const struct image_info *i)
+static bool has_layer(const struct image_info *i, const char *layer)
 {
 	for (char **l = i->layers; l && *l; l++) {
-		uintptr_t n = (uintptr_t)map_get(&s->holds, *l);
-
-		map_put(&s->holds, *l, (void *)(n + 1));
+		if (!strcmp(*l, layer))
+			return true;
 	}
+	return false;
 }
 
-void image_store_collect(struct image_store *s)
+bool store_named_elsewhere(const struct image_store *s, const struct store_image *i)
 {
-	bool changed = false;
+	for (size_t n = 0; i->info && n < s->n; n++) {
+		const struct store_image *other = &s->images[n];
+		bool all = other != i && *other->name && other->info;
+
+		for (char **l = i->info->layers; all && l && *l; l++)
+			all = has_layer(other->info, *l);
+		if (all)
+			return true;
+	}
+	return false;
+}
+
+int store_collect(struct image_store *s, const struct store_leases *l)
+{
+	int changed = 0;
 
 	for (size_t i = s->n; i-- > 0;) {
 		struct store_image *image = &s->images[i];
 
-		if (!*image->name && (!image->info || store_holds(s, image->info) == 0)) {
+		if (image->detached && store_holds(l, image) == 0) {
 			store_drop(s, image);
-			changed = true;
+			changed = 1;
 		}
 	}
-	/* A refs.json that could not be written still names them: their layers must stay then, and the next collection tries again. */
-	if (!changed || store_save(s, NULL) == 0)
-		store_sweep(s);
+	return changed;
 }
 
-void image_release(struct image_store *s, const struct image_info *i)
+static int collect(struct image_store *s, struct err *err)
 {
-	bool last = false;
+	struct store_leases l;
+	int r = store_leases_read(s, &l, err);
+	bool changed;
 
-	for (char **l = i->layers; l && *l; l++) {
-		uintptr_t n = (uintptr_t)map_get(&s->holds, *l);
+	if (r < 0)
+		return r;
+	changed = store_collect(s, &l) > 0 || s->version != STORE_VERSION;
+	store_leases_free(&l);
+	s->version = STORE_VERSION;
+	return changed ? store_save(s, err) : 0;
+}
 
-		if (n > 1)
-			map_put(&s->holds, *l, (void *)(n - 1));
-		else
-			map_remove(&s->holds, *l);
-		last = last || n <= 1;
-	}
-	for (size_t n = 0; last && n < s->n; n++) {
-		if (!*s->images[n].name) {
-			image_store_collect(s);
-			return;
-		}
-	}
+void image_store_collect(struct image_store *s)
+{
+	fd_cleanup int lock = store_lock(s, NULL);
+
+	if (lock < 0 || store_refresh(s, NULL) < 0)
+		return;
+	/* A refs.json that could not be written still names them: their layers must stay then, and the next collection tries again. */
+	if (collect(s, NULL) == 0)
+		store_sweep(s);
+	fd_closep(&lock);
+	store_empty(s);
 }
 
 /* An id may stand for a name when there is no doubt which one. */
@@ -245,35 +284,66 @@ static int check_one_name(const struct image_store *s, const struct store_image 
 	return 0;
 }
 
-int image_remove(struct image_store *s, const char *name, struct err *err)
+static int check_holds(struct image_store *s, const struct store_image *found, struct err *err)
 {
-	struct store_image *found, gone;
-	mem_cleanup char *full = NULL;
+	struct store_leases l;
 	size_t holds;
-	int r = find(s, name, &found, err);
+	int r = store_leases_read(s, &l, err);
 
+	if (r < 0)
+		return r;
+	holds = store_holds(&l, found);
+	store_leases_free(&l);
+	if (holds == 0 || store_named_elsewhere(s, found))
+		return 0;
+	return err_set(err, EBUSY, "image \"%s\" is in use by %zu container%s",
+		       *found->name ? found->name : found->manifest, holds, holds == 1 ? "" : "s");
+}
+
+int store_check_version(const struct image_store *s, struct err *err)
+{
+	if (s->version == STORE_VERSION)
+		return 0;
+	return err_set(
+	    err, EBUSY,
+	    "the images were kept by an earlier berth, whose containers may still run; start berth once (`berth "
+	    "up`), then try again");
+}
+
+static int remove_image(struct image_store *s, const char *name, struct err *err)
+{
+	mem_cleanup char *full = NULL;
+	struct store_image *found;
+	int r = store_check_version(s, err);
+
+	if (r == 0)
+		r = find(s, name, &found, err);
 	if (r < 0)
 		return r;
 	if (image_ref_normalise(name, &full, NULL) < 0 || strcmp(full, found->name) != 0)
 		r = check_one_name(s, found, name, err);
+	if (r == 0)
+		r = check_holds(s, found, err);
 	if (r < 0)
 		return r;
-	holds = found->info ? store_holds(s, found->info) : 0;
-	if (holds > 0 && !store_named_elsewhere(s, found->info, found))
-		return err_set(err, EBUSY, "image \"%s\" is in use by %zu container%s", found->name, holds,
-			       holds == 1 ? "" : "s");
-	gone = *found;
-	*found = s->images[--s->n];
-	store_sort(s);
+	store_drop(s, found);
 	r = store_save(s, err);
-	if (r < 0) {
-		s->images[s->n++] = gone; /* its place is still there */
-		store_sort(s);
-		return r;
-	}
-	free(gone.name);
-	free(gone.why);
-	image_info_free(gone.info);
-	store_sweep(s);
-	return 0;
+	if (r == 0)
+		store_sweep(s);
+	return r;
+}
+
+int image_remove(struct image_store *s, const char *name, struct err *err)
+{
+	fd_cleanup int lock = store_lock(s, err);
+	int r = lock < 0 ? lock : store_refresh(s, err);
+
+	if (r == 0)
+		r = remove_image(s, name, err);
+	fd_closep(&lock);
+	if (r == 0)
+		store_empty(s);
+	else if (lock >= 0)
+		(void)store_refresh(s, NULL);
+	return r;
 }

@@ -53,17 +53,15 @@ int image_find(struct image_store *s, const char *name, struct image_info **ret,
 
 /* All images, sorted by name; a NULL-terminated array of the caller. */
 struct image_info **image_list(struct image_store *s);
+/* With those that have no name. */
+struct image_info **image_list_all(struct image_store *s);
 
 /* Opens the unpacked layers, topmost first, as directory descriptors of the caller. */
 int image_open_layers(struct image_store *s, const struct image_info *i, int **ret_fds, size_t *ret_n, struct err *err);
 
-/* A running container keeps its layers: image_hold/release count by layer; remove and prune pass over held ones. */
-void image_hold(struct image_store *s, const struct image_info *i);
-void image_release(struct image_store *s, const struct image_info *i);
-
-/* A name that is given to another image while containers run on the old one leaves the old one in the store without a name ("detached";
- * image_find knows it by its id), also across a restart of the daemon. It goes with the last image_release(). The daemon calls this at
- * its start, when it has held the images of all containers that still run, for the detached images whose containers ended meanwhile. */
+/* A name that is given to another image while leases of containers are on the old one leaves the old one in the store without a name
+ * ("detached"; image_find knows it by its id). It goes with the last of them. The daemon calls this at its start, when it has reconciled the
+ * leases (lease.h), for those whose containers ended meanwhile. */
 void image_store_collect(struct image_store *s);
 
 /* Removes the name; the layers go when no name and no container uses them. -EBUSY when containers run on it (the text says how many holds

@@ -7,14 +7,15 @@
  *   IMAGE_LAYER_WAIT:  another process is at it. Poll image_layer_wait_fd(layer) (POLLIN or POLLHUP), then image_layer_again(layer).
  *   IMAGE_LAYER_THERE: nothing to do, the layer is leased; free it.
  *   IMAGE_LAYER_BEGUN: write the bytes to image_layer_fd(layer), which does not block; image_layer_close(layer) after the last one;
- *		  image_layer_end(layer, &unpacked, &err) collects the worker and puts the layer in its place. EPIPE while writing means that the worker gave
+ *		  image_layer_end(layer, &unpacked, &err) collects the worker and puts the layer in its place. EPIPE while writing (ignore SIGPIPE) means that the worker gave
  *		  up: image_layer_end() says why.
  *   image_layer_free(layer) at any time; before image_layer_end() it takes everything back.
  *
  * A layer on disk, images/layers/<hex of the diff id>/:
  *   fs/    the tree, as overlay wants a lower directory: a removed name is a character device 0:0, a directory that hides what is below it has
  *          the attribute trusted.overlay.opaque (user.overlay.opaque where we are not the machine's root) = "y"
- *   meta   JSON: sizes, counts, how it was packed and where it came from, "opaque": the whole layer hides all below it
+ *   meta   JSON: sizes, counts, how it was packed and where it came from
+ *   hides  (empty file) the whole layer hides all below it
  *   tar    (record.h) what is needed besides fs/ to write the tar again, bit for bit
  */
 #pragma once
@@ -26,6 +27,8 @@
 #include "node/image/lease.h"
 
 struct image_layer;
+
+#define LAYER_OPAQUE_NAME "hides"
 
 /* Where the bytes come from: all of it is written into meta, digest and size are checked. */
 struct image_layer_from {
@@ -56,6 +59,7 @@ static inline void image_layer_freep(struct image_layer **l)
 /* What meta says. */
 struct image_layer_meta {
 	uint64_t tar_size, n_files;
+	bool this_boot;		 /* made since the machine was started */
 	bool opaque;		 /* it hides all layers below it */
 	char packed[65];	 /* hex of the compressed bytes; "" = not known */
 	uint64_t packed_size;	 /* of them */

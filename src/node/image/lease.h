@@ -39,6 +39,7 @@ int image_lease_tmp(struct image_lease *l, int *ret_dir, char ret_name[static 64
 /* A lasting lease: `id` names it ([a-zA-Z0-9_.-], at most 100); a second one of the same id replaces the first. Drop takes a missing one. An image
  * without a name goes with the last lease on it, unless it was made without a name (see image_commit). */
 int image_lease_keep(struct image_store *s, const char *id, const struct image_info *i, struct err *err);
+bool image_lease_is_kept(struct image_store *s, const char *id);
 void image_lease_drop(struct image_store *s, const char *id);
 /* Drops the lasting leases whose id begins with `prefix` and for which alive(ctx, id) is false. */
 void image_lease_reconcile(struct image_store *s, const char *prefix, bool (*alive)(void *ctx, const char *id),

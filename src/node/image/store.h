@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store: what image.c and import.c share: the open store, its table of images, and the files behind them.
+ * store: what the files of this folder share: the open store, its table of images, and the files behind them.
+ *
+ * The table is refs.json as it was read last. Whoever looks calls store_refresh() first; whoever changes takes the lock, refreshes, changes
+ * the table, writes it with store_save(), and collects garbage while the lock is held.
  */
 #pragma once
 
@@ -13,36 +16,97 @@
 #include "node/image/image.h"
 
 struct store_image {
-	char *name;		 /* "" = detached */
+	char *name;		 /* "" = it has none */
+	bool detached;		 /* without a name, and it goes with the last lease on it */
 	char manifest[65];	 /* hex */
+	char index[65];		 /* hex; "" = none */
 	struct image_info *info; /* NULL = its blobs cannot be read: why says the reason */
 	char *why;
 };
 
+struct import;
 struct image_store {
-	int root, blobs, layers, tmp;
-	struct store_image *images; /* sorted by name, detached ones first */
+	int root, blobs, layers, tmp, leases;
+	struct store_image *images; /* sorted by name, those without one first */
 	size_t n, cap;
-	struct map holds; /* layer hex -> number of holds, as a pointer */
+	int version; /* of refs.json; 1: containers of an earlier berth may run without a lease */
+	struct {
+		uint64_t device, inode, size;
+		int64_t s, ns;
+	} seen; /* refs.json as it was read */
+	struct image_limits limits;
+	uint64_t layers_max;
+	struct import *imports;
 };
 
+/* ---- store.c ---- */
+
+/* Takes images/lock; the descriptor is the caller's, closing it gives the lock back. */
+int store_lock(struct image_store *s, struct err *err);
+/* Reads refs.json again when it is another file than the one read last. */
+int store_refresh(struct image_store *s, struct err *err);
 /* Reads manifest and config of the image and checks their digests. *ret is without a name. */
 int store_load(struct image_store *s, const char *manifest_hex, struct image_info **ret, struct err *err);
-/* Writes a document under its digest, synced. */
-int store_put_blob(struct image_store *s, const char *text, size_t n, char ret_hex[static 65], struct err *err);
 
-/* The table is changed in memory first, then written by store_save() (refs.json); store_sort() keeps its order. */
 struct store_image *store_by_name(struct image_store *s, const char *name);
-void store_add(struct image_store *s, const char *name, const char *manifest_hex, struct image_info *info);
+/* A new place in the table, which is sorted by store_sort() only; info becomes the table's. */
+struct store_image *store_add(struct image_store *s, const char *name, const char *manifest_hex,
+			      struct image_info *info);
 void store_drop(struct image_store *s, struct store_image *i);
 void store_sort(struct image_store *s);
+/* With the lock held. After a failure the table is read again by the next store_refresh(). */
 int store_save(struct image_store *s, struct err *err);
 
-size_t store_holds(const struct image_store *s, const struct image_info *i); /* the highest among its layers */
-/* True when another image than `but` that has a name has all layers of i. */
-bool store_named_elsewhere(const struct image_store *s, const struct image_info *i, const struct store_image *but);
+/* ---- sweep.c ---- */
 
-/* Moves dir/name to tmp/ (one rename: it is there or it is gone, never half) and removes it there. */
-void store_discard(struct image_store *s, int dir, const char *name);
-/* Removes the layers and blobs that no image uses; held layers stay. */
+/* With the lock held: takes what nothing leads to out of layers/ and blobs/, into tmp/. */
 void store_sweep(struct image_store *s);
+/* Without the lock: removes what is dead in tmp/. */
+void store_empty(struct image_store *s);
+/* Moves dir/name to tmp/ (one rename: it is there or it is gone, never half); store_empty() removes it. */
+void store_discard(struct image_store *s, int dir, const char *name);
+
+/* ---- lease.c ---- */
+
+/* What the living leases name, and the images of the lasting ones. Dead jobs' files are removed. With the lock held. */
+struct store_leases {
+	struct map layers, blobs; /* hex -> non-NULL */
+	struct store_keep {
+		char manifest[65]; /* "" = not known */
+		char **layers;
+	} * keeps;
+	size_t n, cap;
+};
+int store_leases_read(struct image_store *s, struct store_leases *ret, struct err *err);
+void store_leases_free(struct store_leases *l);
+/* The number of lasting leases on this very image. */
+size_t store_holds(const struct store_leases *l, const struct store_image *i);
+/* True for a name in tmp/ that belongs to a living job. */
+bool store_lease_lives(struct image_store *s, const char *tmp_name);
+
+/* ---- image.c ---- */
+
+#define STORE_VERSION 2 /* of refs.json */
+/* -EBUSY while refs.json is of an earlier version: see version above. */
+int store_check_version(const struct image_store *s, struct err *err);
+/* True when another image that has a name has all layers of i. */
+bool store_named_elsewhere(const struct image_store *s, const struct store_image *i);
+
+/* With the lock held and the table fresh: images that lost their name go when no lease is on them. 1 = something changed. */
+int store_collect(struct image_store *s, const struct store_leases *l);
+
+/* ---- commit.c ---- */
+
+/* With the lock held and the table fresh: gives the name ("" = none) to the image and writes the table. The image that had the name before stays
+ * without one while a lease is on it. */
+int store_name(struct image_store *s, const char *name, const char *manifest_hex, const char *index_hex,
+	       enum image_replace replace, struct err *err);
+
+/* image_commit(); sync: everything to the disk first. Without it what the layers consist of is there already. */
+int store_commit(struct image_store *s, struct image_lease *lease, const struct image_docs *docs, const char *ref,
+		 enum image_replace replace, bool sync, struct image_info **ret, struct err *err);
+
+/* ---- layer_place.c ---- */
+
+/* 1 = the layer is there, whole and leased now, 0 = it is not. */
+int store_layer_is_there(struct image_store *s, struct image_lease *lease, const char *diff_hex, struct err *err);

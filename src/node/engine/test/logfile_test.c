@@ -237,7 +237,7 @@ static void test_container_record(void **state)
 	assert_true(back.exit.oom);
 	assert_string_equal(back.exit.error, r.exit.error);
 	assert_int_equal(back.exit.memory_peak, 7);
-	record_free(&back);
+	record_clear(&back);
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		assert_true(record_parse(bad[i], strlen(bad[i]), &back, NULL) < 0);
 }

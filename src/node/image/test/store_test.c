@@ -5,6 +5,7 @@
 #include "base/core/fd.h"
 #include "base/core/fs.h"
 #include "base/core/mem.h"
+#include "node/image/lease.h"
 #include "lib/tar_make.h"
 
 #include <dirent.h>
@@ -208,16 +209,25 @@ static void test_remove(void **state)
 	struct err err = ERR_INIT;
 
 	(void)state;
-	image_hold(store, a);
-	image_hold(store, a);
+	assert_int_equal(image_lease_keep(store, "c1", a, NULL), 0);
+	assert_int_equal(image_lease_keep(store, "c2", a, NULL), 0);
+	assert_int_equal(image_lease_keep(store, "c3", b, NULL), 0);
+	assert_int_equal(image_lease_keep(store, "c4", b, NULL), 0);
 	assert_int_equal(image_remove(store, "a", &err), 0); /* b keeps the layer */
 	assert_int_equal(image_remove(store, "b", &err), -EBUSY);
 	assert_string_equal(err.text, "image \"b:latest\" is in use by 2 containers");
-	image_release(store, a);
+	image_lease_drop(store, "c3");
 	assert_int_equal(image_remove(store, "b", &err), -EBUSY);
-	image_release(store, a);
+	assert_string_equal(err.text, "image \"b:latest\" is in use by 1 container");
+	image_lease_drop(store, "c4");
 	assert_int_equal(image_remove(store, b->id, &err), 0);
 	assert_int_equal(image_remove(store, "b", &err), -ENOENT);
+	/* what the containers on a need is there, though no name leads to it */
+	expect_content(a, "1");
+	expect_counts(1, 2);
+	image_lease_drop(store, "c1");
+	image_lease_drop(store, "c2");
+	reopen();
 	expect_counts(0, 0);
 }
 
@@ -227,17 +237,16 @@ static void test_replace(void **state)
 	cleanup_with(image_info_freep) struct image_info *old = must_import("a", "old"), *found = NULL, *again = NULL;
 
 	(void)state;
-	image_hold(store, old);
+	assert_int_equal(image_lease_keep(store, "c", old, NULL), 0);
 	image_info_free(must_import("a", "new"));
 	expect_list("a:latest ");
 	expect_content(old, "old");
 	reopen();
 	assert_int_equal(image_find(store, old->id, &found, NULL), 0);
 	assert_string_equal(found->name, "");
-	image_hold(store, found);
 	image_store_collect(store);
 	expect_content(old, "old");
-	image_release(store, found);
+	image_lease_drop(store, "c");
 	assert_int_equal(image_find(store, old->id, &again, NULL), -ENOENT);
 	expect_counts(1, 2);
 	/* and without a container it goes at once */
@@ -262,7 +271,7 @@ static void test_garbage(void **state)
 	assert_int_equal(mknodat(top, "images/refs.json.tmp-1", S_IFREG | 0600, 0), 0);
 	reopen();
 	expect_counts(1, 2);
-	assert_int_equal(count("images"), 4);
+	assert_int_equal(count("images"), 6); /* blobs layers leases lock refs.json tmp */
 	expect_content(a, "1");
 }
 

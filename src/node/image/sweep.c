@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Garbage is what neither refs.json nor a lease leads to. It is moved away under the lock, which takes no time, and removed without it.
+ */
+#include "base/core/fd.h"
+#include "base/core/fs.h"
+#include "base/core/mem.h"
+#include "base/core/random.h"
+#include "node/image/store.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#define GONE "gone-"
+
+void store_discard(struct image_store *s, int dir, const char *name)
+{
+	char random[17], gone[32];
+
+	random_hex(random, sizeof random - 1);
+	snprintf(gone, sizeof gone, GONE "%s", random);
+	(void)renameat(dir, name, s->tmp, gone);
+}
+
+static void use_image(const struct store_image *i, struct map *layers, struct map *blobs)
+{
+	map_put(blobs, i->manifest, blobs);
+	map_put(blobs, i->info->id + 7, blobs);
+	if (*i->index)
+		map_put(blobs, i->index, blobs);
+	for (char **l = i->info->layers; l && *l; l++)
+		map_put(layers, *l, layers);
+}
+
+typedef bool (*is_garbage_fn)(struct image_store *s, const struct map *used, const char *name);
+
+static void sweep_dir(struct image_store *s, int at, is_garbage_fn is_garbage, const struct map *used)
+{
+	int fd = openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!d) {
+		fd_closep(&fd);
+		return;
+	}
+	for (struct dirent *e = readdir(d); e; e = readdir(d)) {
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 && is_garbage(s, used, e->d_name))
+			store_discard(s, at, e->d_name);
+	}
+	closedir(d);
+}
+
+static bool is_unused(struct image_store *s, const struct map *used, const char *name)
+{
+	(void)s;
+	return !map_get(used, name);
+}
+
+/* Of an interrupted fs_write_atomic() of refs.json */
+static bool is_root_garbage(struct image_store *s, const struct map *used, const char *name)
+{
+	(void)s;
+	(void)used;
+	return !strncmp(name, "refs.json.tmp-", 14);
+}
+
+void store_sweep(struct image_store *s)
+{
+	struct store_leases l;
+
+	/* An image that cannot be read does not say what it uses: nothing is garbage for certain until it is repaired or removed. The same
+	 * is true of leases. */
+	for (size_t i = 0; i < s->n; i++) {
+		if (!s->images[i].info)
+			return;
+	}
+	if (store_leases_read(s, &l, NULL) < 0)
+		return;
+	for (size_t i = 0; i < s->n; i++)
+		use_image(&s->images[i], &l.layers, &l.blobs);
+	sweep_dir(s, s->layers, is_unused, &l.layers);
+	sweep_dir(s, s->blobs, is_unused, &l.blobs);
+	sweep_dir(s, s->root, is_root_garbage, NULL);
+	store_leases_free(&l);
+}
+
+/* Names in tmp/ are those of their job's lease; a job makes its lease first, and it is gone last. */
+void store_empty(struct image_store *s)
+{
+	int fd = openat(s->tmp, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!d) {
+		fd_closep(&fd);
+		return;
+	}
+	for (struct dirent *e = readdir(d); e; e = readdir(d)) {
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 && !store_lease_lives(s, e->d_name))
+			(void)fs_remove_tree(s->tmp, e->d_name, NULL);
+	}
+	closedir(d);
+}
