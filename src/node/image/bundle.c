@@ -7,7 +7,7 @@
 #include "base/core/map.h"
 #include "base/core/mem.h"
 #include "node/image/image.h"
-#include "node/image/record_format.h"
+#include "node/image/tar_record_format.h"
 #include "node/image/tree.h"
 
 #include <fcntl.h>
@@ -181,7 +181,7 @@ static int read_row(struct bundle *b, const char **at, const char *end, uint64_t
 	target_end = name_end ? memchr(name_end + 1, '\0', (size_t)(end - name_end - 1)) : NULL;
 	if (!target_end)
 		return -EBADMSG;
-	m = (struct member){.offset = record_get(head + 1, 8), .size = record_get(head + 9, 8)};
+	m = (struct member){.offset = tar_record_get(head + 1, 8), .size = tar_record_get(head + 9, 8)};
 	if (m.offset > archive_size || m.size > archive_size - m.offset)
 		return -EBADMSG;
 	if (head[0] == 'l')

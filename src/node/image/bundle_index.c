@@ -7,7 +7,7 @@
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/mem.h"
-#include "node/image/record_format.h"
+#include "node/image/tar_record_format.h"
 #include "node/image/tar_stream.h"
 #include "node/image/tree.h"
 
@@ -63,8 +63,8 @@ static int put_row(struct indexer *x, char type, uint64_t offset, uint64_t size,
 {
 	unsigned char head[17] = {(unsigned char)type};
 
-	record_put(head + 1, 8, offset);
-	record_put(head + 9, 8, size);
+	tar_record_put(head + 1, 8, offset);
+	tar_record_put(head + 9, 8, size);
 	if (fwrite(head, sizeof head, 1, x->out) != 1 || fwrite(name, strlen(name) + 1, 1, x->out) != 1 ||
 	    fwrite(target, strlen(target) + 1, 1, x->out) != 1)
 		return err_sys(err, errno, "write the list of the archive's members");

@@ -9,7 +9,7 @@
 #include "base/core/fd.h"
 #include "base/core/fs.h"
 #include "base/core/mem.h"
-#include "node/image/record.h"
+#include "node/image/tar_record.h"
 #include "node/image/store.h"
 
 #include <fcntl.h>
@@ -73,7 +73,7 @@ static int open_file(struct layer_tar *t, const char *name, struct err *err)
 	return 0;
 }
 
-static int copy_piece(struct layer_tar *t, const struct record_item *item, struct err *err)
+static int copy_piece(struct layer_tar *t, const struct tar_record_item *item, struct err *err)
 {
 	uint64_t offset = item->offset, n = item->n;
 	int r = open_file(t, item->name, err);
@@ -96,12 +96,12 @@ static int copy_piece(struct layer_tar *t, const struct record_item *item, struc
 
 static int write_items(struct layer_tar *t, int record, struct err *err)
 {
-	cleanup_with(record_closep) struct record_reader *reader = NULL;
-	struct record_item item;
-	int r = record_open(record, &reader, err);
+	cleanup_with(tar_record_closep) struct tar_record_reader *reader = NULL;
+	struct tar_record_item item;
+	int r = tar_record_open(record, &reader, err);
 
-	while (r >= 0 && (r = record_next(reader, &item, err)) > 0)
-		r = item.kind == RECORD_LITERAL ? emit(t, item.data, item.n, err) : copy_piece(t, &item, err);
+	while (r >= 0 && (r = tar_record_next(reader, &item, err)) > 0)
+		r = item.kind == TAR_RECORD_LITERAL ? emit(t, item.data, item.n, err) : copy_piece(t, &item, err);
 	return r;
 }
 
@@ -118,7 +118,7 @@ static int check_digest(struct layer_tar *t, const char *diff_hex, struct err *e
 int layer_tar_write_at(int layer_dir, const char *diff_hex, const struct sink *to, uint64_t *ret_size, struct err *err)
 {
 	struct layer_tar t = {.to = to, .fs = -1, .parent = -1, .file = -1};
-	fd_cleanup int record = openat(layer_dir, RECORD_NAME, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	fd_cleanup int record = openat(layer_dir, TAR_RECORD_NAME, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	int r;
 
 	if (record < 0 && errno == ENOENT)

@@ -11,7 +11,7 @@
 #include "base/core/fs.h"
 #include "base/core/map.h"
 #include "base/core/mem.h"
-#include "node/image/record.h"
+#include "node/image/tar_record.h"
 #include "node/image/tar_write.h"
 #include "node/image/tree.h"
 
@@ -34,7 +34,7 @@
 struct pack {
 	int tree;
 	const struct pack_options *o;
-	struct record *rec;
+	struct tar_record *rec;
 	const struct sink *to;
 	struct map links; /* "dev:ino" of files with several names -> the first of them */
 	struct packed_tree done;
@@ -86,7 +86,7 @@ static int emit(struct pack *p, const void *data, size_t n, struct err *err)
 
 static int literal(struct pack *p, const void *data, size_t n, struct err *err)
 {
-	int r = p->rec ? record_literal(p->rec, data, n, err) : 0;
+	int r = p->rec ? tar_record_literal(p->rec, data, n, err) : 0;
 
 	return r < 0 ? r : emit(p, data, n, err);
 }
@@ -240,10 +240,10 @@ static int whiteout_of(struct pack *p, const struct item *i, struct err *err)
 static int copy_content(struct pack *p, const struct item *i, int fd, struct err *err)
 {
 	uint64_t left = (uint64_t)i->st.st_size;
-	int r = p->rec && left ? record_file(p->rec, i->path, i->st.st_ino, err) : 0;
+	int r = p->rec && left ? tar_record_file(p->rec, i->path, i->st.st_ino, err) : 0;
 
 	if (r == 0 && p->rec && left)
-		r = record_piece(p->rec, 0, left, err);
+		r = tar_record_piece(p->rec, 0, left, err);
 	while (r == 0 && left > 0) {
 		ssize_t n = read(fd, p->copy, left < COPY_SIZE ? left : COPY_SIZE);
 
@@ -486,7 +486,7 @@ static int pack_dir(struct pack *p, const char *path, struct err *err)
 	return r < 0 ? r : pack_subdirs(p, path, &names, err);
 }
 
-int pack_tree(int tree, const struct pack_options *o, struct record *rec, const struct sink *to,
+int pack_tree(int tree, const struct pack_options *o, struct tar_record *rec, const struct sink *to,
 	      struct packed_tree *ret, struct err *err)
 {
 	struct pack p = {.tree = tree, .o = o, .rec = rec, .to = to, .links = MAP_INIT};

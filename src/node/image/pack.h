@@ -22,7 +22,7 @@
 #include "node/image/image.h"
 #include "node/image/sink.h"
 
-struct record;
+struct tar_record;
 struct image_lease;
 
 struct pack_options {
@@ -42,7 +42,7 @@ struct packed_tree {
 
 /* The tar of `tree` into the sink, and its record, if rec is not NULL. With a record the tree is made what the tar says: times are clamped
  * there, too, and sockets removed. The text of an error names the entry. */
-int pack_tree(int tree, const struct pack_options *o, struct record *rec, const struct sink *to,
+int pack_tree(int tree, const struct pack_options *o, struct tar_record *rec, const struct sink *to,
 	      struct packed_tree *ret, struct err *err);
 
 /* Makes a layer of images/tmp/<tmp_name> (image_lease_tmp), which holds the tree as fs/. The directory is gone afterwards in any case of

@@ -6,7 +6,7 @@
 #include "base/core/fs.h"
 #include "base/core/mem.h"
 #include "node/image/layer.h"
-#include "node/image/record.h"
+#include "node/image/tar_record.h"
 #include "node/image/store.h"
 
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 
 static int pack_and_record(int tmp, const struct pack_options *o, struct image_unpacked *ret, struct err *err)
 {
-	cleanup_with(record_freep) struct record *rec = NULL;
+	cleanup_with(tar_record_freep) struct tar_record *rec = NULL;
 	fd_cleanup int fs = fs_open_in(tmp, "fs", O_RDONLY | O_DIRECTORY, 0, FS_NO_SYMLINKS, err);
 	struct packed_tree packed;
 	struct sink_fd digest;
@@ -26,11 +26,11 @@ static int pack_and_record(int tmp, const struct pack_options *o, struct image_u
 		return fs;
 	sink_fd_init(&digest, -1, "the layer");
 	to = sink_to_fd(&digest);
-	r = record_new(tmp, &rec, err);
+	r = tar_record_new(tmp, &rec, err);
 	if (r == 0)
 		r = pack_tree(fs, o, rec, &to, &packed, err);
 	if (r == 0)
-		r = record_end(rec, &ok, err);
+		r = tar_record_end(rec, &ok, err);
 	if (r == 0 && syncfs(tmp) < 0)
 		r = err_sys(err, errno, "write the layer to the disk");
 	if (r < 0)

@@ -8,7 +8,7 @@
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/mem.h"
-#include "node/image/record.h"
+#include "node/image/tar_record.h"
 #include "node/image/layer.h"
 #include "node/image/tar_stream.h"
 #include "node/image/tree.h"
@@ -25,7 +25,7 @@
 #define DEFAULT_BYTES (64ull << 30)
 #define DEFAULT_FILES 5000000ull
 #define DEFAULT_RATIO 200ull
-#define DEFAULT_DEPTH 2048ull /* what fits into a name */
+#define DEFAULT_DEPTH 2048ull	 /* what fits into a name */
 #define HEADERS_MAX (4ull << 20) /* of one entry: pax records, long names, the map of a sparse file */
 #define XATTR_MAX 65536u	 /* what Linux allows, xattr(7) */
 #define LABEL_MAX 256
@@ -34,7 +34,7 @@ struct unpack {
 	struct tar_stream *stream;
 	struct archive *tar;
 	struct tree tree;
-	struct record *record; /* of everything that passes */
+	struct tar_record *record; /* of everything that passes */
 	struct err record_err;
 	struct image_limits limits;
 	bool layer;	/* of an image; otherwise a root filesystem */
@@ -64,7 +64,7 @@ static la_ssize_t on_read(struct archive *a, void *ctx, const void **ret)
 	struct unpack *u = ctx;
 	ssize_t n = tar_stream_next(u->stream, ret);
 
-	if (n > 0 && record_stream(u->record, *ret, (size_t)n, &u->record_err) < 0) {
+	if (n > 0 && tar_record_stream(u->record, *ret, (size_t)n, &u->record_err) < 0) {
 		archive_set_error(a, u->record_err.code, "%s", u->record_err.text);
 		return -1;
 	}
@@ -145,7 +145,7 @@ static int write_data(struct unpack *u, int fd, int64_t size, struct err *err)
 
 		if (at < 0 || at > size || (uint64_t)n > (uint64_t)(size - at))
 			return err_set(err, EINVAL, "%s: its content is larger than its header says", u->label);
-		r = record_content(u->record, (uint64_t)archive_filter_bytes(u->tar, 0), p, n, (uint64_t)at, err);
+		r = tar_record_content(u->record, (uint64_t)archive_filter_bytes(u->tar, 0), p, n, (uint64_t)at, err);
 		if (r < 0)
 			return r;
 		while (n > 0) {
@@ -264,7 +264,7 @@ static int record_entry(struct unpack *u, const char *name, int fd, struct err *
 
 	if (fstat(fd, &st) < 0)
 		return err_sys(err, errno, "look at the file");
-	return record_file(u->record, name, st.st_ino, err);
+	return tar_record_file(u->record, name, st.st_ino, err);
 }
 
 /* Files and directories; errors of the content carry the label already, hence the two steps. */
@@ -428,7 +428,7 @@ static int drain(struct unpack *u, struct err *err)
 	ssize_t n;
 
 	while ((n = tar_stream_next(u->stream, &data)) > 0) {
-		int r = record_stream(u->record, data, (size_t)n, err);
+		int r = tar_record_stream(u->record, data, (size_t)n, err);
 
 		if (r < 0)
 			return r;
@@ -454,7 +454,7 @@ static int unpack_all(struct unpack *u, struct err *err)
 	if (r == 0)
 		r = tree_finish(&u->tree, err);
 	if (r == 0)
-		r = record_end(u->record, &recorded, err);
+		r = tar_record_end(u->record, &recorded, err);
 	return r;
 }
 
@@ -463,7 +463,7 @@ static int on_replaced(void *ctx, int dir, const char *name, const struct stat *
 {
 	struct unpack *u = ctx;
 
-	return record_replaced(u->record, dir, name, st, err);
+	return tar_record_replaced(u->record, dir, name, st, err);
 }
 
 /* In the C locale libarchive leaves the bytes of a name alone; with UTF-8 it would compose characters (NFC), another name to Linux. */
@@ -482,7 +482,7 @@ static void leave(struct unpack *u)
 	archive_read_free(u->tar);
 	tar_stream_free(u->stream);
 	tree_close(&u->tree);
-	record_free(u->record);
+	tar_record_free(u->record);
 	if (u->c_locale) {
 		uselocale(u->old_locale);
 		freelocale(u->c_locale);
@@ -522,7 +522,7 @@ static int unpack(struct unpack *u, int tar_fd, int tmp_dir, struct err *err)
 	if (u->layer)
 		tree_layer(&u->tree, tmp_dir);
 	if (r == 0)
-		r = record_new(tmp_dir, &u->record, err);
+		r = tar_record_new(tmp_dir, &u->record, err);
 	if (r == 0)
 		r = open_archive(u, tar_fd, err);
 	if (r == 0)

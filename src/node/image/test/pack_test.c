@@ -8,7 +8,7 @@
 #include "base/core/mem.h"
 #include "node/image/layer.h"
 #include "node/image/layer_tar.h"
-#include "node/image/record.h"
+#include "node/image/tar_record.h"
 #include "node/image/tar_write.h"
 
 #include <setjmp.h>
@@ -184,7 +184,7 @@ static void test_options(void **state)
 {
 	struct buf one buf_cleanup = BUF_INIT, two buf_cleanup = BUF_INIT, three buf_cleanup = BUF_INIT;
 	struct pack_options o = {.epoch = 1500000000};
-	cleanup_with(record_freep) struct record *rec = NULL;
+	cleanup_with(tar_record_freep) struct tar_record *rec = NULL;
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	fd_cleanup int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	fd_cleanup int dir = openat(top, "one", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -207,9 +207,9 @@ static void test_options(void **state)
 	assert_int_equal(packed.n_sockets_left_out, 1);
 	assert_int_equal(packed.n_xattrs_dropped, 2);
 	/* With a record the tree becomes what the tar says. */
-	assert_int_equal(record_new(dir, &rec, NULL), 0);
+	assert_int_equal(tar_record_new(dir, &rec, NULL), 0);
 	assert_int_equal(pack_tree(tree, &o, rec, &(struct sink){to_buf, &three}, &packed, NULL), 0);
-	assert_int_equal(record_end(rec, &ok, NULL), 0);
+	assert_int_equal(tar_record_end(rec, &ok, NULL), 0);
 	check_equal(&one, &three);
 	assert_true(ok);
 	assert_int_equal(fstatat(tree, "dir", &st, 0), 0);

@@ -2,23 +2,23 @@
  *
  * Reading records. They are our own files, but a disk may damage them: nothing in them is believed that is not checked.
  */
-#include "node/image/record.h"
+#include "node/image/tar_record.h"
 
 #include "base/core/err.h"
 #include "base/core/mem.h"
-#include "node/image/record_format.h"
+#include "node/image/tar_record_format.h"
 #include "node/image/tar_stream.h"
 
 #include <string.h>
 
-struct record_reader {
+struct tar_record_reader {
 	struct tar_stream *stream;
 	const unsigned char *in; /* what the stream gave */
 	size_t in_len;
 	uint64_t literal; /* bytes of the present literal that are still to come */
 	uint64_t total;
 	bool ended;
-	char name[RECORD_PATH_MAX + 1];
+	char name[TAR_RECORD_PATH_MAX + 1];
 };
 
 static int damaged(const char *why, struct err *err)
@@ -27,7 +27,7 @@ static int damaged(const char *why, struct err *err)
 }
 
 /* Some input; -EBADMSG when there is none left. */
-static int fill(struct record_reader *r, struct err *err)
+static int fill(struct tar_record_reader *r, struct err *err)
 {
 	const void *data;
 	ssize_t n;
@@ -44,7 +44,7 @@ static int fill(struct record_reader *r, struct err *err)
 	return 0;
 }
 
-static int take(struct record_reader *r, void *to, size_t n, struct err *err)
+static int take(struct tar_record_reader *r, void *to, size_t n, struct err *err)
 {
 	unsigned char *p = to;
 
@@ -63,27 +63,27 @@ static int take(struct record_reader *r, void *to, size_t n, struct err *err)
 	return 0;
 }
 
-int record_open(int fd, struct record_reader **ret, struct err *err)
+int tar_record_open(int fd, struct tar_record_reader **ret, struct err *err)
 {
 	/* Headers of a tar are mostly zeros: any ratio may be right, and nothing is kept of what comes out */
 	const struct tar_stream_limits limits = {.bytes = UINT64_MAX, .ratio = UINT64_MAX};
-	cleanup_with(record_closep) struct record_reader *r = mem_new(struct record_reader);
-	char magic[sizeof RECORD_MAGIC];
+	cleanup_with(tar_record_closep) struct tar_record_reader *r = mem_new(struct tar_record_reader);
+	char magic[sizeof TAR_RECORD_MAGIC];
 	int code = tar_stream_open(fd, &limits, &r->stream, err);
 
 	if (code == -ENODATA)
 		return damaged("it is empty", err);
 	if (code == 0)
-		code = take(r, magic, strlen(RECORD_MAGIC), err);
+		code = take(r, magic, strlen(TAR_RECORD_MAGIC), err);
 	if (code < 0)
 		return code;
-	if (memcmp(magic, RECORD_MAGIC, strlen(RECORD_MAGIC)) != 0)
+	if (memcmp(magic, TAR_RECORD_MAGIC, strlen(TAR_RECORD_MAGIC)) != 0)
 		return damaged("it is no record of this version", err);
 	*ret = mem_take(r);
 	return 0;
 }
 
-struct record_reader *record_close(struct record_reader *r)
+struct tar_record_reader *tar_record_close(struct tar_record_reader *r)
 {
 	if (!r)
 		return NULL;
@@ -92,44 +92,44 @@ struct record_reader *record_close(struct record_reader *r)
 	return NULL;
 }
 
-static int next_literal(struct record_reader *r, struct record_item *ret, struct err *err)
+static int next_literal(struct tar_record_reader *r, struct tar_record_item *ret, struct err *err)
 {
 	int code = fill(r, err);
 	uint64_t n = r->literal < r->in_len ? r->literal : r->in_len;
 
 	if (code < 0)
 		return code;
-	*ret = (struct record_item){.kind = RECORD_LITERAL, .data = r->in, .n = n};
+	*ret = (struct tar_record_item){.kind = TAR_RECORD_LITERAL, .data = r->in, .n = n};
 	r->in += n;
 	r->in_len -= n;
 	r->literal -= n;
 	return 1;
 }
 
-static int read_literal(struct record_reader *r, struct record_item *ret, struct err *err)
+static int read_literal(struct tar_record_reader *r, struct tar_record_item *ret, struct err *err)
 {
 	unsigned char n[4];
 	int code = take(r, n, sizeof n, err);
 
 	if (code < 0)
 		return code;
-	r->literal = record_get(n, sizeof n);
-	if (r->literal == 0 || r->literal > RECORD_LITERAL_MAX)
+	r->literal = tar_record_get(n, sizeof n);
+	if (r->literal == 0 || r->literal > TAR_RECORD_LITERAL_MAX)
 		return damaged("a literal has an impossible length", err);
 	if (__builtin_add_overflow(r->total, r->literal, &r->total))
 		return damaged("it is too large", err);
 	return next_literal(r, ret, err);
 }
 
-static int read_piece(struct record_reader *r, struct record_item *ret, struct err *err)
+static int read_piece(struct tar_record_reader *r, struct tar_record_item *ret, struct err *err)
 {
 	unsigned char len[2], tail[16];
 	int code = take(r, len, sizeof len, err);
-	size_t n = record_get(len, sizeof len);
+	size_t n = tar_record_get(len, sizeof len);
 
 	if (code < 0)
 		return code;
-	if (n == 0 || n > RECORD_PATH_MAX)
+	if (n == 0 || n > TAR_RECORD_PATH_MAX)
 		return damaged("a name has an impossible length", err);
 	code = take(r, r->name, n, err);
 	if (code == 0)
@@ -137,8 +137,10 @@ static int read_piece(struct record_reader *r, struct record_item *ret, struct e
 	if (code < 0)
 		return code;
 	r->name[n] = '\0';
-	*ret = (struct record_item){
-	    .kind = RECORD_PIECE, .name = r->name, .offset = record_get(tail, 8), .n = record_get(tail + 8, 8)};
+	*ret = (struct tar_record_item){.kind = TAR_RECORD_PIECE,
+					.name = r->name,
+					.offset = tar_record_get(tail, 8),
+					.n = tar_record_get(tail + 8, 8)};
 	if (strlen(r->name) != n || ret->n == 0 || ret->n > INT64_MAX || ret->offset > INT64_MAX - ret->n)
 		return damaged("a piece of a file is impossible", err);
 	if (__builtin_add_overflow(r->total, ret->n, &r->total))
@@ -146,7 +148,7 @@ static int read_piece(struct record_reader *r, struct record_item *ret, struct e
 	return 1;
 }
 
-static int read_end(struct record_reader *r, struct err *err)
+static int read_end(struct tar_record_reader *r, struct err *err)
 {
 	unsigned char size[8];
 	const void *data;
@@ -154,7 +156,7 @@ static int read_end(struct record_reader *r, struct err *err)
 
 	if (code < 0)
 		return code;
-	if (record_get(size, sizeof size) != r->total)
+	if (tar_record_get(size, sizeof size) != r->total)
 		return damaged("its size is not that of its items", err);
 	if (r->in_len > 0 || tar_stream_next(r->stream, &data) != 0)
 		return damaged("something follows its end", err);
@@ -162,7 +164,7 @@ static int read_end(struct record_reader *r, struct err *err)
 	return 0;
 }
 
-int record_next(struct record_reader *r, struct record_item *ret, struct err *err)
+int tar_record_next(struct tar_record_reader *r, struct tar_record_item *ret, struct err *err)
 {
 	unsigned char kind;
 	int code;

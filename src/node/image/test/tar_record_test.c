@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "node/image/record.h"
+#include "node/image/tar_record.h"
 
 #include "base/core/buf.h"
 #include "base/core/err.h"

@@ -7,17 +7,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RECORD_MAGIC "berth-record 1\n"
-#define RECORD_PATH_MAX 4095
-#define RECORD_LITERAL_MAX (1u << 30)
+#define TAR_RECORD_MAGIC "berth-record 1\n"
+#define TAR_RECORD_PATH_MAX 4095
+#define TAR_RECORD_LITERAL_MAX (1u << 30)
 
-static inline void record_put(unsigned char *p, size_t n, uint64_t value)
+static inline void tar_record_put(unsigned char *p, size_t n, uint64_t value)
 {
 	for (size_t i = 0; i < n; i++)
 		p[i] = (unsigned char)(value >> (8 * i));
 }
 
-static inline uint64_t record_get(const unsigned char *p, size_t n)
+static inline uint64_t tar_record_get(const unsigned char *p, size_t n)
 {
 	uint64_t value = 0;
 

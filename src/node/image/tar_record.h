@@ -10,9 +10,9 @@
  *
  * Every byte of a tar is in it once, as a literal or as a piece of a file, so a record is never larger than its tar.
  *
- * Writing has two levels. Who writes a tar itself says record_literal(), record_file() and record_piece() in the order of the bytes. Who
- * reads a tar through another reader shows every byte as it passes, record_stream(), and says which of them became the content of a file,
- * record_content(): the bytes are compared, so a mistake about their place is found (the record is given up then, not the unpacking).
+ * Writing has two levels. Who writes a tar itself says tar_record_literal(), tar_record_file() and tar_record_piece() in the order of the bytes. Who
+ * reads a tar through another reader shows every byte as it passes, tar_record_stream(), and says which of them became the content of a file,
+ * tar_record_content(): the bytes are compared, so a mistake about their place is found (the record is given up then, not the unpacking).
  */
 #pragma once
 
@@ -22,50 +22,51 @@
 
 struct err;
 struct stat;
-struct record;
+struct tar_record;
 
-#define RECORD_NAME "tar"
+#define TAR_RECORD_NAME "tar"
 
 /* Makes `dir`/tar; dir stays the caller's and must stay open. */
-int record_new(int dir, struct record **ret, struct err *err);
-struct record *record_free(struct record *r);
-static inline void record_freep(struct record **r)
+int tar_record_new(int dir, struct tar_record **ret, struct err *err);
+struct tar_record *tar_record_free(struct tar_record *r);
+static inline void tar_record_freep(struct tar_record **r)
 {
-	record_free(*r);
+	tar_record_free(*r);
 }
 
-int record_literal(struct record *r, const void *data, size_t n, struct err *err);
+int tar_record_literal(struct tar_record *r, const void *data, size_t n, struct err *err);
 /* The file below fs/ (a cleaned name, at the most 4095 bytes) that the next pieces belong to, and its inode. */
-int record_file(struct record *r, const char *name, uint64_t ino, struct err *err);
-int record_piece(struct record *r, uint64_t offset, uint64_t n, struct err *err);
+int tar_record_file(struct tar_record *r, const char *name, uint64_t ino, struct err *err);
+int tar_record_piece(struct tar_record *r, uint64_t offset, uint64_t n, struct err *err);
 
 /* All bytes of the tar, in order. */
-int record_stream(struct record *r, const void *data, size_t n, struct err *err);
+int tar_record_stream(struct tar_record *r, const void *data, size_t n, struct err *err);
 /* The n bytes from `pos` on of the stream were written to the present file at `offset`. */
-int record_content(struct record *r, uint64_t pos, const void *data, size_t n, uint64_t offset, struct err *err);
+int tar_record_content(struct tar_record *r, uint64_t pos, const void *data, size_t n, uint64_t offset,
+		       struct err *err);
 
 /* Called before dir_fd/name (st is what it is) goes for good because a later entry takes its place: the content of a regular file is put
  * aside, to become a literal; after everything else the names in the record are looked at again. */
-int record_replaced(struct record *r, int dir_fd, const char *name, const struct stat *st, struct err *err);
+int tar_record_replaced(struct tar_record *r, int dir_fd, const char *name, const struct stat *st, struct err *err);
 
 /* The last byte has passed. *ret_ok = false: the tar cannot be made again (a name leads to another file now, or the reader's positions
  * were not true), and there is no record. */
-int record_end(struct record *r, bool *ret_ok, struct err *err);
+int tar_record_end(struct tar_record *r, bool *ret_ok, struct err *err);
 
 /* Reading. */
-struct record_item {
-	enum { RECORD_LITERAL, RECORD_PIECE } kind;
+struct tar_record_item {
+	enum { TAR_RECORD_LITERAL, TAR_RECORD_PIECE } kind;
 	const unsigned char *data; /* literal; valid until the next call */
 	const char *name;	   /* piece; valid until the next call */
 	uint64_t n, offset;
 };
-struct record_reader;
-/* fd stays the caller's. -EBADMSG: not a record, damaged or cut short (record_next() too). */
-int record_open(int fd, struct record_reader **ret, struct err *err);
-struct record_reader *record_close(struct record_reader *r);
-static inline void record_closep(struct record_reader **r)
+struct tar_record_reader;
+/* fd stays the caller's. -EBADMSG: not a record, damaged or cut short (tar_record_next() too). */
+int tar_record_open(int fd, struct tar_record_reader **ret, struct err *err);
+struct tar_record_reader *tar_record_close(struct tar_record_reader *r);
+static inline void tar_record_closep(struct tar_record_reader **r)
 {
-	record_close(*r);
+	tar_record_close(*r);
 }
 /* 1 = an item (a long literal comes in several), 0 = the end, whose size agrees with the items. */
-int record_next(struct record_reader *r, struct record_item *ret, struct err *err);
+int tar_record_next(struct tar_record_reader *r, struct tar_record_item *ret, struct err *err);
