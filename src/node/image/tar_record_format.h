@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * record_format: what the writer and the reader of records share; record.h describes it.
+ * tar_record_format: what the writer and the reader of records share; tar_record.h describes it.
  */
 #pragma once
 
