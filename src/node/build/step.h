@@ -70,7 +70,7 @@ struct step_file {
 };
 
 struct step_copy {
-	int from; /* a stage of the plan, or STEP_FROM_CONTEXT */
+	int from; /* a stage of the plan, STEP_FROM_CONTEXT or STEP_FROM_NOTHING (--from=scratch) */
 	char **
 	    sources; /* paths with * ? [] as given (COPY: relative to the root of `from`); ADD: also URLs and git addresses */
 	struct step_file *files;
@@ -83,7 +83,7 @@ struct step_copy {
 	bool link, parents;
 	char **exclude; /* patterns of ignore.h */
 	/* ADD */
-	char *checksum;		 /* "sha256:<hex>", NULL = none */
+	char *checksum;		 /* "sha256:<hex>" of a URL, the commit of a git address; NULL = none */
 	bool keep_git_dir;	 /* false by default */
 	bool has_unpack, unpack; /* --unpack; without it local archives are unpacked, downloaded ones not */
 };
