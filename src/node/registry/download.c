@@ -3,12 +3,10 @@
 
 #include "base/core/clock.h"
 #include "base/core/mem.h"
+#include "node/registry/blob_stream.h"
 
 #include <fcntl.h>
-#include <inttypes.h>
 #include <poll.h>
-#include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #define TELL_MS 100
@@ -22,20 +20,16 @@ struct download {
 	size_t server;
 	struct image_layer *layer;
 	struct exchange *e;
-	char id[13];
-	char *path, *scope, *etag;
-	struct buf carry;  /* what the pipe did not take */
-	uint64_t received; /* into the pipe or the carry */
-	uint64_t skip;	   /* of this reply: a server that does not know ranges begins at the start */
-	bool looked;	   /* at the head of this reply */
+	char *path, *scope;
+	struct buf carry; /* what the pipe did not take */
+	struct blob_stream stream;
 	bool worker_gone;
-	struct err failed; /* in a callback */
 	int64_t told_ms;
 };
 
 static void tell(struct download *d, const char *action, uint64_t done)
 {
-	const struct image_progress p = {.id = d->id, .action = action, .done = done, .total = d->of.blob->size};
+	const struct image_progress p = {.id = d->stream.id, .action = action, .done = done, .total = d->of.blob->size};
 
 	if (d->of.progress)
 		d->of.progress(d->of.ctx, &p);
@@ -49,7 +43,7 @@ struct download *download_new(const struct download_of *of)
 	d->server = of->first;
 	d->path = mem_printf("v2/%s/blobs/sha256:%s", of->repo, of->blob->digest);
 	d->scope = remote_scope(of->repo, "pull");
-	snprintf(d->id, sizeof d->id, "%.12s", of->blob->digest);
+	blob_stream_init(&d->stream, of->blob->digest, of->blob->size);
 	return d;
 }
 
@@ -62,7 +56,7 @@ struct download *download_free(struct download *d)
 	buf_free(&d->carry);
 	free(d->path);
 	free(d->scope);
-	free(d->etag);
+	blob_stream_free(&d->stream);
 	free(d);
 	return NULL;
 }
@@ -102,57 +96,21 @@ static void pour(struct download *d, const char *data, size_t n)
 	}
 }
 
-/* The first bytes of a reply: where in the blob they stand. */
-static int look_at_head(struct download *d)
-{
-	const char *range = exchange_header(d->e, HEADER_CONTENT_RANGE);
-	const char *etag = exchange_header(d->e, HEADER_ETAG);
-	uint64_t first = 0;
-
-	d->looked = true;
-	d->skip = d->received;
-	if (exchange_status(d->e) == 206) {
-		if (!range || sscanf(range, "bytes %" SCNu64 "-", &first) != 1 || first != d->received)
-			return err_set(&d->failed, EBADMSG,
-				       "layer %s: the registry %s was asked for the bytes from %" PRIu64
-				       " on and sent others (Content-Range: %.60s)",
-				       d->id, session_name(d->of.remote->sessions[d->server]), d->received,
-				       range ? range : "");
-		d->skip = 0;
-	}
-	if (etag && !d->etag && strncmp(etag, "W/", 2) != 0)
-		d->etag = mem_strdup(etag);
-	return 0;
-}
-
 static bool on_bytes(void *ctx, const void *data, size_t n)
 {
 	struct download *d = ctx;
 	const char *at = data;
-	size_t over;
 
-	if (d->failed.code || d->worker_gone)
+	if (d->stream.failed.code || d->worker_gone)
 		return true; /* the next step ends it */
 	if (d->carry.len > 0)
 		return false;
-	if (!d->looked && look_at_head(d) < 0)
+	if (!blob_stream_take(&d->stream, d->e, &at, &n))
 		return true;
-	over = d->skip < n ? (size_t)d->skip : n;
-	d->skip -= over;
-	at += over;
-	n -= over;
-	if (d->received + n > d->of.blob->size) {
-		err_set(&d->failed, EBADMSG, "layer %s is longer than the %" PRIu64 " bytes that the manifest says",
-			d->id, d->of.blob->size);
-		return true;
-	}
-	d->received += n;
 	pour(d, at, n);
-	if (n > 0)
-		exchange_moved(d->e);
 	if (clock_mono_ms() - d->told_ms >= TELL_MS) {
 		d->told_ms = clock_mono_ms();
-		tell(d, "Downloading", d->received);
+		tell(d, "Downloading", d->stream.received);
 	}
 	return true;
 }
@@ -161,15 +119,7 @@ static void on_try(void *ctx, char ***headers)
 {
 	struct download *d = ctx;
 
-	d->looked = false;
-	if (d->received == 0)
-		return;
-	mem_cleanup char *range = mem_printf("Range: bytes=%" PRIu64 "-", d->received);
-	mem_cleanup char *same = d->etag ? mem_printf("If-Range: %s", d->etag) : NULL;
-
-	mem_strv_add(headers, range);
-	if (same)
-		mem_strv_add(headers, same);
+	blob_stream_try(&d->stream, headers);
 }
 
 /* ---- the stages ---- */
@@ -226,10 +176,9 @@ static int next_server(struct download *d, int r, struct err *err)
 	d->e = exchange_free(d->e);
 	d->layer = image_layer_free(d->layer);
 	buf_clear(&d->carry);
-	free(mem_take(d->etag));
-	d->received = 0;
+	blob_stream_free(&d->stream);
+	blob_stream_init(&d->stream, d->of.blob->digest, d->of.blob->size);
 	d->worker_gone = false;
-	err_clear(&d->failed);
 	err_clear(err);
 	d->server++;
 	d->stage = STAGE_NEW;
@@ -241,24 +190,17 @@ static int finish(struct download *d)
 	d->e = exchange_free(d->e);
 	image_layer_close(d->layer);
 	d->stage = STAGE_END;
-	tell(d, "Extracting", d->received);
+	tell(d, "Extracting", d->stream.received);
 	return 0;
 }
 
 static int answered(struct download *d, struct err *err)
 {
-	int status = exchange_status(d->e);
+	int r = blob_stream_end(&d->stream, d->e, d->of.repo, err);
 
-	if (status != 200 && status != 206) {
-		mem_cleanup char *what = mem_printf("layer %s of %s", d->id, d->of.repo);
-
-		return exchange_refused(d->e, what, err);
-	}
-	if (d->received < d->of.blob->size)
-		return err_set(err, EBADMSG, "layer %s has %" PRIu64 " bytes, not %" PRIu64 " as the manifest says",
-			       d->id, d->received, d->of.blob->size);
-	d->stage = STAGE_FLUSH;
-	return 0;
+	if (r == 0)
+		d->stage = STAGE_FLUSH;
+	return r;
 }
 
 static int on_run(struct download *d, struct err *err)
@@ -268,10 +210,10 @@ static int on_run(struct download *d, struct err *err)
 	flush(d);
 	if (d->worker_gone)
 		return finish(d); /* image_layer_end() says why */
-	if (d->failed.code) {
+	if (d->stream.failed.code) {
 		if (err)
-			*err = d->failed;
-		return next_server(d, -d->failed.code, err);
+			*err = d->stream.failed;
+		return next_server(d, -d->stream.failed.code, err);
 	}
 	if (d->carry.len == 0)
 		exchange_resume(d->e);
@@ -298,7 +240,7 @@ static int on_end(struct download *d, struct err *err)
 		return 0;
 	r = image_layer_end(d->layer, &unpacked, err);
 	if (r < 0)
-		return next_server(d, err_wrap(err, "layer %s of %s", d->id, d->of.repo), err);
+		return next_server(d, err_wrap(err, "layer %s of %s", d->stream.id, d->of.repo), err);
 	tell(d, "Pull complete", d->of.blob->size);
 	return 1;
 }

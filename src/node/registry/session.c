@@ -351,6 +351,11 @@ int session_call(struct session *s, const struct call *c, struct exchange **ret,
 
 /* ---- what came ---- */
 
+struct transport *exchange_transport(const struct exchange *e)
+{
+	return session_transport(e->s);
+}
+
 int exchange_status(const struct exchange *e)
 {
 	return e->x ? transfer_status(e->x) : 0;

@@ -78,6 +78,7 @@ int exchange_run(struct exchange *e, struct err *err);
 /* exchange_new + exchange_run; *ret is the caller's also after a failure (NULL then). */
 int session_call(struct session *s, const struct call *c, struct exchange **ret, struct err *err);
 
+struct transport *exchange_transport(const struct exchange *e);
 int exchange_status(const struct exchange *e);
 const char *exchange_header(const struct exchange *e, enum transport_header h);
 const struct buf *exchange_body(const struct exchange *e);

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "face/cli/command.h"
+
+#include "base/core/err.h"
+#include "base/core/mem.h"
+#include "face/cli/local_store.h"
+#include "face/cli/pull_view.h"
+#include "face/cli/text.h"
+#include "node/image/image.h"
+#include "node/registry/pull.h"
+
+#include <string.h>
+#include <unistd.h>
+
+struct pull_values {
+	const char *platform, *data;
+	bool all_tags, quiet;
+};
+static const struct option_spec pull_options[] = {
+    {"platform", 0, OPTION_TEXT, offsetof(struct pull_values, platform), "OS/ARCH",
+     "of several images under one name, the one for this platform"},
+    {"all-tags", 'a', OPTION_FLAG, offsetof(struct pull_values, all_tags), NULL, "all tags of the repository"},
+    {"quiet", 'q', OPTION_FLAG, offsetof(struct pull_values, quiet), NULL, "print the name only, no progress"},
+    {"data", 0, OPTION_TEXT, offsetof(struct pull_values, data), "DIR",
+     "directory of berth's state (environment: BERTH_DATA; default: the running berth's)"},
+    {NULL},
+};
+
+static int pull_one(struct image_store *s, const char *image, const struct pull_values *v, struct err *err)
+{
+	cleanup_with(registry_pulled_free) struct registry_pulled p = {.info = NULL};
+	struct pull_view view;
+	const struct registry_pull_options o = {.platform = v->platform, .progress = pull_view_event, .ctx = &view};
+	int r;
+
+	pull_view_init(&view, STDERR_FILENO, v->quiet);
+	r = registry_pull(s, image, &o, &p, err);
+	pull_view_end(&view);
+	if (r < 0)
+		return r;
+	if (!v->quiet) {
+		text_line(stdout, "Digest: %s", p.digest);
+		text_line(stdout,
+			  p.fresh ? "Status: Downloaded newer image for %s" : "Status: Image is up to date for %s",
+			  p.name);
+	}
+	text_line(stdout, "%s", p.name);
+	return CLI_OK;
+}
+
+static int pull_run(struct cli *cli, void *values, char **operands, struct err *err)
+{
+	const struct pull_values *v = values;
+	struct image_store *s = NULL;
+	char **names cleanup_with(mem_strv_freep) = NULL;
+	int r;
+
+	if (v->all_tags && strpbrk(operands[0], "@"))
+		return err_set(err, EINVAL, "--all-tags wants a repository, not \"%s\"", operands[0]);
+	r = local_store_open(cli, v->data, &s, err);
+	if (r == 0 && v->all_tags)
+		r = registry_all_tags(operands[0], &names, err);
+	else
+		names = mem_strv_dup(operands);
+	for (char **n = names; r == 0 && n && *n; n++)
+		r = pull_one(s, *n, v, err);
+	image_store_close(s);
+	return r;
+}
+
+const struct cli_command command_pull = {
+    .name = "pull",
+    .usage = "NAME[:TAG|@DIGEST]...",
+    .summary = "Fetch images from a registry",
+    .detail =
+	"A name without a host is one of docker.io. With a digest the digest decides, whatever the tag says. Layers "
+	"that are\n"
+	"here are not fetched again. No berth needs to run. docs/IMAGES.md tells of mirrors, certificates and proxies.",
+    .examples = "  berth pull busybox\n  berth pull lab.example:5000/team/app:1.2\n"
+		"  berth pull --platform linux/arm64 alpine@sha256:...",
+    .options = pull_options,
+    .values_size = sizeof(struct pull_values),
+    .least = 1,
+    .most = CLI_MANY,
+    .operand = OPERAND_IMAGE,
+    .run = pull_run,
+};
