@@ -416,7 +416,7 @@ through three" ]
 		"/proc/$(cat "$DIR/pid")/exe"
 }
 
-@test "checkpoint says why it cannot, and leaves the container alone" {
+@test "checkpoint and restore say why they cannot, and leave the container alone" {
 	waits
 	background run -d -b "$BUNDLE" "$NAME"
 	if criu check >/dev/null 2>&1; then
@@ -425,9 +425,17 @@ through three" ]
 	run -1 oci checkpoint --image-path "$DIR/image" "$NAME"
 	[[ $output == *criu* ]]
 	has_status "$NAME" running
-	[ ! -e "$DIR/image" ]
-	run -1 oci checkpoint --lazy-pages "$NAME"
-	[[ $output == *"--lazy-pages is not possible"* ]]
+	run -1 oci checkpoint --page-server nowhere "$NAME"
+	[[ $output == *"ADDRESS:PORT"* ]]
+	run -1 oci restore -b "$BUNDLE" --image-path "$DIR/none" "$NAME-2"
+	[[ $output == *criu* || $output == *"open the image"* ]]
+	mkdir -p "$DIR/image"
+	echo '["/dev/null", "/dev/null", "/dev/null"]' >"$DIR/image/descriptors.json"
+	run -1 oci restore -b "$BUNDLE" --image-path "$DIR/image" "$NAME-2"
+	[[ $output == *criu* ]]
+	run -1 oci restore -b "$BUNDLE" --manage-cgroups-mode soso "$NAME-2"
+	[[ $output == *soso* ]]
+	[ "$(ls "$DIR/root")" = "$NAME" ]
 }
 
 @test "an ordinary user" {

@@ -26,9 +26,9 @@
 #define FDS_MAX 1000
 
 const struct oci_verb *const oci_verbs[] = {
-    &verb_checkpoint, &verb_create, &verb_delete, &verb_events, &verb_exec,   &verb_features,
-    &verb_kill,	      &verb_list,   &verb_pause,  &verb_ps,	&verb_resume, &verb_run,
-    &verb_spec,	      &verb_start,  &verb_state,  &verb_update, NULL,
+    &verb_checkpoint, &verb_create, &verb_delete, &verb_events, &verb_exec,    &verb_features,
+    &verb_kill,	      &verb_list,   &verb_pause,  &verb_ps,	&verb_restore, &verb_resume,
+    &verb_run,	      &verb_spec,   &verb_start,  &verb_state,	&verb_update,  NULL,
 };
 
 struct globals {

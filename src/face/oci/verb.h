@@ -31,7 +31,8 @@ struct oci_verb {
 };
 
 extern const struct oci_verb verb_checkpoint, verb_create, verb_delete, verb_events, verb_exec, verb_features,
-    verb_kill, verb_list, verb_pause, verb_ps, verb_resume, verb_run, verb_spec, verb_start, verb_state, verb_update;
+    verb_kill, verb_list, verb_pause, verb_ps, verb_restore, verb_resume, verb_run, verb_spec, verb_start, verb_state,
+    verb_update;
 
 /* Descriptors of socket activation that are for us (sd_listen_fds(3)); found before anything is opened. */
 unsigned oci_listen_fds(void);

@@ -1,165 +1,219 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/oci/checkpoint.h"
 
-#include "base/core/buf.h"
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/fs.h"
 #include "base/core/mem.h"
 #include "node/oci/config.h"
 #include "node/oci/lifecycle.h"
+#include "node/oci/protobuf.h"
 #include "node/oci/record.h"
-#include "node/oci/spawn.h"
+#include "node/runtime/cgroup_box.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
-#define SAID_MAX 600
-#define CHECK_MS 30000
+struct dump {
+	const struct oci_checkpoint *o;
+	const struct oci_container *container;
+	struct oci_config *config;
+	struct criu criu;
+	struct criu_dirs dirs;
+	char *stdio[3];
+	int root;
+};
 
-static int run_criu(const char *path, char *const *args, int timeout_ms, struct buf *said, struct err *err)
-{
-	static const char *const env[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", NULL};
-	const struct spawn s = {
-	    .path = path, .args = args, .env = (char *const *)env, .timeout_ms = timeout_ms, .out = said};
-	int r = spawn_run(&s, err);
-
-	while (said->len > 0 && said->data[said->len - 1] == '\n')
-		said->data[--said->len] = '\0';
-	return r;
-}
-
-int oci_criu_find(const char **ret, struct err *err)
-{
-	static const char *const paths[] = {"/usr/local/sbin/criu", "/usr/sbin/criu", "/usr/bin/criu"};
-	static const char *const args[] = {"criu", "check", NULL};
-	buf_cleanup struct buf said = BUF_LIMIT(SAID_MAX);
-	const char *found = NULL;
-	int r;
-
-	for (size_t i = 0; i < sizeof paths / sizeof *paths && !found; i++)
-		found = access(paths[i], X_OK) == 0 ? paths[i] : NULL;
-	if (!found)
-		return err_set(err, ENOTSUP, "checkpoint and restore need the program criu, which is not installed");
-	r = run_criu(found, (char *const *)args, CHECK_MS, &said, err);
-	if (r > 0)
-		return err_set(err, ENOTSUP, "criu cannot work on this machine (criu check): %s", buf_str(&said));
-	if (r == 0)
-		*ret = found;
-	return r;
-}
-
-static void add(char ***args, const char *option, const char *value)
-{
-	mem_strv_add(args, option);
-	if (value)
-		mem_strv_add(args, value);
-}
-
-static void add_flags(char ***args, const struct oci_checkpoint *o)
-{
-	const struct {
-		bool set;
-		const char *option;
-	} flags[] = {{o->leave_running, "--leave-running"},
-		     {o->tcp_established, "--tcp-established"},
-		     {o->tcp_skip_in_flight, "--skip-in-flight"},
-		     {o->ext_unix, "--ext-unix-sk"},
-		     {o->shell_job, "--shell-job"},
-		     {o->file_locks, "--file-locks"},
-		     {o->link_remap, "--link-remap"},
-		     {o->auto_dedup, "--auto-dedup"}};
-
-	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
-		if (flags[i].set)
-			add(args, flags[i].option, NULL);
-	}
-}
-
-/* Host directories in the container are no part of its image: restore is given them anew. */
-static int add_mounts(char ***args, const struct oci_container *c, struct err *err)
-{
-	struct oci_config *config = NULL;
-	int r = oci_record_config(c->dir, &config, err);
-
-	for (size_t i = 0; r == 0 && i < config->box.n_mounts; i++) {
-		const struct rt_fs *m = &config->box.mounts[i];
-		mem_cleanup char *map = mem_printf("mnt[%s]:%s", m->target, m->target);
-
-		if (m->type == RT_FS_BIND)
-			add(args, "--external", map);
-	}
-	oci_config_free(config);
-	return r;
-}
-
-static int make_args(const struct oci_checkpoint *o, const struct oci_container *c, const char *image, char ***args,
-		     struct err *err)
-{
-	mem_cleanup char *pid = mem_printf("%d", (int)c->state->pid);
-
-	add(args, "criu", o->pre_dump ? "pre-dump" : "dump");
-	add(args, "--tree", pid);
-	add(args, "--images-dir", image);
-	if (o->work_path)
-		add(args, "--work-dir", o->work_path);
-	if (o->parent_path)
-		add(args, "--prev-images-dir", o->parent_path);
-	add(args, "--root", c->state->rootfs);
-	add(args, "--log-file", "dump.log");
-	add(args, "-v4", NULL);
-	if (o->manage_cgroups) {
-		mem_cleanup char *mode = mem_printf("--manage-cgroups=%s", o->manage_cgroups);
-
-		add(args, mode, NULL);
-	}
-	add_flags(args, o);
-	return add_mounts(args, c, err);
-}
-
-static int check(const struct oci_checkpoint *o, const struct oci_container *c, struct err *err)
+static int check(const struct oci_container *c, struct err *err)
 {
 	if (c->status != OCI_RUNNING && c->status != OCI_PAUSED)
 		return err_set(err, EBUSY, "Container cannot be checkpointed in %s state", oci_status_names[c->status]);
-	if (o->parent_path && *o->parent_path == '/')
-		return err_set(err, EINVAL, "--parent-path must be relative");
 	return 0;
 }
 
-static int dump(const char *criu, const struct oci_checkpoint *o, const struct oci_container *c, struct err *err)
+/* criu takes it from the image's folder, and would only warn of one that is not there. */
+static int check_parent(const struct dump *d, struct err *err)
 {
-	const char *image = o->image_path ? o->image_path : "checkpoint";
-	fd_cleanup int dir = fs_mkdirs(image, 0700, err), work = -1;
-	buf_cleanup struct buf said = BUF_LIMIT(SAID_MAX);
-	cleanup_with(mem_strv_freep) char **args = NULL;
-	int r = dir;
+	const char *path = d->o->image.parent_path;
+	struct stat st;
 
-	if (r >= 0 && o->work_path) {
-		work = fs_mkdirs(o->work_path, 0700, err);
-		r = work;
+	if (!path)
+		return 0;
+	if (*path == '/')
+		return err_set(err, EINVAL, "--parent-path must be relative, to the image's folder");
+	if (fstatat(d->dirs.image, path, &st, 0) < 0 || !S_ISDIR(st.st_mode))
+		return err_set(err, EINVAL, "--parent-path: there is no folder \"%s\" beside the image's files", path);
+	return 0;
+}
+
+static int open_root(struct dump *d, struct err *err)
+{
+	char path[40];
+
+	snprintf(path, sizeof path, "/proc/%d/root", (int)d->container->state->pid);
+	d->root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return d->root < 0 ? err_sys(err, errno, "open the root of process %d", (int)d->container->state->pid) : 0;
+}
+
+/* Host directories and devices are no part of the image: restore is given them anew, by the name of their place. */
+static int add_mount(struct dump *d, const char *target, struct err *err)
+{
+	mem_cleanup char *place = NULL;
+	int r = criu_image_place(d->root, "", target, &place, err);
+
+	if (r == 0)
+		criu_add_pair(&d->criu, CRIU_EXT_MNT, place, place);
+	return r;
+}
+
+static int add_mounts(struct dump *d, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < d->config->box.n_mounts; i++) {
+		if (d->config->box.mounts[i].type == RT_FS_BIND)
+			r = add_mount(d, d->config->box.mounts[i].target, err);
 	}
-	if (r >= 0)
-		r = make_args(o, c, image, &args, err);
+	return r;
+}
+
+/* What covers files that are masked is the null device; a directory has a file system of its own. */
+static void add_masks(struct dump *d)
+{
+	for (const char *const *path = d->config->box.masked; path && *path; path++) {
+		fd_cleanup int fd = fs_open_in(d->root, *path, O_PATH, 0, FS_IN_ROOT, NULL);
+		struct stat st;
+
+		if (fd >= 0 && fstat(fd, &st) == 0 && S_ISCHR(st.st_mode))
+			criu_add_pair(&d->criu, CRIU_EXT_MNT, *path, "/dev/null");
+	}
+}
+
+static int add_hierarchy(void *ctx, const struct cgroup_hierarchy *h, struct err *err)
+{
+	struct dump *d = ctx;
+
+	(void)err;
+	if (h->v2 ? *h->name == '\0' : strcmp(h->name, "freezer") == 0)
+		pb_text(&d->criu.opts, CRIU_FREEZE_CGROUP, h->dir);
+	return 0;
+}
+
+/* A namespace that was joined is the host's, too. */
+static int add_namespaces(struct dump *d, struct err *err)
+{
+	static const struct {
+		enum rt_ns type;
+		const char *name, *key;
+	} rows[] = {{RT_NS_NETWORK, "net", "extRootNetNS"}, {RT_NS_PID, "pid", "extRootPidNS"}};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const char *path = d->config->ns_paths[rows[i].type];
+		char name[64];
+		struct stat st;
+
+		if (!path)
+			continue;
+		if (stat(path, &st) < 0)
+			return err_sys(err, errno, "look at the namespace \"%s\"", path);
+		snprintf(name, sizeof name, "%s[%llu]:%s", rows[i].name, (unsigned long long)st.st_ino, rows[i].key);
+		pb_text(&d->criu.opts, CRIU_EXTERNAL, name);
+	}
+	return 0;
+}
+
+static int add_stdio(struct dump *d, struct err *err)
+{
+	int r = criu_image_stdio(d->container->state->pid, d->stdio, err);
+
+	for (int i = 0; i < 3 && r == 0; i++) {
+		if (strncmp(d->stdio[i], "file[", 5) == 0)
+			pb_text(&d->criu.opts, CRIU_EXTERNAL, d->stdio[i]);
+	}
+	return r == 0 ? criu_image_write_stdio(d->dirs.image, d->stdio, err) : r;
+}
+
+static void add_process(struct dump *d)
+{
+	pb_number(&d->criu.opts, CRIU_PID, (uint64_t)d->container->state->pid);
+	pb_text(&d->criu.opts, CRIU_ROOT, d->container->state->rootfs);
+	if (d->o->leave_running)
+		pb_number(&d->criu.opts, CRIU_LEAVE_RUNNING, 1);
+	if (d->container->cgroup)
+		(void)cgroup_box_each(d->container->cgroup, add_hierarchy, d, NULL);
+	criu_image_config(d->config, &d->criu);
+}
+
+static int on_notify(void *ctx, const char *what, pid_t pid, int fd, struct err *err)
+{
+	const struct dump *d = ctx;
+
+	(void)pid;
+	fd_closep(&fd);
+	if (strcmp(what, "status-ready") != 0 || d->o->status_fd < 0)
+		return 0;
+	return write(d->o->status_fd, "", 1) == 1 ? 0 : err_sys(err, errno, "write to --status-fd");
+}
+
+static int run(struct dump *d, struct err *err)
+{
+	bool all = !d->o->pre_dump;
+	pid_t pid;
+	int r = oci_record_config(d->container->dir, &d->config, err);
+
+	if (r == 0)
+		r = criu_image_open(&d->o->image, true, "dump.log", &d->criu, &d->dirs, err);
+	if (r == 0)
+		r = check_parent(d, err);
+	if (r == 0)
+		r = open_root(d, err);
 	if (r < 0)
 		return r;
-	r = run_criu(criu, args, -1, &said, err);
-	return r > 0 ? err_set(err, EIO, "criu failed with status %d, see dump.log in \"%s\": %s", r,
-			       o->work_path ? o->work_path : image, buf_str(&said))
-		     : r;
+	add_process(d);
+	r = add_namespaces(d, err);
+	if (r == 0 && all)
+		r = add_mounts(d, err);
+	if (r == 0 && all)
+		r = add_stdio(d, err);
+	if (all)
+		add_masks(d);
+	return r == 0 ? criu_run(&d->criu, all ? CRIU_DUMP : CRIU_PRE_DUMP, &pid, err) : r;
+}
+
+static int dump(const char *program, const struct oci_checkpoint *o, const struct oci_container *c, struct err *err)
+{
+	struct dump d = {.o = o,
+			 .container = c,
+			 .criu = {.path = program, .ctx = &d, .notify = on_notify},
+			 .dirs = CRIU_DIRS_NONE,
+			 .root = -1};
+	int r = run(&d, err);
+
+	for (int i = 0; i < 3; i++)
+		free(d.stdio[i]);
+	fd_closep(&d.root);
+	criu_image_close(&d.dirs);
+	criu_free(&d.criu);
+	oci_config_free(d.config);
+	return r;
 }
 
 int oci_dump(const struct oci_runtime *rt, const struct oci_checkpoint *o, struct err *err)
 {
 	struct oci_container c = OCI_CONTAINER_NONE;
-	const char *criu = NULL;
-	int r = oci_open(rt, o->id, false, &c, err);
+	const char *program = NULL;
+	int r = criu_image_check(&o->image, err);
 
 	if (r == 0)
-		r = check(o, &c, err);
+		r = oci_open(rt, o->id, false, &c, err);
 	if (r == 0)
-		r = oci_criu_find(&criu, err);
+		r = check(&c, err);
 	if (r == 0)
-		r = dump(criu, o, &c, err);
+		r = criu_find(&program, err);
+	if (r == 0)
+		r = dump(program, o, &c, err);
 	oci_close(&c);
 	return r < 0 || o->leave_running || o->pre_dump ? r : oci_delete(rt, o->id, true, err);
 }

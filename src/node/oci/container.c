@@ -15,11 +15,13 @@
 #include "base/core/proc.h"
 #include "node/oci/bundle.h"
 #include "node/oci/console.h"
+#include "node/oci/criu_image.h"
 #include "node/oci/env.h"
 #include "node/oci/foreground.h"
 #include "node/oci/gate.h"
 #include "node/oci/hook.h"
 #include "node/oci/record.h"
+#include "node/oci/restore.h"
 #include "node/runtime/cgroup_box.h"
 #include "node/runtime/rt.h"
 #include "node/runtime/timing.h"
@@ -241,6 +243,21 @@ static int make_gate(struct making *m, struct err *err)
 	return m->gate < 0 ? m->gate : 0;
 }
 
+static int revive(struct making *m, struct err *err)
+{
+	const struct restore r = {.image = m->o->image,
+				  .bundle = &m->bundle,
+				  .cgroup = m->cgroup,
+				  .dir = m->dir,
+				  .ctx = m,
+				  .create_runtime = on_create_runtime};
+	int result = oci_revive(&r, &m->box, err);
+
+	return result == 0 && m->console >= 0 && m->box.terminal_fd < 0
+		   ? err_set(err, EINVAL, "there is no terminal in the image, which --console-socket could give away")
+		   : result;
+}
+
 static int start(struct making *m, struct err *err)
 {
 	const struct oci_config *c = m->bundle.config;
@@ -261,8 +278,10 @@ static int start(struct making *m, struct err *err)
 				     .box = &m->bundle.box};
 	enum rt_fault fault;
 
-	m->bundle.box.listener_state = m->bundle.listener.text;
 	m->tried = true;
+	if (m->o->image)
+		return revive(m, err);
+	m->bundle.box.listener_state = m->bundle.listener.text;
 	return rt_start(&spec, &m->box, &fault, err);
 }
 
@@ -291,7 +310,7 @@ static int write_record(struct making *m, struct err *err)
 
 static int poststart(struct making *m, struct err *err)
 {
-	if (!m->run)
+	if (!m->run || m->o->image)
 		return 0;
 	return run_hooks(m, OCI_HOOK_POSTSTART, OCI_RUNNING, m->box.pid, m->bundle.path, NULL, err);
 }
@@ -436,6 +455,13 @@ int oci_run(const struct oci_runtime *rt, const struct oci_request *o, struct er
 		r = attend(&m, err);
 	release(&m);
 	return r;
+}
+
+int oci_restore(const struct oci_runtime *rt, const struct oci_request *o, struct err *err)
+{
+	int r = criu_image_check(o->image, err);
+
+	return r < 0 ? r : oci_run(rt, o, err);
 }
 
 int oci_pid_file(const char *path, pid_t pid, struct err *err)

@@ -12,6 +12,7 @@
 
 struct err;
 struct cgroup_box;
+struct criu_image;
 
 /* The runtime as a command line sets it up. */
 struct oci_runtime {
@@ -30,12 +31,16 @@ struct oci_request {
 	unsigned listen_fds;   /* so many of them are for socket activation (sd_listen_fds(3)) */
 	bool no_pivot, no_new_keyring;
 	bool detach, keep, no_subreaper; /* run */
+	const struct criu_image *image;	 /* restore: it goes on from there, instead of its program's start */
 };
 
 /* Makes the container, up to "created". */
 int oci_create(const struct oci_runtime *rt, const struct oci_request *o, struct err *err);
 /* Both at once. With `detach` 0; else it stays until the container has ended, deletes it and returns its exit code. */
 int oci_run(const struct oci_runtime *rt, const struct oci_request *o, struct err *err);
+/* The same for a container that `checkpoint` has written to files. Of its hooks prestart, createRuntime and poststop are called, as by runc: what
+ * runs in the container's own namespaces has happened. */
+int oci_restore(const struct oci_runtime *rt, const struct oci_request *o, struct err *err);
 
 /* What `create`, `run`, `exec` and `restore` do with the process that they made: the pid file, whole or not at all. */
 int oci_pid_file(const char *path, pid_t pid, struct err *err);
