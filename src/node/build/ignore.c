@@ -264,8 +264,10 @@ int ignore_parse(const char *text, size_t n, const char *name, struct ignore **r
 			return err_set(err, EINVAL, "%s:%u: a NUL character: this is no text file", name, line);
 		if (*p != '#')
 			r = add_pattern(i, p, length, err);
-		if (r < 0)
-			return err_wrap(err, "%s:%u", name, line);
+		if (r < 0) {
+			(void)err_wrap(err, "%s:%u", name, line);
+			return r;
+		}
 		p += length + (nl != NULL);
 	}
 	*ret = mem_take(i);
@@ -347,7 +349,8 @@ static void step_state(const struct pattern *p, struct states *to, size_t i, uin
 		add_state(p, to, i + 1);
 }
 
-static bool match_tokens(const struct pattern *p, const char *path, size_t n)
+/* With `parents`: also when a directory above it matches; one pass finds out. */
+static bool match_tokens(const struct pattern *p, const char *path, size_t n, bool parents)
 {
 	struct states now = {.words = p->n / 64 + 1}, next;
 	const char *end = path + n;
@@ -358,6 +361,8 @@ static bool match_tokens(const struct pattern *p, const char *path, size_t n)
 		uint32_t c = next_char(&path);
 		uint64_t any = 0;
 
+		if (parents && c == '/' && has_state(&now, p->n))
+			return true;
 		next.words = now.words;
 		memset(next.bits, 0, next.words * sizeof(*next.bits));
 		for (size_t w = 0; w < now.words; w++)
@@ -393,13 +398,15 @@ static bool match_one(const struct pattern *p, const char *path, size_t n)
 			return true;
 		return *suffix == '/' && n == length - 1 && !memcmp(path, suffix + 1, n);
 	default:
-		return n >= p->literal && !memcmp(path, p->text, p->literal) && match_tokens(p, path, n);
+		return n >= p->literal && !memcmp(path, p->text, p->literal) && match_tokens(p, path, n, false);
 	}
 }
 
 /* The path or a directory above it. */
 static bool match_path(const struct pattern *p, const char *path, size_t n)
 {
+	if (p->match == MATCH_TOKENS)
+		return n >= p->literal && !memcmp(path, p->text, p->literal) && match_tokens(p, path, n, true);
 	if (match_one(p, path, n))
 		return true;
 	for (size_t i = 0; i < n; i++)
