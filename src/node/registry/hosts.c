@@ -17,6 +17,7 @@
 #define FILE_MAX (1u << 20)
 #define CERTS_MAX (4u << 20)
 #define MIRRORS_MAX 16
+#define CHUNK_MAX (256 << 20)
 
 /* What is so without anybody's saying: docker.io is served by another name, and some token servers by another host. */
 static const struct {
@@ -106,6 +107,7 @@ int hosts_add(struct hosts *h, const char *text, size_t n, const char *what, str
 	yyjson_doc *doc json_doc_cleanup = json_parse(text, n, FILE_MAX, what, err);
 	yyjson_val *root = yyjson_doc_get_root(doc), *all, *key;
 	yyjson_obj_iter i;
+	int64_t chunk = 0;
 	int r = 0;
 
 	if (!doc)
@@ -121,11 +123,13 @@ int hosts_add(struct hosts *h, const char *text, size_t n, const char *what, str
 	if (r == 0)
 		r = add_number(root, "downloads", 16, &h->downloads, err);
 	if (r == 0)
-		r = add_number(root, "uploads", 16, &h->uploads, err);
-	if (r == 0)
 		r = add_number(root, "attempts", 100, &h->attempts, err);
 	if (r == 0)
 		r = add_number(root, "retry_delay_ms", 60000, &h->retry_delay_ms, err);
+	if (r == 0)
+		r = json_opt_int(root, "chunk", 0, CHUNK_MAX, &chunk, err);
+	if (r == 0 && h->chunk == 0)
+		h->chunk = (size_t)chunk;
 	return r < 0 ? err_wrap(err, "%s", what) : 0;
 }
 
@@ -168,7 +172,6 @@ int hosts_load(struct hosts *ret, struct err *err)
 	}
 	mem_strv_add(&h.folders, "/etc/docker");
 	set_default(&h.downloads, 3);
-	set_default(&h.uploads, 3);
 	set_default(&h.attempts, 5);
 	set_default(&h.retry_delay_ms, 500);
 	err_clear(err);

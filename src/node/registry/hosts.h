@@ -6,7 +6,10 @@
  *   {"registries": {
  *      "docker.io": {"mirrors": ["https://mirror.example"]},
  *      "lab.example:5000": {"insecure": true, "realm": "https://auth.lab.example"}},
- *    "downloads": 3, "uploads": 3, "attempts": 5, "retry_delay_ms": 500}
+ *    "downloads": 3, "attempts": 5, "retry_delay_ms": 500, "chunk": 0}
+ *
+ * downloads: layers at once; attempts without a byte of progress; chunk: layers that are packed while they are sent go in pieces of so many
+ * bytes, 0 = in one piece.
  *
  * Certificates are docker's: certs.d/HOST[:PORT]/ with *.crt (trusted beside the system's) and one *.cert with its *.key (ours), in the
  * user's folder above, /etc/berth, /etc/docker; the first one that there is counts.
@@ -31,7 +34,8 @@ struct host {
 struct hosts {
 	struct host *items;
 	size_t n, cap;
-	int downloads, uploads, attempts, retry_delay_ms;
+	int downloads, attempts, retry_delay_ms;
+	size_t chunk;
 	char **folders; /* where certs.d is looked for */
 };
 #define HOSTS_INIT                                                                                                     \

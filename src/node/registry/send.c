@@ -145,7 +145,6 @@ struct source {
 	int fd;
 	uint64_t sent, total;
 	int64_t told_ms;
-	int code; /* of a read that failed */
 };
 
 static ssize_t on_read(void *ctx, void *data, size_t cap)
@@ -155,10 +154,10 @@ static ssize_t on_read(void *ctx, void *data, size_t cap)
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return -EAGAIN;
-	if (n < 0) {
-		p->code = errno;
+	if (n < 0)
 		return -errno;
-	}
+	if (n == 0 && p->sent < p->total)
+		return -ENODATA; /* fewer than were promised */
 	p->sent += (uint64_t)n;
 	if (clock_mono_ms() - p->told_ms >= TELL_MS) {
 		p->told_ms = clock_mono_ms();
