@@ -3,9 +3,8 @@
 
 #include "base/core/err.h"
 #include "base/core/mem.h"
+#include "base/wire/openssl.h"
 
-#include <openssl/err.h>
-#include <openssl/ssl.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -24,17 +23,17 @@ struct tls_conn {
 /* The first of OpenSSL's reasons, which is the deepest one. */
 static const char *reason(void)
 {
-	unsigned long code = ERR_get_error();
+	unsigned long code = ossl->ERR_get_error();
 	const char *text =
-	    ERR_GET_LIB(code) == ERR_LIB_SYS ? strerror(ERR_GET_REASON(code)) : ERR_reason_error_string(code);
+	    ERR_GET_LIB(code) == ERR_LIB_SYS ? strerror(ERR_GET_REASON(code)) : ossl->ERR_reason_error_string(code);
 
-	ERR_clear_error();
+	ossl->ERR_clear_error();
 	return text ? text : "it cannot be used";
 }
 
 static int load_cert(struct tls *t, const char *file, struct err *err)
 {
-	if (SSL_CTX_use_certificate_chain_file(t->ctx, file) == 1)
+	if (ossl->SSL_CTX_use_certificate_chain_file(t->ctx, file) == 1)
 		return 0;
 	return err_set(err, EINVAL, "the TLS certificate \"%s\": %s (a PEM file is needed)", file, reason());
 }
@@ -51,8 +50,8 @@ static int no_password(char *buf, int size, int writing, void *ctx)
 
 static int load_key(struct tls *t, const struct tls_files *files, struct err *err)
 {
-	SSL_CTX_set_default_passwd_cb(t->ctx, no_password);
-	if (SSL_CTX_use_PrivateKey_file(t->ctx, files->key, SSL_FILETYPE_PEM) != 1) {
+	ossl->SSL_CTX_set_default_passwd_cb(t->ctx, no_password);
+	if (ossl->SSL_CTX_use_PrivateKey_file(t->ctx, files->key, SSL_FILETYPE_PEM) != 1) {
 		const char *why = reason();
 
 		if (strstr(why, "mismatch"))
@@ -64,19 +63,24 @@ static int load_key(struct tls *t, const struct tls_files *files, struct err *er
 	return 0;
 }
 
+static void free_name(void *name)
+{
+	ossl->X509_NAME_free(name);
+}
+
 static int load_client_ca(struct tls *t, const char *file, struct err *err)
 {
 	STACK_OF(X509_NAME) * names;
 
 	if (!file)
 		return 0;
-	names = SSL_load_client_CA_file(file);
-	if (!names || SSL_CTX_load_verify_locations(t->ctx, file, NULL) != 1) {
-		sk_X509_NAME_pop_free(names, X509_NAME_free);
+	names = ossl->SSL_load_client_CA_file(file);
+	if (!names || ossl->SSL_CTX_load_verify_locations(t->ctx, file, NULL) != 1) {
+		ossl->OPENSSL_sk_pop_free((OPENSSL_STACK *)names, free_name);
 		return err_set(err, EINVAL, "the certificates of clients' issuers \"%s\": %s", file, reason());
 	}
-	SSL_CTX_set_client_CA_list(t->ctx, names);
-	SSL_CTX_set_verify(t->ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+	ossl->SSL_CTX_set_client_CA_list(t->ctx, names);
+	ossl->SSL_CTX_set_verify(t->ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
 	return 0;
 }
 
@@ -85,23 +89,25 @@ int tls_new(const struct tls_files *files, struct tls **ret, struct err *err)
 	struct tls *t;
 	int r;
 
-	/* Settings of the machine's OpenSSL are not ours. */
-	if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
-		return err_set(err, EIO, "start TLS: %s", reason());
-	ERR_clear_error();
+	r = openssl_load(err);
+	if (r < 0)
+		return r;
+	ossl->ERR_clear_error();
 	t = mem_new(struct tls);
-	t->ctx = SSL_CTX_new(TLS_server_method());
+	t->ctx = ossl->SSL_CTX_new(ossl->TLS_server_method());
 	if (!t->ctx) {
 		free(t);
 		return err_set(err, EIO, "start TLS: %s", reason());
 	}
-	SSL_CTX_set_min_proto_version(t->ctx, TLS1_2_VERSION);
-	SSL_CTX_set_options(t->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_COMPRESSION);
-	SSL_CTX_set_mode(t->ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-				     SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	SSL_CTX_set_session_cache_mode(t->ctx, SSL_SESS_CACHE_OFF);
+	ossl->SSL_CTX_ctrl(t->ctx, SSL_CTRL_SET_MIN_PROTO_VERSION, TLS1_2_VERSION, NULL);
+	ossl->SSL_CTX_set_options(t->ctx,
+				  SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_COMPRESSION);
+	ossl->SSL_CTX_ctrl(
+	    t->ctx, SSL_CTRL_MODE,
+	    SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER, NULL);
+	ossl->SSL_CTX_ctrl(t->ctx, SSL_CTRL_SET_SESS_CACHE_MODE, SSL_SESS_CACHE_OFF, NULL);
 	/* With certificates of clients a resumed session needs a name; without it the handshake fails. */
-	SSL_CTX_set_session_id_context(t->ctx, (const unsigned char *)"berth", 5);
+	ossl->SSL_CTX_set_session_id_context(t->ctx, (const unsigned char *)"berth", 5);
 	r = load_cert(t, files->cert, err);
 	if (r == 0)
 		r = load_key(t, files, err);
@@ -119,7 +125,7 @@ struct tls *tls_free(struct tls *t)
 {
 	if (!t)
 		return NULL;
-	SSL_CTX_free(t->ctx);
+	ossl->SSL_CTX_free(t->ctx);
 	free(t);
 	return NULL;
 }
@@ -131,10 +137,10 @@ struct tls_conn *tls_conn_new(struct tls *t, int fd)
 	struct tls_conn *c = mem_new(struct tls_conn);
 
 	c->fd = fd;
-	c->ssl = SSL_new(t->ctx);
-	if (!c->ssl || SSL_set_fd(c->ssl, fd) != 1)
+	c->ssl = ossl->SSL_new(t->ctx);
+	if (!c->ssl || ossl->SSL_set_fd(c->ssl, fd) != 1)
 		return tls_conn_free(c);
-	SSL_set_accept_state(c->ssl);
+	ossl->SSL_set_accept_state(c->ssl);
 	return c;
 }
 
@@ -142,8 +148,8 @@ struct tls_conn *tls_conn_free(struct tls_conn *c)
 {
 	if (!c)
 		return NULL;
-	SSL_free(c->ssl);
-	ERR_clear_error();
+	ossl->SSL_free(c->ssl);
+	ossl->ERR_clear_error();
 	free(c);
 	return NULL;
 }
@@ -160,7 +166,7 @@ static void answer_plain(const struct tls_conn *c)
 /* What OpenSSL says -> what recv(2) and send(2) would. */
 static ssize_t result(struct tls_conn *c, int r)
 {
-	int why = r > 0 ? SSL_ERROR_NONE : SSL_get_error(c->ssl, r);
+	int why = r > 0 ? SSL_ERROR_NONE : ossl->SSL_get_error(c->ssl, r);
 
 	c->wants_out = why == SSL_ERROR_WANT_WRITE;
 	switch (why) {
@@ -175,10 +181,10 @@ static ssize_t result(struct tls_conn *c, int r)
 	default:
 		break;
 	}
-	if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_HTTP_REQUEST)
+	if (ERR_GET_REASON(ossl->ERR_peek_error()) == SSL_R_HTTP_REQUEST)
 		answer_plain(c);
 	c->broken = true;
-	ERR_clear_error();
+	ossl->ERR_clear_error();
 	errno = EPROTO;
 	return -1;
 }
@@ -190,8 +196,8 @@ static int at_most(size_t n)
 
 ssize_t tls_recv(struct tls_conn *c, void *data, size_t n)
 {
-	ERR_clear_error();
-	return c->broken ? (errno = EPROTO, -1) : result(c, SSL_read(c->ssl, data, at_most(n)));
+	ossl->ERR_clear_error();
+	return c->broken ? (errno = EPROTO, -1) : result(c, ossl->SSL_read(c->ssl, data, at_most(n)));
 }
 
 ssize_t tls_send(struct tls_conn *c, const void *data, size_t n)
@@ -203,8 +209,8 @@ ssize_t tls_send(struct tls_conn *c, const void *data, size_t n)
 		errno = EPROTO;
 		return -1;
 	}
-	ERR_clear_error();
-	r = result(c, SSL_write(c->ssl, data, at_most(n)));
+	ossl->ERR_clear_error();
+	r = result(c, ossl->SSL_write(c->ssl, data, at_most(n)));
 	c->wants_out = wants_out; /* whoever sends waits for the socket anyway */
 	return r;
 }
@@ -216,14 +222,14 @@ bool tls_wants_out(const struct tls_conn *c)
 
 bool tls_is_ready(const struct tls_conn *c)
 {
-	return SSL_is_init_finished(c->ssl);
+	return !ossl->SSL_in_init(c->ssl);
 }
 
 void tls_end(struct tls_conn *c)
 {
-	if (c->broken || !SSL_is_init_finished(c->ssl))
+	if (c->broken || ossl->SSL_in_init(c->ssl))
 		return;
-	ERR_clear_error();
-	(void)SSL_shutdown(c->ssl);
-	ERR_clear_error();
+	ossl->ERR_clear_error();
+	(void)ossl->SSL_shutdown(c->ssl);
+	ossl->ERR_clear_error();
 }

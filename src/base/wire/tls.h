@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * tls: the server's side of TLS 1.2 and 1.3 on a socket that does not block, by OpenSSL. Nothing of OpenSSL runs before tls_new(), so that a
- * process without TLS pays nothing for it. No certificates of the system are read: whom to trust is always said.
+ * process without TLS pays nothing for it. SIGPIPE must be ignored. No certificates of the system are read: whom to trust is always said.
  */
 #pragma once
 

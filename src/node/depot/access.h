@@ -21,6 +21,7 @@ struct access_grant {
 };
 
 struct access {
+	bool known;	     /* has logged in, or nobody has to */
 	unsigned everywhere; /* rights in every repository */
 	struct access_grant *grants;
 	size_t n, cap;

@@ -19,7 +19,7 @@ struct helper {
 	struct list wait, ended;
 	struct loop_post *post;
 	pthread_t *threads;
-	unsigned n_threads;
+	unsigned n_threads, n_wait;
 	bool stop;
 };
 
@@ -56,6 +56,7 @@ static void *run(void *ctx)
 			pthread_cond_wait(&h->more, &h->lock);
 			continue;
 		}
+		h->n_wait--;
 		pthread_mutex_unlock(&h->lock);
 		j->work(j);
 		pthread_mutex_lock(&h->lock);
@@ -125,8 +126,19 @@ void helper_run(struct helper *h, struct helper_job *j)
 {
 	pthread_mutex_lock(&h->lock);
 	add(&h->wait, j);
+	h->n_wait++;
 	pthread_cond_signal(&h->more);
 	pthread_mutex_unlock(&h->lock);
+}
+
+unsigned helper_waiting(struct helper *h)
+{
+	unsigned n;
+
+	pthread_mutex_lock(&h->lock);
+	n = h->n_wait;
+	pthread_mutex_unlock(&h->lock);
+	return n;
 }
 
 struct helper *helper_free(struct helper *h)

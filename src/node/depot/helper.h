@@ -18,5 +18,6 @@ struct helper_job {
 int helper_new(struct loop *l, unsigned threads, struct helper **ret, struct err *err);
 /* Jobs start in the order of the calls. */
 void helper_run(struct helper *h, struct helper_job *j);
+unsigned helper_waiting(struct helper *h); /* jobs that have not begun */
 /* Waits for all jobs and calls their ends, in which no new one may be given. Takes NULL, returns NULL. */
 struct helper *helper_free(struct helper *h);

@@ -205,7 +205,7 @@ static void dispatch(struct call *c)
 	size_t i = endpoint_of(&c->route);
 	unsigned flags = endpoints[i].flags;
 
-	if (!(flags & OPEN) && !access_allows(&c->access, c->route.name, endpoints[i].rights)) {
+	if ((flags & OPEN) ? !c->access.known : !access_allows(&c->access, c->route.name, endpoints[i].rights)) {
 		auth_refuse(c, c->route.name, endpoints[i].rights);
 	} else if ((flags & CHANGES) && c->s->o->read_only) {
 		call_fail(c, CODE_UNSUPPORTED, "this registry can only be read");

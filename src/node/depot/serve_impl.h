@@ -51,6 +51,7 @@ struct call {
 	int result;
 	void (*work)(struct call *c);
 	void (*then)(struct call *c);
+	void (*checked)(struct call *c); /* after auth_check() */
 
 	/* the body: collected, or written to an upload */
 	struct buf body;

@@ -9,6 +9,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -48,6 +49,7 @@ static void write_pair(const char *cert_file, const char *key_file)
 static int make_place(void **state)
 {
 	(void)state;
+	signal(SIGPIPE, SIG_IGN);
 	snprintf(place.dir, sizeof place.dir, "/tmp/berth-tls-XXXXXX");
 	if (!mkdtemp(place.dir))
 		return -1;
