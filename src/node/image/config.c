@@ -6,6 +6,7 @@
 #include "base/core/mem.h"
 #include "base/wire/json.h"
 #include "node/image/document.h"
+#include "node/image/platform.h"
 #include "node/image/ref.h"
 
 #include <stdio.h>
@@ -129,6 +130,101 @@ static int parse_run(yyjson_val *root, struct image_info *i, struct err *err)
 	return 0;
 }
 
+/* ---- what an image says about its surroundings: kept as far as it can be meant, the rest is passed over ---- */
+
+static bool is_below(const char *path, const char *dir)
+{
+	size_t n = strlen(dir);
+
+	return !strncmp(path, dir, n) && (!path[n] || path[n] == '/');
+}
+
+/* A volume at "/" would hide the image, one at /proc the kernel; ".." may mean another place once links are followed (CVE-2022-23648). */
+static bool volume_ok(const char *path)
+{
+	mem_cleanup char *slashed = mem_printf("%s/", path);
+
+	return *path == '/' && path[strspn(path, "/.")] && !strstr(slashed, "/../") && !strstr(slashed, "/./") &&
+	       !strstr(path, "//") && strlen(path) < 4096 && !has_control(path) && !is_below(path, "/proc") &&
+	       !is_below(path, "/sys") && !is_below(path, "/dev");
+}
+
+/* PORT[-PORT][/tcp|udp|sctp] */
+static bool port_ok(const char *text)
+{
+	char *end;
+	unsigned long from = *text >= '0' && *text <= '9' ? strtoul(text, &end, 10) : 0, to = from;
+
+	if (from == 0)
+		return false;
+	if (*end == '-' && end[1] >= '0' && end[1] <= '9')
+		to = strtoul(end + 1, &end, 10);
+	return from <= to && to <= 65535 &&
+	       (!*end || !strcmp(end, "/tcp") || !strcmp(end, "/udp") || !strcmp(end, "/sctp"));
+}
+
+static int get_keys(yyjson_val *c, const char *key, bool (*ok)(const char *), char ***ret, struct err *err)
+{
+	yyjson_val *map = yyjson_obj_get(c, key), *name, *val;
+	size_t i, max;
+	int r;
+
+	if (!map || yyjson_is_null(map))
+		return 0;
+	r = document_map(map, key, err);
+	if (r < 0)
+		return r;
+	yyjson_obj_foreach (map, i, max, name, val) {
+		if (ok(yyjson_get_str(name)))
+			mem_strv_add(ret, yyjson_get_str(name));
+	}
+	return 0;
+}
+
+#define OWN_LABELS "io.berth."
+
+/* Labels of our own name space would be taken for ours (CVE-2026-53488). */
+static int get_labels(yyjson_val *c, struct image_info *i, struct err *err)
+{
+	cleanup_with(mem_strv_freep) char **all = NULL;
+	int r = document_pairs(c, "Labels", &all, err);
+
+	for (char **l = all; r == 0 && l && *l; l++) {
+		if (strncmp(*l, OWN_LABELS, strlen(OWN_LABELS)) != 0)
+			mem_strv_add(&i->labels, *l);
+	}
+	return r;
+}
+
+static int parse_surroundings(yyjson_val *root, struct image_info *i, struct err *err)
+{
+	yyjson_val *c = yyjson_obj_get(root, "config");
+	int r;
+
+	if (!c || yyjson_is_null(c))
+		return 0;
+	r = get_keys(c, "Volumes", volume_ok, &i->volumes, err);
+	if (r == 0)
+		r = get_keys(c, "ExposedPorts", port_ok, &i->exposed_ports, err);
+	return r < 0 ? r : get_labels(c, i, err);
+}
+
+static int parse_platform(yyjson_val *root, struct image_info *i, struct err *err)
+{
+	const char *architecture = NULL, *variant = NULL;
+	char text[PLATFORM_TEXT_MAX];
+	struct platform p;
+	int r = document_text(root, "architecture", 255, &architecture, err);
+
+	if (r == 0)
+		r = document_text(root, "variant", 255, &variant, err);
+	if (r == 0)
+		r = platform_set(&p, "linux", architecture, variant, err);
+	if (r == 0)
+		i->platform = mem_strdup(platform_text(&p, text));
+	return r;
+}
+
 int config_parse(const char *text, size_t n, struct image_info **ret, struct err *err)
 {
 	struct err own = ERR_INIT;
@@ -153,6 +249,10 @@ int config_parse(const char *text, size_t n, struct image_info **ret, struct err
 	r = parse_diff_ids(root, i, err);
 	if (r == 0)
 		r = parse_run(root, i, err);
+	if (r == 0)
+		r = parse_surroundings(root, i, err);
+	if (r == 0)
+		r = parse_platform(root, i, err);
 	if (r < 0)
 		return r;
 	i->created_ms = parse_time(created);

@@ -25,15 +25,15 @@ static bool is_twice(yyjson_val *obj, yyjson_val *key, compare_fn compare)
 	return false;
 }
 
-static int check(yyjson_val *obj, const char *what, compare_fn compare, struct err *err)
+static int check(yyjson_val *obj, const char *what, size_t limit, compare_fn compare, struct err *err)
 {
 	size_t max, i, n = yyjson_obj_size(obj);
 	yyjson_val *key, *val;
 
 	if (!yyjson_is_obj(obj))
 		return err_set(err, EINVAL, "%s: an object is needed", what);
-	if (n > DOCUMENT_KEYS_MAX)
-		return err_set(err, E2BIG, "%s has %zu keys; the limit is %u", what, n, DOCUMENT_KEYS_MAX);
+	if (n > limit)
+		return err_set(err, E2BIG, "%s has %zu keys; the limit is %zu", what, n, limit);
 	yyjson_obj_foreach (obj, i, max, key, val) {
 		if (yyjson_get_len(key) != strlen(yyjson_get_str(key)))
 			return err_set(err, EINVAL, "%s: a key has a NUL in it", what);
@@ -45,12 +45,12 @@ static int check(yyjson_val *obj, const char *what, compare_fn compare, struct e
 
 int document_keys(yyjson_val *obj, const char *what, struct err *err)
 {
-	return check(obj, what, strcasecmp, err);
+	return check(obj, what, DOCUMENT_KEYS_MAX, strcasecmp, err);
 }
 
 int document_map(yyjson_val *obj, const char *what, struct err *err)
 {
-	return check(obj, what, strcmp, err);
+	return check(obj, what, DOCUMENT_MAP_MAX, strcmp, err);
 }
 
 int document_text(yyjson_val *obj, const char *key, size_t limit, const char **ret, struct err *err)

@@ -13,6 +13,7 @@
 struct err;
 
 #define DOCUMENT_KEYS_MAX 256u	    /* of one object */
+#define DOCUMENT_MAP_MAX 2048u	    /* of one whose keys are data */
 #define DOCUMENT_STRINGS_MAX 4096u  /* of one list */
 #define DOCUMENT_STRING_MAX 131072u /* of one string: what execve(2) takes (MAX_ARG_STRLEN) */
 

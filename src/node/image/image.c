@@ -34,6 +34,9 @@ struct image_info *image_info_free(struct image_info *i)
 	free(i->stop_signal);
 	free(i->index);
 	free(i->platform);
+	mem_strv_free(i->labels);
+	mem_strv_free(i->volumes);
+	mem_strv_free(i->exposed_ports);
 	free(i);
 	return NULL;
 }
@@ -57,6 +60,9 @@ static struct image_info *info_dup(const struct image_info *i)
 	    .stop_signal = mem_strdup(i->stop_signal),
 	    .index = mem_strdup(i->index),
 	    .platform = mem_strdup(i->platform),
+	    .labels = mem_strv_dup(i->labels),
+	    .volumes = mem_strv_dup(i->volumes),
+	    .exposed_ports = mem_strv_dup(i->exposed_ports),
 	};
 	return copy;
 }

@@ -36,8 +36,12 @@ struct image_info {
 	char **layers; /* diff ids, hex, bottom first */
 	char **env, **entrypoint, **cmd;
 	char *working_dir, *user, *stop_signal;
-	char *index;	/* "sha256:<hex>" of the index that it was chosen from, or NULL */
-	char *platform; /* "linux/amd64", "linux/arm64/v8" */
+	char **labels; /* "key=value"; without those of berth's own name space, "io.berth." */
+	char **
+	    volumes; /* absolute paths; without those that no volume can be at (/, /proc, /sys, /dev and what is in them) */
+	char **exposed_ports; /* "80/tcp" */
+	char *index;	      /* "sha256:<hex>" of the index that it was chosen from, or NULL */
+	char *platform;	      /* "linux/amd64", "linux/arm64/v8" */
 };
 struct image_info *image_info_free(struct image_info *i);
 static inline void image_info_freep(struct image_info **i)

@@ -61,6 +61,13 @@ int store_save(struct image_store *s, struct err *err);
 
 /* With the lock held: takes what nothing leads to out of layers/ and blobs/, into tmp/. */
 void store_sweep(struct image_store *s);
+/* The same, and says what it took; look_only: what it would take. */
+struct store_garbage {
+	bool look_only;
+	char **places; /* where it is now, names below images/ */
+	uint64_t n_layers;
+};
+void store_sweep_to(struct image_store *s, struct store_garbage *g);
 /* Without the lock: removes what is dead in tmp/. */
 void store_empty(struct image_store *s);
 /* Moves dir/name to tmp/ (one rename: it is there or it is gone, never half); store_empty() removes it. */

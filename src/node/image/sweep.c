@@ -15,13 +15,35 @@
 
 #define GONE "gone-"
 
-void store_discard(struct image_store *s, int dir, const char *name)
+static int discard(struct image_store *s, int dir, const char *name, char ret_gone[static 32])
 {
-	char random[17], gone[32];
+	char random[17];
 
 	random_hex(random, sizeof random - 1);
-	snprintf(gone, sizeof gone, GONE "%s", random);
-	(void)renameat(dir, name, s->tmp, gone);
+	snprintf(ret_gone, 32, GONE "%s", random);
+	return renameat(dir, name, s->tmp, ret_gone);
+}
+
+void store_discard(struct image_store *s, int dir, const char *name)
+{
+	char gone[32];
+
+	(void)discard(s, dir, name, gone);
+}
+
+static void take(struct image_store *s, int dir, const char *name, struct store_garbage *g)
+{
+	mem_cleanup char *place = NULL;
+	char gone[32];
+
+	if (g->look_only)
+		place = mem_printf("%s/%s", dir == s->layers ? "layers" : dir == s->blobs ? "blobs/sha256" : ".", name);
+	else if (discard(s, dir, name, gone) == 0)
+		place = mem_printf("tmp/%s", gone);
+	if (!place)
+		return;
+	mem_strv_add(&g->places, place);
+	g->n_layers += dir == s->layers;
 }
 
 static void use_image(const struct store_image *i, struct map *layers, struct map *blobs)
@@ -36,7 +58,8 @@ static void use_image(const struct store_image *i, struct map *layers, struct ma
 
 typedef bool (*is_garbage_fn)(struct image_store *s, const struct map *used, const char *name);
 
-static void sweep_dir(struct image_store *s, int at, is_garbage_fn is_garbage, const struct map *used)
+static void sweep_dir(struct image_store *s, int at, is_garbage_fn is_garbage, const struct map *used,
+		      struct store_garbage *g)
 {
 	int fd = openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
@@ -47,7 +70,7 @@ static void sweep_dir(struct image_store *s, int at, is_garbage_fn is_garbage, c
 	}
 	for (struct dirent *e = readdir(d); e; e = readdir(d)) {
 		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 && is_garbage(s, used, e->d_name))
-			store_discard(s, at, e->d_name);
+			take(s, at, e->d_name, g);
 	}
 	closedir(d);
 }
@@ -66,7 +89,7 @@ static bool is_root_garbage(struct image_store *s, const struct map *used, const
 	return !strncmp(name, "refs.json.tmp-", 14);
 }
 
-void store_sweep(struct image_store *s)
+void store_sweep_to(struct image_store *s, struct store_garbage *g)
 {
 	struct store_leases l;
 
@@ -80,10 +103,18 @@ void store_sweep(struct image_store *s)
 		return;
 	for (size_t i = 0; i < s->n; i++)
 		use_image(&s->images[i], &l.layers, &l.blobs);
-	sweep_dir(s, s->layers, is_unused, &l.layers);
-	sweep_dir(s, s->blobs, is_unused, &l.blobs);
-	sweep_dir(s, s->root, is_root_garbage, NULL);
+	sweep_dir(s, s->layers, is_unused, &l.layers, g);
+	sweep_dir(s, s->blobs, is_unused, &l.blobs, g);
+	sweep_dir(s, s->root, is_root_garbage, NULL, g);
 	store_leases_free(&l);
+}
+
+void store_sweep(struct image_store *s)
+{
+	struct store_garbage g = {.places = NULL};
+
+	store_sweep_to(s, &g);
+	mem_strv_free(g.places);
 }
 
 /* Names in tmp/ are those of their job's lease; a job makes its lease first, and it is gone last. */
