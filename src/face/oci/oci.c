@@ -224,6 +224,7 @@ static int run_verb(const struct call *c, char *const *again, struct err *err)
 	if (r < 0)
 		return r;
 	rt.root = root;
+	rt.root_given = g->root != NULL;
 	if (systemd && c->verb->guarded)
 		report_warning(
 		    "the cgroup manager systemd was asked for: the cgroup is made directly, without a unit of systemd");

@@ -10,6 +10,7 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 struct values {
 	bool quiet;
@@ -83,6 +84,9 @@ static int run(const struct oci_runtime *rt, void *values, char **operands, stru
 	(void)operands;
 	if (!l.json && strcmp(v->format, "table") != 0)
 		return err_set(err, EINVAL, "invalid format option: \"%s\"", v->format);
+	/* A name that was mistyped must not look like a folder without containers. */
+	if (rt->root_given && access(rt->root, F_OK) < 0)
+		return err_sys(err, errno, "--root \"%s\"", rt->root);
 	columns_start(&l.table, sizeof titles / sizeof *titles, titles);
 	r = oci_state_each(rt->root, show, &l, err);
 	if (r == 0 && !l.quiet && l.json)

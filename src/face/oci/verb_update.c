@@ -48,7 +48,7 @@ static const struct option_spec options[] = {
 };
 
 /* As in config.json, 0 is no value for most of them: it leaves them alone. */
-enum kind { NUMBER, NUMBER_NOT_0, BYTES };
+enum kind { NUMBER, NUMBER_NOT_0, BYTES, SWITCH };
 
 static const struct {
 	const char *name;
@@ -66,7 +66,7 @@ static const struct {
     ROW("cpu-share", share, cpu_shares, NUMBER_NOT_0),
     ROW("cpu-rt-period", rt_period, cpu_rt_period, NUMBER_NOT_0),
     ROW("cpu-rt-runtime", rt_runtime, cpu_rt_runtime, NUMBER),
-    ROW("cpu-idle", idle, cpu_idle, NUMBER),
+    ROW("cpu-idle", idle, cpu_idle, SWITCH),
     ROW("memory", memory, memory, BYTES),
     ROW("memory-reservation", reservation, memory_reservation, BYTES),
     ROW("memory-swap", swap, memory_swap, BYTES),
@@ -86,7 +86,9 @@ static int parse_number(const char *text, enum kind kind, int64_t *ret, struct e
 		return r;
 	if (value > INT64_MAX)
 		return err_set(err, EINVAL, "\"%s\" is too large", text);
-	if (value == 0 && kind != NUMBER)
+	if (kind == SWITCH && (negative || value > 1))
+		return err_set(err, EINVAL, "\"%s\" is neither 0 nor 1", text);
+	if (value == 0 && kind != NUMBER && kind != SWITCH)
 		return 0;
 	*ret = negative ? -(int64_t)value : (int64_t)value;
 	return 0;

@@ -17,6 +17,7 @@ struct criu_image;
 /* The runtime as a command line sets it up. */
 struct oci_runtime {
 	const char *root; /* where the states are */
+	bool root_given;  /* by the user, not by default */
 	bool no_cgroups;  /* containers stay in the cgroups of the caller */
 	bool inside;	  /* we are in a user namespace made for this container, and it needs no other */
 	void (*warn)(const char *text);

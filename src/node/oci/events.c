@@ -60,7 +60,8 @@ static void add_memory(yyjson_mut_doc *doc, yyjson_mut_val *data, const struct c
 	add_always(doc, entry, "failcnt", RT_UNSET);
 	entry = add_entry(doc, memory, "kernel", RT_UNSET, s->kernel_usage);
 	add_always(doc, entry, "failcnt", RT_UNSET);
-	if (s->oom_kills == RT_UNSET)
+	/* Not while it is 0: there are scripts that look for the word "oom" in all that is told. */
+	if (s->oom_kills == RT_UNSET || s->oom_kills == 0)
 		return;
 	raw = yyjson_mut_obj_add_obj(doc, memory, "raw");
 	add_always(doc, raw, "oom_kill", s->oom_kills);
@@ -115,17 +116,19 @@ static int64_t kills(const struct oci_container *c)
 	return cgroup_box_stats(c->cgroup, &stats, NULL) < 0 ? RT_UNSET : stats.oom_kills;
 }
 
-/* Version 2 tells of other events by the same descriptor: only a new kill counts, where kills are counted. */
+/* Version 2 tells of other events by the same descriptor: only a new kill counts, where kills are counted. The eventfd of version 1 tells
+ * of nothing else, but before the kill, and once more when the cgroup is removed. */
 static int on_oom(const struct oci_container *c, int oom, int64_t *known, oci_event_fn fn, void *ctx)
 {
 	int64_t now = kills(c);
 	bool news = now == RT_UNSET || now != *known;
 	char part[4096];
+	ssize_t n = read(oom, part, sizeof part);
 
 	*known = now;
-	if (read(oom, part, sizeof part) <= 0 || !news)
-		return 0;
-	return tell_oom(c, fn, ctx);
+	if (n == sizeof(uint64_t))
+		news = cgroup_box_frozen(c->cgroup) >= 0;
+	return n > 0 && news ? tell_oom(c, fn, ctx) : 0;
 }
 
 static int watch(const struct oci_container *c, int oom, int interval_ms, oci_event_fn fn, void *ctx, struct err *err)

@@ -170,9 +170,9 @@ static const struct step steps[] = {
     {NULL, run_hooks},
     {"make paths read-only", bundle_paths_read_only},
     {"mask paths", bundle_paths_mask},
-    {"make mounts read-only", bundle_mounts_seal},
     {"find the user", find_user},
-    {"make the terminal", make_terminal},
+    {"make the terminal", make_terminal}, /* its /dev may become read-only */
+    {"make mounts read-only", bundle_mounts_seal},
     {"find the working directory", open_cwd},
     {"enter the root", enter_root},
     {"spread the root's mounts", bundle_root_propagation},

@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 
-enum { MOUNTS_MAX = 4096, TARGET_MAX = 4096 };
+enum { MOUNTS_MAX = 4096, TARGET_MAX = 4096, MODE_MAX = 8 };
 
 /* ---- attributes ---- */
 
@@ -59,6 +59,8 @@ static int shift_owners(struct setup *s, int mount, const struct rt_fs *m, struc
 
 	if (m->n_uid_maps || m->n_gid_maps)
 		map = ns_open_map(m->uid_maps, m->n_uid_maps, m->gid_maps, m->n_gid_maps, err);
+	else if (m->idmap_container && box->ns[RT_NS_USER].fd >= 0)
+		map = fcntl(box->ns[RT_NS_USER].fd, F_DUPFD_CLOEXEC, 3);
 	else if (m->idmap_container)
 		map = ns_open_map(box->uid_maps, box->n_uid_maps, box->gid_maps, box->n_gid_maps, err);
 	else
@@ -137,8 +139,29 @@ static bool takes_label(const char *type)
 	return !strcmp(type, "tmpfs") || !strcmp(type, "mqueue") || !strcmp(type, "devpts") || !strcmp(type, "sysfs");
 }
 
+/* A tmpfs without a mode of its own has that of the directory it covers, if the image has one there: what may be written stays so. An option, so
+ * that it can be seen in mountinfo. Returns `text`, or NULL. */
+static const char *inherited_mode(const struct setup *s, const struct rt_fs *m, char text[static MODE_MAX])
+{
+	struct err missing = ERR_INIT;
+	fd_cleanup int place = -1;
+	struct stat st;
+
+	if (strcmp(m->fs_type, "tmpfs") != 0)
+		return NULL;
+	for (const struct rt_fs_option *o = m->options; o && o->key; o++) {
+		if (!strcmp(o->key, "mode"))
+			return NULL;
+	}
+	place = fs_open_in(s->root, m->target, O_PATH | O_DIRECTORY, 0, FS_IN_ROOT, &missing);
+	if (place < 0 || fstat(place, &st) < 0)
+		return NULL;
+	snprintf(text, MODE_MAX, "%o", (unsigned)st.st_mode & 07777);
+	return text;
+}
+
 /* The options of the configuration, its source and the label, as one list. */
-static struct mount_option *gather_options(const struct setup *s, const struct rt_fs *m)
+static struct mount_option *gather_options(const struct setup *s, const struct rt_fs *m, const char *mode)
 {
 	const char *label = s->spec->box->mount_label;
 	struct mount_option *all;
@@ -146,13 +169,15 @@ static struct mount_option *gather_options(const struct setup *s, const struct r
 
 	while (m->options && m->options[n].key)
 		n++;
-	all = mem_new_n(struct mount_option, n + 3);
+	all = mem_new_n(struct mount_option, n + 4);
 	for (; i < n; i++)
 		all[i] = (struct mount_option){m->options[i].key, m->options[i].value};
 	if (m->source && *m->source)
 		all[i++] = (struct mount_option){"source", m->source};
 	if (label && *label && takes_label(m->fs_type))
 		all[i++] = (struct mount_option){"context", label};
+	if (mode)
+		all[i++] = (struct mount_option){"mode", mode};
 	all[i] = (struct mount_option){NULL, NULL};
 	return all;
 }
@@ -160,7 +185,8 @@ static struct mount_option *gather_options(const struct setup *s, const struct r
 /* Read-only comes at the end (bundle_mounts_seal): places for other mounts may have to be made in it. */
 static int make_new(const struct setup *s, const struct rt_fs *m, struct err *err)
 {
-	mem_cleanup struct mount_option *options = gather_options(s, m);
+	char mode[MODE_MAX];
+	mem_cleanup struct mount_option *options = gather_options(s, m, inherited_mode(s, m, mode));
 	struct err why = ERR_INIT;
 	fd_cleanup int fd = mount_new(m->fs_type, options, m->attr_set & ~(uint64_t)MOUNT_ATTR_RDONLY, &why);
 	int r;
@@ -276,27 +302,6 @@ static int fill(int mount, int place, const struct rt_fs *m, struct err *err)
 	return copyup(from, mount, err);
 }
 
-/* A tmpfs without a mode of its own has that of the directory it covers, if the image has one there: what may be written stays so. */
-static int keep_mode(int root, int mount, const struct rt_fs *m, struct err *err)
-{
-	struct err missing = ERR_INIT;
-	fd_cleanup int place = -1;
-	struct stat st;
-
-	if (m->type != RT_FS_NEW || strcmp(m->fs_type, "tmpfs") != 0)
-		return 0;
-	for (const struct rt_fs_option *o = m->options; o && o->key; o++) {
-		if (!strcmp(o->key, "mode"))
-			return 0;
-	}
-	place = fs_open_in(root, m->target, O_PATH | O_DIRECTORY, 0, FS_IN_ROOT, &missing);
-	if (place < 0)
-		return 0;
-	if (fstat(place, &st) < 0 || fchmodat(mount, ".", st.st_mode & 07777, 0) < 0)
-		return err_sys(err, errno, "give the tmpfs the mode of what it covers");
-	return 0;
-}
-
 static int attach(struct setup *s, size_t i, struct err *err)
 {
 	const struct rt_fs *m = &s->spec->box->mounts[i];
@@ -307,9 +312,6 @@ static int attach(struct setup *s, size_t i, struct err *err)
 		s->volumes[i] = make_new(s, m, err);
 	if (m->type != RT_FS_CGROUP && s->volumes[i] < 0)
 		return s->volumes[i];
-	r = keep_mode(s->root, s->volumes[i], m, err);
-	if (r < 0)
-		return r;
 	place = open_place(s->root, m, s->volumes[i], err);
 	if (place < 0)
 		return place;

@@ -96,13 +96,20 @@ static int mask(int root, const char *path, struct covers *c, struct err *err)
 	return mount_put(copy, place, "", err);
 }
 
+static bool is_again(const char *const *all, const char *const *p)
+{
+	while (all < p && strcmp(*all, *p) != 0)
+		all++;
+	return all < p;
+}
+
 int bundle_paths_mask(struct setup *s, struct err *err)
 {
 	struct covers c = {.file = {.fd = -1}, .dir = {.fd = -1}};
 	int r = 0;
 
 	for (const char *const *p = s->spec->box->masked; p && *p && r == 0; p++) {
-		r = mask(s->root, *p, &c, err);
+		r = is_again(s->spec->box->masked, p) ? 0 : mask(s->root, *p, &c, err);
 		if (r < 0)
 			(void)err_wrap(err, "%s", *p);
 	}
