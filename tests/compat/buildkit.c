@@ -152,7 +152,8 @@ static int check_words(const struct shell_word *w, char *line, unsigned number)
 
 static int table(char *text, bool words)
 {
-	static const char *const fixed[] = {"PWD=/home", "SHELL=bash", "KOREAN=\xed\x95\x9c\xea\xb5\xad\xec\x96\xb4", "NULL="};
+	static const char *const fixed[] = {"PWD=/home", "SHELL=bash", "KOREAN=\xed\x95\x9c\xea\xb5\xad\xec\x96\xb4",
+					    "NULL="};
 	struct vars vars = {NULL};
 	struct shell_word w = {.lookup = lookup, .ctx = &vars};
 	unsigned number = 0;
