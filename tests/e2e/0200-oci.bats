@@ -445,6 +445,19 @@ through three" ]
 	done
 }
 
+@test "exec gives a process the scheduler that is asked for, one that a fork would lose too" {
+	waits
+	background run -d -b "$BUNDLE" "$NAME"
+	echo '{"user": {"uid": 0, "gid": 0}, "cwd": "/", "args": ["sleep", "600"], "env": ["PATH=/bin"], "scheduler": {"policy": "SCHED_BATCH",
+		"nice": 5, "flags": ["SCHED_FLAG_RESET_ON_FORK"]}}' >"$DIR/process.json"
+	background exec -d --pid-file "$DIR/pid" --process "$DIR/process.json" "$NAME"
+	run -0 chrt -p "$(cat "$DIR/pid")"
+	[[ ${lines[0]} == *"SCHED_BATCH|SCHED_RESET_ON_FORK" ]]
+	jq '.scheduler = {policy: "SCHED_DEADLINE", runtime: 5, deadline: 3, period: 4}' "$DIR/process.json" >"$DIR/wrong.json"
+	run -255 oci exec -d --process "$DIR/wrong.json" "$NAME"
+	[[ $output == *"set the scheduler"* ]]
+}
+
 @test "checkpoint and restore say why they cannot, and leave the container alone" {
 	waits
 	background run -d -b "$BUNDLE" "$NAME"

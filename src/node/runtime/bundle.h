@@ -51,6 +51,8 @@ int terminal_connect(int terminal, struct err *err);		    /* controlling termina
 
 /* limits.c: what of a process another may set: rlimits, oom_score_adj, scheduler, I/O priority, processors. pid 0 = the caller. */
 int limits_apply(const struct rt_process_attr *p, pid_t pid, struct err *err);
+int limits_scheduler(const struct rt_process_attr *p, pid_t pid,
+		     struct err *err); /* not part of limits_apply(): it may be lost by a fork */
 int limits_cpus(const char *cpus, pid_t pid, struct err *err); /* "0-3,7" */
 
 /* gate.c: waits for rt_release() on the listening socket; returns the connected one. */

@@ -119,6 +119,8 @@ static int limit_and_run_hooks(struct start *st, struct err *err)
 {
 	int r = limits_apply(st->spec->process, st->result.pid, err);
 
+	if (r == 0)
+		r = limits_scheduler(st->spec->process, st->result.pid, err);
 	if (r == 0 && st->box->create_runtime)
 		r = st->box->create_runtime(st->box->ctx, st->result.pid, err);
 	return r < 0 ? r : setup_say(st->setup, "h", err);

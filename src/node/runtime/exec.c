@@ -32,8 +32,10 @@
 struct exec {
 	struct rt_box *box;
 	const struct rt_exec_spec *spec;
-	int talk[2];	  /* failures; its end means success */
-	int report[2];	  /* the helper's word: the pid */
+	int talk[2];   /* failures; its end means success */
+	int report[2]; /* the helper's word: the pid */
+	int go
+	    [2]; /* the process waits for a byte: its scheduler could not be inherited from the helper; -1: it does not */
 	bool born_inside; /* the helper begins in the version 2 cgroup */
 };
 
@@ -155,6 +157,30 @@ static int set_up(struct exec *e, struct payload *p, struct err *err)
 	return r == 0 && !p->attr ? payload_confine(p, err) : r;
 }
 
+/* From the caller, who may do it whatever the container's users are. One that is reset on fork, or a deadline, is the process' own only. */
+static int set_scheduler(struct exec *e, pid_t pid, struct err *err)
+{
+	int r;
+
+	if (e->go[1] < 0)
+		return 0;
+	r = limits_scheduler(e->spec->process, pid, err);
+	if (r == 0 && write(e->go[1], "", 1) != 1)
+		r = err_sys(err, errno, "let the process go on");
+	fd_closep(&e->go[1]);
+	return r;
+}
+
+static void wait_for_scheduler(struct exec *e)
+{
+	char c;
+
+	fd_closep(&e->go[1]);
+	if (e->go[0] >= 0 && read(e->go[0], &c, 1) != 1)
+		_exit(125);
+	fd_closep(&e->go[0]);
+}
+
 static _Noreturn void child(struct exec *e)
 {
 	struct payload p = {
@@ -171,6 +197,7 @@ static _Noreturn void child(struct exec *e)
 	struct err err = ERR_INIT;
 
 	(void)umask(022);
+	wait_for_scheduler(e);
 	timing_mark(TIMING_CHILD, "start the process");
 	if (set_up(e, &p, &err) == 0) {
 		timing_mark(TIMING_CHILD, "find user, working directory and descriptors");
@@ -232,7 +259,7 @@ static int hear_helper(struct exec *e, pid_t helper_pid, pid_t *ret, enum rt_fau
 {
 	pid_t pid = -1;
 	ssize_t n;
-	int r;
+	int r = 0;
 
 	fd_closep(&e->report[1]);
 	fd_closep(&e->talk[1]);
@@ -241,7 +268,10 @@ static int hear_helper(struct exec *e, pid_t helper_pid, pid_t *ret, enum rt_fau
 	} while (n < 0 && errno == EINTR);
 	(void)waitpid(helper_pid, NULL, 0);
 	timing_mark(TIMING_PARENT, "hear that the process is there");
-	r = setup_hear(e->talk[0], e->spec->ret_terminal, ret_fault, err);
+	if (n == sizeof pid && pid > 0)
+		r = set_scheduler(e, pid, err);
+	if (r == 0)
+		r = setup_hear(e->talk[0], e->spec->ret_terminal, ret_fault, err);
 	timing_mark(TIMING_PARENT, "hear that the program runs");
 	if (n == sizeof pid && pid > 0) {
 		if (r == 0 && proc_execed(pid) == 0)
@@ -265,6 +295,8 @@ static int run(struct exec *e, pid_t *ret_pid, enum rt_fault *ret_fault, struct 
 		return err_set(err, ESRCH, "the container has ended");
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, e->talk) < 0 || pipe2(e->report, O_CLOEXEC) < 0)
 		return err_sys(err, errno, "open the channels");
+	if (e->spec->process && e->spec->process->scheduler.set && pipe2(e->go, O_CLOEXEC) < 0)
+		return err_sys(err, errno, "open the channels");
 	helper_pid = spawn_helper(e);
 	if (helper_pid < 0)
 		return err_sys(err, -helper_pid, "start a helper");
@@ -284,7 +316,7 @@ static int run(struct exec *e, pid_t *ret_pid, enum rt_fault *ret_fault, struct 
 int rt_exec(struct rt_box *box, const struct rt_exec_spec *spec, pid_t *ret_pid, enum rt_fault *ret_fault,
 	    struct err *err)
 {
-	struct exec e = {.box = box, .spec = spec, .talk = {-1, -1}, .report = {-1, -1}};
+	struct exec e = {.box = box, .spec = spec, .talk = {-1, -1}, .report = {-1, -1}, .go = {-1, -1}};
 	int r;
 
 	*ret_fault = RT_FAULT_OURS;
@@ -292,6 +324,7 @@ int rt_exec(struct rt_box *box, const struct rt_exec_spec *spec, pid_t *ret_pid,
 	for (size_t i = 0; i < 2; i++) {
 		fd_closep(&e.talk[i]);
 		fd_closep(&e.report[i]);
+		fd_closep(&e.go[i]);
 	}
 	if (r < 0)
 		return err ? err_wrap(err, "run in the container") : r;

@@ -57,7 +57,7 @@ static int set_oom(const struct rt_process_attr *p, pid_t pid, struct err *err)
 	return err_sys(err, errno, "write \"%s\" to %s", text, path);
 }
 
-static int set_scheduler(const struct rt_process_attr *p, pid_t pid, struct err *err)
+int limits_scheduler(const struct rt_process_attr *p, pid_t pid, struct err *err)
 {
 	const struct rt_scheduler *s = &p->scheduler;
 	struct sched_attr_v1 attr = {.size = sizeof attr,
@@ -128,8 +128,6 @@ int limits_apply(const struct rt_process_attr *p, pid_t pid, struct err *err)
 
 	if (r == 0)
 		r = set_oom(p, pid, err);
-	if (r == 0)
-		r = set_scheduler(p, pid, err);
 	if (r == 0)
 		r = set_io_priority(p, pid, err);
 	if (r == 0 && !p->cpus_initial)
