@@ -89,7 +89,7 @@ static const char *match_set(const char *p, uint32_t c, bool *in)
 	while (*p && (*p != ']' || p == first)) {
 		uint32_t from, to;
 
-		if (*p == '-' || (*p == '\\' && !p[1]))
+		if (*p == '-' || *p == ']' || (*p == '\\' && !p[1]))
 			return NULL;
 		p += *p == '\\';
 		from = to = next_char(&p);
@@ -103,7 +103,7 @@ static const char *match_set(const char *p, uint32_t c, bool *in)
 		found = found || (c >= from && c <= to);
 	}
 	*in = found != negate;
-	return *p && p != first ? p + 1 : NULL;
+	return *p ? p + 1 : NULL;
 }
 
 static void add_token(struct pattern *p, enum token_type type, uint32_t c, const char *set)
@@ -229,11 +229,11 @@ static int add_pattern(struct ignore *i, const char *text, size_t n, struct err 
 	if (!n)
 		return err_set(err, EINVAL, "\"!\" alone is no pattern");
 	s = mem_strndup(text, n);
+	clean(s); /* before the check: it may take a bracket apart */
 	if (!syntax_ok(s))
 		return err_set(
 		    err, EINVAL,
 		    "pattern \"%.200s\": a [ is not closed, a range is not complete, or a \\ stands at the end", s);
-	clean(s);
 	mem_grow(&i->patterns, &i->cap, i->n);
 	p = &i->patterns[i->n++];
 	*p = (struct pattern){.length = strlen(s), .include = include};

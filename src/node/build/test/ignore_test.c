@@ -146,13 +146,15 @@ static void test_refused(void **state)
 	    {"a\n!", "I:2: \"!\" alone is no pattern"},
 	    {"[a", "I:1: pattern \"[a\": a [ is not closed, a range is not complete, or a \\ stands at the end"},
 	    {"x\\", "I:1: pattern \"x\\\": a [ is not closed, a range is not complete, or a \\ stands at the end"},
+	    {"[a/x]/../b",
+	     "I:1: pattern \"[a/b\": a [ is not closed, a range is not complete, or a \\ stands at the end"},
 	    {"[]a]", "I:1: pattern \"[]a]\": a [ is not closed, a range is not complete, or a \\ stands at the end"},
 	};
 	struct ignore *i = NULL;
 	struct err err = ERR_INIT;
 
 	(void)state;
-	for (size_t k = 0; k < 3; k++) {
+	for (size_t k = 0; k < sizeof(rows) / sizeof(*rows); k++) {
 		assert_int_equal(ignore_parse(rows[k].text, strlen(rows[k].text), "I", &i, &err), -EINVAL);
 		assert_string_equal(err.text, rows[k].error);
 	}
