@@ -49,6 +49,9 @@ void logs_get(struct api *a, struct http_req *r, const char *id);
 /* images.c */
 void images_import(struct api *a, struct http_req *r, const char *id); /* from on_headers: the body is streamed */
 void images_list(struct api *a, struct http_req *r, const char *id);
+void images_inspect(struct api *a, struct http_req *r, const char *id);
+void images_tag(struct api *a, struct http_req *r, const char *id);
+void images_prune(struct api *a, struct http_req *r, const char *id);
 void images_remove(struct api *a, struct http_req *r, const char *id);
 /* jobs.c */
 void jobs_submit(struct api *a, struct http_req *r, const char *id);

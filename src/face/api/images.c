@@ -8,6 +8,7 @@
 #include "base/wire/http_server.h"
 #include "base/wire/json.h"
 #include "face/api/api_private.h"
+#include "node/image/report.h"
 
 #include <string.h>
 
@@ -22,15 +23,6 @@ struct import {
 	size_t rest_len, rest_pos;
 	bool body_ended;
 };
-
-static void add_image(yyjson_mut_doc *d, yyjson_mut_val *o, const struct image_info *i)
-{
-	yyjson_mut_obj_add_strcpy(d, o, "name", i->name);
-	yyjson_mut_obj_add_strcpy(d, o, "id", i->id);
-	yyjson_mut_obj_add_uint(d, o, "size", i->size);
-	yyjson_mut_obj_add_int(d, o, "created_ms", i->created_ms);
-	json_add_strv(d, o, "layers", i->layers);
-}
 
 static void close_pipe(struct import *im)
 {
@@ -66,7 +58,7 @@ static void on_done(void *ctx, const struct image_info *image, const struct err 
 	}
 	d = yyjson_mut_doc_new(NULL);
 	yyjson_mut_doc_set_root(d, yyjson_mut_obj(d));
-	add_image(d, yyjson_mut_doc_get_root(d), image);
+	report_image(d, yyjson_mut_doc_get_root(d), image);
 	text = json_text(d, false, NULL);
 	http_reply_json(r, 201, text);
 }
@@ -164,21 +156,61 @@ void images_import(struct api *a, struct http_req *r, const char *id)
 	http_req_stream_body(r, on_body, im);
 }
 
+static bool is_true(struct http_req *r, const char *key)
+{
+	const char *value = http_req_query(r, key);
+
+	return value && (!strcmp(value, "true") || !strcmp(value, "1"));
+}
+
 void images_list(struct api *a, struct http_req *r, const char *id)
 {
-	json_mut_cleanup yyjson_mut_doc *d = yyjson_mut_doc_new(NULL);
-	yyjson_mut_val *list = yyjson_mut_arr(d);
-	struct image_info **images = image_list(engine_images(a->o.engine));
-	mem_cleanup char *text = NULL;
+	mem_cleanup char *text = report_images(engine_images(a->o.engine), is_true(r, "all"));
 
 	(void)id;
-	yyjson_mut_doc_set_root(d, list);
-	for (size_t i = 0; images[i]; i++) {
-		add_image(d, yyjson_mut_arr_add_obj(d, list), images[i]);
-		image_info_free(images[i]);
+	http_reply_json(r, 200, text);
+}
+
+void images_inspect(struct api *a, struct http_req *r, const char *id)
+{
+	mem_cleanup char *text = NULL;
+	struct err err = ERR_INIT;
+
+	if (report_inspect(engine_images(a->o.engine), id, &text, &err) < 0)
+		http_reply_err(r, &err);
+	else
+		http_reply_json(r, 200, text);
+}
+
+void images_tag(struct api *a, struct http_req *r, const char *id)
+{
+	const char *name = http_req_query(r, "name");
+	struct err err = ERR_INIT;
+	int x = name && *name ? 0 : err_set(&err, EINVAL, "name is missing: the image needs one");
+
+	if (x == 0)
+		x = image_tag(engine_images(a->o.engine), id, name,
+			      is_true(r, "force") ? IMAGE_REPLACE_YES : IMAGE_REPLACE_NO, &err);
+	if (x < 0)
+		http_reply_err(r, &err);
+	else
+		http_reply(r, 204, NULL, NULL, 0);
+}
+
+void images_prune(struct api *a, struct http_req *r, const char *id)
+{
+	const struct image_prune_options o = {.all = is_true(r, "all"), .dry_run = is_true(r, "dry_run")};
+	mem_cleanup char *text = NULL;
+	struct image_pruned p;
+	struct err err = ERR_INIT;
+
+	(void)id;
+	if (image_prune(engine_images(a->o.engine), &o, &p, &err) < 0) {
+		http_reply_err(r, &err);
+		return;
 	}
-	free(images);
-	text = json_text(d, false, NULL);
+	text = report_pruned(&p);
+	image_pruned_free(&p);
 	http_reply_json(r, 200, text);
 }
 

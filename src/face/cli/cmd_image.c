@@ -8,11 +8,14 @@
 #include "base/core/mem.h"
 #include "base/wire/http_client.h"
 #include "face/cli/client.h"
+#include "face/cli/image_door.h"
 #include "face/cli/show.h"
 #include "face/cli/table.h"
 #include "face/cli/text.h"
 #include "face/cli/units.h"
 #include "face/cli/upload.h"
+#include "node/image/image.h"
+#include "node/image/report.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -177,9 +180,13 @@ const struct cli_command command_image_import = {
 };
 
 struct ls_values {
-	bool json, quiet;
+	const char *data;
+	bool all, json, quiet, digests;
 };
 static const struct option_spec ls_options[] = {
+    {"all", 'a', OPTION_FLAG, offsetof(struct ls_values, all), NULL, "those without a name, too"},
+    {"digests", 0, OPTION_FLAG, offsetof(struct ls_values, digests), NULL, "show the digests of the manifests"},
+    {"data", 0, OPTION_TEXT, offsetof(struct ls_values, data), "DIR", "where the images are (environment: BERTH_DATA)"},
     {"quiet", 'q', OPTION_FLAG, offsetof(struct ls_values, quiet), NULL, "print names only"},
     {"json", 0, OPTION_FLAG, offsetof(struct ls_values, json), NULL, "print JSON"},
     {NULL},
@@ -188,31 +195,59 @@ static const struct table_column columns[] = {
     {.title = "NAME", .least = 16}, {.title = "ID"}, {.title = "SIZE", .right = true},
     {.title = "CREATED"},	    {.title = NULL},
 };
+static const struct table_column digest_columns[] = {
+    {.title = "NAME", .least = 16},   {.title = "ID"},	    {.title = "DIGEST"},
+    {.title = "SIZE", .right = true}, {.title = "CREATED"}, {.title = NULL},
+};
+
+static int list(struct cli *cli, const struct ls_values *v, yyjson_doc **ret, struct err *err)
+{
+	struct image_store *s cleanup_with(image_door_close) = NULL;
+	mem_cleanup char *text = NULL;
+	int r = image_door_open(cli, v->data, &s, err);
+
+	if (r < 0)
+		return r;
+	if (!s)
+		return client_call(cli, "GET", v->all ? "/v1/images?all=true" : "/v1/images", NULL, ret, err);
+	text = report_images(s, v->all);
+	*ret = json_parse(text, strlen(text), CLIENT_REPLY_MAX, "the list of images", err);
+	return *ret ? 0 : -EPROTO;
+}
+
+static void add_row(struct table *t, const struct ls_values *v, yyjson_val *image)
+{
+	mem_cleanup char *id = text_id(show_str(image, "id", ""));
+	const char *name = show_str(image, "name", "");
+	char size[TEXT_MAX], ago[TEXT_MAX];
+
+	table_cell(t, *name ? name : "<none>");
+	table_cell(t, id);
+	if (v->digests)
+		table_cell(t, show_str(image, "digest", ""));
+	table_cell(t, text_size(size, (uint64_t)show_int(image, "size", 0)));
+	table_cell(t, text_ago(ago, show_int(image, "created_ms", 0), clock_wall_ms()));
+}
 
 static int ls_run(struct cli *cli, void *values, char **operands, struct err *err)
 {
 	const struct ls_values *v = values;
 	yyjson_doc *doc json_doc_cleanup = NULL;
-	struct table *t cleanup_with(table_freep) = table_new(columns);
-	char size[TEXT_MAX], ago[TEXT_MAX];
+	struct table *t cleanup_with(table_freep) = table_new(v->digests ? digest_columns : columns);
 	yyjson_val *image;
 	size_t i, n;
-	int r = client_call(cli, "GET", "/v1/images", NULL, &doc, err);
+	int r = list(cli, v, &doc, err);
 
 	(void)operands;
 	if (r < 0 || v->json)
 		return r < 0 ? r : client_print_json(doc);
 	yyjson_arr_foreach (yyjson_doc_get_root(doc), i, n, image) {
-		mem_cleanup char *id = text_id(show_str(image, "id", ""));
+		const char *name = show_str(image, "name", "");
 
-		if (v->quiet) {
-			text_line(stdout, "%s", show_str(image, "name", ""));
-			continue;
-		}
-		table_cell(t, show_str(image, "name", ""));
-		table_cell(t, id);
-		table_cell(t, text_size(size, (uint64_t)show_int(image, "size", 0)));
-		table_cell(t, text_ago(ago, show_int(image, "created_ms", 0), clock_wall_ms()));
+		if (v->quiet)
+			text_line(stdout, "%s", *name ? name : show_str(image, "id", ""));
+		else
+			add_row(t, v, image);
 	}
 	if (!v->quiet)
 		table_print(t);
@@ -224,23 +259,42 @@ const struct cli_command command_image_ls = {
     .group = "image",
     .usage = "",
     .summary = "List images",
-    .examples = "  berth image ls\n  berth image ls --json",
+    .detail = "SIZE is that of the unpacked layers; `berth system df --verbose` tells what they take on the disk.",
+    .examples = "  berth image ls\n  berth image ls --digests\n  berth image ls --json",
     .options = ls_options,
     .values_size = sizeof(struct ls_values),
     .run = ls_run,
 };
 
+/* A berth that runs removes them itself, so that its events tell of it. */
+static int rm_one(struct cli *cli, struct image_store *s, const char *name, struct err *err)
+{
+	mem_cleanup char *target = client_target("/v1/images/", name, "");
+
+	return s ? image_remove(s, name, err) : client_call(cli, "DELETE", target, NULL, NULL, err);
+}
+
+struct rm_values {
+	const char *data;
+};
+static const struct option_spec rm_options[] = {
+    {"data", 0, OPTION_TEXT, offsetof(struct rm_values, data), "DIR", "where the images are (environment: BERTH_DATA)"},
+    {NULL},
+};
+
 static int rm_run(struct cli *cli, void *values, char **operands, struct err *err)
 {
+	const struct rm_values *v = values;
+	struct image_store *s cleanup_with(image_door_close) = NULL;
 	int status = CLI_OK;
+	int r = v->data || client_ping(cli, NULL, NULL) < 0 ? image_door_open(cli, v->data, &s, err) : 0;
 
-	(void)values;
-	(void)err;
+	if (r < 0)
+		return r;
 	for (char **name = operands; *name; name++) {
-		mem_cleanup char *target = client_target("/v1/images/", *name, "");
 		struct err why = ERR_INIT;
 
-		if (client_call(cli, "DELETE", target, NULL, NULL, &why) < 0) {
+		if (rm_one(cli, s, *name, &why) < 0) {
 			text_error("%s", why.text);
 			status = CLI_FAILED;
 		} else {
@@ -257,6 +311,8 @@ const struct cli_command command_image_rm = {
     .summary = "Remove images",
     .detail = "Layers go when no other image and no container uses them.",
     .examples = "  berth image rm busybox:latest",
+    .options = rm_options,
+    .values_size = sizeof(struct rm_values),
     .least = 1,
     .most = CLI_MANY,
     .operand = OPERAND_IMAGE,

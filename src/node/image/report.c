@@ -154,7 +154,7 @@ static const char *const part_names[N_PARTS] = {"layers",      "documents", "con
 static const struct {
 	const char *name;
 	int part;
-} directories[] = {{"build", PART_BUILD}, {"cache", PART_BUILD}, {"volumes", PART_VOLUMES}};
+} directories[] = {{"build", PART_BUILD}, {"volumes", PART_VOLUMES}};
 
 struct report {
 	struct usage_seen seen;

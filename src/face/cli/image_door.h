@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * image_door: the way of a command to the images: the store itself, or the berth that keeps it.
+ */
+#pragma once
+
+struct cli;
+struct err;
+struct image_store;
+
+/* *ret = the store; NULL when this user may not open it, or said where berth listens and nobody answers there: the request goes through the
+ * socket then (and says that nobody answers). given: --data, or NULL. */
+int image_door_open(struct cli *cli, const char *given, struct image_store **ret, struct err *err);
+void image_door_close(struct image_store **s);
