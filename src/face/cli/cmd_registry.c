@@ -233,13 +233,13 @@ static int ls_run(struct cli *cli, void *values, char **operands, struct err *er
 		r = depot_repos(d, operands[0], NULL, REPOS_MAX, &repos, &more, err);
 	for (char **repo = repos; r == 0 && *repo; repo++) {
 		struct buf tags buf_cleanup = BUF_INIT;
+		mem_cleanup char *list = NULL;
 		yyjson_doc *doc json_doc_cleanup = NULL;
 
-		buf_adds(&tags, "[");
 		r = depot_images(d, *repo, TAGS_MAX, &tags, err);
-		buf_adds(&tags, "]");
-		buf_printf(&all, "%s{\"name\":\"%s\",\"tags\":%s}", all.len ? "," : "", *repo, buf_str(&tags));
-		doc = r == 0 ? json_parse(buf_str(&tags), tags.len, tags.len + 1, *repo, err) : NULL;
+		list = mem_printf("[%s]", buf_str(&tags));
+		buf_printf(&all, "%s{\"name\":\"%s\",\"tags\":%s}", all.len ? "," : "", *repo, list);
+		doc = r == 0 ? json_parse(list, tags.len + 2, tags.len + 2, *repo, err) : NULL;
 		if (doc)
 			list_one(t, *repo, doc);
 	}

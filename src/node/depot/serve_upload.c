@@ -360,6 +360,14 @@ void serve_upload_cancel(struct call *c)
 	http_reply(c->r, 204, NULL, NULL, 0);
 }
 
+/* The length that was announced, if it was, is the one of the range: known before anything is written. */
+static bool announces(struct call *c, uint64_t length)
+{
+	const char *header = http_req_header(c->r, "Content-Length");
+
+	return !header || strtoull(header, NULL, 10) == length;
+}
+
 /* The chunk must begin where the upload ends; without the header it does. */
 static bool check_chunk(struct call *c, const struct upload *up)
 {
@@ -376,6 +384,10 @@ static bool check_chunk(struct call *c, const struct upload *up)
 	if (part.first != up->size) {
 		add_location(c, up);
 		call_fail(c, CODE_UPLOAD_ORDER, NULL);
+		return false;
+	}
+	if (!announces(c, part.length)) {
+		call_fail(c, CODE_SIZE_INVALID, "Content-Length is not the length of Content-Range");
 		return false;
 	}
 	c->expected = part.length;
