@@ -7,6 +7,7 @@
 
 #include "base/core/err.h"
 #include "base/core/fd.h"
+#include "node/image/gunzip.h"
 
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -148,6 +149,7 @@ int image_worker_confine(int tmp_dir, struct err *err)
 {
 	int r;
 
+	gunzip_load();
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_sys(err, errno, "set no_new_privs");
 	r = set_limits(err);

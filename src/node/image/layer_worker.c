@@ -7,6 +7,7 @@
 #include "base/core/mem.h"
 #include "base/core/proc.h"
 #include "base/wire/json.h"
+#include "node/image/gunzip.h"
 #include "node/image/layer.h"
 
 #include <fcntl.h>
@@ -97,6 +98,7 @@ int layer_worker_start(int tmp_dir, const struct image_limits *limits, int *ret_
 		return err_sys(err, errno, "make a pipe for the unpacker");
 	}
 	(void)fcntl(in[1], F_SETPIPE_SZ, PIPE_SIZE);
+	gunzip_load();
 	pid = fork();
 	if (pid == 0)
 		work(in[0], answer[1], tmp_dir, limits);

@@ -6,10 +6,10 @@
 #include "node/image/tar_stream.h"
 
 #include "base/core/mem.h"
+#include "node/image/gunzip.h"
 
 #include <string.h>
 #include <unistd.h>
-#include <zlib.h>
 #include <zstd.h>
 #include <zstd_errors.h>
 
@@ -32,8 +32,7 @@ struct tar_stream {
 	size_t head_len;
 	bool in_ended, ended;
 	bool between; /* the compressed data may end here */
-	z_stream z;
-	bool z_made;
+	struct gunzip *gunzip;
 	ZSTD_DStream *zstd;
 	struct tar_stream_limits limits;
 	uint64_t n_in, n_out, allowed; /* allowed: n_out may not pass it; UINT64_MAX = no matter */
@@ -93,33 +92,23 @@ static int gzip_next_member(struct tar_stream *s)
 	}
 	if (*p != 0x1f)
 		return err_set(&s->err, EBADMSG, "there are other bytes after the end of the gzip data");
-	if (inflateReset(&s->z) != Z_OK)
-		return err_set(&s->err, EBADMSG, "the gzip data cannot be read on");
 	s->between = false;
-	return 0;
+	return gunzip_next(s->gunzip, &s->err);
 }
 
 static ssize_t gzip_unpack(struct tar_stream *s)
 {
-	int r;
+	size_t used = 0;
+	ssize_t n;
 
 	if (s->between && gzip_next_member(s) < 0)
 		return -s->err.code;
 	if (s->between)
 		return 0;
-	s->z.next_in = s->in + s->in_pos;
-	s->z.avail_in = (uInt)(s->in_len - s->in_pos);
-	s->z.next_out = s->out;
-	s->z.avail_out = OUT_SIZE;
-	r = inflate(&s->z, Z_NO_FLUSH);
-	s->in_pos = s->in_len - s->z.avail_in;
-	if (r == Z_STREAM_END)
-		s->between = true;
-	else if (r == Z_MEM_ERROR)
-		return err_set(&s->err, ENOMEM, "there is not enough memory to read the gzip data");
-	else if (r != Z_OK && r != Z_BUF_ERROR)
-		return err_set(&s->err, EBADMSG, "the gzip data is damaged: %s", s->z.msg ? s->z.msg : "no detail");
-	return (ssize_t)(OUT_SIZE - s->z.avail_out);
+	n = gunzip_run(s->gunzip, s->in + s->in_pos, s->in_len - s->in_pos, &used, s->out, OUT_SIZE, &s->between,
+		       &s->err);
+	s->in_pos += n < 0 ? 0 : used;
+	return n;
 }
 
 static ssize_t zstd_unpack(struct tar_stream *s)
@@ -174,12 +163,8 @@ static int start_unpacker(struct tar_stream *s, struct err *err)
 {
 	s->packing = recognise(s);
 	s->between = s->packing == &packings[0];
-	if (s->packing == &packings[1]) {
-		/* 15 bits of window, +16: gzip and nothing else */
-		if (inflateInit2(&s->z, 15 + 16) != Z_OK)
-			return err_set(err, ENOMEM, "there is not enough memory to read gzip");
-		s->z_made = true;
-	}
+	if (s->packing == &packings[1])
+		return gunzip_new(GUNZIP_BEST, &s->gunzip, err);
 	if (s->packing == &packings[2])
 		return start_zstd(s, err);
 	return 0;
@@ -234,8 +219,7 @@ struct tar_stream *tar_stream_free(struct tar_stream *s)
 {
 	if (!s)
 		return NULL;
-	if (s->z_made)
-		inflateEnd(&s->z);
+	gunzip_free(s->gunzip);
 	ZSTD_freeDStream(s->zstd);
 	free(s->in);
 	free(s->out);
