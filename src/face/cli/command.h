@@ -66,7 +66,7 @@ extern const struct cli_command command_up, command_down, command_info, command_
 extern const struct cli_command command_image_import, command_image_ls, command_image_rm;
 extern const struct cli_command command_image_tag, command_image_inspect, command_image_history, command_image_prune;
 extern const struct cli_command command_tag, command_system_df;
-extern const struct cli_command command_pull, command_login, command_logout, command_search;
+extern const struct cli_command command_pull, command_push, command_login, command_logout, command_search;
 extern const struct cli_command command_save, command_load, command_image_save, command_image_load;
 extern const struct cli_command command_run, command_submit;
 extern const struct cli_command command_registry, command_registry_ls, command_registry_gc;
