@@ -291,9 +291,8 @@ static int converse(const struct criu *c, int sock, pid_t *ret_pid, struct err *
 		r = receive(sock, &reply, &fd, failed ? NULL : err);
 		if (r < 0 || reply.type != NOTIFY)
 			break;
-		r = failed;
-		if (r == 0 && c->notify)
-			r = failed = c->notify(c->ctx, reply.what, (pid_t)reply.pid, fd, &ours);
+		if (!failed && c->notify)
+			failed = c->notify(c->ctx, reply.what, (pid_t)reply.pid, fd, &ours);
 		else
 			fd_closep(&fd);
 		r = answer(sock, failed == 0, failed ? NULL : err);

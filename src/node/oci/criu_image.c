@@ -45,10 +45,10 @@ static int split_server(const char *text, char **ret_address, int *ret_port)
 	const char *colon = strrchr(text, ':');
 	size_t n = colon ? strlen(colon + 1) : 0;
 
-	if (n == 0 || n > 5 || strspn(colon + 1, "0123456789") != n || atoi(colon + 1) > 65535)
+	if (n == 0 || n > 5 || strspn(colon + 1, "0123456789") != n || strtol(colon + 1, NULL, 10) > 65535)
 		return -EINVAL;
 	*ret_address = mem_strndup(text, (size_t)(colon - text));
-	*ret_port = atoi(colon + 1);
+	*ret_port = (int)strtol(colon + 1, NULL, 10);
 	return 0;
 }
 
@@ -184,7 +184,7 @@ static int read_proc(pid_t pid, const char *name, char **ret)
 static bool has_mount(const char *mountinfo, int id)
 {
 	for (const char *line = mountinfo; line && *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
-		if (atoi(line) == id)
+		if (strtol(line, NULL, 10) == id)
 			return true;
 	}
 	return false;
@@ -201,7 +201,7 @@ static int name_file(pid_t pid, int fd, const char *mountinfo, char **name)
 
 	if (r < 0 || stat(path, &st) < 0)
 		return r < 0 ? r : -errno;
-	line = strstr(info, "mnt_id:");
+	line = info ? strstr(info, "mnt_id:") : NULL;
 	if (!line || sscanf(line, "mnt_id: %d", &id) != 1 || has_mount(mountinfo, id))
 		return 0;
 	free(*name);

@@ -415,8 +415,7 @@ int rt_overlay(const int *lower_fds, size_t n_lower, int upper_fd, int work_fd, 
 {
 	const struct rt_spec spec = {.discard_upper = true, .upper_fd = upper_fd, .work_fd = work_fd};
 	const struct setup s = {.spec = &spec, .idmap = -1};
-	cleanup_with(layers_free) struct layers l = {
-	    .n = n_lower, .upper = upper_fd, .work = work_fd, .scratch = -1};
+	cleanup_with(layers_free) struct layers l = {.n = n_lower, .upper = upper_fd, .work = work_fd, .scratch = -1};
 
 	if (n_lower == 0 || n_lower > LAYERS_MAX)
 		return err_set(err, E2BIG, "%zu layers, 1 to %d are allowed", n_lower, LAYERS_MAX);
