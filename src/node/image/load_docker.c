@@ -64,7 +64,7 @@ static int load_one(struct load *l, const struct docker_image *image, struct err
 
 	if (r == 0)
 		r = config_parse(config, n, &info, err);
-	return r < 0 ? r : load_parts(l, image, config, n, info->layers, err);
+	return r < 0 || !info ? r : load_parts(l, image, config, n, info->layers, err);
 }
 
 int load_docker(struct load *l, struct err *err)

@@ -62,7 +62,7 @@ static int load_parts(struct load *l, const struct manifest *m, struct image_doc
 	cleanup_with(image_info_freep) struct image_info *info = NULL;
 	char *const names[] = {(char *)name, NULL};
 	mem_cleanup char *config = NULL;
-	size_t n;
+	size_t n = 0;
 	int r = manifest_is_image(m, err);
 
 	if (r == 0)

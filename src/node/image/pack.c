@@ -130,14 +130,12 @@ static struct tar_entry entry_of(const struct pack *p, const struct item *i)
 
 static ssize_t get_xattr(int fd, const char *name, char **ret, struct err *err)
 {
-	char *value = mem_zalloc(1, XATTR_MAX);
+	mem_cleanup char *value = mem_zalloc(1, XATTR_MAX);
 	ssize_t n = fgetxattr(fd, name, value, XATTR_MAX);
 
-	if (n < 0) {
-		free(value);
+	if (n < 0)
 		return err_sys(err, errno, "read the extended attribute \"%.200s\"", name);
-	}
-	*ret = realloc(value, n ? (size_t)n : 1);
+	*ret = mem_dup(value, n ? (size_t)n : 1);
 	return n;
 }
 
@@ -445,20 +443,6 @@ static int pack_head(struct pack *p, struct item *i, int fd, struct err *err)
 	return r;
 }
 
-static int pack_dir(struct pack *p, const char *path, struct err *err);
-
-static int pack_subdirs(struct pack *p, const char *dir, const struct names *names, struct err *err)
-{
-	for (size_t n = 0; n < names->n; n++) {
-		mem_cleanup char *path = mem_printf("%s%s%s", dir, *dir ? "/" : "", names->v[n]);
-		int r = *names->v[n] ? pack_dir(p, path, err) : 0;
-
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
 static int pack_dir_at(struct pack *p, int fd, const char *path, struct names *names, struct err *err)
 {
 	struct item i cleanup_with(item_free) = {.path = path, .name = ".", .at = fd};
@@ -473,17 +457,40 @@ static int pack_dir_at(struct pack *p, int fd, const char *path, struct names *n
 	return r < 0 || !*path ? r : settle(p, &i, sockets != p->done.n_sockets_left_out, err);
 }
 
-static int pack_dir(struct pack *p, const char *path, struct err *err)
+/* The directories of `dir` wait on the stack, the first by name on top. */
+static void push_subdirs(struct names *stack, const char *dir, const struct names *names)
+{
+	for (size_t n = names->n; n-- > 0;) {
+		if (!*names->v[n])
+			continue;
+		mem_grow(&stack->v, &stack->cap, stack->n);
+		stack->v[stack->n++] = mem_printf("%s%s%s", dir, *dir ? "/" : "", names->v[n]);
+	}
+}
+
+static int pack_dir(struct pack *p, const char *path, struct names *stack, struct err *err)
 {
 	struct names names cleanup_with(names_free) = {.v = NULL};
 	fd_cleanup int fd = fs_open_in(p->tree, path, O_RDONLY | O_DIRECTORY, 0, FS_NO_SYMLINKS, err);
-	int r;
+	int r = fd < 0 ? fd : pack_dir_at(p, fd, path, &names, err);
 
-	if (fd < 0)
-		return fd;
-	r = pack_dir_at(p, fd, path, &names, err);
-	fd_closep(&fd);
-	return r < 0 ? r : pack_subdirs(p, path, &names, err);
+	if (r == 0)
+		push_subdirs(stack, path, &names);
+	return r;
+}
+
+/* The depth of the tree is somebody else's choice: a stack of our own, not the processor's. */
+static int pack_dirs(struct pack *p, struct err *err)
+{
+	struct names stack cleanup_with(names_free) = {.v = NULL};
+	int r = pack_dir(p, "", &stack, err);
+
+	while (r == 0 && stack.n > 0) {
+		mem_cleanup char *path = stack.v[--stack.n];
+
+		r = pack_dir(p, path, &stack, err);
+	}
+	return r;
 }
 
 int pack_tree(int tree, const struct pack_options *o, struct tar_record *rec, const struct sink *to,
@@ -495,7 +502,7 @@ int pack_tree(int tree, const struct pack_options *o, struct tar_record *rec, co
 
 	err = err ? err : &own;
 	p.copy = mem_zalloc(1, COPY_SIZE);
-	r = pack_dir(&p, "", err);
+	r = pack_dirs(&p, err);
 	if (r == 0)
 		r = literal(&p, tar_zeros, sizeof tar_zeros, err);
 	if (r == 0)

@@ -201,7 +201,7 @@ int tar_record_piece(struct tar_record *r, uint64_t offset, uint64_t n, struct e
 /* The first n pending bytes are no content. */
 static int drop_pending(struct tar_record *r, size_t n, bool literal, struct err *err)
 {
-	int code = literal && !r->bad ? tar_record_literal(r, r->pending + r->pending_at, n, err) : 0;
+	int code = literal && !r->bad && n > 0 ? tar_record_literal(r, r->pending + r->pending_at, n, err) : 0;
 
 	r->pending_at += n;
 	r->pending_len -= n;

@@ -108,7 +108,7 @@ static int next_literal(struct tar_record_reader *r, struct tar_record_item *ret
 
 static int read_literal(struct tar_record_reader *r, struct tar_record_item *ret, struct err *err)
 {
-	unsigned char n[4];
+	unsigned char n[4] = {0};
 	int code = take(r, n, sizeof n, err);
 
 	if (code < 0)
@@ -123,7 +123,7 @@ static int read_literal(struct tar_record_reader *r, struct tar_record_item *ret
 
 static int read_piece(struct tar_record_reader *r, struct tar_record_item *ret, struct err *err)
 {
-	unsigned char len[2], tail[16];
+	unsigned char len[2] = {0}, tail[16] = {0};
 	int code = take(r, len, sizeof len, err);
 	size_t n = tar_record_get(len, sizeof len);
 
@@ -150,7 +150,7 @@ static int read_piece(struct tar_record_reader *r, struct tar_record_item *ret, 
 
 static int read_end(struct tar_record_reader *r, struct err *err)
 {
-	unsigned char size[8];
+	unsigned char size[8] = {0};
 	const void *data;
 	int code = take(r, size, sizeof size, err);
 

@@ -311,7 +311,7 @@ static void test_deep(void **state)
 
 	(void)state;
 	for (int i = 0; i < 1900; i++)
-		strcpy(path + 2 + 2 * i, "/d");
+		memcpy(path + 2 + 2 * i, "/d", 3);
 	at = fs_mkdirs_in(dir, path, 0755, FS_NO_SYMLINKS, NULL);
 	assert_true(at >= 0);
 	fs = openat(dir, "fs", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
