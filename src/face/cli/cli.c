@@ -29,6 +29,7 @@ const struct cli_command *const cli_commands[] = {
     &command_stop,
     &command_rm,
     &command_submit,
+    &command_build,
     &command_jobs,
     &command_job,
     &command_cancel,

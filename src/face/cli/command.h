@@ -68,7 +68,7 @@ extern const struct cli_command command_image_tag, command_image_inspect, comman
 extern const struct cli_command command_tag, command_system_df;
 extern const struct cli_command command_pull, command_push, command_login, command_logout, command_search;
 extern const struct cli_command command_save, command_load, command_image_save, command_image_load;
-extern const struct cli_command command_run, command_submit;
+extern const struct cli_command command_run, command_submit, command_build;
 extern const struct cli_command command_registry, command_registry_ls, command_registry_gc;
 extern const struct cli_command command_jobs, command_job, command_cancel, command_resume;
 extern const struct cli_command command_ps, command_logs, command_wait, command_kill, command_stop, command_rm;

@@ -45,12 +45,22 @@ static const struct plan_step *step_of(const struct build_stage *s)
 	return s->next < s->plan->n_steps ? &s->plan->steps[s->next] : NULL;
 }
 
+/* Of the present step among all that are shown, from 1. */
+static size_t index_of(const struct build_stage *s)
+{
+	size_t n = s->first_index + 1;
+
+	for (size_t i = 0; i < s->next && i < s->plan->n_steps; i++)
+		n += s->plan->steps[i].kind != STEP_CONFIG;
+	return n;
+}
+
 void build_tell(struct build *b, const struct build_stage *s, enum build_event_type type, const char *text, int64_t ms)
 {
 	const struct plan_step *step = s ? step_of(s) : NULL;
 	const struct build_event e = {
 	    .type = type,
-	    .index = s ? s->first_index + (step ? (size_t)step->number : 0) : 0,
+	    .index = s ? index_of(s) : 0,
 	    .total = b->n_steps,
 	    .stage = s ? s->plan->label : NULL,
 	    .number = step ? step->number : 0,

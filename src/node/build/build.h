@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 struct err;
+struct image_store;
 
 enum build_network { BUILD_NETWORK_DEFAULT, BUILD_NETWORK_NONE, BUILD_NETWORK_HOST };
 
@@ -35,8 +36,8 @@ struct build_options {
 	enum build_network network;
 	int tick_ms;   /* BUILD_EVENT_TICK so often while steps run; 0 = never */
 	unsigned jobs; /* steps at the same time, 0 = as many as there are processors */
-	/* pull of a base image that is not there: 0 or a negative errno; NULL = an error that says to pull it */
-	int (*fetch)(void *ctx, const char *ref, const char *platform, bool again, struct err *err);
+	/* Gets a base image that is not there, or with `pull` each one; NULL = what is not there is an error. */
+	int (*fetch)(void *ctx, struct image_store *s, const char *ref, const char *platform, struct err *err);
 	void *fetch_ctx;
 };
 
@@ -53,7 +54,7 @@ enum build_event_type {
 
 struct build_event {
 	enum build_event_type type;
-	size_t index; /* of the step among all steps, from 0 */
+	size_t index; /* of the step among all steps, from 1 */
 	size_t total;
 	const char *stage; /* its label */
 	int number, of;	   /* of the step in its stage */

@@ -27,7 +27,7 @@ static const char *named_context(const struct build *b, const char *name)
 
 static int find_image(struct build *b, const char *ref, const char *platform, struct image_info **ret, struct err *err)
 {
-	int r = b->o->pull && b->o->fetch ? b->o->fetch(b->o->fetch_ctx, ref, platform, true, err) : 0;
+	int r = b->o->pull && b->o->fetch ? b->o->fetch(b->o->fetch_ctx, b->store, ref, platform, err) : 0;
 
 	if (r < 0)
 		return r;
@@ -35,7 +35,7 @@ static int find_image(struct build *b, const char *ref, const char *platform, st
 	if (r != -ENOENT || !b->o->fetch || b->o->pull)
 		return r;
 	err_clear(err);
-	r = b->o->fetch(b->o->fetch_ctx, ref, platform, false, err);
+	r = b->o->fetch(b->o->fetch_ctx, b->store, ref, platform, err);
 	return r < 0 ? r : image_find(b->store, ref, ret, err);
 }
 

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #define LINE_MAX_BYTES (64u << 10)
@@ -53,6 +54,7 @@ static _Noreturn void child(struct build *b, struct build_stage *s, const struct
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_DFL);
+	umask(022); /* what RUN begins with, whatever the user's is */
 	r = make(b, s, step, out, &v, &err);
 	v.code = r < 0 ? -r : 0;
 	memcpy(v.text, err.text, sizeof v.text);
