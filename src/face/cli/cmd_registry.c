@@ -140,7 +140,7 @@ static int serve_values_run(struct cli *cli, void *values, char **operands, stru
 	o->connections = (unsigned)v->connections;
 	o->upload_ttl_ms = (int64_t)v->upload_ttl_ms;
 	o->gc_every_ms = (int64_t)v->gc_every_ms;
-	o->gc_grace_s = (int64_t)(v->gc_grace_ms / 1000);
+	o->gc_grace_ms = (int64_t)v->gc_grace_ms;
 	mallopt(M_ARENA_MAX, 2);
 	signal(SIGPIPE, SIG_IGN);
 	umask(077);
@@ -285,7 +285,7 @@ static const struct gc_values gc_defaults = {.grace_ms = 2 * 3600 * 1000ull};
 static int gc_run(struct cli *cli, void *values, char **operands, struct err *err)
 {
 	const struct gc_values *v = values;
-	struct depot_gc gc = {.grace_s = (int64_t)(v->grace_ms / 1000)};
+	struct depot_gc gc = {.grace_ms = (int64_t)v->grace_ms};
 	struct depot *d cleanup_with(depot_closep) = NULL;
 	char size[TEXT_MAX];
 	int r = open_depot(v->data, &d, err);

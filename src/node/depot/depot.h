@@ -76,8 +76,8 @@ int depot_images(const struct depot *d, const char *repo, size_t max_tags, struc
 
 /* Garbage. Takes the lock for short moments only; `pause` (may be NULL) is called between them and ends it by returning true. */
 struct depot_gc {
-	int64_t grace_s;      /* younger things stay */
-	int64_t upload_ttl_s; /* uploads that nobody has touched for so long go; 0 = none (a server knows better) */
+	int64_t grace_ms;      /* younger things stay */
+	int64_t upload_ttl_ms; /* uploads that nobody has touched for so long go; 0 = none (a server knows better) */
 	bool (*pause)(void *ctx);
 	void *ctx;
 	uint64_t blobs, bytes, links, uploads; /* what went */

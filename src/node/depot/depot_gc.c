@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 /* Files of tmp/ are used for a moment only. */
-#define TMP_TTL_S 3600
+#define TMP_TTL_MS (3600 * 1000)
 /* Unlinks at a stretch under the lock. */
 #define BATCH 64
 /* Of one directory in one run; what is left over goes in the next. */
@@ -32,10 +32,10 @@ struct run {
 	size_t n_victims;
 };
 
-static bool older(const struct stat *st, int64_t seconds)
+static bool older(const struct stat *st, int64_t ms)
 {
 	/* ctime: every touch and every link counts, and nobody can set it back. */
-	return clock_wall_ms() / 1000 - st->st_ctim.tv_sec >= seconds;
+	return clock_wall_ms() - (st->st_ctim.tv_sec * 1000 + st->st_ctim.tv_nsec / 1000000) >= ms;
 }
 
 static void add_victim(struct run *g, const char *name)
@@ -91,7 +91,7 @@ static int find_unused(void *ctx, int dir, const char *name, struct err *err)
 		return 0;
 	snprintf(digest.hex, sizeof digest.hex, "%s", name);
 	if (!map_get(&g->used, depot_digest_text(&digest, text)) && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    older(&st, g->gc->grace_s))
+	    older(&st, g->gc->grace_ms))
 		add_victim(g, name);
 	return 0;
 }
@@ -103,7 +103,7 @@ static void take_link(struct run *g, const char *name)
 	struct stat st;
 
 	snprintf(path, sizeof path, "%s/%s", g->path, name);
-	if (fstatat(g->d->repos, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && older(&st, g->gc->grace_s) &&
+	if (fstatat(g->d->repos, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && older(&st, g->gc->grace_ms) &&
 	    depot_unlink(g->d, path, NULL) == 0)
 		g->gc->links++;
 }
@@ -174,7 +174,7 @@ static int find_garbage(void *ctx, int dir, const char *name, struct err *err)
 
 	(void)err;
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 &&
-	    older(&st, g->gc->grace_s))
+	    older(&st, g->gc->grace_ms))
 		add_victim(g, name);
 	return 0;
 }
@@ -186,7 +186,7 @@ static void take_blob(struct run *g, const char *name)
 
 	snprintf(path, sizeof path, "%s/%s", g->path, name);
 	if (fstatat(g->d->blobs, path, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_nlink != 1 ||
-	    !older(&st, g->gc->grace_s) || unlinkat(g->d->blobs, path, 0) < 0)
+	    !older(&st, g->gc->grace_ms) || unlinkat(g->d->blobs, path, 0) < 0)
 		return;
 	g->gc->blobs++;
 	g->gc->bytes += (uint64_t)st.st_size;
@@ -212,11 +212,11 @@ static int sweep_blobs(void *ctx, int dir, const char *name, struct err *err)
 
 /* ---- files that nobody uses any more ---- */
 
-static int take_old(struct run *g, int dir, const char *name, int64_t seconds)
+static int take_old(struct run *g, int dir, const char *name, int64_t ms)
 {
 	struct stat st;
 
-	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !older(&st, seconds) || unlinkat(dir, name, 0) < 0)
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !older(&st, ms) || unlinkat(dir, name, 0) < 0)
 		return 0;
 	g->gc->uploads++;
 	g->gc->bytes += (uint64_t)st.st_size;
@@ -228,13 +228,13 @@ static int sweep_upload(void *ctx, int dir, const char *name, struct err *err)
 	struct run *g = ctx;
 
 	(void)err;
-	return take_old(g, dir, name, g->gc->upload_ttl_s);
+	return take_old(g, dir, name, g->gc->upload_ttl_ms);
 }
 
 static int sweep_tmp(void *ctx, int dir, const char *name, struct err *err)
 {
 	(void)err;
-	return take_old(ctx, dir, name, TMP_TTL_S);
+	return take_old(ctx, dir, name, TMP_TTL_MS);
 }
 
 int depot_gc(struct depot *d, struct depot_gc *gc, struct err *err)
@@ -247,7 +247,7 @@ int depot_gc(struct depot *d, struct depot_gc *gc, struct err *err)
 		r = depot_each(d->blobs, depot_hash_name(g.hash), sweep_blobs, &g, err);
 	}
 	mem_strv_free(g.victims);
-	if (r == 0 && gc->upload_ttl_s)
+	if (r == 0 && gc->upload_ttl_ms)
 		r = depot_each(d->uploads, ".", sweep_upload, &g, err);
 	if (r == 0)
 		r = depot_each(d->tmp, ".", sweep_tmp, &g, err);

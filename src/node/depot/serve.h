@@ -22,7 +22,7 @@ struct serve_options {
 	unsigned uploads_max, connections;
 	int64_t upload_ttl_ms;
 	int64_t gc_every_ms; /* 0 = never by itself */
-	int64_t gc_grace_s;
+	int64_t gc_grace_ms;
 };
 
 /* Serves until SIGTERM or SIGINT. `ready` (may be NULL) is called with the address when it listens. */

@@ -53,7 +53,7 @@ static void work(struct helper_job *j)
 {
 	struct collector *g = (struct collector *)j;
 
-	g->gc = (struct depot_gc){.grace_s = g->s->o->gc_grace_s, .pause = rest, .ctx = g};
+	g->gc = (struct depot_gc){.grace_ms = g->s->o->gc_grace_ms, .pause = rest, .ctx = g};
 	g->step_began_ms = clock_mono_ms();
 	g->result = depot_gc(g->s->depot, &g->gc, &g->err);
 }
