@@ -1,0 +1,232 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# berth save and berth load: round trips, and Debian's skopeo, podman and docker as peers.
+
+load helpers
+
+setup() {
+	start_with_image
+}
+
+teardown() {
+	if [ -d "$DIR/podman" ]; then
+		pod rmi --all --force >/dev/null 2>&1 || true
+		umount "$DIR/podman/vfs" "$DIR/podman-run" "$DIR/podman" 2>/dev/null || true
+	fi
+	local pid
+	for pid in dockerd containerd; do
+		[ -s "$DIR/$pid.pid" ] && stop "$(cat "$DIR/$pid.pid")"
+	done
+	end_place
+}
+
+stop() {
+	kill "$1" 2>/dev/null || return 0
+	WITHIN=30 eventually gone "$1"
+}
+
+need() { # PROGRAM...
+	local program
+	for program in "$@"; do
+		command -v "$program" >/dev/null || skip "$program is not installed"
+	done
+}
+
+pod() {
+	timeout 60 podman --cgroup-manager=cgroupfs --root "$DIR/podman" --runroot "$DIR/podman-run" --tmpdir "$DIR/podman-tmp" \
+		--storage-driver vfs --events-backend file "$@" 3>&- 4>&-
+}
+
+copy() {
+	timeout 60 skopeo --tmpdir "$DIR" copy --quiet "$@" 3>&- 4>&-
+}
+
+# id NAME: of an image of ours.
+id() {
+	berth image ls --json | jq -r --arg name "$1" '.[] | select(.name == $name) | .id'
+}
+
+# other COMMAND...: berth with another store, for which no daemon runs.
+other() {
+	env -u BERTH_SOCKET BERTH_DATA="$DIR/other" "$BERTH" "$@"
+}
+
+manifest_of() { # ARCHIVE
+	tar -xOf "$1" index.json | jq -r '.manifests[0].digest'
+}
+
+@test "an archive is the same wherever it was" {
+	berth save -o "$DIR/a.tar" busybox
+	run -0 other load "$DIR/a.tar"
+	[ "$output" = "Loaded image: busybox:latest" ]
+	other save busybox >"$DIR/b.tar"
+	cmp "$DIR/a.tar" "$DIR/b.tar"
+	# Loaded again, packed, by a pipe: nothing new
+	gzip -1 <"$DIR/a.tar" | other load
+	zstd -q <"$DIR/a.tar" | other image load -
+	[ "$(find "$DIR/other/images/layers" -mindepth 1 -maxdepth 1 | wc -l)" -eq 1 ]
+	[ -z "$(find "$DIR/other/images/tmp" "$DIR/other/images/leases" -mindepth 1)" ]
+}
+
+@test "what is loaded runs" {
+	berth save -o "$DIR/a.tar" busybox
+	berth load -t second "$DIR/a.tar"
+	run -0 berth run --rm second echo it runs
+	[ "$output" = "it runs" ]
+}
+
+@test "layers are packed when that is wanted, and always the same" {
+	local how
+	for how in gzip zstd; do
+		berth save --compress $how -o "$DIR/a.tar" busybox
+		berth save --compress $how -o "$DIR/b.tar" busybox
+		cmp "$DIR/a.tar" "$DIR/b.tar"
+		other load --force "$DIR/a.tar"
+		[ "$(tar -xOf "$DIR/a.tar" manifest.json | jq -r '.[0].Config')" = "blobs/sha256/$(id busybox:latest | cut -d: -f2)" ]
+		# Known now, so the digest of the manifest stays when it is saved again
+		other save -o "$DIR/c.tar" busybox
+		[ "$(tar -xOf "$DIR/c.tar" manifest.json | jq -r '.[0].Config')" = "blobs/sha256/$(id busybox:latest | cut -d: -f2)" ]
+	done
+	run -1 berth save --compress lzma -o "$DIR/x.tar" busybox
+	[[ $output == *'"lzma" is no compression'* ]]
+	[ ! -e "$DIR/x.tar" ]
+}
+
+@test "a directory is an OCI layout, too" {
+	berth save -o "$DIR/layout/" busybox
+	[ "$(jq -r .imageLayoutVersion "$DIR/layout/oci-layout")" = 1.0.0 ]
+	(cd "$DIR/layout/blobs/sha256" && for f in *; do echo "$f  $f"; done | sha256sum --quiet -c)
+	other load "$DIR/layout"
+	run -1 berth save -o "$DIR/layout/" busybox
+	[[ $output == *"is not empty"* ]]
+	# Links in it lead nowhere
+	rm "$DIR/layout/index.json"
+	ln -s /etc/hostname "$DIR/layout/index.json"
+	run -1 other load "$DIR/layout"
+	[[ $output == *"there are no images in it"* ]]
+}
+
+@test "several images and several names in one file" {
+	echo two >"$DIR/two"
+	tar -C "$DIR" -cf "$DIR/two.tar" two
+	berth image import "$DIR/two.tar" two:2 >/dev/null
+	berth save busybox two:2 | berth load -q
+	berth save -o "$DIR/a.tar" busybox two:2
+	run -0 other load "$DIR/a.tar"
+	[ "$output" = "Loaded image: busybox:latest
+Loaded image: two:2" ]
+	run -1 other load -t one "$DIR/a.tar"
+	[[ $output == *"the archive has 2 images; a name can be given to one only"* ]]
+	# An id is an image without a name
+	berth save -o "$DIR/b.tar" "$(id two:2)"
+	[ "$(tar -xOf "$DIR/b.tar" manifest.json | jq -c '.[0].RepoTags')" = null ]
+}
+
+@test "a name that is taken stays, and moves by force (attack I8)" {
+	local before
+	before=$(id busybox:latest)
+	echo evil >"$DIR/evil"
+	tar -C "$DIR" -cf "$DIR/evil.tar" evil
+	berth image import "$DIR/evil.tar" evil >/dev/null
+	berth save -o "$DIR/a.tar" evil
+	run -1 --separate-stderr berth load -t busybox "$DIR/a.tar"
+	[[ $output == "Loaded image ID: sha256:"* ]]
+	# shellcheck disable=SC2154 # set by run
+	[[ $stderr == *"busybox:latest is the name of another image here, $before, and stays it"* ]]
+	[ "$(id busybox:latest)" = "$before" ]
+	run -0 --separate-stderr berth load --force -t busybox "$DIR/a.tar"
+	[[ $stderr == *"busybox:latest was the name of $before before"* ]]
+	[ "$(id busybox:latest)" = "$(id evil:latest)" ]
+}
+
+@test "what is no archive of images" {
+	run -1 berth load "$(busybox_tar)"
+	[[ $output == *"there are no images in it"*"berth image import"* ]]
+	run -1 berth load /dev/null
+	[[ $output == *"the archive is empty"* ]]
+	run -1 berth load "$DIR/none.tar"
+	[[ $output == *"none.tar\": No such file"* ]]
+	berth save -o "$DIR/a.tar" busybox
+	head -c 1000000 "$DIR/a.tar" >"$DIR/cut.tar"
+	run -1 other load "$DIR/cut.tar"
+	[[ $output == *"damaged"* ]]
+	[ -z "$(find "$DIR/other/images/layers" "$DIR/other/images/tmp" "$DIR/other/images/leases" -mindepth 1)" ]
+	run -1 berth save nonesuch
+	[[ $output == *'image "nonesuch" is not here'* ]]
+}
+
+@test "GNU tar unpacks a layer to the same tree" {
+	local layer
+	berth save -o "$DIR/a.tar" busybox
+	layer=$(tar -xOf "$DIR/a.tar" manifest.json | jq -r '.[0].Layers[0]')
+	mkdir "$DIR/gnu"
+	tar -xOf "$DIR/a.tar" "$layer" | tar -C "$DIR/gnu" --xattrs --xattrs-include='*' -xpf -
+	diff -r --no-dereference "$DIR/gnu" "$DIR/data/images/layers/${layer#blobs/sha256/}/fs"
+	(cd "$DIR/gnu" && find . -mindepth 1 -printf '%p %M %U %G %T@ %l\n' | sort) >"$DIR/gnu.list"
+	(cd "$DIR/data/images/layers/${layer#blobs/sha256/}/fs" &&
+		find . -mindepth 1 -printf '%p %M %U %G %T@ %l\n' | sort) >"$DIR/our.list"
+	diff "$DIR/gnu.list" "$DIR/our.list"
+}
+
+@test "skopeo and podman, both ways" {
+	need skopeo podman
+	local ours
+	ours=$(id busybox:latest)
+	berth save -o "$DIR/a.tar" busybox
+	# theirs from ours
+	copy --preserve-digests "oci-archive:$DIR/a.tar" "oci:$DIR/skopeo:x"
+	[ "$(jq -r '.manifests[0].digest' "$DIR/skopeo/index.json")" = "$(manifest_of "$DIR/a.tar")" ]
+	copy "docker-archive:$DIR/a.tar:busybox:latest" "dir:$DIR/dir"
+	[ "sha256:$(jq -r '.config.digest' "$DIR/dir/manifest.json" | cut -d: -f2)" = "$ours" ]
+	pod load -q -i "$DIR/a.tar" >/dev/null
+	[ "sha256:$(pod images --no-trunc -q | cut -d: -f2 | head -1)" = "$ours" ]
+	# ours from theirs
+	other load -t back "$DIR/skopeo"
+	other save -o "$DIR/back.tar" back
+	[ "$(manifest_of "$DIR/back.tar")" = "$(manifest_of "$DIR/a.tar")" ]
+	copy "dir:$DIR/dir" "docker-archive:$DIR/d.tar:again:1"
+	other load "$DIR/d.tar"
+	copy "dir:$DIR/dir" "oci-archive:$DIR/o.tar:again:2"
+	other load "$DIR/o.tar"
+	copy --dest-compress-format zstd --dest-compress "dir:$DIR/dir" "oci:$DIR/zstd:again:3"
+	other load "$DIR/zstd"
+	pod save -q --format docker-archive -o "$DIR/p.tar" busybox
+	other load -t again:4 "$DIR/p.tar"
+	pod save -q --format oci-archive -o "$DIR/q.tar" busybox
+	other load -t again:5 "$DIR/q.tar"
+	other save -o "$DIR/all.tar" again:1 again:2 again:3 again:4 again:5
+	[ "$(tar -xOf "$DIR/all.tar" manifest.json | jq -r '.[].Config' | sort -u)" = "blobs/sha256/${ours#sha256:}" ]
+	[ "$(find "$DIR/other/images/layers" -mindepth 1 -maxdepth 1 | wc -l)" -eq 1 ]
+}
+
+dock() {
+	timeout 60 docker -H "unix://$DIR/docker.sock" "$@" 3>&- 4>&-
+}
+
+@test "docker load and docker save, both ways" {
+	need dockerd docker containerd
+	local ours
+	ours=$(id busybox:latest)
+	echo '{}' >"$DIR/daemon.json"
+	dockerd --config-file "$DIR/daemon.json" --data-root "$DIR/docker" --exec-root "$DIR/docker-run" --pidfile "$DIR/dockerd.pid" \
+		--host "unix://$DIR/docker.sock" --iptables=false --ip6tables=false --bridge=none --storage-driver=vfs \
+		>"$DIR/dockerd.log" 2>&1 </dev/null 3>&- 4>&- &
+	echo two >"$DIR/two"
+	tar -C "$DIR" -cf "$DIR/two.tar" two
+	berth image import "$DIR/two.tar" two:2 >/dev/null
+	berth save -o "$DIR/a.tar" busybox two:2
+	WITHIN=60 eventually dock info
+	dock load -q -i "$DIR/a.tar"
+	[ "$(dock image inspect busybox:latest --format '{{.Id}}')" = "$ours" ]
+	[ "$(dock image inspect two:2 --format '{{.Id}}')" = "$(id two:2)" ]
+	dock tag busybox:latest third:3
+	dock save -o "$DIR/d.tar" busybox third:3 two:2
+	run -0 other load "$DIR/d.tar"
+	[ "$(sort <<<"$output")" = "Loaded image: busybox:latest
+Loaded image: third:3
+Loaded image: two:2" ]
+	other save -o "$DIR/b.tar" busybox two:2
+	cmp "$DIR/a.tar" "$DIR/b.tar"
+	dock rmi -f busybox third:3 two:2 >/dev/null
+}
