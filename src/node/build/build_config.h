@@ -27,7 +27,7 @@ struct build_health {
 
 struct build_history {
 	char *created; /* RFC 3339; NULL: build_config_text() puts its own */
-	char *created_by, *author, *comment;
+	const char *created_by, *author, *comment;
 	bool empty_layer;
 	int stage,
 	    step; /* of the plan, -1 = from a base image. A step that made no layer is marked by its executor: empty_layer */

@@ -171,19 +171,23 @@ static int read_config(struct reader *r, yyjson_val *root, struct build_config *
 static int read_history_entry(struct reader *r, yyjson_val *v, struct build_config *c)
 {
 	struct build_history h = {.stage = -1, .step = -1};
+	char *created_by = NULL, *author = NULL, *comment = NULL;
 	int e;
 
 	if (!yyjson_is_obj(v))
 		return err_set(r->err, EINVAL, WHAT ": history: an entry is no object");
 	e = read_str(r, v, "created", &h.created);
 	if (e == 0)
-		e = read_str(r, v, "created_by", &h.created_by);
+		e = read_str(r, v, "created_by", &created_by);
 	if (e == 0)
-		e = read_str(r, v, "author", &h.author);
+		e = read_str(r, v, "author", &author);
 	if (e == 0)
-		e = read_str(r, v, "comment", &h.comment);
+		e = read_str(r, v, "comment", &comment);
 	if (e == 0)
 		e = json_opt_bool(v, "empty_layer", &h.empty_layer, r->err);
+	h.created_by = created_by;
+	h.author = author;
+	h.comment = comment;
 	if (e == 0)
 		build_config_add_history(r->k, c, &h);
 	return e;

@@ -322,7 +322,7 @@ static int split_args(struct dockerfile *d, struct dockerfile_instruction *i, co
 int dockerfile_split(struct dockerfile *d, const char *line, int depth, struct dockerfile_instruction *i,
 		     struct err *err)
 {
-	const char *p = skip_blanks(line), *end = p;
+	const char *p = skip_blanks(line), *end;
 	size_t n = strlen(p);
 	char *rest;
 

@@ -46,7 +46,7 @@ static int step_label(struct plan_expand *x)
 
 	keep_list_add(KEEP, &parts, keep_str(KEEP, "LABEL"));
 	for (char **v = x->i->args; *v; v += 3) {
-		char *name, *value;
+		char *name = NULL, *value = NULL;
 		int r = plan_word(x, v[0], &name);
 
 		if (r == 0)

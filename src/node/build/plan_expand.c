@@ -99,10 +99,10 @@ int plan_words(struct plan_expand *x, const char *text, struct keep_list *list)
 	return check_room(x);
 }
 
-void plan_history(struct plan_expand *x, char *created_by, bool empty_layer)
+void plan_history(struct plan_expand *x, const char *created_by, bool empty_layer)
 {
 	struct build_history h = {.created_by = created_by,
-				  .comment = keep_str(&x->p->keep, COMMENT),
+				  .comment = COMMENT,
 				  .empty_layer = empty_layer,
 				  .stage = x->node->s.index,
 				  .step = (int)(x->step - x->node->s.steps)};

@@ -86,7 +86,7 @@ struct plan_expand {
 int plan_word(struct plan_expand *x, const char *text, char **ret);
 int plan_words(struct plan_expand *x, const char *text, struct keep_list *list);
 int plan_heredoc(struct plan_expand *x, const char *text, char **ret);
-void plan_history(struct plan_expand *x, char *created_by, bool empty_layer);
+void plan_history(struct plan_expand *x, const char *created_by, bool empty_layer);
 /* The variables that a process gets. */
 char **plan_environment(struct plan_expand *x);
 char **plan_shell(struct plan_expand *x, char *const *args);

@@ -165,7 +165,7 @@ static int read_field(struct plan_expand *x, struct given *g, const char *field)
 
 static int read_type(struct plan_expand *x, struct given *g)
 {
-	const char *near, *type = g->has[KEY_TYPE] ? g->value[KEY_TYPE] : "bind";
+	const char *near, *type = g->value[KEY_TYPE] ? g->value[KEY_TYPE] : "bind";
 	size_t i = 0;
 
 	while (i < 5 && strcasecmp(types[i], type) != 0)
