@@ -83,6 +83,7 @@ static bool looks_like_tar(int fd)
 
 static _Noreturn void work(int fd, int dir, int out)
 {
+	const struct image_limits limits = {.any_files = true};
 	struct err err = ERR_INIT;
 	struct verdict v = {0};
 	struct image_unpacked found;
@@ -96,7 +97,7 @@ static _Noreturn void work(int fd, int dir, int out)
 	else if (r == 0 && lseek(fd, 0, SEEK_SET) < 0)
 		r = err_sys(&err, errno, "read the archive again");
 	else if (r == 0)
-		r = image_unpack(fd, dir, NULL, &found, &err);
+		r = image_unpack(fd, dir, &limits, &found, &err);
 	v.code = -r;
 	memcpy(v.text, err.text, sizeof v.text);
 	_exit(fd_write_all(out, &v, sizeof v) < 0);

@@ -8,6 +8,7 @@
 #include "node/build/archive.h"
 #include "node/build/dockerfile.h"
 #include "node/build/ignore.h"
+#include "node/build/snapshot.h"
 #include "node/image/lease.h"
 
 #include <fcntl.h>
@@ -22,6 +23,7 @@ void context_close(struct context *c)
 	free(c->dockerfile);
 	free(c->name);
 	fd_closep(&c->tree.root);
+	snapshot_remove(c->tmp, c->tmp_name);
 	fd_closep(&c->tmp);
 	*c = (struct context)CONTEXT_NULL;
 }
@@ -191,11 +193,10 @@ static int dockerfile_alone(struct context *c, int fd, struct err *err)
 
 static int from_stdin(struct context *c, const struct context_from *from, struct image_lease *lease, struct err *err)
 {
-	char name[64];
 	const char *packing = "";
 	fd_cleanup int file = -1;
 	enum archive_kind kind;
-	int r = image_lease_tmp(lease, &c->tmp, name, err);
+	int r = image_lease_tmp(lease, &c->tmp, c->tmp_name, err);
 
 	if (r < 0)
 		return r;

@@ -30,6 +30,7 @@ struct context {
 	size_t n_dockerfile;
 	char *name; /* of the Dockerfile, for errors */
 	int tmp;    /* of an unpacked tar, or -1 */
+	char tmp_name[64];
 };
 
 #define CONTEXT_NULL                                                                                                   \
@@ -37,7 +38,7 @@ struct context {
 		.tree = {.root = -1, .context = true}, .tmp = -1                                                       \
 	}
 
-/* The temporary directory of a tar belongs to the lease. */
+/* A tar is unpacked into a temporary directory of the store, which context_close() removes. */
 int context_open(const struct context_from *from, struct image_lease *lease, struct context *ret, struct err *err);
 /* A named context: a directory alone, with its own .dockerignore. */
 int context_open_named(const char *name, const char *path, struct context *ret, struct err *err);

@@ -128,13 +128,17 @@ void snapshot_close(struct snapshot *s)
 	*s = (struct snapshot)SNAPSHOT_NULL;
 }
 
+void snapshot_remove(int tmp, const char *name)
+{
+	fd_cleanup int above = tmp < 0 ? -1 : openat(tmp, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	/* What became a layer is somewhere else now, under another name. */
+	if (above >= 0 && *name)
+		(void)fs_remove_tree(above, name, NULL);
+}
+
 void snapshot_discard(struct snapshot *s)
 {
-	struct image_store *store = s->store;
-	char name[64];
-
-	memcpy(name, s->tmp_name, sizeof name);
+	snapshot_remove(s->tmp, s->tmp_name);
 	snapshot_close(s);
-	if (*name)
-		image_import_abort(store, name);
 }

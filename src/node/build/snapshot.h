@@ -55,3 +55,5 @@ int snapshot_commit(struct snapshot *s, int64_t epoch, struct image_unpacked *re
 void snapshot_close(struct snapshot *s);
 /* Removes what is left of a snapshot that was not committed, and closes it. */
 void snapshot_discard(struct snapshot *s);
+/* Removes a temporary directory of a lease (image_lease_tmp), if it is still there. */
+void snapshot_remove(int tmp, const char *name);

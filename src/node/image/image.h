@@ -117,6 +117,8 @@ struct image_limits {
 	/* bytes of the uncompressed archive, and of its files; entries; uncompressed to compressed bytes; parts of a name; bytes of the zstd
 	 * window. 0 = the defaults: 64 GiB, 5,000,000, 200, 2048 and 32 MiB */
 	uint64_t bytes, files, ratio, depth, window;
+	bool
+	    any_files; /* the archive is no root filesystem but any files: names that mean something in images are names */
 };
 int image_unpack(int tar_fd, int tmp_dir, const struct image_limits *limits, struct image_unpacked *ret,
 		 struct err *err);

@@ -326,7 +326,9 @@ static int check_name(struct unpack *u, const char *name, mode_t type, struct er
 	if (depth > u->limits.depth)
 		return err_set(err, E2BIG, "its name has %llu parts; the limit is %llu", (unsigned long long)depth,
 			       (unsigned long long)u->limits.depth);
-	return u->layer ? unpack_whiteout(u, name, err) : check_rootfs(name, type, err);
+	if (u->layer)
+		return unpack_whiteout(u, name, err);
+	return u->limits.any_files ? 0 : check_rootfs(name, type, err);
 }
 
 /* What is not made hides what the layers below have under its name all the same. */
@@ -501,6 +503,7 @@ static void set_limits(struct unpack *u, const struct image_limits *l)
 	u->limits.files = or_default(l ? l->files : 0, DEFAULT_FILES);
 	u->limits.ratio = or_default(l ? l->ratio : 0, DEFAULT_RATIO);
 	u->limits.depth = or_default(l ? l->depth : 0, DEFAULT_DEPTH);
+	u->limits.any_files = l && l->any_files;
 	u->limits.window = l ? l->window : 0;
 }
 

@@ -320,11 +320,13 @@ static int scratch_upper(const struct setup *s, struct layers *l, struct err *er
 
 static int shift_layers(const struct setup *s, struct layers *l, struct err *err)
 {
+	mem_cleanup int *from = mem_dup(l->lower, l->n * sizeof *from);
+
 	l->owned = true;
 	for (size_t i = 0; i < l->n; i++)
 		l->lower[i] = -1;
 	for (size_t i = 0; i < l->n; i++) {
-		l->lower[i] = mount_copy(s->spec->lower_fds[i], "", false, 0, s->idmap, err);
+		l->lower[i] = mount_copy(from[i], "", false, 0, s->idmap, err);
 		if (l->lower[i] < 0)
 			return l->lower[i];
 	}
@@ -361,13 +363,35 @@ static int shift_upper(const struct setup *s, struct layers *l, struct err *err)
 	return 0;
 }
 
+/* Overlay refuses the same directory twice (ELOOP), but the chain of an image may have the same layer twice, an empty one mostly. What the
+ * lower one says, the upper one says again: it is left out. */
+static void add_lowers_once(struct layers *l, const int *fds, size_t n)
+{
+	mem_cleanup struct stat *seen = mem_new_n(struct stat, n + 1);
+
+	l->lower = mem_new_n(int, n + 1);
+	l->n = 0;
+	for (size_t i = 0; i < n; i++) {
+		struct stat *st = &seen[l->n];
+		size_t k = 0;
+
+		/* What cannot be looked at is the mount's to refuse. */
+		if (fstat(fds[i], st) < 0)
+			*st = (struct stat){.st_ino = 0};
+		while (k < l->n && (seen[k].st_ino != st->st_ino || seen[k].st_dev != st->st_dev))
+			k++;
+		if (k == l->n || !st->st_ino)
+			l->lower[l->n++] = fds[i];
+	}
+}
+
 static int gather(const struct setup *s, struct layers *l, struct err *err)
 {
 	const struct rt_spec *spec = s->spec;
 	int r = 0;
 
-	*l = (struct layers){.n = spec->n_lower, .upper = spec->upper_fd, .work = spec->work_fd, .scratch = -1};
-	l->lower = mem_dup(spec->lower_fds, spec->n_lower * sizeof(int));
+	*l = (struct layers){.upper = spec->upper_fd, .work = spec->work_fd, .scratch = -1};
+	add_lowers_once(l, spec->lower_fds, spec->n_lower);
 	if (s->idmap >= 0)
 		r = shift_layers(s, l, err);
 	if (r == 0 && s->idmap >= 0 && spec->upper_fd >= 0)
@@ -415,13 +439,14 @@ int rt_overlay(const int *lower_fds, size_t n_lower, int upper_fd, int work_fd, 
 {
 	const struct rt_spec spec = {.discard_upper = true, .upper_fd = upper_fd, .work_fd = work_fd};
 	const struct setup s = {.spec = &spec, .idmap = -1};
-	cleanup_with(layers_free) struct layers l = {.n = n_lower, .upper = upper_fd, .work = work_fd, .scratch = -1};
+	cleanup_with(layers_free) struct layers l = {.upper = upper_fd, .work = work_fd, .scratch = -1};
 
 	if (n_lower == 0 || n_lower > LAYERS_MAX)
 		return err_set(err, E2BIG, "%zu layers, 1 to %d are allowed", n_lower, LAYERS_MAX);
-	if (n_lower == 1 && upper_fd < 0)
-		return mount_copy(lower_fds[0], "", false, MOUNT_ATTR_NODEV | MOUNT_ATTR_RDONLY, -1, err);
-	l.lower = mem_dup(lower_fds, n_lower * sizeof(int));
+	add_lowers_once(&l, lower_fds, n_lower);
+	/* Overlay wants two. */
+	if (l.n == 1 && upper_fd < 0)
+		return mount_copy(l.lower[0], "", false, MOUNT_ATTR_NODEV | MOUNT_ATTR_RDONLY, -1, err);
 	return plain_overlay(&s, &l, err);
 }
 

@@ -241,7 +241,8 @@ static void parents(void **state)
 
 static void ignored_and_excluded(void **state)
 {
-	static char *const patterns[] = {"d", "!d/sub/two", "*.txt", NULL}, *const out[] = {"sub/t*", NULL};
+	char d[] = "d", two[] = "!d/sub/two", txt[] = "*.txt", sub[] = "sub/t*";
+	char *const patterns[] = {d, two, txt, NULL}, *const out[] = {sub, NULL};
 	cleanup_with(ignore_freep) struct ignore *ignore = NULL, *exclude = NULL;
 	struct build_place *p = *state;
 	struct copy c = {.dest = "/to", .has_owner = true};

@@ -1,0 +1,319 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+
+load helpers
+load build
+
+setup_file() { build_file_setup; }
+teardown_file() { end_place; }
+setup() { build_test_setup; }
+
+@test "stages are built from nothing, and unused ones are not" {
+	echo hello >"$CTX/a.txt"
+	dockerfile <<-'END'
+		FROM base AS one
+		RUN echo one >/one
+		FROM base AS unused
+		RUN exit 9
+		FROM base AS two
+		COPY --from=one /one /two
+		RUN echo two >>/two
+		FROM scratch
+		COPY --from=two /two /dir/
+		COPY a.txt /dir/
+		WORKDIR /dir
+		LABEL x=y
+		CMD ["/two"]
+	END
+	build -t staged
+	[[ "$output" == *"named staged:latest"* ]]
+	files_of staged
+	[ "$(cat "$DIR/out/dir/two")" = "one
+two" ]
+	[ "$(cat "$DIR/out/dir/a.txt")" = hello ]
+	[ "$(find "$DIR/out" | wc -l)" -eq 4 ]
+	id=$(berth build -q "$CTX")
+	[ "$(config_of "$id" | jq -c '[.config.Cmd, .config.WorkingDir, .config.Labels.x]')" = '[["/two"],"/dir","y"]' ]
+	[ "$(config_of "$id" | jq '[.history[] | select(.empty_layer | not)] | length')" -eq "$(config_of "$id" | jq '.rootfs.diff_ids | length')" ]
+}
+
+@test "a built image runs, while the daemon shares the store" {
+	start
+	dockerfile <<-'END'
+		FROM base
+		ENV WORD=spoken
+		USER worker
+		ENTRYPOINT ["sh", "-c", "echo $WORD $(id -u) $(cat /made)"]
+		RUN test "$(id -u)" = 1234
+		USER root
+		RUN echo by-root >/made && chmod 644 /made
+		USER worker
+	END
+	build -t runs
+	run berth run runs
+	[ "$status" -eq 0 ]
+	[ "$output" = "spoken 1234 by-root" ]
+	berth down --all
+}
+
+@test "a command that fails says its last lines, file and line" {
+	dockerfile <<-'END'
+		FROM base
+		RUN true
+		RUN echo before; echo the reason >&2; exit 3
+	END
+	run berth build --progress quiet "$CTX"
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"the reason"* ]]
+	[[ "$output" == *"Dockerfile:3: "*"exit code 3"* ]]
+	dockerfile <<<'FROM base
+RUN ["/no/such/program"]'
+	run berth build -q "$CTX"
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"/no/such/program"* ]]
+	[ -z "$(ls -A "$BERTH_DATA/build/running")" ]
+}
+
+@test "nothing of the run is left in the layer" {
+	dockerfile <<-'END'
+		FROM scratch
+		COPY --from=base /bin/busybox /bin/
+		RUN --mount=type=tmpfs,target=/scratch/here --mount=type=cache,target=/var/cache/x ["/bin/busybox", "ls", "/etc/resolv.conf", "/etc/hosts", "/scratch/here"]
+	END
+	id=$(berth build -q "$CTX")
+	[ -z "$(ls -A "$(top_layer "$id")")" ]
+}
+
+@test "mount points that became something else are left alone" {
+	dockerfile <<-'END'
+		FROM base
+		RUN --mount=type=tmpfs,target=/m/n true && echo kept >/m/file
+		RUN echo mine >/etc/other
+	END
+	id=$(berth build -q "$CTX")
+	[ "$(config_of "$id" | jq '.rootfs.diff_ids | length')" -eq 6 ] || [ "$(config_of "$id" | jq '.rootfs.diff_ids | length')" -ge 5 ]
+	printf 'FROM base\nRUN --mount=type=tmpfs,target=/m/n true && echo kept >/m/file\n' >"$CTX/Dockerfile"
+	id=$(berth build -q "$CTX")
+	[ "$(cd "$(top_layer "$id")" && find . | sort | tr '\n' ' ')" = ". ./m ./m/file " ]
+}
+
+@test "contexts on standard input: a Dockerfile alone, and tars" {
+	printf 'FROM base\nRUN echo alone >/alone\n' | berth build -q -t alone -
+	files_of alone
+	[ "$(cat "$DIR/out/alone")" = alone ]
+	mkdir "$CTX/sub"
+	echo data >"$CTX/sub/data"
+	echo manifest >"$CTX/manifest.json"
+	dockerfile <<<'FROM scratch
+COPY . /'
+	for z in "" z; do
+		tar -C "$CTX" -c${z}f - . | berth build -q -t tarred -
+		files_of tarred
+		[ "$(cat "$DIR/out/sub/data")" = data ]
+		[ "$(cat "$DIR/out/manifest.json")" = manifest ]
+	done
+	mv "$CTX/Dockerfile" "$CTX/Other"
+	tar -C "$CTX" -cf - . | berth build -q -f Other -
+	printf 'FROM base\nCOPY sub /s\n' | berth build -q -f - "$CTX"
+	run berth build - <"$(command -v busybox)"
+	[ "$status" -eq 1 ]
+}
+
+@test "the Dockerfile may stand outside the context, and brings its ignore file" {
+	mkdir "$CTX/in" "$CTX/files"
+	echo 1 >"$CTX/in/one"
+	echo 2 >"$CTX/in/two"
+	printf 'FROM scratch\nCOPY . /\n' >"$CTX/files/Own"
+	echo one >"$CTX/files/Own.dockerignore"
+	echo two >"$CTX/in/.dockerignore"
+	berth build -q -t outside -f "$CTX/files/Own" "$CTX/in"
+	files_of outside
+	[ ! -e "$DIR/out/one" ] && [ -e "$DIR/out/two" ]
+}
+
+@test "ignored files are hidden from COPY and from bind mounts" {
+	mkdir "$CTX/d"
+	echo canary >"$CTX/d/secret"
+	echo fine >"$CTX/d/fine"
+	printf 'd/*\n!d/fine\n' >"$CTX/.dockerignore"
+	dockerfile <<-'END'
+		FROM base
+		COPY d /d
+		RUN --mount=type=bind,target=/src test ! -e /src/d/secret && test -e /src/d/fine && cp /src/d/fine /bound
+		RUN --mount=type=bind,target=/src,rw echo changed >/src/d/fine && echo new >/src/new
+	END
+	build -t ignoring
+	files_of ignoring
+	[ ! -e "$DIR/out/d/secret" ] && [ "$(cat "$DIR/out/bound")" = fine ]
+	[ "$(cat "$CTX/d/fine")" = fine ] && [ ! -e "$CTX/new" ]
+	echo 'COPY d/secret /' >>"$CTX/Dockerfile"
+	run berth build "$CTX"
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"hidden by .dockerignore"* ]]
+}
+
+@test "COPY and ADD: owners, modes, archives, heredocs" {
+	mkdir -p "$CTX/t/usr/lib"
+	echo packed >"$CTX/t/usr/lib/file"
+	tar -C "$CTX/t" --owner=7 --group=8 -czf "$CTX/t.tar.gz" usr
+	echo plain >"$CTX/plain"
+	dockerfile <<-'END'
+		FROM base
+		COPY --chown=worker --chmod=640 plain /by-name
+		COPY --chown=12:crew plain /by-both
+		COPY --chown=5 plain /by-number
+		ADD t.tar.gz /unpacked/
+		ADD --unpack=false t.tar.gz /kept.tar.gz
+		COPY t.tar.gz /copied.tar.gz
+		COPY --chmod=755 <<EOF /script
+		#!/bin/sh
+		echo heredoc
+		EOF
+		RUN <<EOF
+		set -e
+		/script >/said
+		stat -c '%u:%g %a %n' /by-name /by-both /by-number /unpacked/usr/lib/file >/stat
+		EOF
+	END
+	build -t copies
+	files_of copies
+	[ "$(cat "$DIR/out/said")" = heredoc ]
+	[ "$(cat "$DIR/out/stat")" = "1234:2345 640 /by-name
+12:2345 644 /by-both
+5:5 644 /by-number
+7:8 644 /unpacked/usr/lib/file" ]
+	cmp "$CTX/t.tar.gz" "$DIR/out/kept.tar.gz"
+	cmp "$CTX/t.tar.gz" "$DIR/out/copied.tar.gz"
+}
+
+@test "secrets and the agent reach the step and nothing else" {
+	secret=canary-$RANDOM$RANDOM$RANDOM
+	echo "$secret" >"$CTX/token"
+	echo token >"$CTX/.dockerignore"
+	dockerfile <<-'END'
+		FROM base
+		RUN --mount=type=secret,id=token test "$(wc -c </run/secrets/token)" -gt 10
+		RUN --mount=type=secret,id=token,target=/etc/token,mode=0444,uid=1234 test "$(stat -c %u:%a /etc/token)" = 1234:444
+		RUN --mount=type=secret,id=token,env=TOKEN test -n "$TOKEN" && test ! -e /run/secrets/token
+	END
+	build --secret id=token,src="$CTX/token" -t secretive
+	TOKEN_VALUE=$secret build --no-cache --secret id=token,env=TOKEN_VALUE -t secretive
+	! grep -r -q "$secret" "$BERTH_DATA"
+	[[ "$output" != *"$secret"* ]]
+	files_of secretive
+	[ ! -e "$DIR/out/run" ] && [ ! -e "$DIR/out/etc/token" ]
+	printf 'FROM base\nRUN --mount=type=secret,id=none,required cat /run/secrets/none\n' >"$CTX/Dockerfile"
+	run berth build "$CTX"
+	[ "$status" -eq 1 ]
+	[[ "$output" == *'--secret id=none'* ]]
+}
+
+@test "outputs: a directory, a tar, files about the image" {
+	dockerfile <<-'END'
+		FROM base AS b
+		RUN mkdir /o && echo x >/o/x
+		FROM scratch
+		COPY --from=b /o /
+	END
+	berth build -q -o "$DIR/local" "$CTX"
+	[ "$(cat "$DIR/local/x")" = x ]
+	berth build -q -o - "$CTX" | tar -xOf - x | grep -qx x
+	berth build -q --iidfile "$DIR/iid" --metadata-file "$DIR/meta" -t one -t two:2 "$CTX" >"$DIR/id"
+	[ "$(cat "$DIR/iid")" = "$(cat "$DIR/id")" ]
+	[ "$(jq -r '."containerimage.config.digest"' "$DIR/meta")" = "$(cat "$DIR/id")" ]
+	[ "$(jq -r '."image.name"' "$DIR/meta")" = one:latest,two:2 ]
+}
+
+@test "SOURCE_DATE_EPOCH gives equal images in different stores" {
+	mkdir "$CTX/d"
+	echo data >"$CTX/d/f"
+	dockerfile <<-'END'
+		FROM scratch
+		COPY d /d
+		COPY busybox /bin/busybox
+		RUN ["/bin/busybox", "sh", "-c", "/bin/busybox mkdir /made; echo x >/made/x; /bin/busybox ln -s x /made/l"]
+		WORKDIR /w
+	END
+	cp "$DIR/base/busybox" "$CTX/"
+	for i in 1 2; do
+		SOURCE_DATE_EPOCH=1700000000 berth build -q --data "$DIR/store$i" --metadata-file "$DIR/meta$i" "$CTX"
+		find "$CTX" -exec touch -h {} +
+	done
+	diff "$DIR/meta1" "$DIR/meta2"
+	[ "$(jq length "$DIR/meta1")" -eq 2 ]
+	rm -rf "$DIR/store1" "$DIR/store2"
+}
+
+@test "named contexts and --target" {
+	mkdir "$CTX/other"
+	echo other >"$CTX/other/file"
+	dockerfile <<-'END'
+		FROM base AS first
+		COPY --from=second /file /file
+		FROM whatever AS third
+		RUN false
+	END
+	build --build-context second="$CTX/other" --target first -t target
+	files_of target
+	[ "$(cat "$DIR/out/file")" = other ]
+	build --build-context second=docker-image://target --target first
+	run berth build --build-context second="$CTX/none" --target first "$CTX"
+	[ "$status" -eq 1 ]
+}
+
+@test "an interrupted build leaves nothing" {
+	dockerfile <<-'END'
+		FROM base
+		RUN --mount=type=cache,id=interrupted,target=/c touch /c/begun; while :; do sleep 1; done
+	END
+	"$BERTH" build --progress plain "$CTX" >"$DIR/log" 2>&1 3>&- &
+	pid=$!
+	eventually sh -c "find $BERTH_DATA/build/mounts -name begun | grep -q ."
+	kill -INT "$pid"
+	wait "$pid" && false
+	[ -z "$(ls -A "$BERTH_DATA/build/running")" ]
+	[ -z "$(ls -A "$BERTH_DATA/images/tmp")" ]
+	[ -z "$(find "$BERTH_DATA/images/leases" -name 'job-*')" ]
+}
+
+@test "a killed build is cleared away by the next" {
+	dockerfile <<-'END'
+		FROM base
+		RUN --mount=type=cache,id=killed,target=/c touch /c/killed; while :; do sleep 1; done
+	END
+	"$BERTH" build --progress plain "$CTX" >"$DIR/log" 2>&1 3>&- &
+	pid=$!
+	eventually sh -c "find $BERTH_DATA/build/mounts -name killed | grep -q ."
+	kill -KILL "$pid"
+	wait "$pid" || true
+	dockerfile <<<'FROM base
+RUN true'
+	eventually sh -c "\"$BERTH\" build -q \"$CTX\" && [ -z \"\$(ls -A $BERTH_DATA/build/running)\" ]"
+	[ -z "$(ls -A "$BERTH_DATA/images/tmp")" ]
+}
+
+@test "--check judges and builds nothing" {
+	printf 'from base\nMAINTAINER me\nRUN exit 1\n' >"$CTX/Dockerfile"
+	run berth build --check "$CTX"
+	[ "$status" -eq 0 ]
+	[[ "$output" == *MaintainerDeprecated* ]]
+	run berth build --check --check-rules error=true "$CTX"
+	[ "$status" -eq 1 ]
+}
+
+@test "wrong uses say what is wrong" {
+	run berth build "$CTX"
+	[ "$status" -eq 1 ] && [[ "$output" == *"no Dockerfile"* ]]
+	run berth build "$CTX/none"
+	[ "$status" -eq 1 ] && [[ "$output" == *"does not exist"* ]]
+	printf 'FROM not-there\n' >"$CTX/Dockerfile"
+	run berth build "$CTX"
+	[ "$status" -eq 1 ] && [[ "$output" == *"not-there"* ]]
+	printf 'FROM base\nCOPY missing /x\n' >"$CTX/Dockerfile"
+	run berth build "$CTX"
+	[ "$status" -eq 1 ] && [[ "$output" == *"Dockerfile:2"*missing* ]]
+	run berth build -t 'a@sha256:0000' "$CTX"
+	[ "$status" -eq 1 ]
+	run berth build --progress loud "$CTX"
+	[ "$status" -eq 1 ]
+}
