@@ -38,8 +38,18 @@ struct tar_stream {
 	uint64_t n_in, n_out, allowed; /* allowed: n_out may not pass it; UINT64_MAX = no matter */
 	const char *allowed_what;
 	struct sha256 sha, packed;
+	char digest[SHA256_HEX_MAX]; /* by tar_stream_digest() */
 	struct err err;
 };
+
+static bool is_plain(const struct tar_stream *s);
+
+/* A plain archive has one digest. */
+static void hash_packed(struct tar_stream *s)
+{
+	if (s->limits.packed && !is_plain(s))
+		sha256_add(&s->packed, s->in, s->in_len);
+}
 
 /* Input when there is none left; 0 or a negative errno. */
 static int refill(struct tar_stream *s)
@@ -57,8 +67,7 @@ static int refill(struct tar_stream *s)
 	s->in_pos = 0;
 	s->in_len = (size_t)n;
 	s->n_in += (uint64_t)n;
-	if (s->limits.packed)
-		sha256_add(&s->packed, s->in, s->in_len);
+	hash_packed(s);
 	return 0;
 }
 
@@ -133,6 +142,11 @@ static const struct packing packings[] = {
     {"zstd", zstd_unpack},
 };
 
+static bool is_plain(const struct tar_stream *s)
+{
+	return s->packing == &packings[0];
+}
+
 static const struct packing *recognise(const struct tar_stream *s)
 {
 	const unsigned char *h = s->head;
@@ -162,6 +176,7 @@ static int start_zstd(struct tar_stream *s, struct err *err)
 static int start_unpacker(struct tar_stream *s, struct err *err)
 {
 	s->packing = recognise(s);
+	hash_packed(s); /* what read_head() read */
 	s->between = s->packing == &packings[0];
 	if (s->packing == &packings[1])
 		return gunzip_new(GUNZIP_BEST, &s->gunzip, err);
@@ -184,8 +199,6 @@ static int read_head(struct tar_stream *s, struct err *err)
 		s->in_len += (size_t)n;
 	}
 	s->n_in = s->in_len;
-	if (s->limits.packed)
-		sha256_add(&s->packed, s->in, s->in_len);
 	if (s->in_len == 0)
 		return err_set(err, ENODATA, "the archive is empty");
 	s->head_len = s->in_len < HEAD_SIZE ? s->in_len : HEAD_SIZE;
@@ -304,12 +317,15 @@ void tar_stream_digest(struct tar_stream *s, char hex[static SHA256_HEX_MAX])
 {
 	s->ended = true;
 	sha256_hex(&s->sha, hex);
+	memcpy(s->digest, hex, sizeof s->digest);
 }
 
 uint64_t tar_stream_packed(struct tar_stream *s, char hex[static SHA256_HEX_MAX])
 {
 	*hex = '\0';
-	if (s->limits.packed)
+	if (s->limits.packed && is_plain(s))
+		memcpy(hex, s->digest, sizeof s->digest);
+	else if (s->limits.packed)
 		sha256_hex(&s->packed, hex);
 	return s->n_in;
 }

@@ -47,7 +47,7 @@ uint64_t tar_stream_size(const struct tar_stream *s); /* uncompressed bytes so f
 /* The digest of everything read so far; the stream is at its end afterwards. */
 void tar_stream_digest(struct tar_stream *s, char hex[static SHA256_HEX_MAX]);
 
-/* The number of bytes as they came; hex is "" when they were not hashed. */
+/* After tar_stream_digest(): the number of bytes as they came; hex is "" when they were not hashed. */
 uint64_t tar_stream_packed(struct tar_stream *s, char hex[static SHA256_HEX_MAX]);
 
 /* "an xz file", "a zip file" ..., or NULL: what the first bytes say when they are not a tar's. */
