@@ -231,9 +231,20 @@ engine_unknown() {
 	! eb run --rm -v /etc:/x:ro,imaginary box true >"$DIR/out" 2>&1 || bitten "an unknown option of a volume is ignored"
 }
 
+# What the command line would not let through: a request of somebody who thinks of another engine.
+engine_unknown_member() {
+	engine_up || return 2
+	curl -sS --unix-socket "$BERTH_SOCKET" -H 'Content-Type: application/json' -o "$DIR/out" \
+		-d '{"image": "box", "command": ["touch", "/started"], "security_opt": ["no-new-privileges"], "cap_drop": ["ALL"]}' \
+		http://berth/v1/containers/run || return 2
+	! grep -q '"id"' "$DIR/out" || bitten "security options of a request are ignored"
+}
+
 @test "R19: an unknown security option is an error, and names are compared by their parts" {
 	withstands oci unknown_options
 	withstands oci prefixes
 	withstands engine engine_unknown
+	withstands engine engine_unknown_member
 	bites oci unknown_options -- runc crun
+	bites engine engine_unknown_member -- unguarded
 }
