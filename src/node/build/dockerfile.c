@@ -290,7 +290,8 @@ int dockerfile_parse(const char *text, size_t n, const char *name, struct docker
 
 	d->name = keep_str(&d->keep, name);
 	d->escape = '\\';
-	result = check_bytes(d, text ? text : "", n, err);
+	text = text ? text : "";
+	result = check_bytes(d, text, n, err);
 	if (result < 0)
 		return result;
 	if (n >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) {
@@ -298,7 +299,7 @@ int dockerfile_parse(const char *text, size_t n, const char *name, struct docker
 		n -= 3;
 	}
 	d->empty = keep_new_n(&d->keep, unsigned, n / 4 + 1); /* such an instruction has 4 bytes at least */
-	r.p = text ? text : "";
+	r.p = text;
 	r.end = r.p + n;
 	result = read_all(&r);
 	if (result == 0)

@@ -116,23 +116,21 @@ static void check_arg(struct lint *l, const struct dockerfile_instruction *i)
 /* The last line of a comment right above begins with the name of what is defined. */
 static void check_description(struct lint *l, const struct dockerfile_instruction *i)
 {
-	size_t n = mem_strv_len(i->comments), step = i->kind == DOCKERFILE_ARG ? 1 : 3, length;
-	char **names = i->kind == DOCKERFILE_ARG ? i->args : i->args + 2;
+	bool arg = i->kind == DOCKERFILE_ARG;
+	size_t n = mem_strv_len(i->comments), n_names = arg ? mem_strv_len(i->args) : 1, length;
+	char **names = arg ? i->args : i->args + 2;
 	const char *comment;
 
-	if (!n || (i->kind == DOCKERFILE_FROM && !i->args[1]))
+	if (!n || !n_names || (!arg && !i->args[1]))
 		return;
 	comment = i->comments[n - 1];
 	length = strcspn(comment, " ");
-	for (char **v = names; *v; v += step) {
-		if (strcspn(*v, "=") == length && !strncasecmp(*v, comment, length))
+	for (size_t k = 0; k < n_names; k++)
+		if (strcspn(names[k], "=") == length && !strncasecmp(names[k], comment, length))
 			return;
-		if (step == 3)
-			break;
-	}
 	lint_add(l, LINT_INVALID_DEFINITION_DESCRIPTION, i->line,
 		 "Comment for %s should follow the format: `# %.*s <description>`", dockerfile_kind_name(i->kind),
-		 step == 1 && names[1] ? 9 : (int)strcspn(*names, "="), step == 1 && names[1] ? "<arg_key>" : *names);
+		 n_names > 1 ? 9 : (int)strcspn(names[0], "="), n_names > 1 ? "<arg_key>" : names[0]);
 }
 
 static void check_instruction(struct lint *l, const struct dockerfile *d, size_t at, bool in_stage)

@@ -308,7 +308,7 @@ int plan_stage_link(struct plan *p, int self, const struct dockerfile_instructio
 	const char *from = i->kind == DOCKERFILE_COPY ? dockerfile_flag(i, "from") : NULL, *mount;
 	struct plan_node *n = p->nodes[self];
 	size_t at = 0;
-	int dep, r;
+	int dep = -1, r;
 
 	if (from) {
 		r = plan_stage_find(p, self, from, line, &dep, err);
