@@ -75,7 +75,8 @@ const struct cli_command command_pull = {
     .detail =
 	"A name without a host is one of docker.io. With a digest the digest decides, whatever the tag says. Layers "
 	"that are\n"
-	"here are not fetched again. No berth needs to run. docs/IMAGES.md tells of mirrors, certificates and proxies.",
+	"here are not fetched again. No berth needs to run. docs/REGISTRIES.md tells of mirrors, certificates and "
+	"proxies.",
     .examples = "  berth pull busybox\n  berth pull lab.example:5000/team/app:1.2\n"
 		"  berth pull --platform linux/arm64 alpine@sha256:...",
     .options = pull_options,

@@ -111,9 +111,10 @@ const struct cli_command command_push = {
     .name = "push",
     .usage = "NAME[:TAG]...",
     .summary = "Send images to a registry",
-    .detail = "The name says where to. What the registry has is not sent; a layer goes as it was packed when that can "
-	      "be made or fetched\n"
-	      "again, else it is packed anew, and the image has another digest then. docs/IMAGES.md tells the rules.",
+    .detail =
+	"The name says where to. What the registry has is not sent; a layer goes as it was packed when that can "
+	"be made or fetched\n"
+	"again, else it is packed anew, and the image has another digest then. docs/REGISTRIES.md tells the rules.",
     .examples = "  berth push lab.example:5000/team/app:1.2\n  berth push --all-tags lab.example:5000/team/app\n"
 		"  berth push --compression zstd lab.example:5000/team/app",
     .options = push_options,

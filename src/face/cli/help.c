@@ -24,6 +24,9 @@ static const struct {
      "that of the job. `berth wait CONTAINER` prints the container's code and exits with 0.\n"},
     {"environment", "environment variables that berth reads",
      "BERTH_SOCKET     where berth listens, when --socket is not given\n"
+     "BERTH_DATA       directory of the state, for commands that work with images when --data is not given\n"
+     "DOCKER_CONFIG    directory of the config.json with the logins for registries (default: ~/.docker)\n"
+     "https_proxy, http_proxy, ALL_PROXY, NO_PROXY  for pull, push, login and search\n"
      "XDG_RUNTIME_DIR  ordinary users: the socket is berth.sock in it; without it, in the directory of the state\n"
      "XDG_DATA_HOME    ordinary users: the default of --data is berth in it; without it, ~/.local/share/berth\n"
      "NO_COLOR         no colours when it is set to anything\n"
