@@ -63,13 +63,21 @@ static int take_descriptors(int in, int answer, int dir)
 	return proc_close_from(4, 0);
 }
 
-static _Noreturn void work(int in, int answer, int dir, const struct image_limits *limits)
+/* Ends with the process that it works for: what it makes is garbage then. */
+static void die_with(pid_t parent)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+		_exit(1);
+}
+
+static _Noreturn void work(int in, int answer, int dir, const struct image_limits *limits, pid_t parent)
 {
 	struct buf text = BUF_LIMIT(ANSWER_MAX);
 	struct image_unpacked u = {.tar_size = 0};
 	struct err err = ERR_INIT;
 	int r;
 
+	die_with(parent);
 	proc_default_signals();
 	r = take_descriptors(in, answer, dir);
 	if (r < 0)
@@ -88,7 +96,7 @@ int layer_worker_start(int tmp_dir, const struct image_limits *limits, int *ret_
 		       struct err *err)
 {
 	int in[2], answer[2];
-	pid_t pid;
+	pid_t parent = getpid(), pid;
 
 	if (pipe2(in, O_CLOEXEC) < 0)
 		return err_sys(err, errno, "make a pipe for a layer");
@@ -101,7 +109,7 @@ int layer_worker_start(int tmp_dir, const struct image_limits *limits, int *ret_
 	gunzip_load();
 	pid = fork();
 	if (pid == 0)
-		work(in[0], answer[1], tmp_dir, limits);
+		work(in[0], answer[1], tmp_dir, limits, parent);
 	close(in[0]);
 	close(answer[1]);
 	if (pid < 0 || fd_nonblock(in[1]) < 0) {

@@ -5,7 +5,11 @@
 #include "base/core/fd.h"
 #include "base/core/fs.h"
 #include "base/core/mem.h"
+#include "base/core/sha256.h"
+#include "node/image/layer.h"
 #include "node/image/lease.h"
+#include "node/image/manifest.h"
+#include "node/image/prune.h"
 #include "lib/tar_make.h"
 
 #include <dirent.h>
@@ -18,6 +22,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -41,7 +46,9 @@ static void reopen(void)
 static int set_up(void **state)
 {
 	(void)state;
-	snprintf(top_name, sizeof top_name, "/tmp/berth-store-XXXXXX");
+	/* in memory: the tests write things to the disk a thousand times */
+	snprintf(top_name, sizeof top_name, "%s/berth-store-XXXXXX",
+		 access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	assert_non_null(mkdtemp(top_name));
 	top = open(top_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	reopen();
@@ -50,12 +57,12 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	fd_cleanup int tmp = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd_cleanup int above = openat(top, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	(void)state;
 	store = image_store_close(store);
 	fd_closep(&top);
-	assert_int_equal(fs_remove_tree(tmp, top_name + 5, NULL), 0);
+	assert_int_equal(fs_remove_tree(above, strrchr(top_name, '/') + 1, NULL), 0);
 	return 0;
 }
 
@@ -64,6 +71,9 @@ static int import(const char *ref, const char *content, struct image_info **ret,
 {
 	struct tar_make t = {.data = NULL};
 	fd_cleanup int fd = memfd_create("tar", MFD_CLOEXEC), dir = -1;
+	/* images of one content are different ones all the same, also within one millisecond */
+	mem_cleanup char *variable = mem_printf("NAME=%s", ref);
+	const struct image_import_options o = {.env = (char *[]){variable, NULL}};
 	struct image_unpacked u;
 	char name[64];
 	int r;
@@ -78,7 +88,7 @@ static int import(const char *ref, const char *content, struct image_info **ret,
 	if (r == 0)
 		r = image_unpack(fd, dir, NULL, &u, err);
 	if (r == 0)
-		r = image_import_commit(store, name, ref, &u, NULL, ret, err);
+		r = image_import_commit(store, name, ref, &u, &o, ret, err);
 	if (r < 0)
 		image_import_abort(store, name);
 	return r;
@@ -332,24 +342,38 @@ static void test_commit_refused(void **state)
 	expect_counts(0, 0);
 }
 
-static void child_import(void)
+typedef int (*job_fn)(void);
+
+static int job_import(void)
 {
 	struct image_info *i;
 
-	if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0 || raise(SIGSTOP) != 0)
-		_exit(2);
-	_exit(import("a", "new", &i, NULL) < 0);
+	return import("a", "new", &i, NULL);
 }
 
-/* Runs an import in a child and kills it at its n-th stop for a system call. True when it was killed, false when it had ended before. */
-static bool kill_import_at(size_t n)
+static void child(job_fn job)
+{
+	if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0 || raise(SIGSTOP) != 0)
+		_exit(2);
+	_exit(job() < 0);
+}
+
+/* The workers of a killed process are ours (test_killed_jobs): they end with it. */
+static void reap(void)
+{
+	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+		;
+}
+
+/* Runs a job in a child and kills it at its n-th stop for a system call. True when it was killed, false when it had ended before. */
+static bool kill_at(job_fn job, size_t n)
 {
 	pid_t pid = fork();
 	int status;
 
 	assert_true(pid >= 0);
 	if (pid == 0)
-		child_import();
+		child(job);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	for (size_t i = 0; WIFSTOPPED(status) && i < n; i++) {
 		assert_int_equal(ptrace(PTRACE_SYSCALL, pid, NULL, NULL), 0);
@@ -379,7 +403,7 @@ static void test_killed(void **state)
 
 		if (was_new || n == 1)
 			image_info_free(must_import("a", "old"));
-		killed = kill_import_at(n);
+		killed = kill_at(job_import, n);
 		reopen();
 		expect_counts(1, 2);
 		assert_int_equal(image_find(store, "a", &i, NULL), 0);
@@ -391,6 +415,135 @@ static void test_killed(void **state)
 	}
 	assert_true(was_new);
 	assert_true(n > 100);
+}
+
+/* What a pull does: two layers through workers, then the documents. */
+static int pull_layer(struct image_lease *lease, const char *name, char ret_diff[static 65])
+{
+	cleanup_with(image_layer_freep) struct image_layer *l = NULL;
+	const struct image_layer_from from = {.size = -1};
+	struct tar_make t = {.data = NULL};
+	struct image_unpacked u;
+	int r;
+
+	tar_make_file(&t, name, "new");
+	tar_make_end(&t);
+	sha256_of(t.data, t.len, ret_diff);
+	r = image_layer_begin(store, lease, &from, ret_diff, &l, NULL);
+	if (r == IMAGE_LAYER_BEGUN) {
+		r = fd_write_all(image_layer_fd(l), t.data, t.len);
+		if (r == 0)
+			r = image_layer_end(l, &u, NULL);
+	}
+	tar_make_free(&t);
+	return r;
+}
+
+static int job_pull(void)
+{
+	cleanup_with(image_lease_freep) struct image_lease *lease = NULL;
+	mem_cleanup char *config = NULL, *manifest = NULL;
+	struct image_info *i = NULL;
+	char diff[2][65], hex[65];
+	int r = image_lease_new(store, "pull", &lease, NULL);
+
+	if (r == 0)
+		r = pull_layer(lease, "file", diff[0]);
+	if (r >= 0)
+		r = pull_layer(lease, "other", diff[1]);
+	if (r < 0)
+		return r;
+	config =
+	    mem_printf("{\"os\":\"linux\",\"architecture\":\"amd64\",\"rootfs\":{\"type\":\"layers\",\"diff_ids\":["
+		       "\"sha256:%s\",\"sha256:%s\"]}}",
+		       diff[0], diff[1]);
+	sha256_of(config, strlen(config), hex);
+	manifest = mem_printf("{\"schemaVersion\":2,\"config\":{\"mediaType\":\"" MANIFEST_CONFIG
+			      "\",\"digest\":\"sha256:%s\",\"size\":%zu},\"layers\":["
+			      "{\"mediaType\":\"" MANIFEST_LAYER "\",\"digest\":\"sha256:%s\",\"size\":2048},"
+			      "{\"mediaType\":\"" MANIFEST_LAYER "\",\"digest\":\"sha256:%s\",\"size\":2048}]}",
+			      hex, strlen(config), diff[0], diff[1]);
+	return image_commit(
+	    store, lease,
+	    &(struct image_docs){
+		.manifest = manifest, .n_manifest = strlen(manifest), .config = config, .n_config = strlen(config)},
+	    "a", IMAGE_REPLACE_YES, &i, NULL);
+}
+
+static int job_tag(void)
+{
+	return image_tag(store, "a", "z", IMAGE_REPLACE_NO, NULL);
+}
+
+static int job_remove(void)
+{
+	return image_remove(store, "a", NULL);
+}
+
+static int job_prune(void)
+{
+	struct image_pruned p;
+
+	return image_prune(store, &(struct image_prune_options){.all = true}, &p, NULL);
+}
+
+/* Old or new, whole in any case, and nothing beside it. True: new. */
+static bool is_done(const char *before, const char *after, size_t layers_after)
+{
+	struct image_info **list = image_list(store);
+	char names[200] = "";
+	size_t layers = 0;
+
+	for (size_t i = 0; list[i]; i++) {
+		mem_cleanup int *fds = NULL;
+		size_t n;
+
+		snprintf(names + strlen(names), sizeof names - strlen(names), "%s ", list[i]->name);
+		assert_int_equal(image_open_layers(store, list[i], &fds, &n, NULL), 0);
+		for (size_t k = 0; k < n; k++)
+			close(fds[k]);
+		layers = n;
+		image_info_free(list[i]);
+	}
+	free(list);
+	expect_counts(layers, layers ? 2 : 0);
+	assert_int_equal(count("images/leases"), 0);
+	if (strcmp(names, after) == 0 && layers == layers_after)
+		return true;
+	assert_string_equal(names, before);
+	assert_int_equal(layers, 1);
+	return false;
+}
+
+static void test_killed_jobs(void **state)
+{
+	static const struct {
+		job_fn job;
+		const char *after;
+		size_t layers;
+	} rows[] = {
+	    {job_pull, "a:latest ", 2}, {job_tag, "a:latest z:latest ", 1}, {job_remove, "", 0}, {job_prune, "", 0}};
+
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		bool killed = true, was_done = true;
+		size_t n = 1;
+
+		for (; killed; n += 5) {
+			if (was_done) {
+				tear_down(state);
+				set_up(state);
+				image_info_free(must_import("a", "old"));
+			}
+			killed = kill_at(rows[i].job, n);
+			reap();
+			reopen();
+			was_done = is_done("a:latest ", rows[i].after, rows[i].layers);
+		}
+		assert_true(was_done);
+		assert_true(n > 20);
+	}
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0), 0);
 }
 
 static int run_full(void)
@@ -428,8 +581,9 @@ static void test_full(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_import),	TEST(test_find),	   TEST(test_remove), TEST(test_replace), TEST(test_garbage),
-	    TEST(test_damaged), TEST(test_commit_refused), TEST(test_killed), TEST(test_full),
+	    TEST(test_import),	    TEST(test_find),	TEST(test_remove),	   TEST(test_replace),
+	    TEST(test_garbage),	    TEST(test_damaged), TEST(test_commit_refused), TEST(test_killed),
+	    TEST(test_killed_jobs), TEST(test_full),
 	};
 
 	return cmocka_run_group_tests_name("image/store", tests, NULL, NULL);
