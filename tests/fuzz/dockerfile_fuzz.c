@@ -20,14 +20,16 @@ static const char base[] =
 static void try_keys(const struct plan_stage *s)
 {
 	static const struct key_content contents[64];
-	struct key key;
+	struct key key, own;
 
 	key_scratch(&key);
 	for (size_t i = 0; i < s->n_steps; i++) {
 		size_t n = key_inputs(&s->steps[i]);
 
-		if (n <= 64)
-			key_step(&key, &s->steps[i], contents, n, &key);
+		if (n > 64)
+			continue;
+		key_step(&key, &s->steps[i], contents, n, &own);
+		key_next(&key, &s->steps[i], &own, &key);
 	}
 }
 

@@ -247,11 +247,12 @@ static int add_pattern(struct ignore *i, const char *text, size_t n, struct err 
 int ignore_parse(const char *text, size_t n, const char *name, struct ignore **ret, struct err *err)
 {
 	struct ignore *i __attribute__((cleanup(ignore_freep))) = mem_new(struct ignore);
-	const char *p = text ? text : "", *end = p + n;
+	const char *p = text ? text : "", *end;
 	unsigned line = 0;
 
 	if (n > IGNORE_BYTES_MAX)
 		return err_set(err, E2BIG, "%s: more than %u bytes", name, IGNORE_BYTES_MAX);
+	end = p + n;
 	if (n >= 3 && !memcmp(p, "\xef\xbb\xbf", 3))
 		p += 3;
 	while (p < end) {

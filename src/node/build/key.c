@@ -162,6 +162,20 @@ void key_step(const struct key *parent, const struct plan_step *step, const stru
 	sha256_hex(&s, ret->hex);
 }
 
+void key_next(const struct key *parent, const struct plan_step *step, const struct key *key, struct key *ret)
+{
+	struct sha256 s;
+
+	if ((step->kind != STEP_COPY && step->kind != STEP_ADD) || !step->copy->link) {
+		*ret = *key;
+		return;
+	}
+	begin(&s, "linked on");
+	add(&s, parent->hex);
+	add(&s, key->hex);
+	sha256_hex(&s, ret->hex);
+}
+
 static bool has_content(const struct step_mount *m)
 {
 	return m->type == STEP_MOUNT_BIND || (m->type == STEP_MOUNT_CACHE && m->from != STEP_FROM_NOTHING);

@@ -34,9 +34,12 @@ struct key_content {
 void key_scratch(struct key *ret);
 /* `kind`: "image", "context"; the digest and the platform of what was chosen. */
 void key_base(const char *kind, const char *digest, const char *platform, struct key *ret);
-/* The key after the step. `n` must be key_inputs(step). */
+/* The key of the step's own result, by which it is looked up. `n` must be key_inputs(step). */
 void key_step(const struct key *parent, const struct plan_step *step, const struct key_content *contents, size_t n,
 	      struct key *ret);
+/* What the next step stands on, when `key` is that of the step: the same, but with --link also what was there before, because the next
+ * step sees both. `ret` may be `parent`. */
+void key_next(const struct key *parent, const struct plan_step *step, const struct key *key, struct key *ret);
 /* How many contents the key of this step needs; key_input() says of what the i-th is: the index of the mount, or of the source. */
 size_t key_inputs(const struct plan_step *step);
 size_t key_input(const struct plan_step *step, size_t i);

@@ -44,7 +44,7 @@ static void note(void *ctx, const char *name, size_t n, bool found)
 		return;
 	text = mem_strndup(name, n);
 	env = plan_environment(x);
-	for (size_t i = 0; env[i] && i < 200; i++) {
+	for (size_t i = 0; i < 200 && env[i]; i++) {
 		mem_cleanup char *one = mem_strndup(env[i], strcspn(env[i], "="));
 
 		mem_strv_add(&names, one);
