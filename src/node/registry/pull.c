@@ -6,12 +6,14 @@
 #include "node/image/config.h"
 #include "node/image/lease.h"
 #include "node/image/manifest.h"
+#include "node/image/store.h"
 #include "node/registry/download.h"
 #include "node/registry/remote.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #define WAIT_MS 1000
 
@@ -211,6 +213,26 @@ static int wait_for_slots(struct pull *p, struct slots *s, struct err *err)
 	return transport_step(p->remote->transport, s->fds, s->n, least, err);
 }
 
+/* How much is missing at the least: unpacked they are seldom smaller. */
+static int no_room(struct pull *p, int r, struct err *err)
+{
+	mem_cleanup char *why = mem_strdup(err ? err->text : "");
+	struct statvfs room = {.f_bavail = 0};
+	uint64_t need = 0, have;
+
+	for (size_t i = 0; i < p->manifest.n; i++)
+		need += seen_before(p, i) ? 0 : p->manifest.items[i].size;
+	(void)fstatvfs(p->store->root, &room);
+	have = (uint64_t)room.f_bavail * room.f_frsize;
+	if (have >= need)
+		return err_wrap(err, "image %s: no room for its layers (%" PRIu64 " MiB are free)", p->name->local,
+				have >> 20);
+	err_set(err, -r,
+		"image %s: no room for its layers: at least %" PRIu64 " MiB are missing, %" PRIu64 " MiB are free: %s",
+		p->name->local, ((need - have) >> 20) + 1, have >> 20, why);
+	return r;
+}
+
 static int find_layers(struct pull *p, struct err *err)
 {
 	cleanup_with(slots_free) struct slots s = {.n = 0};
@@ -222,6 +244,8 @@ static int find_layers(struct pull *p, struct err *err)
 		if (r == 0 && !ended)
 			r = wait_for_slots(p, &s, err);
 	}
+	if (r == -ENOSPC || r == -EDQUOT)
+		return no_room(p, r, err);
 	return r < 0 ? err_wrap(err, "image %s", p->name->local) : 0;
 }
 
