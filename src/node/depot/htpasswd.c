@@ -113,7 +113,7 @@ const char *htpasswd_hash(const struct htpasswd *h, const char *user, bool *ret_
 bool htpasswd_check(const char *hash, const char *password)
 {
 	struct crypt_data *data = mem_new(struct crypt_data);
-	const char *is = crypt_r(password, hash, data);
+	const char *is = crypt_rn(password, hash, data, (int)sizeof *data);
 	unsigned differs = !is || strlen(is) != strlen(hash);
 
 	for (size_t i = 0; is && is[i] && hash[i]; i++)

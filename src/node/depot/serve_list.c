@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/depot/serve_impl.h"
+#include "node/runtime/guard.h"
 
 #include "base/core/mem.h"
 #include "base/wire/http_client.h"
@@ -43,9 +44,9 @@ static bool get_n(struct call *c, size_t otherwise, size_t max)
 		call_fail(c, CODE_PAGE_INVALID, "n is a number that is not negative");
 		return false;
 	}
-	for (; *text && n <= max; text++)
+	for (; *text && n <= (RT_GUARD(I11) ? max : 1000000000); text++)
 		n = n * 10 + (size_t)(*text - '0');
-	c->n = n < max ? n : max;
+	c->n = n < max || !RT_GUARD(I11) ? n : max;
 	return true;
 }
 

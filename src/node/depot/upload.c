@@ -7,6 +7,7 @@
 #include "base/core/mem.h"
 #include "base/core/random.h"
 #include "node/depot/depot_impl.h"
+#include "node/runtime/guard.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -88,7 +89,7 @@ int uploads_begin(struct uploads *u, const char *repo, struct upload **ret, stru
 
 	if (u->open.n >= u->limits.open)
 		uploads_expire(u);
-	if (u->open.n >= u->limits.open)
+	if (RT_GUARD(I11) && u->open.n >= u->limits.open)
 		return err_set(err, EAGAIN, "%zu uploads are open already; try again when some have ended", u->open.n);
 	random_hex(id, UPLOAD_ID_DIGITS);
 	file_name(file, repo, id);
