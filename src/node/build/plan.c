@@ -124,6 +124,43 @@ int plan_set_base(struct plan *p, int stage, const char *text, size_t n, const c
 	return r;
 }
 
+static bool declares(const struct dockerfile_instruction *i, const char *name)
+{
+	size_t n = strlen(name);
+
+	if (i->kind == DOCKERFILE_ONBUILD && i->trigger)
+		i = i->trigger;
+	for (char **v = i->args; i->kind == DOCKERFILE_ARG && *v; v++)
+		if (!strncmp(*v, name, n) && (!(*v)[n] || (*v)[n] == '='))
+			return true;
+	return false;
+}
+
+static bool is_used(const struct plan *p, const char *name)
+{
+	static const char *const known[] = {"http_proxy", "https_proxy", "ftp_proxy",
+					    "no_proxy",	  "all_proxy",	 "source_date_epoch"};
+	bool used = plan_vars_has(&p->defaults, name, strlen(name));
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+		used = used || !strcasecmp(known[i], name);
+	for (size_t i = 0; !used && i < p->d->n; i++)
+		used = declares(&p->d->instructions[i], name);
+	for (size_t i = 0; !used && i < p->n_triggers; i++)
+		used = declares(&p->triggers[i]->instructions[0], name);
+	return used;
+}
+
+char **plan_unused_args(struct plan *p)
+{
+	struct keep_list names = {0};
+
+	for (size_t i = 0; i < p->build_args.n; i++)
+		if (!is_used(p, p->build_args.v[i].name))
+			keep_list_add(&p->keep, &names, p->build_args.v[i].name);
+	return keep_list_end(&p->keep, &names);
+}
+
 size_t plan_count(const struct plan *p)
 {
 	return p->n;

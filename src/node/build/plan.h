@@ -86,6 +86,10 @@ int plan_next_base(const struct plan *p);
 int plan_set_base(struct plan *p, int stage, const char *text, size_t n, const char *chosen, struct err *err);
 int plan_expand(struct plan *p, struct err *err);
 
+/* The names of build arguments that were given and that nothing uses: most likely slips, which the user is told about. After plan_expand();
+ * NULL-terminated, the plan's. Stages that are not needed count too. */
+char **plan_unused_args(struct plan *p);
+
 size_t plan_count(const struct plan *p);
 const struct plan_stage *plan_stage(const struct plan *p, int i);
 int plan_target(const struct plan *p);

@@ -181,6 +181,22 @@ static void test_args(void **state)
 	assert_string_equal(step(&b, 1)->text, "RUN 1");
 }
 
+static void test_unused_args(void **state)
+{
+	BUILT b = {0};
+	char *args[] = {(char[]){"A=1"},	(char[]){"B=2"},
+			(char[]){"C=3"},	(char[]){"D=4"},
+			(char[]){"no_proxy=x"}, (char[]){"TARGETARCH=arm"},
+			(char[]){"BASE=slip"},	NULL};
+
+	(void)state;
+	good(&b, "ARG A\nFROM i\nONBUILD ARG D=0\nFROM j\nARG B=1 CC\nARG C",
+	     (struct plan_options){.build_args = args});
+	assert_list(plan_unused_args(b.p), "BASE");
+	good(&b, "FROM i", none);
+	assert_list(plan_unused_args(b.p), "");
+}
+
 static void test_run(void **state)
 {
 	BUILT b = {0};
@@ -522,12 +538,19 @@ static void test_limits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_stages),   cmocka_unit_test(test_target),
-	    cmocka_unit_test(test_args),     cmocka_unit_test(test_run),
-	    cmocka_unit_test(test_mounts),   cmocka_unit_test(test_copy),
-	    cmocka_unit_test(test_config),   cmocka_unit_test(test_entrypoint_and_cmd),
-	    cmocka_unit_test(test_on_build), cmocka_unit_test(test_no_cache),
-	    cmocka_unit_test(test_epoch),    cmocka_unit_test(test_refused),
+	    cmocka_unit_test(test_stages),
+	    cmocka_unit_test(test_target),
+	    cmocka_unit_test(test_args),
+	    cmocka_unit_test(test_unused_args),
+	    cmocka_unit_test(test_run),
+	    cmocka_unit_test(test_mounts),
+	    cmocka_unit_test(test_copy),
+	    cmocka_unit_test(test_config),
+	    cmocka_unit_test(test_entrypoint_and_cmd),
+	    cmocka_unit_test(test_on_build),
+	    cmocka_unit_test(test_no_cache),
+	    cmocka_unit_test(test_epoch),
+	    cmocka_unit_test(test_refused),
 	    cmocka_unit_test(test_limits),
 	};
 
