@@ -50,17 +50,17 @@ exe_overwrite() {
 	bundle entry "$(args /bin/evil) | .process.env += [\"LD_PRELOAD=/preload.so\"]"
 	image_with_libraries "$DIR/entry/rootfs"
 	for i in 1 2 3; do
-		with_copy timeout -k 1 20 "$BATS_TEST_DIRNAME/rt" run --bundle "$DIR/entry" "entry$i" </dev/null || true
+		with_copy timeout -k 1 20 "$BATS_TEST_DIRNAME/rt" run --bundle "$DIR/entry" "entry$i" <"$DIR/nothing" || true
 		with_copy "$BATS_TEST_DIRNAME/rt" delete --force "entry$i" 2>/dev/null || true
 	done
 	grep -q . "$DIR/entry/rootfs/loaded" || echo "the runtime was not run inside"
 	runtime_is_unchanged entrypoint || return 1
 	# And what is run in a container whose program watches.
-	with_copy "$BATS_TEST_DIRNAME/rt" create --bundle "$DIR/exe" exe >"$DIR/exe.out" 2>&1 </dev/null
+	with_copy "$BATS_TEST_DIRNAME/rt" create --bundle "$DIR/exe" exe >"$DIR/exe.out" 2>&1 <"$DIR/nothing"
 	with_copy "$BATS_TEST_DIRNAME/rt" start exe
 	# One that is bitten is so soon.
 	[ "$WHO" = berth ] || EXECS=50
-	with_copy "$ATTACKER" repeat "${EXECS:-1000}" "$BATS_TEST_DIRNAME/rt" exec exe /bin/evil </dev/null >"$DIR/repeat.out" 2>&1
+	with_copy "$ATTACKER" repeat "${EXECS:-1000}" "$BATS_TEST_DIRNAME/rt" exec exe /bin/evil <"$DIR/nothing" >"$DIR/repeat.out" 2>&1
 	echo "execs that ended with 0: $(tail -n 1 "$DIR/repeat.out"); opened: $(grep -c opened "$DIR/exe/rootfs/tmp/exe.log")"
 	tail -n 2 "$DIR/exe/rootfs/tmp/exe.log"
 	runtime_is_unchanged exec
@@ -128,7 +128,7 @@ leaked_cwd() {
 	start_box stays || return 2
 	for n in $(seq 3 "${LAST:-64}"); do
 		rt exec --cwd "/proc/self/fd/$n" stays sh -c \
-			"for up in . .. ../.. ../../..; do cat \$up$DIR/canary/secret 2>/dev/null; done; true" >"$DIR/out" 2>&1 </dev/null || true
+			"for up in . .. ../.. ../../..; do cat \$up$DIR/canary/secret 2>/dev/null; done; true" >"$DIR/out" 2>&1 <"$DIR/nothing" || true
 		! grep -q "$SECRET" "$DIR/out" || bitten "exec, cwd /proc/self/fd/$n" || return 1
 	done
 	exec 9<&-
@@ -179,11 +179,11 @@ inheritable() {
 	caps_of "$DIR/out" init || return
 	bundle capsd "$(args sleep 1000)"
 	start_box capsd || return 2
-	rt exec capsd sh -c "$show" >"$DIR/out" </dev/null || return 2
+	rt exec capsd sh -c "$show" >"$DIR/out" <"$DIR/nothing" || return 2
 	caps_of "$DIR/out" exec || return
-	rt exec --cap CAP_NET_RAW --cap CAP_SYS_PTRACE capsd sh -c "$show" >"$DIR/out" </dev/null || return 2
+	rt exec --cap CAP_NET_RAW --cap CAP_SYS_PTRACE capsd sh -c "$show" >"$DIR/out" <"$DIR/nothing" || return 2
 	caps_of "$DIR/out" "exec --cap" || return
-	rt exec --cap CAP_NET_RAW --user 1000:1001 capsd sh -c "$show" >"$DIR/out" </dev/null || return 2
+	rt exec --cap CAP_NET_RAW --user 1000:1001 capsd sh -c "$show" >"$DIR/out" <"$DIR/nothing" || return 2
 	caps_of "$DIR/out" "exec --cap --user"
 }
 
@@ -255,7 +255,7 @@ reused_pid() {
 	export WHO DIR BERTH UNGUARDED ATTACKER
 	export RT=$BATS_TEST_DIRNAME/rt
 	ROW=$(row) timeout -k 1 60 unshare --pid --fork --mount-proc --kill-child bash -c '
-		"$RT" create --bundle "$DIR/reuse" --pid-file "$DIR/reuse.pid" reuse </dev/null >"$DIR/reuse.out" 2>&1 && "$RT" start reuse || exit 2
+		"$RT" create --bundle "$DIR/reuse" --pid-file "$DIR/reuse.pid" reuse <"$DIR/nothing" >"$DIR/reuse.out" 2>&1 && "$RT" start reuse || exit 2
 		pid=$(cat "$DIR/reuse.pid")
 		kill -KILL "$pid"
 		# Its parent is gone; whoever reaps here, init or this shell, does it when asked.
@@ -266,7 +266,7 @@ reused_pid() {
 		[ "$word" = ready ] || exit 3
 		echo "process $pid: $(tr "\0" " " <"/proc/$pid/cmdline")"
 		"$RT" state reuse
-		"$RT" exec reuse touch /entered </dev/null && echo "exec: ok"
+		"$RT" exec reuse touch /entered <"$DIR/nothing" && echo "exec: ok"
 		"$RT" kill reuse USR1 && echo "kill: ok"
 		"$RT" kill --all reuse USR1
 		"$RT" kill reuse KILL

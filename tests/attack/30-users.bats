@@ -17,7 +17,7 @@ user_overflow() {
 	bundle users "$(args sleep 1000)"
 	start_box users || return 2
 	for user in 0x0 4294967296 4294967295 2147483648 -1 1000: : $'root\n' 18446744073709551616 ' 0' 0:4294967296 1000:4294967295 1000; do
-		rt exec --user "$user" users id -u >"$DIR/out" 2>/dev/null </dev/null || continue
+		rt exec --user "$user" users id -u >"$DIR/out" 2>"$DIR/said" <"$DIR/nothing" || continue
 		[ "$user" = 0:4294967296 ] || ! is_root "$DIR/out" || bitten "exec --user '$user' is root" || return 1
 	done
 	for user in 4294967296 4294967295 -1 18446744073709551616 '"0x0"' 1.5; do
@@ -124,7 +124,7 @@ endless_users() {
 
 measured() {
 	WHO=$WHO DIR=$DIR BERTH=$BERTH UNGUARDED=$UNGUARDED ROW=$(row) "$ATTACKER" measure "$BATS_TEST_DIRNAME/rt" "$@" \
-		>"$DIR/out" 2>"$DIR/measured" </dev/null || true
+		>"$DIR/out" 2>"$DIR/measured" <"$DIR/nothing" || true
 }
 
 # An image cannot bring a sparse one: unpacking has limits of its own.
@@ -161,7 +161,7 @@ abstract_sockets() {
 		$(args /bin/attacker abstract)"
 	# One that waits for its start has a socket that it listens at, if anything has.
 	bundle waits "$(args true)"
-	rt create --bundle "$DIR/waits" waits </dev/null >"$DIR/waits.out" 2>&1 || return 2
+	rt create --bundle "$DIR/waits" waits <"$DIR/nothing" >"$DIR/waits.out" 2>&1 || return 2
 	run_box net || return 2
 	grep '^@' "$DIR/out" | sort | comm -13 "$DIR/abstract.before" - >"$DIR/abstract.new"
 	! grep connected "$DIR/abstract.new" || bitten "a container of the host's network reaches the runtime" || return 1

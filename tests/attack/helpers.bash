@@ -90,6 +90,8 @@ attack_place() {
 	BOX_TAG=$(basename "$DIR" | tr -dc a-zA-Z0-9)
 	mkdir "$DIR/bin"
 	chmod 755 "$DIR"
+	# Not the machine's /dev/null for boxes: crun and old versions of runc give standard descriptors to the user of the box.
+	: >"$DIR/nothing"
 }
 
 # Runs one attack on one runtime, canary around it. 0: withstood. 1: bitten. Anything else is no answer, and fails the test.
@@ -248,7 +250,7 @@ sh_args() { # SCRIPT
 # Its output is also in $DIR/out; the container is gone afterwards.
 run_box() { # ID
 	local status=0
-	rt_limited run --bundle "$DIR/$1" "$1" >"$DIR/out" 2>&1 </dev/null || status=$?
+	rt_limited run --bundle "$DIR/$1" "$1" >"$DIR/out" 2>&1 <"$DIR/nothing" || status=$?
 	cat "$DIR/out"
 	rt delete --force "$1" >/dev/null 2>&1 || true
 	return "$status"
@@ -256,7 +258,7 @@ run_box() { # ID
 
 # start_box ID: made and started, and left running.
 start_box() {
-	rt create --bundle "$DIR/$1" "$1" >"$DIR/$1.out" 2>&1 </dev/null && rt start "$1"
+	rt create --bundle "$DIR/$1" "$1" >"$DIR/$1.out" 2>&1 <"$DIR/nothing" && rt start "$1"
 }
 
 end_boxes() {
