@@ -96,8 +96,7 @@ static int on_create_runtime(void *ctx, pid_t pid, struct err *err)
 	return r;
 }
 
-/* In the container's namespaces but with the host's tree: /proc is the host's and knows our number there. They start in the container's root, as
- * with runc: there are hooks that name what they make in it by "./". */
+/* In the container's namespaces but with the host's tree: /proc is the host's and knows our number there. */
 static int on_create_container(void *ctx, struct err *err)
 {
 	char text[16] = "";
@@ -106,7 +105,7 @@ static int on_create_container(void *ctx, struct err *err)
 
 	if (readlink("/proc/self", text, sizeof text - 1) > 0 && sscanf(text, "%d", &n) == 1)
 		pid = n;
-	return run_hooks(ctx, OCI_HOOK_CREATE_CONTAINER, OCI_CREATING, pid, ((struct making *)ctx)->bundle.rootfs, NULL,
+	return run_hooks(ctx, OCI_HOOK_CREATE_CONTAINER, OCI_CREATING, pid, ((struct making *)ctx)->bundle.path, NULL,
 			 err);
 }
 
