@@ -12,6 +12,7 @@
 #include "node/image/manifest.h"
 #include "node/image/oci_layout.h"
 #include "node/image/pack.h"
+#include "node/image/packed.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -508,6 +509,43 @@ static void test_cut(void **state)
 	}
 }
 
+/* A blob that we packed is made again from its note; others are not, and a note that is wrong is found out. */
+static void test_packed_again(void **state)
+{
+	cleanup_with(image_info_freep) struct image_info *app = must_find(one, "app:1");
+	struct compressed first, again, wrong = {.size = 1, .params = "gzip:9:none"};
+	struct sink_fd a, b;
+	struct sink to_a = sink_to_fd(&a), to_b = sink_to_fd(&b);
+	const char *diff = app->layers[1];
+	struct err err = ERR_INIT;
+	enum compress_kind kind;
+	int level;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		sink_fd_init(&a, -1, "a");
+		assert_int_equal(packed_new(one, diff, COMPRESS_GZIP, 5, &to_a, &first, &err), 0);
+	}
+	assert_int_equal(packed_find(one, diff, first.hex, &kind, &level, &err), 1);
+	assert_true(kind == COMPRESS_GZIP && level == 5);
+	sink_fd_init(&b, -1, "b");
+	assert_int_equal(packed_write(one, diff, first.hex, &to_b, &again, &err), 0);
+	assert_true(a.n == b.n && again.size == a.n && !strcmp(again.hex, first.hex));
+	/* As it is: no note is needed */
+	assert_int_equal(packed_find(one, diff, diff, &kind, &level, &err), 1);
+	assert_int_equal(packed_write(one, diff, app->layers[0], &to_b, &again, &err), -ENODATA);
+	/* Packed by another version of the library, or not as the note says */
+	memset(wrong.hex, 'e', 64);
+	wrong.hex[64] = '\0';
+	assert_int_equal(packed_note(one, diff, &wrong, &err), 0);
+	assert_int_equal(packed_find(one, diff, wrong.hex, &kind, &level, &err), 0);
+	memset(wrong.hex, 'f', 64);
+	memcpy(wrong.params, first.params, sizeof wrong.params);
+	assert_int_equal(packed_note(one, diff, &wrong, &err), 0);
+	assert_int_equal(packed_write(one, diff, wrong.hex, &to_b, &again, &err), -EBADMSG);
+	assert_int_equal(packed_find(one, wrong.hex, first.hex, &kind, &level, &err), -ENOENT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -515,7 +553,7 @@ int main(void)
 	    cmocka_unit_test(test_directory),	cmocka_unit_test(test_names),
 	    cmocka_unit_test(test_taken),	cmocka_unit_test(test_docker),
 	    cmocka_unit_test(test_cut),		cmocka_unit_test(test_docker_refused),
-	    cmocka_unit_test(test_oci_refused),
+	    cmocka_unit_test(test_oci_refused), cmocka_unit_test(test_packed_again),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
