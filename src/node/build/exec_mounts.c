@@ -7,6 +7,7 @@
 #include "node/build/copy.h"
 #include "node/build/secret.h"
 #include "node/build/view.h"
+#include "node/runtime/guard.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -243,7 +244,8 @@ static int add_cache(struct exec_mounts *m, const struct step_mount *mount, stru
 		r = fill_cache(m, mount, dir, err);
 	/* A step before may have left a link there, another one may just be making it: it is resolved in the cache. */
 	if (r == 0 && mount->from == STEP_FROM_NOTHING && strcmp(mount->source, "/") != 0) {
-		dir = fs_mkdirs_in(dir, mount->source, 0755, FS_IN_ROOT, err);
+		dir = RT_GUARD(B1) ? fs_mkdirs_in(dir, mount->source, 0755, FS_IN_ROOT, err)
+				   : guard_naive_mkdirs(dir, mount->source);
 		if (dir < 0)
 			return dir;
 		hold(m, dir);

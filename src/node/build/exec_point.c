@@ -5,6 +5,7 @@
 #include "base/core/fd.h"
 #include "base/core/mem.h"
 #include "node/build/view.h"
+#include "node/runtime/guard.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -12,12 +13,12 @@
 
 struct exec_point {
 	int parent;
-	char *name;
+	char *name, *path;
 	bool dir;
 	struct stat made; /* inode, mode and owner */
 };
 
-static int remember(struct exec_points *p, int parent, const char *name, bool dir, struct err *err)
+static int remember(struct exec_points *p, int parent, const char *name, const char *path, bool dir, struct err *err)
 {
 	struct exec_point *one;
 	int fd = fcntl(parent, F_DUPFD_CLOEXEC, 0);
@@ -26,13 +27,13 @@ static int remember(struct exec_points *p, int parent, const char *name, bool di
 		return err_sys(err, errno, "keep the directory of a mount point open");
 	mem_grow(&p->list, &p->cap, p->n);
 	one = &p->list[p->n++];
-	*one = (struct exec_point){.parent = fd, .name = mem_strdup(name), .dir = dir};
+	*one = (struct exec_point){.parent = fd, .name = mem_strdup(name), .path = mem_strdup(path), .dir = dir};
 	return fstatat(fd, name, &one->made, AT_SYMLINK_NOFOLLOW) < 0 ? err_sys(err, errno, "look at a mount point")
 								      : 0;
 }
 
 /* One directory on the way: what is new in the draft goes again afterwards, a copy of the view's too. */
-static int make_dir(struct exec_points *p, int *at, int *view, const char *name, struct err *err)
+static int make_dir(struct exec_points *p, int *at, int *view, const char *name, const char *path, struct err *err)
 {
 	static const struct draft_owner root = {0, 0};
 	struct stat st;
@@ -42,7 +43,7 @@ static int make_dir(struct exec_points *p, int *at, int *view, const char *name,
 	if (next < 0)
 		return next;
 	if (!was)
-		r = remember(p, *at, name, true, err);
+		r = remember(p, *at, name, path, true, err);
 	fd_closep(at);
 	fd_closep(view);
 	*at = next;
@@ -56,7 +57,7 @@ static int make_file(struct exec_points *p, int at, const char *name, const char
 
 	if (fd < 0)
 		return err_sys(err, errno, "make the mount point \"%s\"", path);
-	return remember(p, at, name, false, err);
+	return remember(p, at, name, path, false, err);
 }
 
 int exec_point_make(struct exec_points *p, const struct draft *d, const char *path, bool dir, struct err *err)
@@ -67,6 +68,7 @@ int exec_point_make(struct exec_points *p, const struct draft *d, const char *pa
 	struct stat st;
 	int r = view_resolve(d->view, path, true, &plain, err);
 
+	p->root = d->dir;
 	if (r == 0)
 		r = draft_stat(d, plain, &st, err);
 	if (r != 0)
@@ -77,7 +79,7 @@ int exec_point_make(struct exec_points *p, const struct draft *d, const char *pa
 		mem_cleanup char *upto = mem_strndup(plain, (size_t)(part - plain) + len);
 
 		if (part[len] || dir)
-			r = make_dir(p, &at, &view, name, err);
+			r = make_dir(p, &at, &view, name, upto, err);
 		else
 			r = make_file(p, at, name, upto, err);
 		part += len + (part[len] == '/');
@@ -85,10 +87,12 @@ int exec_point_make(struct exec_points *p, const struct draft *d, const char *pa
 	return r;
 }
 
-static void clear_one(const struct exec_point *one)
+static void clear_one(const struct exec_points *p, const struct exec_point *one)
 {
 	struct stat st;
 
+	if (!RT_GUARD(B2))
+		guard_naive_remove(p->root, one->path, one->dir);
 	if (fstatat(one->parent, one->name, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_ino != one->made.st_ino ||
 	    st.st_dev != one->made.st_dev)
 		return;
@@ -104,9 +108,10 @@ void exec_points_clear(struct exec_points *p)
 	while (p->n > 0) {
 		struct exec_point *one = &p->list[--p->n];
 
-		clear_one(one);
+		clear_one(p, one);
 		fd_closep(&one->parent);
 		free(one->name);
+		free(one->path);
 	}
 	free(p->list);
 	*p = (struct exec_points)EXEC_POINTS_INIT;

@@ -15,6 +15,7 @@
 struct exec_points {
 	struct exec_point *list;
 	size_t n, cap;
+	int root; /* the draft; borrowed */
 };
 #define EXEC_POINTS_INIT                                                                                               \
 	{                                                                                                              \

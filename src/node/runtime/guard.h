@@ -16,6 +16,7 @@
 #define guard_env(env) (env)
 #define guard_naive_open(root, path, flags) (-1)
 #define guard_naive_mkdirs(root, path) (-1)
+#define guard_naive_remove(root, path, dir) ((void)(root), (void)(path), (void)(dir))
 
 #else
 
@@ -60,6 +61,14 @@ static inline int guard_naive_mkdirs(int root, const char *path)
 	}
 	(void)mkdir(whole, 0755);
 	return guard_naive_open(root, path, O_RDONLY | O_DIRECTORY);
+}
+
+static inline void guard_naive_remove(int root, const char *path, bool dir)
+{
+	char whole[4200];
+
+	snprintf(whole, sizeof whole, "/proc/self/fd/%d/%s", root, path);
+	(void)(dir ? rmdir(whole) : unlink(whole));
 }
 
 #endif

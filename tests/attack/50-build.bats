@@ -1,0 +1,181 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2016,SC2154 # scripts for the inside; variables of helpers.bash
+#
+# B1 to B7: what a Dockerfile, a context or an image does to the one who builds. The path is "build": berth build, without a daemon.
+
+load helpers
+
+# A data directory with an image "box": busybox and its links.
+box() {
+	export BERTH_DATA=$DIR/data
+	mkdir -p "$DIR/box" "$DIR/ctx"
+	cp /bin/busybox "$DIR/box/"
+	printf 'FROM scratch\nCOPY busybox /bin/busybox\nRUN ["/bin/busybox","--install","-s","/bin"]\n' >"$DIR/box/Dockerfile"
+	BERTH_UNGUARDED='' "$(berth_of "$WHO")" build -q -t box "$DIR/box" >/dev/null || return 2
+}
+
+build() { # ARGUMENT... with the Dockerfile on standard input
+	cat >"$DIR/ctx/Dockerfile"
+	eb build --progress plain "$@" "$DIR/ctx" >"$DIR/out" 2>&1
+}
+
+# ---- B1: the directory in a shared cache that a mount names becomes a link to the host ----
+
+cache_link() {
+	box || return
+	build <<-END || return 2
+		FROM box
+		RUN --mount=type=cache,id=c,target=/c ln -s "$DIR/canary" /c/sub
+	END
+	build <<-'END' || true
+		FROM box
+		RUN --mount=type=cache,id=c,source=/sub,target=/s ls -la /s; cat /s/secret; touch /s/touched; true
+	END
+	! grep -q "$SECRET" "$DIR/out" || bitten "the host's file is read through the cache"
+}
+
+@test "B1: a link in a shared cache mount leads nowhere" { withstands build cache_link; }
+@test "B1: ... and would" { bites build cache_link -- unguarded; }
+
+# ---- B2: the parent of a mount point is a link when the mount points are cleared away ----
+
+point_link() {
+	box || return
+	mkdir -p "$DIR/victim/m"
+	build <<-END || return 2
+		FROM box
+		RUN --mount=type=tmpfs,target=/x/m umount /x/m 2>/dev/null; mv /x /x.old 2>/dev/null; ln -s "$DIR/victim" /x; true
+	END
+	[ -d "$DIR/victim/m" ] || bitten "a directory of the host was removed"
+}
+
+@test "B2: clearing mount points away removes nothing else" { withstands build point_link; }
+
+# ---- B3: no frontend of somebody else's, no privileges ----
+
+frontend() {
+	box || return
+	! build <<-'END' || bitten "a step without its confinement"
+		# syntax=127.0.0.1:9/evil/frontend
+		FROM box
+		RUN --security=insecure true
+	END
+	! grep -q "127.0.0.1:9" "$DIR/out" || bitten "the frontend was asked for" || return 1
+	build <<-'END' || return 2
+		# syntax=127.0.0.1:9/evil/frontend
+		FROM box
+		RUN grep -q "^Seccomp:.*2" /proc/self/status && grep -q "^NoNewPrivs" /proc/self/status
+	END
+}
+
+@test "B3: a frontend is named and never asked, and nothing is privileged" { withstands build frontend; }
+
+# ---- B5: the image that a mount comes from has links to the host; a cache's id is a path ----
+
+from_evil() {
+	box || return
+	mkdir -p "$DIR/evil"
+	printf 'FROM box\nRUN ln -s / /all && ln -s "%s" /canary && mkdir /d && ln -s ../../../../../../.. /d/up\n' "$DIR/canary" |
+		BERTH_UNGUARDED='' "$(berth_of "$WHO")" build -q -t evil - >/dev/null || return 2
+	for source in /canary "/all$DIR/canary" "/d/up$DIR/canary"; do
+		build <<-END || true
+			FROM box
+			RUN --mount=type=bind,from=evil,source=$source,target=/s ls /s; cat /s/secret; true
+		END
+		! grep -q "$SECRET" "$DIR/out" || bitten "source=$source is the host's" || return 1
+	done
+	for source in /canary/secret "/all$DIR/canary/secret"; do
+		build <<-END || true
+			FROM box
+			COPY --from=evil $source /s
+			RUN cat /s
+		END
+		! grep -q "$SECRET" "$DIR/out" || bitten "COPY --from of $source is the host's" || return 1
+	done
+}
+
+cache_id() {
+	box || return
+	build <<-'END' || return 2
+		FROM box
+		RUN --mount=type=cache,id=../../../../canary,target=/c ls /c; cat /c/secret; touch /c/touched; true
+	END
+	! grep -q "$SECRET" "$DIR/out" || bitten "a cache's id is a path"
+}
+
+@test "B5: mounts and copies from an image stay in it" { withstands build from_evil; }
+@test "B5: ... and would not" { bites build from_evil -- unguarded; }
+@test "B5: the id of a cache is no path" { withstands build cache_id; }
+
+# ---- B6: an image that came from elsewhere is no cache ----
+
+foreign_cache() {
+	box || return
+	printf 'FROM scratch\nCOPY f /f\n' >"$DIR/ctx/Dockerfile"
+	echo honest >"$DIR/ctx/f"
+	eb build -q --data "$DIR/other" -t posing "$DIR/ctx" >/dev/null || return 2
+	# The very image, with the very history, that this build would make.
+	eb save --data "$DIR/other" -o "$DIR/posing.tar" posing || return 2
+	eb load --data "$DIR/data" -i "$DIR/posing.tar" >/dev/null || return 2
+	eb build --progress plain "$DIR/ctx" >"$DIR/out" 2>&1 || return 2
+	! grep -q CACHED "$DIR/out" || bitten "an image that was loaded answered for a step"
+	# What was built here does answer: the test sees the difference.
+	eb build --progress plain "$DIR/ctx" >"$DIR/out" 2>&1 && grep -q CACHED "$DIR/out" || return 2
+}
+
+@test "B6: a loaded image is no cache candidate" { withstands build foreign_cache; }
+
+# ---- B7: the context ----
+
+context_links() {
+	box || return
+	ln -s "$DIR/canary/secret" "$DIR/ctx/absolute"
+	ln -s ../canary/secret "$DIR/ctx/relative"
+	ln -s ../canary "$DIR/ctx/dir"
+	for source in absolute relative dir/secret ../canary/secret; do
+		build <<-END || true
+			FROM box
+			COPY $source /s
+			RUN cat /s
+		END
+		! grep -q "$SECRET" "$DIR/out" || bitten "COPY $source is outside the context" || return 1
+	done
+	build <<-'END' || return 2
+		FROM box
+		COPY . /all
+		RUN --mount=type=bind,target=/ctx cat /all/absolute /all/relative /all/dir/secret /ctx/absolute /ctx/dir/secret; true
+	END
+	! grep -q "$SECRET" "$DIR/out" || bitten "a link of the context was followed"
+}
+
+context_special() {
+	box || return
+	mkfifo "$DIR/ctx/fifo"
+	mknod "$DIR/ctx/device" c 1 5
+	build <<-'END' || return 2
+		FROM box
+		COPY . /all
+		RUN --mount=type=bind,target=/ctx test ! -e /all/fifo && test ! -e /all/device && test ! -e /ctx/fifo && test ! -e /ctx/device
+	END
+	! build <<-'END' || bitten "a device was copied"
+		FROM box
+		COPY device /d
+		RUN test -s /d
+	END
+}
+
+addresses() {
+	box || return
+	for url in http://169.254.169.254/latest http://127.0.0.1:1/x "unix://$DIR/berth.sock" http://[fe80::1]/; do
+		! build <<-END || bitten "ADD $url"
+			FROM box
+			ADD $url /x
+		END
+	done
+}
+
+@test "B7: links of the context lead nowhere" { withstands build context_links; }
+@test "B7: ... and would" { bites build context_links -- unguarded; }
+@test "B7: devices and FIFOs of the context are absent" { withstands build context_special; }
+@test "B7: ADD asks no address of the machine" { withstands build addresses; }
