@@ -181,7 +181,7 @@ int challenge_parse(const char *header, struct challenge *ret, struct err *err)
 		}
 	}
 	*ret = best;
-	best = (struct challenge){.kind = CHALLENGE_NONE};
+	memset(&best, 0, sizeof best);
 	return 0;
 }
 

@@ -87,7 +87,7 @@ int registry_fetch_blob(const char *from, const char *hex, uint64_t size, const 
 
 	if (code == 0)
 		code = remote_open(name.host, false, &r, err);
-	return code < 0 ? code : fetch_from(r.sessions[0], name.repo, hex, size, to, err);
+	return code != 0 ? code : fetch_from(r.sessions[0], name.repo, hex, size, to, err);
 }
 
 int registry_fetch_layer(struct image_store *s, const char *diff_hex, const struct sink *to, struct err *err)

@@ -128,7 +128,7 @@ int packer_end(struct packer *p, struct compressed *ret, struct err *err)
 	if (r == 0 && n == sizeof w)
 		memcpy(&w, data, sizeof w);
 	free(data);
-	if (r < 0 || n != sizeof w)
+	if (r != 0 || n != sizeof w)
 		return err_set(err, EIO, "the process that packed the layer died");
 	if (w.r < 0 && err)
 		*err = w.err;

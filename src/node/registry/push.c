@@ -195,7 +195,7 @@ static int packed_anew(struct layer *l, struct err *err)
 				     .way = PACKER_NEW,
 				     .kind = o->repack ? o->kind : COMPRESS_GZIP,
 				     .level = o->repack ? o->level : COMPRESS_LEVEL_DEFAULT};
-	struct compressed c;
+	struct compressed c = {.size = 0};
 	int r = start_upload(l, err);
 
 	if (r == 0)

@@ -34,7 +34,7 @@ int remote_open(const char *registry, bool mirrors, struct remote *ret, struct e
 	/* What they point to must be at its last place. */
 	for (size_t i = 0; i < r.n; i++)
 		ret->sessions[i] = session_new(ret->transport, &ret->hosts, &ret->endpoints[i]);
-	r = (struct remote)REMOTE_INIT;
+	memset(&r, 0, sizeof r);
 	return 0;
 }
 
@@ -160,7 +160,9 @@ static int add_tags(const struct buf *page, char ***tags, size_t *n, struct err 
 	if (!doc)
 		return -EINVAL;
 	list = yyjson_obj_get(yyjson_doc_get_root(doc), "tags");
-	if (list && !yyjson_is_arr(list) && !yyjson_is_null(list))
+	if (!list || yyjson_is_null(list))
+		return 0;
+	if (!yyjson_is_arr(list))
 		return err_set(err, EINVAL, "the list of tags: a list is needed");
 	yyjson_arr_foreach (list, i, max, tag) {
 		mem_cleanup char *whole = mem_printf("x:%s", yyjson_is_str(tag) ? yyjson_get_str(tag) : "");
