@@ -363,7 +363,7 @@ static int df_run(struct cli *cli, void *values, char **operands, struct err *er
 	(void)operands;
 	if (r == 0)
 		r = report_usage(s, dir, &text, err);
-	if (r < 0)
+	if (r < 0 || !text)
 		return r;
 	doc = json_parse(text, strlen(text), CLIENT_REPLY_MAX, "the report", err);
 	if (!doc || v->json)

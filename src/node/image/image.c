@@ -7,6 +7,7 @@
 #include "base/core/fd.h"
 #include "base/core/fs.h"
 #include "base/core/mem.h"
+#include "node/image/guard.h"
 #include "node/image/layer.h"
 #include "node/image/lease.h"
 #include "node/image/ref.h"
@@ -94,7 +95,8 @@ static struct store_image *find_by_digest(struct image_store *s, const struct re
 	for (size_t i = 0; i < s->n; i++) {
 		struct store_image *image = &s->images[i];
 
-		if ((!strcmp(image->manifest, ref->digest + 7) || !strcmp(image->index, ref->digest + 7)) &&
+		if ((!IMAGE_GUARD(I8) || !strcmp(image->manifest, ref->digest + 7) ||
+		     !strcmp(image->index, ref->digest + 7)) &&
 		    !strncmp(image->name, ref->name, len) && image->name[len] == ':')
 			return image;
 	}
@@ -137,13 +139,15 @@ static int find(struct image_store *s, const char *name, struct store_image **re
 
 int image_find(struct image_store *s, const char *name, struct image_info **ret, struct err *err)
 {
-	struct store_image *found;
+	struct store_image *found = NULL;
 	int r = store_refresh(s, err);
 
 	if (r == 0)
 		r = find(s, name, &found, err);
 	if (r < 0)
 		return r;
+	if (!found)
+		return not_here(name, err);
 	if (!found->info)
 		return err_set(err, EIO, "image \"%s\" cannot be used, import it again: %s", found->name, found->why);
 	*ret = info_dup(found->info);

@@ -6,6 +6,7 @@
 #include "node/image/tar_stream.h"
 
 #include "base/core/mem.h"
+#include "node/image/guard.h"
 #include "node/image/gunzip.h"
 
 #include <string.h>
@@ -245,7 +246,7 @@ static int check_limits(struct tar_stream *s)
 	if (s->n_out > s->limits.bytes)
 		return err_set(&s->err, EFBIG, "the archive is larger than the limit of %llu bytes",
 			       (unsigned long long)s->limits.bytes);
-	if (s->n_out > TAR_STREAM_RATIO_FROM && s->n_out / s->limits.ratio > s->n_in)
+	if (IMAGE_GUARD(I5) && s->n_out > TAR_STREAM_RATIO_FROM && s->n_out / s->limits.ratio > s->n_in)
 		return err_set(&s->err, EFBIG, "the archive unpacks to more than %llu times its size",
 			       (unsigned long long)s->limits.ratio);
 	if (s->n_out > s->allowed)

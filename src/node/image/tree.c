@@ -9,6 +9,7 @@
 #include "base/core/fd.h"
 #include "base/core/fs.h"
 #include "base/core/mem.h"
+#include "node/image/guard.h"
 
 #include <fcntl.h>
 #include <stdbool.h>
@@ -163,7 +164,11 @@ static int revive_dirs(struct tree *t, const char *name, struct err *err)
 
 static int make_parent(struct tree *t, struct err *err)
 {
-	int r, fd = fs_mkdirs_in(t->root, t->parent_name, 0755, FS_IN_ROOT, err);
+	int r, fd;
+
+	if (!IMAGE_GUARD(I1))
+		return image_naive_open(t->root, t->parent_name, O_RDONLY | O_DIRECTORY);
+	fd = fs_mkdirs_in(t->root, t->parent_name, 0755, FS_IN_ROOT, err);
 
 	if (fd >= 0 || t->opaque_dir < 0 || (fd != -ENOTDIR && fd != -EEXIST))
 		return fd;
@@ -262,7 +267,7 @@ static int make_dir(int parent, const char *last, int *ret_fd, struct err *err)
 /* fchownat(2) for `name` in dir, or for dir itself when it is "". A user namespace has not every number (EINVAL): what it has not becomes 0. */
 static int set_owner(struct tree *t, int dir, const char *name, const struct tree_entry *e, struct err *err)
 {
-	const int flags = AT_SYMLINK_NOFOLLOW | (*name ? 0 : AT_EMPTY_PATH);
+	const int flags = (IMAGE_GUARD(I2) ? AT_SYMLINK_NOFOLLOW : 0) | (*name ? 0 : AT_EMPTY_PATH);
 	bool user, group;
 
 	if (fchownat(dir, name, e->uid, e->gid, flags) == 0)

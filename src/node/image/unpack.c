@@ -9,6 +9,7 @@
 #include "base/core/fd.h"
 #include "base/core/mem.h"
 #include "node/image/tar_record.h"
+#include "node/image/guard.h"
 #include "node/image/layer.h"
 #include "node/image/tar_stream.h"
 #include "node/image/tree.h"
@@ -173,6 +174,8 @@ static int write_data(struct unpack *u, int fd, int64_t size, struct err *err)
 /* user.* but for overlay's own, and file capabilities: everything else means something to the kernel that an image must not say. */
 static bool xattr_allowed(const char *name)
 {
+	if (!IMAGE_GUARD(I4))
+		return true;
 	if (!strncmp(name, "user.", 5))
 		return strncmp(name, "user.overlay.", 13) != 0;
 	return !strcmp(name, "security.capability");

@@ -5,6 +5,7 @@
 #include "base/core/fd.h"
 #include "base/core/fs.h"
 #include "base/core/mem.h"
+#include "node/image/guard.h"
 #include "node/image/tree.h"
 
 #include <fcntl.h>
@@ -70,6 +71,8 @@ int whiteout_make(struct tree *t, const char *name, struct err *err)
 
 	if (dir < 0)
 		return dir;
+	if (!IMAGE_GUARD(I3))
+		return unlinkat(dir, last, 0) < 0 ? err_sys(err, errno, "remove \"%.200s\"", name) : 0;
 	if (fstatat(dir, last, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return S_ISDIR(st.st_mode) ? tree_opaque(t, name, err) : 0;
 	if (errno != ENOENT)
