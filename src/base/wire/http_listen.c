@@ -163,7 +163,7 @@ int http_listen_tcp(const char *address, struct err *err)
 	if (r < 0)
 		return r;
 	r = getaddrinfo(*host ? host : NULL, port, &hints, &found);
-	if (r != 0)
+	if (r != 0 || !found)
 		return err_set(err, EINVAL, "\"%s\" cannot be listened on: %s", address, gai_strerror(r));
 	/* Every address: one socket of IPv6 takes IPv4 too, where there is IPv6. */
 	for (struct addrinfo *a = found; a; a = a->ai_next)

@@ -85,7 +85,7 @@ struct err;
 	X(EVP_DigestVerifyInit)                                                                                        \
 	X(EVP_DigestVerify)
 
-#define OPENSSL_MEMBER(name) __typeof__(name) *name;
+#define OPENSSL_MEMBER(name) __typeof__(name) *(name);
 struct openssl {
 	OPENSSL_FUNCTIONS(OPENSSL_MEMBER)
 };

@@ -35,8 +35,6 @@ static int check_claims(const struct bearer_rules *rules, yyjson_val *root, int6
 {
 	yyjson_val *exp = yyjson_obj_get(root, "exp"), *nbf = yyjson_obj_get(root, "nbf");
 
-	if (!yyjson_is_obj(root))
-		return err_set(err, EACCES, "the token has no claims");
 	if (!is(yyjson_obj_get(root, "iss"), rules->issuer))
 		return err_set(err, EACCES, "the token was not issued by \"%s\"", rules->issuer);
 	if (!is_for(yyjson_obj_get(root, "aud"), rules->service))
@@ -86,8 +84,11 @@ int bearer_claims(const struct bearer_rules *rules, const char *json, size_t n, 
 	yyjson_doc *doc json_doc_cleanup = json_parse(json, n, JWT_MAX, "the token", err);
 	yyjson_val *root = doc ? yyjson_doc_get_root(doc) : NULL, *item;
 	size_t i, count;
-	int r = check_claims(rules, root, now_s, err);
+	int r;
 
+	if (!root || !yyjson_is_obj(root))
+		return err_set(err, EACCES, "the token has no claims");
+	r = check_claims(rules, root, now_s, err);
 	if (r < 0)
 		return r;
 	yyjson_arr_foreach (yyjson_obj_get(root, "access"), i, count, item)

@@ -202,7 +202,7 @@ int jwt_keys_load(const char *file, struct jwt_keys **ret, struct err *err)
 	size_t n;
 	int r = fd < 0 ? -errno : fd_read_all(fd, FILE_MAX, &text, &n);
 
-	if (r < 0)
+	if (r < 0 || !text)
 		return err_sys(err, -r, "read the keys of tokens \"%s\"", file);
 	r = openssl_load(err);
 	if (r < 0)

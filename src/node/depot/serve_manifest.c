@@ -31,8 +31,8 @@ void serve_manifest_get(struct call *c)
 	char digest[DEPOT_DIGEST_MAX], etag[DEPOT_DIGEST_MAX + 2];
 	const char *known = http_req_header(c->r, "If-None-Match");
 	mem_cleanup char *text = NULL;
-	struct document doc;
-	size_t n;
+	struct document doc = {.json = NULL};
+	size_t n = 0;
 
 	if (read_document(c, &text, &n, &doc) < 0) {
 		call_fail_err(c, CODE_MANIFEST_UNKNOWN);
