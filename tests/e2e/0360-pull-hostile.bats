@@ -58,6 +58,15 @@ nothing_stays() {
 	fails_with "says that it is"
 }
 
+@test "of several platforms the one that is asked for is taken" {
+	run -0 --separate-stderr berth pull --platform linux/arm64 "$HOSTILE/index/x:arm"
+	arm=$(jq -r '.refs | to_entries[0].value | if type == "object" then .manifest else . end' "$BERTH_DATA/images/refs.json")
+	run -0 --separate-stderr berth pull --platform amd64 "$HOSTILE/index/x:amd"
+	[ "$(grep -o "sha256:[0-9a-f]*" "$BERTH_DATA/images/refs.json" | sort -u | grep -c -e "$arm" -e "$HOSTILE_DIGEST")" = 2 ]
+	run --separate-stderr berth pull --platform linux/riscv64 "$HOSTILE/index/x"
+	fails_with riscv64 linux/amd64 linux/arm64
+}
+
 @test "a connection that breaks is taken up where it broke" {
 	pull cut/x
 	succeeds

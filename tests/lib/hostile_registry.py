@@ -58,6 +58,10 @@ def make_image(extra=None, **layer):
 
 
 PLAIN = make_image()
+OTHER = make_image({'annotations': {'for': 'arm64'}})
+PLATFORMS = json.dumps({'schemaVersion': 2, 'mediaType': INDEX, 'manifests': [
+    {**blob(text), 'mediaType': MANIFEST, 'platform': {'os': 'linux', 'architecture': name}}
+    for name, text in (('amd64', PLAIN), ('arm64', OTHER))]}).encode()
 LAYER_DIGEST = json.loads(PLAIN)['layers'][0]['digest']
 
 
@@ -144,6 +148,13 @@ class Registry(http.server.BaseHTTPRequestHandler):
         return False
 
     # ---- kinds: true = answered ----
+
+    def at_index(self, what, name):
+        if what == 'manifests' and name.startswith('sha256:'):
+            self.manifest(blobs[name])
+        elif what == 'manifests':
+            self.manifest(PLATFORMS, INDEX)
+        return what == 'manifests'
 
     def at_realm(self, *_):
         return not self.signed_in(f'Bearer realm="{self.other}/token",service="x"')
