@@ -15,9 +15,9 @@ box() {
 	BERTH_UNGUARDED='' "$(berth_of "$WHO")" build -q -t box "$DIR/box" >/dev/null || return 2
 }
 
-build() { # ARGUMENT... with the Dockerfile on standard input
+build() { # the Dockerfile comes on standard input
 	cat >"$DIR/ctx/Dockerfile"
-	eb build --progress plain "$@" "$DIR/ctx" >"$DIR/out" 2>&1
+	eb build --progress plain "$DIR/ctx" >"$DIR/out" 2>&1
 }
 
 # ---- B1: the directory in a shared cache that a mount names becomes a link to the host ----
@@ -167,7 +167,7 @@ context_special() {
 
 addresses() {
 	box || return
-	for url in http://169.254.169.254/latest http://127.0.0.1:1/x "unix://$DIR/berth.sock" http://[fe80::1]/; do
+	for url in http://169.254.169.254/latest http://127.0.0.1:1/x "unix://$DIR/berth.sock" "http://[fe80::1]/"; do
 		! build <<-END || bitten "ADD $url"
 			FROM box
 			ADD $url /x

@@ -198,8 +198,10 @@ COPY . /'
 	END
 	build --secret id=token,src="$CTX/token" -t secretive
 	TOKEN_VALUE=$secret build --no-cache --secret id=token,env=TOKEN_VALUE -t secretive
-	! grep -r -q "$secret" "$BERTH_DATA"
 	[[ "$output" != *"$secret"* ]]
+	run grep -r -q "$secret" "$BERTH_DATA"
+	[ "$status" -eq 1 ]
+
 	files_of secretive
 	[ ! -e "$DIR/out/run" ] && [ ! -e "$DIR/out/etc/token" ]
 	printf 'FROM base\nRUN --mount=type=secret,id=none,required cat /run/secrets/none\n' >"$CTX/Dockerfile"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # status and output are bats'
 #
 # What the tests of `berth build` share: one data directory for a file of tests, with an image `base` in it that is busybox with all its
 # links, built from nothing. No daemon runs but where a test starts one.
@@ -52,7 +52,7 @@ build() {
 # The words CACHED or DONE after the step whose text contains $1, of the last build.
 step() { # TEXT
 	local number
-	number=$(grep -F -- "$1" <<<"$output" | grep -o '^#[0-9]* \[' | head -n 1 | tr -d '[#\[ ]')
+	number=$(grep -F -- "$1" <<<"$output" | grep -o '^#[0-9]* \[' | head -n 1 | sed 's/[^0-9]//g')
 	[ -n "$number" ] || {
 		echo "no step \"$1\" in: $output" >&2
 		return 1
