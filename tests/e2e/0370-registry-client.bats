@@ -121,7 +121,7 @@ oci_layout() {
 	peer two
 	second=$PEER
 	remote_trust "$PEER"
-	remote_settings '{"chunk": 1000, "attempts": 1}'
+	remote_settings '{"chunk": 50000, "attempts": 1}'
 	berth tag "$first/a:1" "$PEER/b:1"
 	run -0 berth push "$PEER/b:1"
 	[[ "$output" == *"packed anew"* && "$output" == *"another digest"* ]]
