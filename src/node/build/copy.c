@@ -42,6 +42,13 @@ static mode_t mode_of(const struct copy *c, mode_t mode)
 	return c->mode ? file_mode_apply(c->mode, mode & 07777, S_ISDIR(mode)) : mode & 07777;
 }
 
+static const char *last_part(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
 /* Owner, mode, attributes, time, in this order: a change of owner takes the setuid bit and the capabilities away. */
 static int set_all(const struct copy *c, int fd, int from, const struct stat *st, const char *path, struct err *err)
 {
@@ -226,17 +233,10 @@ static int on_other(void *ctx, const struct source_entry *e, struct err *err)
 
 	if (e->depth > 0)
 		return put(j, e, e->name, err);
-	return put(j, e, strrchr(j->base, '/') ? strrchr(j->base, '/') + 1 : j->base, err);
+	return put(j, e, last_part(j->base), err);
 }
 
 /* ---- where an item goes ---- */
-
-static const char *last_part(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
 
 static char *join(const char *dir, const char *name)
 {
@@ -375,14 +375,14 @@ int copy_text(const struct copy *c, const char *name, const char *text, int64_t 
 	return r < 0 ? err_sys(err, -r, "write \"%s\"", name) : finish_file(c, fd, name, 0644, mtime_s, err);
 }
 
-int copy_file(const struct copy *c, const char *name, int from, mode_t mode, int64_t mtime_s, struct err *err)
+int copy_file(const struct copy *c, const char *name, int fd, mode_t mode, int64_t mtime_s, struct err *err)
 {
-	fd_cleanup int fd = make_file(c, name, err);
+	fd_cleanup int to = make_file(c, name, err);
 	struct stat st;
 	int r;
 
-	if (fd < 0)
-		return fd;
-	r = fstat(from, &st) < 0 ? -errno : copy_data(from, fd, (uint64_t)st.st_size);
-	return r < 0 ? err_sys(err, -r, "write \"%s\"", name) : finish_file(c, fd, name, mode, mtime_s, err);
+	if (to < 0)
+		return to;
+	r = fstat(fd, &st) < 0 ? -errno : copy_data(fd, to, (uint64_t)st.st_size);
+	return r < 0 ? err_sys(err, -r, "write \"%s\"", name) : finish_file(c, to, name, mode, mtime_s, err);
 }
