@@ -298,7 +298,7 @@ static size_t count(const char *path)
 static void test_ingest(void **state)
 {
 	cleanup_with(image_layer_freep) struct image_layer *l = NULL, *again = NULL;
-	struct image_layer_meta meta;
+	struct image_layer_meta meta = {.media_type = NULL};
 	struct image_unpacked u;
 	struct err err = ERR_INIT;
 	struct sample m;
