@@ -299,9 +299,9 @@ static void test_ingest(void **state)
 {
 	cleanup_with(image_layer_freep) struct image_layer *l = NULL, *again = NULL;
 	struct image_layer_meta meta = {.media_type = NULL};
-	struct image_unpacked u;
+	struct image_unpacked u = {.tar_size = 0};
 	struct err err = ERR_INIT;
-	struct sample m;
+	struct sample m = {.t = {.data = NULL}};
 
 	(void)state;
 	make_sample(&m, "d/ d/a .wh.gone d/.wh..wh..opq", true);
