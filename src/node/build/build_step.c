@@ -178,7 +178,7 @@ static int workdir(const struct plan_step *step, struct snapshot *snapshot, stru
 {
 	const struct draft_owner root = {0, 0};
 	mem_cleanup char *plain = NULL;
-	struct stat st;
+	struct stat st = {.st_mode = 0};
 	int fd, r = view_resolve(snapshot->draft.view, step->dir->path, true, &plain, err);
 
 	if (r == 0)

@@ -14,7 +14,7 @@ bool remote_is(const char *source)
 int remote_digest(const char *source, const char *checksum, char ret[static SHA256_HEX_MAX], struct err *err)
 {
 	(void)checksum;
-	(void)ret;
+	ret[0] = '\0';
 	return err_set(err, ENOTSUP,
 		       "ADD \"%s\": this berth does not fetch from addresses; fetch it into the build context first",
 		       source);

@@ -88,7 +88,7 @@ static int add(struct find *f, const char *named, struct err *err)
 {
 	mem_cleanup char *plain = NULL;
 	struct source_item *item;
-	struct stat st;
+	struct stat st = {.st_mode = 0};
 	int r = view_resolve(f->tree->root, named, true, &plain, err);
 
 	if (r == 0)

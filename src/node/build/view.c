@@ -13,6 +13,13 @@
 #include <stdio.h>
 #include <string.h>
 
+static bool is_guarded(void)
+{
+	if (!RT_GUARD(B5))
+		return false;
+	return RT_GUARD(B7);
+}
+
 int view_open(int view, const char *plain, int flags)
 {
 	struct err missing = ERR_INIT;
@@ -20,7 +27,7 @@ int view_open(int view, const char *plain, int flags)
 
 	if (view < 0)
 		return VIEW_ABSENT;
-	if (!RT_GUARD(B5) || !RT_GUARD(B7))
+	if (!is_guarded())
 		return guard_naive_open(view, plain, flags);
 	fd = fs_open_in(view, plain, flags | O_NOFOLLOW, 0, FS_NO_SYMLINKS, &missing);
 	/* Below a file or a link there is nothing; with O_NOFOLLOW and without O_PATH a link itself is ELOOP, too. */
@@ -114,7 +121,7 @@ int view_resolve(int view, const char *path, bool follow_last, char **ret, struc
 	struct resolve r = {.view = view, .follow_last = follow_last, .whole = path, .rest = mem_strdup(path)};
 	int status = 0;
 
-	while (status == 0 && RT_GUARD(B5) && RT_GUARD(B7)) {
+	while (status == 0 && is_guarded()) {
 		const char *p = r.rest + strspn(r.rest, "/");
 		size_t len = strcspn(p, "/");
 
@@ -127,7 +134,7 @@ int view_resolve(int view, const char *path, bool follow_last, char **ret, struc
 		else
 			status = step(&r, p, len, err);
 	}
-	if (!RT_GUARD(B5) || !RT_GUARD(B7))
+	if (!is_guarded())
 		snprintf(r.plain, sizeof r.plain, "%s", path + strspn(path, "/"));
 	free(r.rest);
 	if (status == 0)
