@@ -18,7 +18,7 @@
 #include "face/cli/cli.h"
 #include "face/oci/oci.h"
 #include "node/engine/engine.h"
-#include "node/runtime/guard.h"
+#include "base/core/guard.h"
 #include "node/runtime/rootless.h"
 #include "node/runtime/rt.h"
 

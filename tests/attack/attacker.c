@@ -27,8 +27,6 @@
 #include <time.h>
 #include <unistd.h>
 
-extern char **environ;
-
 static volatile sig_atomic_t stop;
 
 static void on_stop(int signal)

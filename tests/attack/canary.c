@@ -64,7 +64,7 @@ static uint64_t hash(const char *folder)
 	uint64_t h = 0xcbf29ce484222325u;
 
 	for (int i = 0; i < n; i++) {
-		if (strcmp(names[i]->d_name, ".") && strcmp(names[i]->d_name, ".."))
+		if (strcmp(names[i]->d_name, ".") != 0 && strcmp(names[i]->d_name, "..") != 0)
 			h = mix_file(h, dir, names[i]->d_name);
 		free(names[i]);
 	}

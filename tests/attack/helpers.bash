@@ -6,7 +6,7 @@
 #
 #   withstands PATH ATTACK        berth is not bitten (PATH, the word in the table: "oci" or "engine")
 #   bites PATH ATTACK WHO...      at least one of these is, so the attack is one: runc, crun (Debian's) or "unguarded", berth built without the
-#                                 guard of this row (src/node/runtime/guard.h)
+#                                 guard of this row (src/base/core/guard.h)
 #
 # BERTH, UNGUARDED, ATTACK_BIN (the folder of attacker, canary, preload.so) and ATTACK_TABLE (a file for the results) come from tools/attack.
 

@@ -162,8 +162,9 @@ static void add_steps(struct table *t, yyjson_val *image)
 	yyjson_val *parts = yyjson_obj_get(image, "parts"), *part;
 	size_t i, n, used = 0;
 
-	yyjson_arr_foreach (steps, i, n, step)
+	yyjson_arr_foreach (steps, i, n, step) {
 		add_step(t, step, show_bool(step, "empty_layer") ? NULL : yyjson_arr_get(parts, used++));
+	}
 	/* layers that the history does not tell of */
 	for (; (part = yyjson_arr_get(parts, used)); used++)
 		add_step(t, NULL, part);

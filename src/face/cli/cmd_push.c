@@ -31,10 +31,11 @@ static const struct option_spec push_options[] = {
 };
 
 static int push_one(struct image_store *s, const char *image, const struct push_values *v,
-		    struct registry_push_options *o, struct err *err)
+		    const struct registry_push_options *options, struct err *err)
 {
 	cleanup_with(registry_pushed_free) struct registry_pushed p = {.changed = false};
 	cleanup_with(name_free) struct name name = NAME_INIT;
+	struct registry_push_options o = *options;
 	struct pull_view view;
 	int r = name_parse(image, &name, err);
 
@@ -44,8 +45,8 @@ static int push_one(struct image_store *s, const char *image, const struct push_
 		text_line(stdout, "The push refers to repository [%s/%s]", name.host, name.repo);
 	(void)fflush(stdout);
 	pull_view_init(&view, STDERR_FILENO, v->quiet);
-	o->ctx = &view;
-	r = registry_push(s, image, o, &p, err);
+	o.ctx = &view;
+	r = registry_push(s, image, &o, &p, err);
 	pull_view_end(&view);
 	if (r < 0)
 		return r;

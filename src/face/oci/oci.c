@@ -13,7 +13,7 @@
 #include "face/oci/verb.h"
 #include "node/oci/config.h"
 #include "node/runtime/rootless.h"
-#include "node/runtime/guard.h"
+#include "base/core/guard.h"
 #include "node/runtime/timing.h"
 
 #include <fcntl.h>

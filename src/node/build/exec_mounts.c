@@ -7,7 +7,7 @@
 #include "node/build/copy.h"
 #include "node/build/secret.h"
 #include "node/build/view.h"
-#include "node/runtime/guard.h"
+#include "base/core/guard.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -6,19 +6,12 @@
 #include "base/core/fd.h"
 #include "base/core/fs.h"
 #include "base/core/mem.h"
-#include "node/runtime/guard.h"
+#include "base/core/guard.h"
 
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-
-static bool is_guarded(void)
-{
-	if (!RT_GUARD(B5))
-		return false;
-	return RT_GUARD(B7);
-}
 
 int view_open(int view, const char *plain, int flags)
 {
@@ -27,7 +20,7 @@ int view_open(int view, const char *plain, int flags)
 
 	if (view < 0)
 		return VIEW_ABSENT;
-	if (!is_guarded())
+	if (!RT_GUARDS(B5, B7))
 		return guard_naive_open(view, plain, flags);
 	fd = fs_open_in(view, plain, flags | O_NOFOLLOW, 0, FS_NO_SYMLINKS, &missing);
 	/* Below a file or a link there is nothing; with O_NOFOLLOW and without O_PATH a link itself is ELOOP, too. */
@@ -121,7 +114,7 @@ int view_resolve(int view, const char *path, bool follow_last, char **ret, struc
 	struct resolve r = {.view = view, .follow_last = follow_last, .whole = path, .rest = mem_strdup(path)};
 	int status = 0;
 
-	while (status == 0 && is_guarded()) {
+	while (status == 0 && RT_GUARDS(B5, B7)) {
 		const char *p = r.rest + strspn(r.rest, "/");
 		size_t len = strcspn(p, "/");
 
@@ -134,7 +127,7 @@ int view_resolve(int view, const char *path, bool follow_last, char **ret, struc
 		else
 			status = step(&r, p, len, err);
 	}
-	if (!is_guarded())
+	if (!RT_GUARDS(B5, B7))
 		snprintf(r.plain, sizeof r.plain, "%s", path + strspn(path, "/"));
 	free(r.rest);
 	if (status == 0)

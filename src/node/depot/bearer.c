@@ -91,8 +91,9 @@ int bearer_claims(const struct bearer_rules *rules, const char *json, size_t n, 
 	r = check_claims(rules, root, now_s, err);
 	if (r < 0)
 		return r;
-	yyjson_arr_foreach (yyjson_obj_get(root, "access"), i, count, item)
+	yyjson_arr_foreach (yyjson_obj_get(root, "access"), i, count, item) {
 		add_grant(item, ret);
+	}
 	return 0;
 }
 

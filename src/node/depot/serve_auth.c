@@ -142,10 +142,10 @@ static void password_checked(struct call *c)
 {
 	struct auth *a = c->s->auth;
 	mem_cleanup char *password = mem_take(c->match);
-	mem_cleanup char *hash = mem_take(c->last);
 	bool well = c->result == 0 && c->more;
 
 	explicit_bzero(password, strlen(password));
+	free(mem_take(c->last));
 	c->more = false;
 	if (!well) {
 		log_info("registry: a login was refused");

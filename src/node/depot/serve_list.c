@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/depot/serve_impl.h"
-#include "node/runtime/guard.h"
+#include "base/core/guard.h"
 
 #include "base/core/mem.h"
 #include "base/wire/http_client.h"

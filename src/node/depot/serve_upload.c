@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A body is taken into one buffer while a helper hashes and writes the other; when both are full the connection waits. */
 #include "node/depot/serve_impl.h"
-#include "node/runtime/guard.h"
+#include "base/core/guard.h"
 
 #include "base/core/fd.h"
 #include "base/core/log.h"

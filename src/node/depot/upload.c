@@ -7,7 +7,7 @@
 #include "base/core/mem.h"
 #include "base/core/random.h"
 #include "node/depot/depot_impl.h"
-#include "node/runtime/guard.h"
+#include "base/core/guard.h"
 
 #include <fcntl.h>
 #include <stdio.h>

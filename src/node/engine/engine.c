@@ -12,7 +12,7 @@
 #include "base/wire/json.h"
 #include "node/engine/order.h"
 #include "node/image/image.h"
-#include "node/runtime/guard.h"
+#include "base/core/guard.h"
 #include "node/runtime/rootless.h"
 
 #include <fcntl.h>

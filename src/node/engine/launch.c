@@ -12,7 +12,7 @@
 #include "base/core/loop.h"
 #include "base/core/mem.h"
 #include "base/core/self_exe.h"
-#include "node/runtime/guard.h"
+#include "base/core/guard.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -5,7 +5,7 @@
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/wire/json.h"
-#include "node/runtime/guard.h"
+#include "base/core/guard.h"
 
 #include <string.h>
 #include <sys/socket.h>

@@ -6,7 +6,7 @@
 #include "base/core/mem.h"
 #include "base/wire/json.h"
 #include "node/data/data.h"
-#include "node/runtime/guard.h"
+#include "base/core/guard.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
 
 #include "base/core/err.h"
 #include "base/core/fd.h"
-#include "node/runtime/guard.h"
+#include "base/core/guard.h"
 
 #include <fcntl.h>
 #include <stdio.h>

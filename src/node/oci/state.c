@@ -8,7 +8,7 @@
 #include "base/core/mem.h"
 #include "base/wire/json.h"
 #include "node/oci/config.h"
-#include "node/runtime/guard.h"
+#include "base/core/guard.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -7,7 +7,7 @@
 #include "node/image/manifest.h"
 #include "node/image/ref.h"
 #include "node/registry/challenge.h"
-#include "node/runtime/guard.h"
+#include "base/core/guard.h"
 
 #include <inttypes.h>
 #include <string.h>

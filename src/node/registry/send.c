@@ -102,20 +102,21 @@ static int with_digest(const struct send *s, const char *hex, struct url *ret, s
 	return url_parse(whole, ret, err);
 }
 
-static int put(struct send *s, const char *hex, struct call *c, struct exchange **ret, struct err *err)
+static int put(struct send *s, const char *hex, const struct call *body, struct exchange **ret, struct err *err)
 {
+	struct call c = *body;
 	cleanup_with(url_free) struct url to = URL_INIT;
 	char *headers[] = {(char *)(uintptr_t)OCTETS, NULL};
 	int r = with_digest(s, hex, &to, err);
 
 	if (r < 0)
 		return r;
-	c->method = "PUT";
-	c->url = &to;
-	c->scope = s->scope;
-	c->headers = headers;
-	c->body_max = TRANSPORT_ERROR_BODY_MAX;
-	r = session_call(s->session, c, ret, err);
+	c.method = "PUT";
+	c.url = &to;
+	c.scope = s->scope;
+	c.headers = headers;
+	c.body_max = TRANSPORT_ERROR_BODY_MAX;
+	r = session_call(s->session, &c, ret, err);
 	if (r < 0)
 		return r;
 	return r == 201 || r == 204 ? 0 : refused(s, *ret, err);

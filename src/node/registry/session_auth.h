@@ -7,7 +7,7 @@
 #include "node/registry/challenge.h"
 #include "node/registry/cred_helper.h"
 #include "node/registry/session.h"
-#include "node/runtime/guard.h"
+#include "base/core/guard.h"
 
 struct session_token {
 	char *scope, *text;

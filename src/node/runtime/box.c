@@ -8,7 +8,7 @@
 #include "base/core/fd.h"
 #include "base/core/proc.h"
 #include "node/runtime/cgroup.h"
-#include "node/runtime/guard.h"
+#include "base/core/guard.h"
 #include "node/runtime/init.h"
 #include "node/runtime/rootless.h"
 

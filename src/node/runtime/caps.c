@@ -2,7 +2,7 @@
 #include "node/runtime/caps.h"
 
 #include "base/core/err.h"
-#include "node/runtime/guard.h"
+#include "base/core/guard.h"
 #include "node/runtime/rt.h"
 #include "node/runtime/rt_attr.h"
 

@@ -6,7 +6,7 @@
 #include "node/runtime/early.h"
 
 #include "base/core/err.h"
-#include "node/runtime/guard.h"
+#include "base/core/guard.h"
 #include "node/runtime/seccomp.h"
 #include "node/runtime/setup.h"
 
@@ -134,7 +134,7 @@ static long install_filter(const struct early *e)
 {
 	struct sock_fprog program = {.len = seccomp_default_len, .filter = (struct sock_filter *)seccomp_default};
 
-	if (e->no_filter || !RT_GUARD(R10) || !RT_GUARD(R17))
+	if (e->no_filter || !RT_GUARDS(R10, R17))
 		return 0;
 	return raw(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, (long)&program, 0, 0);
 }

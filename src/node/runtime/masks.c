@@ -5,7 +5,7 @@
  * between that an image could have prepared (CVE-2025-31133).
  */
 #include "node/runtime/mount_api.h"
-#include "node/runtime/guard.h"
+#include "base/core/guard.h"
 #include "node/runtime/setup.h"
 
 #include "base/core/err.h"

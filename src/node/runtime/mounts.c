@@ -4,7 +4,7 @@
  * runs; what is then mounted goes onto that descriptor, so a link swapped in by a neighbour on a shared volume changes nothing.
  */
 #include "node/runtime/mount_api.h"
-#include "node/runtime/guard.h"
+#include "base/core/guard.h"
 #include "node/runtime/setup.h"
 
 #include "base/core/err.h"
@@ -191,7 +191,7 @@ int mounts_open_target(int root, const char *path, bool is_dir, struct err *err)
 	char plain[PATH_MAX];
 	int r, fd = -ENOENT;
 
-	if (!RT_GUARD(R6) || !RT_GUARD(R7)) {
+	if (!RT_GUARDS(R6, R7)) {
 		close(guard_naive_mkdirs(root, path));
 		return guard_naive_open(root, path, O_PATH);
 	}

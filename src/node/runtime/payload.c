@@ -8,7 +8,7 @@
 #include "base/core/proc.h"
 #include "node/runtime/bundle.h"
 #include "node/runtime/caps.h"
-#include "node/runtime/guard.h"
+#include "base/core/guard.h"
 #include "node/runtime/label.h"
 #include "node/runtime/rootless.h"
 #include "node/runtime/seccomp.h"

@@ -2,7 +2,7 @@
 #include "node/runtime/seccomp.h"
 
 #include "base/core/err.h"
-#include "node/runtime/guard.h"
+#include "base/core/guard.h"
 
 #include <linux/audit.h>
 #include <linux/seccomp.h>
@@ -37,7 +37,7 @@ static int install(const struct sock_filter *code, unsigned short n, struct err 
 {
 	struct sock_fprog program = {.len = n, .filter = (struct sock_filter *)code};
 
-	if (!RT_GUARD(R10) || !RT_GUARD(R17))
+	if (!RT_GUARDS(R10, R17))
 		return 0;
 	/* Without SPEC_ALLOW, kernels before 5.16 slow every filtered process down by the store bypass mitigation. */
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, &program) < 0)

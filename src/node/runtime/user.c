@@ -5,7 +5,7 @@
 #include "base/core/fd.h"
 #include "base/core/fs.h"
 #include "base/core/mem.h"
-#include "node/runtime/guard.h"
+#include "base/core/guard.h"
 
 #include <fcntl.h>
 #include <stdbool.h>

@@ -13,6 +13,7 @@
 #ifndef RT_UNGUARDED
 
 #define RT_GUARD(row) true
+#define RT_GUARDS(row, other) true /* both are in */
 #define guard_env(env) (env)
 #define guard_naive_open(root, path, flags) (-1)
 #define guard_naive_mkdirs(root, path) (-1)
@@ -35,6 +36,7 @@ static inline bool guard_is_in(const char *row)
 	return !out || strcmp(out, row) != 0;
 }
 #define RT_GUARD(row) guard_is_in(#row)
+#define RT_GUARDS(row, other) (guard_is_in(#row) && guard_is_in(#other))
 #define guard_env(env) ((void)(env), environ) /* the variable reaches the launcher */
 
 /* Below a root by path, as one would who knows nothing of links. */
