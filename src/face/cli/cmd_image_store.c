@@ -273,8 +273,9 @@ static int prune_run(struct cli *cli, void *values, char **operands, struct err 
 	if (r < 0 || v->json)
 		return r < 0 ? r : client_print_json(doc);
 	root = yyjson_doc_get_root(doc);
-	yyjson_arr_foreach (yyjson_obj_get(root, "images"), i, n, name)
+	yyjson_arr_foreach (yyjson_obj_get(root, "images"), i, n, name) {
 		text_line(stdout, "%s %s", v->dry_run ? "would remove" : "removed", yyjson_get_str(name));
+	}
 	text_line(stdout, "%s: %s", v->dry_run ? "would free" : "freed",
 		  text_size(size, (uint64_t)show_int(root, "bytes", 0)));
 	return CLI_OK;

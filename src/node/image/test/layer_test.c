@@ -87,7 +87,7 @@ static void list_tree(int dir, const char *prefix, char *out, size_t cap)
 {
 	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = fdopendir(fd);
-	char *names[100];
+	char *names[100] = {NULL};
 	size_t n = 0;
 
 	assert_non_null(d);
