@@ -337,7 +337,7 @@ static int make_file(const struct copy *c, const char *name, struct err *err)
 
 	if (r == 0)
 		r = file_place(c, dest, name, c->dest_dir, &base, err);
-	if (r < 0)
+	if (r < 0 || !base)
 		return r;
 	parent = mem_strndup(base, (size_t)(last_part(base) - base) - (strchr(base, '/') ? 1 : 0));
 	dir = draft_mkdirs(&c->draft, parent, &new_owner, &view, NULL, err);
