@@ -198,3 +198,15 @@ RUN echo rule9'
 	assert_step 'COPY f /rule9' CACHED
 	assert_step 'RUN echo rule9' CACHED
 }
+
+@test "a build that finds everything in the cache gives the image that was there" {
+	dockerfile <<<'FROM base
+RUN echo same
+ENV A=1'
+	build --iidfile "$CTX/first"
+	build --iidfile "$CTX/second"
+	cmp "$CTX/first" "$CTX/second"
+	sed -i 's/A=1/A=2/' "$CTX/Dockerfile"
+	build --iidfile "$CTX/third"
+	run -1 cmp -s "$CTX/first" "$CTX/third"
+}

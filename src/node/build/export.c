@@ -9,8 +9,11 @@
 #include "base/core/fd.h"
 #include "base/core/fs.h"
 #include "base/core/mem.h"
+#include "base/core/sha256.h"
 #include "base/wire/json.h"
 #include "node/build/copy.h"
+#include "node/image/blob.h"
+#include "node/image/config.h"
 #include "node/image/layer.h"
 #include "node/image/manifest.h"
 #include "node/image/pack.h"
@@ -105,9 +108,8 @@ static int manifest_text(struct build *b, char *const *layers, const char *confi
 	return r;
 }
 
-static char *make_config(struct build *b, const struct build_stage *s, size_t *ret_n)
+static char *config_at(struct build *b, const struct build_stage *s, const char *created, size_t *ret_n)
 {
-	mem_cleanup char *created = build_config_time(b->epoch >= 0 ? b->epoch : clock_wall_ms() / 1000);
 	cleanup_with(mem_strv_freep) char **diffs = NULL;
 	char *none = NULL;
 
@@ -117,6 +119,26 @@ static char *make_config(struct build *b, const struct build_stage *s, size_t *r
 		mem_strv_add(&diffs, diff);
 	}
 	return build_config_text(s->plan->config, diffs ? diffs : &none, created, b->epoch >= 0, ret_n);
+}
+
+/* When nothing had to be done, the image is the one that was made before, with its time, if it is still here: the cache remembers the config by
+ * what it says besides the time. */
+static char *make_config(struct build *b, const struct build_stage *s, size_t *ret_n)
+{
+	mem_cleanup char *now = build_config_time(b->epoch >= 0 ? b->epoch : clock_wall_ms() / 1000);
+	mem_cleanup char *timeless = config_at(b, s, "", ret_n);
+	char key[SHA256_HEX_MAX], hex[SHA256_HEX_MAX], *config;
+
+	if (b->epoch >= 0)
+		return config_at(b, s, now, ret_n);
+	sha256_of(timeless, *ret_n, key);
+	if (b->n_cached == b->n_steps && cache_content_find(b->cache, key, hex) &&
+	    image_blob_read(b->store, hex, CONFIG_BYTES_MAX, &config, ret_n, NULL) == 0)
+		return config;
+	config = config_at(b, s, now, ret_n);
+	sha256_of(config, *ret_n, hex);
+	cache_content_put(b->cache, key, hex);
+	return config;
 }
 
 /* ---- the image ---- */
