@@ -215,13 +215,33 @@ static int list(struct cli *cli, const struct ls_values *v, yyjson_doc **ret, st
 	return *ret ? 0 : -EPROTO;
 }
 
+/* True for a name by digest of an image that has a tag in the same repository: one line is enough for both. */
+static bool is_told(yyjson_val *images, yyjson_val *image)
+{
+	const char *name = show_str(image, "name", ""), *at = strchr(name, '@'), *id = show_str(image, "id", "");
+	size_t i, max, n = at ? (size_t)(at - name) : 0;
+	yyjson_val *other;
+
+	if (!at)
+		return false;
+	yyjson_arr_foreach (images, i, max, other) {
+		const char *named = show_str(other, "name", "");
+
+		if (!strncmp(named, name, n) && named[n] == ':' && !strchr(named + n, '/') &&
+		    !strcmp(show_str(other, "id", ""), id))
+			return true;
+	}
+	return false;
+}
+
 static void add_row(struct table *t, const struct ls_values *v, yyjson_val *image)
 {
 	mem_cleanup char *id = text_id(show_str(image, "id", ""));
 	const char *name = show_str(image, "name", "");
+	mem_cleanup char *untagged = mem_printf("%.*s:<none>", (int)strcspn(name, "@"), name);
 	char size[TEXT_MAX], ago[TEXT_MAX];
 
-	table_cell(t, *name ? name : "<none>");
+	table_cell(t, strchr(name, '@') ? untagged : *name ? name : "<none>");
 	table_cell(t, id);
 	if (v->digests)
 		table_cell(t, show_str(image, "digest", ""));
@@ -244,6 +264,8 @@ static int ls_run(struct cli *cli, void *values, char **operands, struct err *er
 	yyjson_arr_foreach (yyjson_doc_get_root(doc), i, n, image) {
 		const char *name = show_str(image, "name", "");
 
+		if (is_told(yyjson_doc_get_root(doc), image))
+			continue;
 		if (v->quiet)
 			text_line(stdout, "%s", *name ? name : show_str(image, "id", ""));
 		else
@@ -259,7 +281,9 @@ const struct cli_command command_image_ls = {
     .group = "image",
     .usage = "",
     .summary = "List images",
-    .detail = "SIZE is that of the unpacked layers; `berth system df --verbose` tells what they take on the disk.",
+    .detail =
+	"SIZE is that of the unpacked layers; `berth system df --verbose` tells what they take on the disk. An image "
+	"that\nwas pulled by its digest has no tag: NAME:<none>. With --quiet it is NAME@DIGEST.",
     .examples = "  berth image ls\n  berth image ls --digests\n  berth image ls --json",
     .options = ls_options,
     .values_size = sizeof(struct ls_values),

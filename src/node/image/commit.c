@@ -229,21 +229,36 @@ static int commit(struct image_store *s, struct image_lease *lease, const struct
 	return r;
 }
 
-static int clean_name(const char *ref, char **ret, struct err *err)
+/* An image may be named by a digest that is its own; docs NULL: by none. */
+static bool is_digest_of(const struct image_docs *docs, const char *digest)
 {
-	int r;
+	char manifest[SHA256_HEX_MAX] = "", index[SHA256_HEX_MAX] = "";
 
-	if (!ref) {
-		*ret = mem_strdup("");
-		return 0;
-	}
-	r = image_ref_normalise(ref, ret, err);
-	if (r < 0 || !strchr(*ret, '@'))
+	if (docs)
+		sha256_of(docs->manifest, docs->n_manifest, manifest);
+	if (docs && docs->index)
+		sha256_of(docs->index, docs->n_index, index);
+	return !strcmp(digest, manifest) || !strcmp(digest, index);
+}
+
+static int clean_name(const char *given, const struct image_docs *docs, char **ret, struct err *err)
+{
+	cleanup_with(ref_free) struct ref ref = {.text = NULL};
+	int r = given ? ref_parse(given, &ref, err) : 0;
+
+	if (r < 0)
 		return r;
-	r = err_set(err, EINVAL, "\"%.300s\": an image is named by a name and a tag, not by a digest", ref);
-	free(*ret);
-	*ret = NULL;
-	return r;
+	if (ref.digest && !is_digest_of(docs, ref.digest + strlen("sha256:")))
+		return err_set(err, EINVAL,
+			       "\"%.300s\": an image is named by a name and a tag, not by the digest of another",
+			       given);
+	if (!given)
+		*ret = mem_strdup("");
+	else if (ref.digest)
+		*ret = mem_printf("%s@%s", ref.name, ref.digest);
+	else
+		*ret = mem_printf("%s:%s", ref.name, ref.tag ? ref.tag : "latest");
+	return 0;
 }
 
 int store_commit(struct image_store *s, struct image_lease *lease, const struct image_docs *docs, const char *ref,
@@ -251,7 +266,7 @@ int store_commit(struct image_store *s, struct image_lease *lease, const struct 
 {
 	mem_cleanup char *name = NULL;
 	char id[65];
-	int r = clean_name(ref, &name, err);
+	int r = clean_name(ref, docs, &name, err);
 
 	if (r == 0)
 		r = commit(s, lease, docs, name, replace, sync, id, err);
@@ -282,7 +297,7 @@ int image_tag(struct image_store *s, const char *name, const char *new_name, enu
 {
 	mem_cleanup char *clean = NULL;
 	fd_cleanup int lock = -1;
-	int r = clean_name(new_name, &clean, err);
+	int r = clean_name(new_name, NULL, &clean, err);
 
 	if (r < 0)
 		return r;

@@ -87,26 +87,28 @@ static int find_by_id(struct image_store *s, const char *digits, struct store_im
 	return found ? 0 : -ENOENT;
 }
 
-/* NAME@sha256:...: the digest decides (a tag beside it is no more than a comment), the name must be the image's all the same. */
+/* NAME@sha256:...: the digest decides (a tag beside it is no more than a comment), the name must be the image's all the same. An image that was
+ * pulled by that digest has the very name. */
 static struct store_image *find_by_digest(struct image_store *s, const struct ref *ref)
 {
+	mem_cleanup char *full = mem_printf("%s@%s", ref->name, ref->digest);
+	struct store_image *found = store_by_name(s, full);
 	size_t len = strlen(ref->name);
 
-	for (size_t i = 0; i < s->n; i++) {
+	for (size_t i = 0; !found && i < s->n; i++) {
 		struct store_image *image = &s->images[i];
 
 		if ((!IMAGE_GUARD(I8) || !strcmp(image->manifest, ref->digest + 7) ||
 		     !strcmp(image->index, ref->digest + 7)) &&
-		    !strncmp(image->name, ref->name, len) && image->name[len] == ':')
-			return image;
+		    ref_repository(image->name) == len && !strncmp(image->name, ref->name, len))
+			found = image;
 	}
-	return NULL;
+	return found;
 }
 
 static int not_here(const char *name, struct err *err)
 {
-	return err_set(err, ENOENT, "image \"%.300s\" is not here; import it with `berth image import FILE %.300s`",
-		       name, name);
+	return err_set(err, ENOENT, "image \"%.300s\" is not here; fetch it with `berth pull %.300s`", name, name);
 }
 
 /* By name first: a name that happens to consist of hexadecimal digits is a name. */
@@ -278,6 +280,15 @@ void image_store_collect(struct image_store *s)
 	store_empty(s);
 }
 
+/* True when `other` is the same image under another name of the same repository. */
+static bool is_beside(const struct store_image *image, const struct store_image *other)
+{
+	size_t n = ref_repository(image->name);
+
+	return other != image && image->info && other->info && !strcmp(image->info->id, other->info->id) &&
+	       ref_repository(other->name) == n && !strncmp(image->name, other->name, n);
+}
+
 /* An id may stand for a name when there is no doubt which one. */
 static int check_one_name(const struct image_store *s, const struct store_image *image, const char *given,
 			  struct err *err)
@@ -286,7 +297,7 @@ static int check_one_name(const struct image_store *s, const struct store_image 
 		const struct store_image *other = &s->images[i];
 
 		if (other != image && *other->name && other->info && image->info &&
-		    !strcmp(other->info->id, image->info->id))
+		    !strcmp(other->info->id, image->info->id) && !(is_beside(image, other) && strchr(other->name, '@')))
 			return err_set(err, EINVAL,
 				       "\"%.100s\" has several names, \"%.300s\" and \"%.300s\": say which", given,
 				       image->name, other->name);
@@ -294,6 +305,7 @@ static int check_one_name(const struct image_store *s, const struct store_image 
 	return 0;
 }
 
+/* 1 = containers use it, and it has another name. */
 static int check_holds(struct image_store *s, const struct store_image *found, struct err *err)
 {
 	struct store_leases l;
@@ -305,7 +317,7 @@ static int check_holds(struct image_store *s, const struct store_image *found, s
 	holds = store_holds(&l, found);
 	store_leases_free(&l);
 	if (holds == 0 || store_named_elsewhere(s, found))
-		return 0;
+		return holds > 0;
 	return err_set(err, EBUSY, "image \"%s\" is in use by %zu container%s",
 		       *found->name ? found->name : found->manifest, holds, holds == 1 ? "" : "s");
 }
@@ -318,6 +330,23 @@ int store_check_version(const struct image_store *s, struct err *err)
 	    err, EBUSY,
 	    "the images were kept by an earlier berth, whose containers may still run; start berth once (`berth "
 	    "up`), then try again");
+}
+
+/* With the last tag in a repository go the image's names by digest there, as docker has it. */
+static void drop_with_digests(struct image_store *s, struct store_image *i)
+{
+	char **digests cleanup_with(mem_strv_freep) = NULL;
+	bool last = *i->name && !strchr(i->name, '@');
+
+	for (size_t k = 0; last && k < s->n; k++) {
+		if (!is_beside(i, &s->images[k]))
+			continue;
+		last = strchr(s->images[k].name, '@') != NULL;
+		mem_strv_add(&digests, s->images[k].name);
+	}
+	store_drop(s, i);
+	for (char **name = digests; last && name && *name; name++)
+		store_drop(s, store_by_name(s, *name));
 }
 
 static int remove_image(struct image_store *s, const char *name, struct err *err)
@@ -336,7 +365,10 @@ static int remove_image(struct image_store *s, const char *name, struct err *err
 		r = check_holds(s, found, err);
 	if (r < 0)
 		return r;
-	store_drop(s, found);
+	if (r > 0)
+		store_drop(s, found);
+	else
+		drop_with_digests(s, found);
 	r = store_save(s, err);
 	if (r == 0)
 		store_sweep(s);

@@ -28,7 +28,7 @@ int image_store_open(int data_dir, struct image_store **ret, struct err *err);
 struct image_store *image_store_close(struct image_store *s);
 
 struct image_info {
-	char *name;    /* "busybox:latest"; "" when it has none any more (image_store_collect) */
+	char *name;    /* "busybox:latest", "busybox@sha256:<hex>"; "" = it has none any more (image_store_collect) */
 	char *id;      /* "sha256:<hex>" of the config */
 	char *digest;  /* "sha256:<hex>" of the manifest */
 	uint64_t size; /* bytes of its layers, unpacked tar size */
@@ -52,7 +52,7 @@ static inline void image_info_freep(struct image_info **i)
 /* "busybox" -> "busybox:latest"; refuses what the reference grammar does not allow. The caller frees *ret. */
 int image_ref_normalise(const char *name, char **ret, struct err *err);
 
-/* By name, name:tag, id or an unambiguous id prefix of at least 4 digits. -ENOENT: "image \"x\" is not here; import it with ...". */
+/* By name, name:tag, id or an unambiguous id prefix of at least 4 digits. -ENOENT: "image \"x\" is not here; fetch it with ...". */
 int image_find(struct image_store *s, const char *name, struct image_info **ret, struct err *err);
 
 /* All images, sorted by name; a NULL-terminated array of the caller. */
@@ -85,7 +85,8 @@ struct image_docs {
 struct image_lease;
 enum image_replace { IMAGE_REPLACE_NO, IMAGE_REPLACE_YES };
 /* Makes an image of documents whose layers are there (and leased). ref NULL: without a name; it stays until it is removed or pruned.
- * IMAGE_REPLACE_NO: -EEXIST when another image has the name. On success everything of it is on the disk. */
+ * "repo@sha256:..." is a name, too, when it is the digest of the manifest or of the index. IMAGE_REPLACE_NO: -EEXIST when another image has the
+ * name. On success everything of it is on the disk. */
 int image_commit(struct image_store *s, struct image_lease *lease, const struct image_docs *docs, const char *ref,
 		 enum image_replace replace, struct image_info **ret, struct err *err);
 /* Another name for an image. */

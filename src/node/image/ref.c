@@ -30,6 +30,14 @@ bool ref_is_digest(const char *s)
 	return !strncmp(s, "sha256:", 7) && ref_is_hex(s + 7, 64);
 }
 
+size_t ref_repository(const char *name)
+{
+	const char *slash = strrchr(name, '/');
+	size_t path = slash ? (size_t)(slash - name) : 0;
+
+	return path + strcspn(name + path, ":@");
+}
+
 /* alphanumeric runs with one ".", one or two "_", or any number of "-" between them */
 static bool part_ok(const char *p, size_t n)
 {

@@ -20,5 +20,8 @@ struct ref {
 int ref_parse(const char *name, struct ref *ret, struct err *err);
 void ref_free(struct ref *r);
 
+/* Bytes of the repository at the beginning of a whole name ("host:5000/a:1", "a@sha256:..."). */
+size_t ref_repository(const char *name);
+
 bool ref_is_hex(const char *s, size_t n); /* exactly n lower-case hexadecimal digits */
 bool ref_is_digest(const char *s);	  /* "sha256:" and 64 of them: the only algorithm, in the only spelling */

@@ -251,30 +251,15 @@ static int find_layers(struct pull *p, struct err *err)
 
 /* ---- the whole ---- */
 
-/* An image that was pulled by its digest has no name in the store. */
-static struct image_info *find_here(struct pull *p, const char *local)
-{
-	struct image_info *found = NULL, **all;
-
-	if (!p->name->digest)
-		return image_find(p->store, local, &found, NULL) < 0 ? NULL : found;
-	all = image_list_all(p->store);
-	for (struct image_info **i = all; i && *i; i++) {
-		if (!found && strcmp((*i)->digest + strlen("sha256:"), p->document.digest) == 0)
-			found = *i;
-		else
-			image_info_free(*i);
-	}
-	free(all);
-	return found;
-}
-
 /* 1 = the name means this manifest here, too, and all of it is there. */
 static int is_here(struct pull *p, const char *local, struct image_info **ret)
 {
-	cleanup_with(image_info_freep) struct image_info *i = find_here(p, local);
+	cleanup_with(image_info_freep) struct image_info *i = NULL;
 
-	if (!i || strcmp(i->digest + strlen("sha256:"), p->document.digest) != 0)
+	/* By a digest it may be found under a tag: then it gets its name by digest still. */
+	if (image_find(p->store, local, &i, NULL) < 0 || strcmp(i->name, local) != 0)
+		return 0;
+	if (strcmp(i->digest + strlen("sha256:"), p->document.digest) != 0)
 		return 0;
 	if (p->index.text && (!i->index || strcmp(i->index + strlen("sha256:"), p->index.digest) != 0))
 		return 0;
@@ -294,7 +279,7 @@ static int commit(struct pull *p, const char *local, struct image_info **ret, st
 					.index = p->index.text,
 					.n_index = p->index.n};
 
-	return image_commit(p->store, p->lease, &docs, p->name->digest ? NULL : local, IMAGE_REPLACE_YES, ret, err);
+	return image_commit(p->store, p->lease, &docs, local, IMAGE_REPLACE_YES, ret, err);
 }
 
 static int pull_all(struct pull *p, struct registry_pulled *ret, struct err *err)

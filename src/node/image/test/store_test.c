@@ -6,6 +6,7 @@
 #include "base/core/fs.h"
 #include "base/core/mem.h"
 #include "base/core/sha256.h"
+#include "node/image/blob.h"
 #include "node/image/layer.h"
 #include "node/image/lease.h"
 #include "node/image/manifest.h"
@@ -171,6 +172,67 @@ static void test_import(void **state)
 	expect_content(found, "one");
 }
 
+/* Names an image of the store once more, as a pull by `ref` does. */
+static int commit_again(const struct image_info *i, const char *ref, struct err *err)
+{
+	cleanup_with(image_lease_freep) struct image_lease *lease = NULL;
+	cleanup_with(image_info_freep) struct image_info *again = NULL;
+	mem_cleanup char *manifest = NULL, *config = NULL;
+	struct image_docs docs = {.manifest = NULL};
+
+	assert_int_equal(image_lease_new(store, "test", &lease, NULL), 0);
+	assert_int_equal(image_blob_read(store, i->digest + 7, 1 << 20, &manifest, &docs.n_manifest, NULL), 0);
+	assert_int_equal(image_blob_read(store, i->id + 7, 1 << 20, &config, &docs.n_config, NULL), 0);
+	docs.manifest = manifest;
+	docs.config = config;
+	return image_commit(store, lease, &docs, ref, IMAGE_REPLACE_YES, &again, err);
+}
+
+static size_t pruned(void)
+{
+	struct image_pruned p;
+	size_t n;
+
+	assert_int_equal(image_prune(store, &(struct image_prune_options){.all = false}, &p, NULL), 0);
+	n = mem_strv_len(p.images);
+	image_pruned_free(&p);
+	return n;
+}
+
+static void test_name_by_digest(void **state)
+{
+	cleanup_with(image_info_freep) struct image_info *a = must_import("h.x:5000/r/a:1", "1");
+	cleanup_with(image_info_freep) struct image_info *b = must_import("b", "2"), *found = NULL;
+	mem_cleanup char *name = mem_printf("h.x:5000/r/a@%s", a->digest);
+	mem_cleanup char *tagged = mem_printf("h.x:5000/r/a:9@%s", a->digest);
+	mem_cleanup char *wrong = mem_printf("h.x:5000/r/a@%s", b->digest), *list = mem_printf("b:latest %s ", name);
+	struct err err = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(commit_again(a, wrong, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "not by the digest of another"));
+	assert_int_equal(image_tag(store, "b", wrong, IMAGE_REPLACE_YES, NULL), -EINVAL);
+	/* It stays when the tag goes elsewhere, through a prune and in the file. */
+	assert_int_equal(commit_again(a, tagged, NULL), 0);
+	assert_int_equal(image_tag(store, "b", "h.x:5000/r/a:1", IMAGE_REPLACE_YES, NULL), 0);
+	assert_int_equal(image_remove(store, "h.x:5000/r/a:1", NULL), 0);
+	assert_int_equal(pruned(), 0);
+	reopen();
+	expect_list(list);
+	assert_int_equal(image_find(store, tagged, &found, NULL), 0);
+	assert_string_equal(found->name, name);
+	assert_int_equal(image_tag(store, name, "c", IMAGE_REPLACE_NO, NULL), 0);
+	assert_int_equal(image_remove(store, "c", NULL), 0);
+	expect_list(list);
+	/* It goes with the last tag of its repository. */
+	assert_int_equal(image_tag(store, name, "h.x:5000/r/a:2", IMAGE_REPLACE_NO, NULL), 0);
+	assert_int_equal(image_tag(store, name, "h.x:5000/r/a:3", IMAGE_REPLACE_NO, NULL), 0);
+	assert_int_equal(image_remove(store, "h.x:5000/r/a:3", NULL), 0);
+	assert_int_equal(image_remove(store, a->id, NULL), 0);
+	expect_list("b:latest ");
+	expect_counts(1, 2);
+}
+
 static void test_find(void **state)
 {
 	cleanup_with(image_info_freep) struct image_info *a = must_import("host.x:5000/cafe", "1");
@@ -208,7 +270,7 @@ static void test_find(void **state)
 			fail_msg("\"%s\": %s", rows[i].name, err.text);
 		if (found)
 			assert_string_equal(found->id, a->id);
-		if (rows[i].want == -ENOENT && !strstr(err.text, "is not here; import it with"))
+		if (rows[i].want == -ENOENT && !strstr(err.text, "is not here; fetch it with"))
 			fail_msg("%s", err.text);
 	}
 }
@@ -581,9 +643,9 @@ static void test_full(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_import),	    TEST(test_find),	TEST(test_remove),	   TEST(test_replace),
-	    TEST(test_garbage),	    TEST(test_damaged), TEST(test_commit_refused), TEST(test_killed),
-	    TEST(test_killed_jobs), TEST(test_full),
+	    TEST(test_import),	TEST(test_find),	TEST(test_name_by_digest), TEST(test_remove),
+	    TEST(test_replace), TEST(test_garbage),	TEST(test_damaged),	   TEST(test_commit_refused),
+	    TEST(test_killed),	TEST(test_killed_jobs), TEST(test_full),
 	};
 
 	return cmocka_run_group_tests_name("image/store", tests, NULL, NULL);
