@@ -11,11 +11,8 @@
 #include "node/image/tree.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #define LIMIT_DEFAULT (64ull << 30)
 #define INDEX_MAX (256u << 20)
@@ -61,64 +58,16 @@ static struct bundle *bundle_new(void)
 
 /* ---- the process that looks through the tar ---- */
 
-struct verdict {
-	int code;
-	char text[ERR_TEXT_MAX];
+struct look {
+	int fd, tmp_dir;
+	uint64_t limit;
 };
 
-static _Noreturn void work(int fd, int tmp_dir, uint64_t limit, int out)
+static int look_through(void *ctx, struct err *err)
 {
-	struct err err = ERR_INIT;
-	struct verdict v = {0};
-	int r;
+	const struct look *l = ctx;
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	r = image_worker_confine(tmp_dir, &err);
-	if (r == 0)
-		r = bundle_index(fd, tmp_dir, limit, &err);
-	v.code = -r;
-	memcpy(v.text, err.text, sizeof v.text);
-	_exit(fd_write_all(out, &v, sizeof v) < 0);
-}
-
-static int collect(pid_t pid, int in, struct err *err)
-{
-	struct verdict v = {0};
-	size_t have = 0;
-	ssize_t n;
-
-	while (have < sizeof v && (n = read(in, (char *)&v + have, sizeof v - have)) != 0) {
-		if (n < 0 && errno != EINTR)
-			break;
-		have += n > 0 ? (size_t)n : 0;
-	}
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
-	if (have < sizeof v)
-		return err_set(err, EIO, "the process that reads the archive was killed");
-	v.text[sizeof v.text - 1] = '\0';
-	if (v.code)
-		return err_set(err, v.code > 0 ? v.code : EIO, "%s", v.text);
-	return 0;
-}
-
-static int look_through(int fd, int tmp_dir, uint64_t limit, struct err *err)
-{
-	fd_cleanup int in = -1, out = -1;
-	int fds[2];
-	pid_t pid;
-
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return err_sys(err, errno, "make a pipe");
-	in = fds[0];
-	out = fds[1];
-	pid = fork();
-	if (pid == 0)
-		work(fd, tmp_dir, limit, out);
-	if (pid < 0)
-		return err_sys(err, errno, "start the process that reads the archive");
-	fd_closep(&out);
-	return collect(pid, in, err);
+	return bundle_index(l->fd, l->tmp_dir, l->limit, err);
 }
 
 /* ---- its list ---- */
@@ -211,7 +160,8 @@ static int read_index(struct bundle *b, int tmp_dir, struct err *err)
 int bundle_open_tar(int fd, int tmp_dir, uint64_t limit, struct bundle **ret, struct err *err)
 {
 	cleanup_with(bundle_freep) struct bundle *b = bundle_new();
-	int r = look_through(fd, tmp_dir, limit ? limit : LIMIT_DEFAULT, err);
+	struct look look = {.fd = fd, .tmp_dir = tmp_dir, .limit = limit ? limit : LIMIT_DEFAULT};
+	int r = image_worker_run(tmp_dir, look_through, &look, "reads the archive", err);
 
 	if (r < 0)
 		return r;

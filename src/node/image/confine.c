@@ -159,3 +159,24 @@ int image_worker_confine(int tmp_dir, struct err *err)
 		r = drop_capabilities(err);
 	return r;
 }
+
+struct worker {
+	int tmp_dir;
+	child_fn *fn;
+	void *ctx;
+};
+
+static int work(void *ctx, struct err *err)
+{
+	const struct worker *w = ctx;
+	int r = image_worker_confine(w->tmp_dir, err);
+
+	return r < 0 ? r : w->fn(w->ctx, err);
+}
+
+int image_worker_run(int tmp_dir, child_fn *fn, void *ctx, const char *what, struct err *err)
+{
+	struct worker w = {.tmp_dir = tmp_dir, .fn = fn, .ctx = ctx};
+
+	return child_run(work, &w, -1, what, err);
+}

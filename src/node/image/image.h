@@ -20,6 +20,8 @@
 #include <stdint.h>
 #include <stdbool.h>
 
+#include "base/core/child.h"
+
 struct err;
 struct image_store;
 
@@ -128,6 +130,9 @@ int image_unpack(int tar_fd, int tmp_dir, const struct image_limits *limits, str
  * of memory and descriptors, and (kernel 5.19 and later) Landlock, after which tmp_dir is the only place where it can open or make
  * anything. There is no way back. */
 int image_worker_confine(int tmp_dir, struct err *err);
+
+/* child_run() of such a worker. */
+int image_worker_run(int tmp_dir, child_fn *fn, void *ctx, const char *what, struct err *err);
 
 /* The daemon's half: a fresh directory for the worker, and its commit under a name (replaces the name atomically). */
 int image_import_begin(struct image_store *s, int *ret_tmp_dir, char ret_tmp_name[static 64], struct err *err);

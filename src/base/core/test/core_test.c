@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/core/buf.h"
+#include "base/core/child.h"
 #include "base/core/err.h"
+#include "base/core/fd.h"
 #include "base/core/map.h"
 #include "base/core/mem.h"
 #include "base/core/sha256.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -102,11 +106,56 @@ static void test_sha256(void **state)
 	assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
+enum { SAY_SEVEN, SAY_NO, DIE, HANG };
+
+static int act(void *ctx, struct err *err)
+{
+	switch (*(int *)ctx) {
+	case SAY_SEVEN:
+		return 7;
+	case SAY_NO:
+		return err_set(err, ENOENT, "nothing here");
+	case DIE:
+		raise(SIGKILL);
+		return 0;
+	default:
+		/* One of its own, too: the group must end as a whole, or the pipe below stays open. */
+		(void)fork();
+		for (;;)
+			pause();
+	}
+}
+
+static void test_child(void **state)
+{
+	struct err err = ERR_INIT;
+	fd_cleanup int stop = -1;
+	int what = SAY_SEVEN, fds[2];
+	char c;
+
+	(void)state;
+	assert_int_equal(child_run(act, &what, -1, "says seven", &err), 7);
+	what = SAY_NO;
+	assert_int_equal(child_run(act, &what, -1, "says no", &err), -ENOENT);
+	assert_string_equal(err.text, "nothing here");
+	what = DIE;
+	assert_int_equal(child_run(act, &what, -1, "dies", &err), -EIO);
+	assert_string_equal(err.text, "the process that dies was killed");
+	assert_int_equal(pipe(fds), 0);
+	stop = open("/dev/null", O_RDONLY | O_CLOEXEC); /* always readable */
+	what = HANG;
+	assert_int_equal(child_run(act, &what, stop, "hangs", &err), -ECANCELED);
+	close(fds[1]);
+	assert_int_equal(read(fds[0], &c, 1), 0);
+	close(fds[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_err_texts), cmocka_unit_test(test_err_cut), cmocka_unit_test(test_buf_limit),
 	    cmocka_unit_test(test_map_many),  cmocka_unit_test(test_strv),    cmocka_unit_test(test_sha256),
+	    cmocka_unit_test(test_child),
 	};
 
 	return cmocka_run_group_tests_name("core", tests, NULL, NULL);
