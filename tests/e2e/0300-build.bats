@@ -226,6 +226,35 @@ COPY . /'
 	[ "$(jq -r '."image.name"' "$DIR/meta")" = one:latest,two:2 ]
 }
 
+@test "outputs: archives of the image, always the same" {
+	dockerfile <<-'END'
+		FROM base
+		RUN echo x >/x
+		LABEL of=archive
+	END
+	export SOURCE_DATE_EPOCH=1700000000
+	berth build -q -o type=oci,dest="$DIR/one.tar" -t app:1 -t app:2 "$CTX"
+	berth build -q --no-cache -o type=oci -t app:1 -t app:2 "$CTX" >"$DIR/two.tar"
+	cmp "$DIR/one.tar" "$DIR/two.tar"
+	[ "$(tar -xOf "$DIR/one.tar" index.json | jq -r '.manifests[].annotations["io.containerd.image.name"]' | tr '\n' ' ')" = "docker.io/library/app:1 docker.io/library/app:2 " ]
+	[ "$(tar -tf "$DIR/one.tar" | grep -c manifest.json)" -eq 0 ]
+	run berth image inspect --data "$BERTH_DATA" app:1
+	[ "$status" -ne 0 ] # the names are the archive's
+	berth build -q -o type=oci,tar=false,dest="$DIR/layout",name=app:3,compression=gzip "$CTX"
+	[ "$(cat "$DIR/layout/oci-layout")" = '{"imageLayoutVersion":"1.0.0"}' ]
+	for m in $(jq -r '.manifests[].digest' "$DIR/layout/index.json"); do
+		jq -e '[.layers[].mediaType | endswith("+gzip")] | all' "$DIR/layout/blobs/sha256/${m#sha256:}"
+	done
+	berth build --metadata-file "$DIR/meta" -q -o type=docker,dest="$DIR/docker.tar" -t app:4 "$CTX"
+	[ "$(tar -xOf "$DIR/docker.tar" manifest.json | jq -r '.[0].RepoTags[0]')" = app:4 ]
+	berth load --data "$DIR/other" -q -i "$DIR/docker.tar" | grep -qx "$(jq -r '."containerimage.config.digest"' "$DIR/meta")"
+	rm -rf "$DIR/other"
+	run berth build -q -o type=oci,tar=false "$CTX"
+	[ "$status" -eq 1 ] && [[ "$output" == *"tar=false"* ]]
+	run berth build -q -o type=oci,level=3 "$CTX"
+	[ "$status" -eq 1 ] && [[ "$output" == *'unknown part "level=3"'* ]]
+}
+
 @test "SOURCE_DATE_EPOCH gives equal images in different stores" {
 	mkdir "$CTX/d"
 	echo data >"$CTX/d/f"

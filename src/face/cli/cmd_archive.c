@@ -6,17 +6,15 @@
 
 #include "base/core/err.h"
 #include "base/core/fd.h"
-#include "base/core/fs.h"
 #include "base/core/mem.h"
-#include "base/core/random.h"
 #include "face/cli/local_store.h"
 #include "face/cli/pull_view.h"
 #include "face/cli/text.h"
 #include "node/image/load.h"
 #include "node/image/save.h"
+#include "node/image/save_target.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -55,64 +53,17 @@ static int save_settings(const struct save_values *v, struct image_save_options 
 	return v->compress && compress_kind_parse(v->compress, &o->kind, err) < 0 ? err_wrap(err, "--compress") : 0;
 }
 
-/* Where the archive goes: a file of another name until it is whole. */
-struct target {
-	int fd;
-	char *tmp; /* NULL: nothing to rename */
-	const char *path;
-};
-
-static int open_directory(struct target *t, struct err *err)
+static bool is_directory(const char *path)
 {
-	t->fd = fs_mkdirs(t->path, 0755, err);
-	return t->fd < 0 ? t->fd : 0;
-}
-
-static int target_open(struct target *t, const char *path, struct err *err)
-{
-	char random[9];
 	struct stat st;
-	size_t n;
 
-	t->path = path;
-	if (!path || !strcmp(path, "-")) {
-		if (isatty(STDOUT_FILENO))
-			return err_set(err, EINVAL, "standard output is a terminal; say --output FILE, or pipe it on");
-		t->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
-		return t->fd < 0 ? err_sys(err, errno, "open standard output") : 0;
-	}
-	n = strlen(path);
-	if (n > 0 && (path[n - 1] == '/' || (stat(path, &st) == 0 && S_ISDIR(st.st_mode))))
-		return open_directory(t, err);
-	/* A device or a pipe is written as it is */
-	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
-		t->fd = open(path, O_WRONLY | O_CLOEXEC);
-		return t->fd < 0 ? err_sys(err, errno, "open \"%s\"", path) : 0;
-	}
-	random_hex(random, sizeof random - 1);
-	t->tmp = mem_printf("%s.tmp-%s", path, random);
-	t->fd = open(t->tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-	return t->fd < 0 ? err_sys(err, errno, "make \"%s\"", t->tmp) : 0;
-}
-
-/* r: of what came before. */
-static int target_close(struct target *t, int r, struct err *err)
-{
-	if (t->tmp && t->fd >= 0) {
-		if (r == 0 && rename(t->tmp, t->path) < 0)
-			r = err_sys(err, errno, "rename \"%s\" to \"%s\"", t->tmp, t->path);
-		if (r < 0)
-			(void)unlink(t->tmp);
-	}
-	fd_closep(&t->fd);
-	free(t->tmp);
-	return r;
+	return *path && (path[strlen(path) - 1] == '/' || (stat(path, &st) == 0 && S_ISDIR(st.st_mode)));
 }
 
 static int save_run(struct cli *cli, void *values, char **operands, struct err *err)
 {
 	const struct save_values *v = values;
-	struct target t = {.fd = -1};
+	struct save_target t = SAVE_TARGET_NULL;
 	struct image_store *s = NULL;
 	struct pull_view view;
 	struct image_save_options o = {.progress = pull_view_event, .ctx = &view};
@@ -120,7 +71,7 @@ static int save_run(struct cli *cli, void *values, char **operands, struct err *
 
 	/* The file first: an ordinary user's files belong to its own namespace, not to that of the store */
 	if (r == 0)
-		r = target_open(&t, v->output, err);
+		r = save_target_open(&t, v->output, v->output && is_directory(v->output), err);
 	if (r == 0)
 		r = local_store_open(cli, v->data, &s, err);
 	if (r == 0) {
@@ -129,7 +80,7 @@ static int save_run(struct cli *cli, void *values, char **operands, struct err *
 		pull_view_end(&view);
 	}
 	image_store_close(s);
-	return target_close(&t, r, err);
+	return save_target_close(&t, r, err);
 }
 
 #define SAVE_COMMAND(NAME, GROUP)                                                                                      \

@@ -48,7 +48,8 @@ static const struct option_spec build_options[] = {
     {"network", 0, OPTION_TEXT, V(network), "none|host", "network of RUN (default: one of its own)"},
     {"add-host", 0, OPTION_LIST, V(hosts), "NAME:ADDRESS", "line in /etc/hosts while RUN runs"},
     {"output", 'o', OPTION_LIST, V(outputs), "type=TYPE,dest=PATH",
-     "instead of an image of the store: local (a directory), tar (- = standard output), image"},
+     "instead of an image of the store: local (a directory), tar (of the files), oci or docker (an archive of the "
+     "image), image"},
     {"iidfile", 0, OPTION_TEXT, V(iidfile), "FILE", "write the ID of the image there"},
     {"metadata-file", 0, OPTION_TEXT, V(metadata), "FILE", "write ID, digest and names there, as JSON"},
     {"progress", 0, OPTION_TEXT, V(progress), "auto|plain|tty|quiet", "how to show the steps"},
@@ -157,7 +158,7 @@ static void say_result(enum build_view_mode mode, const struct build_result *res
 	char time[TEXT_MAX];
 
 	if (mode == BUILD_VIEW_QUIET) {
-		if (result->id)
+		if (result->id && !result->on_stdout)
 			text_line(stdout, "%s", result->id);
 		return;
 	}

@@ -13,6 +13,7 @@
 #include "node/build/dockerfile.h"
 #include "node/build/ignore.h"
 #include "node/build/lint.h"
+#include "node/build/output.h"
 #include "node/build/secret.h"
 #include "node/image/platform.h"
 
@@ -411,6 +412,11 @@ static int check_options(const struct build_options *o, struct err *err)
 
 	for (char *const *s = o->secrets; r == 0 && s && *s; s++)
 		r = secret_check(*s, err);
+	for (char *const *t = o->outputs; r == 0 && t && *t; t++) {
+		cleanup_with(output_free) struct output parsed = {.dest = NULL};
+
+		r = output_parse(*t, &parsed, err);
+	}
 	for (char *const *t = o->tags; r == 0 && t && *t; t++) {
 		mem_cleanup char *name = NULL;
 

@@ -70,6 +70,7 @@ struct build_result {
 	char *id, *digest; /* "sha256:<hex>" of config and manifest; NULL when no image was asked for */
 	char **names;
 	size_t n_steps, n_cached;
+	bool on_stdout; /* an output went there: nothing else may */
 };
 void build_result_free(struct build_result *r);
 

@@ -12,54 +12,17 @@
 #include "base/core/sha256.h"
 #include "base/wire/json.h"
 #include "node/build/copy.h"
+#include "node/build/output.h"
 #include "node/image/blob.h"
 #include "node/image/config.h"
 #include "node/image/layer.h"
 #include "node/image/manifest.h"
 #include "node/image/pack.h"
+#include "node/image/save.h"
+#include "node/image/save_target.h"
 
 #include <fcntl.h>
 #include <string.h>
-
-struct output {
-	char *type, *dest, *name;
-};
-
-static void output_free(struct output *o)
-{
-	free(o->type);
-	free(o->dest);
-	free(o->name);
-}
-
-/* "type=tar,dest=FILE,name=REF"; "DIR" alone is type=local, "-" type=tar to standard output. */
-static int output_parse(const char *text, struct output *ret, struct err *err)
-{
-	*ret = (struct output){.type = NULL};
-	if (!strchr(text, '=')) {
-		ret->type = mem_strdup(!strcmp(text, "-") ? "tar" : "local");
-		ret->dest = mem_strdup(text);
-		return 0;
-	}
-	for (const char *p = text; *p;) {
-		size_t n = strcspn(p, ","), key = strcspn(p, "=");
-		char **to = NULL;
-
-		if (key == 4 && !strncmp(p, "type", 4))
-			to = &ret->type;
-		else if (key == 4 && !strncmp(p, "dest", 4))
-			to = &ret->dest;
-		else if (key == 4 && !strncmp(p, "name", 4))
-			to = &ret->name;
-		if (!to || key >= n)
-			return err_set(err, EINVAL, "--output: unknown part \"%.*s\"; type, dest and name are known",
-				       (int)n, p);
-		free(*to);
-		*to = mem_strndup(p + key + 1, n - key - 1);
-		p += n + (p[n] == ',');
-	}
-	return ret->type ? 0 : err_set(err, EINVAL, "--output \"%s\": type= is missing", text);
-}
 
 /* ---- documents ---- */
 
@@ -200,7 +163,7 @@ static int write_local(struct build *b, const struct build_stage *s, const char 
 	return r < 0 ? r : copy_items(&c, &tree, &list, err);
 }
 
-static int write_tar(struct build *b, const struct build_stage *s, const char *dest, struct err *err)
+static int pack_target(struct build *b, const struct build_stage *s, int fd, const char *dest, struct err *err)
 {
 	const struct pack_options o = {.epoch = b->epoch, .whole_seconds = true};
 	cleanup_with(snapshot_root_close) struct snapshot_root root = SNAPSHOT_ROOT_NULL;
@@ -208,37 +171,73 @@ static int write_tar(struct build *b, const struct build_stage *s, const char *d
 	struct packed_tree packed;
 	struct sink_fd out;
 	struct sink sink;
-	fd_cleanup int fd = -1;
-	int r;
+	int r = build_tree(b, s->index, &tree, &root, err);
 
-	if (!strcmp(dest, "-"))
-		fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
-	else
-		fd = open(dest, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	if (fd < 0)
-		return err_sys(err, errno, "open \"%s\"", dest);
-	r = build_tree(b, s->index, &tree, &root, err);
 	if (r == 0 && tree.root < 0)
 		r = err_set(err, ENOENT, "the target has no files");
-	sink_fd_init(&out, fd, dest);
+	sink_fd_init(&out, fd, dest ? dest : "standard output");
 	sink = sink_to_fd(&out);
 	return r < 0 ? r : pack_tree(tree.root, &o, NULL, &sink, &packed, err);
+}
+
+static int write_tar(struct build *b, const struct build_stage *s, const struct output *o, struct err *err)
+{
+	struct save_target t = SAVE_TARGET_NULL;
+	int r = save_target_open(&t, o->dest, false, err);
+
+	if (r == 0)
+		r = pack_target(b, s, t.fd, o->dest, err);
+	return save_target_close(&t, r, err);
+}
+
+/* ---- archives of the image ---- */
+
+/* The names go into the archive alone, not into the store. */
+static int write_archive(struct build *b, const struct build_stage *s, const struct output *o, struct build_result *ret,
+			 struct err *err)
+{
+	char **names cleanup_with(mem_strv_freep) = NULL;
+	struct image_save_options save = {
+	    .format = o->type == OUTPUT_OCI ? IMAGE_SAVE_OCI : IMAGE_SAVE_DOCKER,
+	    .repack = o->repack,
+	    .kind = o->kind,
+	    .level = o->level,
+	};
+	struct save_target t = SAVE_TARGET_NULL;
+	char *ids[2] = {NULL};
+	int r = 0;
+
+	for (char *const *n = o->names ? o->names : b->o->tags; r == 0 && n && *n; n++) {
+		mem_cleanup char *name = NULL;
+
+		r = image_ref_normalise(*n, &name, err);
+		if (r == 0)
+			mem_strv_add(&names, name);
+	}
+	save.as = names;
+	if (r == 0)
+		r = save_target_open(&t, o->dest, o->dir, err);
+	if (r == 0)
+		r = make_image(b, s, NULL, ret, err);
+	ids[0] = ret->id;
+	if (r == 0)
+		r = image_save(b->store, ids, t.fd, &save, err);
+	return save_target_close(&t, r, err);
 }
 
 static int write_output(struct build *b, const struct build_stage *s, const struct output *o, struct build_result *ret,
 			struct err *err)
 {
-	const char *names[] = {o->name, NULL};
-
-	if (!strcmp(o->type, "image"))
-		return make_image(b, s, o->name ? (char *const *)names : b->o->tags, ret, err);
-	if (!o->dest || !*o->dest)
-		return err_set(err, EINVAL, "--output type=%s: dest= is missing", o->type);
-	if (!strcmp(o->type, "local"))
+	switch (o->type) {
+	case OUTPUT_IMAGE:
+		return make_image(b, s, o->names ? o->names : b->o->tags, ret, err);
+	case OUTPUT_LOCAL:
 		return write_local(b, s, o->dest, err);
-	if (!strcmp(o->type, "tar"))
-		return write_tar(b, s, o->dest, err);
-	return err_set(err, EINVAL, "--output: the type \"%s\" is not known; image, local and tar are", o->type);
+	case OUTPUT_TAR:
+		return write_tar(b, s, o, err);
+	default:
+		return write_archive(b, s, o, ret, err);
+	}
 }
 
 int build_export(struct build *b, struct build_result *ret, struct err *err)
@@ -249,9 +248,10 @@ int build_export(struct build *b, struct build_result *ret, struct err *err)
 	if (!b->o->outputs || !*b->o->outputs)
 		return make_image(b, s, b->o->tags, ret, err);
 	for (char *const *text = b->o->outputs; r == 0 && *text; text++) {
-		cleanup_with(output_free) struct output o = {.type = NULL};
+		cleanup_with(output_free) struct output o = {.dest = NULL};
 
 		r = output_parse(*text, &o, err);
+		ret->on_stdout = ret->on_stdout || (!o.dest && o.type != OUTPUT_IMAGE);
 		if (r == 0)
 			r = write_output(b, s, &o, ret, err);
 	}

@@ -415,6 +415,10 @@ static int save_names(struct save *s, char *const *names, int fd, struct err *er
 
 	for (; r == 0 && *names; names++)
 		r = add_image(s, *names, err);
+	if (r == 0 && s->o->as && s->n > 0) {
+		mem_strv_free(s->images[0].names);
+		s->images[0].names = mem_strv_dup(s->o->as);
+	}
 	for (size_t i = 0; r == 0 && i < s->n; i++) {
 		r = prepare(s, &s->images[i], err);
 		if (r < 0)

@@ -23,6 +23,8 @@ struct image_save_options {
 	bool repack; /* all layers are packed this way, whatever the manifest says */
 	enum compress_kind kind;
 	int level;
+	char *const *
+	    as; /* names in the archive for the one image that is saved, instead of those that it was asked for by; or NULL */
 	image_progress_fn *progress; /* may be NULL */
 	void *ctx;
 };

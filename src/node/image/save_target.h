@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * save_target: where an archive goes: standard output, a device or a pipe as it is, a directory, or a file that has another name until it is
+ * whole.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+struct err;
+
+struct save_target {
+	int fd;
+	char *tmp; /* NULL: nothing to rename */
+	const char *path;
+};
+#define SAVE_TARGET_NULL                                                                                               \
+	{                                                                                                              \
+		.fd = -1                                                                                               \
+	}
+
+/* path NULL or "-": standard output, which must not be a terminal. `dir`: a directory, made when it is missing. `path` must outlive *t. */
+int save_target_open(struct save_target *t, const char *path, bool dir, struct err *err);
+/* r: of what came before; its result when it is < 0, and the unfinished file is removed then. */
+int save_target_close(struct save_target *t, int r, struct err *err);
