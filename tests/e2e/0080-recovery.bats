@@ -25,7 +25,11 @@ teardown_file() {
 
 # One instance may have several attempts only when it was retried; with kills of the daemon alone there is no reason to.
 no_task_ran_twice() { # ID
-	[ "$(job_field "$1" '[.tasks[].instances[].attempts | length] | max')" = 1 ]
+	[ "$(job_field "$1" '[.tasks[].instances[].attempts | length] | max')" = 1 ] || {
+		echo "job $1, attempts of the instances with more than one:"
+		job_field "$1" '[.tasks[] | {name, instances: [.instances[] | select((.attempts | length) > 1)]} | select(.instances != [])]'
+		return 1
+	}
 }
 
 @test "the demo survives ROUNDS kills of the daemon" {

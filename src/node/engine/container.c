@@ -21,6 +21,7 @@
 #define COMMAND_MAX 120
 #define ORDERS_MAX 5
 #define ORDER_AGAIN_MS 20
+#define WISHES_MAX 1024
 
 struct container *container_new(struct engine *e, const char *id)
 {
@@ -29,6 +30,7 @@ struct container *container_new(struct engine *e, const char *id)
 	c->e = e;
 	c->conn = -1;
 	c->in = (struct buf)BUF_LIMIT(4 * RECORD_MAX);
+	c->wishes = (struct buf)BUF_LIMIT(WISHES_MAX);
 	snprintf(c->pub.id, sizeof c->pub.id, "%s", id);
 	return c;
 }
@@ -173,6 +175,7 @@ void container_free(struct container *c)
 {
 	disconnect(c);
 	follow_detach(c);
+	buf_free(&c->wishes);
 	free(c->pub.name);
 	free(c->pub.key);
 	free(c->pub.image);
@@ -238,6 +241,8 @@ static void on_line(struct container *c, const char *line, size_t n)
 	struct record r;
 	struct err err = ERR_INIT;
 
+	c->heard = true;
+	buf_free(&c->wishes);
 	if ((n == sizeof more - 1 && !memcmp(line, more, n)) ||
 	    (n == sizeof rotated - 1 && !memcmp(line, rotated, n))) {
 		follow_wake(c, n == sizeof rotated - 1);
@@ -288,11 +293,12 @@ int container_connect(struct container *c, int fd, struct err *err)
 {
 	int r = loop_fd_new(c->e->loop, fd, LOOP_IN, on_conn, c, &c->watch, err);
 
-	if (r < 0)
+	if (r < 0) {
 		close(fd);
-	else
-		c->conn = fd;
-	return r;
+		return r;
+	}
+	c->conn = fd;
+	return c->wishes.len > 0 ? container_tell(c, buf_str(&c->wishes), err) : 0;
 }
 
 int container_order(struct container *c, int dir, struct err *err)
@@ -317,7 +323,7 @@ int container_order(struct container *c, int dir, struct err *err)
 	return launcher_send(c->e->launcher, LAUNCHER_MONITOR, args, fds, 2, err);
 }
 
-int container_ask(struct container *c, const char *line, struct err *err)
+int container_tell(struct container *c, const char *line, struct err *err)
 {
 	size_t n = strlen(line);
 	ssize_t w = c->conn < 0 ? -1 : send(c->conn, line, n, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -327,6 +333,19 @@ int container_ask(struct container *c, const char *line, struct err *err)
 	if (w < 0 && c->conn >= 0 && errno == EAGAIN)
 		return err_set(err, EBUSY, "the monitor of container %.12s does not answer", c->pub.id);
 	return err_set(err, ESRCH, "container %.12s has no monitor any more", c->pub.id);
+}
+
+int container_ask(struct container *c, const char *line, struct err *err)
+{
+	bool keep = !c->heard && (c->conn >= 0 || c->retry);
+	int r;
+
+	if (keep && c->wishes.len + strlen(line) > WISHES_MAX)
+		return err_set(err, EBUSY, "the monitor of container %.12s does not answer", c->pub.id);
+	r = keep && c->conn < 0 ? 0 : container_tell(c, line, err);
+	if (r == 0 && keep)
+		r = buf_adds(&c->wishes, line);
+	return r;
 }
 
 /* ---- the end without a word ---- */
@@ -364,9 +383,8 @@ static void on_cleaned(void *ctx, yyjson_val *answer, const struct err *err)
 	c->losing = false;
 	if (!answer)
 		log_err(err, "what a dead monitor left could not be removed");
-	lose(c, c->never_ran
-		    ? c->ordered ? "its monitor process could not be started" : "berth was stopped before it started"
-		    : "its monitor process vanished; what was left of the container was killed");
+	lose(c, c->never_ran ? "its monitor process could not be started"
+			     : "its monitor process vanished; what was left of the container was killed");
 }
 
 /* Kills by the cgroup what the monitor left; only then it is lost. */

@@ -35,8 +35,11 @@ struct container {
 	bool leased;	     /* its image is, while it may run (container_lease) */
 	int conn;	     /* to its monitor, -1 = none */
 	struct loop_fd *watch;
-	struct loop_timer *retry; /* its monitor was too busy to take the connection */
+	struct loop_timer *retry; /* its monitor was too busy to take the connection, or is ordered once more */
 	struct buf in;
+	/* What was asked of a monitor that has not said a word yet: if it never lived, the next one has to be told. */
+	struct buf wishes;
+	bool heard; /* its monitor has spoken */
 	bool remove_soon; /* the spec said remove, or somebody asked: goes when the monitor has gone */
 	bool unlisted;	  /* not in the maps and the list any more */
 	bool losing;	  /* a worker is killing what a dead monitor left */
@@ -94,7 +97,10 @@ void container_reconcile_leases(struct engine *e);
 int container_connect(struct container *c, int fd, struct err *err);
 /* Asks the launcher for its monitor; dir: its directory. */
 int container_order(struct container *c, int dir, struct err *err);
-int container_ask(struct container *c, const char *line, struct err *err); /* a request to the monitor */
+/* A wish to the monitor, such as its end: it is kept while the monitor is on its way, and reaches the one that comes. -EBUSY, -ESRCH */
+int container_ask(struct container *c, const char *line, struct err *err);
+/* The same, but nobody minds when it is lost. */
+int container_tell(struct container *c, const char *line, struct err *err);
 void container_record(struct container *c, const struct record *r); /* the present record: changes become events */
 void container_gone(struct container *c); /* the monitor is not there: exit.json tells the end, or it is lost */
 bool container_ended(const struct container *c);

@@ -45,8 +45,8 @@ struct launcher *launcher_free(struct launcher *l);
 _Noreturn void launcher_main(int argc, char **argv);
 
 /* Finds what an earlier daemon left. Containers that ended meanwhile are listed as EXITED without an event, but for those with `remove`,
- * which are told and go. What was lost is told by an EXITED event with state LOST, after everything of it was killed; a container that was
- * never started is LOST too, with never_started and "berth was stopped before it started". */
+ * which are told and go. What was lost is told by an EXITED event with state LOST, after everything of it was killed. A container
+ * whose order never reached a launcher is started now. */
 int engine_open(struct loop *loop, const char *data_dir, struct launcher *launcher, struct engine **ret,
 		struct err *err);
 /* Leaves the containers running. Close log readers before. Imports that have not ended are forgotten without a call of done. */

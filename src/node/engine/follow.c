@@ -268,7 +268,7 @@ static void at_end(struct engine_log *l, bool over)
 		return;
 	}
 	/* "I have read everything I was told about": the monitor answers at once when there is more. */
-	(void)container_ask(l->c, "{\"follow\":true}\n", NULL);
+	(void)container_tell(l->c, "{\"follow\":true}\n", NULL);
 }
 
 /* One turn. What is true before reading (newer files, the end of the container) decides after it. */
@@ -371,7 +371,7 @@ static void leave_container(struct engine_log *l)
 	if (l->next)
 		l->next->at = l->at;
 	if (!l->c->logs && l->o.follow)
-		(void)container_ask(l->c, "{\"follow\":false}\n", NULL);
+		(void)container_tell(l->c, "{\"follow\":false}\n", NULL);
 	l->c = NULL;
 }
 

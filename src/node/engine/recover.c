@@ -6,7 +6,7 @@
  *   exit.json                             ended
  *   sock answers                          its monitor lives and tells the rest
  *   sock refuses                          the monitor died: lost
- *   no sock                               the monitor was never started: lost, never ran
+ *   no sock                               its order never reached a launcher: it is given once more
  */
 #include "node/engine/container.h"
 
@@ -69,6 +69,9 @@ void recover_connect(struct container *c)
 		follow_wake(c, false);
 		return;
 	}
+	/* Nobody has acted on the order of an earlier daemon, and its promise holds. */
+	if (r == -ENOENT && !c->remove_soon && dir >= 0 && container_order(c, dir, &err) == 0)
+		return;
 	c->never_ran = r == -ENOENT;
 	container_gone(c);
 }

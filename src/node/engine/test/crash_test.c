@@ -81,7 +81,8 @@ struct report {
 	"1000\"]}"
 #define SPEC_ORPHAN                                                                                                    \
 	"{\"image\":\"busybox\",\"name\":\"orphan\",\"command\":[\"sh\",\"-c\",\"sleep 1000 & sleep 1000\"]}"
-#define SPEC_NEVER "{\"image\":\"busybox\",\"name\":\"never\",\"command\":[\"true\"]}"
+#define SPEC_LATE "{\"image\":\"busybox\",\"name\":\"late\",\"command\":[\"echo\",\"ran\"]}"
+#define SPEC_UNWANTED "{\"image\":\"busybox\",\"name\":\"unwanted\",\"command\":[\"sleep\",\"1000\"]}"
 
 static _Noreturn void daemon_main(const char *data, int lock, int out)
 {
@@ -98,9 +99,10 @@ static _Noreturn void daemon_main(const char *data, int lock, int out)
 	r.ends = world_wait_started(&w, world_run(&w, ends)->id)->pid;
 	r.orphan = world_wait_started(&w, world_run(&w, SPEC_ORPHAN)->id)->pid;
 	r.launcher = launcher_pid(w.launcher);
-	/* The launcher is stopped and killed before it can act on this one. */
+	/* The launcher is stopped and killed before it can act on these. */
 	kill(r.launcher, SIGSTOP);
-	world_run(&w, SPEC_NEVER);
+	world_run(&w, SPEC_LATE);
+	world_run(&w, SPEC_UNWANTED);
 	if (write(out, &r, sizeof r) != sizeof r)
 		_exit(1);
 	for (;;)
@@ -173,7 +175,9 @@ static void test_daemon_killed(void **state)
 	world_open(&w, first.data, -1);
 	/* In the order of creation, by name and by key. */
 	assert_string_equal(engine_at(w.e, 0)->name, "runs");
-	assert_string_equal(engine_at(w.e, 3)->name, "never");
+	assert_string_equal(engine_at(w.e, 3)->name, "late");
+	/* Its order is given once more only now, and this wish must not get lost on the way. */
+	assert_int_equal(engine_stop(w.e, "unwanted", 0, &err), 0);
 	assert_ptr_equal(engine_by_key(w.e, "k/runs"), engine_at(w.e, 0));
 	c = named("runs");
 	assert_int_equal(c->state, ENGINE_RUNNING);
@@ -188,10 +192,12 @@ static void test_daemon_killed(void **state)
 	assert_false(c->exit.never_started);
 	/* When it is called lost, nothing of it runs. */
 	wait_gone(orphan);
-	c = world_wait_end(&w, "never");
-	assert_int_equal(c->state, ENGINE_LOST);
-	assert_true(c->exit.never_started);
-	assert_string_equal(c->exit.error, "berth was stopped before it started");
+	assert_int_equal(world_wait_end(&w, "unwanted")->state, ENGINE_EXITED);
+	c = world_wait_end(&w, "late");
+	assert_int_equal(c->state, ENGINE_EXITED);
+	assert_int_equal(c->exit.code, 0);
+	world_output(&w, "late", -1, true);
+	assert_string_equal(buf_str(&w.out), "ran\n");
 	world_output(&w, "runs", -1, false);
 	assert_string_equal(buf_str(&w.out), "before\n");
 	assert_int_equal(engine_stop(w.e, "runs", 0, &err), 0);
@@ -202,7 +208,7 @@ static void test_daemon_killed(void **state)
 	assert_int_equal(named("runs")->state, ENGINE_EXITED);
 	assert_int_equal(named("ends")->exit.code, 7);
 	assert_int_equal(named("orphan")->state, ENGINE_LOST);
-	for (size_t i = 0; engine_at(w.e, 0) && i < 4; i++)
+	for (size_t i = 0; engine_at(w.e, 0) && i < 5; i++)
 		assert_int_equal(engine_remove(w.e, engine_at(w.e, 0)->id, false, &err), 0);
 	world_until(&w, all_gone);
 	world_close(&w, true);
