@@ -51,6 +51,21 @@ no_shared_cgroups() {
 	end_place
 }
 
+@test "the cgroups above that of a build's step go with the build" {
+	eventually no_shared_cgroups
+	new_place
+	mkdir "$DIR/context"
+	cp /bin/busybox "$DIR/context/sh"
+	cat >"$DIR/context/Dockerfile" <<-'END'
+		FROM scratch
+		COPY sh /bin/
+		RUN ["/bin/sh", "-c", ":"]
+	END
+	berth build --data "$DIR/data" "$DIR/context"
+	[ -z "$(shared_cgroups)" ]
+	end_place
+}
+
 @test "an interrupted test run leaves nothing" {
 	# Not spelled out below: bats rewrites each line of this file that begins with the word.
 	local word=@test

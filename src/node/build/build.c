@@ -16,6 +16,7 @@
 #include "node/build/output.h"
 #include "node/build/secret.h"
 #include "node/image/platform.h"
+#include "node/runtime/rt.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -470,6 +471,8 @@ static void close_all(struct build *b)
 	dockerfile_free(b->file);
 	digests_close(b->digests);
 	context_close(&b->context);
+	if (b->cache)
+		rt_host_release();
 	cache_close(b->cache);
 	image_lease_free(b->lease);
 	image_store_close(b->store);

@@ -29,6 +29,8 @@ enum {
 	WAIT_MS = 200, /* for one event, not for the whole */
 	PIDS_SHOWN = 512,
 	MOVE_ROUNDS = 64,
+	MAKE_ROUNDS = 1000,
+	ENABLE_ROUNDS = 5,
 };
 
 static const char *const controller_names[CGROUP_TREES] = {
@@ -150,17 +152,28 @@ bool cgroup_can(const struct cgroup_layout *l, enum cgroup_tree controller)
 	return false;
 }
 
-/* The root has no cgroup.kill: a directory of ours tells. Linux 5.14 brought it together with memory.events-like files everywhere. */
+/* The root has no cgroup.kill: a directory of ours tells, which goes again at once, for whoever only asks may never start anything. */
 bool cgroup_can_kill(const struct cgroup_layout *l)
 {
 	char dir[PATH_MAX_HERE];
+	bool found = false;
 
 	if (!*l->v2_root)
 		return false;
 	snprintf(dir, sizeof dir, "%s/berth", l->base[CGROUP_V2]);
-	if (mkdir(dir, 0755) < 0 && errno != EEXIST)
-		return false;
-	return exists(dir, "cgroup.kill");
+	for (int round = 0; round < MAKE_ROUNDS && !found; round++) {
+		bool made = mkdir(dir, 0755) == 0;
+
+		if (!made && errno != EEXIST)
+			return false;
+		found = exists(dir, "cgroup.kill");
+		/* Another process may have taken it away under us: then it tells nothing. */
+		if (!found && exists(dir, "cgroup.procs"))
+			round = MAKE_ROUNDS;
+		if (made)
+			(void)rmdir(dir);
+	}
+	return found;
 }
 
 /* ---- making ---- */
@@ -266,18 +279,17 @@ static int make_dir(const struct cgroup_layout *l, enum cgroup_tree t, const cha
 {
 	char parent[PATH_MAX_HERE];
 
-	if (mkdir(path, 0755) == 0)
-		return 0;
-	if (errno != ENOENT)
-		return err_sys(err, errno, "make the cgroup %s", path);
 	snprintf(parent, sizeof parent, "%s/berth", l->base[t]);
-	if (mkdir(parent, 0755) < 0 && errno != EEXIST)
-		return err_sys(err, errno, "make the cgroup %s", parent);
-	/* At the root it costs nobody anything and more is counted; elsewhere only a limit is worth moving processes. */
-	if (t == CGROUP_V2 && l->kind == CGROUP_KIND_V2 && is_root(l->base[t]))
-		enable_path(l);
-	if (mkdir(path, 0755) < 0)
-		return err_sys(err, errno, "make the cgroup %s", path);
+	for (int round = 0; mkdir(path, 0755) < 0; round++) {
+		if (errno != ENOENT || round == MAKE_ROUNDS)
+			return err_sys(err, errno, "make the cgroup %s", path);
+		/* Whoever has no container left takes it away again (rt_host_release), maybe just now. */
+		if (mkdir(parent, 0755) < 0 && errno != EEXIST)
+			return err_sys(err, errno, "make the cgroup %s", parent);
+		/* At the root it costs nobody anything and more is counted; elsewhere only a limit is worth moving processes. */
+		if (t == CGROUP_V2 && l->kind == CGROUP_KIND_V2 && is_root(l->base[t]))
+			enable_path(l);
+	}
 	return 0;
 }
 
@@ -374,7 +386,8 @@ static int set_v2_limits(const struct cgroup_layout *l, const char *dir, const s
 	size_t n = v2_settings(limits, s);
 	int r = 0;
 
-	if (is_missing(dir, s, n))
+	/* More than once: another process whose last container went may just be undoing it. */
+	for (int round = 0; round < ENABLE_ROUNDS && is_missing(dir, s, n); round++)
 		enable_path(l);
 	for (size_t i = 0; i < n && r == 0; i++)
 		r = apply(dir, &s[i], err);
@@ -680,7 +693,7 @@ void rt_host_release(void)
 {
 	const struct cgroup_layout *l;
 
-	/* Busy: a container lives on. */
+	/* Busy: a container lives on, of ours or of another process. */
 	if (cgroup_try_remove("berth") == 0 && cgroup_machine(&l, NULL) == 0 && l->kind == CGROUP_KIND_V2)
 		refill_base(l->base[CGROUP_V2]);
 }

@@ -156,5 +156,6 @@ int rt_host(struct rt_host *ret, struct err *err);
  * of a mount that is attached nowhere and goes with its last descriptor. What is written into upper_fd is not synced to the disk. */
 int rt_overlay(const int *lower_fds, size_t n_lower, int upper_fd, int work_fd, struct err *err);
 
-/* Takes away what containers share on this machine (the cgroups above theirs) if none is left. Not while one may be starting. */
+/* Takes away what containers share on this machine (the cgroups above theirs) if none is left. Whoever started a container calls it when no more
+ * will follow; another process may be starting one at the same time. */
 void rt_host_release(void);

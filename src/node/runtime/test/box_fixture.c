@@ -191,6 +191,7 @@ int fixture_free(void **state)
 		return 0;
 	/* First all is removed, whatever a failed test has left, then it is told. */
 	cgroups = count_cgroups(getpid(), true);
+	rt_host_release();
 	while (waitpid(-1, NULL, 0) > 0)
 		children++;
 	forget_upper(f);
