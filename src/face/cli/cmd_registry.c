@@ -26,11 +26,13 @@
 
 #define REPOS_MAX 100000u
 #define TAGS_MAX 100000u
+/* Two of the largest manifests. */
+#define MIRROR_LEAST (8ull << 20)
 
 struct serve_values {
 	struct serve_options o; /* what needs no conversion is filled in directly */
 	const char *data;
-	uint64_t uploads_max, connections, upload_ttl_ms, gc_every_ms, gc_grace_ms, level;
+	uint64_t uploads_max, connections, upload_ttl_ms, gc_every_ms, gc_grace_ms, mirror_keep_ms, level;
 };
 #define AT(member) offsetof(struct serve_values, member)
 static const struct option_spec serve_specs[] = {
@@ -45,6 +47,10 @@ static const struct option_spec serve_specs[] = {
     {"token-issuer", 0, OPTION_TEXT, AT(o.token_issuer), "NAME", "who signs tokens"},
     {"token-keys", 0, OPTION_TEXT, AT(o.token_keys), "FILE", "his PEM certificates or public keys, or a JWKS"},
     {"anonymous-pull", 0, OPTION_FLAG, AT(o.anonymous_pull), NULL, "reading needs no login"},
+    {"mirror", 0, OPTION_TEXT, AT(o.mirror), "REGISTRY",
+     "keep what is asked for of another registry, and nothing else"},
+    {"mirror-keep", 0, OPTION_TIME, AT(mirror_keep_ms), "TIME",
+     "forget what nobody asked for so long (default 7d, 0: never)"},
     {"read-only", 0, OPTION_FLAG, AT(o.read_only), NULL, "nothing can be pushed or deleted"},
     {"delete", 0, OPTION_FLAG, AT(o.deletes), NULL, "tags, manifests and blobs can be deleted"},
     {"max-blob", 0, OPTION_SIZE, AT(o.blob_max), "SIZE", "of one blob (default 32GiB)"},
@@ -64,11 +70,12 @@ static const struct serve_values serve_defaults = {
     .upload_ttl_ms = 6 * 3600 * 1000ull,
     .gc_every_ms = 6 * 3600 * 1000ull,
     .gc_grace_ms = 2 * 3600 * 1000ull,
+    .mirror_keep_ms = 7 * 24 * 3600 * 1000ull,
     .level = LOG_INFO,
 };
 
-/* `given`, or "registry" in the directory of berth's state. */
-static int find_data(const char *given, char **ret, struct err *err)
+/* `given`, or `otherwise` in the directory of berth's state. */
+static int find_data(const char *given, const char *otherwise, char **ret, struct err *err)
 {
 	mem_cleanup char *base = given ? NULL : client_default_data();
 	char here[PATH_MAX];
@@ -79,7 +86,7 @@ static int find_data(const char *given, char **ret, struct err *err)
 		return err_set(err, EINVAL,
 			       "neither XDG_DATA_HOME nor HOME is set: say where the data is with --data DIR");
 	if (!given)
-		*ret = mem_printf("%s/registry", base);
+		*ret = mem_printf("%s/%s", base, otherwise);
 	else if (*given == '/')
 		*ret = mem_strdup(given);
 	else if (getcwd(here, sizeof here))
@@ -106,6 +113,12 @@ static int check_options(const struct serve_values *v, struct err *err)
 		return err_set(err, EINVAL, "TLS needs both --tls-cert and --tls-key");
 	if (o->tls_client_ca && !o->tls_cert)
 		return err_set(err, EINVAL, "--tls-client-ca needs --tls-cert and --tls-key");
+	if (o->mirror && (o->read_only || o->deletes))
+		return err_set(err, EINVAL,
+			       "a mirror takes nothing and deletes nothing for others: --read-only and --delete do not "
+			       "go with --mirror");
+	if (o->mirror && o->quota && o->quota < MIRROR_LEAST)
+		return err_set(err, EINVAL, "--quota of a mirror is at least %llu MiB", MIRROR_LEAST >> 20);
 	if (v->uploads_max < 1 || v->uploads_max > 1000000)
 		return err_set(err, EINVAL, "--max-uploads is a number from 1 to 1000000");
 	if (v->connections < 1 || v->connections > 100000)
@@ -132,7 +145,7 @@ static int serve_values_run(struct cli *cli, void *values, char **operands, stru
 	(void)cli;
 	(void)operands;
 	if (r == 0)
-		r = find_data(v->data, &data, err);
+		r = find_data(v->data, o->mirror ? "mirror" : "registry", &data, err);
 	if (r < 0)
 		return r;
 	o->data = data;
@@ -141,6 +154,7 @@ static int serve_values_run(struct cli *cli, void *values, char **operands, stru
 	o->upload_ttl_ms = (int64_t)v->upload_ttl_ms;
 	o->gc_every_ms = (int64_t)v->gc_every_ms;
 	o->gc_grace_ms = (int64_t)v->gc_grace_ms;
+	o->mirror_keep_ms = (int64_t)v->mirror_keep_ms;
 	mallopt(M_ARENA_MAX, 2);
 	signal(SIGPIPE, SIG_IGN);
 	umask(077);
@@ -159,6 +173,7 @@ const struct cli_command command_registry = {
 	"address may do everything. docs/REGISTRY.md tells of settings and limits.",
     .examples = "  berth registry\n"
 		"  berth registry --addr :443 --tls-cert reg.crt --tls-key reg.key --htpasswd users --anonymous-pull\n"
+		"  berth registry --mirror docker.io --quota 50GiB   # pulls of its images go through a cache\n"
 		"  berth registry ls           # what is in it\n  berth registry gc           # collect garbage now",
     .options = serve_specs,
     .values_size = sizeof(struct serve_values),
@@ -188,7 +203,7 @@ static int open_depot(const char *given, struct depot **ret, struct err *err)
 {
 	mem_cleanup char *data = NULL;
 	struct stat st;
-	int r = find_data(given, &data, err);
+	int r = find_data(given, "registry", &data, err);
 
 	if (r < 0)
 		return r;

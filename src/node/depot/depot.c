@@ -15,6 +15,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Of a mirror: whose. */
+#define MIRROR_FILE "mirror"
+#define HOST_MAX 1024
+
 /* ---- the lock ---- */
 
 int depot_lock(struct depot *d, struct err *err)
@@ -44,7 +48,7 @@ void depot_link_path(char path[static DEPOT_PATH_MAX], const char *repo, const c
 	snprintf(path, DEPOT_PATH_MAX, "%s/%s/%s/%s", repo, kind, depot_hash_name(digest->hash), digest->hex);
 }
 
-static void blob_path(char path[static DEPOT_PATH_MAX], const struct depot_digest *digest)
+void depot_blob_path(char path[static DEPOT_PATH_MAX], const struct depot_digest *digest)
 {
 	snprintf(path, DEPOT_PATH_MAX, "%s/%.2s/%s", depot_hash_name(digest->hash), digest->hex, digest->hex);
 }
@@ -155,7 +159,7 @@ int depot_place_blob(struct depot *d, int dir, const char *name, const struct de
 	fd_cleanup int parent = -1;
 	struct stat st;
 
-	blob_path(path, digest);
+	depot_blob_path(path, digest);
 	parent = make_parent(d->blobs, path, &last, err);
 	if (parent < 0)
 		return parent;
@@ -199,7 +203,7 @@ int depot_link(struct depot *d, const char *repo, const char *kind, const struct
 	fd_cleanup int dir = -1;
 	int r;
 
-	blob_path(from, digest);
+	depot_blob_path(from, digest);
 	depot_link_path(to, repo, kind, digest);
 	dir = make_parent(d->repos, to, &last, err);
 	if (dir < 0)
@@ -337,6 +341,39 @@ int depot_open(const char *dir, bool serve, uint64_t quota, struct depot **ret, 
 	}
 	*ret = d;
 	return 0;
+}
+
+static int is_there(void *ctx, int dir, const char *name, struct err *err)
+{
+	(void)ctx;
+	(void)dir;
+	(void)name;
+	(void)err;
+	return 1;
+}
+
+int depot_claim(struct depot *d, const char *mirror, struct err *err)
+{
+	mem_cleanup char *of = NULL;
+	size_t n = 0;
+	int r = fs_read(d->root, MIRROR_FILE, HOST_MAX, &of, &n, err);
+
+	if (r < 0 && r != -ENOENT)
+		return err_wrap(err, "%s", d->dir);
+	if (of && (!mirror || strcmp(of, mirror) != 0))
+		return err_set(err, EINVAL,
+			       "\"%s\" holds what a mirror of %s fetched: serve it with --mirror %s, or choose another "
+			       "--data",
+			       d->dir, of, of);
+	if (of || !mirror)
+		return 0;
+	r = depot_each(d->repos, ".", is_there, NULL, err);
+	if (r > 0)
+		return err_set(err, EINVAL,
+			       "\"%s\" holds images of its own, which a mirror would forget in time: choose another "
+			       "--data",
+			       d->dir);
+	return r < 0 ? r : fs_write_atomic(d->root, MIRROR_FILE, mirror, strlen(mirror), DEPOT_FILE_MODE, true, err);
 }
 
 struct depot *depot_close(struct depot *d)

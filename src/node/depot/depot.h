@@ -32,6 +32,9 @@ struct err;
 /* `quota`: bytes of all blobs together, 0 = as much as the disk has. Only one may `serve` a directory (-EBUSY), others may read and collect
  * garbage beside it. */
 int depot_open(const char *dir, bool serve, uint64_t quota, struct depot **ret, struct err *err);
+/* A directory holds either images of its own or what a mirror fetched: `mirror` = the registry that it speaks for, NULL = its own. The first who
+ * serves it decides; -EINVAL for others. */
+int depot_claim(struct depot *d, const char *mirror, struct err *err);
 struct depot *depot_close(struct depot *d);
 int depot_uploads_fd(const struct depot *d); /* directory of the uploads */
 uint64_t depot_used(const struct depot *d);  /* bytes of all blobs; 0 without a quota */
@@ -42,6 +45,8 @@ int depot_check_room(const struct depot *d, uint64_t n, struct err *err);
 enum depot_use { DEPOT_LOOK, DEPOT_KEEP /* for the time of grace, also when nothing refers to it */ };
 int depot_blob_open(const struct depot *d, const char *repo, const struct depot_digest *digest, enum depot_use use,
 		    uint64_t *ret_size, struct err *err); /* a descriptor */
+/* Whether any repository has it. */
+bool depot_blob_known(const struct depot *d, const struct depot_digest *digest, uint64_t *ret_size);
 int depot_manifest_read(const struct depot *d, const char *repo, const struct depot_digest *digest, char **ret,
 			size_t *ret_n, struct err *err);
 int depot_tag_read(const struct depot *d, const char *repo, const char *tag, struct depot_digest *ret, struct err *err);
@@ -53,11 +58,18 @@ int depot_blob_put(struct depot *d, const char *repo, const struct depot_digest 
 /* -ENOENT: `from` does not have it. */
 int depot_blob_mount(struct depot *d, const char *from, const char *repo, const struct depot_digest *digest,
 		     struct err *err);
+/* A repository gets a blob that others have. -ENOENT: nobody has it. */
+int depot_blob_adopt(struct depot *d, const char *repo, const struct depot_digest *digest, struct err *err);
 int depot_blob_delete(struct depot *d, const char *repo, const struct depot_digest *digest, struct err *err);
 /* `tag` may be NULL. -ENOENT when something that it refers to is missing; *ret_missing says which. */
 int depot_manifest_put(struct depot *d, const char *repo, const struct depot_digest *digest, const char *tag,
 		       const char *text, size_t n, const struct document *doc, struct depot_digest *ret_missing,
 		       struct err *err);
+/* The same for a mirror: what it refers to may be missing, since it is fetched when somebody asks for it. */
+int depot_manifest_keep(struct depot *d, const char *repo, const struct depot_digest *digest, const char *tag,
+			const char *text, size_t n, struct err *err);
+/* Marks it as used now. False: it is not here. */
+bool depot_manifest_used(const struct depot *d, const char *repo, const struct depot_digest *digest);
 /* And the tags that point to it. */
 int depot_manifest_delete(struct depot *d, const char *repo, const struct depot_digest *digest, struct err *err);
 int depot_tag_delete(struct depot *d, const char *repo, const char *tag, struct err *err);
@@ -83,3 +95,14 @@ struct depot_gc {
 	uint64_t blobs, bytes, links, uploads; /* what went */
 };
 int depot_gc(struct depot *d, struct depot_gc *gc, struct err *err);
+
+/* What a mirror may forget: first what nobody has asked for in the longest time. `pause` as above. */
+struct depot_trim {
+	int64_t age_ms; /* unused for so long, 0 = never too old */
+	uint64_t bytes; /* of all blobs and manifests, 0 = no limit; when there are more, it goes down to nine tenths */
+	bool shrink;	/* the disk is full: down to nine tenths of what there is, at the least */
+	bool (*pause)(void *ctx);
+	void *ctx;
+	uint64_t blobs, freed; /* what went */
+};
+int depot_trim(struct depot *d, struct depot_trim *t, struct err *err);

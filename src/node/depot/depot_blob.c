@@ -72,6 +72,33 @@ int depot_blob_mount(struct depot *d, const char *from, const char *repo, const 
 	return r;
 }
 
+bool depot_blob_known(const struct depot *d, const struct depot_digest *digest, uint64_t *ret_size)
+{
+	char path[DEPOT_PATH_MAX];
+	struct stat st;
+
+	depot_blob_path(path, digest);
+	if (fstatat(d->blobs, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return false;
+	*ret_size = (uint64_t)st.st_size;
+	return true;
+}
+
+int depot_blob_adopt(struct depot *d, const char *repo, const struct depot_digest *digest, struct err *err)
+{
+	char path[DEPOT_PATH_MAX];
+	int r = depot_lock(d, err);
+
+	if (r < 0)
+		return r;
+	depot_blob_path(path, digest);
+	r = depot_link(d, repo, "_blobs", digest, err);
+	if (r == 0)
+		(void)utimensat(d->blobs, path, NULL, AT_SYMLINK_NOFOLLOW);
+	depot_unlock(d);
+	return r;
+}
+
 int depot_blob_delete(struct depot *d, const char *repo, const struct depot_digest *digest, struct err *err)
 {
 	char path[DEPOT_PATH_MAX];

@@ -237,6 +237,14 @@ static int sweep_tmp(void *ctx, int dir, const char *name, struct err *err)
 	return take_old(ctx, dir, name, TMP_TTL_MS);
 }
 
+int depot_sweep_tmp(struct depot *d, struct err *err)
+{
+	struct depot_gc none = {.grace_ms = TMP_TTL_MS};
+	struct run g = {.d = d, .gc = &none, .used = MAP_INIT};
+
+	return depot_each(d->tmp, ".", sweep_tmp, &g, err);
+}
+
 int depot_gc(struct depot *d, struct depot_gc *gc, struct err *err)
 {
 	struct run g = {.d = d, .gc = gc, .used = MAP_INIT};

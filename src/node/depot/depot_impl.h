@@ -29,6 +29,8 @@ void depot_unlock(struct depot *d);
 /* "NAME/_blobs/sha256/HEX" and the like. */
 void depot_link_path(char path[static DEPOT_PATH_MAX], const char *repo, const char *kind,
 		     const struct depot_digest *digest);
+/* "sha256/aa/HEX", below blobs/. */
+void depot_blob_path(char path[static DEPOT_PATH_MAX], const struct depot_digest *digest);
 /* Below repos/: no symbolic link is followed. */
 int depot_open_repo(const struct depot *d, const char *path, int flags, struct err *err);
 /* A new file in tmp/ with a random name, which is written to `name`. */
@@ -44,6 +46,8 @@ int depot_unlink(const struct depot *d, const char *path, struct err *err);
 int depot_link(struct depot *d, const char *repo, const char *kind, const struct depot_digest *digest, struct err *err);
 /* Moves DIR/NAME to its place in blobs/, unless it is there. */
 int depot_place_blob(struct depot *d, int dir, const char *name, const struct depot_digest *digest, struct err *err);
+/* Files of tmp/ that a kill left. */
+int depot_sweep_tmp(struct depot *d, struct err *err);
 /* Marks a file as used now. */
 void depot_touch(int fd);
 

@@ -145,6 +145,35 @@ int depot_manifest_put(struct depot *d, const char *repo, const struct depot_dig
 	return r;
 }
 
+int depot_manifest_keep(struct depot *d, const char *repo, const struct depot_digest *digest, const char *tag,
+			const char *text, size_t n, struct err *err)
+{
+	int r = depot_lock(d, err);
+
+	if (r < 0)
+		return r;
+	r = store_text(d, digest, text, n, err);
+	if (r == 0)
+		r = depot_link(d, repo, "_manifests", digest, err);
+	if (r == 0)
+		r = write_tag(d, repo, tag, digest, err);
+	depot_unlock(d);
+	return r;
+}
+
+bool depot_manifest_used(const struct depot *d, const char *repo, const struct depot_digest *digest)
+{
+	char path[DEPOT_PATH_MAX];
+	fd_cleanup int fd = -1;
+
+	depot_link_path(path, repo, "_manifests", digest);
+	fd = depot_open_repo(d, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, NULL);
+	if (fd < 0)
+		return false;
+	depot_touch(fd);
+	return true;
+}
+
 static void remove_referrer(struct depot *d, const char *repo, const struct depot_digest *digest)
 {
 	mem_cleanup char *text = NULL;

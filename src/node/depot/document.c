@@ -40,6 +40,16 @@ static size_t type_of(const char *media_type)
 	return i;
 }
 
+char *document_accept(void)
+{
+	struct buf text = BUF_INIT;
+
+	buf_adds(&text, "Accept: ");
+	for (size_t i = 0; i < N_TYPES; i++)
+		buf_printf(&text, "%s%s", i ? ", " : "", types[i].media_type);
+	return buf_take(&text);
+}
+
 static bool is_foreign(const char *media_type)
 {
 	for (size_t i = 0; media_type && i < sizeof foreign / sizeof *foreign; i++)

@@ -38,5 +38,8 @@ struct document {
 int document_parse(const char *text, size_t n, const char *content_type, struct document *ret, struct err *err);
 void document_free(struct document *d);
 
+/* "Accept: ..." with every media type that is known here; new memory. */
+char *document_accept(void);
+
 /* The descriptor that the referrers list of its subject shows. */
 void document_descriptor(const struct document *d, const struct depot_digest *digest, size_t size, struct buf *out);

@@ -64,6 +64,8 @@ static int open_all(struct serve *s, struct err *err)
 		r = tls_new(&tls, &s->tls, err);
 	if (r == 0)
 		r = depot_open(s->o->data, true, s->o->quota, &s->depot, err);
+	if (r == 0 && !s->o->mirror)
+		r = depot_claim(s->depot, NULL, err);
 	if (r == 0)
 		r = uploads_new(s->depot, &uploads, &s->uploads, err);
 	if (r == 0)
@@ -75,7 +77,7 @@ static int open_all(struct serve *s, struct err *err)
 	if (r == 0)
 		r = helper_new(s->loop, HELPERS, &s->helper, err);
 	if (r == 0)
-		r = collector_new(s, &s->collector, err);
+		r = s->o->mirror ? mirror_new(s, &s->mirror, err) : collector_new(s, &s->collector, err);
 	if (r < 0)
 		return r;
 	s->tick = loop_timer_new(s->loop, on_tick, s);
@@ -89,6 +91,7 @@ static void close_all(struct serve *s)
 	http_server_free(s->http);
 	tls_free(s->tls);
 	collector_free(s->collector);
+	mirror_free(s->mirror);
 	helper_free(s->helper);
 	uploads_free(s->uploads);
 	depot_close(s->depot);

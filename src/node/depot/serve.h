@@ -23,6 +23,8 @@ struct serve_options {
 	int64_t upload_ttl_ms;
 	int64_t gc_every_ms; /* 0 = never by itself */
 	int64_t gc_grace_ms;
+	const char *mirror;	/* the registry that is mirrored; NULL = images of its own */
+	int64_t mirror_keep_ms; /* what nobody asks for so long is forgotten; 0 = only by the quota */
 };
 
 /* Serves until SIGTERM or SIGINT. `ready` (may be NULL) is called with the address when it listens. */

@@ -13,27 +13,38 @@
 #define PIECE (128u << 10)
 
 /* Reads ahead of the reader by what the kernel thinks fit, and hands on as much as the connection takes. */
-static void send_more(struct http_req *r, void *ctx)
+void serve_blob_more(struct call *c)
 {
-	struct call *c = ctx;
 	static char piece[PIECE]; /* one loop, one thread */
 
-	while (c->left > 0) {
-		size_t want = c->left < sizeof piece ? (size_t)c->left : sizeof piece;
-		ssize_t n = pread(c->fd, piece, want, (off_t)c->at);
+	while (c->left > 0 && !c->full) {
+		uint64_t ready = c->flight ? mirror_ready(c) : c->left;
+		size_t want = ready < sizeof piece ? (size_t)ready : sizeof piece;
+		ssize_t n = want ? pread(c->fd, piece, want, (off_t)c->at) : 0;
 
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (want == 0)
+			return;
 		if (n <= 0) {
-			log_error("registry: a blob of %s could not be read to its end", c->route.name);
+			log_error("registry: a blob of %s could not be sent to its end", c->route.name);
 			break;
 		}
 		c->at += (uint64_t)n;
 		c->left -= (uint64_t)n;
-		if (http_reply_data(r, piece, (size_t)n) && c->left > 0)
-			return;
+		c->full = http_reply_data(c->r, piece, (size_t)n) && c->left > 0;
 	}
-	http_reply_end(r);
+	if (!c->full)
+		http_reply_end(c->r);
+}
+
+static void on_drain(struct http_req *r, void *ctx)
+{
+	struct call *c = ctx;
+
+	(void)r;
+	c->full = false;
+	serve_blob_more(c);
 }
 
 static bool not_modified(struct call *c, const char *etag)
@@ -65,29 +76,23 @@ static void begin(struct call *c, uint64_t size, const struct range *part, enum 
 	}
 	c->at = part->first;
 	c->left = part->length;
-	http_reply_on_drain(c->r, send_more, c);
+	c->begun = true;
+	http_reply_on_drain(c->r, on_drain, c);
 	http_reply_begin_sized(c->r, answer == RANGE_PART ? 206 : 200, "application/octet-stream", part->length);
 	if (c->route.method == ROUTE_HEAD || c->left == 0) {
 		http_reply_end(c->r);
 		return;
 	}
 	(void)posix_fadvise(c->fd, (off_t)c->at, (off_t)c->left, POSIX_FADV_SEQUENTIAL);
-	send_more(c->r, c);
+	serve_blob_more(c);
 }
 
-void serve_blob_get(struct call *c)
+void serve_blob_answer(struct call *c, uint64_t size)
 {
 	char digest[DEPOT_DIGEST_MAX], etag[DEPOT_DIGEST_MAX + 2], text[40];
 	struct range part;
 	enum range_answer answer;
-	uint64_t size;
 
-	/* Whoever asks may be about to push a manifest that names it. */
-	c->fd = depot_blob_open(c->s->depot, c->route.name, &c->route.digest, DEPOT_KEEP, &size, &c->err);
-	if (c->fd < 0) {
-		call_fail_err(c, CODE_BLOB_UNKNOWN);
-		return;
-	}
 	snprintf(etag, sizeof etag, "\"%s\"", depot_digest_text(&c->route.digest, digest));
 	http_reply_header(c->r, "Docker-Content-Digest", digest);
 	http_reply_header(c->r, "ETag", etag);
@@ -105,6 +110,20 @@ void serve_blob_get(struct call *c)
 		return;
 	}
 	begin(c, size, &part, answer);
+}
+
+void serve_blob_get(struct call *c)
+{
+	uint64_t size;
+
+	/* Whoever asks may be about to push a manifest that names it. */
+	c->fd = depot_blob_open(c->s->depot, c->route.name, &c->route.digest, DEPOT_KEEP, &size, &c->err);
+	if (c->fd >= 0)
+		serve_blob_answer(c, size);
+	else if (c->err.code == ENOENT && c->s->mirror)
+		mirror_blob(c);
+	else
+		call_fail_err(c, CODE_BLOB_UNKNOWN);
 }
 
 static void delete_blob(struct call *c)

@@ -37,6 +37,7 @@ static const struct {
     [CODE_TOO_MANY] = {"TOOMANYREQUESTS", 429, "too many at once; try again later"},
     [CODE_NO_ROOM] = {"DENIED", 507, "the registry has no room left"},
     [CODE_UNKNOWN] = {"UNKNOWN", 500, "the registry failed; its log says why"},
+    [CODE_UPSTREAM] = {"UNKNOWN", 502, "the registry that this one mirrors cannot be asked; the log says why"},
     [CODE_NOT_FOUND] = {"UNSUPPORTED", 404, "no such path"},
 };
 
@@ -93,6 +94,7 @@ void call_fail_err(struct call *c, enum serve_code missing)
 static void call_free(struct call *c)
 {
 	serve_upload_release(c);
+	mirror_leave(c);
 	fd_closep(&c->fd);
 	access_free(&c->access);
 	buf_free(&c->body);
@@ -200,6 +202,13 @@ static size_t endpoint_of(const struct route *r)
 	return i;
 }
 
+static void refuse_change(struct call *c)
+{
+	mem_cleanup char *text = mem_printf("this registry only mirrors %s: push there", mirror_name(c->s->mirror));
+
+	call_fail(c, CODE_UNSUPPORTED, text);
+}
+
 static void dispatch(struct call *c)
 {
 	size_t i = endpoint_of(&c->route);
@@ -207,6 +216,8 @@ static void dispatch(struct call *c)
 
 	if ((flags & OPEN) ? !c->access.known : !access_allows(&c->access, c->route.name, endpoints[i].rights)) {
 		auth_refuse(c, c->route.name, endpoints[i].rights);
+	} else if ((flags & CHANGES) && c->s->mirror) {
+		refuse_change(c);
 	} else if ((flags & CHANGES) && c->s->o->read_only) {
 		call_fail(c, CODE_UNSUPPORTED, "this registry can only be read");
 	} else if ((flags & DELETES) && !c->s->o->deletes) {

@@ -18,8 +18,10 @@
 #include "node/depot/upload.h"
 
 struct auth;
+struct flight;
 struct http_req;
 struct loop_timer;
+struct mirror;
 struct tls;
 
 struct serve {
@@ -32,6 +34,7 @@ struct serve {
 	struct helper *helper;
 	struct auth *auth;
 	struct collector *collector;
+	struct mirror *mirror; /* NULL = images of its own */
 	struct loop_timer *tick;
 	struct loop_signal *term, *interrupt;
 };
@@ -69,6 +72,12 @@ struct call {
 	/* a download */
 	int fd;
 	uint64_t at, left;
+	bool begun, full; /* the reply; the reader does not keep up */
+
+	/* a mirror fetches for it */
+	struct flight *flight;
+	struct call *next_call;		   /* of the same flight */
+	void (*on_flight)(struct call *c); /* it has moved or ended */
 
 	struct depot_digest digest, missing;
 	struct buf text;
@@ -108,6 +117,7 @@ enum serve_code {
 	CODE_TOO_MANY,
 	CODE_NO_ROOM,
 	CODE_UNKNOWN,
+	CODE_UPSTREAM,
 	CODE_NOT_FOUND,
 };
 /* {"errors":[{"code","message","detail"}]} with the status of the code. */
@@ -125,10 +135,17 @@ void serve_upload_patch(struct call *c);
 void serve_upload_put(struct call *c);
 void serve_upload_cancel(struct call *c);
 void serve_upload_release(struct call *c); /* when a call ends */
+/* The reply to a GET or HEAD for c->route.digest, when its size is known: from c->fd, as far as it is there. */
+void serve_blob_answer(struct call *c, uint64_t size);
+void serve_blob_more(struct call *c); /* there may be more */
 void serve_manifest_get(struct call *c);
+void serve_manifest_answer(struct call *c); /* with what is here */
 void serve_manifest_put(struct call *c);
 void serve_manifest_delete(struct call *c);
 void serve_tags(struct call *c);
+void serve_tags_here(struct call *c);
+void serve_tags_of(struct call *c, char *const *names); /* a page of these, which are sorted */
+void serve_referrers_answer(struct call *c, const char *text, size_t n);
 void serve_catalog(struct call *c);
 void serve_referrers(struct call *c);
 void serve_search(struct call *c);
@@ -147,3 +164,17 @@ void auth_refuse(struct call *c, const char *repo, unsigned rights);
 /* ---- serve_collect.c: garbage collection by itself, at a low rate ---- */
 int collector_new(struct serve *s, struct collector **ret, struct err *err);
 struct collector *collector_free(struct collector *g);
+
+/* ---- serve_mirror.c: what is not here is fetched from another registry ---- */
+int mirror_new(struct serve *s, struct mirror **ret, struct err *err);
+/* After the last call has gone, before the depot is closed. */
+struct mirror *mirror_free(struct mirror *m);
+const char *mirror_name(const struct mirror *m);
+/* Each answers the call, now or later. */
+void mirror_blob(struct call *c);
+void mirror_manifest(struct call *c);
+void mirror_tags(struct call *c);
+void mirror_referrers(struct call *c);
+/* Bytes of c's blob from c->at on that may be sent now. */
+uint64_t mirror_ready(const struct call *c);
+void mirror_leave(struct call *c); /* it has gone, or needs nothing more */

@@ -110,10 +110,37 @@ static void tags_listed(struct call *c)
 	call_reply_json(c, 200, NULL, buf_str(&c->text), c->text.len);
 }
 
+void serve_tags_here(struct call *c)
+{
+	call_work(c, list_tags, tags_listed);
+}
+
+void serve_tags_of(struct call *c, char *const *names)
+{
+	char **page cleanup_with(mem_strv_freep) = mem_new_n(char *, 1);
+	size_t n = 0;
+
+	c->more = false;
+	for (; *names && !c->more; names++) {
+		if (c->last && strcmp(*names, c->last) <= 0)
+			continue;
+		c->more = n == c->n;
+		if (n++ < c->n)
+			mem_strv_add(&page, *names);
+	}
+	buf_printf(&c->text, "{\"name\":\"%s\",\"tags\":", c->route.name);
+	add_names(c, page);
+	tags_listed(c);
+}
+
 void serve_tags(struct call *c)
 {
-	if (get_page(c))
-		call_work(c, list_tags, tags_listed);
+	if (!get_page(c))
+		return;
+	if (c->s->mirror)
+		mirror_tags(c);
+	else
+		serve_tags_here(c);
 }
 
 static void list_catalog(struct call *c)
@@ -159,6 +186,11 @@ static void list_referrers(struct call *c)
 	buf_adds(&c->text, "]}\n");
 }
 
+void serve_referrers_answer(struct call *c, const char *text, size_t n)
+{
+	call_reply_json(c, 200, INDEX_TYPE, text, n);
+}
+
 static void referrers_listed(struct call *c)
 {
 	if (c->result < 0) {
@@ -167,7 +199,7 @@ static void referrers_listed(struct call *c)
 	}
 	if (c->match)
 		http_reply_header(c->r, "OCI-Filters-Applied", "artifactType");
-	call_reply_json(c, 200, INDEX_TYPE, buf_str(&c->text), c->text.len);
+	serve_referrers_answer(c, buf_str(&c->text), c->text.len);
 }
 
 void serve_referrers(struct call *c)
@@ -175,7 +207,10 @@ void serve_referrers(struct call *c)
 	const char *type = http_req_query(c->r, "artifactType");
 
 	c->match = mem_strdup(type && *type ? type : NULL);
-	call_work(c, list_referrers, referrers_listed);
+	if (c->s->mirror)
+		mirror_referrers(c);
+	else
+		call_work(c, list_referrers, referrers_listed);
 }
 
 /* ---- search and images ---- */

@@ -26,7 +26,7 @@ static int read_document(struct call *c, char **ret, size_t *ret_n, struct docum
 	return r == 0 ? document_parse(*ret, *ret_n, NULL, ret_doc, &c->err) : r;
 }
 
-void serve_manifest_get(struct call *c)
+void serve_manifest_answer(struct call *c)
 {
 	char digest[DEPOT_DIGEST_MAX], etag[DEPOT_DIGEST_MAX + 2];
 	const char *known = http_req_header(c->r, "If-None-Match");
@@ -46,6 +46,14 @@ void serve_manifest_get(struct call *c)
 	else
 		http_reply(c->r, 200, doc.media_type, text, n);
 	document_free(&doc);
+}
+
+void serve_manifest_get(struct call *c)
+{
+	if (c->s->mirror)
+		mirror_manifest(c);
+	else
+		serve_manifest_answer(c);
 }
 
 /* ---- put ---- */

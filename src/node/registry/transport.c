@@ -18,6 +18,8 @@
 struct transport {
 	const struct curl *curl;
 	CURLM *multi;
+	bool (*stop)(void *ctx);
+	void *stop_ctx;
 };
 
 struct transfer {
@@ -353,7 +355,15 @@ int transport_step(struct transport *t, const struct transport_fd *fds, size_t n
 	if (r != 0)
 		return err_set(err, EIO, "libcurl: %s", t->curl->multi_strerror(r));
 	r = perform(t, err);
+	if (r >= 0 && t->stop && t->stop(t->stop_ctx))
+		return err_set(err, ECANCELED, "the exchange was ended");
 	return r < 0 ? r : 0;
+}
+
+void transport_stop_when(struct transport *t, bool (*stop)(void *ctx), void *ctx)
+{
+	t->stop = stop;
+	t->stop_ctx = ctx;
 }
 
 int transport_run(struct transport *t, struct transfer *x, struct err *err)

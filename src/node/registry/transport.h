@@ -75,6 +75,8 @@ struct transport_fd {
 	bool out; /* wait until it can be written; else read */
 };
 int transport_step(struct transport *t, const struct transport_fd *fds, size_t n, int timeout_ms, struct err *err);
+/* stop(ctx) is asked at every step, at least once a second where there is a wait: true ends it with -ECANCELED. NULL = nobody is asked. */
+void transport_stop_when(struct transport *t, bool (*stop)(void *ctx), void *ctx);
 /* Until x is done. */
 int transport_run(struct transport *t, struct transfer *x, struct err *err);
 

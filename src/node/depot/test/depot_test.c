@@ -116,6 +116,77 @@ static void test_keep_what_is_used(void **state)
 	assert_int_equal(tag(p, "a", "v2", &unused, &manifest), -ENOENT);
 }
 
+static uint64_t trim(struct place *p, int64_t age_ms, uint64_t bytes)
+{
+	struct depot_trim t = {.age_ms = age_ms, .bytes = bytes};
+
+	assert_int_equal(depot_trim(p->depot, &t, NULL), 0);
+	return t.blobs;
+}
+
+/* Used so many seconds ago. */
+static void age(struct place *p, const char *repo, const char *kind, const struct depot_digest *d, int seconds)
+{
+	struct timespec times[2] = {{.tv_sec = clock_wall_ms() / 1000 - seconds},
+				    {.tv_sec = clock_wall_ms() / 1000 - seconds}};
+	char path[400];
+
+	snprintf(path, sizeof path, "%s/repos/%s/%s/sha256/%s", p->dir, repo, kind, d->hex);
+	assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+/* What a mirror keeps: by age and by size, with links and tags, and never what was used meanwhile. */
+static void test_forget(void **state)
+{
+	struct depot_digest a, b, c, manifest, found;
+	struct place *p = *state;
+	static char big[100001];
+
+	memset(big, 'a', 40000);
+	put(p, "x", big, &a);
+	memset(big, 'b', 40000);
+	put(p, "x", big, &b);
+	assert_int_equal(depot_blob_adopt(p->depot, "y", &b, NULL), 0);
+	memset(big, 'c', 40000);
+	put(p, "x", big, &c);
+	assert_int_equal(tag(p, "x", "v1", &a, &manifest), 0);
+	age(p, "x", "_blobs", &b, 300);
+	age(p, "x", "_blobs", &c, 200);
+	age(p, "x", "_blobs", &a, 100);
+	age(p, "x", "_manifests", &manifest, 50);
+	assert_int_equal(trim(p, 0, 0), 0);
+	assert_int_equal(trim(p, 400000, 130000), 0);
+	assert_int_equal(trim(p, 0, 119999), 1);
+	assert_false(has(p, "x", &b));
+	assert_false(has(p, "y", &b));
+	assert_true(has(p, "x", &c));
+	assert_int_equal(trim(p, 150000, 0), 1);
+	assert_false(has(p, "x", &c));
+	assert_true(has(p, "x", &a));
+	assert_int_equal(depot_tag_read(p->depot, "x", "v1", &found, NULL), 0);
+	assert_true(depot_manifest_used(p->depot, "x", &manifest));
+	age(p, "x", "_manifests", &manifest, 500);
+	assert_int_equal(trim(p, 400000, 0), 1);
+	assert_false(depot_manifest_used(p->depot, "x", &manifest));
+	assert_int_equal(depot_tag_read(p->depot, "x", "v1", &found, NULL), -ENOENT);
+	assert_true(has(p, "x", &a));
+}
+
+static void test_claim(void **state)
+{
+	struct place *p = *state;
+	struct depot_digest d;
+
+	assert_int_equal(depot_claim(p->depot, NULL, NULL), 0);
+	put(p, "x", "own", &d);
+	assert_int_equal(depot_claim(p->depot, "lab.example", NULL), -EINVAL);
+	assert_int_equal(depot_blob_delete(p->depot, "x", &d, NULL), 0);
+	assert_int_equal(depot_claim(p->depot, "lab.example", NULL), 0);
+	assert_int_equal(depot_claim(p->depot, "lab.example", NULL), 0);
+	assert_int_equal(depot_claim(p->depot, "other.example", NULL), -EINVAL);
+	assert_int_equal(depot_claim(p->depot, NULL, NULL), -EINVAL);
+}
+
 /* The collection stops in the middle and somebody pushes what it was about to take. */
 struct race {
 	struct place *p;
@@ -286,6 +357,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_after_a_kill, make, drop),
 	    cmocka_unit_test_setup_teardown(test_no_links, make, drop),
 	    cmocka_unit_test_setup_teardown(test_one_server, make, drop),
+	    cmocka_unit_test_setup_teardown(test_forget, make, drop),
+	    cmocka_unit_test_setup_teardown(test_claim, make, drop),
 	    cmocka_unit_test_setup_teardown(test_quota, make, drop),
 	    cmocka_unit_test_setup_teardown(test_uploads, make, drop),
 	};
