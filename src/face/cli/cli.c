@@ -46,6 +46,7 @@ const struct cli_command *const cli_commands[] = {
     &command_image_tag,
     &command_image_inspect,
     &command_image_history,
+    &command_image_convert,
     &command_image_prune,
     &command_system_df,
     &command_tag,

@@ -64,7 +64,8 @@ struct cli_common {
 
 extern const struct cli_command command_up, command_down, command_info, command_version;
 extern const struct cli_command command_image_import, command_image_ls, command_image_rm;
-extern const struct cli_command command_image_tag, command_image_inspect, command_image_history, command_image_prune;
+extern const struct cli_command command_image_tag, command_image_inspect, command_image_history, command_image_prune,
+    command_image_convert;
 extern const struct cli_command command_tag, command_system_df;
 extern const struct cli_command command_pull, command_push, command_login, command_logout, command_search;
 extern const struct cli_command command_save, command_load, command_image_save, command_image_load;

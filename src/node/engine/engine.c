@@ -11,6 +11,7 @@
 #include "base/core/random.h"
 #include "base/wire/json.h"
 #include "node/engine/order.h"
+#include "node/image/erofs.h"
 #include "node/image/image.h"
 #include "base/core/guard.h"
 #include "node/runtime/rootless.h"
@@ -217,14 +218,15 @@ int engine_check(struct engine *e, yyjson_val *spec, struct err *err)
 	return r;
 }
 
-static int write_order(int dir, const struct draft *d, yyjson_val *v, int64_t created_ns, int64_t userns_base,
-		       struct err *err)
+static int write_order(struct engine *e, int dir, const struct draft *d, yyjson_val *v, int64_t created_ns,
+		       int64_t userns_base, struct err *err)
 {
 	struct order_new o = {
 	    .id = d->id,
 	    .name = d->name,
 	    .hostname = d->spec.hostname ? d->spec.hostname : d->hostname,
 	    .layers = d->image->layers,
+	    .erofs = image_erofs_bytes(e->images, d->image) > 0 ? d->image->digest : NULL,
 	    .command = &d->command,
 	    .created_ns = created_ns,
 	    .userns_base = userns_base,
@@ -261,7 +263,7 @@ static int create(struct container *c, const struct draft *d, yyjson_val *v, str
 	dir = container_dir(c, err);
 	if (dir < 0)
 		return dir;
-	r = write_order(dir, d, v, c->created_ns, c->userns_base, err);
+	r = write_order(c->e, dir, d, v, c->created_ns, c->userns_base, err);
 	if (r == 0)
 		r = container_lease(c, d->image, err);
 	return r < 0 ? r : container_order(c, dir, err);

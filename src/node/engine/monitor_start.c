@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/engine/monitor.h"
+#include "node/image/erofs.h"
 #include "node/image/layer.h"
 
 #include "base/core/err.h"
@@ -18,6 +19,7 @@
 struct start {
 	int *lowers;
 	size_t n_lowers;
+	bool loose; /* the lower is a mount of ours: the image's EROFS file */
 	int upper, work;
 	struct rt_mount *mounts;
 	size_t n_mounts;
@@ -66,6 +68,29 @@ static int open_layers(struct monitor *m, struct start *s, struct err *err)
 			break;
 	}
 	return 0;
+}
+
+/* The whole image as one mount. 0 = not so: it has no such file, has it no more, or only the machine's root may mount one. */
+static int open_erofs(struct monitor *m, struct start *s, struct err *err)
+{
+	fd_cleanup int file = -1;
+	int mount;
+
+	if (!m->order.erofs)
+		return 0;
+	file = image_erofs_open(m->data_dir, m->order.erofs, err);
+	mount = file < 0 ? file : rt_erofs(file, err);
+	if (mount == -ENOENT || mount == -EPERM) {
+		err_clear(err);
+		return 0;
+	}
+	if (mount < 0)
+		return err_wrap(err, "image \"%s\" (`berth image convert --directories` lets it run from its layers)",
+				m->order.spec.image);
+	s->lowers = mem_new_n(int, 1);
+	s->lowers[s->n_lowers++] = mount;
+	s->loose = true;
+	return 1;
 }
 
 static int make_dir(struct monitor *m, const char *name, mode_t mode, struct err *err)
@@ -230,8 +255,10 @@ static int make_pipes(struct monitor *m, struct start *s, struct err *err)
 
 static int make_layers(struct monitor *m, struct start *s, struct err *err)
 {
-	int r = open_layers(m, s, err);
+	int r = open_erofs(m, s, err);
 
+	if (r == 0)
+		r = open_layers(m, s, err);
 	if (r < 0)
 		return r;
 	s->upper = make_dir(m, "upper", 0755, err);
@@ -247,6 +274,7 @@ static int start(struct monitor *m, const struct start *s, enum rt_fault *ret_fa
 	    .id = m->id,
 	    .lower_fds = s->lowers,
 	    .n_lower = s->n_lowers,
+	    .lower_loose = s->loose,
 	    .upper_fd = s->upper,
 	    .work_fd = s->work,
 	    .root_fd = -1,

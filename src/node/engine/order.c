@@ -29,6 +29,8 @@ char *order_text(const struct order_new *c, size_t *ret_len)
 	if (c->command->user && *c->command->user)
 		yyjson_mut_obj_add_str(doc, root, "user", c->command->user);
 	json_add_strv(doc, root, "layers", c->layers);
+	if (c->erofs)
+		yyjson_mut_obj_add_str(doc, root, "erofs", c->erofs);
 	json_add_strv(doc, root, "argv", c->command->argv);
 	json_add_strv(doc, root, "env", c->command->env);
 	yyjson_mut_obj_add_val(doc, root, "spec", yyjson_val_mut_copy(doc, c->spec));
@@ -58,6 +60,8 @@ static int read_members(yyjson_val *v, struct order *c, struct err *err)
 		r = json_opt_str(v, "user", &c->user, err);
 	if (r == 0)
 		r = json_get_strv(v, "layers", &c->layers, err);
+	if (r == 0)
+		r = json_opt_str(v, "erofs", &c->erofs, err);
 	if (r == 0)
 		r = json_get_strv(v, "argv", &c->argv, err);
 	if (r == 0)

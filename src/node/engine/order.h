@@ -13,6 +13,7 @@ struct order {
 	yyjson_doc *doc; /* strings below are borrowed from it */
 	struct spec spec;
 	const char *id, *name, *hostname, *working_dir, *user;
+	const char *erofs; /* digest of the manifest of an image that has an EROFS file; NULL = it has none */
 	char **layers, **argv, **env; /* layers: diff ids, bottom first */
 	int64_t created_ns, stop_signal;
 	int64_t userns_base; /* the first user of its range, 0 = users are not shifted */
@@ -20,7 +21,7 @@ struct order {
 
 /* What engine_run() knows; strings are copied into the text. */
 struct order_new {
-	const char *id, *name, *hostname;
+	const char *id, *name, *hostname, *erofs;
 	char *const *layers;
 	const struct spec_command *command;
 	int64_t created_ns, userns_base;

@@ -6,6 +6,7 @@
 #include "base/core/mem.h"
 #include "node/image/blob.h"
 #include "node/image/config.h"
+#include "node/image/erofs.h"
 #include "node/image/layer.h"
 #include "node/image/manifest.h"
 #include "node/image/usage.h"
@@ -30,6 +31,14 @@ void report_image(yyjson_mut_doc *doc, yyjson_mut_val *o, const struct image_inf
 	json_add_strv(doc, o, "layers", i->layers);
 }
 
+static void add_erofs(struct image_store *s, yyjson_mut_doc *doc, yyjson_mut_val *o, const struct image_info *i)
+{
+	uint64_t bytes = image_erofs_bytes(s, i);
+
+	if (bytes > 0)
+		yyjson_mut_obj_add_uint(doc, o, "erofs", bytes);
+}
+
 static void free_list(struct image_info **list)
 {
 	for (struct image_info **i = list; *i; i++)
@@ -44,8 +53,12 @@ char *report_images(struct image_store *s, bool all)
 	yyjson_mut_val *root = yyjson_mut_arr(doc);
 
 	yyjson_mut_doc_set_root(doc, root);
-	for (struct image_info **i = list; *i; i++)
-		report_image(doc, yyjson_mut_arr_add_obj(doc, root), *i);
+	for (struct image_info **i = list; *i; i++) {
+		yyjson_mut_val *o = yyjson_mut_arr_add_obj(doc, root);
+
+		report_image(doc, o, *i);
+		add_erofs(s, doc, o, *i);
+	}
 	free_list(list);
 	return json_text(doc, false, NULL);
 }
@@ -116,6 +129,7 @@ int report_inspect(struct image_store *s, const char *name, char **ret, struct e
 		return r;
 	yyjson_mut_doc_set_root(doc, root);
 	report_image(doc, root, i);
+	add_erofs(s, doc, root, i);
 	add_names(s, doc, i);
 	parts = yyjson_mut_obj_add_arr(doc, root, "parts");
 	for (char **l = i->layers; l && *l; l++)
@@ -147,9 +161,19 @@ char *report_pruned(const struct image_pruned *p)
 struct part {
 	uint64_t count, bytes, reclaimable;
 };
-enum { PART_LAYERS, PART_DOCUMENTS, PART_CONTAINERS, PART_LOGS, PART_BUILD, PART_VOLUMES, PART_REST, N_PARTS };
-static const char *const part_names[N_PARTS] = {"layers",      "documents", "containers", "logs",
-						"build cache", "volumes",   "rest"};
+enum {
+	PART_LAYERS,
+	PART_EROFS,
+	PART_DOCUMENTS,
+	PART_CONTAINERS,
+	PART_LOGS,
+	PART_BUILD,
+	PART_VOLUMES,
+	PART_REST,
+	N_PARTS
+};
+static const char *const part_names[N_PARTS] = {"layers", "EROFS files", "documents", "containers",
+						"logs",	  "build cache", "volumes",   "rest"};
 /* Directories of the data directory that are a part of their own; containers and images are counted apart. */
 static const struct {
 	const char *name;
@@ -275,6 +299,8 @@ int report_usage(struct image_store *s, int data_dir, char **ret, struct err *er
 	yyjson_mut_doc_set_root(doc, yyjson_mut_obj(doc));
 	report.parts[PART_LAYERS] =
 	    (struct part){.count = u.n_layers, .bytes = u.layer_bytes, .reclaimable = u.reclaimable};
+	report.parts[PART_EROFS] =
+	    (struct part){.count = u.n_erofs, .bytes = u.erofs_bytes, .reclaimable = u.erofs_reclaimable};
 	report.parts[PART_DOCUMENTS].bytes = u.document_bytes;
 	report.parts[PART_REST].bytes = u.rest_bytes;
 	each(&report, data_dir, ".", &report.parts[PART_REST], add_top);

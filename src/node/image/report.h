@@ -13,10 +13,10 @@
 
 /* {"name", "id", "digest", "platform", "size" (bytes of the layers' tars), "created_ms", "layers" (diff ids, hex)} */
 void report_image(yyjson_mut_doc *doc, yyjson_mut_val *o, const struct image_info *i);
-/* A list of them; all: with those that have no name. The text is the caller's. */
+/* A list of them, each with "erofs" if it has such a file (its bytes); all: with those that have no name. The text is the caller's. */
 char *report_images(struct image_store *s, bool all);
 
-/* One image: the members above, and "names", "index", "parts" (of each layer: "diff_id", "size", "files", and as far as they are known "packed",
+/* One image: the members above, and "names", "index", "erofs" (bytes of its EROFS file, if it has one), "parts" (of each layer: "diff_id", "size", "files", and as far as they are known "packed",
  * "packed_size", "media_type", "from"), "config" and "manifest", the documents as they are. */
 int report_inspect(struct image_store *s, const char *name, char **ret, struct err *err);
 

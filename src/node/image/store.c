@@ -380,6 +380,7 @@ static int open_dirs(struct image_store *s, int data_dir, struct err *err)
 	    {"images/blobs/sha256", offsetof(struct image_store, blobs)},
 	    {"images/layers", offsetof(struct image_store, layers)},
 	    {"images/leases", offsetof(struct image_store, leases)},
+	    {"images/erofs", offsetof(struct image_store, erofs)},
 	    {"images/tmp", offsetof(struct image_store, tmp)},
 	};
 
@@ -413,7 +414,7 @@ int image_store_open(int data_dir, struct image_store **ret, struct err *err)
 	int r;
 
 	err = err ? err : &own;
-	s->root = s->blobs = s->layers = s->tmp = s->leases = -1;
+	s->root = s->blobs = s->layers = s->tmp = s->leases = s->erofs = -1;
 	s->version = STORE_VERSION;
 	r = open_dirs(s, data_dir, err);
 	if (r == 0)
@@ -437,6 +438,7 @@ struct image_store *image_store_close(struct image_store *s)
 	fd_closep(&s->blobs);
 	fd_closep(&s->layers);
 	fd_closep(&s->leases);
+	fd_closep(&s->erofs);
 	fd_closep(&s->tmp);
 	free(s);
 	return NULL;

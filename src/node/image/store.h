@@ -26,7 +26,7 @@ struct store_image {
 
 struct import;
 struct image_store {
-	int root, blobs, layers, tmp, leases;
+	int root, blobs, layers, tmp, leases, erofs;
 	struct store_image *images; /* sorted by name, those without one first */
 	size_t n, cap;
 	int version; /* of refs.json; 1: containers of an earlier berth may run without a lease */

@@ -31,13 +31,27 @@ void store_discard(struct image_store *s, int dir, const char *name)
 	(void)discard(s, dir, name, gone);
 }
 
+static const char *place_of(const struct image_store *s, int dir)
+{
+	const struct {
+		int dir;
+		const char *name;
+	} places[] = {{s->layers, "layers"}, {s->blobs, "blobs/sha256"}, {s->erofs, "erofs"}};
+
+	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+		if (places[i].dir == dir)
+			return places[i].name;
+	}
+	return ".";
+}
+
 static void take(struct image_store *s, int dir, const char *name, struct store_garbage *g)
 {
 	mem_cleanup char *place = NULL;
 	char gone[32];
 
 	if (g->look_only)
-		place = mem_printf("%s/%s", dir == s->layers ? "layers" : dir == s->blobs ? "blobs/sha256" : ".", name);
+		place = mem_printf("%s/%s", place_of(s, dir), name);
 	else if (discard(s, dir, name, gone) == 0)
 		place = mem_printf("tmp/%s", gone);
 	if (!place)
@@ -105,6 +119,8 @@ void store_sweep_to(struct image_store *s, struct store_garbage *g)
 		use_image(&s->images[i], &l.layers, &l.blobs);
 	sweep_dir(s, s->layers, is_unused, &l.layers, g);
 	sweep_dir(s, s->blobs, is_unused, &l.blobs, g);
+	/* The EROFS file of an image has the name of its manifest. */
+	sweep_dir(s, s->erofs, is_unused, &l.blobs, g);
 	sweep_dir(s, s->root, is_root_garbage, NULL, g);
 	store_leases_free(&l);
 }

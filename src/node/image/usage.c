@@ -189,6 +189,26 @@ static void add_layers(struct image_store *s, struct usage_seen *seen, struct im
 		closedir(d);
 }
 
+static void add_erofs(struct image_store *s, const struct store_leases *leases, struct usage_seen *seen,
+		      struct image_usage *u)
+{
+	int fd = openat(s->erofs, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+
+	for (struct dirent *e = d ? readdir(d) : NULL; e; e = readdir(d)) {
+		uint64_t bytes;
+
+		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
+			continue;
+		bytes = usage_tree(s->erofs, e->d_name, seen);
+		u->n_erofs++;
+		u->erofs_bytes += bytes;
+		u->erofs_reclaimable += map_get(&leases->blobs, e->d_name) ? 0 : bytes;
+	}
+	if (d)
+		closedir(d);
+}
+
 static void count_images(struct image_store *s, struct image_usage *u)
 {
 	for (size_t n = 0; n < s->n; n++) {
@@ -215,7 +235,7 @@ static void count_reclaimable(const struct store_leases *leases, struct image_us
 	}
 }
 
-/* Everything of images/ but layers/ and blobs/, with the directories themselves. */
+/* Everything of images/ but what is in layers/, erofs/ and blobs/, with the directories themselves. */
 static uint64_t rest(struct image_store *s, struct usage_seen *seen)
 {
 	static const char *const names[] = {"leases", "tmp", "lock", "refs.json", "settings.json"};
@@ -223,6 +243,8 @@ static uint64_t rest(struct image_store *s, struct usage_seen *seen)
 	uint64_t sum = fstat(s->root, &st) == 0 ? (uint64_t)st.st_blocks * 512 : 0;
 
 	if (fstat(s->layers, &st) == 0)
+		sum += (uint64_t)st.st_blocks * 512;
+	if (fstat(s->erofs, &st) == 0)
 		sum += (uint64_t)st.st_blocks * 512;
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		sum += usage_tree(s->root, names[i], seen);
@@ -244,6 +266,7 @@ int image_usage(struct image_store *s, struct usage_seen *seen, struct image_usa
 	add_layers(s, seen, &u);
 	count_images(s, &u);
 	count_reclaimable(&leases, &u);
+	add_erofs(s, &leases, seen, &u);
 	store_leases_free(&leases);
 	u.document_bytes = usage_tree(s->root, "blobs", seen);
 	u.rest_bytes = rest(s, seen);

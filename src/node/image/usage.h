@@ -25,7 +25,7 @@ void usage_seen_free(struct usage_seen *seen);
 /* Bytes of dir/name and everything below it; 0 for what is not there (any more). */
 uint64_t usage_tree(int dir, const char *name, struct usage_seen *seen);
 
-/* The store. The sums of layers, documents and rest are all of images/. */
+/* The store. The sums of layers, EROFS files, documents and rest are all of images/. */
 struct image_usage_layer {
 	char hex[65];
 	uint64_t bytes;
@@ -35,6 +35,8 @@ struct image_usage {
 	struct image_usage_layer *layers;
 	size_t n_layers;
 	uint64_t layer_bytes, document_bytes, rest_bytes;
+	size_t n_erofs;
+	uint64_t erofs_bytes, erofs_reclaimable; /* of the images' EROFS files; of those whose image no lease is on */
 	uint64_t reclaimable; /* bytes of the layers that no lease is on and no image has that a lease is on */
 };
 int image_usage(struct image_store *s, struct usage_seen *seen, struct image_usage *ret, struct err *err);

@@ -233,6 +233,12 @@ static int attach_at(int place, unsigned number, int mount, struct err *err)
 	return mount_put(mount, place, name, err);
 }
 
+/* The layers are mounts of ours that are attached nowhere. */
+static bool is_loose(const struct setup *s)
+{
+	return s->idmap >= 0 || s->spec->lower_loose;
+}
+
 static int attach_layers(const struct setup *s, const struct layers *l, struct err *err)
 {
 	fd_cleanup int place = -1;
@@ -243,7 +249,7 @@ static int attach_layers(const struct setup *s, const struct layers *l, struct e
 		r = place = mount_new("tmpfs", NULL, 0, err);
 	if (r >= 0)
 		r = mount_put(place, AT_FDCWD, "/", err);
-	for (size_t i = 0; s->idmap >= 0 && i < l->n && r == 0; i++)
+	for (size_t i = 0; is_loose(s) && i < l->n && r == 0; i++)
 		r = attach_at(place, n++, l->lower[i], err);
 	return r == 0 && l->scratch >= 0 ? attach_at(place, n, l->scratch, err) : r;
 }
@@ -284,7 +290,7 @@ static int overlay_apart(const struct setup *s, const struct layers *l, struct e
 
 static int overlay(const struct setup *s, const struct layers *l, struct err *err)
 {
-	bool loose = s->idmap >= 0 || l->scratch >= 0;
+	bool loose = is_loose(s) || l->scratch >= 0;
 	int fd = shifted_overlay(s, l, err);
 
 	if (fd != -EINVAL || !loose)
@@ -318,6 +324,17 @@ static int scratch_upper(const struct setup *s, struct layers *l, struct err *er
 	return 0;
 }
 
+/* Nobody else has this mount, and before Linux 6.15 one that is attached nowhere cannot be copied. */
+static int shift_own(const struct setup *s, int mount, struct err *err)
+{
+	int r = mount_change(mount, false, 0, s->idmap, err), copy;
+
+	if (r < 0)
+		return r;
+	copy = fcntl(mount, F_DUPFD_CLOEXEC, 0);
+	return copy < 0 ? err_sys(err, errno, "copy the descriptor of a mount") : copy;
+}
+
 static int shift_layers(const struct setup *s, struct layers *l, struct err *err)
 {
 	mem_cleanup int *from = mem_dup(l->lower, l->n * sizeof *from);
@@ -326,7 +343,8 @@ static int shift_layers(const struct setup *s, struct layers *l, struct err *err
 	for (size_t i = 0; i < l->n; i++)
 		l->lower[i] = -1;
 	for (size_t i = 0; i < l->n; i++) {
-		l->lower[i] = mount_copy(from[i], "", false, 0, s->idmap, err);
+		l->lower[i] = s->spec->lower_loose ? shift_own(s, from[i], err)
+						   : mount_copy(from[i], "", false, 0, s->idmap, err);
 		if (l->lower[i] < 0)
 			return l->lower[i];
 	}

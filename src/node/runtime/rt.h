@@ -44,6 +44,7 @@ struct rt_spec {
 	/* The root: either an overlay of layers, or one directory. */
 	const int *lower_fds; /* unpacked layers, topmost first */
 	size_t n_lower;
+	bool lower_loose;      /* they are mounts attached nowhere (rt_erofs), of this container alone */
 	int upper_fd, work_fd; /* empty directories of one filesystem; -1: read-only overlay of the lowers */
 	int root_fd;	       /* used instead when n_lower == 0 */
 	bool read_only;	       /* the root, after all mount points are made */
@@ -155,6 +156,11 @@ int rt_host(struct rt_host *ret, struct err *err);
 /* An overlay of unpacked layers, topmost first, for looking into it (upper_fd -1: read-only) or working in it without a container: a descriptor
  * of a mount that is attached nowhere and goes with its last descriptor. What is written into upper_fd is not synced to the disk. */
 int rt_overlay(const int *lower_fds, size_t n_lower, int upper_fd, int work_fd, struct err *err);
+
+/* The tree in an EROFS file, read-only: a descriptor of a mount that is attached nowhere and goes with its last user, for rt_spec.lower_fds with
+ * lower_loose. The file must be one that berth made: the kernel reads it as it is. -ENODEV: the kernel has no EROFS; -EPERM: we are not the
+ * machine's root. */
+int rt_erofs(int file_fd, struct err *err);
 
 /* Takes away what containers share on this machine (the cgroups above theirs) if none is left. Whoever started a container calls it when no more
  * will follow; another process may be starting one at the same time. */
