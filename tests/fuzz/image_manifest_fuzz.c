@@ -17,7 +17,7 @@ static void check(const struct manifest *m)
 	const struct manifest_descriptor *d;
 	struct platform p;
 
-	if (m->n > (m->is_index ? MANIFEST_ENTRIES_MAX : MANIFEST_LAYERS_MAX))
+	if (m->n > (manifest_is_image(m, NULL) == 0 ? MANIFEST_LAYERS_MAX : MANIFEST_ENTRIES_MAX))
 		abort();
 	for (size_t i = 0; i < m->n; i++) {
 		if (strlen(m->items[i].digest) != 64 || strspn(m->items[i].digest, "0123456789abcdef") != 64)

@@ -262,12 +262,25 @@ static void on_quiet(struct build_view *v, const struct build_event *e)
 
 static void warn(struct build_view *v, const struct build_event *e)
 {
-	mem_cleanup char *text = text_escaped(e->text), *file = text_escaped(e->file);
+	mem_cleanup char *text = text_escaped(e->text), *file = text_escaped(e->line ? e->file : "");
 	struct buf out buf_cleanup = BUF_INIT;
 
 	v->n_warnings++;
 	wipe(v, &out);
-	buf_printf(&out, "warning: %s:%u: %s\n", file, e->line, text);
+	if (e->line)
+		buf_printf(&out, "warning: %s:%u: %s\n", file, e->line, text);
+	else
+		buf_printf(&out, "warning: %s\n", text);
+	put(v, &out);
+}
+
+static void note(struct build_view *v, const struct build_event *e)
+{
+	mem_cleanup char *text = text_escaped(e->text);
+	struct buf out buf_cleanup = BUF_INIT;
+
+	wipe(v, &out);
+	buf_printf(&out, "%s\n", text);
 	put(v, &out);
 }
 
@@ -277,9 +290,9 @@ void build_view_event(void *ctx, const struct build_event *e)
 	    [BUILD_VIEW_PLAIN] = on_plain, [BUILD_VIEW_TERMINAL] = on_terminal, [BUILD_VIEW_QUIET] = on_quiet};
 	struct build_view *v = ctx;
 
-	if (e->type == BUILD_EVENT_WARNING) {
+	if (e->type == BUILD_EVENT_WARNING || e->type == BUILD_EVENT_NOTE) {
 		if (v->mode != BUILD_VIEW_QUIET)
-			warn(v, e);
+			(e->type == BUILD_EVENT_NOTE ? note : warn)(v, e);
 		return;
 	}
 	modes[v->mode](v, e);

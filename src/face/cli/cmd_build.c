@@ -25,7 +25,8 @@
 
 struct build_values {
 	const char *file, *target, *platform, *network, *progress, *iidfile, *metadata, *data, *check_rules;
-	char **tags, **build_args, **labels, **contexts, **no_cache_stages, **secrets, **ssh, **hosts, **outputs;
+	char **tags, **build_args, **labels, **contexts, **no_cache_stages, **secrets, **ssh, **hosts, **outputs,
+	    **cache_from, **cache_to;
 	uint64_t jobs;
 	bool no_cache, pull, check, quiet;
 };
@@ -43,6 +44,10 @@ static const struct option_spec build_options[] = {
     {"ssh", 0, OPTION_LIST, V(ssh), "default|ID=SOCKET", "an ssh agent for RUN --mount=type=ssh"},
     {"no-cache", 0, OPTION_FLAG, V(no_cache), NULL, "run every step again, COPY too"},
     {"no-cache-filter", 0, OPTION_LIST, V(no_cache_stages), "STAGE", "run the steps of this stage again"},
+    {"cache-from", 0, OPTION_LIST, V(cache_from), "IMAGE|type=TYPE,...",
+     "take steps from another machine's cache: type=registry,ref=NAME, type=local,src=DIR, or an image"},
+    {"cache-to", 0, OPTION_LIST, V(cache_to), "type=TYPE,...",
+     "give the cache away: type=registry,ref=NAME, type=local,dest=DIR, type=inline; mode=max: of all stages"},
     {"pull", 0, OPTION_FLAG, V(pull), NULL, "ask the registry for newer base images"},
     {"platform", 0, OPTION_TEXT, V(platform), "OS/ARCH", "platform of the image (default: this machine's)"},
     {"network", 0, OPTION_TEXT, V(network), "none|host", "network of RUN (default: one of its own)"},
@@ -221,6 +226,8 @@ static int build_run_command(struct cli *cli, void *values, char **operands, str
 	    .ssh = v->ssh,
 	    .hosts = v->hosts,
 	    .outputs = v->outputs,
+	    .cache_from = v->cache_from,
+	    .cache_to = v->cache_to,
 	    .target = v->target,
 	    .platform = v->platform,
 	    .check = v->check_rules,

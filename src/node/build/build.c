@@ -151,6 +151,21 @@ static size_t jobs_max(const struct build *b)
 	return b->o->jobs ? b->o->jobs : cores > 0 ? (size_t)cores : 1;
 }
 
+/* The present step is over. */
+static int step_made(struct build *b, struct build_stage *s, const struct key *key, const char *diff, struct err *err)
+{
+	s->key = *key;
+	s->next++;
+	mem_strv_add(&s->keys, s->step_key);
+	return take_layer(b, s, diff, err);
+}
+
+/* A result of this machine's, or one of a cache that the user named. */
+static bool is_cached(struct build *b, const struct build_stage *s, char ret_diff[static 65])
+{
+	return cache_find(b->cache, b->lease, s->step_key, ret_diff) || build_imported(b, s->step_key, ret_diff);
+}
+
 /* The error of a step says where it stands. */
 static int step_failed(struct build *b, struct build_stage *s, struct err *err)
 {
@@ -176,12 +191,10 @@ static int try_step(struct build *b, struct build_stage *s, const struct plan_st
 	r = build_step_key(b, s, step, &next, s->step_key, err);
 	if (r < 0)
 		return step_failed(b, s, err);
-	if (!step->no_cache && cache_find(b->cache, b->lease, s->step_key, diff)) {
+	if (!step->no_cache && is_cached(b, s, diff)) {
 		build_tell(b, s, BUILD_EVENT_CACHED, NULL, 0);
 		b->n_cached++;
-		s->key = next;
-		s->next++;
-		r = take_layer(b, s, diff, err);
+		r = step_made(b, s, &next, diff, err);
 		return r < 0 ? r : 1;
 	}
 	if (n_running(b) >= jobs_max(b))
@@ -243,9 +256,7 @@ static int finish_step(struct build *b, struct build_stage *s, struct err *err)
 		return step_failed(b, s, err);
 	b->n_cached += j->verdict.cached;
 	build_tell(b, s, j->verdict.cached ? BUILD_EVENT_CACHED : BUILD_EVENT_DONE, NULL, ms);
-	s->key = s->pending;
-	s->next++;
-	return take_layer(b, s, j->verdict.layer, err);
+	return step_made(b, s, &s->pending, j->verdict.layer, err);
 }
 
 static int read_all(struct build *b, const struct pollfd *fds, struct err *err)
@@ -409,7 +420,7 @@ static int plan(struct build *b, struct err *err)
 
 static int check_options(const struct build_options *o, struct err *err)
 {
-	int r = 0;
+	int r = build_check_caches(o, err);
 
 	for (char *const *s = o->secrets; r == 0 && s && *s; s++)
 		r = secret_check(*s, err);
@@ -460,6 +471,7 @@ static void close_all(struct build *b)
 		struct build_stage *s = &b->stages[i];
 
 		mem_strv_free(s->layers);
+		mem_strv_free(s->keys);
 		image_info_free(s->image);
 		context_close(&s->context);
 		buf_free(&s->job.line);
@@ -467,6 +479,7 @@ static void close_all(struct build *b)
 		free(s->what);
 	}
 	free(b->stages);
+	build_close_caches(b);
 	plan_free(b->plan);
 	dockerfile_free(b->file);
 	digests_close(b->digests);
@@ -503,9 +516,12 @@ int build_run(int data_dir, const struct build_options *o, build_event_fn *event
 	if (r == 0 && !o->check_only) {
 		count_steps(&b);
 		build_tell(&b, NULL, BUILD_EVENT_PLAN, NULL, 0);
+		build_open_caches(&b);
 		r = run_stages(&b, err);
 		if (r == 0)
 			r = build_export(&b, ret, err);
+		if (r == 0)
+			r = build_export_caches(&b, err);
 	}
 	ret->n_steps = b.n_steps;
 	ret->n_cached = b.n_cached;

@@ -30,6 +30,7 @@ struct build_options {
 	char *const *ssh;     /* "default", "ID=SOCKET" */
 	char *const *hosts;   /* "NAME:ADDRESS" or "NAME=ADDRESS" */
 	char *const *outputs; /* "type=local,dest=DIR", "type=tar|oci|docker,dest=FILE", "type=image,name=REF" */
+	char *const *cache_from, *const *cache_to; /* cache_option.h */
 	const char *target, *platform;
 	const char *check; /* more for "# check=": lint.h */
 	bool no_cache, pull, check_only;
@@ -43,7 +44,8 @@ struct build_options {
 
 enum build_event_type {
 	BUILD_EVENT_PLAN,    /* total: steps that may run */
-	BUILD_EVENT_WARNING, /* text, line */
+	BUILD_EVENT_WARNING, /* text; line, 0 = of none */
+	BUILD_EVENT_NOTE,    /* text: something else that was done */
 	BUILD_EVENT_BEGIN,   /* a step begins */
 	BUILD_EVENT_CACHED,  /* a step was in the cache */
 	BUILD_EVENT_OUTPUT,  /* text: one line of a running step, without its newline */

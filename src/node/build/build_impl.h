@@ -4,6 +4,7 @@
  *
  *   build.c         opens everything, runs the stages, ends
  *   build_base.c    base images and named contexts
+ *   build_cache.c   --cache-from and --cache-to
  *   build_input.c   content digests and cache keys of steps
  *   build_job.c     a step in a child process: start, output, result
  *   build_step.c    COPY, ADD, WORKDIR in that child
@@ -25,6 +26,7 @@
 #include "node/image/image.h"
 
 struct digests;
+struct cache_from;
 
 /* What a child says at its end. */
 struct build_verdict {
@@ -50,6 +52,7 @@ struct build_stage {
 	int index;
 	const struct plan_stage *plan;
 	char **layers;		 /* so far: diff ids, bottom first */
+	char **keys;		 /* of its steps that made the last of these */
 	struct key key, pending; /* pending: after the step that runs */
 	size_t next;		 /* step */
 	size_t first_index;	 /* of its first step among all that are shown */
@@ -69,6 +72,8 @@ struct build {
 	struct image_store *store;
 	struct image_lease *lease;
 	struct cache *cache;
+	struct cache_from **imports;
+	size_t n_imports;
 	struct digests *digests;
 	struct context context;
 	struct dockerfile *file;
@@ -82,6 +87,18 @@ void build_tell(struct build *b, const struct build_stage *s, enum build_event_t
 
 /* build_base.c */
 int build_find_bases(struct build *b, struct err *err);
+
+/* build_cache.c */
+int build_check_caches(const struct build_options *o, struct err *err);
+void build_open_caches(struct build *b);
+void build_close_caches(struct build *b);
+/* True when a named cache has a result for the key: its layer, which is leased then. The first one looks at what is in the store already, the
+ * second one fetches it (in the child); what went wrong with that is told on `out`. */
+bool build_imported(struct build *b, const char *key, char ret_diff[static 65]);
+bool build_fetch_imported(struct build *b, const char *key, int out, char ret_diff[static 65]);
+/* The config of the target with its cache inside, when that was asked for; takes the text over. */
+char *build_inline_cache(struct build *b, const struct build_stage *s, char *config, size_t *inout_n);
+int build_export_caches(struct build *b, struct err *err);
 
 /* build_input.c: whether everything that the step reads is there; its key with the layers below in it. */
 bool build_inputs_ready(const struct build *b, const struct plan_step *step);

@@ -34,6 +34,10 @@ static int make(struct build *b, struct build_stage *s, const struct plan_step *
 		v->cached = true;
 		return 0;
 	}
+	if (!step->no_cache && build_fetch_imported(b, s->step_key, out, v->layer)) {
+		v->cached = true;
+		return 0;
+	}
 	r = step->kind == STEP_RUN ? exec_run(b, step, &s->job.snapshot, out, err)
 				   : build_step_files(b, s, step, &s->job.snapshot, err);
 	if (r == 0)

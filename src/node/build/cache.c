@@ -5,10 +5,12 @@
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/fs.h"
+#include "base/core/guard.h"
 #include "base/core/mem.h"
 #include "base/core/sha256.h"
 #include "base/wire/json.h"
 #include "node/build/cache_impl.h"
+#include "node/image/layer.h"
 #include "node/runtime/rt.h"
 
 #include <dirent.h>
@@ -85,6 +87,7 @@ int cache_record_read(struct cache *c, const char *key, struct cache_record *ret
 	json_doc_cleanup yyjson_doc *doc = NULL;
 	mem_cleanup char *text = NULL;
 	const char *layer = NULL;
+	bool imported = false;
 	int64_t size = 0;
 	size_t n;
 	struct stat st;
@@ -95,9 +98,11 @@ int cache_record_read(struct cache *c, const char *key, struct cache_record *ret
 	doc = json_parse(text, n, RECORD_MAX, "record", NULL);
 	if (!doc || !yyjson_is_obj(yyjson_doc_get_root(doc)) ||
 	    json_get_str(yyjson_doc_get_root(doc), "layer", &layer, NULL) < 0 ||
-	    json_opt_int(yyjson_doc_get_root(doc), "size", 0, INT64_MAX, &size, NULL) < 0 || !cache_is_hex(layer))
+	    json_opt_int(yyjson_doc_get_root(doc), "size", 0, INT64_MAX, &size, NULL) < 0 ||
+	    json_opt_bool(yyjson_doc_get_root(doc), "imported", &imported, NULL) < 0 || !cache_is_hex(layer))
 		return 0;
 	memcpy(ret->layer, layer, 65);
+	ret->imported = imported;
 	ret->size = (uint64_t)size;
 	ret->used_s = st.st_mtim.tv_sec;
 	return 1;
@@ -107,7 +112,7 @@ int cache_find(struct cache *c, struct image_lease *lease, const char *key, char
 {
 	struct cache_record record;
 
-	if (!cache_record_read(c, key, &record))
+	if (!cache_record_read(c, key, &record) || (RT_GUARD(B6) && record.imported))
 		return 0;
 	if (image_lease_layer(lease, record.layer, NULL) != 1) {
 		(void)unlinkat(c->records, key, 0);
@@ -118,13 +123,35 @@ int cache_find(struct cache *c, struct image_lease *lease, const char *key, char
 	return 1;
 }
 
-int cache_put(struct cache *c, const char *key, const struct image_unpacked *u, struct err *err)
+static int put(struct cache *c, const char *key, const struct cache_record *r, struct err *err)
 {
-	char text[160];
-	int n = snprintf(text, sizeof text, "{\"layer\":\"%s\",\"size\":%llu}\n", u->diff_id,
-			 (unsigned long long)u->tar_size);
+	char text[192];
+	int n = snprintf(text, sizeof text, "{\"layer\":\"%s\",\"size\":%llu%s}\n", r->layer,
+			 (unsigned long long)r->size, r->imported ? ",\"imported\":true" : "");
 
 	return fs_write_atomic(c->records, key, text, (size_t)n, 0600, false, err);
+}
+
+int cache_put(struct cache *c, const char *key, const struct image_unpacked *u, struct err *err)
+{
+	struct cache_record r = {.size = u->tar_size};
+
+	memcpy(r.layer, u->diff_id, sizeof r.layer);
+	return put(c, key, &r, err);
+}
+
+void cache_put_imported(struct cache *c, const char *key, const char *diff)
+{
+	struct cache_record r = {.imported = true}, old;
+	struct image_layer_meta meta;
+
+	if ((cache_record_read(c, key, &old) && !old.imported) ||
+	    image_layer_meta_read(c->store, diff, &meta, NULL) < 0)
+		return;
+	r.size = meta.tar_size;
+	image_layer_meta_free(&meta);
+	memcpy(r.layer, diff, sizeof r.layer);
+	(void)put(c, key, &r, NULL);
 }
 
 int cache_content_find(struct cache *c, const char *key, char ret[static 65])

@@ -3,6 +3,7 @@
  * cache: what earlier builds made: build/ in the data directory.
  *
  *   records/<key>      the layer that a step with this key made: {"layer": diff id, "size": bytes of its tar}. The file's time is its last use.
+ *                      "imported": true, when somebody else made it: then it answers nobody
  *   contents/<key>     the digest of files in a chain of layers, which never changes
  *   mounts/<id>.<n>/   RUN --mount=type=cache: fs/ is the directory, its own time the last use
  *   running/<id>       a container of a build that runs, locked by its build: what a build that was killed leaves is cleared by the next
@@ -39,6 +40,9 @@ int cache_dir(const struct cache *c); /* build/, for digests.h; the cache's */
 /* 1: *ret_diff is leased now and there. */
 int cache_find(struct cache *c, struct image_lease *lease, const char *key, char ret_diff[static 65]);
 int cache_put(struct cache *c, const char *key, const struct image_unpacked *u, struct err *err);
+/* Another's result (cache_from.h): its layer is kept and counted like one of ours, but cache_find() passes the record over. A record of our own
+ * stays. The caller has the lock of the key. */
+void cache_put_imported(struct cache *c, const char *key, const char *diff);
 
 /* Digests of content that were computed before: 1 found, 0 not. */
 int cache_content_find(struct cache *c, const char *key, char ret[static 65]);

@@ -15,6 +15,7 @@ struct cache_record {
 	char layer[65];
 	uint64_t size;
 	int64_t used_s;
+	bool imported;
 };
 
 bool cache_is_hex(const char *s);

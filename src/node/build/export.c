@@ -81,7 +81,8 @@ static char *config_at(struct build *b, const struct build_stage *s, const char 
 
 		mem_strv_add(&diffs, diff);
 	}
-	return build_config_text(s->plan->config, diffs ? diffs : &none, created, b->epoch >= 0, ret_n);
+	return build_inline_cache(
+	    b, s, build_config_text(s->plan->config, diffs ? diffs : &none, created, b->epoch >= 0, ret_n), ret_n);
 }
 
 /* When nothing had to be done, the image is the one that was made before, with its time, if it is still here: the cache remembers the config by

@@ -116,10 +116,25 @@ static int check_foreign(yyjson_val *v, const struct manifest_descriptor *d, str
 	return 0;
 }
 
+static bool is_one_of(const char *type, const char *const *list)
+{
+	while (*list && strcmp(*list, type) != 0)
+		list++;
+	return *list;
+}
+
+static bool is_image_config(const struct manifest *m)
+{
+	static const char *const configs[] = {MANIFEST_CONFIG, MANIFEST_DOCKER_CONFIG, NULL};
+
+	return is_one_of(m->config.media_type, configs);
+}
+
 static int parse_items(yyjson_val *root, struct manifest *m, struct err *err)
 {
 	const char *key = m->is_index ? "manifests" : "layers", *what = m->is_index ? "entry" : "layer";
-	const size_t limit = m->is_index ? MANIFEST_ENTRIES_MAX : MANIFEST_LAYERS_MAX;
+	/* Layers of something that is no image are not stacked. */
+	const size_t limit = m->is_index || !is_image_config(m) ? MANIFEST_ENTRIES_MAX : MANIFEST_LAYERS_MAX;
 	yyjson_val *list = yyjson_obj_get(root, key), *item;
 	uint64_t sum = 0;
 	size_t i, max;
@@ -279,16 +294,8 @@ int manifest_parse(const char *text, size_t n, const char *content_type, struct 
 	return r;
 }
 
-static bool is_one_of(const char *type, const char *const *list)
-{
-	while (*list && strcmp(*list, type) != 0)
-		list++;
-	return *list;
-}
-
 int manifest_is_image(const struct manifest *m, struct err *err)
 {
-	static const char *const configs[] = {MANIFEST_CONFIG, MANIFEST_DOCKER_CONFIG, NULL};
 	static const char *const layers[] = {MANIFEST_LAYER,
 					     MANIFEST_LAYER_GZIP,
 					     MANIFEST_LAYER_ZSTD,
@@ -299,7 +306,7 @@ int manifest_is_image(const struct manifest *m, struct err *err)
 
 	if (m->is_index)
 		return err_set(err, EINVAL, "this is an index of images, not an image");
-	if (!is_one_of(m->config.media_type, configs))
+	if (!is_image_config(m))
 		return err_set(err, EINVAL,
 			       "this is no image that can be run: its config has the media type \"%.100s\"",
 			       m->config.media_type);

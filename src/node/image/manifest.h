@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * manifest: what a registry or an archive says about an image: an OCI manifest or index (image-spec 1.1), a Docker manifest or manifest list
- * (schema 2). Reading is for untrusted text, and strict: 4 MiB, depth 64, no key twice, one grammar of digests, at most 127 layers and
- * 1,000 entries of an index, sizes that are numbers. The media type inside, the one that the server said and the members must agree, so
+ * (schema 2). Reading is for untrusted text, and strict: 4 MiB, depth 64, no key twice, one grammar of digests, at most 127 layers
+ * of an image and 1,000 of anything else, 1,000 entries of an index, sizes that are numbers. The media type inside, the one that the server said and the members must agree, so
  * that one text cannot be two images (GHSA-5j5w-g665-5m35). Layers that are to be fetched from elsewhere ("foreign") are refused.
  */
 #pragma once

@@ -6,6 +6,7 @@
 #include "base/core/fd.h"
 #include "base/core/fs.h"
 #include "base/core/mem.h"
+#include "node/image/layer.h"
 #include "node/image/layer_tar.h"
 #include "node/image/store.h"
 
@@ -88,6 +89,38 @@ int packed_find(struct image_store *s, const char *diff_hex, const char *hex, en
 	}
 	text = read_notes(dir);
 	return find_note(text, hex, params) && compress_params_parse(params, ret_kind, ret_level, NULL) == 0;
+}
+
+/* The plain tar is known by its diff id, and its size by the layer's record. */
+static int plain_known(struct image_store *s, const char *diff_hex, struct compressed *ret)
+{
+	struct image_layer_meta meta;
+
+	if (image_layer_meta_read(s, diff_hex, &meta, NULL) < 0)
+		return 0;
+	*ret = (struct compressed){.size = meta.tar_size};
+	snprintf(ret->hex, sizeof ret->hex, "%s", diff_hex);
+	image_layer_meta_free(&meta);
+	return 1;
+}
+
+int packed_known(struct image_store *s, const char *diff_hex, enum compress_kind kind, struct compressed *ret)
+{
+	fd_cleanup int dir = open_layer(s, diff_hex, NULL);
+	mem_cleanup char *text = dir < 0 ? NULL : read_notes(dir);
+
+	if (dir < 0 || kind == COMPRESS_NONE)
+		return dir < 0 ? 0 : plain_known(s, diff_hex, ret);
+	for (const char *line = text; line && *line; line = strchr(line, '\n'), line += line != NULL) {
+		enum compress_kind is;
+		int level;
+
+		*ret = (struct compressed){.size = 0};
+		if (sscanf(line, "%64[0-9a-f] %" SCNu64 " %63[^\n]", ret->hex, &ret->size, ret->params) == 3 &&
+		    strlen(ret->hex) == 64 && compress_params_parse(ret->params, &is, &level, NULL) == 0 && is == kind)
+			return 1;
+	}
+	return 0;
 }
 
 static int pack(struct image_store *s, const char *diff_hex, enum compress_kind kind, int level, const struct sink *to,

@@ -14,6 +14,8 @@ int packed_note(struct image_store *s, const char *diff_hex, const struct compre
 /* What was noted about a blob of the layer: 1, or 0 when this program cannot make it again. */
 int packed_find(struct image_store *s, const char *diff_hex, const char *hex, enum compress_kind *ret_kind,
 		int *ret_level, struct err *err);
+/* The newest blob of this kind that was noted and can be made again: 1 (ret->hex, ret->size), or 0. COMPRESS_NONE: the plain tar. */
+int packed_known(struct image_store *s, const char *diff_hex, enum compress_kind kind, struct compressed *ret);
 /* Makes the blob again: the layer packed as it was noted, or as it is when hex is its diff id. The digest is compared at the end: nothing
  * that came out may be used before this has returned 0. -ENODATA: it cannot be made. */
 int packed_write(struct image_store *s, const char *diff_hex, const char *hex, const struct sink *to,

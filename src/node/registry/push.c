@@ -11,9 +11,8 @@
 #include "node/image/lease.h"
 #include "node/image/manifest.h"
 #include "node/image/packed.h"
-#include "node/registry/packer.h"
 #include "node/registry/remote.h"
-#include "node/registry/send.h"
+#include "node/registry/send_layer.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -108,44 +107,6 @@ static const char *neighbour(const struct layer *l)
 	return strcmp(from + n + 1, l->p->name.repo) != 0 ? from + n + 1 : NULL;
 }
 
-/* An upload that ended because there were no more bytes: whoever made them knows the reason. */
-static int why_not(struct packer *k, int sent, struct err *err)
-{
-	struct err why = ERR_INIT;
-	struct compressed c;
-	int r = sent == -EIO ? packer_end(k, &c, &why) : 0;
-
-	if (r == 0 || r == -EPIPE)
-		return sent;
-	if (err)
-		*err = why;
-	return r;
-}
-
-/* Sends what the packer makes; the upload is begun when this is called. */
-static int by_packer(struct layer *l, const struct packer_job *j, struct compressed *ret, struct err *err)
-{
-	struct packer *k cleanup_with(packer_freep) = NULL;
-	size_t chunk = j->way == PACKER_NEW ? l->p->remote.hosts.chunk : 0;
-	int sent = packer_start(j, &k, err);
-
-	if (sent < 0)
-		return sent;
-	if (!chunk)
-		packer_nonblock(k);
-	if (j->way == PACKER_NEW)
-		sent = send_unknown(&l->send, packer_fd(k), chunk, err);
-	else
-		sent = send_known(&l->send, packer_fd(k), j->hex, l->d->size, err);
-	return sent < 0 ? why_not(k, sent, err) : packer_end(k, ret, err);
-}
-
-static int start_upload(struct layer *l, struct err *err)
-{
-	send_free(&l->send);
-	return send_begin(&l->send, NULL, NULL, err);
-}
-
 /* The blob as the manifest has it. 1 = done, 0 = it cannot be made. */
 static int as_it_is(struct layer *l, struct err *err)
 {
@@ -160,9 +121,7 @@ static int as_it_is(struct layer *l, struct err *err)
 		return 0;
 	j.way = r == 1 ? PACKER_AGAIN : PACKER_FETCH;
 	j.from = l->meta.from;
-	r = start_upload(l, err);
-	if (r == 0)
-		r = by_packer(l, &j, &c, err);
+	r = send_layer(&l->send, &j, 0, &c, err);
 	if (r == 0)
 		return gone_already(l, l->d->digest, l->d->size, "Pushed");
 	if (j.way == PACKER_AGAIN)
@@ -195,13 +154,9 @@ static int packed_anew(struct layer *l, struct err *err)
 				     .way = PACKER_NEW,
 				     .kind = o->repack ? o->kind : COMPRESS_GZIP,
 				     .level = o->repack ? o->level : COMPRESS_LEVEL_DEFAULT};
-	struct compressed c = {.size = 0};
-	int r = start_upload(l, err);
+	struct compressed c;
+	int r = send_layer(&l->send, &j, l->p->remote.hosts.chunk, &c, err);
 
-	if (r == 0)
-		r = by_packer(l, &j, &c, err);
-	if (r == 0)
-		r = send_finish(&l->send, c.hex, err);
 	if (r < 0)
 		return r;
 	l->part->media_type = new_type(l->p, j.kind);

@@ -107,6 +107,25 @@ static void test_limits(void **state)
 	assert_non_null(strstr(err.text, "more than 127 layers"));
 }
 
+/* What is no image may have more: nobody stacks it. */
+static void test_artifact_layers(void **state)
+{
+	for (size_t most = MANIFEST_ENTRIES_MAX; most <= MANIFEST_ENTRIES_MAX + 1; most++) {
+		struct buf text buf_cleanup = BUF_INIT;
+		struct manifest m;
+		struct err err = ERR_INIT;
+
+		(void)state;
+		buf_adds(&text, HEAD "\"config\":" DESCRIPTOR("application/x", DIGEST, "2") ",\"layers\":[" LAYER);
+		for (size_t i = 1; i < most; i++)
+			buf_adds(&text, "," LAYER);
+		buf_adds(&text, "]}");
+		assert_int_equal(manifest_parse(text.data, text.len, NULL, &m, &err),
+				 most > MANIFEST_ENTRIES_MAX ? -E2BIG : 0);
+		manifest_free(&m);
+	}
+}
+
 static void test_is_image(void **state)
 {
 	static const struct {
@@ -233,9 +252,9 @@ static void test_platform(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_parse), cmocka_unit_test(test_limits),
-					   cmocka_unit_test(test_is_image), cmocka_unit_test(test_choose),
-					   cmocka_unit_test(test_platform)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_parse),	   cmocka_unit_test(test_limits),
+					   cmocka_unit_test(test_artifact_layers), cmocka_unit_test(test_is_image),
+					   cmocka_unit_test(test_choose),	   cmocka_unit_test(test_platform)};
 
 	return cmocka_run_group_tests_name("image/manifest", tests, NULL, NULL);
 }
