@@ -140,6 +140,64 @@ Loaded image: two:2" ]
 	[ "$(id busybox:latest)" = "$(id evil:latest)" ]
 }
 
+# The process waits for a lock (flock) that another one has.
+waits_for_lock() { # PID
+	local pid
+	for pid in "$1" $(pgrep -P "$1"); do
+		grep -q -- "-> FLOCK .* $pid " /proc/locks && return
+	done
+	return 1
+}
+
+# interrupt SIGNAL COMMAND...: of berth, at the moment at which it waits for the lock of the store. The status is that of the command.
+interrupt() {
+	local signal=$1 lock status=0
+	shift
+	exec {lock}<"$DIR/data/images/lock"
+	flock "$lock"
+	env --default-signal=INT,HUP "$BERTH" "$@" >/dev/null 2>"$DIR/interrupted" 3>&- 4>&- &
+	eventually waits_for_lock "$!"
+	kill "-$signal" "$!"
+	wait "$!" || status=$?
+	exec {lock}>&-
+	return "$status"
+}
+
+@test "a save that is interrupted leaves no file" {
+	local signal
+	mkdir "$DIR/out"
+	echo before >"$DIR/out/a.tar"
+	for signal in INT TERM; do
+		run -130 interrupt "$signal" save -o "$DIR/out/a.tar" busybox
+	done
+	[ "$(ls "$DIR/out")" = a.tar ]
+	[ "$(cat "$DIR/out/a.tar")" = before ]
+	# What nobody can tidy up after has no name yet.
+	run -137 interrupt KILL save -o "$DIR/out/b.tar" busybox
+	[ "$(ls "$DIR/out")" = a.tar ]
+}
+
+unpacks() {
+	[ -n "$(ls "$DIR/other/images/tmp")" ]
+}
+
+@test "a load that is interrupted leaves nothing" {
+	local size
+	berth save -o "$DIR/a.tar" busybox
+	mkfifo "$DIR/pipe"
+	exec 7<>"$DIR/pipe"
+	env --default-signal=INT -u BERTH_SOCKET BERTH_DATA="$DIR/other" "$BERTH" load <"$DIR/pipe" >/dev/null 2>&1 3>&- 4>&- 7>&- &
+	size=$(stat -c %s "$DIR/a.tar")
+	head -c "$((size - 100000))" "$DIR/a.tar" >&7 # returns when all but a pipe's room is read
+	eventually unpacks
+	kill -INT "$!"
+	ends_with 130 "$!"
+	exec 7>&-
+	[ -z "$(find "$DIR/other/images/layers" "$DIR/other/images/tmp" "$DIR/other/images/leases" -mindepth 1)" ]
+	run -0 other image ls -q --all
+	[ -z "$output" ]
+}
+
 @test "what is no archive of images" {
 	run -1 berth load "$(busybox_tar)"
 	[[ $output == *"there are no images in it"*"berth image import"* ]]

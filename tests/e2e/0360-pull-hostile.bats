@@ -151,6 +151,24 @@ nothing_stays() {
 	[ "$(hostile_log '.range == "bytes=70000-"' | wc -l)" = 1 ]
 }
 
+layer_comes() {
+	[ -n "$(ls "$BERTH_DATA/images/tmp")" ] && [ "$(hostile_log '.path | contains("/blobs/")' | wc -l)" = 2 ]
+}
+
+@test "a pull that is interrupted in the middle of a layer leaves nothing" {
+	local signal
+	[ -p "$DIR/go" ] || mkfifo "$DIR/go"
+	for signal in INT TERM; do
+		rm -f "$DIR/log"
+		env --default-signal=INT "$BERTH" pull "$HOSTILE/hold/x:$signal" >/dev/null 2>&1 3>&- 4>&- &
+		eventually layer_comes
+		kill "-$signal" "$!"
+		ends_with 130 "$!"
+		nothing_stays
+		[ -z "$(ls "$BERTH_DATA/images/leases")" ]
+	done
+}
+
 @test "a missing libcurl names the package" {
 	command -v unshare >/dev/null && [ "$(id -u)" = 0 ] || skip "needs root"
 	# shellcheck disable=SC2016 # the inner shell's

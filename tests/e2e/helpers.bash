@@ -128,6 +128,16 @@ exits_with() { # CODE CONTAINER
 	}
 }
 
+# Waits for the end of a process that this shell has started, and checks its exit status.
+ends_with() { # STATUS PID
+	local status=0
+	wait "$2" || status=$?
+	[ "$status" = "$1" ] || {
+		echo "ended with $status, not with $1"
+		return 1
+	}
+}
+
 job_state_is() { # ID STATE
 	[ "$(job_field "$1" .state)" = "$2" ]
 }

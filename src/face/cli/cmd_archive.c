@@ -7,6 +7,7 @@
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/mem.h"
+#include "face/cli/interrupt.h"
 #include "face/cli/local_store.h"
 #include "face/cli/pull_view.h"
 #include "face/cli/text.h"
@@ -60,27 +61,45 @@ static bool is_directory(const char *path)
 	return *path && (path[strlen(path) - 1] == '/' || (stat(path, &st) == 0 && S_ISDIR(st.st_mode)));
 }
 
+struct saving {
+	struct cli *cli;
+	const struct save_values *v;
+	char *const *names;
+	int fd;
+	struct image_save_options o;
+};
+
+static int save(void *ctx, struct err *err)
+{
+	struct saving *w = ctx;
+	struct image_store *s = NULL;
+	struct pull_view view;
+	int r = local_store_open(w->cli, w->v->data, &s, err);
+
+	if (r < 0)
+		return r;
+	pull_view_init(&view, STDERR_FILENO, w->v->quiet || !isatty(STDERR_FILENO));
+	w->o.progress = pull_view_event;
+	w->o.ctx = &view;
+	r = image_save(s, w->names, w->fd, &w->o, err);
+	pull_view_end(&view);
+	image_store_close(s);
+	return r;
+}
+
 static int save_run(struct cli *cli, void *values, char **operands, struct err *err)
 {
 	const struct save_values *v = values;
+	struct saving w = {.cli = cli, .v = v, .names = operands};
 	struct save_target t = SAVE_TARGET_NULL;
-	struct image_store *s = NULL;
-	struct pull_view view;
-	struct image_save_options o = {.progress = pull_view_event, .ctx = &view};
-	int r = save_settings(v, &o, err);
+	int r = save_settings(v, &w.o, err);
 
-	/* The file first: an ordinary user's files belong to its own namespace, not to that of the store */
 	if (r == 0)
 		r = save_target_open(&t, v->output, v->output && is_directory(v->output), err);
+	w.fd = t.fd;
 	if (r == 0)
-		r = local_store_open(cli, v->data, &s, err);
-	if (r == 0) {
-		pull_view_init(&view, STDERR_FILENO, v->quiet || !isatty(STDERR_FILENO));
-		r = image_save(s, operands, t.fd, &o, err);
-		pull_view_end(&view);
-	}
-	image_store_close(s);
-	return save_target_close(&t, r, err);
+		r = interrupt_run(save, &w, "writes the archive", err);
+	return interrupt_status(save_target_close(&t, r, err), err);
 }
 
 #define SAVE_COMMAND(NAME, GROUP)                                                                                      \
@@ -150,8 +169,16 @@ static int print_loaded(const struct image_loaded *l, bool quiet)
 	return CLI_FAILED;
 }
 
-static int load_from(struct image_store *s, int fd, const struct load_values *v, struct err *err)
+struct loading {
+	struct image_store *s;
+	int fd;
+	const struct load_values *v;
+};
+
+static int load_from(void *ctx, struct err *err)
 {
+	const struct loading *w = ctx;
+	const struct load_values *v = w->v;
 	struct image_loads loads cleanup_with(image_loads_free) = {.n = 0};
 	struct pull_view view;
 	struct image_load_options o = {.force = v->force, .name = v->name, .progress = pull_view_event, .ctx = &view};
@@ -163,7 +190,7 @@ static int load_from(struct image_store *s, int fd, const struct load_values *v,
 	if (v->platform)
 		o.platform = &platform;
 	pull_view_init(&view, STDERR_FILENO, v->quiet || !isatty(STDERR_FILENO));
-	r = image_load(s, fd, &o, &loads, err);
+	r = image_load(w->s, w->fd, &o, &loads, err);
 	pull_view_end(&view);
 	for (size_t i = 0; i < loads.n; i++) {
 		if (print_loaded(&loads.v[i], v->quiet) != CLI_OK)
@@ -175,7 +202,7 @@ static int load_from(struct image_store *s, int fd, const struct load_values *v,
 static int load_run(struct cli *cli, void *values, char **operands, struct err *err)
 {
 	const struct load_values *v = values;
-	struct image_store *s = NULL;
+	struct loading w = {.v = v};
 	fd_cleanup int fd = -1;
 	int r;
 
@@ -185,11 +212,12 @@ static int load_run(struct cli *cli, void *values, char **operands, struct err *
 	fd = open_archive(operands[0] ? operands[0] : v->input, err);
 	if (fd < 0)
 		return fd;
-	r = local_store_open(cli, v->data, &s, err);
+	w.fd = fd;
+	r = local_store_open(cli, v->data, &w.s, err);
 	if (r == 0)
-		r = load_from(s, fd, v, err);
-	image_store_close(s);
-	return r;
+		r = interrupt_run_on(w.s, load_from, &w, "reads the archive", err);
+	image_store_close(w.s);
+	return interrupt_status(r, err);
 }
 
 #define LOAD_COMMAND(NAME, GROUP)                                                                                      \

@@ -3,6 +3,7 @@
 
 #include "base/core/err.h"
 #include "base/core/mem.h"
+#include "face/cli/interrupt.h"
 #include "face/cli/local_store.h"
 #include "face/cli/pull_view.h"
 #include "face/cli/text.h"
@@ -48,24 +49,39 @@ static int pull_one(struct image_store *s, const char *image, const struct pull_
 	return CLI_OK;
 }
 
+struct pulling {
+	struct image_store *s;
+	const struct pull_values *v;
+	char *const *images;
+};
+
+static int pull(void *ctx, struct err *err)
+{
+	const struct pulling *w = ctx;
+	char **names cleanup_with(mem_strv_freep) = NULL;
+	int r = 0;
+
+	if (w->v->all_tags)
+		r = registry_all_tags(w->images[0], &names, err);
+	else
+		names = mem_strv_dup(w->images);
+	for (char **n = names; r == 0 && n && *n; n++)
+		r = pull_one(w->s, *n, w->v, err);
+	return r;
+}
+
 static int pull_run(struct cli *cli, void *values, char **operands, struct err *err)
 {
-	const struct pull_values *v = values;
-	struct image_store *s = NULL;
-	char **names cleanup_with(mem_strv_freep) = NULL;
+	struct pulling w = {.v = values, .images = operands};
 	int r;
 
-	if (v->all_tags && strpbrk(operands[0], "@"))
+	if (w.v->all_tags && strpbrk(operands[0], "@"))
 		return err_set(err, EINVAL, "--all-tags wants a repository, not \"%s\"", operands[0]);
-	r = local_store_open(cli, v->data, &s, err);
-	if (r == 0 && v->all_tags)
-		r = registry_all_tags(operands[0], &names, err);
-	else
-		names = mem_strv_dup(operands);
-	for (char **n = names; r == 0 && n && *n; n++)
-		r = pull_one(s, *n, v, err);
-	image_store_close(s);
-	return r;
+	r = local_store_open(cli, w.v->data, &w.s, err);
+	if (r == 0)
+		r = interrupt_run_on(w.s, pull, &w, "pulls the image", err);
+	image_store_close(w.s);
+	return interrupt_status(r, err);
 }
 
 const struct cli_command command_pull = {

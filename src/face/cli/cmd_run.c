@@ -11,6 +11,8 @@
 #include "base/wire/http_client.h"
 #include "face/cli/client.h"
 #include "face/cli/frame.h"
+#include "face/cli/image_fetch.h"
+#include "face/cli/interrupt.h"
 #include "face/cli/run_request.h"
 #include "face/cli/show.h"
 #include "face/cli/signals.h"
@@ -46,6 +48,9 @@ static const struct option_spec run_options[] = {
     {"memory", 'm', OPTION_SIZE, offsetof(struct run_options, memory), "SIZE",
      "at the most so much memory, for example 512m"},
     {"pids", 0, OPTION_COUNT, offsetof(struct run_options, pids), "N", "at the most so many processes and threads"},
+    {"pull", 0, OPTION_TEXT, offsetof(struct run_options, pull), "WHEN",
+     "fetch the image from its registry: missing (default), always, never"},
+    {"quiet", 'q', OPTION_FLAG, offsetof(struct run_options, quiet), NULL, "no progress of that"},
     {"hostname", 'h', OPTION_TEXT, offsetof(struct run_options, hostname), "NAME", "its host name"},
     {NULL},
 };
@@ -233,21 +238,46 @@ static int run_attached(struct cli *cli, struct http_client *c, const char *json
 	return r;
 }
 
-static int run_run(struct cli *cli, void *values, char **operands, struct err *err)
+static int run_once(struct cli *cli, bool detach, const char *json, struct err *err)
 {
-	const struct run_options *o = values;
-	mem_cleanup char *json = NULL;
 	struct http_client *c = NULL;
-	int r = run_request(o, operands, &json, err);
+	int r = client_http(cli, &c, err);
 
-	if (r == 0)
-		r = client_http(cli, &c, err);
 	if (r < 0)
 		return r;
-	if (!o->detach)
+	if (!detach)
 		return run_attached(cli, c, json, err);
 	r = client_begin(c, "POST", "/v1/containers/run", json, err);
 	return r < 0 ? r : run_detached(c, err);
+}
+
+/* True when a run was refused because its image is not there. */
+static bool lacks_image(struct cli *cli, int r, const char *image)
+{
+	return r == -ENOENT && image_fetch_is_here(cli, image, NULL) == 0;
+}
+
+/* A run of an image that is there costs no request more. */
+static int run_run(struct cli *cli, void *values, char **operands, struct err *err)
+{
+	const struct run_options *o = values;
+	enum image_fetch pull = IMAGE_FETCH_MISSING;
+	mem_cleanup char *json = NULL;
+	int r = image_fetch_parse(o->pull, &pull, err);
+
+	if (r == 0)
+		r = run_request(o, operands, &json, err);
+	if (r == 0 && pull == IMAGE_FETCH_ALWAYS)
+		r = image_fetch(cli, operands[0], o->quiet, err);
+	if (r == 0)
+		r = run_once(cli, o->detach, json, err);
+	if (pull == IMAGE_FETCH_MISSING && lacks_image(cli, r, operands[0])) {
+		err_clear(err);
+		r = image_fetch(cli, operands[0], o->quiet, err);
+		if (r == 0)
+			r = run_once(cli, o->detach, json, err);
+	}
+	return interrupt_status(r, err);
 }
 
 const struct cli_command command_run = {

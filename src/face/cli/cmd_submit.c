@@ -7,8 +7,11 @@
 
 #include "base/core/buf.h"
 #include "base/core/err.h"
+#include "base/core/map.h"
 #include "base/core/mem.h"
 #include "face/cli/client.h"
+#include "face/cli/image_fetch.h"
+#include "face/cli/interrupt.h"
 #include "face/cli/show.h"
 #include "face/cli/table.h"
 #include "face/cli/term.h"
@@ -25,7 +28,7 @@
 
 struct submit_values {
 	char **params, **profiles;
-	const char *input, *output, *name;
+	const char *input, *output, *name, *pull;
 	bool wait, dry_run, json, quiet;
 };
 static const struct option_spec submit_options[] = {
@@ -34,6 +37,8 @@ static const struct option_spec submit_options[] = {
     {"output", 'o', OPTION_TEXT, offsetof(struct submit_values, output), "DIR", "directory of the space \"output\""},
     {"profile", 0, OPTION_LIST, offsetof(struct submit_values, profiles), "P", "activate a profile; may be repeated"},
     {"name", 0, OPTION_TEXT, offsetof(struct submit_values, name), "NAME", "of the project (default: as in the file)"},
+    {"pull", 0, OPTION_TEXT, offsetof(struct submit_values, pull), "WHEN",
+     "fetch the job's images from their registries: missing (default), always, never"},
     {"wait", 'w', OPTION_FLAG, offsetof(struct submit_values, wait), NULL,
      "show progress, and wait for the end of the job"},
     {"dry-run", 0, OPTION_FLAG, offsetof(struct submit_values, dry_run), NULL, "only check the file, submit nothing"},
@@ -144,6 +149,53 @@ static void print_reply(const struct submit_values *v, yyjson_doc *doc, const ch
 	(void)fflush(stdout);
 }
 
+/* The images of a job, each once; those that are here only when all are to be fetched. Returns their number. */
+static int fetch_images(struct cli *cli, const struct submit_values *v, const char *json, size_t len, bool all,
+			struct err *err)
+{
+	yyjson_doc *doc json_doc_cleanup = json_parse(json, len, JOB_MAX, "the job", err);
+	yyjson_val *services = yyjson_obj_get(yyjson_doc_get_root(doc), "services"), *service;
+	cleanup_with(map_free) struct map seen = MAP_INIT;
+	int fetched = 0, r = doc ? 0 : -EINVAL;
+	size_t i, n;
+
+	yyjson_arr_foreach (services, i, n, service) {
+		const char *image = show_str(service, "image", NULL);
+
+		if (r < 0 || !image || map_get(&seen, image))
+			continue;
+		map_put(&seen, image, service);
+		r = all ? 0 : image_fetch_is_here(cli, image, err);
+		if (r == 0) {
+			r = image_fetch(cli, image, v->quiet, err);
+			fetched++;
+		}
+	}
+	return r < 0 ? r : fetched;
+}
+
+/* A job whose images are there costs no request more. */
+static int submit(struct cli *cli, const struct submit_values *v, const char *json, size_t len, yyjson_doc **ret,
+		  struct err *err)
+{
+	enum image_fetch pull = IMAGE_FETCH_MISSING;
+	struct err why = ERR_INIT;
+	int r = image_fetch_parse(v->pull, &pull, err);
+
+	if (r == 0 && pull == IMAGE_FETCH_ALWAYS)
+		r = fetch_images(cli, v, json, len, true, err);
+	if (r < 0)
+		return r;
+	r = client_call(cli, "POST", "/v1/jobs", json, ret, err);
+	if (r != -ENOENT || pull != IMAGE_FETCH_MISSING)
+		return r;
+	r = fetch_images(cli, v, json, len, false, &why);
+	if (r == 0)
+		return -ENOENT; /* it was not an image that is missing: *err says what */
+	*err = why;
+	return r < 0 ? r : client_call(cli, "POST", "/v1/jobs", json, ret, err);
+}
+
 static int submit_run(struct cli *cli, void *values, char **operands, struct err *err)
 {
 	const struct submit_values *v = values;
@@ -160,11 +212,11 @@ static int submit_run(struct cli *cli, void *values, char **operands, struct err
 	/* Made here, so that it belongs to whoever asked for it. */
 	if (v->output && mkdir(v->output, 0777) < 0 && errno != EEXIST)
 		return err_sys(err, errno, "make the output directory \"%s\"", v->output);
-	r = client_call(cli, "POST", "/v1/jobs", json, &doc, err);
+	r = submit(cli, v, json, len, &doc, err);
 	if (r == 0)
 		r = json_get_str(yyjson_doc_get_root(doc), "id", &id, err);
 	if (r != 0)
-		return r;
+		return interrupt_status(r, err);
 	print_reply(v, doc, id);
 	return v->wait ? wait_end(cli, v, id, err) : CLI_OK;
 }

@@ -11,7 +11,8 @@
 struct err;
 
 struct run_options {
-	bool remove, detach, read_only, userns;
+	bool remove, detach, read_only, userns, quiet;
+	const char *pull; /* image_fetch.h */
 	const char *name, *workdir, *user, *entrypoint, *hostname;
 	char **env, **env_files, **volumes, **tmpfs;
 	uint64_t cpus, memory, pids;

@@ -271,7 +271,7 @@ const struct schema schema_service[] = {
     NOTHING("memswap_limit", "left to the kernel"),
     NOTHING("oom_score_adj", "left to the kernel"),
     NOTHING("platform", "the image decides; it must be made for this machine"),
-    NOTHING("pull_policy", "images are imported by `berth image import`"),
-    NOTHING("pull_refresh_after", "images are imported by `berth image import`"),
+    NOTHING("pull_policy", "`berth submit --pull` says when images are fetched"),
+    NOTHING("pull_refresh_after", "`berth submit --pull` says when images are fetched"),
     NOTHING("tty", "output goes to the log"),
     {NULL}};

@@ -4,7 +4,9 @@
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/mem.h"
+#include "base/core/outfile.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -412,6 +414,60 @@ static void test_mkdirs(void **state)
 	assert_int_equal(fs_mkdirs("", 0700, &err), -ENOENT);
 }
 
+static size_t count_names(int dir)
+{
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fdopendir(fd);
+	size_t n = 0;
+
+	assert_non_null(d);
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n - 2;
+}
+
+static void test_outfile(void **state)
+{
+	struct outfile o = OUTFILE_NULL;
+	char path[128], *text;
+	struct err err = ERR_INIT;
+	size_t n;
+
+	(void)state;
+	snprintf(path, sizeof path, "%s/root/out", top_name);
+	assert_int_equal(outfile_open(path, 0644, &o, &err), 0);
+	assert_false(there(root, "out"));
+	outfile_close(&o);
+	assert_int_equal(count_names(root), 0);
+	/* It takes the place of a file and of a link, and follows none. */
+	assert_int_equal(symlinkat("../canary", root, "out"), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(outfile_open(path, 0644, &o, &err), 0);
+		assert_int_equal(fd_write_all(o.fd, "whole", 5), 0);
+		assert_int_equal(outfile_name(&o, &err), 0);
+		outfile_close(&o);
+		assert_int_equal(count_names(root), 1);
+		assert_int_equal(fs_read(root, "out", 10, &text, &n, NULL), 0);
+		assert_string_equal(text, "whole");
+		free(text);
+	}
+	assert_int_equal(fs_read(top, "canary", 10, &text, &n, NULL), 0);
+	assert_string_equal(text, "secret");
+	free(text);
+	snprintf(path, sizeof path, "%s/root/", top_name);
+	assert_int_equal(outfile_open(path, 0644, &o, &err), -EISDIR);
+	snprintf(path, sizeof path, "%s/none/out", top_name);
+	assert_int_equal(outfile_open(path, 0644, &o, &err), -ENOENT);
+	/* A directory has the name: nothing stays. */
+	assert_int_equal(mkdirat(root, "dir", 0755), 0);
+	snprintf(path, sizeof path, "%s/root/dir", top_name);
+	assert_int_equal(outfile_open(path, 0644, &o, &err), 0);
+	assert_int_equal(outfile_name(&o, &err), -EISDIR);
+	outfile_close(&o);
+	assert_int_equal(count_names(root), 2);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -420,7 +476,7 @@ int main(void)
 	    TEST(test_open_in),	    TEST(test_magic),	     TEST(test_create_in), TEST(test_mkdirs_in),
 	    TEST(test_open_parent), TEST(test_write_atomic), TEST(test_read),	   TEST(test_remove),
 	    TEST(test_remove_deep), TEST(test_remove_mount), TEST(test_swapped),   TEST(test_name_ok),
-	    TEST(test_mkdirs),
+	    TEST(test_mkdirs),	    TEST(test_outfile),
 	};
 
 	return cmocka_run_group_tests_name("core/fs", tests, NULL, NULL);

@@ -135,7 +135,7 @@ static void test_run(void **state)
 static void test_run_ends(void **state)
 {
 	static const struct {
-		struct fake_route routes[2];
+		struct fake_route routes[3];
 		int status;
 		const char *err;
 	} rows[] = {
@@ -148,7 +148,9 @@ static void test_run_ends(void **state)
 	     137,
 	     "more memory than its limit"},
 	    {{{.request = "POST", .status = 200, BODY(NOTE("\x1e") "{\"exit\":{\"code\":0,\"signal\":9}}")}}, 137, ""},
-	    {{{.request = "POST", .status = 404, .body = "{\"message\":\"no image \\u001b x\"}"}},
+	    /* the image is there: nothing is to be fetched */
+	    {{{.request = "POST", .status = 404, .body = "{\"message\":\"no image \\u001b x\"}"},
+	      {.request = "GET /v1/images/img", .status = 200, .body = "{}"}},
 	     125,
 	     "berth: no image \\x1b x\n"},
 	    {{{.request = "POST", .status = 500, .body = "not json"}}, 125, "HTTP status 500"},

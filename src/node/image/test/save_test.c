@@ -13,6 +13,7 @@
 #include "node/image/oci_layout.h"
 #include "node/image/pack.h"
 #include "node/image/packed.h"
+#include "node/image/save_target.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -546,6 +547,26 @@ static void test_packed_again(void **state)
 	assert_int_equal(packed_find(one, wrong.hex, first.hex, &kind, &level, &err), -ENOENT);
 }
 
+/* What was there before an archive was begun stays, the unfinished archive does not. */
+static void test_target(void **state)
+{
+	mem_cleanup char *path = mem_printf("%s/target", top_name);
+	struct save_target t;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(save_target_open(&t, path, true, NULL), 0);
+		assert_int_equal(fs_write_atomic(t.fd, "index.json", "{}", 2, 0600, false, NULL), 0);
+		close(fs_mkdirs_in(t.fd, "blobs/sha256", 0755, FS_NO_SYMLINKS, NULL));
+		assert_int_equal(save_target_close(&t, -ECANCELED, NULL), -ECANCELED);
+		assert_int_equal(faccessat(top, "target/index.json", F_OK, 0), i - 1);
+		assert_int_equal(faccessat(top, "target/blobs", F_OK, 0), i - 1);
+		assert_int_equal(save_target_open(&t, path, true, NULL), 0);
+		assert_int_equal(fs_write_atomic(t.fd, "index.json", "{}", 2, 0600, false, NULL), 0);
+		assert_int_equal(save_target_close(&t, 0, NULL), 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -554,6 +575,7 @@ int main(void)
 	    cmocka_unit_test(test_taken),	cmocka_unit_test(test_docker),
 	    cmocka_unit_test(test_cut),		cmocka_unit_test(test_docker_refused),
 	    cmocka_unit_test(test_oci_refused), cmocka_unit_test(test_packed_again),
+	    cmocka_unit_test(test_target),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
