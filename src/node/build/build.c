@@ -14,6 +14,7 @@
 #include "node/build/ignore.h"
 #include "node/build/lint.h"
 #include "node/build/output.h"
+#include "node/build/outside.h"
 #include "node/build/secret.h"
 #include "node/image/platform.h"
 #include "node/runtime/rt.h"
@@ -188,6 +189,7 @@ static int try_step(struct build *b, struct build_stage *s, const struct plan_st
 	}
 	if (!build_inputs_ready(b, step))
 		return 0;
+	s->job.started_ms = clock_wall_ms();
 	r = build_step_key(b, s, step, &next, s->step_key, err);
 	if (r < 0)
 		return step_failed(b, s, err);
@@ -455,6 +457,7 @@ static int open_all(struct build *b, struct err *err)
 	if (r == 0)
 		r = context_open(&from, b->lease, &b->context, err);
 	if (r == 0) {
+		b->outside = outside_new(b->lease, b->cache, stop_fd);
 		cache_recover(b->cache);
 		b->digests = digests_open(cache_dir(b->cache), "digests");
 	}
@@ -486,6 +489,7 @@ static void close_all(struct build *b)
 	context_close(&b->context);
 	if (b->cache)
 		rt_host_release();
+	outside_free(b->outside);
 	cache_close(b->cache);
 	image_lease_free(b->lease);
 	image_store_close(b->store);

@@ -27,6 +27,7 @@
 
 struct digests;
 struct cache_from;
+struct outside;
 
 /* What a child says at its end. */
 struct build_verdict {
@@ -76,6 +77,7 @@ struct build {
 	size_t n_imports;
 	struct digests *digests;
 	struct context context;
+	struct outside *outside;
 	struct dockerfile *file;
 	struct plan *plan;
 	struct build_stage *stages;

@@ -9,7 +9,7 @@
 #include "base/core/sha256.h"
 #include "node/build/content.h"
 #include "node/build/ignore.h"
-#include "node/build/remote.h"
+#include "node/build/outside.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -124,8 +124,8 @@ static int copy_digest(struct build *b, const struct plan_step *step, size_t sou
 	const struct input in = {
 	    .from = c->from, .pattern = pattern, .exclude = c->exclude, .owners = !context && !c->chown};
 
-	if (step->kind == STEP_ADD && remote_is(pattern))
-		return remote_digest(pattern, c->checksum, ret, err);
+	if (step->kind == STEP_ADD && outside_is(pattern))
+		return outside_digest(b->outside, pattern, c, ret, err);
 	return digest(b, &in, ret, err);
 }
 

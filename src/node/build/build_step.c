@@ -10,7 +10,7 @@
 #include "node/build/archive.h"
 #include "node/build/copy.h"
 #include "node/build/ignore.h"
-#include "node/build/remote.h"
+#include "node/build/outside.h"
 #include "node/build/view.h"
 #include "node/runtime/user.h"
 
@@ -63,28 +63,22 @@ static int put_unpacked(const struct copy *c, int dir, struct err *err)
 	return copy_items(&moved, &tree, &list, err);
 }
 
-/* 1 = the item was an archive, and is unpacked. */
-static int unpack_item(const struct copy *c, struct snapshot *snapshot, const struct source_tree *t,
-		       const struct source_item *item, bool must, struct err *err)
+/* 1 = the file was an archive, and is unpacked. */
+static int unpack_file(const struct copy *c, struct snapshot *snapshot, int fd, const char *name, bool must,
+		       struct err *err)
 {
-	fd_cleanup int fd = -1, dir = -1;
 	const char *packing = NULL;
-	enum archive_kind kind;
+	fd_cleanup int dir = -1;
+	enum archive_kind kind = archive_look(fd, &packing);
 	bool unpacked;
 	int r;
 
-	if (!S_ISREG(item->st.st_mode))
-		return 0;
-	fd = open_item(t, item, err);
-	if (fd < 0)
-		return fd;
-	kind = archive_look(fd, &packing);
 	if (kind == ARCHIVE_FOREIGN)
 		return err_set(err, ENOTSUP,
 			       "\"%s\" is %s data, which berth does not unpack; pack it with gzip or zstd, or use COPY",
-			       item->named, packing);
+			       name, packing);
 	if (kind == ARCHIVE_NONE)
-		return must ? err_set(err, EINVAL, "--unpack: \"%s\" is not an archive", item->named) : 0;
+		return must ? err_set(err, EINVAL, "--unpack: \"%s\" is not an archive", name) : 0;
 	if (mkdirat(snapshot->extra, "archive", 0700) < 0)
 		return err_sys(err, errno, "make a directory for the archive");
 	dir = openat(snapshot->extra, "archive", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -95,9 +89,20 @@ static int unpack_item(const struct copy *c, struct snapshot *snapshot, const st
 	if (unpacked)
 		r = put_unpacked(c, dir, err);
 	if (r < 0)
-		return err ? err_wrap(err, "\"%s\"", item->named) : r;
+		return err ? err_wrap(err, "\"%s\"", name) : r;
 	r = fs_remove_tree(snapshot->extra, "archive", err);
 	return r < 0 ? r : unpacked;
+}
+
+static int unpack_item(const struct copy *c, struct snapshot *snapshot, const struct source_tree *t,
+		       const struct source_item *item, bool must, struct err *err)
+{
+	fd_cleanup int fd = -1;
+
+	if (!S_ISREG(item->st.st_mode))
+		return 0;
+	fd = open_item(t, item, err);
+	return fd < 0 ? fd : unpack_file(c, snapshot, fd, item->named, must, err);
 }
 
 static int put_items(const struct copy *c, const struct plan_step *step, struct snapshot *snapshot,
@@ -125,6 +130,28 @@ static int put_items(const struct copy *c, const struct plan_step *step, struct 
 		if (r == 0)
 			r = copy_items(&single, t, &one, err);
 	}
+	return r < 0 ? r : 0;
+}
+
+/* What ADD fetches belongs to root, mode 0600, and is unpacked only on request. */
+static int put_remote(struct build *b, const struct plan_step *step, const struct copy *c, struct snapshot *snapshot,
+		      const char *source, struct err *err)
+{
+	const struct step_copy *sc = step->copy;
+	mem_cleanup char *name = NULL;
+	fd_cleanup int fd = -1;
+	struct copy single = *c;
+	int64_t mtime_s = 0;
+	int r;
+
+	fd = outside_open(b->outside, source, sc, &name, &mtime_s, err);
+	if (fd < 0)
+		return fd;
+	single.has_owner = true;
+	if (!sc->unpack)
+		return copy_file(&single, name, fd, 0600, mtime_s, err);
+	single.has_owner = sc->chown != NULL;
+	r = unpack_file(&single, snapshot, fd, source, true, err);
 	return r < 0 ? r : 0;
 }
 
@@ -162,12 +189,15 @@ static int copy(struct build *b, const struct plan_step *step, struct snapshot *
 		r = ignore_new(sc->exclude, &exclude, err);
 	c.exclude = exclude;
 	for (char **s = sc->sources; r == 0 && s && *s; s++) {
-		if (step->kind == STEP_ADD && remote_is(*s))
-			return err_set(err, ENOTSUP, "ADD \"%s\": addresses cannot be fetched", *s);
-		r = source_find(&tree, *s, &list, err);
+		if (step->kind != STEP_ADD || !outside_is(*s))
+			r = source_find(&tree, *s, &list, err);
 	}
 	if (r == 0 && list.n > 0)
 		r = put_items(&c, step, snapshot, &tree, &list, err);
+	for (char **s = sc->sources; r == 0 && s && *s && step->kind == STEP_ADD; s++) {
+		if (outside_is(*s))
+			r = put_remote(b, step, &c, snapshot, *s, err);
+	}
 	if (r == 0)
 		r = copy_files(b, step, &c, err);
 	return r;

@@ -71,10 +71,10 @@ static int set_limits(struct err *err)
 }
 
 /* Ownership, modes and file capabilities of the tree; nothing else of what root may do. */
-static int drop_capabilities(struct err *err)
+#define CAPS_UNPACK (1u << CAP_CHOWN | 1u << CAP_DAC_OVERRIDE | 1u << CAP_FOWNER | 1u << CAP_FSETID | 1u << CAP_SETFCAP)
+
+static int drop_capabilities(uint32_t keep, struct err *err)
 {
-	const uint32_t keep =
-	    1u << CAP_CHOWN | 1u << CAP_DAC_OVERRIDE | 1u << CAP_FOWNER | 1u << CAP_FSETID | 1u << CAP_SETFCAP;
 	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[2];
 
@@ -97,6 +97,9 @@ enum {
 };
 #define FS_ALL_1 ((1ull << 13) - 1)
 #define FS_EXECUTE (1ull << 0)
+#define FS_WRITE_FILE (1ull << 1)
+#define FS_READ_FILE (1ull << 2)
+#define FS_READ_DIR (1ull << 3)
 #define FS_MAKE_CHAR (1ull << 6)
 #define FS_MAKE_SOCK (1ull << 9)
 #define FS_MAKE_BLOCK (1ull << 11)
@@ -108,29 +111,28 @@ struct ruleset {
 	uint64_t fs, net, scoped;
 };
 
-/* Character devices: without CAP_MKNOD that is 0:0 alone, which is overlay's whiteout (since Linux 5.8). */
-static int add_tmp_dir(int ruleset, int tmp_dir, uint64_t rights)
+static int allow_below(int ruleset, int dir, uint64_t rights)
 {
-	struct landlock_path_beneath_attr beneath = {
-	    .allowed_access = rights & ~(FS_EXECUTE | FS_MAKE_SOCK | FS_MAKE_BLOCK | FS_IOCTL),
-	    .parent_fd = tmp_dir,
-	};
+	struct landlock_path_beneath_attr beneath = {.allowed_access = rights, .parent_fd = dir};
 
-	return (int)syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0);
+	return dir < 0 ? 0 : (int)syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0);
 }
 
-static int landlock(int tmp_dir, struct err *err)
+/* Who reads archives needs no other place and no network; who fetches may read and run what the machine has, and talk. Character devices: without
+ * CAP_MKNOD that is 0:0 alone, which is overlay's whiteout (since Linux 5.8). */
+static int landlock(int tmp_dir, bool fetcher, struct err *err)
 {
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+	fd_cleanup int fd = -1, root = -1, null = -1;
 	struct ruleset rules = {.fs = FS_ALL_1 | FS_REFER};
 	size_t size = sizeof rules.fs;
-	fd_cleanup int fd = -1;
+	int r = 0;
 
 	if (abi < ABI_REFER)
 		return 0;
 	rules.fs |= (abi >= ABI_TRUNCATE ? FS_TRUNCATE : 0) | (abi >= ABI_IOCTL ? FS_IOCTL : 0);
 	if (abi >= ABI_NET) {
-		rules.net = 3; /* bind and connect, TCP */
+		rules.net = fetcher ? 0 : 3; /* bind and connect, TCP */
 		size += sizeof rules.net;
 	}
 	if (abi >= ABI_SCOPE) {
@@ -140,7 +142,14 @@ static int landlock(int tmp_dir, struct err *err)
 	fd = (int)syscall(SYS_landlock_create_ruleset, &rules, size, 0);
 	if (fd < 0)
 		return err_sys(err, errno, "make a Landlock ruleset");
-	if (add_tmp_dir(fd, tmp_dir, rules.fs) < 0 || syscall(SYS_landlock_restrict_self, fd, 0) < 0)
+	root = fetcher ? open("/", O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+	null = fetcher ? open("/dev/null", O_PATH | O_CLOEXEC) : -1;
+	r = allow_below(fd, tmp_dir, rules.fs & ~(FS_EXECUTE | FS_MAKE_SOCK | FS_MAKE_BLOCK | FS_IOCTL));
+	if (r == 0)
+		r = allow_below(fd, root, FS_EXECUTE | FS_READ_FILE | FS_READ_DIR);
+	if (r == 0)
+		r = allow_below(fd, null, FS_READ_FILE | FS_WRITE_FILE);
+	if (r < 0 || syscall(SYS_landlock_restrict_self, fd, 0) < 0)
 		return err_sys(err, errno, "enter Landlock");
 	return 0;
 }
@@ -154,10 +163,22 @@ int image_worker_confine(int tmp_dir, struct err *err)
 		return err_sys(err, errno, "set no_new_privs");
 	r = set_limits(err);
 	if (r == 0)
-		r = landlock(tmp_dir, err);
+		r = landlock(tmp_dir, false, err);
 	if (r == 0)
-		r = drop_capabilities(err);
+		r = drop_capabilities(CAPS_UNPACK, err);
 	return r;
+}
+
+int image_fetcher_confine(int tmp_dir, struct err *err)
+{
+	int r;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return err_sys(err, errno, "set no_new_privs");
+	r = limit(RLIMIT_CORE, "core", 0, err);
+	if (r == 0)
+		r = landlock(tmp_dir, true, err);
+	return r < 0 ? r : drop_capabilities(0, err);
 }
 
 struct worker {

@@ -134,6 +134,10 @@ int image_worker_confine(int tmp_dir, struct err *err);
 /* child_run() of such a worker. */
 int image_worker_run(int tmp_dir, child_fn *fn, void *ctx, const char *what, struct err *err);
 
+/* The same for a process that fetches something: it may talk to servers, and read and run what the machine has, but it has no capabilities and can
+ * make and change files below tmp_dir (-1 = nowhere) and through open descriptors alone. */
+int image_fetcher_confine(int tmp_dir, struct err *err);
+
 /* The daemon's half: a fresh directory for the worker, and its commit under a name (replaces the name atomically). */
 int image_import_begin(struct image_store *s, int *ret_tmp_dir, char ret_tmp_name[static 64], struct err *err);
 int image_import_commit(struct image_store *s, const char *tmp_name, const char *ref, const struct image_unpacked *u,

@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 struct err;
 
@@ -27,6 +28,11 @@ struct curl_message {
 struct curl_waitfd {
 	int fd;
 	short events, revents;
+};
+struct curl_address {
+	int family, type, protocol;
+	unsigned n;
+	struct sockaddr sa; /* n bytes of it */
 };
 struct curl_blob {
 	void *data;
@@ -77,10 +83,12 @@ enum curl_option {
 	CURL_METHOD = 10036,
 	CURL_KEY = 10087,
 	CURL_PRIVATE = 10103,
+	CURL_OPEN_SOCKET_DATA = 10164,
 	CURL_NOPROXY = 10177,
 	CURL_WRITE_FUNCTION = 20011,
 	CURL_READ_FUNCTION = 20012,
 	CURL_HEADER_FUNCTION = 20079,
+	CURL_OPEN_SOCKET_FUNCTION = 20163,
 	CURL_BODY_SIZE = 30115,
 	CURL_CA_BLOB = 40309,
 };

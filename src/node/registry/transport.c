@@ -78,6 +78,7 @@ static const char *const header_names[N_HEADERS] = {
     [HEADER_CONTENT_RANGE] = "Content-Range",
     [HEADER_RANGE] = "Range",
     [HEADER_ETAG] = "ETag",
+    [HEADER_MODIFIED] = "Last-Modified",
     [HEADER_RETRY_AFTER] = "Retry-After",
     [HEADER_UPLOAD_MIN] = "OCI-Chunk-Min-Length",
 };
@@ -177,6 +178,16 @@ static size_t on_read(char *data, size_t size, size_t count, void *ctx)
 	return cap;
 }
 
+static int on_open_socket(void *ctx, int purpose, struct curl_address *a)
+{
+	struct transfer *x = ctx;
+
+	(void)purpose;
+	if (!x->q.may_connect(x->q.ctx, &a->sa))
+		return -1;
+	return socket(a->family, a->type | SOCK_CLOEXEC, a->protocol);
+}
+
 /* ---- one transfer ---- */
 
 #define SET(x, option, value) ((x)->t->curl->easy_setopt((x)->easy, (option), (value)))
@@ -244,6 +255,10 @@ static void set_always(struct transfer *x)
 	SET(x, CURL_WRITE_FUNCTION, on_write);
 	SET(x, CURL_WRITE_DATA, x);
 	SET(x, CURL_PRIVATE, x);
+	if (x->q.may_connect) {
+		SET(x, CURL_OPEN_SOCKET_FUNCTION, on_open_socket);
+		SET(x, CURL_OPEN_SOCKET_DATA, x);
+	}
 }
 
 static void set_body(struct transfer *x)

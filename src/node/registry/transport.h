@@ -19,6 +19,7 @@
 
 #define TRANSPORT_ERROR_BODY_MAX (64u << 10) /* of a reply that is not 2xx; what is longer is cut */
 
+struct sockaddr;
 struct transport;
 struct transfer;
 
@@ -39,6 +40,7 @@ enum transport_header {
 	HEADER_CONTENT_RANGE,
 	HEADER_RANGE,
 	HEADER_ETAG,
+	HEADER_MODIFIED,
 	HEADER_RETRY_AFTER,
 	HEADER_UPLOAD_MIN,
 	N_HEADERS
@@ -57,6 +59,8 @@ struct transfer_request {
 	/* Takes the body of a 2xx reply: true = taken, false = not now (transfer_resume; the same bytes come again). NULL: it is
 	 * collected in transfer_body(), at the most body_max bytes. */
 	bool (*write)(void *ctx, const void *data, size_t n);
+	/* Whether this address, which the name of the host (or of the proxy) led to, may be talked to; NULL = all may. */
+	bool (*may_connect)(void *ctx, const struct sockaddr *address);
 	void *ctx;
 	size_t body_max;
 };

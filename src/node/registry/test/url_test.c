@@ -4,6 +4,7 @@
 #include "base/core/err.h"
 #include "base/core/mem.h"
 #include "node/registry/challenge.h"
+#include "node/registry/web.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -116,6 +117,29 @@ static void test_origin(void **state)
 	assert_false(url_is_loopback("128.0.0.1"));
 }
 
+static void test_name(void **state)
+{
+	static const char *const rows[][2] = {
+	    {"https://h/a/b.tar?x=/y", "b.tar"},
+	    {"https://h/a%20b", "a b"},
+	    {"https://h/a%2Fb", "b"},
+	    {"https://h/a/", "__unnamed__"},
+	    {"https://h", "__unnamed__"},
+	    {"https://h/%2e%2e", "__unnamed__"},
+	    {"https://h/x/..", "__unnamed__"},
+	    {"https://h/a%0ab", "__unnamed__"},
+	    {"https://h/%zz%4", "%zz%4"},
+	    {"https://h/x%00y", "x"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		mem_cleanup char *name = web_name(rows[i][0]);
+
+		assert_string_equal(name, rows[i][1]);
+	}
+}
+
 static const struct {
 	const char *header;
 	int kind; /* -1 = refused */
@@ -204,8 +228,9 @@ static void test_escape(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_parse),     cmocka_unit_test(test_resolve), cmocka_unit_test(test_origin),
-	    cmocka_unit_test(test_challenge), cmocka_unit_test(test_link),    cmocka_unit_test(test_escape),
+	    cmocka_unit_test(test_parse),  cmocka_unit_test(test_resolve),   cmocka_unit_test(test_origin),
+	    cmocka_unit_test(test_name),   cmocka_unit_test(test_challenge), cmocka_unit_test(test_link),
+	    cmocka_unit_test(test_escape),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/build/outside.h"
+
+#include "base/core/child.h"
+#include "base/core/err.h"
+#include "base/core/fd.h"
+#include "base/core/mem.h"
+#include "node/build/cache.h"
+#include "node/build/snapshot.h"
+#include "node/build/step.h"
+#include "node/image/image.h"
+#include "node/image/lease.h"
+#include "node/registry/web.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+
+struct outside_file {
+	char *source;
+	char hex[SHA256_HEX_MAX]; /* of the content */
+	int64_t mtime_s;
+	int fd; /* the content, or -1: it is known by its version only */
+};
+
+struct outside {
+	struct image_lease *lease;
+	struct cache *cache;
+	int stop_fd;
+	int tmp; /* -1 = none yet */
+	char tmp_name[64];
+	struct outside_file *v;
+	size_t n, cap;
+};
+
+bool outside_is(const char *source)
+{
+	return !strncmp(source, "http://", 7) || !strncmp(source, "https://", 8) || !strncmp(source, "git@", 4) ||
+	       !strncmp(source, "git://", 6) || !strncmp(source, "ssh://", 6);
+}
+
+struct outside *outside_new(struct image_lease *lease, struct cache *cache, int stop_fd)
+{
+	struct outside *l = mem_new(struct outside);
+
+	*l = (struct outside){.lease = lease, .cache = cache, .stop_fd = stop_fd, .tmp = -1};
+	return l;
+}
+
+static void drop_tmp(struct outside *l)
+{
+	snapshot_remove(l->tmp, l->tmp_name);
+	fd_closep(&l->tmp);
+}
+
+struct outside *outside_free(struct outside *l)
+{
+	if (!l)
+		return NULL;
+	for (size_t i = 0; i < l->n; i++) {
+		free(l->v[i].source);
+		fd_closep(&l->v[i].fd);
+	}
+	free(l->v);
+	drop_tmp(l);
+	free(l);
+	return NULL;
+}
+
+static const struct outside_file *find(const struct outside *l, const char *source)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		if (!strcmp(l->v[i].source, source))
+			return &l->v[i];
+	}
+	return NULL;
+}
+
+/* ---- files ---- */
+
+/* Where the content of a version of a file is written down. */
+static void version_key(const char *source, const char *version, char ret[static SHA256_HEX_MAX])
+{
+	struct sha256 sha;
+
+	sha256_init(&sha);
+	sha256_add(&sha, "web", 4);
+	sha256_add(&sha, source, strlen(source) + 1);
+	sha256_add(&sha, version, strlen(version));
+	sha256_hex(&sha, ret);
+}
+
+/* What a child does; `file` is in shared pages. */
+struct fetch {
+	struct cache *cache; /* NULL: the content is wanted in any case */
+	const char *source;
+	int fd;
+	struct web_file *file;
+};
+
+static bool is_known(void *ctx, const char *version)
+{
+	struct fetch *f = ctx;
+	char key[SHA256_HEX_MAX], hex[SHA256_HEX_MAX];
+
+	if (!f->cache)
+		return false;
+	version_key(f->source, version, key);
+	return cache_content_find(f->cache, key, hex) == 1;
+}
+
+static int fetch_file(void *ctx, struct err *err)
+{
+	struct fetch *f = ctx;
+	const struct web_request q = {.url = f->source, .fd = f->fd, .known = is_known, .ctx = f};
+	int r = image_fetcher_confine(-1, err);
+
+	return r < 0 ? r : web_get(&q, f->file, err);
+}
+
+static int open_tmp(struct outside *l, struct err *err)
+{
+	int fd, r = l->tmp < 0 ? image_lease_tmp(l->lease, &l->tmp, l->tmp_name, err) : 0;
+
+	if (r < 0)
+		return r;
+	fd = openat(l->tmp, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	return fd < 0 ? err_sys(err, errno, "make a temporary file for a download") : fd;
+}
+
+/* What the child left may be anything: texts end, a digest is one. */
+static int check_file(struct web_file *f, const char *source, struct err *err)
+{
+	f->hex[sizeof f->hex - 1] = '\0';
+	f->version[sizeof f->version - 1] = '\0';
+	if (strspn(f->hex, "0123456789abcdef") != SHA256_HEX_MAX - 1 || f->mtime_s < 0)
+		return err_set(err, EIO, "\"%s\": the process that fetches it gave no digest", source);
+	return 0;
+}
+
+/* *ret_fd: the content, or -1 when its version was known (`known` only). */
+static int fetch(struct outside *l, const char *source, bool known, struct web_file *ret, int *ret_fd, struct err *err)
+{
+	fd_cleanup int fd = open_tmp(l, err);
+	struct web_file *shared;
+	struct fetch f;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shared == MAP_FAILED)
+		return err_sys(err, errno, "make a page for the result of a download");
+	f = (struct fetch){.cache = known ? l->cache : NULL, .source = source, .fd = fd, .file = shared};
+	r = child_run(fetch_file, &f, l->stop_fd, "fetches a file", err);
+	*ret = *shared;
+	(void)munmap(shared, sizeof *shared);
+	if (r == 0)
+		r = check_file(ret, source, err);
+	if (r == 0 && !ret->known)
+		*ret_fd = fd_take(&fd);
+	return r;
+}
+
+static void add(struct outside *l, const char *source, const struct web_file *f, int fd)
+{
+	mem_grow(&l->v, &l->cap, l->n);
+	l->v[l->n] = (struct outside_file){.source = mem_strdup(source), .mtime_s = f->mtime_s, .fd = fd};
+	memcpy(l->v[l->n].hex, f->hex, sizeof f->hex);
+	l->n++;
+}
+
+/* Fetches what is not in the list yet. */
+static int look(struct outside *l, const char *source, const struct outside_file **ret, struct err *err)
+{
+	struct web_file f = {.size = 0};
+	char key[SHA256_HEX_MAX];
+	int fd = -1, r;
+
+	*ret = find(l, source);
+	if (*ret)
+		return 0;
+	r = fetch(l, source, true, &f, &fd, err);
+	if (r < 0)
+		return r;
+	version_key(source, f.version, key);
+	if (f.known && !cache_content_find(l->cache, key, f.hex))
+		r = fetch(l, source, false, &f, &fd, err);
+	if (r == 0 && !f.known && *f.version)
+		cache_content_put(l->cache, key, f.hex);
+	if (r == 0)
+		add(l, source, &f, fd);
+	*ret = find(l, source);
+	return r;
+}
+
+int outside_digest(struct outside *l, const char *source, const struct step_copy *c, char ret[static SHA256_HEX_MAX],
+		   struct err *err)
+{
+	mem_cleanup char *name = web_name(source);
+	const struct outside_file *known = NULL;
+	struct sha256 sha;
+	int r = c->checksum ? 0 : look(l, source, &known, err);
+
+	if (r < 0)
+		return r;
+	sha256_init(&sha);
+	sha256_add(&sha, name, strlen(name) + 1);
+	sha256_add(&sha, known ? known->hex : c->checksum + strlen("sha256:"), SHA256_HEX_MAX - 1);
+	sha256_hex(&sha, ret);
+	return 0;
+}
+
+static int open_anew(struct outside *l, const char *source, const char *hex, const char *checksum, int64_t *ret_mtime_s,
+		     struct err *err)
+{
+	struct web_file f = {.size = 0};
+	bool fresh = l->tmp < 0; /* we are a child: what we made is unknown to who cleans up */
+	fd_cleanup int fd = -1;
+	char key[SHA256_HEX_MAX];
+	int r = fetch(l, source, false, &f, &fd, err);
+
+	if (fresh)
+		drop_tmp(l);
+	if (r < 0)
+		return r;
+	version_key(source, f.version, key);
+	if (strcmp(f.hex, hex) != 0 && checksum)
+		return err_set(err, EBADMSG, "\"%s\" has the checksum sha256:%s, not %s", source, f.hex, checksum);
+	if (*f.version)
+		cache_content_put(l->cache, key, f.hex);
+	if (strcmp(f.hex, hex) != 0)
+		return err_set(err, ESTALE, "\"%s\" has changed since the build began; build again", source);
+	*ret_mtime_s = f.mtime_s;
+	return fd_take(&fd);
+}
+
+int outside_open(struct outside *l, const char *source, const struct step_copy *c, char **ret_name,
+		 int64_t *ret_mtime_s, struct err *err)
+{
+	const struct outside_file *known = find(l, source);
+	bool here = known && known->fd >= 0 && !c->checksum;
+	int fd;
+
+	if (here) {
+		fd = fcntl(known->fd, F_DUPFD_CLOEXEC, 3);
+		*ret_mtime_s = known->mtime_s;
+	} else {
+		fd = open_anew(l, source,
+			       c->checksum ? c->checksum + strlen("sha256:")
+			       : known	   ? known->hex
+					   : "",
+			       c->checksum, ret_mtime_s, err);
+	}
+	if (fd < 0)
+		return here ? err_sys(err, errno, "open what was fetched") : fd;
+	if (lseek(fd, 0, SEEK_SET) < 0) {
+		fd_closep(&fd);
+		return err_sys(err, errno, "read what was fetched");
+	}
+	*ret_name = web_name(source);
+	return fd;
+}

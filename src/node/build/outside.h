@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * outside: sources of ADD that are not files: addresses of files (http, https) and of git repositories.
+ *
+ * They are fetched by confined child processes into files of the build's own. The key of a step has the name and the content of a file: from its
+ * checksum when the Dockerfile tells it (nothing is asked then), from the last time when the server says that it has the same version (ETag and
+ * Last-Modified), else by fetching it. A file that was fetched for a key is there for the step.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/core/sha256.h"
+
+struct cache;
+struct err;
+struct image_lease;
+struct outside;
+struct step_copy;
+
+bool outside_is(const char *source);
+
+/* stop_fd: readable = -ECANCELED. Lease and cache must outlive it. */
+struct outside *outside_new(struct image_lease *lease, struct cache *cache, int stop_fd);
+struct outside *outside_free(struct outside *l);
+
+/* What the key of an ADD has for a source. */
+int outside_digest(struct outside *l, const char *source, const struct step_copy *c, char ret[static SHA256_HEX_MAX],
+		   struct err *err);
+
+/* In the step: the file (the caller's descriptor, at its beginning), its name in a directory (new memory) and its time. It is what
+ * outside_digest() said, or it is an error. */
+int outside_open(struct outside *l, const char *source, const struct step_copy *c, char **ret_name,
+		 int64_t *ret_mtime_s, struct err *err);
