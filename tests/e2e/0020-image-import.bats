@@ -61,22 +61,47 @@ teardown() {
 	[ "$(jq -r '.[0].size < 100000' <<<"$output")" = true ]
 }
 
+fails() { # TEXT COMMAND...: of berth
+	local text=$1
+	shift
+	run berth "$@"
+	fails_with "$text"
+}
+
 @test "rm removes the image and its layers; an image that is not there is an error" {
 	berth image import "$(busybox_tar)" busybox
 	run -0 berth image rm busybox
 	[ -z "$(ls "$DIR/data/images/layers")" ]
 	run berth image rm busybox
 	fails_with busybox
-	run -125 berth run busybox true
-	fails_with busybox import
+	run -125 berth run --pull never busybox true
+	fails_with busybox "berth pull"
 }
 
-@test "an image whose container runs is not removed" {
+@test "an image is not removed while a container is on it, running or not" {
 	berth image import "$(busybox_tar)" busybox
-	berth run -d --rm --name holder busybox sleep 1000
+	berth run -d --rm --name gone busybox sleep 1000
+	berth run -d --name holder busybox sleep 1000
 	run berth image rm busybox
-	fails_with busybox
+	fails_with busybox "in use by 2 containers"
+	berth kill gone
 	berth kill holder
+	exits_with 137 holder
+	eventually fails "in use by 1 container" image rm busybox
+	# as a daemon finds it that starts later
+	berth down 3>&-
+	start
+	fails "in use by 1 container" image rm busybox
+	[ "$(berth image prune --all --json | jq -c .images)" = '[]' ]
+	berth rm holder
+	eventually berth image rm busybox
+	[ -z "$(ls "$DIR/data/images/leases")" ]
+}
+
+@test "a task that has ended leaves its image to whoever removes it" {
+	berth image import "$(busybox_tar)" busybox
+	berth submit --wait -q "$(job_file one <<<'services: {a: {image: busybox, command: ["true"]}}')"
+	berth ps --all -q | grep -q .
 	eventually berth image rm busybox
 }
 

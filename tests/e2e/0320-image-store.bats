@@ -84,6 +84,7 @@ names() {
 	[ "$(names)" = busybox:latest ]
 	berth kill user
 	berth wait user || true
+	berth rm user
 	berth image prune --all
 	[ "$(names)" = "" ]
 	run -0 find "$DIR/data/images/layers" "$DIR/data/images/blobs/sha256" "$DIR/data/images/tmp" -mindepth 1

@@ -146,7 +146,7 @@ void container_recall_lease(struct container *c, char **layers)
 	char id[80];
 
 	c->leased = image_lease_is_kept(c->e->images, lease_id(c, id));
-	if (!c->leased && container_lease(c, &image, &err) < 0)
+	if (!c->leased && layers && container_lease(c, &image, &err) < 0)
 		log_err(&err, "a container runs without a lease on its image");
 }
 
@@ -159,16 +159,22 @@ void container_drop_lease(struct container *c)
 	c->leased = false;
 }
 
-static bool may_run(void *ctx, const char *id)
+/* A task's container ends for ever, and a job has many; every other one has its image until it is removed. */
+static bool needs_image(const struct container *c)
+{
+	return !container_ended(c) || !c->pub.job;
+}
+
+static bool may_need(void *ctx, const char *id)
 {
 	const struct container *c = map_get(&((struct engine *)ctx)->by_id, id + strlen(LEASE));
 
-	return c && !container_ended(c);
+	return c && needs_image(c);
 }
 
 void container_reconcile_leases(struct engine *e)
 {
-	image_lease_reconcile(e->images, LEASE, may_run, e);
+	image_lease_reconcile(e->images, LEASE, may_need, e);
 }
 
 void container_free(struct container *c)
@@ -206,7 +212,8 @@ static void set_end(struct container *c, const struct record *r)
 	c->pub.exit = r->exit;
 	c->pub.exit.error = mem_strdup(r->exit.error);
 	c->pub.pid = 0;
-	container_drop_lease(c);
+	if (!needs_image(c))
+		container_drop_lease(c);
 	follow_wake(c, false);
 	event_add(c->e, ENGINE_EV_EXITED, c, NULL);
 }
@@ -467,6 +474,7 @@ void container_try_forget(struct container *c)
 	if (c->conn >= 0 || c->retry || c->losing || c->forgotten)
 		return;
 	c->forgotten = true;
+	container_drop_lease(c);
 	follow_detach(c);
 	path = mem_printf("containers/%s", c->pub.id);
 	engine_remove_tree(c->e, path);

@@ -32,7 +32,7 @@ struct container {
 	struct engine *e;
 	int64_t created_ns;
 	int64_t userns_base; /* 0 = none */
-	bool leased;	     /* its image is, while it may run (container_lease) */
+	bool leased;	     /* its image is (container_lease) */
 	int conn;	     /* to its monitor, -1 = none */
 	struct loop_fd *watch;
 	struct loop_timer *retry; /* its monitor was too busy to take the connection, or is ordered once more */
@@ -86,12 +86,13 @@ void container_describe(struct container *c, const struct order *order, const ch
 int container_list(struct container *c, struct err *err); /* into maps and list; -EEXIST */
 void container_unlist(struct container *c);
 void container_free(struct container *c);
-/* The container's lasting lease on its image (node/image/lease.h), by which nobody takes the image away while the container may run. It outlives the
- * daemon: recall takes up the one that is there, and makes one of the layers alone when it is missing. */
+/* The container's lasting lease on its image (node/image/lease.h), by which nobody takes the image away before the container is removed, or, if it
+ * belongs to a job, has ended. It outlives the daemon: recall takes up the one that is there, and makes one of the layers alone when it is missing
+ * (layers NULL: it does not). */
 int container_lease(struct container *c, const struct image_info *image, struct err *err);
 void container_recall_lease(struct container *c, char **layers);
 void container_drop_lease(struct container *c);
-/* Drops the leases of containers that ended when no daemon was there. */
+/* Drops the leases of containers that ended or were removed when no daemon was there. */
 void container_reconcile_leases(struct engine *e);
 /* Takes over the connection to its monitor. */
 int container_connect(struct container *c, int fd, struct err *err);

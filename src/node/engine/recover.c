@@ -136,6 +136,7 @@ static void recall(struct engine *e, const char *id)
 	container_describe(c, &order, (const char *const *)order.argv);
 	if (record_read(dir, "exit.json", &r, NULL) == 0) {
 		recall_end(c, &r);
+		container_recall_lease(c, NULL);
 		record_clear(&r);
 	} else {
 		recall_running(c, dir, order.layers);

@@ -318,8 +318,10 @@ static int check_holds(struct image_store *s, const struct store_image *found, s
 	store_leases_free(&l);
 	if (holds == 0 || store_named_elsewhere(s, found))
 		return holds > 0;
-	return err_set(err, EBUSY, "image \"%s\" is in use by %zu container%s",
-		       *found->name ? found->name : found->manifest, holds, holds == 1 ? "" : "s");
+	return err_set(
+	    err, EBUSY,
+	    "image \"%s\" is in use by %zu container%s; `berth ps --all` shows them, `berth rm` removes them",
+	    *found->name ? found->name : found->manifest, holds, holds == 1 ? "" : "s");
 }
 
 int store_check_version(const struct image_store *s, struct err *err)

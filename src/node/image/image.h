@@ -67,11 +67,11 @@ int image_open_layers(struct image_store *s, const struct image_info *i, int **r
 
 /* A name that is given to another image while leases of containers are on the old one leaves the old one in the store without a name
  * ("detached"; image_find knows it by its id). It goes with the last of them. The daemon calls this at its start, when it has reconciled the
- * leases (lease.h), for those whose containers ended meanwhile. */
+ * leases (lease.h), for those whose containers went meanwhile. */
 void image_store_collect(struct image_store *s);
 
-/* Removes the name; the layers go when no name and no container uses them. -EBUSY when containers run on it (the text says how many holds
- * there are; the engine knows whose) and no other name keeps it. */
+/* Removes the name; the layers go when no name and no container uses them. -EBUSY when containers are on it, running or not (the text
+ * says how many holds there are; the engine knows whose), and no other name keeps it. */
 int image_remove(struct image_store *s, const char *name, struct err *err);
 
 /* The documents of an image, byte for byte as they came. All of them are checked (manifest.h, config.h), and that they fit each other. */

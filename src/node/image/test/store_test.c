@@ -287,10 +287,14 @@ static void test_remove(void **state)
 	assert_int_equal(image_lease_keep(store, "c4", b, NULL), 0);
 	assert_int_equal(image_remove(store, "a", &err), 0); /* b keeps the layer */
 	assert_int_equal(image_remove(store, "b", &err), -EBUSY);
-	assert_string_equal(err.text, "image \"b:latest\" is in use by 2 containers");
+	assert_string_equal(
+	    err.text,
+	    "image \"b:latest\" is in use by 2 containers; `berth ps --all` shows them, `berth rm` removes them");
 	image_lease_drop(store, "c3");
 	assert_int_equal(image_remove(store, "b", &err), -EBUSY);
-	assert_string_equal(err.text, "image \"b:latest\" is in use by 1 container");
+	assert_string_equal(
+	    err.text,
+	    "image \"b:latest\" is in use by 1 container; `berth ps --all` shows them, `berth rm` removes them");
 	image_lease_drop(store, "c4");
 	assert_int_equal(image_remove(store, b->id, &err), 0);
 	assert_int_equal(image_remove(store, "b", &err), -ENOENT);
