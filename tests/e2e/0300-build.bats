@@ -325,11 +325,37 @@ RUN true'
 
 @test "--check judges and builds nothing" {
 	printf 'from base\nMAINTAINER me\nRUN exit 1\n' >"$CTX/Dockerfile"
-	run berth build --check "$CTX"
-	[ "$status" -eq 0 ]
+	run -1 berth build --check "$CTX"
 	[[ "$output" == *MaintainerDeprecated* ]]
-	run berth build --check --check-rules error=true "$CTX"
-	[ "$status" -eq 1 ]
+	run -1 berth build --check --check-rules error=true "$CTX"
+	run -0 berth build --check --check-rules skip=all "$CTX"
+	[ "$output" = "the Dockerfile has no warnings" ]
+}
+
+@test "every build ends with its warnings: rules, arguments that nothing takes" {
+	echo '*.log' >"$CTX/.dockerignore"
+	touch "$CTX/a" "$CTX/a.log"
+	dockerfile <<-'END'
+		FROM base
+		COPY a a /
+		CMD echo
+		# check=skip=JSONArgsRecommended
+		ENTRYPOINT echo
+	END
+	build --build-arg NOBODY=1 --build-arg BUILDKIT_X=1 --build-arg HTTP_PROXY=x
+	[[ "$output" == *"#1 DONE"*"2 warnings found:
+warning: Dockerfile:3: JSONArgsRecommended: "*"
+warning: --build-arg NOBODY: the Dockerfile has no such ARG
+built in "* ]]
+	sed -i 's/COPY a a/COPY a.log/' "$CTX/Dockerfile"
+	run berth build "$CTX"
+	fails_with "2 warnings found" "Dockerfile:2: CopyIgnoredFile" "excluded by .dockerignore"
+	sed -i '1i # check=skip=CopyIgnoredFile;error=true' "$CTX/Dockerfile"
+	run berth build "$CTX"
+	fails_with "1 warning found" "error=true makes that an error" JSONArgsRecommended
+	sed -i '1s/.*/# check=skip=all;error=true/; s/a.log/a/' "$CTX/Dockerfile"
+	build
+	[[ "$output" != *warning* ]]
 }
 
 @test "wrong uses say what is wrong" {

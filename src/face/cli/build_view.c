@@ -16,6 +16,7 @@
 void build_view_init(struct build_view *v, enum build_view_mode mode, int fd)
 {
 	*v = (struct build_view){.mode = mode, .fd = fd};
+	v->warnings = (struct buf)BUF_INIT;
 }
 
 static void put(struct build_view *v, struct buf *b)
@@ -54,11 +55,15 @@ void build_view_free(struct build_view *v)
 	struct buf out buf_cleanup = BUF_INIT;
 
 	wipe(v, &out);
+	if (v->n_warnings > 0 && v->mode != BUILD_VIEW_QUIET)
+		buf_printf(&out, "%zu warning%s found:\n%s", v->n_warnings, v->n_warnings == 1 ? "" : "s",
+			   buf_str(&v->warnings));
 	put(v, &out);
+	buf_free(&v->warnings);
 	for (size_t i = 0; i < v->n; i++)
 		step_free(&v->steps[i]);
 	free(v->steps);
-	*v = (struct build_view){.mode = BUILD_VIEW_QUIET};
+	*v = (struct build_view){.mode = BUILD_VIEW_QUIET, .n_warnings = v->n_warnings};
 }
 
 /* A line of a command's output: escaped, its tabs as blanks. */
@@ -263,15 +268,12 @@ static void on_quiet(struct build_view *v, const struct build_event *e)
 static void warn(struct build_view *v, const struct build_event *e)
 {
 	mem_cleanup char *text = text_escaped(e->text), *file = text_escaped(e->line ? e->file : "");
-	struct buf out buf_cleanup = BUF_INIT;
 
 	v->n_warnings++;
-	wipe(v, &out);
 	if (e->line)
-		buf_printf(&out, "warning: %s:%u: %s\n", file, e->line, text);
+		buf_printf(&v->warnings, "warning: %s:%u: %s\n", file, e->line, text);
 	else
-		buf_printf(&out, "warning: %s\n", text);
-	put(v, &out);
+		buf_printf(&v->warnings, "warning: %s\n", text);
 }
 
 static void note(struct build_view *v, const struct build_event *e)
@@ -290,9 +292,13 @@ void build_view_event(void *ctx, const struct build_event *e)
 	    [BUILD_VIEW_PLAIN] = on_plain, [BUILD_VIEW_TERMINAL] = on_terminal, [BUILD_VIEW_QUIET] = on_quiet};
 	struct build_view *v = ctx;
 
-	if (e->type == BUILD_EVENT_WARNING || e->type == BUILD_EVENT_NOTE) {
+	if (e->type == BUILD_EVENT_WARNING) {
+		warn(v, e);
+		return;
+	}
+	if (e->type == BUILD_EVENT_NOTE) {
 		if (v->mode != BUILD_VIEW_QUIET)
-			(e->type == BUILD_EVENT_NOTE ? note : warn)(v, e);
+			note(v, e);
 		return;
 	}
 	modes[v->mode](v, e);

@@ -6,6 +6,8 @@
  *   #3 [build 2/4] RUN make
  *   #3 0.8 cc -c main.c
  *   #3 DONE 2.1 s
+ *
+ * The warnings about the Dockerfile stand at the end, where they are seen.
  */
 #pragma once
 
@@ -36,8 +38,9 @@ struct build_view {
 	size_t painted;	 /* lines of the block on the terminal */
 	int64_t last_ms; /* of the last painting */
 	size_t n_warnings;
+	struct buf warnings; /* what is to be told at the end */
 };
 
 void build_view_init(struct build_view *v, enum build_view_mode mode, int fd);
-void build_view_free(struct build_view *v); /* wipes the block */
+void build_view_free(struct build_view *v); /* wipes the block, tells the warnings */
 build_event_fn build_view_event;	    /* ctx is the view */

@@ -59,7 +59,8 @@ static const struct option_spec build_options[] = {
     {"metadata-file", 0, OPTION_TEXT, V(metadata), "FILE", "write ID, digest and names there, as JSON"},
     {"progress", 0, OPTION_TEXT, V(progress), "auto|plain|tty|quiet", "how to show the steps"},
     {"quiet", 'q', OPTION_FLAG, V(quiet), NULL, "print the ID of the image only"},
-    {"check", 0, OPTION_FLAG, V(check), NULL, "judge the Dockerfile, build nothing"},
+    {"check", 0, OPTION_FLAG, V(check), NULL,
+     "judge the Dockerfile, build nothing; exit status 1 when there are warnings"},
     {"check-rules", 0, OPTION_TEXT, V(check_rules), "TEXT", "as \"# check=\" has it: skip=RULE,...;error=true"},
     {"jobs", 'j', OPTION_COUNT, V(jobs), "N", "steps at the same time (default: one for each processor)"},
     {"data", 0, OPTION_TEXT, V(data), "DIR",
@@ -262,7 +263,7 @@ static int build_run_command(struct cli *cli, void *values, char **operands, str
 		say_result(mode, &result, clock_wall_ms() - started);
 	else if (view.n_warnings == 0)
 		text_line(stderr, "the Dockerfile has no warnings");
-	return CLI_OK;
+	return v->check && view.n_warnings > 0 ? CLI_FAILED : CLI_OK;
 }
 
 const struct cli_command command_build = {

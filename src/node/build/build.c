@@ -359,6 +359,16 @@ static void tell_warnings(struct build *b, const struct lint *lint)
 	}
 }
 
+/* Most likely they are slips. */
+static void tell_unused_args(struct build *b)
+{
+	for (char **name = plan_unused_args(b->plan); name && *name; name++) {
+		mem_cleanup char *text = mem_printf("--build-arg %s: the Dockerfile has no such ARG", *name);
+
+		build_tell(b, NULL, BUILD_EVENT_WARNING, text, 0);
+	}
+}
+
 /* NAME of NAME=VALUE for each. */
 static char **names_of(char *const *pairs)
 {
@@ -416,6 +426,8 @@ static int plan(struct build *b, struct err *err)
 	if (r == 0)
 		r = lint_end(&lint, err);
 	tell_warnings(b, &lint);
+	if (r == 0)
+		tell_unused_args(b);
 	lint_free(&lint);
 	return r;
 }

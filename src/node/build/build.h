@@ -44,8 +44,8 @@ struct build_options {
 
 enum build_event_type {
 	BUILD_EVENT_PLAN,    /* total: steps that may run */
-	BUILD_EVENT_WARNING, /* text; line, 0 = of none */
-	BUILD_EVENT_NOTE,    /* text: something else that was done */
+	BUILD_EVENT_WARNING, /* about the Dockerfile: text; line, 0 = of none */
+	BUILD_EVENT_NOTE,    /* text: something else to tell */
 	BUILD_EVENT_BEGIN,   /* a step begins */
 	BUILD_EVENT_CACHED,  /* a step was in the cache */
 	BUILD_EVENT_OUTPUT,  /* text: one line of a running step, without its newline */

@@ -38,9 +38,9 @@ int build_check_caches(const struct build_options *o, struct err *err)
 
 static void warn(struct build *b, const struct err *err)
 {
-	mem_cleanup char *text = mem_printf("%s; the build goes on without it", err->text);
+	mem_cleanup char *text = mem_printf("warning: %s; the build goes on without it", err->text);
 
-	build_tell(b, NULL, BUILD_EVENT_WARNING, text, 0);
+	build_tell(b, NULL, BUILD_EVENT_NOTE, text, 0);
 }
 
 static int open_import(struct build *b, const char *text, struct err *err)
@@ -216,7 +216,7 @@ int build_export_caches(struct build *b, struct err *err)
 		if (r == 0 && option.type != CACHE_INLINE)
 			r = export_one(b, &option, &own);
 		if (r < 0 && option.ignore_error) {
-			build_tell(b, NULL, BUILD_EVENT_WARNING, own.text, 0);
+			warn(b, &own);
 			r = 0;
 		} else if (r < 0 && err) {
 			*err = own;

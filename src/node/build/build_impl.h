@@ -102,7 +102,7 @@ bool build_fetch_imported(struct build *b, const char *key, int out, char ret_di
 char *build_inline_cache(struct build *b, const struct build_stage *s, char *config, size_t *inout_n);
 int build_export_caches(struct build *b, struct err *err);
 
-/* build_input.c: whether everything that the step reads is there; its key with the layers below in it. */
+/* build_input.c: whether everything that the step reads is there; its key with the layers below in it, and what the next one stands on. */
 bool build_inputs_ready(const struct build *b, const struct plan_step *step);
 int build_step_key(struct build *b, struct build_stage *s, const struct plan_step *step, struct key *ret_next,
 		   char ret[static 65], struct err *err);

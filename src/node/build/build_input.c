@@ -175,5 +175,6 @@ int build_step_key(struct build *b, struct build_stage *s, const struct plan_ste
 		return r;
 	key_step(&s->key, step, contents, n, ret_next);
 	record_key(b, s, step, ret_next, ret);
+	key_next(&s->key, step, ret_next, ret_next);
 	return 0;
 }

@@ -167,7 +167,7 @@ void key_next(const struct key *parent, const struct plan_step *step, const stru
 	struct sha256 s;
 
 	if ((step->kind != STEP_COPY && step->kind != STEP_ADD) || !step->copy->link) {
-		*ret = *key;
+		memmove(ret, key, sizeof *ret);
 		return;
 	}
 	begin(&s, "linked on");

@@ -140,7 +140,8 @@ static bool is_used(const struct plan *p, const char *name)
 {
 	static const char *const known[] = {"http_proxy", "https_proxy", "ftp_proxy",
 					    "no_proxy",	  "all_proxy",	 "source_date_epoch"};
-	bool used = plan_vars_has(&p->defaults, name, strlen(name));
+	/* BUILDKIT_*: for the builder, as BuildKit's users give them. */
+	bool used = plan_vars_has(&p->defaults, name, strlen(name)) || !strncmp(name, "BUILDKIT_", 9);
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
 		used = used || !strcasecmp(known[i], name);
