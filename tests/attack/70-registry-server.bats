@@ -98,6 +98,65 @@ with_tokens() {
 	bites registry with_tokens mount_unreadable -- unguarded
 }
 
+# hold N TEXT: as many connections that say TEXT and then neither say nor take anything.
+hold() {
+	local i fd
+	for ((i = 0; i < $1; i++)); do
+		exec {fd}<>"/dev/tcp/${HOST%:*}/${HOST#*:}" || return 2
+		printf '%b' "$2" >&"$fd"
+		held+=("$fd")
+	done
+}
+
+# Nobody else gets in while they are there; they must not stay.
+held_for_ever() {
+	local fd status=0 within=20
+	[ "$WHO" != unguarded ] || within=1
+	WITHIN=$within eventually is 200 GET /v2/ || status=1
+	for fd in "${held[@]}"; do
+		exec {fd}>&-
+	done
+	[ "$status" = 0 ] || bitten "8 connections keep everybody out"
+}
+
+half_heads() {
+	local held=()
+	hold 8 'GET /v2/ HTTP/1.1\r\nHost: x\r\nX-a: ' || return 2
+	held_for_ever
+}
+
+half_bodies() {
+	local held=()
+	# A machine that is busy may keep our own requests from being quick enough.
+	eventually is 202 POST /v2/a/blobs/uploads/ || return 2
+	hold 8 "PATCH $(header Location) HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nsome" || return 2
+	held_for_ever
+}
+
+readers_who_do_not() {
+	local held=() digest
+	head -c 16000000 /dev/zero >"$DIR/much"
+	digest=$(digest_of "$DIR/much")
+	eventually push_blob a "$DIR/much" || return 2
+	hold 8 "GET /v2/a/blobs/$digest HTTP/1.1\r\nHost: x\r\n\r\n" || return 2
+	held_for_ever
+}
+
+@test "I11: slow loris: heads that do not end" {
+	withstands registry serving half_heads --max-connections 8 --patience 300ms
+	bites registry serving half_heads --max-connections 8 --patience 300ms -- unguarded
+}
+
+@test "I11: slow loris: bodies that do not end" {
+	withstands registry serving half_bodies --max-connections 8 --patience 300ms
+	bites registry serving half_bodies --max-connections 8 --patience 300ms -- unguarded
+}
+
+@test "I11: readers who take nothing" {
+	withstands registry serving readers_who_do_not --max-connections 8 --patience 300ms
+	bites registry serving readers_who_do_not --max-connections 8 --patience 300ms -- unguarded
+}
+
 # The canary's folder is beside the registry's.
 walk_away() {
 	local path

@@ -260,6 +260,6 @@ half_there() {
 	is 200 GET "/v2/x/blobs/${blob[b]}"
 	cmp "$DIR/body" "$DIR/b"
 	run -1 --separate-stderr "$BERTH" registry --mirror "$HOST" --quota 1MiB
-	[[ "$stderr" = *"at least 8 MiB"* ]]
+	fails_with "at least 8 MiB"
 	run -1 --separate-stderr "$BERTH" registry --mirror "$HOST" --delete
 }

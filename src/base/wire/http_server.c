@@ -4,6 +4,7 @@
 #include "base/core/clock.h"
 #include "base/core/err.h"
 #include "base/core/fd.h"
+#include "base/core/guard.h"
 #include "base/core/log.h"
 #include "base/core/loop.h"
 #include "base/core/mem.h"
@@ -31,6 +32,8 @@ static const struct http_limits defaults = {
 
 static int64_t timeout_of(const struct http_server *s, enum http_phase phase)
 {
+	if (!RT_GUARD(I11))
+		return -1;
 	switch (phase) {
 	case HTTP_PHASE_HEAD:
 		return s->limits.header_ms;

@@ -32,7 +32,7 @@
 struct serve_values {
 	struct serve_options o; /* what needs no conversion is filled in directly */
 	const char *data;
-	uint64_t uploads_max, connections, upload_ttl_ms, gc_every_ms, gc_grace_ms, mirror_keep_ms, level;
+	uint64_t uploads_max, connections, upload_ttl_ms, gc_every_ms, gc_grace_ms, mirror_keep_ms, patience_ms, level;
 };
 #define AT(member) offsetof(struct serve_values, member)
 static const struct option_spec serve_specs[] = {
@@ -58,6 +58,7 @@ static const struct option_spec serve_specs[] = {
     {"max-uploads", 0, OPTION_COUNT, AT(uploads_max), "N", "that are open at a time (default 1000)"},
     {"upload-ttl", 0, OPTION_TIME, AT(upload_ttl_ms), "TIME", "of an upload that nobody goes on with (default 6h)"},
     {"max-connections", 0, OPTION_COUNT, AT(connections), "N", "at a time (default 1024)"},
+    {"patience", 0, OPTION_TIME, AT(patience_ms), "TIME", "with a client that says or takes nothing (default 60s)"},
     {"gc-every", 0, OPTION_TIME, AT(gc_every_ms), "TIME", "collect garbage so often (default 6h, 0: never)"},
     {"gc-grace", 0, OPTION_TIME, AT(gc_grace_ms), "TIME", "younger things are no garbage (default 2h)"},
     {"log-level", 0, OPTION_LEVEL, AT(level), "LEVEL", "error, warning, info (default) or debug"},
@@ -70,6 +71,7 @@ static const struct serve_values serve_defaults = {
     .upload_ttl_ms = 6 * 3600 * 1000ull,
     .gc_every_ms = 6 * 3600 * 1000ull,
     .gc_grace_ms = 2 * 3600 * 1000ull,
+    .patience_ms = 60 * 1000,
     .mirror_keep_ms = 7 * 24 * 3600 * 1000ull,
     .level = LOG_INFO,
 };
@@ -121,6 +123,8 @@ static int check_options(const struct serve_values *v, struct err *err)
 		return err_set(err, EINVAL, "--quota of a mirror is at least %llu MiB", MIRROR_LEAST >> 20);
 	if (v->uploads_max < 1 || v->uploads_max > 1000000)
 		return err_set(err, EINVAL, "--max-uploads is a number from 1 to 1000000");
+	if (v->patience_ms < 1)
+		return err_set(err, EINVAL, "--patience is a time, 1ms at the least");
 	if (v->connections < 1 || v->connections > 100000)
 		return err_set(err, EINVAL, "--max-connections is a number from 1 to 100000");
 	return 0;
@@ -154,6 +158,7 @@ static int serve_values_run(struct cli *cli, void *values, char **operands, stru
 	o->upload_ttl_ms = (int64_t)v->upload_ttl_ms;
 	o->gc_every_ms = (int64_t)v->gc_every_ms;
 	o->gc_grace_ms = (int64_t)v->gc_grace_ms;
+	o->patience_ms = (int64_t)v->patience_ms;
 	o->mirror_keep_ms = (int64_t)v->mirror_keep_ms;
 	mallopt(M_ARENA_MAX, 2);
 	signal(SIGPIPE, SIG_IGN);

@@ -13,8 +13,8 @@
 
 #define HELPERS 4
 #define TICK_MS (60 * 1000)
-/* Of a client that says or takes nothing. */
-#define PATIENCE_MS (60 * 1000)
+/* For the head of a request, however patient we are. */
+#define HEAD_MS (10 * 1000)
 
 static void on_signal(void *ctx, int signal)
 {
@@ -37,8 +37,9 @@ static void on_tick(void *ctx)
 static int listen_http(struct serve *s, char name[static HTTP_NAME_MAX], struct err *err)
 {
 	const struct http_handler handler = {.on_headers = serve_on_headers, .on_request = serve_on_request, .ctx = s};
+	int64_t ms = s->o->patience_ms;
 	const struct http_limits limits = {
-	    .connections = s->o->connections, .idle_ms = PATIENCE_MS, .send_ms = PATIENCE_MS};
+	    .connections = s->o->connections, .header_ms = ms < HEAD_MS ? ms : HEAD_MS, .idle_ms = ms, .send_ms = ms};
 	fd_cleanup int fd = http_listen_tcp(s->o->address, err);
 	int r;
 

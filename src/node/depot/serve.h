@@ -20,6 +20,7 @@ struct serve_options {
 	bool read_only, deletes;
 	uint64_t blob_max, quota; /* bytes; quota 0 = none */
 	unsigned uploads_max, connections;
+	int64_t patience_ms; /* with a client that says or takes nothing */
 	int64_t upload_ttl_ms;
 	int64_t gc_every_ms; /* 0 = never by itself */
 	int64_t gc_grace_ms;

@@ -378,6 +378,27 @@ static void test_idle_and_body_timeout(void **state)
 	http_lib_stop(t);
 }
 
+/* A reader that takes nothing, of a reply that no buffer holds. */
+static void test_reader_who_does_not(void **state)
+{
+	struct http_limits limits = {.send_ms = 50, .out_high = 4096};
+	struct http_lib *t = http_lib_start(&limits);
+	static const char much[] = "GET /stream?n=50000000 HTTP/1.1\r\n" HOST "\r\n";
+	int fd = http_lib_connect(t);
+	size_t n = 0;
+	char *reply;
+
+	(void)state;
+	http_lib_send(fd, much, strlen(much));
+	http_lib_until(&t->closed, 1);
+	assert_true(atomic_load(&t->streamed) < 50000000);
+	reply = http_lib_recv(fd, 0, &n);
+	assert_true(n < 50000000);
+	free(reply);
+	close(fd);
+	http_lib_stop(t);
+}
+
 static void test_connection_limit(void **state)
 {
 	struct http_limits limits = {.connections = 3};
@@ -633,6 +654,7 @@ int main(void)
 	    cmocka_unit_test(test_chunk_extras),
 	    cmocka_unit_test(test_slow_head),
 	    cmocka_unit_test(test_idle_and_body_timeout),
+	    cmocka_unit_test(test_reader_who_does_not),
 	    cmocka_unit_test(test_connection_limit),
 	    cmocka_unit_test(test_vanish),
 	    cmocka_unit_test(test_slow_reader),
