@@ -136,7 +136,8 @@ Loaded image: two:2" ]
 	[[ $stderr == *"busybox:latest is the name of another image here, $before, and stays it"* ]]
 	[ "$(id busybox:latest)" = "$before" ]
 	run -0 --separate-stderr berth load --force -t busybox "$DIR/a.tar"
-	[[ $stderr == *"busybox:latest was the name of $before before"* ]]
+	[[ $stderr == *"The image busybox:latest already exists, renaming the old one with ID $before to empty string"* ]]
+	[ "$(berth image ls --all --json | jq -r '.[] | select(.name == "") | .id' | grep -c "^$before$")" = 1 ]
 	[ "$(id busybox:latest)" = "$(id evil:latest)" ]
 }
 

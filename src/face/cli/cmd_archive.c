@@ -126,7 +126,7 @@ static const struct option_spec load_options[] = {
     {"input", 'i', OPTION_TEXT, offsetof(struct load_values, input), "FILE",
      "the archive, or the directory of an OCI layout; default: standard input"},
     {"force", 'f', OPTION_FLAG, offsetof(struct load_values, force), NULL,
-     "names of the archive move to its images, also when other images here have them"},
+     "names of the archive move to its images, as docker load has it; other images here that had them stay without"},
     {"name", 't', OPTION_TEXT, offsetof(struct load_values, name), "NAME",
      "name of the image, instead of the archive's; it must hold one image"},
     {"platform", 0, OPTION_TEXT, offsetof(struct load_values, platform), "OS/ARCH",
@@ -160,7 +160,8 @@ static int print_loaded(const struct image_loaded *l, bool quiet)
 	else
 		text_line(stdout, "Loaded image ID: %s", l->id);
 	if (l->moved_from)
-		text_line(stderr, "berth: %s was the name of %s before", l->name, l->moved_from);
+		text_line(stderr, "The image %s already exists, renaming the old one with ID %s to empty string",
+			  l->name, l->moved_from);
 	if (!l->taken)
 		return CLI_OK;
 	text_error("%s is the name of another image here%s%s, and stays it; berth load --force moves it, or give the "

@@ -22,10 +22,21 @@ static bool is_same(const struct store_image *i, const char *manifest, const cha
 	return !strcmp(i->manifest, manifest) && !strcmp(i->index, index);
 }
 
-/* The image keeps its place without its name, or goes. */
-static void lose_name(struct image_store *s, const struct store_leases *l, struct store_image *i)
+static bool has_another_place(const struct image_store *s, const struct store_image *i)
 {
-	bool stays = i->info && store_holds(l, i) > 0 && !store_named_elsewhere(s, i);
+	for (size_t n = 0; n < s->n; n++) {
+		if (&s->images[n] != i && !s->images[n].detached && !strcmp(s->images[n].manifest, i->manifest))
+			return true;
+	}
+	return false;
+}
+
+/* The image keeps its place without its name, or goes. */
+static void lose_name(struct image_store *s, const struct store_leases *l, struct store_image *i,
+		      enum image_replace replace)
+{
+	bool is_kept = i->info && replace == IMAGE_REPLACE_KEEP && !has_another_place(s, i);
+	bool stays = is_kept || (i->info && store_holds(l, i) > 0 && !store_named_elsewhere(s, i));
 
 	if (!stays) {
 		store_drop(s, i);
@@ -33,7 +44,7 @@ static void lose_name(struct image_store *s, const struct store_leases *l, struc
 	}
 	*i->name = '\0';
 	*i->info->name = '\0';
-	i->detached = true;
+	i->detached = !is_kept;
 }
 
 /* What gets a name is not among the nameless any more. */
@@ -77,7 +88,7 @@ static int name_it(struct image_store *s, const char *name, const char *manifest
 			       "there is another image \"%s\" already; remove it, or say that it is to be replaced",
 			       name);
 	if (old)
-		lose_name(s, l, old);
+		lose_name(s, l, old, replace);
 	return add(s, name, manifest, index, err);
 }
 

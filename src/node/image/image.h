@@ -85,7 +85,8 @@ struct image_docs {
 	size_t n_index;
 };
 struct image_lease;
-enum image_replace { IMAGE_REPLACE_NO, IMAGE_REPLACE_YES };
+/* KEEP: the image that had the name stays without one, until it is pruned or removed. */
+enum image_replace { IMAGE_REPLACE_NO, IMAGE_REPLACE_YES, IMAGE_REPLACE_KEEP };
 /* Makes an image of documents whose layers are there (and leased). ref NULL: without a name; it stays until it is removed or pruned.
  * "repo@sha256:..." is a name, too, when it is the digest of the manifest or of the index. IMAGE_REPLACE_NO: -EEXIST when another image has the
  * name. On success everything of it is on the disk. */

@@ -182,7 +182,7 @@ static int commit_named(struct load *l, const struct image_docs *docs, const cha
 	}
 	if (old && !l->o->force)
 		return commit_unnamed(l, docs, name, old, err);
-	r = image_commit(l->store, l->lease, docs, name, l->o->force ? IMAGE_REPLACE_YES : IMAGE_REPLACE_NO, &i, err);
+	r = image_commit(l->store, l->lease, docs, name, l->o->force ? IMAGE_REPLACE_KEEP : IMAGE_REPLACE_NO, &i, err);
 	/* Another process gave the name meanwhile */
 	if (r == -EEXIST)
 		return commit_unnamed(l, docs, name, NULL, err);

@@ -17,7 +17,7 @@
 #include "node/image/progress.h"
 
 struct image_load_options {
-	bool force;	  /* names move from other images to those of the archive */
+	bool force;	  /* names move from other images, which stay without, to those of the archive */
 	const char *name; /* instead of the archive's own names; it must hold one image. NULL = its own */
 	const struct platform *platform; /* NULL = this machine's */
 	image_progress_fn *progress;	 /* may be NULL */

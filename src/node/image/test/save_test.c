@@ -277,6 +277,7 @@ static void test_taken(void **state)
 {
 	char *const app[] = {app_1, NULL}, *const other[] = {other_2, NULL};
 	struct image_loads loads cleanup_with(image_loads_free) = {.n = 0};
+	cleanup_with(image_info_freep) struct image_info *old = NULL;
 	fd_cleanup int first = save(one, app, &plain_save), second = save(one, other, &plain_save);
 	struct image_load_options o = {.name = "app:1"};
 
@@ -294,7 +295,10 @@ static void test_taken(void **state)
 	assert_string_equal(loads.v[0].name, "app:1");
 	assert_non_null(loads.v[0].moved_from);
 	same_image("other:2", "app:1", true);
+	assert_int_equal(image_find(two, loads.v[0].moved_from, &old, NULL), 0);
+	assert_string_equal(old->name, "");
 	forget(two, "app:1");
+	forget(two, loads.v[0].moved_from);
 }
 
 /* ---- archives of others ---- */

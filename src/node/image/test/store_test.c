@@ -347,7 +347,7 @@ static void test_garbage(void **state)
 	assert_int_equal(mknodat(top, "images/refs.json.tmp-1", S_IFREG | 0600, 0), 0);
 	reopen();
 	expect_counts(1, 2);
-	assert_int_equal(count("images"), 6); /* blobs layers leases lock refs.json tmp */
+	assert_int_equal(count("images"), 7); /* blobs erofs layers leases lock refs.json tmp */
 	expect_content(a, "1");
 }
 
