@@ -283,6 +283,55 @@ teardown() {
 	with "${pull%?????}AAAAA" 401 GET /v2/a/manifests/v1
 }
 
+@test "tokens by ES256, with keys of a JWKS" {
+	local i now good file
+	for i in ec ec2; do
+		openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$DIR/$i" 2>/dev/null
+	done
+	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:secp256k1 -out "$DIR/other" 2>/dev/null
+	openssl genrsa -out "$DIR/rsa" 2048 2>/dev/null
+	openssl genrsa -out "$DIR/short" 1024 2>/dev/null
+	with() { # STATUS TOKEN
+		is "$1" GET /v2/_catalog -H "Authorization: Bearer $2"
+	}
+	now=$(date +%s)
+	good=$(printf '{"iss":"me","aud":["x","reg"],"exp":%d,"access":[{"type":"registry","name":"catalog","actions":["*"]}]}' $((now + 300)))
+	printf '{"keys":[%s,%s]}' "$(jwk "$DIR/ec" one)" "$(jwk "$DIR/rsa" two)" >"$DIR/jwks"
+	registry_start --token-realm https://auth/ --token-service reg --token-issuer me --token-keys "$DIR/jwks"
+	# Of the two numbers some are shorter than 32 bytes, now and then.
+	for i in 1 2 3 4; do
+		with 200 "$(token_ec "$DIR/ec" "$good")"
+	done
+	with 200 "$(token "$DIR/rsa" "$good")"
+	# What a token says of its key does not matter.
+	with 200 "$(token_ec "$DIR/ec" "$good" '{"alg":"ES256","kid":"two"}')"
+	with 401 "$(token_ec "$DIR/ec2" "$good" "{\"alg\":\"ES256\",\"kid\":\"one\",\"jwk\":$(jwk "$DIR/ec2")}")"
+	with 401 "$(token_ec "$DIR/ec" "$good" '{"alg":"RS256"}')"
+	with 401 "$(token "$DIR/rsa" "$good" '{"alg":"ES256"}')"
+	with 401 "$(token_ec "$DIR/ec" "$good" '{"alg":"ES256","crit":["x"],"x":1}')"
+	# In DER, of another length, and the numbers zero.
+	with 401 "$(token "$DIR/ec" "$good" '{"alg":"ES256"}')"
+	with 401 "$(token_ec "$DIR/ec" "$good")AA"
+	i=$(token_ec "$DIR/ec" "$good")
+	with 401 "${i%.*}.$(head -c 64 /dev/zero | base64url)"
+	# Other claims under a good signature.
+	with 401 "${i%%.*}.$(printf '{"iss":"me","aud":"reg","exp":%d,"access":[]}' $((now + 900)) | base64url).${i##*.}"
+	registry_stop
+	openssl pkey -in "$DIR/ec" -pubout -out "$DIR/ec.pub"
+	registry_start --token-realm https://auth/ --token-service reg --token-issuer me --token-keys "$DIR/ec.pub"
+	with 200 "$(token_ec "$DIR/ec" "$good")"
+	with 401 "$(token "$DIR/rsa" "$good")"
+	registry_stop
+	jq '{keys: [.keys[0] | .x as $x | .x = .y | .y = $x]}' "$DIR/jwks" >"$DIR/off-curve"
+	printf '{"keys":[%s]}' "$(jwk "$DIR/short")" >"$DIR/jwks-short"
+	openssl pkey -in "$DIR/other" -pubout -out "$DIR/other.pub"
+	echo '{"keys":[]}' >"$DIR/none"
+	for file in off-curve jwks-short other.pub none; do
+		run -1 --separate-stderr "$BERTH" registry --addr 127.0.0.1:0 --data "$DIR/x" --token-realm https://auth/ --token-service reg --token-issuer me --token-keys "$DIR/$file"
+		fails_with "the keys of tokens \"$DIR/$file\""
+	done
+}
+
 @test "TLS: with a certificate, of the client too" {
 	make_pki
 	registry_start --tls-cert "$DIR/pki/server.crt" --tls-key "$DIR/pki/server.key"

@@ -145,3 +145,23 @@ token() {
 	signed=$(printf %s "${3:-{\"alg\":\"RS256\",\"typ\":\"JWT\"\}}" | base64url).$(printf %s "$2" | base64url)
 	printf '%s.%s' "$signed" "$(printf %s "$signed" | openssl dgst -sha256 -sign "$1" -binary | base64url)"
 }
+
+# token_ec KEY CLAIMS-JSON [HEAD-JSON]: signed with ES256: the two numbers of the signature, 32 bytes each.
+token_ec() {
+	local signed
+	signed=$(printf %s "${3:-{\"alg\":\"ES256\",\"typ\":\"JWT\"\}}" | base64url).$(printf %s "$2" | base64url)
+	printf '%s.%s' "$signed" "$(printf %s "$signed" | openssl dgst -sha256 -sign "$1" -binary | openssl asn1parse -inform DER |
+		awk -F: '/INTEGER/ { n = $NF; while (length(n) < 64) n = "0" n; printf "%s", substr(n, length(n) - 63) }' | basenc --base16 -d | base64url)"
+}
+
+# jwk KEY [ID]: the public half of a private key in PEM, RSA or of a curve, as a JWK.
+jwk() {
+	local numbers
+	if openssl rsa -in "$1" -noout 2>/dev/null; then
+		numbers="\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"$(openssl rsa -in "$1" -noout -modulus 2>/dev/null | cut -d = -f 2 | basenc --base16 -d | base64url)\""
+	else
+		openssl pkey -in "$1" -pubout -outform DER >"$DIR/point"
+		numbers="\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"$(tail -c 64 "$DIR/point" | head -c 32 | base64url)\",\"y\":\"$(tail -c 32 "$DIR/point" | base64url)\""
+	fi
+	printf '{%s,"kid":"%s"}' "$numbers" "${2:-}"
+}
