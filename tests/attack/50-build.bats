@@ -45,21 +45,22 @@ point_link() {
 	mkdir -p "$DIR/victim/m"
 	build <<-END || return 2
 		FROM box
-		RUN --mount=type=tmpfs,target=/x/m umount /x/m 2>/dev/null; mv /x /x.old 2>/dev/null; ln -s "$DIR/victim" /x; true
+		RUN --mount=type=tmpfs,target=/x/m mv /x /x.old && ln -s "$DIR/victim" /x
 	END
 	[ -d "$DIR/victim/m" ] || bitten "a directory of the host was removed"
 }
 
 @test "B2: clearing mount points away removes nothing else" { withstands build point_link; }
+@test "B2: ... and would" { bites build point_link -- unguarded; }
 
 # ---- B3: no frontend of somebody else's, no privileges ----
 
 frontend() {
 	box || return
-	! build <<-'END' || bitten "a step without its confinement"
+	! build <<-'END' || bitten "a step without its confinement" || return 1
 		# syntax=127.0.0.1:9/evil/frontend
 		FROM box
-		RUN --security=insecure true
+		RUN --security=insecure mkdir /m && mount -t tmpfs none /m
 	END
 	! grep -q "127.0.0.1:9" "$DIR/out" || bitten "the frontend was asked for" || return 1
 	build <<-'END' || return 2
@@ -70,6 +71,7 @@ frontend() {
 }
 
 @test "B3: a frontend is named and never asked, and nothing is privileged" { withstands build frontend; }
+@test "B3: ... and would be" { bites build frontend -- unguarded; }
 
 # ---- B5: the image that a mount comes from has links to the host; a cache's id is a path ----
 
@@ -124,7 +126,40 @@ foreign_cache() {
 	eb build --progress plain "$DIR/ctx" >"$DIR/out" 2>&1 && grep -q CACHED "$DIR/out" || return 2
 }
 
+# A cache whose record says that the honest step made the evil layer; all digests fit.
+poisoned_cache() {
+	local digest text
+	printf 'FROM box\nRUN echo honest >/f\n' >"$DIR/ctx/Dockerfile"
+	eb build -q --data "$DIR/other" --cache-to "type=local,dest=$DIR/honest" "$DIR/ctx" >/dev/null || return 2
+	printf 'FROM box\nRUN echo evil >/f\n' >"$DIR/ctx/evil"
+	eb build -q --data "$DIR/other" -f "$DIR/ctx/evil" --cache-to "type=local,dest=$DIR/evil" "$DIR/ctx" >/dev/null || return 2
+	of() { jq -r "$2" "$1/blobs/sha256/$(jq -r '.manifests[0].digest[7:]' "$1/index.json")"; }
+	text=$(jq -c --arg key "$(jq -r '.records[0].key' "$DIR/honest/blobs/sha256/$(of "$DIR/honest" '.config.digest[7:]')")" \
+		'.records[0].key = $key' "$DIR/evil/blobs/sha256/$(of "$DIR/evil" '.config.digest[7:]')")
+	put() { # TEXT: prints the digest
+		digest=$(printf %s "$1" | sha256sum | cut -d ' ' -f 1)
+		printf %s "$1" >"$DIR/evil/blobs/sha256/$digest"
+		echo "sha256:$digest"
+	}
+	text=$(of "$DIR/evil" . | jq -c --arg digest "$(put "$text")" --argjson size ${#text} '.config += {digest: $digest, size: $size}')
+	jq -c --arg digest "$(put "$text")" --argjson size ${#text} '.manifests[0] += {digest: $digest, size: $size}' \
+		"$DIR/evil/index.json" >"$DIR/index" && mv "$DIR/index" "$DIR/evil/index.json"
+}
+
+# Who names a cache believes it; who does not must not hear of it.
+named_cache() {
+	box || return
+	cp -a "$DIR/data" "$DIR/other"
+	poisoned_cache || return
+	eb build --progress plain --cache-from "type=local,src=$DIR/evil" "$DIR/ctx" >"$DIR/out" 2>&1 || return 2
+	grep -q CACHED "$DIR/out" || return 2
+	eb build --progress plain "$DIR/ctx" >"$DIR/out" 2>&1 || return 2
+	! grep -q CACHED "$DIR/out" || bitten "what somebody else's cache said answers builds that do not name it"
+}
+
 @test "B6: a loaded image is no cache candidate" { withstands build foreign_cache; }
+@test "B6: a cache answers who names it, and nobody else" { withstands build named_cache; }
+@test "B6: ... and would" { bites build named_cache -- unguarded; }
 
 # ---- B7: the context ----
 

@@ -6,6 +6,7 @@
 #include "node/build/build_impl.h"
 
 #include "base/core/fd.h"
+#include "base/core/guard.h"
 #include "base/core/mem.h"
 #include "base/core/random.h"
 #include "node/build/exec_mounts.h"
@@ -107,6 +108,7 @@ static int run(struct build *b, const struct plan_step *step, const struct exec_
 	struct snapshot *s = m->snapshot;
 	const bool host = step_run->network == STEP_NETWORK_HOST ||
 			  (step_run->network == STEP_NETWORK_DEFAULT && b->o->network == BUILD_NETWORK_HOST);
+	const bool privileged = !RT_GUARD(B3) && step_run->insecure;
 	const struct rt_spec spec = {
 	    .id = id,
 	    .lower_fds = s->below.lowers,
@@ -122,7 +124,8 @@ static int run(struct build *b, const struct plan_step *step, const struct exec_
 	    .cwd = step->workdir,
 	    .user = step->user && *step->user ? step->user : NULL,
 	    .hostname = "build",
-	    .caps = RT_CAPS_DEFAULT,
+	    .caps = privileged ? UINT64_MAX : RT_CAPS_DEFAULT,
+	    .privileged_syscalls = privileged,
 	    .host_network = host,
 	    .netns = -1,
 	    .stdin_fd = -1,
@@ -155,7 +158,7 @@ int exec_run(struct build *b, const struct plan_step *step, struct snapshot *sna
 	sigset_t open;
 	int r;
 
-	if (step->run->insecure)
+	if (RT_GUARD(B3) && step->run->insecure)
 		return err_set(err, EPERM, "RUN --security=insecure is not allowed: every step is confined");
 	if (step->run->n_devices > 0)
 		return err_set(err, EPERM, "RUN --device is not allowed");
