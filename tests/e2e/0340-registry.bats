@@ -177,6 +177,31 @@ teardown() {
 	[ "$(jq -c .repositories "$DIR/body")" = '[]' ]
 }
 
+@test "system df counts it where berth's data is, and gc can say what would go" {
+	export BERTH_DATA=$DIR
+	registry_start --delete
+	push_image a v1
+	push_image b v1
+	is 202 DELETE "/v2/a/manifests/$MANIFEST"
+	registry_stop
+	berth registry ls | grep -q '^b *v1 '
+	berth system df >"$DIR/df"
+	grep -q '^registry ' "$DIR/df"
+	sync "$DIR"
+	berth system df --json >"$DIR/df"
+	[ "$(jq '.parts[] | select(.what == "registry") | .bytes' "$DIR/df")" = "$(du -s -B1 "$DIR/registry" | cut -f 1)" ]
+	[ "$(jq '.parts[] | select(.what == "registry") | .reclaimable' "$DIR/df")" = 0 ]
+	registry_start --delete
+	is 202 DELETE "/v2/b/manifests/$MANIFEST"
+	registry_stop
+	berth registry gc --dry-run | grep -qx '0 blobs (0 B) and 0 links would go'
+	berth registry gc --dry-run --grace 0s | tee "$DIR/dry"
+	grep -q '^3 blobs .* and 4 links would go$' "$DIR/dry"
+	berth registry gc --grace 0s >"$DIR/wet"
+	[ "$(sed 's/would go/have gone/' "$DIR/dry")" = "$(cat "$DIR/wet")" ]
+	[ -z "$(find "$DIR/registry/blobs" -type f)" ]
+}
+
 @test "without --delete nothing is deleted, read-only nothing changes, and one server has the data" {
 	registry_start
 	push_image a v1

@@ -364,7 +364,7 @@ static int df_run(struct cli *cli, void *values, char **operands, struct err *er
 
 	(void)operands;
 	if (r == 0)
-		r = report_usage(s, dir, &text, err);
+		r = report_usage(s, dir, NULL, 0, &text, err);
 	if (r < 0 || !text)
 		return r;
 	doc = json_parse(text, strlen(text), CLIENT_REPLY_MAX, "the report", err);

@@ -10,14 +10,13 @@
 #include "base/core/mem.h"
 #include "base/core/notify.h"
 #include "base/wire/json.h"
-#include "face/cli/client.h"
+#include "face/cli/local_store.h"
 #include "face/cli/show.h"
 #include "face/cli/table.h"
 #include "face/cli/text.h"
 #include "node/depot/depot.h"
 #include "node/depot/serve.h"
 
-#include <limits.h>
 #include <malloc.h>
 #include <signal.h>
 #include <string.h>
@@ -70,32 +69,24 @@ static const struct serve_values serve_defaults = {
     .connections = 1024,
     .upload_ttl_ms = 6 * 3600 * 1000ull,
     .gc_every_ms = 6 * 3600 * 1000ull,
-    .gc_grace_ms = 2 * 3600 * 1000ull,
+    .gc_grace_ms = DEPOT_GRACE_MS,
     .patience_ms = 60 * 1000,
     .mirror_keep_ms = 7 * 24 * 3600 * 1000ull,
     .level = LOG_INFO,
 };
 
 /* `given`, or `otherwise` in the directory of berth's state. */
-static int find_data(const char *given, const char *otherwise, char **ret, struct err *err)
+static int find_data(struct cli *cli, const char *given, const char *otherwise, char **ret, struct err *err)
 {
-	mem_cleanup char *base = given ? NULL : client_default_data();
-	char here[PATH_MAX];
+	mem_cleanup char *base = NULL;
+	int r;
 
-	if (given && !*given)
-		return err_set(err, EINVAL, "--data: an empty path");
-	if (!given && !base)
-		return err_set(err, EINVAL,
-			       "neither XDG_DATA_HOME nor HOME is set: say where the data is with --data DIR");
-	if (!given)
+	if (given)
+		return local_store_data(cli, given, ret, err);
+	r = local_store_data(cli, NULL, &base, err);
+	if (r == 0)
 		*ret = mem_printf("%s/%s", base, otherwise);
-	else if (*given == '/')
-		*ret = mem_strdup(given);
-	else if (getcwd(here, sizeof here))
-		*ret = mem_printf("%s/%s", here, given);
-	else
-		return err_sys(err, errno, "find the current directory for \"%s\"", given);
-	return 0;
+	return r;
 }
 
 static int check_options(const struct serve_values *v, struct err *err)
@@ -146,10 +137,9 @@ static int serve_values_run(struct cli *cli, void *values, char **operands, stru
 	mem_cleanup char *data = NULL;
 	int r = check_options(v, err);
 
-	(void)cli;
 	(void)operands;
 	if (r == 0)
-		r = find_data(v->data, o->mirror ? "mirror" : "registry", &data, err);
+		r = find_data(cli, v->data, o->mirror ? "mirror" : "registry", &data, err);
 	if (r < 0)
 		return r;
 	o->data = data;
@@ -204,11 +194,11 @@ static const struct table_column ls_columns[] = {{.title = "REPOSITORY", .least 
 						 {.title = "SIZE", .right = true},
 						 {.title = NULL}};
 
-static int open_depot(const char *given, struct depot **ret, struct err *err)
+static int open_depot(struct cli *cli, const char *given, struct depot **ret, struct err *err)
 {
 	mem_cleanup char *data = NULL;
 	struct stat st;
-	int r = find_data(given, "registry", &data, err);
+	int r = find_data(cli, given, "registry", &data, err);
 
 	if (r < 0)
 		return r;
@@ -246,9 +236,8 @@ static int ls_run(struct cli *cli, void *values, char **operands, struct err *er
 	struct buf all buf_cleanup = BUF_INIT;
 	char **repos cleanup_with(mem_strv_freep) = NULL;
 	bool more;
-	int r = open_depot(v->data, &d, err);
+	int r = open_depot(cli, v->data, &d, err);
 
-	(void)cli;
 	if (r == 0)
 		r = depot_repos(d, operands[0], NULL, REPOS_MAX, &repos, &more, err);
 	for (char **repo = repos; r == 0 && *repo; repo++) {
@@ -292,32 +281,33 @@ const struct cli_command command_registry_ls = {
 struct gc_values {
 	const char *data;
 	uint64_t grace_ms;
+	bool dry_run;
 };
 static const struct option_spec gc_specs[] = {
     {"data", 0, OPTION_TEXT, offsetof(struct gc_values, data), "DIR",
      "directory of its state (default: registry in berth's)"},
     {"grace", 0, OPTION_TIME, offsetof(struct gc_values, grace_ms), "TIME",
      "younger things stay (default 2h); 0 only when nobody pushes"},
+    {"dry-run", 'n', OPTION_FLAG, offsetof(struct gc_values, dry_run), NULL, "only say what would go"},
     {NULL},
 };
-static const struct gc_values gc_defaults = {.grace_ms = 2 * 3600 * 1000ull};
+static const struct gc_values gc_defaults = {.grace_ms = DEPOT_GRACE_MS};
 
 static int gc_run(struct cli *cli, void *values, char **operands, struct err *err)
 {
 	const struct gc_values *v = values;
-	struct depot_gc gc = {.grace_ms = (int64_t)v->grace_ms};
+	struct depot_gc gc = {.grace_ms = (int64_t)v->grace_ms, .dry_run = v->dry_run};
 	struct depot *d cleanup_with(depot_closep) = NULL;
 	char size[TEXT_MAX];
-	int r = open_depot(v->data, &d, err);
+	int r = open_depot(cli, v->data, &d, err);
 
-	(void)cli;
 	(void)operands;
 	if (r == 0)
 		r = depot_gc(d, &gc, err);
 	if (r < 0)
 		return r;
-	text_line(stdout, "%llu blobs (%s) and %llu links have gone", (unsigned long long)gc.blobs,
-		  text_size(size, gc.bytes), (unsigned long long)gc.links);
+	text_line(stdout, "%llu blobs (%s) and %llu links %s", (unsigned long long)gc.blobs, text_size(size, gc.bytes),
+		  (unsigned long long)gc.links, v->dry_run ? "would go" : "have gone");
 	return CLI_OK;
 }
 

@@ -376,6 +376,11 @@ int depot_claim(struct depot *d, const char *mirror, struct err *err)
 	return r < 0 ? r : fs_write_atomic(d->root, MIRROR_FILE, mirror, strlen(mirror), DEPOT_FILE_MODE, true, err);
 }
 
+bool depot_is_mirror(const struct depot *d)
+{
+	return faccessat(d->root, MIRROR_FILE, F_OK, 0) == 0;
+}
+
 struct depot *depot_close(struct depot *d)
 {
 	if (!d)

@@ -35,6 +35,7 @@ int depot_open(const char *dir, bool serve, uint64_t quota, struct depot **ret, 
 /* A directory holds either images of its own or what a mirror fetched: `mirror` = the registry that it speaks for, NULL = its own. The first who
  * serves it decides; -EINVAL for others. */
 int depot_claim(struct depot *d, const char *mirror, struct err *err);
+bool depot_is_mirror(const struct depot *d);
 struct depot *depot_close(struct depot *d);
 int depot_uploads_fd(const struct depot *d); /* directory of the uploads */
 uint64_t depot_used(const struct depot *d);  /* bytes of all blobs; 0 without a quota */
@@ -86,13 +87,18 @@ int depot_referrers(const struct depot *d, const char *repo, const struct depot_
 /* [{"tag","digest","mediaType","size","platforms"?}]: `size` counts what a pull has to fetch, each blob once. */
 int depot_images(const struct depot *d, const char *repo, size_t max_tags, struct buf *out, struct err *err);
 
+#define DEPOT_GRACE_MS (2 * 3600 * 1000)
+
 /* Garbage. Takes the lock for short moments only; `pause` (may be NULL) is called between them and ends it by returning true. */
 struct depot_gc {
 	int64_t grace_ms;      /* younger things stay */
 	int64_t upload_ttl_ms; /* uploads that nobody has touched for so long go; 0 = none (a server knows better) */
 	bool (*pause)(void *ctx);
 	void *ctx;
+	bool dry_run;			       /* only count what would go */
 	uint64_t blobs, bytes, links, uploads; /* what went */
+	uint64_t disk;			       /* the same bytes, as the disk counts them */
+	uint64_t all;			       /* blobs and manifests that there are, these among them */
 };
 int depot_gc(struct depot *d, struct depot_gc *gc, struct err *err);
 

@@ -28,6 +28,7 @@ struct run {
 	const char *repo, *path;
 	enum depot_hash hash;
 	struct map used; /* digests that manifests of the repository name */
+	struct map lost; /* of a dry run: digest -> links that would have gone, a number */
 	char **victims;
 	size_t n_victims;
 };
@@ -96,6 +97,21 @@ static int find_unused(void *ctx, int dir, const char *name, struct err *err)
 	return 0;
 }
 
+static uintptr_t links_lost(const struct run *g, const char *name)
+{
+	mem_cleanup char *digest = mem_printf("%s:%s", depot_hash_name(g->hash), name);
+
+	return (uintptr_t)map_get(&g->lost, digest);
+}
+
+static bool lose_link(struct run *g, const char *name)
+{
+	mem_cleanup char *digest = mem_printf("%s:%s", depot_hash_name(g->hash), name);
+
+	(void)map_put(&g->lost, digest, (void *)(links_lost(g, name) + 1));
+	return true;
+}
+
 /* Under the lock: still old, and gone. */
 static void take_link(struct run *g, const char *name)
 {
@@ -103,8 +119,9 @@ static void take_link(struct run *g, const char *name)
 	struct stat st;
 
 	snprintf(path, sizeof path, "%s/%s", g->path, name);
-	if (fstatat(g->d->repos, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && older(&st, g->gc->grace_ms) &&
-	    depot_unlink(g->d, path, NULL) == 0)
+	if (fstatat(g->d->repos, path, &st, AT_SYMLINK_NOFOLLOW) < 0 || !older(&st, g->gc->grace_ms))
+		return;
+	if (g->gc->dry_run ? lose_link(g, name) : depot_unlink(g->d, path, NULL) == 0)
 		g->gc->links++;
 }
 
@@ -167,14 +184,21 @@ static int sweep_repo(void *ctx, const char *repo, struct err *err)
 
 /* ---- blobs ---- */
 
+static bool is_garbage(const struct run *g, const char *name, const struct stat *st)
+{
+	return st->st_nlink == 1 + links_lost(g, name) && older(st, g->gc->grace_ms);
+}
+
 static int find_garbage(void *ctx, int dir, const char *name, struct err *err)
 {
 	struct run *g = ctx;
 	struct stat st;
 
 	(void)err;
-	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 &&
-	    older(&st, g->gc->grace_ms))
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
+		return 0;
+	g->gc->all++;
+	if (is_garbage(g, name, &st))
 		add_victim(g, name);
 	return 0;
 }
@@ -185,12 +209,13 @@ static void take_blob(struct run *g, const char *name)
 	struct stat st;
 
 	snprintf(path, sizeof path, "%s/%s", g->path, name);
-	if (fstatat(g->d->blobs, path, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_nlink != 1 ||
-	    !older(&st, g->gc->grace_ms) || unlinkat(g->d->blobs, path, 0) < 0)
+	if (fstatat(g->d->blobs, path, &st, AT_SYMLINK_NOFOLLOW) < 0 || !is_garbage(g, name, &st) ||
+	    (!g->gc->dry_run && unlinkat(g->d->blobs, path, 0) < 0))
 		return;
 	g->gc->blobs++;
 	g->gc->bytes += (uint64_t)st.st_size;
-	if (g->d->quota)
+	g->gc->disk += (uint64_t)st.st_blocks * 512;
+	if (g->d->quota && !g->gc->dry_run)
 		atomic_fetch_sub(&g->d->used, (unsigned long long)st.st_size);
 }
 
@@ -216,10 +241,12 @@ static int take_old(struct run *g, int dir, const char *name, int64_t ms)
 {
 	struct stat st;
 
-	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !older(&st, ms) || unlinkat(dir, name, 0) < 0)
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !older(&st, ms) ||
+	    (!g->gc->dry_run && unlinkat(dir, name, 0) < 0))
 		return 0;
 	g->gc->uploads++;
 	g->gc->bytes += (uint64_t)st.st_size;
+	g->gc->disk += (uint64_t)st.st_blocks * 512;
 	return 0;
 }
 
@@ -247,7 +274,7 @@ int depot_sweep_tmp(struct depot *d, struct err *err)
 
 int depot_gc(struct depot *d, struct depot_gc *gc, struct err *err)
 {
-	struct run g = {.d = d, .gc = gc, .used = MAP_INIT};
+	struct run g = {.d = d, .gc = gc, .used = MAP_INIT, .lost = MAP_INIT};
 	int r = depot_walk(d, sweep_repo, &g, err);
 
 	for (int i = 0; r == 0 && i < DEPOT_HASHES; i++) {
@@ -255,6 +282,7 @@ int depot_gc(struct depot *d, struct depot_gc *gc, struct err *err)
 		r = depot_each(d->blobs, depot_hash_name(g.hash), sweep_blobs, &g, err);
 	}
 	mem_strv_free(g.victims);
+	map_free(&g.lost);
 	if (r == 0 && gc->upload_ttl_ms)
 		r = depot_each(d->uploads, ".", sweep_upload, &g, err);
 	if (r == 0)

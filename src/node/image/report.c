@@ -182,7 +182,9 @@ static const struct {
 
 struct report {
 	struct usage_seen seen;
-	struct part parts[N_PARTS];
+	struct part parts[N_PARTS + REPORT_PARTS_MAX];
+	const struct report_part *others;
+	size_t n_others;
 };
 
 static uint64_t blocks_of(int fd)
@@ -250,6 +252,10 @@ static void add_top(struct report *r, int dir, const char *name)
 		if (!strcmp(name, directories[i].name))
 			part = directories[i].part;
 	}
+	for (size_t i = 0; i < r->n_others; i++) {
+		if (!strcmp(name, r->others[i].name))
+			part = N_PARTS + (int)i;
+	}
 	r->parts[part].bytes += usage_tree(dir, name, &r->seen);
 }
 
@@ -275,10 +281,10 @@ static void add_parts(yyjson_mut_doc *doc, const struct report *r)
 	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc), *list = yyjson_mut_obj_add_arr(doc, root, "parts");
 	uint64_t sum = 0;
 
-	for (size_t i = 0; i < N_PARTS; i++) {
+	for (size_t i = 0; i < N_PARTS + r->n_others; i++) {
 		yyjson_mut_val *o = yyjson_mut_arr_add_obj(doc, list);
 
-		yyjson_mut_obj_add_str(doc, o, "what", part_names[i]);
+		yyjson_mut_obj_add_strcpy(doc, o, "what", i < N_PARTS ? part_names[i] : r->others[i - N_PARTS].name);
 		yyjson_mut_obj_add_uint(doc, o, "count", r->parts[i].count);
 		yyjson_mut_obj_add_uint(doc, o, "bytes", r->parts[i].bytes);
 		yyjson_mut_obj_add_uint(doc, o, "reclaimable", r->parts[i].reclaimable);
@@ -287,15 +293,34 @@ static void add_parts(yyjson_mut_doc *doc, const struct report *r)
 	yyjson_mut_obj_add_uint(doc, root, "bytes", sum);
 }
 
-int report_usage(struct image_store *s, int data_dir, char **ret, struct err *err)
+/* When nobody knows more: what can be fetched again can go. */
+static const struct report_part depots[] = {{.name = "registry"}, {.name = "mirror", .reclaimable = UINT64_MAX}};
+
+static void add_others(struct report *r)
+{
+	for (size_t i = 0; i < r->n_others; i++) {
+		struct part *part = &r->parts[N_PARTS + i];
+		uint64_t reclaimable = r->others[i].reclaimable;
+
+		part->count = r->others[i].count;
+		part->reclaimable = reclaimable < part->bytes ? reclaimable : part->bytes;
+	}
+}
+
+int report_usage(struct image_store *s, int data_dir, const struct report_part *others, size_t n_others, char **ret,
+		 struct err *err)
 {
 	json_mut_cleanup yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
-	struct report report = {.seen = USAGE_SEEN_INIT};
+	struct report report = {.seen = USAGE_SEEN_INIT, .others = depots, .n_others = sizeof depots / sizeof *depots};
 	struct image_usage u;
 	int r = image_usage(s, &report.seen, &u, err);
 
 	if (r < 0)
 		return r;
+	if (others && n_others <= REPORT_PARTS_MAX) {
+		report.others = others;
+		report.n_others = n_others;
+	}
 	yyjson_mut_doc_set_root(doc, yyjson_mut_obj(doc));
 	report.parts[PART_LAYERS] =
 	    (struct part){.count = u.n_layers, .bytes = u.layer_bytes, .reclaimable = u.reclaimable};
@@ -304,6 +329,7 @@ int report_usage(struct image_store *s, int data_dir, char **ret, struct err *er
 	report.parts[PART_DOCUMENTS].bytes = u.document_bytes;
 	report.parts[PART_REST].bytes = u.rest_bytes;
 	each(&report, data_dir, ".", &report.parts[PART_REST], add_top);
+	add_others(&report);
 	add_images(s, doc, &u);
 	add_parts(doc, &report);
 	*ret = json_text(doc, false, NULL);

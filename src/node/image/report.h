@@ -23,6 +23,15 @@ int report_inspect(struct image_store *s, const char *name, char **ret, struct e
 /* {"images": [names], "layers": n, "bytes": n} */
 char *report_pruned(const struct image_pruned *p);
 
-/* Bytes on the disk of everything below the data directory: {"images": [{"name", "id", "bytes", "unique"}], "parts": [{"what", "count", "bytes",
+/* A directory of the data directory that is a part of its own and not the store's: what its owner knows of it. */
+struct report_part {
+	const char *name;
+	uint64_t count, reclaimable; /* UINT64_MAX: all of it */
+};
+#define REPORT_PARTS_MAX 4u
+
+/* `others` NULL: "registry" and "mirror" (berth registry's), all of the second reclaimable.
+ * Bytes on the disk of everything below the data directory: {"images": [{"name", "id", "bytes", "unique"}], "parts": [{"what", "count", "bytes",
  * "reclaimable"}], "bytes"}. The parts add up to "bytes", which is what du says of the directory. */
-int report_usage(struct image_store *s, int data_dir, char **ret, struct err *err);
+int report_usage(struct image_store *s, int data_dir, const struct report_part *others, size_t n_others, char **ret,
+		 struct err *err);

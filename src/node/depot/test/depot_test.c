@@ -172,6 +172,35 @@ static void test_forget(void **state)
 	assert_true(has(p, "x", &a));
 }
 
+/* A dry run counts what a real one takes, and takes nothing. */
+static void test_dry_run(void **state)
+{
+	struct depot_gc dry = {.dry_run = true}, wet = {.grace_ms = 0};
+	struct depot_digest used, unused, shared, manifest;
+	struct place *p = *state;
+
+	put(p, "a", "used", &used);
+	put(p, "a", "unused", &unused);
+	put(p, "a", "shared", &shared);
+	assert_int_equal(depot_blob_mount(p->depot, "a", "b", &unused, NULL), 0);
+	assert_int_equal(depot_blob_mount(p->depot, "a", "c", &shared, NULL), 0);
+	assert_int_equal(tag(p, "a", "v1", &used, &manifest), 0);
+	assert_int_equal(tag(p, "c", "v1", &shared, &manifest), 0);
+	assert_int_equal(depot_gc(p->depot, &dry, NULL), 0);
+	assert_true(has(p, "a", &unused) && has(p, "b", &unused) && has(p, "a", &shared));
+	assert_int_equal(dry.all, 5);
+	assert_int_equal(dry.blobs, 1);
+	assert_int_equal(dry.bytes, strlen("unused"));
+	assert_int_equal(dry.links, 3);
+	assert_int_equal(depot_gc(p->depot, &wet, NULL), 0);
+	assert_int_equal(wet.blobs, dry.blobs);
+	assert_int_equal(wet.bytes, dry.bytes);
+	assert_int_equal(wet.links, dry.links);
+	assert_int_equal(wet.disk, dry.disk);
+	assert_false(has(p, "a", &unused));
+	assert_true(has(p, "c", &shared));
+}
+
 static void test_claim(void **state)
 {
 	struct place *p = *state;
@@ -359,6 +388,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_one_server, make, drop),
 	    cmocka_unit_test_setup_teardown(test_forget, make, drop),
 	    cmocka_unit_test_setup_teardown(test_claim, make, drop),
+	    cmocka_unit_test_setup_teardown(test_dry_run, make, drop),
 	    cmocka_unit_test_setup_teardown(test_quota, make, drop),
 	    cmocka_unit_test_setup_teardown(test_uploads, make, drop),
 	};
