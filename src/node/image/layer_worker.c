@@ -9,17 +9,21 @@
 #include "base/wire/json.h"
 #include "node/image/gunzip.h"
 #include "node/image/layer.h"
+#include "node/image/tar_stream.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
 #define ANSWER_MAX 8192u
 #define PIPE_SIZE (1 << 20)
+
+static int windows_fd = -1; /* tar_stream_share_windows(), made with the first worker */
 
 /* The counts of struct image_unpacked by their names in the answer. */
 static const struct {
@@ -52,15 +56,18 @@ static void answer_text(struct buf *b, const struct image_unpacked *u, int r, co
 	buf_adds(b, "}");
 }
 
-/* 0 = the bytes, 1 = the answer, 3 = the directory. Copies first, so that none is overwritten before it was moved. */
+/* 0 = the bytes, 1 = the answer, 3 = the directory, 4 = what all workers of this process lock. Copies first, so that none is overwritten before
+ * it was moved. */
 static int take_descriptors(int in, int answer, int dir)
 {
 	int copies[3] = {fcntl(in, F_DUPFD, 10), fcntl(answer, F_DUPFD, 10), fcntl(dir, F_DUPFD, 10)};
+	int windows = fcntl(windows_fd, F_DUPFD, 10);
 
 	if (copies[0] < 0 || copies[1] < 0 || copies[2] < 0 || dup2(copies[0], 0) < 0 || dup2(copies[1], 1) < 0 ||
 	    dup2(copies[2], 3) < 0)
 		return -errno;
-	return proc_close_from(4, 0);
+	tar_stream_share_windows(windows < 0 ? -1 : dup2(windows, 4));
+	return proc_close_from(windows < 0 ? 4 : 5, 0);
 }
 
 /* Ends with the process that it works for: what it makes is garbage then. */
@@ -107,6 +114,8 @@ int layer_worker_start(int tmp_dir, const struct image_limits *limits, int *ret_
 	}
 	(void)fcntl(in[1], F_SETPIPE_SZ, PIPE_SIZE);
 	gunzip_load();
+	if (windows_fd < 0)
+		windows_fd = memfd_create("berth-windows", MFD_CLOEXEC);
 	pid = fork();
 	if (pid == 0)
 		work(in[0], answer[1], tmp_dir, limits, parent);

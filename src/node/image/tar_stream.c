@@ -9,14 +9,18 @@
 #include "node/image/guard.h"
 #include "node/image/gunzip.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
+#define ZSTD_STATIC_LINKING_ONLY /* ZSTD_getFrameHeader(); we link the library itself */
 #include <zstd.h>
 #include <zstd_errors.h>
 
 #define IN_SIZE (64u << 10)
 #define OUT_SIZE (128u << 10)
 #define HEAD_SIZE 8u
+#define WINDOW_FREE_LOG 21   /* 2 MiB: what zstd asks for up to its level 5 */
+#define WINDOW_SHARED_LOG 23 /* 8 MiB: up to its level 19 */
 
 struct packing {
 	const char *name;
@@ -35,6 +39,9 @@ struct tar_stream {
 	bool between; /* the compressed data may end here */
 	struct gunzip *gunzip;
 	ZSTD_DStream *zstd;
+	unsigned char frame[ZSTD_FRAMEHEADERSIZE_MAX]; /* what was taken of a frame's header */
+	size_t frame_len;
+	bool locked;
 	struct tar_stream_limits limits;
 	uint64_t n_in, n_out, allowed; /* allowed: n_out may not pass it; UINT64_MAX = no matter */
 	const char *allowed_what;
@@ -121,19 +128,101 @@ static ssize_t gzip_unpack(struct tar_stream *s)
 	return n;
 }
 
+/* ---- zstd ---- */
+
+static int windows_fd = -1;
+
+void tar_stream_share_windows(int fd)
+{
+	windows_fd = fd;
+}
+
+/* A process may have a lock or none; another process' end ends its own. A failure costs memory only. */
+static void lock_windows(struct tar_stream *s, short type)
+{
+	struct flock lock = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+
+	if (windows_fd < 0 || (type == F_UNLCK && !s->locked))
+		return;
+	(void)fcntl(windows_fd, F_SETLK, &lock);
+	lock.l_type = type;
+	while (type != F_UNLCK && fcntl(windows_fd, F_SETLKW, &lock) < 0 && errno == EINTR)
+		;
+	s->locked = type != F_UNLCK;
+}
+
+/* The least log whose window holds n bytes. */
+static int log_of(uint64_t n)
+{
+	int log = 10; /* the least there is */
+
+	while (log < 31 && (1ull << log) < n)
+		log++;
+	return log;
+}
+
+static int set_window(struct tar_stream *s, int log)
+{
+	size_t r = ZSTD_DCtx_reset(s->zstd, ZSTD_reset_session_only);
+
+	if (!ZSTD_isError(r))
+		r = ZSTD_DCtx_setParameter(s->zstd, ZSTD_d_windowLogMax, log);
+	return ZSTD_isError(r) ? err_set(&s->err, ENOMEM, "there is not enough memory to read zstd") : 0;
+}
+
+/* The frame that begins needs a larger window than is open; its header, of which s->frame is the first part, is all there. */
+static int widen(struct tar_stream *s)
+{
+	unsigned char header[2 * ZSTD_FRAMEHEADERSIZE_MAX];
+	size_t rest = s->in_len - s->in_pos, n = s->frame_len;
+	ZSTD_frameHeader f = {.windowSize = 0};
+	ZSTD_inBuffer again = {.src = s->frame, .size = s->frame_len};
+	ZSTD_outBuffer none = {.dst = s->out, .size = 0};
+	int log;
+
+	rest = rest < ZSTD_FRAMEHEADERSIZE_MAX ? rest : ZSTD_FRAMEHEADERSIZE_MAX;
+	memcpy(header, s->frame, n);
+	memcpy(header + n, s->in + s->in_pos, rest);
+	if (ZSTD_getFrameHeader(&f, header, n + rest) != 0 || f.windowSize > 1ull << log_of(s->limits.window))
+		return err_set(&s->err, EFBIG, "the zstd data needs a window of more than the limit of %llu MiB",
+			       (unsigned long long)s->limits.window >> 20);
+	log = log_of(f.windowSize);
+	lock_windows(s, log > WINDOW_SHARED_LOG ? F_WRLCK : F_RDLCK);
+	if (set_window(s, log) < 0)
+		return -s->err.code;
+	if (s->frame_len > 0 && ZSTD_isError(ZSTD_decompressStream(s->zstd, &none, &again)))
+		return err_set(&s->err, EBADMSG, "the zstd data cannot be read again");
+	return 0;
+}
+
+/* Keeps what was taken of a header that is not whole yet. */
+static void note_header(struct tar_stream *s, size_t used)
+{
+	if (s->between)
+		s->frame_len = 0;
+	else if (s->frame_len + used <= sizeof s->frame)
+		memcpy(s->frame + s->frame_len, s->in + s->in_pos, used);
+	s->frame_len = s->between ? 0 : s->frame_len + used <= sizeof s->frame ? s->frame_len + used : sizeof s->frame;
+}
+
 static ssize_t zstd_unpack(struct tar_stream *s)
 {
 	ZSTD_inBuffer in = {.src = s->in, .size = s->in_len, .pos = s->in_pos};
 	ZSTD_outBuffer out = {.dst = s->out, .size = OUT_SIZE};
 	size_t r = ZSTD_decompressStream(s->zstd, &out, &in);
 
-	if (ZSTD_isError(r) && ZSTD_getErrorCode(r) == ZSTD_error_frameParameter_windowTooLarge)
-		return err_set(&s->err, EFBIG, "the zstd data needs a window of more than the limit of %llu MiB",
-			       (unsigned long long)s->limits.window >> 20);
+	if (ZSTD_isError(r) && ZSTD_getErrorCode(r) == ZSTD_error_frameParameter_windowTooLarge) {
+		if (widen(s) < 0)
+			return -s->err.code;
+		in.pos = s->in_pos;
+		out.pos = 0;
+		r = ZSTD_decompressStream(s->zstd, &out, &in);
+	}
 	if (ZSTD_isError(r))
 		return err_set(&s->err, EBADMSG, "the zstd data cannot be read: %s", ZSTD_getErrorName(r));
-	s->in_pos = in.pos;
 	s->between = r == 0;
+	note_header(s, in.pos - s->in_pos);
+	s->in_pos = in.pos;
 	return (ssize_t)out.pos;
 }
 
@@ -164,12 +253,10 @@ static const struct packing *recognise(const struct tar_stream *s)
 
 static int start_zstd(struct tar_stream *s, struct err *err)
 {
-	int log = 10; /* the least there is */
+	int log = log_of(s->limits.window);
 
-	while (log < 31 && (1ull << log) < s->limits.window)
-		log++;
 	s->zstd = ZSTD_createDStream();
-	if (!s->zstd || ZSTD_isError(ZSTD_DCtx_setParameter(s->zstd, ZSTD_d_windowLogMax, log)))
+	if (!s->zstd || set_window(s, log < WINDOW_FREE_LOG ? log : WINDOW_FREE_LOG) < 0)
 		return err_set(err, ENOMEM, "there is not enough memory to read zstd");
 	return 0;
 }
@@ -235,6 +322,7 @@ struct tar_stream *tar_stream_free(struct tar_stream *s)
 		return NULL;
 	gunzip_free(s->gunzip);
 	ZSTD_freeDStream(s->zstd);
+	lock_windows(s, F_UNLCK);
 	free(s->in);
 	free(s->out);
 	free(s);

@@ -17,6 +17,11 @@
 #define TAR_STREAM_WINDOW (32ull << 20)	    /* zstd asks for 8 MiB up to its level 19 */
 #define TAR_STREAM_RATIO_FROM (64ull << 20) /* a ratio says nothing about less than this */
 
+/* Several workers of one process read archives at the same time, and a window is most of the memory that each takes. With a file of all of
+ * them (open for writing) they take turns by locks on it: windows of up to 2 MiB are free, with larger ones of up to 8 MiB there is none of more
+ * at the same time, and of those there is one at a time. -1, as it is at first: nobody waits. */
+void tar_stream_share_windows(int fd);
+
 struct tar_stream;
 
 struct tar_stream_limits {
