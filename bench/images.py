@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Groups pull and build: an image of 500 MB from a registry on the loopback interface until its files can be used, and a Dockerfile of 30
 steps, cold and from the cache, against skopeo with umoci, podman, buildah and docker. Each tool begins with an empty storage; the page
-cache is warm for all. Runs are long: an eighth of RUNS, at least 3. The peak of memory is the largest sum of the proportional set sizes of a tool's
-processes, looked at every 20 ms in a run of its own."""
+cache is warm for all. Runs are long: an eighth of RUNS, at least 3.
+
+A peak of memory is the largest sum of the proportional set sizes (memory that several processes share is counted once, the cache of files not
+at all) of a tool's processes, looked at every 5 ms in a run of its own; or, when that is more, the most that a single one of them ever had
+(VmHWM), which the kernel keeps and no look can miss."""
 import gzip
 import hashlib
 import json
@@ -14,7 +17,7 @@ import subprocess
 import tarfile
 import time
 
-from measure import BERTH, RUNS, Skip, descendants, memory_kb, run
+from measure import BERTH, RUNS, Skip, descendants, high_water_kb, memory_kb, run
 from place import Docker
 
 LAYERS = 5
@@ -66,15 +69,20 @@ def layer(place, source):
     return gzip.compress(data, 6, mtime=0), hashlib.sha256(data).hexdigest()
 
 
-def make_layout(place):
-    """An OCI layout (image-spec, image-layout.md) of one image."""
-    layout, source, layers, diffs = os.path.join(place.dir, 'layout'), files(), [], []
-    os.makedirs(os.path.join(layout, 'blobs', 'sha256'))
+def layers_of_files(place):
+    source = files()
     for _ in range(LAYERS):
-        packed, diff = layer(place, source)
-        layers.append({'mediaType': 'application/vnd.oci.image.layer.v1.tar+gzip', **blob(layout, packed)})
-        diffs.append('sha256:' + diff)
+        yield (*layer(place, source), 'gzip')
     os.unlink(os.path.join(place.dir, 'layer.tar'))
+
+
+def make_layout(place, parts=layers_of_files):
+    """An OCI layout (image-spec, image-layout.md) of one image; its layers are what parts(place) gives: bytes, diff id, packing."""
+    layout, layers, diffs = os.path.join(place.dir, 'layout'), [], []
+    os.makedirs(os.path.join(layout, 'blobs', 'sha256'))
+    for packed, diff, packing in parts(place):
+        layers.append({'mediaType': f'application/vnd.oci.image.layer.v1.tar+{packing}', **blob(layout, packed)})
+        diffs.append('sha256:' + diff)
     config = blob(layout, json.dumps({'architecture': 'amd64', 'os': 'linux', 'config': {},
                                       'rootfs': {'type': 'layers', 'diff_ids': diffs}}).encode())
     manifest = blob(layout, json.dumps({
@@ -89,15 +97,22 @@ def make_layout(place):
     return layout
 
 
+def packed_copy(tar):
+    """A tar as a layer: bytes, diff id, packing."""
+    with open(tar, 'rb') as f:
+        data = f.read()
+    return gzip.compress(data, 1, mtime=0), hashlib.sha256(data).hexdigest(), 'gzip'
+
+
 class Registry:
-    """Debian's docker-registry with the image, on a free port of the loopback interface."""
+    """Debian's docker-registry, on a free port of the loopback interface."""
 
     def __init__(self, place):
         need('docker-registry', 'skopeo')
         with socket.socket() as s:
             s.bind(('127.0.0.1', 0))
             port = s.getsockname()[1]
-        self.name = f'127.0.0.1:{port}/bench/big:1'
+        self.host = f'127.0.0.1:{port}'
         config = os.path.join(place.dir, 'registry.yml')
         with open(config, 'w', encoding='utf-8') as f:
             f.write(f'version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {place.dir}/registry}}}}\n'
@@ -107,11 +122,16 @@ class Registry:
                                         stderr=subprocess.DEVNULL, start_new_session=True)
         try:
             self.wait(port)
-            run('skopeo', 'copy', '--dest-tls-verify=false', f'oci:{make_layout(place)}:1', f'docker://{self.name}')
-            shutil.rmtree(os.path.join(place.dir, 'layout'))
         except BaseException:
             self.stop()
             raise
+
+    def fill(self, layout, name):
+        """Moves the image of a layout into the registry; its name there."""
+        name = f'{self.host}/bench/{name}:1'
+        run('skopeo', 'copy', '--dest-tls-verify=false', f'oci:{layout}:1', f'docker://{name}')
+        shutil.rmtree(layout)
+        return name
 
     def wait(self, port):
         deadline = time.monotonic() + 10
@@ -136,12 +156,15 @@ def seconds(*argv, **kw):
 
 
 def peak_mb(pids, argv, **kw):
-    """The largest sum of the proportional set sizes of a command's processes and of those that pids() names."""
+    """The peak of memory (see above) of a command's processes and of those that pids() names."""
     most = 0
-    with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **kw) as process:
+    with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, **kw) as process:
         while process.poll() is None:
-            most = max(most, sum(memory_kb(p, 'Pss') for p in {*descendants(process.pid), *pids()}))
-            time.sleep(0.02)
+            alive = {*descendants(process.pid), *pids()}
+            most = max(most, sum(memory_kb(p, 'Pss') for p in alive), *(high_water_kb(p) for p in alive))
+            time.sleep(0.005)
+        if process.returncode != 0:
+            raise Skip(f'{" ".join(argv[:3])}: {process.stderr.read().strip()[-300:]}')
     return most / 1024
 
 
@@ -207,21 +230,21 @@ def containers_storage(place, name):
     return options, clean
 
 
-def pull_tools(place, registry, table):
+def pull_tools(place, image, table):
     data, oci = os.path.join(place.dir, 'pulled'), os.path.join(place.dir, 'oci')
-    tools = {'berth': Tool([BERTH, 'pull', '--quiet', '--data', data, registry.name], lambda: fresh(data))}
+    tools = {'berth': Tool([BERTH, 'pull', '--quiet', '--data', data, image], lambda: fresh(data))}
     if shutil.which('umoci'):
         tools['skopeo and umoci'] = Tool(
-            shell(['skopeo', 'copy', '-q', '--src-tls-verify=false', f'docker://{registry.name}', f'oci:{oci}/image:1'],
+            shell(['skopeo', 'copy', '-q', '--src-tls-verify=false', f'docker://{image}', f'oci:{oci}/image:1'],
                   ['umoci', 'unpack', '--image', f'{oci}/image:1', f'{oci}/bundle']), lambda: fresh(oci))
     if shutil.which('podman'):
         options, clean = containers_storage(place, 'podman')
-        tools['podman'] = Tool(['podman', *options, 'pull', '-q', '--tls-verify=false', registry.name], clean)
+        tools['podman'] = Tool(['podman', *options, 'pull', '-q', '--tls-verify=false', image], clean)
     try:
         place.docker = place.docker or Docker(place)
         host = ['docker', '-H', place.docker.host]
-        tools['docker'] = Tool([*host, 'pull', '-q', registry.name],
-                               lambda: subprocess.run([*host, 'rmi', '-f', registry.name], capture_output=True, check=False),
+        tools['docker'] = Tool([*host, 'pull', '-q', image],
+                               lambda: subprocess.run([*host, 'rmi', '-f', image], capture_output=True, check=False),
                                place.docker.processes)
     except Skip as e:
         table.note(f'pull, docker: not measured: {e}')
@@ -231,7 +254,7 @@ def pull_tools(place, registry, table):
 def bench_pull(place, table):
     registry = Registry(place)
     try:
-        tools = pull_tools(place, registry, table)
+        tools = pull_tools(place, registry.fill(make_layout(place), 'big'), table)
         times = medians(tools, table, 'pull')
         compare(table, 'pull of 500 MB', times, 0.5)
         for name in times:

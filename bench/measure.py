@@ -109,6 +109,14 @@ def memory_kb(pid, key):
     return 0
 
 
+def high_water_kb(pid):
+    """The most that was ever in memory of the program that the process runs now."""
+    for line in read(f'/proc/{pid}/status').splitlines():
+        if line.startswith('VmHWM:'):
+            return int(line.split()[1])
+    return 0
+
+
 def private_kb(pid):
     return memory_kb(pid, 'Private_Clean') + memory_kb(pid, 'Private_Dirty')
 
