@@ -8,26 +8,23 @@
 
 load helpers
 load oci
+load peers
 
 setup() {
 	new_oci
 	ln -s "$BERTH" "$DIR/berth-oci"
+	# shellcheck disable=SC2034 # for pod
+	PODMAN=(--runtime "$DIR/berth-oci")
 	their_cgroups >"$DIR/cgroups"
 	tar -C "$BUNDLE/rootfs" -cf "$DIR/image.tar" .
 }
 
 teardown() {
-	local pid
-	if [ -d "$DIR/podman" ]; then
-		pod rm --all --force --time 0 >/dev/null 2>&1 || true
-		umount "$DIR/podman/vfs" "$DIR/podman-run" "$DIR/podman" 2>/dev/null || true
-	fi
+	[ ! -d "$DIR/podman" ] || pod rm --all --force --time 0 >/dev/null 2>&1 || true
 	if [ -S "$DIR/docker.sock" ]; then
 		dock ps -aq | xargs -r timeout 60 docker -H "unix://$DIR/docker.sock" rm -f >/dev/null 2>&1 || true
 	fi
-	for pid in dockerd containerd; do
-		[ -s "$DIR/$pid.pid" ] && stop "$(cat "$DIR/$pid.pid")"
-	done
+	peers_end
 	# A shim outlives its daemon; TERM alone only makes it ask a daemon that is gone.
 	pgrep -f "^[^ ]*containerd-shim[^ ]* .*$DIR/" | xargs -r kill -KILL || true
 	# The cgroups above those of their containers, which they never remove.
@@ -41,26 +38,8 @@ their_cgroups() {
 	find /sys/fs/cgroup -maxdepth 3 -type d \( -name libpod_parent -o -name docker \)
 }
 
-# Ends a daemon and waits for its end.
-stop() {
-	kill "$1" 2>/dev/null || return 0
-	WITHIN=30 eventually gone "$1"
-}
-
-need() { # PROGRAM...
-	local program
-	for program in "$@"; do
-		command -v "$program" >/dev/null || skip "$program is not installed"
-	done
-}
-
 # Limits that a machine without CAP_SYS_RESOURCE can set; no network of theirs is needed.
 LIMITS="--ulimit nofile=1000:1000 --network none"
-
-pod() {
-	timeout 60 podman --cgroup-manager=cgroupfs --root "$DIR/podman" --runroot "$DIR/podman-run" --tmpdir "$DIR/podman-tmp" \
-		--storage-driver vfs --events-backend file --runtime "$DIR/berth-oci" "$@" 3>&- 4>&-
-}
 
 @test "podman: run, exec, pause, stop, limits, a terminal, and what is not there" {
 	need podman conmon
@@ -95,18 +74,12 @@ b" ]
 	[[ $output == *$'CapEff:\t0000000000000000'* ]]
 }
 
-dock() {
-	timeout 60 docker -H "unix://$DIR/docker.sock" "$@" 3>&- 4>&-
-}
-
 @test "dockerd: run, exec, stop, limits, and what is not there" {
 	need dockerd docker containerd
 	cat >"$DIR/daemon.json" <<-END
 		{"runtimes": {"berth": {"path": "$DIR/berth-oci"}}, "default-runtime": "berth"}
 	END
-	dockerd --config-file "$DIR/daemon.json" --data-root "$DIR/docker" --exec-root "$DIR/docker-run" --pidfile "$DIR/dockerd.pid" \
-		--host "unix://$DIR/docker.sock" --iptables=false --ip6tables=false --bridge=none --storage-driver=vfs \
-		--default-ulimit nofile=1000:1000 >"$DIR/dockerd.log" 2>&1 </dev/null 3>&- 4>&- &
+	dockerd_start --default-ulimit nofile=1000:1000
 	WITHIN=60 eventually dock info
 	[ "$(dock info --format '{{.DefaultRuntime}}')" = berth ]
 	dock import "$DIR/image.tar" box >/dev/null

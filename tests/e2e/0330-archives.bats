@@ -4,42 +4,15 @@
 # berth save and berth load: round trips, and Debian's skopeo, podman and docker as peers.
 
 load helpers
+load peers
 
 setup() {
 	start_with_image
 }
 
 teardown() {
-	if [ -d "$DIR/podman" ]; then
-		pod rmi --all --force >/dev/null 2>&1 || true
-		umount "$DIR/podman/vfs" "$DIR/podman-run" "$DIR/podman" 2>/dev/null || true
-	fi
-	local pid
-	for pid in dockerd containerd; do
-		[ -s "$DIR/$pid.pid" ] && stop "$(cat "$DIR/$pid.pid")"
-	done
+	peers_end
 	end_place
-}
-
-stop() {
-	kill "$1" 2>/dev/null || return 0
-	WITHIN=30 eventually gone "$1"
-}
-
-need() { # PROGRAM...
-	local program
-	for program in "$@"; do
-		command -v "$program" >/dev/null || skip "$program is not installed"
-	done
-}
-
-pod() {
-	timeout 60 podman --cgroup-manager=cgroupfs --root "$DIR/podman" --runroot "$DIR/podman-run" --tmpdir "$DIR/podman-tmp" \
-		--storage-driver vfs --events-backend file "$@" 3>&- 4>&-
-}
-
-copy() {
-	timeout 60 skopeo --tmpdir "$DIR" copy --quiet "$@" 3>&- 4>&-
 }
 
 # id NAME: of an image of ours.
@@ -259,18 +232,11 @@ unpacks() {
 	[ "$(find "$DIR/other/images/layers" -mindepth 1 -maxdepth 1 | wc -l)" -eq 1 ]
 }
 
-dock() {
-	timeout 60 docker -H "unix://$DIR/docker.sock" "$@" 3>&- 4>&-
-}
-
 @test "docker load and docker save, both ways" {
 	need dockerd docker containerd
 	local ours
 	ours=$(id busybox:latest)
-	echo '{}' >"$DIR/daemon.json"
-	dockerd --config-file "$DIR/daemon.json" --data-root "$DIR/docker" --exec-root "$DIR/docker-run" --pidfile "$DIR/dockerd.pid" \
-		--host "unix://$DIR/docker.sock" --iptables=false --ip6tables=false --bridge=none --storage-driver=vfs \
-		>"$DIR/dockerd.log" 2>&1 </dev/null 3>&- 4>&- &
+	dockerd_start
 	echo two >"$DIR/two"
 	tar -C "$DIR" -cf "$DIR/two.tar" two
 	berth image import "$DIR/two.tar" two:2 >/dev/null

@@ -4,6 +4,7 @@
 # berth registry and Debian's skopeo, podman and docker: what one of them pushes, another pulls.
 
 load registry
+load peers
 
 setup() {
 	new_place
@@ -12,40 +13,8 @@ setup() {
 }
 
 teardown() {
-	if [ -d "$DIR/podman" ]; then
-		pod rmi --all --force >/dev/null 2>&1 || true
-		umount "$DIR/podman/vfs" "$DIR/podman-run" "$DIR/podman" 2>/dev/null || true
-	fi
-	local pid
-	for pid in dockerd containerd; do
-		[ -s "$DIR/$pid.pid" ] && stop "$(cat "$DIR/$pid.pid")"
-	done
+	peers_end
 	registry_end
-}
-
-stop() {
-	kill "$1" 2>/dev/null || return 0
-	WITHIN=30 eventually gone "$1"
-}
-
-need() { # PROGRAM...
-	local program
-	for program in "$@"; do
-		command -v "$program" >/dev/null || skip "$program is not installed"
-	done
-}
-
-pod() {
-	timeout 60 podman --cgroup-manager=cgroupfs --root "$DIR/podman" --runroot "$DIR/podman-run" --tmpdir "$DIR/podman-tmp" \
-		--storage-driver vfs --events-backend file "$@" 3>&- 4>&-
-}
-
-copy() {
-	timeout 60 skopeo --tmpdir "$DIR" copy --quiet "$@" 3>&- 4>&-
-}
-
-dock() {
-	timeout 60 docker --config "$DIR/docker-config" -H "unix://$DIR/docker.sock" "$@" 3>&- 4>&-
 }
 
 @test "skopeo: plain, with a login over TLS, and deletion" {
@@ -95,10 +64,7 @@ dock() {
 	need dockerd docker containerd skopeo
 	registry_start
 	copy --dest-tls-verify=false "oci:$DIR/layout:v1" "docker://$HOST/team/app:v1"
-	echo '{}' >"$DIR/daemon.json"
-	dockerd --config-file "$DIR/daemon.json" --data-root "$DIR/docker" --exec-root "$DIR/docker-run" --pidfile "$DIR/dockerd.pid" \
-		--host "unix://$DIR/docker.sock" --iptables=false --ip6tables=false --bridge=none --storage-driver=vfs \
-		>"$DIR/dockerd.log" 2>&1 </dev/null 3>&- 4>&- &
+	dockerd_start
 	WITHIN=60 eventually dock info
 	dock pull -q "$HOST/team/app:v1"
 	dock tag "$HOST/team/app:v1" "$HOST/dock/app:2"
