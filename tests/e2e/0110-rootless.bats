@@ -347,6 +347,16 @@ nothing_left() {
 	"$DIR/berth" --socket "$DIR/root.sock" image import "$(busybox_tar)" busybox
 	[ "$("$DIR/berth" --socket "$DIR/root.sock" run --rm busybox id -u)" = 0 ]
 	[ "$(berth run --rm busybox id -u)" = 0 ]
+	# Who may use root's socket, and not open its data, asks root's daemon.
+	chgrp "$ORDINARY" "$DIR/root.sock"
+	chmod 660 "$DIR/root.sock"
+	theirs=(berth --socket "$DIR/root.sock")
+	[ "$("${theirs[@]}" system df --json | jq -c '[.images[].name]')" = '["busybox:latest"]' ]
+	[ "$("${theirs[@]}" image ls -q)" = busybox:latest ]
+	"${theirs[@]}" image inspect busybox | jq -e '.parts | length == 1'
+	"${theirs[@]}" image history busybox | grep -q LAYER
+	run -125 --separate-stderr "${theirs[@]}" run --rm 127.0.0.1:1/no true
+	fails_with "its store belongs to another user" "berth pull 127.0.0.1:1/no"
 	"$DIR/berth" --socket "$DIR/root.sock" down --all
 	[ "$(berth run --rm busybox id -u)" = 0 ]
 }

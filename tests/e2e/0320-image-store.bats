@@ -91,9 +91,13 @@ names() {
 	[ "$output" = "" ]
 }
 
+logged() { # CONTAINER TEXT
+	berth logs "$1" | grep -q "$2"
+}
+
 @test "the figures of system df are those of du" {
 	berth run -d --name writer busybox sh -c 'head -c 300000 /dev/zero >/big; ln /big /again; echo a line; sleep 1000'
-	eventually grep -q 'a line' <(berth logs writer)
+	eventually logged writer 'a line'
 	sync "$DIR/data"
 	run -0 berth system df --json
 	[ "$(jq .bytes <<<"$output")" = "$(du -s -B1 "$DIR/data" | cut -f1)" ]

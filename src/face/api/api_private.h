@@ -65,6 +65,7 @@ void events_get(struct api *a, struct http_req *r, const char *id);
 /* system.c */
 void system_ping(struct api *a, struct http_req *r, const char *id);
 void system_info(struct api *a, struct http_req *r, const char *id);
+void system_df(struct api *a, struct http_req *r, const char *id);
 void system_down(struct api *a, struct http_req *r, const char *id);
 
 /* A whole number in the query: 0 and *inout left alone when it is missing, -EINVAL answered to the client already. */

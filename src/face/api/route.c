@@ -17,6 +17,7 @@ static const struct route {
 } routes[] = {
     {"GET", "/v1/ping", system_ping, false},
     {"GET", "/v1/info", system_info, false},
+    {"GET", "/v1/system/df", system_df, false},
     {"POST", "/v1/down", system_down, false},
     {"POST", "/v1/images/import", images_import, true},
     {"GET", "/v1/images", images_list, false},

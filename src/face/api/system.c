@@ -78,3 +78,48 @@ void system_down(struct api *a, struct http_req *r, const char *id)
 	http_reply_json(r, 202, "{}");
 	a->o.down(a->o.ctx, all);
 }
+
+/* ---- df ---- */
+
+struct df {
+	struct http_req *req; /* NULL: the client has gone, or was answered */
+	bool done;
+};
+
+static void on_df_close(struct http_req *r, void *ctx)
+{
+	struct df *d = ctx;
+
+	(void)r;
+	d->req = NULL;
+	if (d->done)
+		free(d);
+}
+
+static void on_counted(void *ctx, const char *json, const struct err *error)
+{
+	struct df *d = ctx;
+	struct http_req *r = d->req;
+
+	d->done = true;
+	if (!r)
+		free(d);
+	else if (error)
+		http_reply_err(r, error);
+	else
+		http_reply_json(r, 200, json);
+}
+
+void system_df(struct api *a, struct http_req *r, const char *id)
+{
+	struct df *d = mem_new(struct df);
+	struct err err = ERR_INIT;
+
+	(void)id;
+	d->req = r;
+	http_req_on_close(r, on_df_close, d);
+	if (engine_usage(a->o.engine, on_counted, d, &err) == 0)
+		return;
+	d->done = true;
+	http_reply_err(r, &err);
+}

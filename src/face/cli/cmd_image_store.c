@@ -353,23 +353,34 @@ static void print_images(yyjson_val *root)
 	table_print(t);
 }
 
+static int usage(struct cli *cli, const char *given, yyjson_doc **ret, struct err *err)
+{
+	struct image_store *s cleanup_with(image_door_close) = NULL;
+	mem_cleanup char *text = NULL;
+	fd_cleanup int dir = -1;
+	int r = image_door_open(cli, given, &s, err);
+
+	if (r < 0)
+		return r;
+	if (!s)
+		return client_call(cli, "GET", "/v1/system/df", NULL, ret, err);
+	dir = local_store_dir(cli, given, err);
+	r = dir < 0 ? dir : report_usage(s, dir, NULL, 0, &text, err);
+	if (r < 0)
+		return r;
+	*ret = json_parse(text, strlen(text), CLIENT_REPLY_MAX, "the report", err);
+	return *ret ? 0 : -EPROTO;
+}
+
 static int df_run(struct cli *cli, void *values, char **operands, struct err *err)
 {
 	const struct show_values *v = values;
-	struct image_store *s cleanup_with(image_door_close) = NULL;
-	fd_cleanup int dir = local_store_dir(cli, v->data, err);
 	yyjson_doc *doc json_doc_cleanup = NULL;
-	mem_cleanup char *text = NULL;
-	int r = dir < 0 ? dir : image_store_open(dir, &s, err);
+	int r = usage(cli, v->data, &doc, err);
 
 	(void)operands;
-	if (r == 0)
-		r = report_usage(s, dir, NULL, 0, &text, err);
-	if (r < 0 || !text)
-		return r;
-	doc = json_parse(text, strlen(text), CLIENT_REPLY_MAX, "the report", err);
-	if (!doc || v->json)
-		return doc ? client_print_json(doc) : -EPROTO;
+	if (r < 0 || v->json)
+		return r < 0 ? r : client_print_json(doc);
 	print_parts(yyjson_doc_get_root(doc));
 	if (v->full) {
 		fputc('\n', stdout);

@@ -168,5 +168,9 @@ typedef void (*engine_glob_fn)(void *ctx, char **paths, size_t n, const struct e
 int engine_glob(struct engine *e, const char *space_path, const char *pattern, size_t limit, engine_glob_fn done,
 		void *ctx, struct err *err);
 
+/* What everything takes on the disk, as JSON (report_usage of node/image/report.h). done once. */
+typedef void (*engine_usage_fn)(void *ctx, const char *json, const struct err *error);
+int engine_usage(struct engine *e, engine_usage_fn done, void *ctx, struct err *err);
+
 /* Removes <data>/<relative> in a worker, fire and forget (private spaces of a forgotten job). */
 void engine_remove_tree(struct engine *e, const char *relative);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Work of workers that is not a container: importing an image, listing files.
+ * Work of workers that is not a container: importing an image, listing files, counting what everything takes.
  */
 #include "node/engine/container.h"
 
@@ -17,7 +17,26 @@
 #include <stdio.h>
 #include <string.h>
 
-#define GLOB_REPLY_MAX (256u << 20)
+#define LIST_REPLY_MAX (256u << 20) /* of what grows with what is there */
+
+/* Starts a worker whose answer goes to fn, with what malloc() gave as ctx; a failure frees that. */
+static int ask_worker(struct engine *e, enum launcher_type type, const char *const *args, reply_fn fn, void *ctx,
+		      struct err *err)
+{
+	struct reply *reply;
+	int fd, r = reply_new(e, LIST_REPLY_MAX, fn, ctx, &fd, &reply, err);
+
+	if (r == 0) {
+		r = launcher_send(e->launcher, type, args, &fd, 1, err);
+		if (r < 0)
+			reply_free(reply);
+		else
+			reply_own(reply);
+	}
+	if (r < 0)
+		free(ctx);
+	return r;
+}
 
 /* ---- import ---- */
 
@@ -227,6 +246,33 @@ int engine_image_remove(struct engine *e, const char *name, struct err *err)
 	return 0;
 }
 
+/* ---- what it takes ---- */
+
+struct usage_request {
+	engine_usage_fn done;
+	void *ctx;
+};
+
+static void on_counted(void *ctx, yyjson_val *answer, const struct err *why)
+{
+	struct usage_request *u = ctx;
+	mem_cleanup char *text = answer ? yyjson_val_write(yyjson_obj_get(answer, "usage"), 0, NULL) : NULL;
+	struct err err = why ? *why : (struct err)ERR_INIT;
+
+	if (!text && !why)
+		err_set(&err, EIO, "the worker's answer has no figures");
+	u->done(u->ctx, text, text ? NULL : &err);
+	free(u);
+}
+
+int engine_usage(struct engine *e, engine_usage_fn done, void *ctx, struct err *err)
+{
+	struct usage_request *u = mem_new(struct usage_request);
+
+	*u = (struct usage_request){.done = done, .ctx = ctx};
+	return ask_worker(e, LAUNCHER_USAGE, NULL, on_counted, u, err);
+}
+
 /* ---- files ---- */
 
 struct glob_request {
@@ -250,25 +296,14 @@ int engine_glob(struct engine *e, const char *space_path, const char *pattern, s
 		void *ctx, struct err *err)
 {
 	struct glob_request *g;
-	struct reply *reply;
 	char number[24];
 	const char *args[] = {space_path, pattern, number, NULL};
-	int fd, r = data_pattern_check(pattern, err);
+	int r = data_pattern_check(pattern, err);
 
 	if (r < 0)
 		return r;
 	snprintf(number, sizeof number, "%zu", limit);
 	g = mem_new(struct glob_request);
 	*g = (struct glob_request){.done = done, .ctx = ctx};
-	r = reply_new(e, GLOB_REPLY_MAX, on_listed, g, &fd, &reply, err);
-	if (r == 0) {
-		r = launcher_send(e->launcher, LAUNCHER_GLOB, args, &fd, 1, err);
-		if (r < 0)
-			reply_free(reply);
-		else
-			reply_own(reply);
-	}
-	if (r < 0)
-		free(g);
-	return r;
+	return ask_worker(e, LAUNCHER_GLOB, args, on_listed, g, err);
 }

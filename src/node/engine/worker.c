@@ -13,6 +13,7 @@
 #include "base/wire/json.h"
 #include "node/data/data.h"
 #include "node/image/image.h"
+#include "node/image/report.h"
 #include "node/runtime/rt.h"
 
 #include <dirent.h>
@@ -121,5 +122,19 @@ _Noreturn void worker_glob(struct launcher_job *job)
 		}
 		buf_adds(&text, "]}");
 	}
+	reply(job->fds[0], &text, r, &err);
+}
+
+_Noreturn void worker_usage(struct launcher_job *job)
+{
+	struct buf text = BUF_LIMIT(REPLY_MAX);
+	struct image_store *store = NULL;
+	mem_cleanup char *report = NULL;
+	struct err err = ERR_INIT;
+	int r = image_store_open(job->data_dir, &store, &err);
+
+	if (r == 0)
+		r = report_usage(store, job->data_dir, NULL, 0, &report, &err);
+	buf_printf(&text, "{\"ok\":true,\"usage\":%s}", report ? report : "{}");
 	reply(job->fds[0], &text, r, &err);
 }
