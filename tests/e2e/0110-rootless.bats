@@ -264,6 +264,58 @@ nothing_left() {
 	[ "$(stat -c %u "$DIR/out/result")" = "$ORDINARY" ]
 }
 
+# A Dockerfile with what an ordinary user may stumble over: owners, deleted folders, mounts, another user.
+build_context() {
+	mkdir "$DIR/ctx"
+	cp /bin/busybox "$DIR/ctx/"
+	echo secret >"$DIR/ctx/token"
+	cat >"$DIR/ctx/Dockerfile" <<-END
+		FROM scratch AS base
+		COPY --chmod=755 busybox /bin/busybox
+		RUN ["/bin/busybox", "--install", "-s", "/bin"]
+		FROM base
+		$1
+		RUN mkdir -p /d/old && rm -rf /bin/ash /d && mkdir /d && echo new >/d/new
+		RUN --mount=type=cache,target=/c --mount=type=secret,id=t --mount=type=tmpfs,target=/t --mount=type=bind,target=/ctx \\
+			cp /run/secrets/t /c/kept && cp /c/kept /got && cp /ctx/token /bound && touch /t/x
+		RUN ls /d; test ! -e /d/old; test ! -e /t/x; cat /got
+	END
+	chown -R "$ORDINARY" "$DIR/ctx"
+}
+
+@test "an ordinary user builds, with ranges" {
+	give_ranges
+	build_context 'COPY --chown=33:44 token /owned
+		RUN test "$(stat -c %u:%g /owned)" = 33:44 && chown 55:66 /owned
+		USER 1000:50
+		RUN test "$(id -u):$(id -g)" = 1000:50
+		USER 0'
+	run -0 berth build --data "$DIR/data" --progress plain --secret "id=t,src=$DIR/ctx/token" -t built "$DIR/ctx"
+	[[ "$output" == *" new"*" secret"* ]]
+	run -0 berth build --data "$DIR/data" --progress plain --secret "id=t,src=$DIR/ctx/token" -t built "$DIR/ctx"
+	[[ "$output" != *DONE* ]]
+	[ "$(stat -c %u:%g "$DIR"/data/images/layers/*/fs/owned | sort | xargs)" = "$((FIRST + 32)):$((FIRST + 43)) $((FIRST + 54)):$((FIRST + 65))" ]
+	# The daemon runs it, and what goes out has the owners that it has inside.
+	start
+	run -0 berth run --rm built stat -c %u:%g /owned
+	[ "$output" = 55:66 ]
+	berth save --data "$DIR/data" built | tar -xf - -C "$DIR/etc"
+	for blob in "$DIR"/etc/blobs/sha256/*; do tar --numeric-owner -tvf "$blob" owned 2>/dev/null || true; done | grep -q ' 55/66 '
+}
+
+@test "an ordinary user builds, without ranges" {
+	build_context 'COPY token /owned'
+	run -0 berth build --data "$DIR/data" --progress plain --secret "id=t,src=$DIR/ctx/token" -o "$DIR/out" "$DIR/ctx"
+	[[ "$output" == *" new"*" secret"* ]]
+	[ "$(stat -c %u "$DIR/out/owned" "$DIR/out/d/new" | xargs)" = "$ORDINARY $ORDINARY" ]
+	[ ! -e "$DIR/out/bin/ash" ]
+	# There is no number 1000, which is told; the file is the user's.
+	printf 'FROM scratch\nCOPY --chown=1000 token /f\n' >"$DIR/ctx/Dockerfile"
+	run -0 berth build --data "$DIR/data" -o "$DIR/one" "$DIR/ctx"
+	[[ "$output" == *"user 0 and group 0 alone"*"usermod --add-subuids"* ]]
+	[ "$(stat -c %u "$DIR/one/f")" = "$ORDINARY" ]
+}
+
 @test "the whole demo, with ranges and without" {
 	mkdir "$DIR/tree" "$DIR/texts"
 	cp -r "$TOP/tools" "$TOP/examples" "$DIR/tree"

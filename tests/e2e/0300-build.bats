@@ -7,6 +7,7 @@ load build
 setup_file() { build_file_setup; }
 teardown_file() { end_place; }
 setup() { build_test_setup; }
+teardown() { [ -z "${agent_pid:-}" ] || kill "$agent_pid"; }
 
 @test "stages are built from nothing, and unused ones are not" {
 	echo hello >"$CTX/a.txt"
@@ -208,6 +209,65 @@ COPY . /'
 	run berth build "$CTX"
 	[ "$status" -eq 1 ]
 	[[ "$output" == *'--secret id=none'* ]]
+}
+
+# ssh-add with what it is linked to, below $CTX/ssh.
+ssh_add_files() {
+	local file
+	for file in "$(command -v ssh-add)" $(ldd "$(command -v ssh-add)" | grep -o '/[^ ]*'); do
+		mkdir -p "$CTX/ssh$(dirname "$file")"
+		cp -L "$file" "$CTX/ssh$file"
+	done
+}
+
+end_agent() {
+	kill "$agent_pid"
+	eventually gone "$agent_pid"
+	agent_pid=
+}
+
+@test "an ssh agent reaches the steps that ask for it, by its socket alone" {
+	command -v ssh-agent ssh-add ssh-keygen || skip "openssh-client is not installed"
+	ssh_add_files
+	eval "$(ssh-agent -a "$DIR/agent" 3>&- 4>&-)"
+	agent_pid=$SSH_AGENT_PID
+	ssh-keygen -q -t ed25519 -N '' -C the-key-of-the-test -f "$CTX/key"
+	ssh-add -q "$CTX/key"
+	rm "$CTX/key"
+	dockerfile <<-'END'
+		FROM base
+		COPY ssh /
+		RUN --mount=type=ssh ssh-add -L >/keys; test "$SSH_AUTH_SOCK" = /run/buildkit/ssh_agent.default
+		RUN --mount=type=ssh,id=work,target=/agent,required test -S /agent && SSH_AUTH_SOCK=/agent ssh-add -L >>/keys
+		RUN --mount=type=ssh,id=other test -z "$SSH_AUTH_SOCK"
+		RUN test -z "$SSH_AUTH_SOCK"
+	END
+	run berth build --progress plain --ssh default --ssh "work=$DIR/agent" -t agent "$CTX"
+	built=$status:$output
+	run berth build --no-cache --ssh default "$CTX"
+	missing=$status:$output
+	end_agent
+	[[ "$built" == 0:* ]] || {
+		echo "$built"
+		return 1
+	}
+	[[ "$missing" == 1:*"--ssh work"* ]]
+	files_of agent
+	[ "$(grep -c the-key-of-the-test "$DIR/out/keys")" = 2 ]
+	[ ! -e "$DIR/out/agent" ] && [ ! -e "$DIR/out/run" ]
+	unset SSH_AUTH_SOCK
+	run berth build --no-cache --ssh default "$CTX"
+	fails_with "SSH_AUTH_SOCK is not set"
+}
+
+@test "a step that asked for an agent hits without one" {
+	dockerfile <<-'END'
+		FROM base
+		RUN --mount=type=ssh env | grep -c SSH_AUTH_SOCK >/agent || true
+	END
+	build
+	build --ssh "default=$DIR/none"
+	assert_step 'type=ssh' CACHED
 }
 
 @test "outputs: a directory, a tar, files about the image" {
