@@ -304,8 +304,7 @@ void text_line(FILE *to, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		text = NULL;
+	text = mem_vprintf(fmt, ap);
 	va_end(ap);
 	print_line(to, "", text);
 }
@@ -316,8 +315,7 @@ void text_error(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		text = NULL;
+	text = mem_vprintf(fmt, ap);
 	va_end(ap);
 	(void)fflush(stdout); /* so that the two appear in the order in which they were said */
 	print_line(stderr, "berth: ", text);

@@ -263,6 +263,9 @@ static int clean_name(const char *given, const struct image_docs *docs, char **r
 		return err_set(err, EINVAL,
 			       "\"%.300s\": an image is named by a name and a tag, not by the digest of another",
 			       given);
+	/* "sha256:<hex>" would be a name and an id. */
+	if (given && !strcmp(ref.name, "sha256"))
+		return err_set(err, EINVAL, "\"%.300s\": an image cannot be named sha256, ids begin so", given);
 	if (!given)
 		*ret = mem_strdup("");
 	else if (ref.digest)

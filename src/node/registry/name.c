@@ -41,6 +41,15 @@ void name_free(struct name *n)
 	*n = (struct name)NAME_INIT;
 }
 
+/* "library/NAME" is NAME for docker.io. */
+static const char *without_library(const char *path)
+{
+	const char *slash = strchr(path, '/');
+	static const char library[] = "library/";
+
+	return slash && !strncmp(path, library, strlen(library)) && !strchr(slash + 1, '/') ? slash + 1 : path;
+}
+
 int name_parse(const char *text, struct name *ret, struct err *err)
 {
 	cleanup_with(ref_free) struct ref r = {.text = NULL};
@@ -53,8 +62,7 @@ int name_parse(const char *text, struct name *ret, struct err *err)
 	host = host_length(r.name);
 	path = host ? r.name + host + 1 : r.name;
 	if (host == 0 || is_default(r.name, host)) {
-		if (strncmp(path, "library/", 8) == 0 && !strchr(path + 8, '/'))
-			path += 8;
+		path = without_library(path);
 		ret->host = mem_strdup(NAME_DEFAULT_HOST);
 		ret->repo = mem_printf("%s%s", strchr(path, '/') ? "" : "library/", path);
 		ret->local = mem_strdup(path);

@@ -385,6 +385,7 @@ static void test_commit_refused(void **state)
 	} rows[] = {
 	    {"UPPER", NULL},
 	    {"a@sha256:1", NULL},
+	    {"sha256:1", NULL},
 	    {"a", "../../../x"},
 	    {"a", ""},
 	};
