@@ -73,6 +73,98 @@ frontend() {
 @test "B3: a frontend is named and never asked, and nothing is privileged" { withstands build frontend; }
 @test "B3: ... and would be" { bites build frontend -- unguarded; }
 
+# ---- B4: addresses that git, ssh or a shell take for options; repositories that lead elsewhere ----
+
+# Repositories NAME.git below $DIR/git, served on 127.0.0.1:$GIT_PORT; the files of each come from $DIR/work.
+git_serve() {
+	"$TOP/tests/lib/web_server.py" "$DIR" </dev/null >/dev/null 2>&1 3>&- 4>&- {canary_in}>&- {canary_out}<&- &
+	git_pid=$!
+	eventually test -f "$DIR/ports" && read -r GIT_PORT _ <"$DIR/ports"
+}
+
+git_stop() {
+	kill "$git_pid" 2>/dev/null
+	wait "$git_pid" 2>/dev/null
+	true
+}
+
+git_commit() { # NAME
+	local git=(git -c init.defaultBranch=main -c user.name=a -c user.email=a@example -C "$DIR/work")
+	"${git[@]}" init -q && "${git[@]}" add -A && "${git[@]}" commit -q --allow-empty -m x && "${git[@]}" update-server-info &&
+		mkdir -p "$DIR/git" && git clone -q --bare "$DIR/work" "$DIR/git/$1.git" && rm -rf "$DIR/work" && mkdir "$DIR/work"
+}
+
+git_words() {
+	local touch="touch $DIR/canary/touched"
+	box || return
+	for url in "git@-oProxyCommand=$touch:x.git" "ssh://-oProxyCommand=$touch/x.git" "http://-x/x.git" "http://127.0.0.1:1/x.git#--upload-pack=$touch" \
+		"http://127.0.0.1:1/x.git#-u" "ext::sh -c $touch x.git" "http://127.0.0.1:1/x.git#a..b" "http://127.0.0.1:1/x.git#refs/heads/*" \
+		"git://127.0.0.1:1/--upload-pack=$touch.git" "http://u:p@127.0.0.1:1/x.git" "--upload-pack=$touch"; do
+		! eb build -q -- "$url" >>"$DIR/out" 2>&1 || bitten "$url" || return 1
+		! build <<-END || bitten "ADD $url" || return 1
+			FROM box
+			ADD ["$url", "/x"]
+		END
+	done
+	[ ! -e "$DIR/canary/touched" ] || bitten "a command was run"
+}
+
+git_dirs() {
+	local status=0
+	box || return
+	mkdir "$DIR/work" && ln -s / "$DIR/work/out" && git_commit x && git_serve || return 2
+	for dir in "../../../../../../../../..$DIR/canary" "out$DIR/canary"; do
+		build <<-END || true
+			FROM box
+			ADD http://127.0.0.1:$GIT_PORT/git/x.git#main:$dir /s
+			RUN cat /s/secret; true
+		END
+		! grep -q "$SECRET" "$DIR/out" || bitten "the directory $dir is the host's" || status=1
+	done
+	git_stop
+	return "$status"
+}
+
+# Submodules at places of the host, by other transports, with paths and names that lead out.
+git_modules() {
+	local status=0 n=0 commit
+	box || return
+	mkdir "$DIR/work" && echo "$SECRET" >"$DIR/work/secret" && git_commit host && chmod -R a+rX "$DIR/git" && git_serve || return 2
+	commit=$(git -C "$DIR/git/host.git" rev-parse HEAD)
+	while IFS='|' read -r name path url; do
+		n=$((n + 1))
+		git -C "$DIR/work" init -q
+		printf '[submodule "%s"]\n\tpath = %s\n\turl = %s\n' "$name" "$path" "$url" >"$DIR/work/.gitmodules"
+		printf '#!/bin/sh\ntouch %s\n' "$DIR/canary/touched" >"$DIR/work/post-checkout"
+		chmod 755 "$DIR/work/post-checkout"
+		ln -s . "$DIR/work/hooks"
+		printf '[core]\n\tfsmonitor = touch %s\n' "$DIR/canary/touched" >"$DIR/work/config"
+		git -C "$DIR/work" update-index --add --cacheinfo "160000,$commit,${path#../}" || return 2
+		git_commit "m$n" || return 2
+		build <<-END || true
+			FROM box
+			ADD http://127.0.0.1:$GIT_PORT/git/m$n.git#main /s
+			RUN find /s; cat /s/sub/secret /s/x/secret; true
+		END
+		! grep -q "$SECRET" "$DIR/out" || bitten "a submodule at $url is the host's" || status=1
+	done <<-END
+		sub|sub|file://$DIR/git/host.git
+		sub|sub|$DIR/git/host.git
+		sub|sub|ext::sh -c touch% $DIR/canary/touched
+		sub|sub|-u./post-checkout
+		../../canary|sub|http://127.0.0.1:$GIT_PORT/git/host.git
+		sub|../x|http://127.0.0.1:$GIT_PORT/git/host.git
+	END
+	git_stop
+	[ ! -e "$DIR/canary/touched" ] || bitten "a command of the repository was run"
+	return "$status"
+}
+
+@test "B4: addresses of repositories are no options" { withstands build git_words; }
+@test "B4: the directory of a repository is in it" { withstands build git_dirs; }
+@test "B4: ... and would not be" { bites build git_dirs -- unguarded; }
+@test "B4: hooks, monitors and submodules of a repository" { withstands build git_modules; }
+
 # ---- B5: the image that a mount comes from has links to the host; a cache's id is a path ----
 
 from_evil() {

@@ -47,6 +47,19 @@ refused() {
 	}
 }
 
+# Commits all of $DIR/work to $DIR/git/NAME.git.
+commit() { # NAME
+	local git=(git -c user.name=t -c user.email=t@example -c init.defaultBranch=main -c protocol.file.allow=always -C "$DIR/work")
+	if [ ! -d "$DIR/git/$1.git" ]; then
+		git -c init.defaultBranch=main init -q --bare "$DIR/git/$1.git"
+		"${git[@]}" init -q
+	fi
+	"${git[@]}" add -A
+	"${git[@]}" commit -q -m one
+	"${git[@]}" push -q --tags "$DIR/git/$1.git" +HEAD:main
+	COMMIT=$("${git[@]}" rev-parse HEAD)
+}
+
 @test "ADD of an address: names, owners, modes, times, archives" {
 	web_start
 	echo content >"$DIR/www/file"
@@ -127,5 +140,77 @@ ADD $source /file"
 	dockerfile <<<"FROM scratch
 ADD $WEB/file?again /file"
 	refused "certificate"
+	[ -z "$(find "$DIR/data/images/tmp" -name 'job-*')" ]
+}
+
+@test "git repositories: contexts, refs, directories, submodules" {
+	web_start
+	export HOME=$DIR/home
+	mkdir -p "$HOME" "$DIR/work"
+	printf '[user]\n\tname = intruder\n[url "http://127.0.0.1:1/"]\n\tinsteadOf = %s\n' "$WEB" >"$HOME/.gitconfig"
+	echo inner >"$DIR/work/inner"
+	(unset HOME && commit sub)
+	rm -rf "$DIR/work"
+	mkdir -p "$DIR/work/dir"
+	printf 'FROM scratch\nCOPY . /\n' | tee "$DIR/work/Dockerfile" >"$DIR/work/dir/Dockerfile"
+	echo old >"$DIR/work/dir/file"
+	unset HOME
+	commit repo
+	git -C "$DIR/work" -c user.name=t -c user.email=t@example tag -a -m v1 v1
+	first=$COMMIT
+	git -C "$DIR/work" submodule --quiet add ../sub.git vendored 2>/dev/null ||
+		git -C "$DIR/work" -c protocol.file.allow=always submodule --quiet add "$DIR/git/sub.git" vendored
+	git -C "$DIR/work" config -f .gitmodules submodule.vendored.url ../sub.git
+	echo new >"$DIR/work/dir/file"
+	commit repo
+	export HOME=$DIR/home
+	berth build -q -o "$DIR/a" "$WEB/git/repo.git"
+	[ "$(cat "$DIR/a/dir/file" "$DIR/a/vendored/inner")" = "new
+inner" ]
+	[ ! -e "$DIR/a/.git" ] && [ "$(stat -c %u "$DIR/a/dir/file")" -eq 0 ]
+	berth build -q -o "$DIR/b" "$WEB/git/repo.git#v1:dir"
+	[ "$(cat "$DIR/b/file")" = old ] && [ ! -e "$DIR/b/dir" ]
+	berth build -q -o "$DIR/c" --build-arg BUILDKIT_CONTEXT_KEEP_GIT_DIR=1 "$WEB/git/repo.git#$first"
+	[ -d "$DIR/c/.git" ] && [ "$(cat "$DIR/c/dir/file")" = old ]
+	dockerfile <<-END
+		FROM scratch AS named
+		COPY --from=other /file /named
+		FROM scratch
+		COPY --from=named / /
+		ADD $WEB/git/repo.git#refs/heads/main /main
+		ADD --keep-git-dir=true --checksum=$first $WEB/git/repo.git#v1 /v1
+	END
+	out --build-context other="$WEB/git/repo.git#:dir"
+	[ "$(cat "$DIR/out/named" "$DIR/out/main/dir/file" "$DIR/out/v1/dir/file")" = "new
+new
+old" ]
+	[ -d "$DIR/out/v1/.git" ] && [ ! -e "$DIR/out/main/.git" ] && [ ! -e "$DIR/out/main/vendored/.git" ]
+	run berth build --progress plain --build-context other="$WEB/git/repo.git#:dir" "$CTX"
+	[ "$(grep -c CACHED <<<"$output")" -eq 4 ]
+	sed -i "s/checksum=$first/checksum=$COMMIT/" "$CTX/Dockerfile"
+	run berth build --build-context other="$CTX" "$CTX"
+	[ "$status" -eq 1 ]
+	refused 'no branch or tag "none"' "$WEB/git/repo.git#none"
+	refused "git ls-remote failed" "$WEB/git/none.git"
+	[ -z "$(find "$DIR/data/images/tmp" -name 'job-*')" ]
+}
+
+@test "contexts at addresses: a tar and a Dockerfile alone" {
+	web_start
+	dockerfile <<<'FROM scratch
+COPY file /'
+	echo content >"$CTX/file"
+	echo hidden >"$CTX/hidden"
+	echo hidden >"$CTX/.dockerignore"
+	tar -C "$CTX" -czf "$DIR/www/ctx.tar.gz" .
+	printf 'FROM scratch\nADD %s/ctx.tar.gz /got\n' "$WEB" >"$DIR/www/alone"
+	berth build -q -o "$DIR/a" "$WEB/ctx.tar.gz"
+	[ "$(ls -A "$DIR/a")" = file ]
+	berth build -q -o "$DIR/b" "$WEB/alone"
+	[ "$(ls -A "$DIR/b")" = got ]
+	printf 'FROM scratch\nCOPY --from=x . /\n' | berth build -q -o "$DIR/c" --build-context x="$WEB/ctx.tar.gz" -f - "$WEB/ctx.tar.gz"
+	[ "$(ls -A "$DIR/c" | tr '\n' ' ')" = ".dockerignore Dockerfile file " ]
+	refused "the server answers 404" "$WEB/none.tar"
+	refused "is no build context" "ftp://127.0.0.1/x"
 	[ -z "$(find "$DIR/data/images/tmp" -name 'job-*')" ]
 }

@@ -39,7 +39,7 @@ static const struct option_spec build_options[] = {
     {"target", 0, OPTION_TEXT, V(target), "STAGE", "the stage to build, instead of the last"},
     {"label", 0, OPTION_LIST, V(labels), "NAME=VALUE", "label of the image; may be repeated"},
     {"build-context", 0, OPTION_LIST, V(contexts), "NAME=PATH",
-     "another context or image for FROM, COPY --from and mounts: a directory, or docker-image://IMAGE"},
+     "another context or image for FROM, COPY --from and mounts: a directory, an address, or docker-image://IMAGE"},
     {"secret", 0, OPTION_LIST, V(secrets), "id=ID,src=FILE", "a secret for RUN --mount=type=secret (or env=NAME)"},
     {"ssh", 0, OPTION_LIST, V(ssh), "default|ID=SOCKET", "an ssh agent for RUN --mount=type=ssh"},
     {"no-cache", 0, OPTION_FLAG, V(no_cache), NULL, "run every step again, COPY too"},
@@ -268,11 +268,12 @@ static int build_run_command(struct cli *cli, void *values, char **operands, str
 
 const struct cli_command command_build = {
     .name = "build",
-    .usage = "[OPTION]... DIR|-",
+    .usage = "[OPTION]... DIR|ADDRESS|-",
     .summary = "Build an image from a Dockerfile",
     .detail =
 	"DIR is the build context: what COPY and ADD take. - reads a tar of it from standard input, or the Dockerfile\n"
-	"alone. No berth needs to run. What a step made is kept and taken again while nothing that it depends on\n"
+	"alone; ADDRESS is a git repository (https://host/x.git#REF:DIR) or an http address of a tar or Dockerfile. No "
+	"berth needs to run. What a step made is kept and taken again while nothing that it depends on\n"
 	"changed. SOURCE_DATE_EPOCH in the environment makes equal builds give equal images. docs/BUILD.md tells more.",
     .examples = "  berth build -t app .\n  berth build -t app --build-arg VERSION=2 --target test .\n"
 		"  berth build -o out --target files .\n  berth build -t tool - < Dockerfile",

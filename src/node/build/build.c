@@ -456,8 +456,7 @@ static int check_options(const struct build_options *o, struct err *err)
 
 static int open_all(struct build *b, struct err *err)
 {
-	const struct context_from from = {
-	    .path = b->o->context, .dockerfile = b->o->dockerfile, .stdin_fd = b->o->stdin_fd};
+	struct context_from from = {.path = b->o->context, .dockerfile = b->o->dockerfile, .stdin_fd = b->o->stdin_fd};
 	int r = check_options(b->o, err);
 
 	if (r == 0)
@@ -467,9 +466,13 @@ static int open_all(struct build *b, struct err *err)
 	if (r == 0)
 		r = cache_open(b->data_dir, b->store, &b->cache, err);
 	if (r == 0)
+		b->outside = outside_new(b->lease, b->cache, stop_fd, b->o->ssh && *b->o->ssh);
+	from.outside = b->outside;
+	for (char *const *a = b->o->build_args; a && *a; a++)
+		from.keep_git_dir = from.keep_git_dir || !strcmp(*a, "BUILDKIT_CONTEXT_KEEP_GIT_DIR=1");
+	if (r == 0)
 		r = context_open(&from, b->lease, &b->context, err);
 	if (r == 0) {
-		b->outside = outside_new(b->lease, b->cache, stop_fd);
 		cache_recover(b->cache);
 		b->digests = digests_open(cache_dir(b->cache), "digests");
 	}

@@ -69,17 +69,19 @@ static int use_image(struct build *b, struct build_stage *s, const char *ref, st
 static int use_context(struct build *b, struct build_stage *s, struct err *err)
 {
 	const char *value = named_context(b, s->plan->base);
+	struct context_from from = {.stdin_fd = -1};
 	int r;
 
 	if (!value)
 		return err_set(err, EINVAL, "there is no build context named \"%s\"", s->plan->base);
 	if (!strncmp(value, CONTEXT_IMAGE, strlen(CONTEXT_IMAGE)))
 		return use_image(b, s, value + strlen(CONTEXT_IMAGE), err);
-	if (!strncmp(value, CONTEXT_LAYOUT, strlen(CONTEXT_LAYOUT)) || strstr(value, "://"))
-		return err_set(err, ENOTSUP,
-			       "build context \"%s\": \"%s\" cannot be used; a directory or docker-image://NAME can",
+	if (!strncmp(value, CONTEXT_LAYOUT, strlen(CONTEXT_LAYOUT)))
+		return err_set(err, ENOTSUP, "build context \"%s\": \"%s\" cannot be used; a directory can",
 			       s->plan->base, value);
-	r = context_open_named(s->plan->base, value, &s->context, err);
+	from.path = value;
+	from.outside = b->outside;
+	r = context_open_named(s->plan->base, &from, b->lease, &s->context, err);
 	return r < 0 ? r : plan_set_base(b->plan, s->index, NULL, 0, NULL, err);
 }
 

@@ -9,6 +9,7 @@
 #include "base/core/mem.h"
 #include "node/build/archive.h"
 #include "node/build/copy.h"
+#include "node/build/git_url.h"
 #include "node/build/ignore.h"
 #include "node/build/outside.h"
 #include "node/build/view.h"
@@ -45,22 +46,31 @@ static int open_item(const struct source_tree *t, const struct source_item *item
 	return fd < 0 ? err_sys(err, -fd, "open \"%s\"", item->named) : fd;
 }
 
+/* All that is in an open directory. */
+static int put_tree(const struct copy *c, int root, const char *what, struct err *err)
+{
+	const struct source_tree tree = {.root = root, .what = what};
+	char empty[1] = "";
+	struct source_item item = {.plain = empty, .named = empty, .parent = empty};
+	const struct source_list list = {.items = &item, .n = 1};
+
+	if (fstat(root, &item.st) < 0)
+		return err_sys(err, errno, "look at %s", what);
+	return copy_items(c, &tree, &list, err);
+}
+
 /* What the archive held is moved from extra/ into the draft. */
 static int put_unpacked(const struct copy *c, int dir, struct err *err)
 {
 	fd_cleanup int fs = fs_open_in(dir, "fs", O_RDONLY | O_DIRECTORY, 0, FS_NO_SYMLINKS, err);
-	const struct source_tree tree = {.root = fs, .what = "the archive"};
-	char empty[1] = "";
-	struct source_item item = {.plain = empty, .named = empty, .parent = empty};
-	const struct source_list list = {.items = &item, .n = 1};
 	struct copy moved = *c;
 
-	if (fs < 0 || fstat(fs, &item.st) < 0)
-		return fs < 0 ? fs : err_sys(err, errno, "look at the unpacked archive");
+	if (fs < 0)
+		return fs;
 	moved.replace = moved.move = true;
 	moved.parents = false;
 	moved.exclude = NULL;
-	return copy_items(&moved, &tree, &list, err);
+	return put_tree(&moved, fs, "the unpacked archive", err);
 }
 
 /* 1 = the file was an archive, and is unpacked. */
@@ -79,11 +89,9 @@ static int unpack_file(const struct copy *c, struct snapshot *snapshot, int fd, 
 			       name, packing);
 	if (kind == ARCHIVE_NONE)
 		return must ? err_set(err, EINVAL, "--unpack: \"%s\" is not an archive", name) : 0;
-	if (mkdirat(snapshot->extra, "archive", 0700) < 0)
-		return err_sys(err, errno, "make a directory for the archive");
-	dir = openat(snapshot->extra, "archive", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	dir = fs_mkdirs_in(snapshot->extra, "archive", 0700, FS_NO_SYMLINKS, err);
 	if (dir < 0)
-		return err_sys(err, errno, "open a directory for the archive");
+		return dir;
 	r = archive_unpack(fd, dir, err);
 	unpacked = r == ARCHIVE_UNPACKED;
 	if (unpacked)
@@ -133,6 +141,30 @@ static int put_items(const struct copy *c, const struct plan_step *step, struct 
 	return r < 0 ? r : 0;
 }
 
+/* Everything belongs to root unless --chown says otherwise. */
+static int put_repository(struct build *b, const struct plan_step *step, const struct copy *c,
+			  struct snapshot *snapshot, const char *source, struct err *err)
+{
+	cleanup_with(ignore_freep) struct ignore *no_git = NULL;
+	char pattern[] = "**/.git", *patterns[] = {pattern, NULL};
+	fd_cleanup int dir = fs_mkdirs_in(snapshot->extra, "git", 0700, FS_NO_SYMLINKS, err), fs = -1;
+	struct copy all = *c;
+	int r;
+
+	if (dir < 0)
+		return dir;
+	fs = outside_tree(b->outside, source, step->copy, dir, err);
+	if (fs < 0)
+		return fs;
+	all.has_owner = true;
+	r = step->copy->keep_git_dir || all.exclude ? 0 : ignore_new(patterns, &no_git, err);
+	if (no_git)
+		all.exclude = no_git;
+	if (r == 0)
+		r = put_tree(&all, fs, "the repository", err);
+	return r < 0 ? r : fs_remove_tree(snapshot->extra, "git", err);
+}
+
 /* What ADD fetches belongs to root, mode 0600, and is unpacked only on request. */
 static int put_remote(struct build *b, const struct plan_step *step, const struct copy *c, struct snapshot *snapshot,
 		      const char *source, struct err *err)
@@ -144,6 +176,8 @@ static int put_remote(struct build *b, const struct plan_step *step, const struc
 	int64_t mtime_s = 0;
 	int r;
 
+	if (git_url_is(source))
+		return put_repository(b, step, c, snapshot, source, err);
 	fd = outside_open(b->outside, source, sc, &name, &mtime_s, err);
 	if (fd < 0)
 		return fd;

@@ -7,13 +7,17 @@
 #include "base/core/mem.h"
 #include "node/build/archive.h"
 #include "node/build/dockerfile.h"
+#include "node/build/git_url.h"
 #include "node/build/ignore.h"
+#include "node/build/outside.h"
 #include "node/build/snapshot.h"
 #include "node/image/lease.h"
 
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+
+#define STDIN "standard input"
 
 static const char *const default_names[] = {"Dockerfile", "dockerfile", "Containerfile"};
 
@@ -79,15 +83,16 @@ static int read_dockerfile(struct context *c, int fd, struct err *err)
 	return read_text(fd, what, DOCKERFILE_BYTES_MAX, &c->dockerfile, &c->n_dockerfile, err);
 }
 
-static int read_stdin(struct context *c, int fd, struct err *err)
+/* From standard input or an address, which `where` tells. */
+static int read_stream(struct context *c, int fd, const char *where, struct err *err)
 {
 	int r = fd_read_all(fd, DOCKERFILE_BYTES_MAX, &c->dockerfile, &c->n_dockerfile);
 
-	c->name = mem_strdup("standard input");
+	c->name = mem_strdup(where);
 	if (r == -E2BIG)
-		return err_set(err, E2BIG, "the Dockerfile on standard input is larger than the limit of %u bytes",
+		return err_set(err, E2BIG, "the Dockerfile from %s is larger than the limit of %u bytes", where,
 			       DOCKERFILE_BYTES_MAX);
-	return r < 0 ? err_sys(err, -r, "read the Dockerfile from standard input") : 0;
+	return r < 0 ? err_sys(err, -r, "read the Dockerfile from %s", where) : 0;
 }
 
 /* ---- ignore files ---- */
@@ -149,7 +154,7 @@ static int from_dir(struct context *c, const struct context_from *from, struct e
 	if (r < 0)
 		return r;
 	if (on_stdin)
-		r = read_stdin(c, from->stdin_fd, err);
+		r = read_stream(c, from->stdin_fd, STDIN, err);
 	else if ((r = file ? open_outside(c, file, err) : find_inside(c, NULL, err)) >= 0)
 		r = read_dockerfile(c, r, err);
 	return r < 0 ? r : read_ignore(c, on_stdin ? NULL : file, err);
@@ -184,62 +189,112 @@ static int spool(int in, int dir, struct err *err)
 	return fd_take(&fd);
 }
 
-static int dockerfile_alone(struct context *c, int fd, struct err *err)
+static int dockerfile_alone(struct context *c, int fd, const char *where, struct err *err)
 {
 	if (lseek(fd, 0, SEEK_SET) < 0 || mkdirat(c->tmp, "fs", 0700) < 0)
 		return err_sys(err, errno, "make an empty build context");
-	return read_stdin(c, fd, err);
+	return read_stream(c, fd, where, err);
 }
 
-static int from_stdin(struct context *c, const struct context_from *from, struct image_lease *lease, struct err *err)
+/* 1 = it is a tar, and unpacked into c->tmp/"fs"; 0 = it is something else. */
+static int unpack(struct context *c, int file, const char *where, struct err *err)
 {
 	const char *packing = "";
+	enum archive_kind kind = archive_look(file, &packing);
+	int r;
+
+	if (kind == ARCHIVE_FOREIGN)
+		return err_set(err, EINVAL, "%s is %s data; unpack it first, as in: %s -dc FILE | berth build -", where,
+			       packing, packing);
+	if (kind == ARCHIVE_NONE)
+		return 0;
+	r = archive_unpack(file, c->tmp, err);
+	if (r == ARCHIVE_OTHER)
+		return err_set(err, EINVAL, "%s is compressed data, but there is no tar in it", where);
+	return r;
+}
+
+static int open_fs(struct context *c, struct err *err)
+{
+	c->tree.root = fs_open_in(c->tmp, "fs", O_RDONLY | O_DIRECTORY, 0, FS_NO_SYMLINKS, err);
+	c->tree.what = "the build context";
+	return c->tree.root < 0 ? c->tree.root : 0;
+}
+
+/* A tar of the context, or with `alone` the Dockerfile by itself: 1 then. */
+static int from_file(struct context *c, int file, const char *where, bool alone, struct err *err)
+{
+	int r = unpack(c, file, where, err);
+	bool tar = r > 0;
+
+	if (r == 0)
+		r = alone ? dockerfile_alone(c, file, where, err) : err_set(err, EINVAL, "%s is not an archive", where);
+	if (r >= 0)
+		r = open_fs(c, err);
+	return r < 0 ? r : !tar;
+}
+
+static int from_git(struct context *c, const struct context_from *from, struct err *err)
+{
+	c->tree.root = outside_clone(from->outside, from->path, NULL, c->tmp, from->keep_git_dir, err);
+	c->tree.what = "the build context";
+	return c->tree.root < 0 ? c->tree.root : 0;
+}
+
+/* 1 = it was the Dockerfile alone. */
+static int from_elsewhere(struct context *c, const struct context_from *from, struct image_lease *lease, bool alone,
+			  struct err *err)
+{
+	bool on_stdin = !strcmp(from->path, "-");
+	mem_cleanup char *where = on_stdin ? mem_strdup(STDIN) : mem_printf("\"%s\"", from->path);
 	fd_cleanup int file = -1;
-	enum archive_kind kind;
 	int r = image_lease_tmp(lease, &c->tmp, c->tmp_name, err);
 
 	if (r < 0)
 		return r;
-	file = spool(from->stdin_fd, c->tmp, err);
-	if (file < 0)
-		return file;
-	kind = archive_look(file, &packing);
-	if (kind == ARCHIVE_FOREIGN)
-		return err_set(err, EINVAL,
-			       "standard input is %s data; unpack it first, as in: %s -dc FILE | berth build -",
-			       packing, packing);
-	r = kind == ARCHIVE_NONE ? dockerfile_alone(c, file, err) : archive_unpack(file, c->tmp, err);
-	if (r == ARCHIVE_OTHER && kind != ARCHIVE_NONE)
-		r = err_set(err, EINVAL, "standard input is compressed data, but there is no tar in it");
-	if (r < 0)
-		return r;
-	c->tree.root = fs_open_in(c->tmp, "fs", O_RDONLY | O_DIRECTORY, 0, FS_NO_SYMLINKS, err);
-	c->tree.what = "the build context";
-	if (c->tree.root < 0 || kind == ARCHIVE_NONE)
-		return c->tree.root < 0 ? c->tree.root : 0;
-	r = find_inside(c, from->dockerfile, err);
-	if (r >= 0)
+	if (git_url_is_context(from->path))
+		return from_git(c, from, err);
+	file = on_stdin ? spool(from->stdin_fd, c->tmp, err) : outside_fetch(from->outside, from->path, err);
+	return file < 0 ? file : from_file(c, file, where, alone, err);
+}
+
+static int with_dockerfile(struct context *c, const struct context_from *from, struct image_lease *lease,
+			   struct err *err)
+{
+	bool on_stdin = from->dockerfile && !strcmp(from->dockerfile, "-") && strcmp(from->path, "-") != 0;
+	int r = from_elsewhere(c, from, lease, !on_stdin, err);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	if (on_stdin)
+		r = read_stream(c, from->stdin_fd, STDIN, err);
+	else if ((r = find_inside(c, from->dockerfile, err)) >= 0)
 		r = read_dockerfile(c, r, err);
 	return r < 0 ? r : read_ignore(c, NULL, err);
 }
 
-static bool is_url(const char *path)
+/* ---- all ---- */
+
+static bool is_elsewhere(const char *path)
 {
-	return strstr(path, "://") || !strncmp(path, "git@", 4);
+	return !strcmp(path, "-") || outside_is(path) || git_url_is_context(path);
+}
+
+static int check_path(const char *path, struct err *err)
+{
+	if (is_elsewhere(path) || !strstr(path, "://"))
+		return 0;
+	return err_set(err, EINVAL,
+		       "\"%s\" is no build context; a directory, http://, https://, git://, ssh:// and git@ are", path);
 }
 
 int context_open(const struct context_from *from, struct image_lease *lease, struct context *ret, struct err *err)
 {
 	struct context c = CONTEXT_NULL;
-	int r;
+	int r = check_path(from->path, err);
 
-	if (is_url(from->path))
-		return err_set(
-		    err, EINVAL,
-		    "\"%s\": a build context at an address cannot be fetched yet; fetch it first (git clone, "
-		    "curl) and give the directory, or the archive on standard input",
-		    from->path);
-	r = strcmp(from->path, "-") != 0 ? from_dir(&c, from, err) : from_stdin(&c, from, lease, err);
+	if (r == 0)
+		r = is_elsewhere(from->path) ? with_dockerfile(&c, from, lease, err) : from_dir(&c, from, err);
 	if (r < 0)
 		context_close(&c);
 	else
@@ -247,12 +302,16 @@ int context_open(const struct context_from *from, struct image_lease *lease, str
 	return r < 0 ? r : 0;
 }
 
-int context_open_named(const char *name, const char *path, struct context *ret, struct err *err)
+int context_open_named(const char *name, const struct context_from *from, struct image_lease *lease,
+		       struct context *ret, struct err *err)
 {
+	bool elsewhere = is_elsewhere(from->path) && strcmp(from->path, "-") != 0;
 	struct context c = CONTEXT_NULL;
-	int r = open_dir(&c, path, err);
+	int r = check_path(from->path, err);
 
 	if (r == 0)
+		r = elsewhere ? from_elsewhere(&c, from, lease, false, err) : open_dir(&c, from->path, err);
+	if (r >= 0)
 		r = read_ignore(&c, NULL, err);
 	if (r < 0) {
 		context_close(&c);

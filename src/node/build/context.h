@@ -4,23 +4,28 @@
  *
  *   DIR            a directory; the Dockerfile is Dockerfile in it, or any file of the user (-f), or standard input (-f -)
  *   -              standard input: a tar (plain, gzip, zstd) with the Dockerfile in it, or the Dockerfile alone
+ *   http(s)://...  the same from an address (outside.h)
+ *   GIT            a repository (git_url.h): https://host/x.git#REF:DIR, git@host:x, github.com/owner/x
  *
  * DOCKERFILE.dockerignore beside the Dockerfile, or else .dockerignore in the context, hides files (ignore.h). A directory is opened once, by
  * the user's own path; from then on everything is below that descriptor. A tar is unpacked by a confined process into the store's folder for
- * work in progress.
+ * work in progress, and a repository is checked out there.
  */
 #pragma once
 
 #include "node/build/source.h"
 
 struct image_lease;
+struct outside;
 
 #define CONTEXT_STDIN_MAX (64ull << 30)
 
 struct context_from {
-	const char *path;	/* DIR or "-" */
+	const char *path;
 	const char *dockerfile; /* -f: NULL, a path, or "-" */
 	int stdin_fd;
+	bool keep_git_dir;
+	struct outside *outside;
 };
 
 struct context {
@@ -29,7 +34,7 @@ struct context {
 	char *dockerfile; /* its text */
 	size_t n_dockerfile;
 	char *name; /* of the Dockerfile, for errors */
-	int tmp;    /* of an unpacked tar, or -1 */
+	int tmp;    /* of an unpacked tar or a repository, or -1 */
 	char tmp_name[64];
 };
 
@@ -38,8 +43,9 @@ struct context {
 		.tree = {.root = -1, .context = true}, .tmp = -1                                                       \
 	}
 
-/* A tar is unpacked into a temporary directory of the store, which context_close() removes. */
+/* What is unpacked or checked out is in a temporary directory of the store, which context_close() removes. */
 int context_open(const struct context_from *from, struct image_lease *lease, struct context *ret, struct err *err);
-/* A named context: a directory alone, with its own .dockerignore. */
-int context_open_named(const char *name, const char *path, struct context *ret, struct err *err);
+/* A named context: without a Dockerfile, with its own .dockerignore. Standard input is none. */
+int context_open_named(const char *name, const struct context_from *from, struct image_lease *lease,
+		       struct context *ret, struct err *err);
 void context_close(struct context *c);

@@ -4,8 +4,11 @@
 #include "base/core/child.h"
 #include "base/core/err.h"
 #include "base/core/fd.h"
+#include "base/core/fs.h"
+#include "base/core/guard.h"
 #include "base/core/mem.h"
 #include "node/build/cache.h"
+#include "node/build/git.h"
 #include "node/build/snapshot.h"
 #include "node/build/step.h"
 #include "node/image/image.h"
@@ -18,7 +21,7 @@
 
 struct outside_file {
 	char *source;
-	char hex[SHA256_HEX_MAX]; /* of the content */
+	char hex[SHA256_HEX_MAX]; /* of the content; of a repository the commit */
 	int64_t mtime_s;
 	int fd; /* the content, or -1: it is known by its version only */
 };
@@ -27,6 +30,7 @@ struct outside {
 	struct image_lease *lease;
 	struct cache *cache;
 	int stop_fd;
+	bool ssh;
 	int tmp; /* -1 = none yet */
 	char tmp_name[64];
 	struct outside_file *v;
@@ -35,15 +39,14 @@ struct outside {
 
 bool outside_is(const char *source)
 {
-	return !strncmp(source, "http://", 7) || !strncmp(source, "https://", 8) || !strncmp(source, "git@", 4) ||
-	       !strncmp(source, "git://", 6) || !strncmp(source, "ssh://", 6);
+	return !strncmp(source, "http://", 7) || !strncmp(source, "https://", 8) || git_url_is(source);
 }
 
-struct outside *outside_new(struct image_lease *lease, struct cache *cache, int stop_fd)
+struct outside *outside_new(struct image_lease *lease, struct cache *cache, int stop_fd, bool ssh)
 {
 	struct outside *l = mem_new(struct outside);
 
-	*l = (struct outside){.lease = lease, .cache = cache, .stop_fd = stop_fd, .tmp = -1};
+	*l = (struct outside){.lease = lease, .cache = cache, .stop_fd = stop_fd, .ssh = ssh, .tmp = -1};
 	return l;
 }
 
@@ -194,14 +197,122 @@ static int look(struct outside *l, const char *source, const struct outside_file
 	return r;
 }
 
+/* ---- repositories ---- */
+
+/* The agent is the user's, the Dockerfile is somebody else's. */
+static int parse_git(const struct outside *l, const char *source, struct git_url *ret, struct err *err)
+{
+	int r = git_url_parse(source, ret, err);
+
+	if (r < 0 || !ret->ssh || l->ssh)
+		return r;
+	git_url_free(ret);
+	return err_set(err, EPERM, "\"%s\" is fetched by ssh, which needs --ssh default", source);
+}
+
+static int resolve(struct outside *l, const struct git_url *u, char ret[static GIT_COMMIT_MAX], struct err *err)
+{
+	fd_cleanup int dir = -1;
+	char name[64];
+	int r = image_lease_tmp(l->lease, &dir, name, err);
+
+	if (r < 0)
+		return r;
+	r = git_resolve(u, dir, l->stop_fd, ret, err);
+	snapshot_remove(dir, name);
+	return r;
+}
+
+static int look_git(struct outside *l, const char *source, const struct git_url *u, const struct outside_file **ret,
+		    struct err *err)
+{
+	struct web_file f = {.size = 0};
+	int r;
+
+	*ret = find(l, source);
+	if (*ret)
+		return 0;
+	r = resolve(l, u, f.hex, err);
+	if (r == 0)
+		add(l, source, &f, -1);
+	*ret = find(l, source);
+	return r;
+}
+
+static int git_digest(struct outside *l, const char *source, const struct step_copy *c, char ret[static SHA256_HEX_MAX],
+		      struct err *err)
+{
+	cleanup_with(git_url_free) struct git_url u = {.remote = NULL};
+	const struct outside_file *known = NULL;
+	struct sha256 sha;
+	int r = parse_git(l, source, &u, err);
+
+	if (r == 0 && !c->checksum)
+		r = look_git(l, source, &u, &known, err);
+	if (r < 0)
+		return r;
+	sha256_init(&sha);
+	sha256_add(&sha, "git", 4);
+	sha256_add(&sha, known ? known->hex : c->checksum, strlen(known ? known->hex : c->checksum) + 1);
+	sha256_add(&sha, u.remote, strlen(u.remote) + 1);
+	sha256_add(&sha, u.dir ? u.dir : "", u.dir ? strlen(u.dir) : 0);
+	sha256_hex(&sha, ret);
+	return 0;
+}
+
+static int clone(struct outside *l, const struct git_url *u, const char *commit, int dir, bool keep, struct err *err)
+{
+	mem_cleanup char *path = mem_printf("fs/%s", u->dir ? u->dir : ".");
+	char found[GIT_COMMIT_MAX];
+	int fd, r = commit ? 0 : resolve(l, u, found, err);
+
+	if (r == 0)
+		r = git_fetch(u, commit ? commit : found, dir, keep, l->stop_fd, err);
+	if (r < 0)
+		return r;
+	fd = RT_GUARD(B4) ? fs_open_in(dir, path, O_RDONLY | O_DIRECTORY, 0, FS_NO_SYMLINKS, NULL)
+			  : guard_naive_open(dir, path, O_RDONLY | O_DIRECTORY);
+	return fd < 0 ? err_sys(err, -fd, "\"%s\": open the directory \"%s\"", u->remote, u->dir ? u->dir : ".") : fd;
+}
+
+int outside_clone(struct outside *l, const char *address, const char *commit, int dir, bool keep_git_dir,
+		  struct err *err)
+{
+	cleanup_with(git_url_free) struct git_url u = {.remote = NULL};
+	int r = git_url_parse(address, &u, err);
+
+	return r < 0 ? r : clone(l, &u, commit, dir, keep_git_dir, err);
+}
+
+int outside_tree(struct outside *l, const char *source, const struct step_copy *c, int dir, struct err *err)
+{
+	cleanup_with(git_url_free) struct git_url u = {.remote = NULL};
+	const struct outside_file *known = NULL;
+	int r = parse_git(l, source, &u, err);
+
+	/* The commit alone would do, but the Dockerfile says that the ref means it. */
+	if (r == 0 && (!c->checksum || u.ref))
+		r = look_git(l, source, &u, &known, err);
+	if (r < 0)
+		return r;
+	if (c->checksum && known && strcmp(known->hex, c->checksum) != 0)
+		return err_set(err, EBADMSG, "\"%s\" is the commit %s, not %s", source, known->hex, c->checksum);
+	return clone(l, &u, known ? known->hex : c->checksum, dir, c->keep_git_dir, err);
+}
+
+/* ---- both ---- */
+
 int outside_digest(struct outside *l, const char *source, const struct step_copy *c, char ret[static SHA256_HEX_MAX],
 		   struct err *err)
 {
 	mem_cleanup char *name = web_name(source);
 	const struct outside_file *known = NULL;
 	struct sha256 sha;
-	int r = c->checksum ? 0 : look(l, source, &known, err);
+	int r;
 
+	if (git_url_is(source))
+		return git_digest(l, source, c, ret, err);
+	r = c->checksum ? 0 : look(l, source, &known, err);
 	if (r < 0)
 		return r;
 	sha256_init(&sha);
@@ -233,6 +344,18 @@ static int open_anew(struct outside *l, const char *source, const char *hex, con
 		return err_set(err, ESTALE, "\"%s\" has changed since the build began; build again", source);
 	*ret_mtime_s = f.mtime_s;
 	return fd_take(&fd);
+}
+
+int outside_fetch(struct outside *l, const char *url, struct err *err)
+{
+	struct web_file f;
+	int fd = -1, r = fetch(l, url, false, &f, &fd, err);
+
+	if (r == 0 && lseek(fd, 0, SEEK_SET) < 0) {
+		r = err_sys(err, errno, "read what was fetched");
+		fd_closep(&fd);
+	}
+	return r < 0 ? r : fd;
 }
 
 int outside_open(struct outside *l, const char *source, const struct step_copy *c, char **ret_name,

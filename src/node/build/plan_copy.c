@@ -3,6 +3,7 @@
 
 #include "base/core/err.h"
 #include "base/core/mem.h"
+#include "node/build/git_url.h"
 #include "node/build/ignore.h"
 #include "node/build/lint.h"
 
@@ -10,15 +11,6 @@
 #include <strings.h>
 
 #define KEEP (&x->p->keep)
-
-static bool is_git(const char *s)
-{
-	size_t n = strcspn(s, "#?");
-
-	if (!strncmp(s, "git://", 6) || !strncmp(s, "git@", 4) || !strncmp(s, "ssh://", 6))
-		return true;
-	return !strncmp(s, "http", 4) && strstr(s, "://") && n > 4 && !strncmp(s + n - 4, ".git", 4);
-}
 
 static bool is_url(const char *s)
 {
@@ -30,7 +22,7 @@ static void lint_source(struct plan_expand *x, const struct step_copy *c, const 
 	const struct ignore *ignore = x->lint ? x->lint->ignore : NULL;
 	const char *path;
 
-	if (!ignore || c->from != STEP_FROM_CONTEXT || is_url(source) || is_git(source))
+	if (!ignore || c->from != STEP_FROM_CONTEXT || is_url(source) || git_url_is(source))
 		return;
 	path = plan_text_path(KEEP, "/", source);
 	if (path[1] && !ignore_may_include_below(ignore, path + 1) && ignore_match(ignore, path + 1))
@@ -49,7 +41,7 @@ static int add_source(struct plan_expand *x, struct step_copy *c, const char *wo
 	if (!*source)
 		return PLAN_ERR(x->p, x->line, x->err, EINVAL, "%s: the source \"%.100s\" is empty", x->step->name,
 				word);
-	if (x->i->kind == DOCKERFILE_COPY && (is_url(source) || is_git(source)))
+	if (x->i->kind == DOCKERFILE_COPY && (is_url(source) || git_url_is(source)))
 		return PLAN_ERR(x->p, x->line, x->err, EINVAL, "COPY %.200s: only ADD can download", source);
 	lint_source(x, c, source);
 	keep_list_add(KEEP, sources, source);
@@ -133,14 +125,6 @@ static bool checksum_ok(const char *s)
 	return false;
 }
 
-/* A commit: for a git address only. */
-static bool commit_ok(const char *s)
-{
-	size_t n = strspn(s, "0123456789abcdef");
-
-	return !s[n] && (n == 40 || n == 64);
-}
-
 static int check_checksum(struct plan_expand *x, const struct step_copy *c)
 {
 	const char *source = c->sources[0];
@@ -148,11 +132,11 @@ static int check_checksum(struct plan_expand *x, const struct step_copy *c)
 
 	if (!c->checksum)
 		return 0;
-	if (mem_strv_len(c->sources) != 1 || c->n_files || (!is_url(source) && !is_git(source)))
+	if (mem_strv_len(c->sources) != 1 || c->n_files || (!is_url(source) && !git_url_is(source)))
 		return PLAN_ERR(x->p, x->line, x->err, EINVAL, "%s",
 				"ADD --checksum needs exactly one source, a URL or a git address");
-	git = is_git(source);
-	if (!(git ? commit_ok(c->checksum) : checksum_ok(c->checksum)))
+	git = git_url_is(source);
+	if (!(git ? git_url_is_commit(c->checksum) : checksum_ok(c->checksum)))
 		return PLAN_ERR(x->p, x->line, x->err, EINVAL, "ADD --checksum=%.100s: %s is needed", c->checksum,
 				git ? "the whole digest of a commit" : "sha256: and 64 hexadecimal digits");
 	return 0;
