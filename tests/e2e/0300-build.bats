@@ -348,6 +348,15 @@ end_agent() {
 	files_of target
 	[ "$(cat "$DIR/out/file")" = other ]
 	build --build-context second=docker-image://target --target first
+	berth build -q -o type=oci,tar=false,dest="$DIR/lay" -t a/b:one --target first --build-context second="$CTX/other" "$CTX"
+	digest=$(jq -r '.manifests[0].digest' "$DIR/lay/index.json")
+	for which in "" :one "@$digest"; do
+		build --build-context second="oci-layout://$DIR/lay$which" --target first -t layout
+	done
+	files_of layout
+	[ "$(cat "$DIR/out/file")" = other ]
+	run berth build --build-context second="oci-layout://$DIR/lay:two" --target first "$CTX"
+	[ "$status" -eq 1 ] && [[ "$output" == *'has 1 images, but none that is "two"'* ]]
 	run berth build --build-context second="$CTX/none" --target first "$CTX"
 	[ "$status" -eq 1 ]
 }

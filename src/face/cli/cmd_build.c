@@ -39,7 +39,8 @@ static const struct option_spec build_options[] = {
     {"target", 0, OPTION_TEXT, V(target), "STAGE", "the stage to build, instead of the last"},
     {"label", 0, OPTION_LIST, V(labels), "NAME=VALUE", "label of the image; may be repeated"},
     {"build-context", 0, OPTION_LIST, V(contexts), "NAME=PATH",
-     "another context or image for FROM, COPY --from and mounts: a directory, an address, or docker-image://IMAGE"},
+     "another context or image for FROM, COPY --from and mounts: a directory, an address, docker-image://IMAGE or "
+     "oci-layout://DIR[:TAG]"},
     {"secret", 0, OPTION_LIST, V(secrets), "id=ID,src=FILE", "a secret for RUN --mount=type=secret (or env=NAME)"},
     {"ssh", 0, OPTION_LIST, V(ssh), "default|ID=SOCKET", "an ssh agent for RUN --mount=type=ssh"},
     {"no-cache", 0, OPTION_FLAG, V(no_cache), NULL, "run every step again, COPY too"},

@@ -4,10 +4,13 @@
  */
 #include "node/build/build_impl.h"
 
+#include "base/core/fd.h"
 #include "base/core/mem.h"
 #include "node/image/blob.h"
+#include "node/image/load.h"
 #include "node/image/platform.h"
 
+#include <fcntl.h>
 #include <string.h>
 
 #define CONTEXT_IMAGE "docker-image://"
@@ -51,19 +54,58 @@ static int check_platform(const struct image_info *i, const char *ref, const cha
 	return r;
 }
 
-static int use_image(struct build *b, struct build_stage *s, const char *ref, struct err *err)
+/* s->image is found. */
+static int use_found(struct build *b, struct build_stage *s, const char *ref, struct err *err)
 {
 	mem_cleanup char *config = NULL;
 	size_t n;
-	int r = find_image(b, ref, s->plan->platform, &s->image, err);
+	int r = check_platform(s->image, ref, s->plan->platform, err);
 
-	if (r == 0)
-		r = check_platform(s->image, ref, s->plan->platform, err);
 	if (r == 0)
 		r = image_lease_image(b->lease, s->image, err);
 	if (r >= 0)
 		r = image_blob_read(b->store, s->image->id + 7, BUILD_CONFIG_BYTES_MAX, &config, &n, err);
 	return r < 0 ? r : plan_set_base(b->plan, s->index, config, n, s->image->platform, err);
+}
+
+static int use_image(struct build *b, struct build_stage *s, const char *ref, struct err *err)
+{
+	int r = find_image(b, ref, s->plan->platform, &s->image, err);
+
+	return r < 0 ? r : use_found(b, s, ref, err);
+}
+
+/* "DIR", "DIR:TAG", "DIR@sha256:HEX" */
+static char *split_layout(const char *text, const char **ret_reference)
+{
+	const char *at = strchr(text, '@'), *slash = strrchr(text, '/'), *colon = strrchr(text, ':');
+
+	if (!at && colon && (!slash || colon > slash))
+		at = colon;
+	*ret_reference = at ? at + 1 : "";
+	return at ? mem_strndup(text, (size_t)(at - text)) : mem_strdup(text);
+}
+
+/* The image comes into the store, without a name. */
+static int use_layout(struct build *b, struct build_stage *s, const char *text, struct err *err)
+{
+	const char *reference;
+	mem_cleanup char *path = split_layout(text, &reference);
+	cleanup_with(image_loads_free) struct image_loads loads = {.n = 0};
+	fd_cleanup int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct platform platform;
+	const struct image_load_options o = {.pick = reference, .platform = &platform};
+	int r;
+
+	if (dir < 0)
+		return err_sys(err, errno, "open the OCI layout \"%s\"", path);
+	r = platform_parse(s->plan->platform, &platform, err);
+	if (r == 0)
+		r = image_load(b->store, dir, &o, &loads, err);
+	if (r < 0)
+		return err ? err_wrap(err, "OCI layout \"%s\"", path) : r;
+	r = image_find(b->store, loads.v[0].id, &s->image, err);
+	return r < 0 ? r : use_found(b, s, text, err);
 }
 
 static int use_context(struct build *b, struct build_stage *s, struct err *err)
@@ -77,8 +119,7 @@ static int use_context(struct build *b, struct build_stage *s, struct err *err)
 	if (!strncmp(value, CONTEXT_IMAGE, strlen(CONTEXT_IMAGE)))
 		return use_image(b, s, value + strlen(CONTEXT_IMAGE), err);
 	if (!strncmp(value, CONTEXT_LAYOUT, strlen(CONTEXT_LAYOUT)))
-		return err_set(err, ENOTSUP, "build context \"%s\": \"%s\" cannot be used; a directory can",
-			       s->plan->base, value);
+		return use_layout(b, s, value + strlen(CONTEXT_LAYOUT), err);
 	from.path = value;
 	from.outside = b->outside;
 	r = context_open_named(s->plan->base, &from, b->lease, &s->context, err);

@@ -200,7 +200,7 @@ int load_commit(struct load *l, const struct image_docs *docs, const char *confi
 
 	if (l->o->name)
 		return commit_named(l, docs, config_hex, l->o->name, err);
-	if (!names || !*names)
+	if (l->o->pick || !names || !*names)
 		return commit_unnamed(l, docs, NULL, NULL, err);
 	for (; r == 0 && *names; names++) {
 		mem_cleanup char *name = oci_name_short(*names);
@@ -223,6 +223,8 @@ static int load_any(struct load *l, struct err *err)
 {
 	if (has_member(l, OCI_INDEX_NAME))
 		return load_oci(l, err);
+	if (l->o->pick)
+		return err_set(err, EINVAL, "it is no OCI layout: it has no " OCI_INDEX_NAME);
 	if (has_member(l, DOCKER_ARCHIVE_NAME))
 		return load_docker(l, err);
 	if (has_member(l, DOCKER_REPOSITORIES_NAME))

@@ -165,6 +165,31 @@ static int load_entries(struct load *l, const struct manifest *index, struct err
 	return r;
 }
 
+/* The entries that were asked for, which are one image, perhaps for several platforms. */
+static int load_picked(struct load *l, const struct manifest *index, struct err *err)
+{
+	mem_cleanup struct manifest_descriptor *items = mem_new_n(struct manifest_descriptor, index->n + 1);
+	const char *pick = *l->o->pick ? l->o->pick : "latest";
+	struct manifest view = *index;
+	size_t images = 0;
+
+	view.items = items;
+	view.n = 0;
+	for (size_t i = 0; i < index->n; i++) {
+		images += !is_attestation(&index->items[i]);
+		if (oci_entry_is(&index->items[i], pick))
+			items[view.n++] = index->items[i];
+	}
+	if (view.n == 0 && images == 1 && !*l->o->pick)
+		view = *index;
+	if (view.n == 0)
+		return err_set(err, ENOENT, OCI_INDEX_NAME " has %zu images, but none that is \"%.300s\"", images,
+			       pick);
+	if (view.n > 1 && !is_one_image(&view))
+		return err_set(err, EINVAL, OCI_INDEX_NAME " has several images that are \"%.300s\"", pick);
+	return load_entries(l, &view, err);
+}
+
 int load_oci(struct load *l, struct err *err)
 {
 	struct manifest index cleanup_with(manifest_free) = MANIFEST_INIT;
@@ -176,5 +201,5 @@ int load_oci(struct load *l, struct err *err)
 		r = manifest_parse(text, n, MANIFEST_OCI_INDEX, &index, err);
 	if (r < 0)
 		return err_wrap(err, OCI_INDEX_NAME);
-	return load_entries(l, &index, err);
+	return l->o->pick ? load_picked(l, &index, err) : load_entries(l, &index, err);
 }

@@ -124,3 +124,13 @@ char *oci_entry_name(const struct manifest_descriptor *d)
 	}
 	return oci_name_short(name);
 }
+
+bool oci_entry_is(const struct manifest_descriptor *d, const char *reference)
+{
+	mem_cleanup char *name = oci_entry_name(d), *asked = oci_name_short(reference);
+	const char *tag = annotation(d, REF_NAME);
+
+	if (!strncmp(reference, "sha256:", 7))
+		return !strcmp(reference + 7, d->digest);
+	return (tag && !strcmp(tag, reference)) || (name && !strcmp(name, asked));
+}

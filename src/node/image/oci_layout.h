@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +35,9 @@ char *oci_index_text(const struct oci_entry *entries, size_t n, size_t *ret_len)
 
 /* The name that an entry of somebody's index.json asks for, as our store calls it; new memory, NULL = none. A bare tag is no name. */
 char *oci_entry_name(const struct manifest_descriptor *d);
+
+/* Whether an entry is meant by "sha256:<hex>", by its name, or by its tag alone. */
+bool oci_entry_is(const struct manifest_descriptor *d, const char *reference);
 
 /* "busybox:latest" <-> "docker.io/library/busybox:latest"; new memory. */
 char *oci_name_long(const char *name);
