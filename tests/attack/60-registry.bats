@@ -79,3 +79,32 @@ digest_mismatch() {
 	withstands engine digest_mismatch
 	bites engine digest_mismatch -- unguarded
 }
+
+# A client of our mirror of that registry, who believes in lengths alone.
+mirror_of_damage() {
+	local url layer
+	export BERTH_DATA=$DIR/data XDG_CONFIG_HOME=$DIR/config DOCKER_CONFIG=$DIR/docker
+	mkdir -p "$XDG_CONFIG_HOME/berth" "$DOCKER_CONFIG"
+	remote_settings '{}'
+	remote_pids=()
+	rm -f "$DIR/log" "$DIR/ports"
+	hostile_start
+	BERTH_UNGUARDED=$([ "$WHO" != unguarded ] || row) "$(berth_of "$WHO")" registry --addr 127.0.0.1:0 --data "$DIR/mirror" \
+		--mirror "$HOSTILE" >"$DIR/mirror.out" 2>"$DIR/mirror.err" </dev/null 3>&- 4>&- &
+	remote_pids+=($!)
+	eventually test -s "$DIR/mirror.out"
+	url=$(sed -n 's/^berth registry is up: \([^,]*\), .*/\1/p' "$DIR/mirror.out")
+	layer=$(curl -sS "$url/v2/flip/x/manifests/1" | jq -r '.layers[0].digest')
+	[[ "$layer" = sha256:* ]] || return 2
+	local got=0
+	curl -sS -o "$DIR/bad" "$url/v2/flip/x/blobs/$layer" || got=$?
+	kill "${remote_pids[@]}" && wait "${remote_pids[@]}" 2>/dev/null
+	remote_pids=()
+	[ "$(hostile_log '.path | contains("/blobs/")' | wc -l)" = 1 ] || return 2
+	[ "$got" != 0 ] || bitten "the mirror gives out bytes that are not $layer"
+}
+
+@test "I8: a mirror gives nobody other bytes than the digest names" {
+	withstands registry mirror_of_damage
+	bites registry mirror_of_damage -- unguarded
+}

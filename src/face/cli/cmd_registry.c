@@ -200,7 +200,7 @@ static int open_depot(struct cli *cli, const char *given, struct depot **ret, st
 	struct stat st;
 	int r = find_data(cli, given, "registry", &data, err);
 
-	if (r < 0)
+	if (r < 0 || !data)
 		return r;
 	if (stat(data, &st) < 0)
 		return err_sys(err, errno, "open the registry's data \"%s\"", data);
