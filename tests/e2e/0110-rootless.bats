@@ -408,7 +408,7 @@ build_context() {
 	"${theirs[@]}" image inspect busybox | jq -e '.parts | length == 1'
 	"${theirs[@]}" image history busybox | grep -q LAYER
 	run -125 --separate-stderr "${theirs[@]}" run --rm 127.0.0.1:1/no true
-	fails_with "its store belongs to another user" "berth pull 127.0.0.1:1/no"
+	fails_with "berth pulls 127.0.0.1:1/no" "image no:latest: "
 	"$DIR/berth" --socket "$DIR/root.sock" down --all
 	[ "$(berth run --rm busybox id -u)" = 0 ]
 }

@@ -75,6 +75,21 @@ names() {
 	fails_with "does not have it"
 }
 
+ask_pull() { # NAME
+	curl -sS --max-time 60 --unix-socket "$BERTH_SOCKET" -o "$DIR/answer" -w '%{http_code}' -X POST "http://berth/v1/images/pull?name=$1"
+}
+
+@test "the daemon has an image fetched for whom it is asked by" {
+	[ "$(ask_pull "$BOX:1")" = 200 ]
+	[ "$(jq -r .name "$DIR/answer")" = "$BOX:1" ]
+	[ "$(names)" = "$BOX:1 " ]
+	[ "$(ask_pull "$BOX:2")" = 500 ]
+	[[ "$(jq -r .message "$DIR/answer")" == *"does not have it"* ]]
+	[ "$(ask_pull --help)" = 400 ]
+	[ "$(ask_pull '')" = 400 ]
+	berth run --rm --pull never "$BOX:1" true
+}
+
 @test "an image that was pulled by its digest is found by it" {
 	local digest
 	berth pull -q "$BOX:1"

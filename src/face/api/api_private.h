@@ -48,6 +48,7 @@ void run_start(struct api *a, struct http_req *r, const char *id);
 void logs_get(struct api *a, struct http_req *r, const char *id);
 /* images.c */
 void images_import(struct api *a, struct http_req *r, const char *id); /* from on_headers: the body is streamed */
+void images_pull(struct api *a, struct http_req *r, const char *id);
 void images_list(struct api *a, struct http_req *r, const char *id);
 void images_inspect(struct api *a, struct http_req *r, const char *id);
 void images_tag(struct api *a, struct http_req *r, const char *id);

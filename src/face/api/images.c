@@ -42,16 +42,11 @@ static void on_close(struct http_req *r, void *ctx)
 	free(im);
 }
 
-static void on_done(void *ctx, const struct image_info *image, const struct err *error)
+static void answer_image(struct http_req *r, int status, const struct image_info *image, const struct err *error)
 {
-	struct import *im = ctx;
-	struct http_req *r = im->req;
 	json_mut_cleanup yyjson_mut_doc *d = NULL;
 	mem_cleanup char *text = NULL;
 
-	im->import = NULL;
-	im->req = NULL;
-	close_pipe(im);
 	if (error) {
 		http_reply_err(r, error);
 		return;
@@ -60,7 +55,18 @@ static void on_done(void *ctx, const struct image_info *image, const struct err 
 	yyjson_mut_doc_set_root(d, yyjson_mut_obj(d));
 	report_image(d, yyjson_mut_doc_get_root(d), image);
 	text = json_text(d, false, NULL);
-	http_reply_json(r, 201, text);
+	http_reply_json(r, status, text);
+}
+
+static void on_done(void *ctx, const struct image_info *image, const struct err *error)
+{
+	struct import *im = ctx;
+	struct http_req *r = im->req;
+
+	im->import = NULL;
+	im->req = NULL;
+	close_pipe(im);
+	answer_image(r, 201, image, error);
 }
 
 /* Writes what waits. 1 = the pipe is full, 0 = all written. A worker that closed its end has failed and will say why. */
@@ -161,6 +167,53 @@ static bool is_true(struct http_req *r, const char *key)
 	const char *value = http_req_query(r, key);
 
 	return value && (!strcmp(value, "true") || !strcmp(value, "1"));
+}
+
+/* ---- pull ---- */
+
+struct pull {
+	struct http_req *req; /* NULL: the client has gone, or was answered */
+	bool done;
+};
+
+static void on_pull_close(struct http_req *r, void *ctx)
+{
+	struct pull *p = ctx;
+
+	(void)r;
+	p->req = NULL;
+	if (p->done)
+		free(p);
+}
+
+static void on_pulled(void *ctx, const struct image_info *image, const struct err *error)
+{
+	struct pull *p = ctx;
+
+	p->done = true;
+	if (p->req)
+		answer_image(p->req, 200, image, error);
+	else
+		free(p);
+}
+
+void images_pull(struct api *a, struct http_req *r, const char *id)
+{
+	const char *name = http_req_query(r, "name");
+	struct pull *p = mem_new(struct pull);
+	struct err err = ERR_INIT;
+	int x;
+
+	(void)id;
+	p->req = r;
+	http_req_on_close(r, on_pull_close, p);
+	x = name && *name ? 0 : err_set(&err, EINVAL, "name is missing: which image?");
+	if (x == 0)
+		x = engine_pull(a->o.engine, name, on_pulled, p, &err);
+	if (x == 0)
+		return;
+	p->done = true;
+	http_reply_err(r, &err);
 }
 
 void images_list(struct api *a, struct http_req *r, const char *id)

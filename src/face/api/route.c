@@ -20,6 +20,7 @@ static const struct route {
     {"GET", "/v1/system/df", system_df, false},
     {"POST", "/v1/down", system_down, false},
     {"POST", "/v1/images/import", images_import, true},
+    {"POST", "/v1/images/pull", images_pull, false},
     {"GET", "/v1/images", images_list, false},
     {"POST", "/v1/images/prune", images_prune, false},
     {"POST", "/v1/images/*/tag", images_tag, false},

@@ -15,5 +15,6 @@ int image_fetch_parse(const char *text, enum image_fetch *ret, struct err *err);
 
 /* 1 = the running berth has the image, 0 = it has not. */
 int image_fetch_is_here(struct cli *cli, const char *image, struct err *err);
-/* Pulls it into the store of the running berth, with progress on stderr. -ECANCELED: interrupted; -EACCES: this user may not open the store. */
+/* Pulls it into the store of the running berth, with progress on stderr. -ECANCELED: interrupted. Who may not open
+ * the store has the daemon pull it. */
 int image_fetch(struct cli *cli, const char *image, bool quiet, struct err *err);

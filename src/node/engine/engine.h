@@ -160,6 +160,8 @@ struct engine_import;
 int engine_import(struct engine *e, const char *ref, yyjson_val *config, engine_import_fn done, void *ctx, int *ret_fd,
 		  struct engine_import **ret, struct err *err);
 void engine_import_abort(struct engine_import *i); /* the client went away: done is not called */
+/* Fetches the image from its registry: `berth pull` in a worker, with the settings and logins of whoever started the daemon. done once. */
+int engine_pull(struct engine *e, const char *image, engine_import_fn done, void *ctx, struct err *err);
 int engine_image_remove(struct engine *e, const char *name, struct err *err);
 struct image_store *engine_images(struct engine *e);
 

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define IMAGE_NAME_MAX 512	    /* the grammar allows less */
 #define LIST_REPLY_MAX (256u << 20) /* of what grows with what is there */
 
 /* Starts a worker whose answer goes to fn, with what malloc() gave as ctx; a failure frees that. */
@@ -231,6 +232,43 @@ void engine_import_abort(struct engine_import *i)
 	/* The worker ends because the caller closes the pipe; its files are removed then. */
 	if (i)
 		i->done = NULL;
+}
+
+/* ---- pull ---- */
+
+struct pull_request {
+	struct engine *e;
+	engine_import_fn done;
+	void *ctx;
+	char image[IMAGE_NAME_MAX];
+};
+
+static void on_pulled(void *ctx, yyjson_val *answer, const struct err *why)
+{
+	struct pull_request *p = ctx;
+	struct image_info *info = NULL;
+	struct err err = why ? *why : (struct err)ERR_INIT;
+
+	if (answer && image_find(p->e->images, p->image, &info, &err) == 0)
+		event_add(p->e, ENGINE_EV_IMAGE, NULL, info->name);
+	p->done(p->ctx, info, info ? NULL : &err);
+	image_info_free(info);
+	free(p);
+}
+
+int engine_pull(struct engine *e, const char *image, engine_import_fn done, void *ctx, struct err *err)
+{
+	const char *args[] = {e->data_path, image, NULL};
+	struct pull_request *p;
+	mem_cleanup char *full = NULL;
+	int r = image_ref_normalise(image, &full, err);
+
+	if (r < 0)
+		return r;
+	p = mem_new(struct pull_request);
+	*p = (struct pull_request){.e = e, .done = done, .ctx = ctx};
+	snprintf(p->image, sizeof p->image, "%s", image);
+	return ask_worker(e, LAUNCHER_PULL, args, on_pulled, p, err);
 }
 
 int engine_image_remove(struct engine *e, const char *name, struct err *err)

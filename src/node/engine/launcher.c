@@ -39,6 +39,7 @@ static const struct {
     [LAUNCHER_SWEEP] = {worker_sweep, "berth-sweep", 0, 1, true},
     [LAUNCHER_GLOB] = {worker_glob, "berth-glob", 3, 1, true},
     [LAUNCHER_USAGE] = {worker_usage, "berth-usage", 0, 1, true},
+    [LAUNCHER_PULL] = {worker_pull, "berth-pull", 2, 1, true},
 };
 
 static _Noreturn void child(int sock, struct netpool *pool, unsigned type, struct launcher_job *job)

@@ -10,6 +10,7 @@
 #include "base/core/fd.h"
 #include "base/core/fs.h"
 #include "base/core/mem.h"
+#include "base/core/proc.h"
 #include "base/wire/json.h"
 #include "node/data/data.h"
 #include "node/image/image.h"
@@ -19,8 +20,12 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define REPLY_MAX (256u << 20)
 
@@ -136,5 +141,72 @@ _Noreturn void worker_usage(struct launcher_job *job)
 	if (r == 0)
 		r = report_usage(store, job->data_dir, NULL, 0, &report, &err);
 	buf_printf(&text, "{\"ok\":true,\"usage\":%s}", report ? report : "{}");
+	reply(job->fds[0], &text, r, &err);
+}
+
+/* ---- pull ---- */
+
+#define SAID_MAX (64u << 10)
+
+/* The engine knows no registries: the program itself does it, as for a user. */
+static _Noreturn void exec_pull(const char *data, const char *image, int said)
+{
+	static char berth[] = "berth", pull[] = "pull", quiet[] = "--quiet", data_option[] = "--data", end[] = "--";
+	char *argv[] = {berth, pull, quiet, data_option, (char *)data, end, (char *)image, NULL};
+	int null = open("/dev/null", O_RDWR);
+
+	proc_default_signals();
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
+	    dup2(said, STDERR_FILENO) < 0 || proc_close_from(3, true) < 0)
+		_exit(127);
+	execv("/proc/self/exe", argv);
+	_exit(127);
+}
+
+/* What it said is one line, "berth: REASON". */
+static int why(char *said, const char *image, struct err *err)
+{
+	static const char prefix[] = "berth: ";
+	char *line = strstr(said, prefix);
+
+	line = line ? line + strlen(prefix) : said;
+	line[strcspn(line, "\n")] = '\0';
+	return err_set(err, EIO, "%s", *line ? line : image);
+}
+
+static int pull(const char *data, const char *image, struct err *err)
+{
+	mem_cleanup char *said = NULL;
+	int fds[2], status = 0;
+	size_t n;
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return err_sys(err, errno, "make a pipe");
+	pid = fork();
+	if (pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+		exec_pull(data, image, fds[1]);
+	}
+	close(fds[1]);
+	if (pid < 0 || fd_read_all(fds[0], SAID_MAX, &said, &n) < 0)
+		said = mem_strdup("");
+	close(fds[0]);
+	if (pid < 0)
+		return err_sys(err, errno, "start `berth pull`");
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : why(said, image, err);
+}
+
+_Noreturn void worker_pull(struct launcher_job *job)
+{
+	struct buf text = BUF_LIMIT(4096);
+	struct err err = ERR_INIT;
+	int r;
+
+	fd_closep(&job->lock_fd);
+	r = pull(job->args[0], job->args[1], &err);
+	buf_adds(&text, "{\"ok\":true}");
 	reply(job->fds[0], &text, r, &err);
 }
