@@ -101,6 +101,11 @@ teardown_file() {
 }
 
 # bats test_tags=vm
+@test "what a program makes is its own: umask 022" {
+	run -0 berth run --rm busybox sh -c 'umask; touch /f; stat -c %a /f'
+	[ "$(xargs <<<"$output")" = "0022 644" ]
+}
+
 @test "no descriptor of the daemon is open in a container" {
 	run -0 berth run --rm busybox sh -c 'ls -l /proc/self/fd/ 2>/dev/null | grep -E "berth|socket:|anon_inode|memfd" || true'
 	[ -z "$output" ]

@@ -187,6 +187,17 @@ COPY . /'
 	cmp "$CTX/t.tar.gz" "$DIR/out/copied.tar.gz"
 }
 
+@test "a step begins with umask 022, whatever the user's is" {
+	dockerfile <<<'FROM base
+RUN touch /f && mkdir /d
+RUN stat -c mode:%a /f /d && umask'
+	(
+		umask 077
+		build
+		[[ "$output" == *mode:644*mode:755*0022* ]]
+	)
+}
+
 @test "secrets and the agent reach the step and nothing else" {
 	secret=canary-$RANDOM$RANDOM$RANDOM
 	echo "$secret" >"$CTX/token"

@@ -358,6 +358,8 @@ static int prepare_own(const struct payload *p, struct err *err)
 		r = tie_to_parent(p->talk, err);
 	if (r < 0)
 		return r;
+	/* Who set the container up made files with modes as they are; this process may be older than the end of that. */
+	(void)umask(022);
 	r = proc_close_from(3, true);
 	if (r < 0)
 		return err_sys(err, -r, "mark descriptors close-on-exec");
