@@ -137,7 +137,7 @@ static int write_data(struct unpack *u, int fd, int64_t size, struct err *err)
 {
 	mem_cleanup char *where = NULL;
 	const void *data;
-	la_int64_t at;
+	la_int64_t at, end = 0; /* of what was written */
 	size_t n;
 	int r;
 
@@ -160,13 +160,14 @@ static int write_data(struct unpack *u, int fd, int64_t size, struct err *err)
 			at += w;
 			n -= (size_t)w;
 		}
+		end = at > end ? at : end;
 	}
 	if (r != ARCHIVE_EOF) {
 		where = mem_printf("in the middle of %s", u->label);
 		return read_failed(u, where, err);
 	}
-	/* The holes of a sparse file, the last one included */
-	if (ftruncate(fd, size) < 0)
+	/* The last hole of a sparse file */
+	if (end < size && ftruncate(fd, size) < 0)
 		return err_sys(err, errno, "%s: set its size to %lld bytes", u->label, (long long)size);
 	return 0;
 }
