@@ -107,7 +107,7 @@ RUN ["/no/such/program"]'
 	echo manifest >"$CTX/manifest.json"
 	dockerfile <<<'FROM scratch
 COPY . /'
-	for z in "" z; do
+	for z in "" z j J; do
 		tar -C "$CTX" -c${z}f - . | berth build -q -t tarred -
 		files_of tarred
 		[ "$(cat "$DIR/out/sub/data")" = data ]
@@ -157,6 +157,13 @@ COPY . /'
 	mkdir -p "$CTX/t/usr/lib"
 	echo packed >"$CTX/t/usr/lib/file"
 	tar -C "$CTX/t" --owner=7 --group=8 -czf "$CTX/t.tar.gz" usr
+	tar -C "$CTX/t" -cJf "$CTX/t.tar.xz" --transform s/file/by-xz/ usr
+	# Two streams after each other, and padding, are one archive; what is packed and no tar is a file.
+	tar -C "$CTX/t" -cf "$CTX/t.tar" --transform s/file/by-bzip2/ usr
+	head -c 1000 "$CTX/t.tar" | bzip2 >"$CTX/t.tar.bz2"
+	tail -c +1001 "$CTX/t.tar" | bzip2 >>"$CTX/t.tar.bz2"
+	head -c 512 /dev/zero >>"$CTX/t.tar.bz2"
+	bzip2 <<<text >"$CTX/two.bz2"
 	echo plain >"$CTX/plain"
 	dockerfile <<-'END'
 		FROM base
@@ -164,6 +171,7 @@ COPY . /'
 		COPY --chown=12:crew plain /by-both
 		COPY --chown=5 plain /by-number
 		ADD t.tar.gz /unpacked/
+		ADD t.tar.xz t.tar.bz2 two.bz2 /more/
 		ADD --unpack=false t.tar.gz /kept.tar.gz
 		COPY t.tar.gz /copied.tar.gz
 		COPY --chmod=755 <<EOF /script
@@ -183,6 +191,9 @@ COPY . /'
 12:2345 644 /by-both
 5:5 644 /by-number
 7:8 644 /unpacked/usr/lib/file" ]
+	[ "$(cat "$DIR/out/more/usr/lib/by-xz" "$DIR/out/more/usr/lib/by-bzip2")" = "packed
+packed" ]
+	cmp "$CTX/two.bz2" "$DIR/out/more/two.bz2"
 	cmp "$CTX/t.tar.gz" "$DIR/out/kept.tar.gz"
 	cmp "$CTX/t.tar.gz" "$DIR/out/copied.tar.gz"
 }

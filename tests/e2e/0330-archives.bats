@@ -38,6 +38,8 @@ manifest_of() { # ARCHIVE
 	# Loaded again, packed, by a pipe: nothing new
 	gzip -1 <"$DIR/a.tar" | other load
 	zstd -q <"$DIR/a.tar" | other image load -
+	xz -q <"$DIR/a.tar" | other load
+	bzip2 <"$DIR/a.tar" | other load
 	[ "$(find "$DIR/other/images/layers" -mindepth 1 -maxdepth 1 | wc -l)" -eq 1 ]
 	[ -z "$(find "$DIR/other/images/tmp" "$DIR/other/images/leases" -mindepth 1)" ]
 }

@@ -8,6 +8,7 @@
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/fs.h"
+#include "node/image/unpacker.h"
 #include "place.h"
 
 #include <fcntl.h>
@@ -26,6 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	struct err err = ERR_INIT;
 	struct stat st;
 
+	unpacker_load();
 	if (fd_write_all(fd, data, n) < 0 || lseek(fd, 0, SEEK_SET) < 0)
 		abort();
 	dir = fs_mkdirs_in(top, "x", 0700, FS_NO_SYMLINKS, NULL);

@@ -542,7 +542,7 @@ const struct tar_case tar_cases[] = {
     {"gzip-twice", make_gzip_twice, EINVAL, "there is no tar archive in it"},
     {"header-damaged", make_header_damaged, EINVAL, "the archive is damaged after \"bin/\" (entry 1)"},
     {"not-tar", make_not_tar, EINVAL, "the file is not a tar archive"},
-    {"xz", make_xz, EINVAL, "it looks like an xz file"},
+    {"xz", make_xz, EINVAL, "it is packed with xz; layers of images are packed with gzip or zstd"},
     {"empty", make_empty, EINVAL, "the archive is empty"},
     {"zeros", make_zeros, EINVAL, "the archive has no entries"},
     {"owner-huge", make_owner_huge, EINVAL, "its owner 1099511627776 is not possible"},

@@ -26,41 +26,34 @@ static bool is_header(const unsigned char *p)
 	return said == sum && *p;
 }
 
-enum archive_kind archive_look(int fd, const char **ret_name)
+enum archive_kind archive_look(int fd)
 {
 	unsigned char p[BLOCK] = {0};
 	ssize_t n = pread(fd, p, sizeof p, 0);
 
-	if (n >= 6 && !memcmp(p,
-			      "\xfd"
-			      "7zXZ",
-			      5))
-		*ret_name = "xz";
-	else if (n >= 4 && !memcmp(p, "BZh", 3))
-		*ret_name = "bzip2";
-	else if (n >= 4 && (!memcmp(p, "\x1f\x8b\x08", 3) || !memcmp(p, "\x28\xb5\x2f\xfd", 4)))
+	if (n > 0 && tar_stream_is_packed(p, (size_t)n))
 		return ARCHIVE_PACKED;
-	else
-		return n == BLOCK && is_header(p) ? ARCHIVE_TAR : ARCHIVE_NONE;
-	return ARCHIVE_FOREIGN;
+	return n == BLOCK && is_header(p) ? ARCHIVE_TAR : ARCHIVE_NONE;
 }
 
 /* Whether the uncompressed bytes begin as a tar; in the worker, because they are decompressed for it. */
-static bool looks_like_tar(int fd)
+static int looks_like_tar(int fd, struct err *err)
 {
 	const struct tar_stream_limits limits = {.bytes = 1u << 20, .ratio = 10000};
 	cleanup_with(tar_stream_freep) struct tar_stream *s = NULL;
 	unsigned char block[BLOCK];
 	size_t have = 0;
 
-	if (tar_stream_open(fd, &limits, &s, NULL) < 0)
-		return false;
+	int r = tar_stream_open(fd, &limits, &s, err);
+
+	if (r < 0)
+		return r == -ENOSYS ? r : 0;
 	while (have < BLOCK) {
 		const void *data;
 		ssize_t n = tar_stream_next(s, &data);
 
 		if (n <= 0)
-			return false;
+			return 0;
 		n = (size_t)n < BLOCK - have ? n : (ssize_t)(BLOCK - have);
 		memcpy(block + have, data, (size_t)n);
 		have += (size_t)n;
@@ -79,8 +72,9 @@ static int unpack(void *ctx, struct err *err)
 	struct image_unpacked found;
 	int r;
 
-	if (!looks_like_tar(j->fd))
-		return ARCHIVE_OTHER;
+	r = looks_like_tar(j->fd, err);
+	if (r <= 0)
+		return r < 0 ? r : ARCHIVE_OTHER;
 	if (lseek(j->fd, 0, SEEK_SET) < 0)
 		return err_sys(err, errno, "read the archive again");
 	r = image_unpack(j->fd, j->dir, &limits, &found, err);

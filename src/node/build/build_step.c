@@ -77,17 +77,11 @@ static int put_unpacked(const struct copy *c, int dir, struct err *err)
 static int unpack_file(const struct copy *c, struct snapshot *snapshot, int fd, const char *name, bool must,
 		       struct err *err)
 {
-	const char *packing = NULL;
 	fd_cleanup int dir = -1;
-	enum archive_kind kind = archive_look(fd, &packing);
 	bool unpacked;
 	int r;
 
-	if (kind == ARCHIVE_FOREIGN)
-		return err_set(err, ENOTSUP,
-			       "\"%s\" is %s data, which berth does not unpack; pack it with gzip or zstd, or use COPY",
-			       name, packing);
-	if (kind == ARCHIVE_NONE)
+	if (archive_look(fd) == ARCHIVE_NONE)
 		return must ? err_set(err, EINVAL, "--unpack: \"%s\" is not an archive", name) : 0;
 	dir = fs_mkdirs_in(snapshot->extra, "archive", 0700, FS_NO_SYMLINKS, err);
 	if (dir < 0)

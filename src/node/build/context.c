@@ -199,14 +199,9 @@ static int dockerfile_alone(struct context *c, int fd, const char *where, struct
 /* 1 = it is a tar, and unpacked into c->tmp/"fs"; 0 = it is something else. */
 static int unpack(struct context *c, int file, const char *where, struct err *err)
 {
-	const char *packing = "";
-	enum archive_kind kind = archive_look(file, &packing);
 	int r;
 
-	if (kind == ARCHIVE_FOREIGN)
-		return err_set(err, EINVAL, "%s is %s data; unpack it first, as in: %s -dc FILE | berth build -", where,
-			       packing, packing);
-	if (kind == ARCHIVE_NONE)
+	if (archive_look(file) == ARCHIVE_NONE)
 		return 0;
 	r = archive_unpack(file, c->tmp, err);
 	if (r == ARCHIVE_OTHER)

@@ -3,7 +3,7 @@
  * context: where the files of a build come from, and its Dockerfile.
  *
  *   DIR            a directory; the Dockerfile is Dockerfile in it, or any file of the user (-f), or standard input (-f -)
- *   -              standard input: a tar (plain, gzip, zstd) with the Dockerfile in it, or the Dockerfile alone
+ *   -              standard input: a tar (plain or packed, archive.h) with the Dockerfile in it, or the Dockerfile alone
  *   http(s)://...  the same from an address (outside.h)
  *   GIT            a repository (git_url.h): https://host/x.git#REF:DIR, git@host:x, github.com/owner/x
  *

@@ -14,6 +14,7 @@
 #include "base/wire/json.h"
 #include "node/data/data.h"
 #include "node/image/image.h"
+#include "node/image/unpacker.h"
 #include "node/image/report.h"
 #include "node/runtime/rt.h"
 
@@ -63,6 +64,7 @@ _Noreturn void worker_import(struct launcher_job *job)
 	int r;
 
 	fd_closep(&job->lock_fd);
+	unpacker_load();
 	r = image_worker_confine(job->fds[2], &err);
 	if (r == 0)
 		r = image_unpack(job->fds[1], job->fds[2], NULL, &u, &err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * bundle: an archive of images, a tar (plain, gzip or zstd; a file or a pipe) or a directory, and its members by name. Everything in it is
+ * bundle: an archive of images, a tar (plain or packed as tar_stream.h knows; a file or a pipe) or a directory, and its members by name. Everything in it is
  * somebody else's: names are keys of a table and never paths of ours, links lead to other members and nowhere else, a directory is read
  * without following links. A tar is looked through by a confined process of its own.
  */

@@ -162,15 +162,14 @@ static int unpack_to(int fd, int out, uint64_t limit, struct err *err)
 /* A regular file whose bytes are the tar can be read where it is. */
 static bool is_plain_file(int fd)
 {
-	unsigned char head[4] = {0};
+	unsigned char head[8] = {0};
 	struct stat st;
 
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || lseek(fd, 0, SEEK_CUR) != 0)
 		return false;
 	if (pread(fd, head, sizeof head, 0) != (ssize_t)sizeof head)
 		return false;
-	return memcmp(head, "\x1f\x8b", 2) != 0 && memcmp(head, "\x28\xb5\x2f\xfd", 4) != 0 &&
-	       !((head[0] & 0xf0) == 0x50 && !memcmp(head + 1, "\x2a\x4d\x18", 3));
+	return !tar_stream_is_packed(head, sizeof head);
 }
 
 int bundle_index(int fd, int tmp_dir, uint64_t limit, struct err *err)

@@ -8,6 +8,7 @@
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "node/image/gunzip.h"
+#include "node/image/unpacker.h"
 
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -190,8 +191,10 @@ struct worker {
 static int work(void *ctx, struct err *err)
 {
 	const struct worker *w = ctx;
-	int r = image_worker_confine(w->tmp_dir, err);
+	int r;
 
+	unpacker_load();
+	r = image_worker_confine(w->tmp_dir, err);
 	return r < 0 ? r : w->fn(w->ctx, err);
 }
 

@@ -102,7 +102,7 @@ struct image_import_options {
 	char *working_dir, *user;
 };
 
-/* The worker's half: reads a root filesystem tar (plain, gzip or zstd; pax, GNU and ustar) from fd, unpacks it below tmp_dir/"fs" by
+/* The worker's half: reads a root filesystem tar (plain or packed as tar_stream.h knows; pax, GNU and ustar) from fd, unpacks it below tmp_dir/"fs" by
  * descriptors only, and returns what it found, synced to the disk (syncfs). Runs in a process of its own (it sets the umask and the
  * locale meanwhile); a failure leaves what was unpacked so far, for image_import_abort(). -EINVAL: not a tar, damaged, cut short, or an
  * entry that a root filesystem cannot have; -EFBIG, -E2BIG: a limit; -ENOSPC. The text names the entry and its number. */

@@ -39,6 +39,6 @@ struct image_loads {
 };
 void image_loads_free(struct image_loads *l);
 
-/* fd: a tar (plain, gzip, zstd; a file or a pipe), or a directory. On failure the images that were complete before stay, and are in *ret. */
+/* fd: a tar (plain or packed as tar_stream.h knows; a file or a pipe), or a directory. On failure the images that were complete before stay, and are in *ret. */
 int image_load(struct image_store *s, int fd, const struct image_load_options *o, struct image_loads *ret,
 	       struct err *err);

@@ -8,6 +8,7 @@
 #include "base/core/mem.h"
 #include "node/image/guard.h"
 #include "node/image/gunzip.h"
+#include "node/image/unpacker.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -38,6 +39,7 @@ struct tar_stream {
 	bool in_ended, ended;
 	bool between; /* the compressed data may end here */
 	struct gunzip *gunzip;
+	struct unpacker *unpacker;
 	ZSTD_DStream *zstd;
 	unsigned char frame[ZSTD_FRAMEHEADERSIZE_MAX]; /* what was taken of a frame's header */
 	size_t frame_len;
@@ -226,29 +228,75 @@ static ssize_t zstd_unpack(struct tar_stream *s)
 	return (ssize_t)out.pos;
 }
 
+/* After a stream of bzip2 or xz: another one, or zeros (padding), or nothing. */
+static int loaded_next(struct tar_stream *s)
+{
+	const unsigned char *p = s->in + s->in_pos;
+	size_t n = s->in_len - s->in_pos;
+
+	if (all_zero(p, n)) {
+		s->in_pos = s->in_len;
+		return 0;
+	}
+	if (*p != s->head[0])
+		return err_set(&s->err, EBADMSG, "there are other bytes after the end of the %s data",
+			       s->packing->name);
+	s->between = false;
+	return unpacker_next(s->unpacker, &s->err);
+}
+
+static ssize_t loaded_unpack(struct tar_stream *s)
+{
+	size_t used = 0;
+	ssize_t n;
+
+	if (s->between && loaded_next(s) < 0)
+		return -s->err.code;
+	if (s->between)
+		return 0;
+	n = unpacker_run(s->unpacker, s->in + s->in_pos, s->in_len - s->in_pos, &used, s->out, OUT_SIZE, &s->between,
+			 &s->err);
+	s->in_pos += n < 0 ? 0 : used;
+	return n;
+}
+
+enum { PLAIN, GZIP, ZSTD, BZIP2, XZ };
 static const struct packing packings[] = {
-    {"", plain_unpack},
-    {"gzip", gzip_unpack},
-    {"zstd", zstd_unpack},
+    [PLAIN] = {"", plain_unpack},	[GZIP] = {"gzip", gzip_unpack}, [ZSTD] = {"zstd", zstd_unpack},
+    [BZIP2] = {"bzip2", loaded_unpack}, [XZ] = {"xz", loaded_unpack},
 };
 
 static bool is_plain(const struct tar_stream *s)
 {
-	return s->packing == &packings[0];
+	return s->packing == &packings[PLAIN];
 }
 
-static const struct packing *recognise(const struct tar_stream *s)
+/* A bzip2 stream begins with a block, or with its end when it is empty. */
+static bool is_bzip2(const unsigned char *h, size_t n)
 {
-	const unsigned char *h = s->head;
+	return n >= 8 && !memcmp(h, "BZh", 3) && h[3] >= '1' && h[3] <= '9' &&
+	       (!memcmp(h + 4, "\x31\x41\x59\x26", 4) || !memcmp(h + 4, "\x17\x72\x45\x38", 4));
+}
 
-	if (s->head_len >= 3 && h[0] == 0x1f && h[1] == 0x8b && h[2] == 8)
-		return &packings[1];
-	if (s->head_len >= 4 && !memcmp(h, "\x28\xb5\x2f\xfd", 4))
-		return &packings[2];
+static const struct packing *recognise(const unsigned char *h, size_t n)
+{
+	if (n >= 3 && h[0] == 0x1f && h[1] == 0x8b && h[2] == 8)
+		return &packings[GZIP];
+	if (n >= 4 && !memcmp(h, "\x28\xb5\x2f\xfd", 4))
+		return &packings[ZSTD];
 	/* RFC 8878, section 3.1.2: a skippable frame may come first */
-	if (s->head_len >= 4 && (h[0] & 0xf0) == 0x50 && !memcmp(h + 1, "\x2a\x4d\x18", 3))
-		return &packings[2];
-	return &packings[0];
+	if (n >= 4 && (h[0] & 0xf0) == 0x50 && !memcmp(h + 1, "\x2a\x4d\x18", 3))
+		return &packings[ZSTD];
+	if (is_bzip2(h, n))
+		return &packings[BZIP2];
+	if (n >= 6 && !memcmp(h, "\xfd\x37\x7a\x58\x5a", 6))
+		return &packings[XZ];
+	return &packings[PLAIN];
+}
+
+bool tar_stream_is_packed(const void *head, size_t n)
+{
+	return recognise(head, n) != &packings[PLAIN];
 }
 
 static int start_zstd(struct tar_stream *s, struct err *err)
@@ -263,13 +311,17 @@ static int start_zstd(struct tar_stream *s, struct err *err)
 
 static int start_unpacker(struct tar_stream *s, struct err *err)
 {
-	s->packing = recognise(s);
+	s->packing = recognise(s->head, s->head_len);
 	hash_packed(s); /* what read_head() read */
-	s->between = s->packing == &packings[0];
-	if (s->packing == &packings[1])
+	s->between = s->packing == &packings[PLAIN];
+	if (s->packing == &packings[GZIP])
 		return gunzip_new(GUNZIP_BEST, &s->gunzip, err);
-	if (s->packing == &packings[2])
+	if (s->packing == &packings[ZSTD])
 		return start_zstd(s, err);
+	if (s->packing == &packings[BZIP2])
+		return unpacker_new(UNPACKER_BZIP2, &s->unpacker, err);
+	if (s->packing == &packings[XZ])
+		return unpacker_new(UNPACKER_XZ, &s->unpacker, err);
 	return 0;
 }
 
@@ -321,6 +373,7 @@ struct tar_stream *tar_stream_free(struct tar_stream *s)
 	if (!s)
 		return NULL;
 	gunzip_free(s->gunzip);
+	unpacker_free(s->unpacker);
 	ZSTD_freeDStream(s->zstd);
 	lock_windows(s, F_UNLCK);
 	free(s->in);
@@ -352,7 +405,7 @@ static ssize_t unpack_some(struct tar_stream *s)
 			return -s->err.code;
 		if (s->in_ended && s->between)
 			return 0;
-		n = s->in_ended && s->packing == &packings[0] ? 0 : s->packing->unpack(s);
+		n = s->in_ended && s->packing == &packings[PLAIN] ? 0 : s->packing->unpack(s);
 		if (n != 0)
 			return n;
 		if (s->in_ended && !s->between)

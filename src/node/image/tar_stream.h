@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * tar_stream: the bytes of an archive, uncompressed, hashed and counted as they pass. Gzip (RFC 1952, several members too) and zstd
- * (RFC 8878, several frames too) are recognised by their first bytes, everything else passes as it is. Memory does not depend on the
+ * (RFC 8878, several frames too) are recognised by their first bytes, and bzip2 and xz where unpacker_load() was called; everything else passes
+ * as it is. Memory does not depend on the
  * archive, but for the zstd window, which has a limit.
  */
 #pragma once
@@ -55,7 +56,9 @@ void tar_stream_digest(struct tar_stream *s, char hex[static SHA256_HEX_MAX]);
 /* After tar_stream_digest(): the number of bytes as they came; hex is "" when they were not hashed. */
 uint64_t tar_stream_packed(struct tar_stream *s, char hex[static SHA256_HEX_MAX]);
 
+/* Whether these first bytes (8 tell all) are of packed data. */
+bool tar_stream_is_packed(const void *head, size_t n);
 /* "an xz file", "a zip file" ..., or NULL: what the first bytes say when they are not a tar's. */
 const char *tar_stream_guess(const struct tar_stream *s);
-/* "", "gzip" or "zstd" */
+/* "", "gzip", "zstd", "bzip2" or "xz" */
 const char *tar_stream_packing(const struct tar_stream *s);
