@@ -186,7 +186,7 @@ teardown() {
 	registry_stop
 	berth registry ls | grep -q '^b *v1 '
 	berth system df >"$DIR/df"
-	grep -q '^registry ' "$DIR/df"
+	grep -q '^registry *3 ' "$DIR/df"
 	sync "$DIR"
 	berth system df --json >"$DIR/df"
 	[ "$(jq '.parts[] | select(.what == "registry") | .bytes' "$DIR/df")" = "$(du -s -B1 "$DIR/registry" | cut -f 1)" ]

@@ -14,12 +14,14 @@
 #include "face/cli/show.h"
 #include "face/cli/table.h"
 #include "face/cli/text.h"
+#include "node/depot/depot.h"
 #include "node/image/image.h"
 #include "node/image/prune.h"
 #include "node/image/report.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define DATA_OPTION(type)                                                                                              \
 	{                                                                                                              \
@@ -353,10 +355,27 @@ static void print_images(yyjson_val *root)
 	table_print(t);
 }
 
+/* What `berth registry` keeps here, and what `berth registry gc` would remove of it; all of a mirror's can be fetched again. */
+static void look_at_depot(const char *data, struct report_part *part)
+{
+	mem_cleanup char *dir = mem_printf("%s/%s", data, part->name), *blobs = mem_printf("%s/blobs", dir);
+	struct depot_gc gc = {.grace_ms = DEPOT_GRACE_MS, .dry_run = true};
+	struct depot *d;
+
+	if (access(blobs, F_OK) < 0 || depot_open(dir, false, 0, &d, NULL) < 0)
+		return;
+	if (depot_gc(d, &gc, NULL) == 0) {
+		part->count = gc.all;
+		part->reclaimable = depot_is_mirror(d) ? UINT64_MAX : gc.disk;
+	}
+	depot_close(d);
+}
+
 static int usage(struct cli *cli, const char *given, yyjson_doc **ret, struct err *err)
 {
 	struct image_store *s cleanup_with(image_door_close) = NULL;
-	mem_cleanup char *text = NULL;
+	struct report_part depots[] = {{.name = "registry"}, {.name = "mirror"}};
+	mem_cleanup char *text = NULL, *data = NULL;
 	fd_cleanup int dir = -1;
 	int r = image_door_open(cli, given, &s, err);
 
@@ -365,7 +384,12 @@ static int usage(struct cli *cli, const char *given, yyjson_doc **ret, struct er
 	if (!s)
 		return client_call(cli, "GET", "/v1/system/df", NULL, ret, err);
 	dir = local_store_dir(cli, given, err);
-	r = dir < 0 ? dir : report_usage(s, dir, NULL, 0, &text, err);
+	r = dir < 0 ? dir : local_store_data(cli, given, &data, err);
+	if (r < 0 || !data)
+		return r;
+	look_at_depot(data, &depots[0]);
+	look_at_depot(data, &depots[1]);
+	r = report_usage(s, dir, depots, 2, &text, err);
 	if (r < 0)
 		return r;
 	*ret = json_parse(text, strlen(text), CLIENT_REPLY_MAX, "the report", err);
@@ -396,7 +420,8 @@ const struct cli_command command_system_df = {
     .summary = "Show what images, containers and logs take on the disk",
     .detail = "The figures are bytes on the disk, as du counts them, and add up to the data directory. Reclaimable are "
 	      "layers\non "
-	      "which no container runs and no job works: `berth image prune --all` removes them.",
+	      "which no container runs and no job works: `berth image prune --all` removes them; of the registry its\n"
+	      "garbage: `berth registry gc`.",
     .examples = "  berth system df\n  berth system df --verbose",
     .options = df_options,
     .values_size = sizeof(struct show_values),
