@@ -167,7 +167,8 @@ const struct cli_command command_image_import = {
     .group = "image",
     .usage = "FILE|- NAME",
     .summary = "Make an image from a tar file of a root filesystem",
-    .detail = "The file may be plain, or packed with gzip, zstd, bzip2 or xz; \"-\" is standard input. NAME is name[:tag]; an image of that name "
+    .detail = "The file may be plain, or packed with gzip, zstd, bzip2 or xz; \"-\" is standard input. NAME is "
+	      "name[:tag]; an image of that name "
 	      "is replaced.",
     .examples = "  berth image import rootfs.tar.gz busybox --cmd sh\n"
 		"  tar -C rootfs -c . | berth image import - tools:1 --env PATH=/bin --entrypoint '[\"sh\", \"-c\"]'",

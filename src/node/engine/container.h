@@ -39,7 +39,7 @@ struct container {
 	struct buf in;
 	/* What was asked of a monitor that has not said a word yet: if it never lived, the next one has to be told. */
 	struct buf wishes;
-	bool heard; /* its monitor has spoken */
+	bool heard;	  /* its monitor has spoken */
 	bool remove_soon; /* the spec said remove, or somebody asked: goes when the monitor has gone */
 	bool unlisted;	  /* not in the maps and the list any more */
 	bool losing;	  /* a worker is killing what a dead monitor left */

@@ -383,11 +383,7 @@ static void test_commit_refused(void **state)
 	static const struct {
 		const char *ref, *diff_id;
 	} rows[] = {
-	    {"UPPER", NULL},
-	    {"a@sha256:1", NULL},
-	    {"sha256:1", NULL},
-	    {"a", "../../../x"},
-	    {"a", ""},
+	    {"UPPER", NULL}, {"a@sha256:1", NULL}, {"sha256:1", NULL}, {"a", "../../../x"}, {"a", ""},
 	};
 	struct image_info *i = NULL;
 
