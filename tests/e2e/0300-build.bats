@@ -198,6 +198,21 @@ packed" ]
 	cmp "$CTX/t.tar.gz" "$DIR/out/copied.tar.gz"
 }
 
+@test "a file of a directory is copied to the name that is given" {
+	mkdir -p "$CTX/d/e"
+	echo x >"$CTX/d/e/f"
+	dockerfile <<-'END'
+		FROM scratch AS a
+		COPY d/e/f /one
+		COPY d/e/f /p/two
+		FROM scratch
+		COPY --from=a /p/two /p
+		COPY --from=a /one /q/one
+	END
+	berth build -q -o "$DIR/named" "$CTX"
+	[ "$(cat "$DIR/named/p" "$DIR/named/q/one" | xargs)" = "x x" ]
+}
+
 @test "a step begins with umask 022, whatever the user's is" {
 	dockerfile <<<'FROM base
 RUN touch /f && mkdir /d

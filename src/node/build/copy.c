@@ -292,7 +292,7 @@ static int copy_item(struct job *j, const struct source_item *item, const char *
 	if (S_ISDIR(item->st.st_mode))
 		base = j->c->parents ? join(under, last_part(item->named)) : mem_strdup(under);
 	else
-		r = file_place(j->c, under, last_part(item->named), into || *item->parent, &base, err);
+		r = file_place(j->c, under, last_part(item->named), into, &base, err);
 	if (r < 0)
 		return r;
 	if (!S_ISDIR(item->st.st_mode) && !*base)

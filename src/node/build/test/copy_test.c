@@ -55,17 +55,25 @@ static void a_file_goes_to_its_place(void **state)
 		const char *dest;
 		bool dir;
 		const char *at;
-	} rows[] = {
-	    {"/x", false, "x"},
-	    {"/new/", true, "new/a.txt"},
-	    {"/there", false, "there/a.txt"},
-	    {"/p/q/r", false, "p/q/r"},
-	    {"/", true, "a.txt"},
-	    {"/../../up", false, "up"},
-	    {"/link", false, "there/a.txt"},
-	    {"/abs/in", false, "there/in"},
-	    {"/dangling", false, "nowhere/yet"},
-	};
+	} rows[] =
+	    {
+		{"/x", false, "x"},
+		{"/new/", true, "new/a.txt"},
+		{"/there", false, "there/a.txt"},
+		{"/p/q/r", false, "p/q/r"},
+		{"/", true, "a.txt"},
+		{"/../../up", false, "up"},
+		{"/link", false, "there/a.txt"},
+		{"/abs/in", false, "there/in"},
+		{"/dangling", false, "nowhere/yet"},
+	    },
+	  deep[] = {
+	      /* of a file in a directory */
+	      {"/deep", false, "deep"},
+	      {"/in/deep", false, "in/deep"},
+	      {"/there", false, "there/one"},
+	      {"/dir/", true, "dir/one"},
+	  };
 	struct build_place *p = *state;
 
 	fill_source(p);
@@ -78,6 +86,12 @@ static void a_file_goes_to_its_place(void **state)
 
 		assert_int_equal(build_place_copy(p, &c, SOURCES("a.txt"), NULL), 0);
 		assert_string_equal(build_place_look(p->fs, rows[i].at), "A");
+	}
+	for (size_t i = 0; i < sizeof deep / sizeof *deep; i++) {
+		const struct copy c = {.dest = deep[i].dest, .dest_dir = deep[i].dir, .has_owner = true};
+
+		assert_int_equal(build_place_copy(p, &c, SOURCES("d/one"), NULL), 0);
+		assert_string_equal(build_place_look(p->fs, deep[i].at), "1");
 	}
 	/* A directory of the view is made again as it was. */
 	assert_int_equal(build_place_mode(p->fs, "there"), 0711);
