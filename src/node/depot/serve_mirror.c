@@ -189,7 +189,9 @@ static int download(struct flight *f, const struct upstream_ask *ask)
 	if (r == 0 && (!s->o->quota || b.size <= s->o->quota))
 		r = depot_blob_put(s->depot, f->route.name, &f->route.digest, name, &f->err);
 	(void)unlinkat(depot_uploads_fd(s->depot), name, 0);
-	f->size = b.size;
+	/* Once it was told it stays: the loop goes by it. */
+	if (!atomic_load(&f->sized))
+		f->size = b.size;
 	return r;
 }
 
