@@ -239,7 +239,8 @@ static void add_row(struct table *t, const struct ls_values *v, yyjson_val *imag
 {
 	mem_cleanup char *id = text_id(show_str(image, "id", ""));
 	const char *name = show_str(image, "name", "");
-	mem_cleanup char *untagged = mem_printf("%.*s:<none>", (int)strcspn(name, "@"), name);
+	mem_cleanup char *repository = mem_strndup(name, strcspn(name, "@"));
+	mem_cleanup char *untagged = mem_printf("%s:<none>", repository);
 	char size[TEXT_MAX], ago[TEXT_MAX];
 
 	table_cell(t, strchr(name, '@') ? untagged : *name ? name : "<none>");
