@@ -41,6 +41,7 @@ struct daemon {
 	const struct cli_up_options *o;
 	int lock;
 	struct rt_host host;
+	enum uplink_kind uplink;
 	struct launcher *launcher;
 	struct loop *loop;
 	struct engine *engine;
@@ -213,20 +214,44 @@ static void on_down(void *ctx, bool all)
 
 /* ---- up ---- */
 
-/* An ordinary user's berth becomes root of a namespace of its own, before there is anything that could stay outside. What is wrong with it is
- * said in the log, and to whoever waits for us: one line, "W" and the text. */
+/* In the log, and to whoever waits for us: one line, "W" and the text. */
+static void warn(const struct cli_up_options *o, const char *text)
+{
+	mem_cleanup char *line = mem_printf("W%s\n", text);
+
+	log_warning("%s", text);
+	if (o->ready_fd >= 0 && fd_write_all(o->ready_fd, line, strlen(line)) < 0)
+		log_warning("whoever started us has gone");
+}
+
+/* An ordinary user's berth becomes root of a namespace of its own, before there is anything that could stay outside. */
 static int enter_userns(const struct cli_up_options *o, struct err *err)
 {
 	char warning[ROOTLESS_WARNING_MAX];
-	mem_cleanup char *line = NULL;
 	int r = rootless_needed() ? rootless_enter(warning, err) : 1;
 
-	if (r != 0 || !*warning)
-		return r < 0 ? r : 0;
-	log_warning("%s", warning);
-	line = mem_printf("W%s\n", warning);
-	if (o->ready_fd >= 0 && fd_write_all(o->ready_fd, line, strlen(line)) < 0)
-		log_warning("whoever started us has gone");
+	if (r == 0 && *warning)
+		warn(o, warning);
+	return r < 0 ? r : 0;
+}
+
+static int choose_network(struct daemon *d, struct err *err)
+{
+	char why[UPLINK_WHY_MAX];
+	mem_cleanup char *text = NULL;
+	int r;
+
+	if (!rootless_inside() && !strcmp(d->o->network, "auto"))
+		return 0;
+	r = uplink_choose(d->o->network, &d->uplink, why, err);
+	if (r < 0)
+		return err_wrap(err, "--network");
+	if (d->uplink != UPLINK_NONE && !rootless_inside())
+		return err_set(err, EINVAL, "--network %s is for the berth of an ordinary user", d->o->network);
+	if (*why) {
+		text = mem_printf("containers have no network but their loopback: %s", why);
+		warn(d->o, text);
+	}
 	return 0;
 }
 
@@ -294,7 +319,7 @@ static int open_all(struct daemon *d, struct err *err)
 	if (r == 0)
 		r = rt_host(&d->host, err);
 	if (r == 0)
-		r = launcher_start(d->o->data, d->lock, d->o->netns_pool, &d->launcher, err);
+		r = launcher_start(d->o->data, d->lock, d->o->netns_pool, d->uplink, &d->launcher, err);
 	if (r == 0)
 		r = loop_new(&d->loop, err);
 	if (r < 0)
@@ -342,6 +367,8 @@ static int up(const struct cli_up_options *o, struct err *err)
 	umask(022);
 	log_set_level((enum log_level)o->log_level);
 	r = enter_userns(o, err);
+	if (r == 0)
+		r = choose_network(&d, err);
 	if (r == 0)
 		r = open_all(&d, err);
 	if (r == 0) {

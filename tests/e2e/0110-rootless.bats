@@ -28,6 +28,10 @@ teardown() {
 	[ -z "${DIR:-}" ] || end_place
 	eventually no_process
 	[ -z "${GROUP_DIR:-}" ] || remove_group
+	for pid in ${OUTSIDE:-} ${MACHINE:-} ${INSIDER:-}; do
+		kill "$pid"
+		wait "$pid" || true
+	done
 }
 
 give_ranges() {
@@ -35,7 +39,7 @@ give_ranges() {
 	echo "$ORDINARY:$FIRST:65536" >>"$DIR/etc/subgid" # a number will do, too
 }
 
-# as_user COMMAND...: with PREPARE, a command of root's in its mount namespace; GROUPS_TOO, further groups.
+# as_user COMMAND...: with PREPARE, a command of root's in its mount namespace; ENTER, one that runs it elsewhere; GROUPS_TOO, further groups.
 as_user() {
 	# shellcheck disable=SC2016 # for the inner shell
 	unshare --mount sh -c '
@@ -45,7 +49,7 @@ as_user() {
 		eval "${PREPARE:-}" || exit 125
 		groups=--clear-groups
 		[ -z "${GROUPS_TOO:-}" ] || groups=--groups=$GROUPS_TOO
-		exec setpriv --reuid '"$ORDINARY"' --regid '"$ORDINARY"' "$groups" env -i HOME="$DIR" PATH="$DIR:$PATH" \
+		exec ${ENTER:-} setpriv --reuid '"$ORDINARY"' --regid '"$ORDINARY"' "$groups" env -i HOME="$DIR" PATH="$DIR:$PATH" \
 			TMPDIR="$DIR" ASAN_OPTIONS="$ASAN_OPTIONS" UBSAN_OPTIONS="$UBSAN_OPTIONS" BERTH="$DIR/berth" \
 			${BERTH_SOCKET:+BERTH_SOCKET="$BERTH_SOCKET"} "$@"' sh "$@"
 }
@@ -53,6 +57,11 @@ as_user() {
 # What the helpers call.
 berth() {
 	as_user "$DIR/berth" "$@"
+}
+
+# Only the tests of networks pay for one.
+start() {
+	berth up --data "$DIR/data" --network "${NETWORK:-none}" 3>&- 4>&-
 }
 
 start_as_user() {
@@ -478,4 +487,140 @@ remove_group() {
 	fi
 	berth down --all
 	[ ! -e "$GROUP_DIR/berth" ]
+}
+
+# ---- networks ----
+
+# A machine with one neighbour: two namespaces. Both have a server on port 80, the machine's on its loopback alone; the neighbour knows all names.
+make_machine() { # PROGRAM
+	[ -x "/usr/bin/$1" ] || skip "$1 is not installed"
+	setpriv --pdeathsig KILL unshare --net "$TOP/tests/lib/neighbour" "$BATS_TEST_TMPDIR/outside" 10.99.0.2 3>&- &
+	OUTSIDE=$!
+	eventually [ -s "$BATS_TEST_TMPDIR/outside" ]
+	setpriv --pdeathsig KILL unshare --net sleep infinity 3>&- &
+	MACHINE=$!
+	eventually other_network "$MACHINE"
+	in_machine ip link set lo up
+	in_machine ip link add v0 type veth peer name v1 netns "$OUTSIDE" || skip "this kernel has no veth"
+	in_machine ip address add 10.99.0.1/24 dev v0
+	in_machine ip link set v0 up
+	nsenter --net="/proc/$OUTSIDE/ns/net" sh -c 'ip address add 10.99.0.2/24 dev v1 && ip link set v1 up'
+	in_machine ip route add default via 10.99.0.2
+	setpriv --pdeathsig KILL nsenter --net="/proc/$MACHINE/ns/net" "$TOP/tests/lib/neighbour" "$BATS_TEST_TMPDIR/insider" 127.0.0.1 3>&- &
+	INSIDER=$!
+	eventually [ -s "$BATS_TEST_TMPDIR/insider" ]
+	printf 'search example\nnameserver 127.0.0.1\n' >"$DIR/etc/resolv.conf"
+	mkdir "$DIR/dev"
+	# shellcheck disable=SC2089 # as_user evaluates it
+	PREPARE='mount --bind "$DIR/etc/resolv.conf" /etc/resolv.conf && mount -t tmpfs none "$DIR/dev" &&
+		mknod -m 666 "$DIR/dev/tun" c 10 200 && mount --bind "$DIR/dev/tun" /dev/net/tun'
+	ENTER="nsenter --net=/proc/$MACHINE/ns/net"
+	# shellcheck disable=SC2090
+	export PREPARE ENTER NETWORK=$1
+}
+
+other_network() { # PID
+	[ "$(readlink "/proc/$1/ns/net")" != "$(readlink /proc/self/ns/net)" ]
+}
+
+in_machine() {
+	nsenter --net="/proc/$MACHINE/ns/net" "$@"
+}
+
+# Some builds of pasta call themselves by passt's name.
+PASTA='pas(ta|st)'
+
+# The processes of a program that belong to the user.
+helpers() { # NAME
+	processes | awk -v name="$1" '$2 ~ "^" name { split($1, part, "/"); print part[3] }'
+}
+
+has_helper() { # NAME
+	[ -n "$(helpers "$1")" ]
+}
+
+no_helper() {
+	[ -z "$(helpers "$1")" ]
+}
+
+# Who stands at port 80 of ...? Its input stays open: pasta of 2023 loses the other end's last word to whoever hangs up first.
+ASK='ask() { [ -p /ask ] || mkfifo /ask; exec 3<>/ask; timeout 10 nc "$1" 80 <&3; }; ask'
+
+# What a container of such a machine can reach, and what it cannot.
+network_works() { # PROGRAM GATEWAY
+	local text pid
+	text=$(berth run --rm busybox sh -c "$ASK 10.99.0.2; grep search /etc/resolv.conf; timeout 10 nslookup some.example; ask 127.0.0.1; ask $2; true")
+	[[ "$text" == "here is 10.99.0.2"*"search example"*10.99.0.7* ]]
+	[[ "$text" != *"here is 127.0.0.1"* ]]
+	# It has given up most system calls, and cannot get more rights.
+	berth run -d --name one busybox sleep 1000
+	eventually has_helper "$1"
+	for pid in $(helpers "$1"); do
+		[ "$(awk '/^Seccomp:|^NoNewPrivs:/ { print $2 }' "/proc/$pid/status" | xargs)" = "1 2" ]
+	done
+	berth kill one
+	exits_with 137 one
+	eventually no_helper "$1"
+}
+
+@test "pasta: containers reach others and their names, not the machine's loopback" {
+	give_ranges
+	make_machine pasta
+	start_as_user
+	network_works "$PASTA" 10.99.0.2
+	# It is the monitor's, not the daemon's.
+	mkdir "$DIR/bind"
+	berth run -d --name two -v "$DIR/bind:/b" busybox sh -c "while ! [ -e /b/go ]; do sleep 0.1; done; $ASK 10.99.0.2"
+	pid=$(daemon_pid)
+	kill -9 "$pid"
+	eventually gone "$pid"
+	start
+	touch "$DIR/bind/go"
+	exits_with 0 two
+	[[ "$(berth logs two)" == *"here is 10.99.0.2"* ]]
+	eventually no_helper "$PASTA"
+	# and ends with it
+	berth run -d --name three busybox sleep 1000
+	eventually has_helper "$PASTA"
+	runs() { [ "$(berth ps --json | jq -r '.[0].state')" = running ]; }
+	eventually runs
+	pid=$(berth ps --json | jq -r '.[0].pid')
+	kill -9 "$(awk '/^PPid/ { print $2 }' "/proc/$pid/status")"
+	eventually gone "$pid"
+	eventually no_helper "$PASTA"
+}
+
+@test "slirp4netns: containers reach others and their names, not the machine's loopback" {
+	make_machine slirp4netns
+	start_as_user
+	network_works slirp4netns 10.0.2.2
+}
+
+@test "a machine without a route: its containers run without one and say so; a file of the user's for names is kept" {
+	give_ranges
+	make_machine pasta
+	start_as_user
+	echo "nameserver 10.1.1.1" >"$DIR/names"
+	run -0 berth run --rm -v "$DIR/names:/etc/resolv.conf" busybox cat /etc/resolv.conf
+	[ "$output" = "nameserver 10.1.1.1" ]
+	in_machine ip link delete v0
+	run -0 berth run --rm busybox echo runs
+	[[ "$output" == *"no network but its loopback: pasta failed: "* ]]
+	[[ "$output" == *runs* ]]
+	[ -z "$(helpers "$PASTA")" ]
+}
+
+@test "without a program or a device for networks a user is told what to type" {
+	give_ranges
+	NETWORK=tap run start
+	fails_with '"tap" is no network'
+	make_machine pasta
+	export PREPARE="$PREPARE && chmod 600 /dev/net/tun"
+	run start
+	fails_with "chmod 666 /dev/net/tun"
+	NETWORK=auto run start
+	succeeds
+	[[ "$output" == *warning*"no network but their loopback"*"chmod 666 /dev/net/tun"* ]]
+	run "$DIR/berth" --socket "$DIR/other.sock" up --data "$DIR/other" --network pasta
+	fails_with "ordinary user"
 }

@@ -26,6 +26,7 @@ struct cli_up_options {
 	bool quiet;	       /* no word on stdout when it is up */
 	int log_level;	       /* enum log_level */
 	unsigned slots;	       /* of this node; 0: one per core */
+	const char *network;   /* of an ordinary user's containers: a word for uplink_choose() */
 	unsigned netns_pool;   /* network namespaces kept ready, at most CLI_NETNS_POOL_MAX */
 	uint64_t memory;       /* bytes of this node that may be given away; 0: all */
 	int ready_fd;	       /* -1 in the foreground */

@@ -31,7 +31,7 @@
 #define ANSWER_MAX 4096
 
 struct up_values {
-	const char *data, *node_name;
+	const char *data, *node_name, *network;
 	bool foreground, quiet, wait;
 	uint64_t level, slots, memory, timeout_ms, netns_pool;
 };
@@ -50,11 +50,14 @@ static const struct option_spec up_options[] = {
      "of this node (default: the host's name)"},
     {"slots", 0, OPTION_COUNT, offsetof(struct up_values, slots), "N", "of this node (default: one per core)"},
     {"memory", 0, OPTION_SIZE, offsetof(struct up_values, memory), "SIZE", "that jobs may have (default: all)"},
+    {"network", 0, OPTION_TEXT, offsetof(struct up_values, network), "auto|none|pasta|slirp4netns",
+     "what leads out of an ordinary user's containers (default auto: pasta, else slirp4netns)"},
     {"netns-pool", 0, OPTION_COUNT, offsetof(struct up_values, netns_pool), "N",
      "network namespaces kept ready for a faster start (default 4, 0: none)"},
     {NULL},
 };
-static const struct up_values up_defaults = {.level = LOG_INFO, .timeout_ms = 30000, .netns_pool = 4};
+static const struct up_values up_defaults = {
+    .network = "auto", .level = LOG_INFO, .timeout_ms = 30000, .netns_pool = 4};
 
 static int absolute(const char *path, char **ret, struct err *err)
 {
@@ -264,6 +267,7 @@ static int up_run(struct cli *cli, void *values, char **operands, struct err *er
 				   .quiet = v->quiet,
 				   .log_level = (int)v->level,
 				   .node_name = v->node_name,
+				   .network = v->network,
 				   .memory = v->memory};
 	int r;
 

@@ -24,6 +24,8 @@
  */
 #pragma once
 
+#include "node/runtime/uplink.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -38,8 +40,9 @@ struct image_info;
 /* ---- start ---- */
 
 /* Forks and execs the launcher; makes the data directory when it is missing. Call before threads exist and before the loop. data_dir: absolute. lock_fd: the held lock of the data directory, -1 = none.
- * netns_pool: how many network namespaces it keeps ready (node/runtime/netpool.h); 0 = none. */
-int launcher_start(const char *data_dir, int lock_fd, unsigned netns_pool, struct launcher **ret, struct err *err);
+ * netns_pool: how many network namespaces it keeps ready (node/runtime/netpool.h); 0 = none. uplink: what networks of containers lead to. */
+int launcher_start(const char *data_dir, int lock_fd, unsigned netns_pool, enum uplink_kind uplink,
+		   struct launcher **ret, struct err *err);
 struct launcher *launcher_free(struct launcher *l);
 /* The launcher's own main: main.c calls it when argv[0] is "berth-launcher" (set by launcher_start). Never returns. */
 _Noreturn void launcher_main(int argc, char **argv);

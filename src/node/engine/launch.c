@@ -43,6 +43,7 @@ struct launcher {
 	pid_t pid;
 	int64_t born_ms;
 	unsigned short_lives, netns_pool;
+	enum uplink_kind uplink;
 	struct loop *loop;
 	struct loop_fd *watch;
 	struct message *first, **last;
@@ -79,8 +80,8 @@ static _Noreturn void exec_launcher(const struct launcher *l, int sock, char *co
 
 static int spawn(struct launcher *l, struct err *err)
 {
-	char name[] = "berth-launcher", sock[16], data[16], lock[16], pool[16], room[TITLE_ROOM + 1];
-	char *argv[] = {name, l->data_dir, sock, data, lock, pool, room, NULL};
+	char name[] = "berth-launcher", sock[16], data[16], lock[16], pool[16], uplink[16], room[TITLE_ROOM + 1];
+	char *argv[] = {name, l->data_dir, sock, data, lock, pool, uplink, room, NULL};
 	int pair[2];
 	pid_t pid;
 
@@ -88,6 +89,7 @@ static int spawn(struct launcher *l, struct err *err)
 	snprintf(sock, sizeof sock, "%d", SOCK_AT);
 	snprintf(data, sizeof data, "%d", DATA_AT);
 	snprintf(pool, sizeof pool, "%u", l->netns_pool);
+	snprintf(uplink, sizeof uplink, "%d", (int)l->uplink);
 	snprintf(lock, sizeof lock, "%d", l->lock_fd < 0 ? -1 : LOCK_AT);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_sys(err, errno, "start the launcher: make a socket pair");
@@ -107,7 +109,8 @@ static int spawn(struct launcher *l, struct err *err)
 	return 0;
 }
 
-int launcher_start(const char *data_dir, int lock_fd, unsigned netns_pool, struct launcher **ret, struct err *err)
+int launcher_start(const char *data_dir, int lock_fd, unsigned netns_pool, enum uplink_kind uplink,
+		   struct launcher **ret, struct err *err)
 {
 	struct launcher *l = mem_new(struct launcher);
 	int r;
@@ -115,6 +118,7 @@ int launcher_start(const char *data_dir, int lock_fd, unsigned netns_pool, struc
 	*l = (struct launcher){
 	    .data_dir = mem_strdup(data_dir), .data_fd = -1, .lock_fd = lock_fd, .sock = -1, .last = &l->first};
 	l->netns_pool = netns_pool;
+	l->uplink = uplink;
 	l->exe_fd = open_self();
 	l->data_fd = fs_mkdirs(data_dir, 0700, err);
 	if (l->data_fd < 0)

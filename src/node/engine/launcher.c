@@ -4,6 +4,7 @@
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "node/runtime/netpool.h"
+#include "node/runtime/rootless.h"
 #include "node/runtime/rt.h"
 
 #include <fcntl.h>
@@ -135,12 +136,13 @@ _Noreturn void launcher_main(int argc, char **argv)
 	struct rt_host host;
 	int sock, last;
 
-	if (argc < 7)
+	if (argc < 8)
 		_exit(125);
 	sock = (int)strtol(argv[2], NULL, 10);
 	job.data_dir = (int)strtol(argv[3], NULL, 10);
 	job.lock_fd = (int)strtol(argv[4], NULL, 10);
 	pool.want = strtoul(argv[5], NULL, 10);
+	job.uplink = (enum uplink_kind)strtol(argv[6], NULL, 10);
 	last = job.lock_fd > job.data_dir ? job.lock_fd : job.data_dir;
 	fcntl(sock, F_SETFD, FD_CLOEXEC);
 	fcntl(job.data_dir, F_SETFD, FD_CLOEXEC);
@@ -153,8 +155,10 @@ _Noreturn void launcher_main(int argc, char **argv)
 	prctl(PR_SET_NAME, "berth-launcher");
 	/* The last argument is room for the names of children. Hide it, and use the whole area from argv[0] on there. */
 	title_area = argv[0];
-	title_room = (size_t)(argv[6] + strlen(argv[6]) - argv[0]);
-	memset(argv[6], 0, strlen(argv[6]));
+	title_room = (size_t)(argv[7] + strlen(argv[7]) - argv[0]);
+	memset(argv[7], 0, strlen(argv[7]));
+	if (rootless_inside())
+		pool.want = 0;
 	/* Found once here, known in every monitor. */
 	job.can_limit_pids = rt_host(&host, NULL) < 0 || host.pids;
 	serve(sock, &pool, &job);

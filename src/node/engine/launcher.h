@@ -40,6 +40,7 @@ struct launcher_job {
 	int data_dir; /* descriptor */
 	int lock_fd;  /* -1 = none */
 	bool can_limit_pids;
+	enum uplink_kind uplink;
 	int netns; /* a prepared network namespace for a monitor, or -1 */
 	const char *args[LAUNCHER_ARGS_MAX];
 	size_t n_args;

@@ -316,6 +316,7 @@ static void end(struct monitor *m)
 	int r;
 
 	health_stop(&m->health);
+	monitor_network_stop(m);
 	for (int i = 0; i < 2; i++) {
 		read_output(m, i, DRAIN_MAX);
 		fd_closep(&m->out[i]);
@@ -352,6 +353,7 @@ static void live(struct monitor *m)
 
 static void finish(struct monitor *m)
 {
+	monitor_network_stop(m);
 	m->rec.state = ENGINE_EXITED;
 	m->rec.ended_ms = clock_wall_ms();
 	m->log.rotated = false;
@@ -388,6 +390,8 @@ static void init(struct monitor *m, struct launcher_job *job)
 	    .out = {-1, -1},
 	    .helper_fd = -1,
 	    .netns = job->netns,
+	    .uplink_kind = job->uplink,
+	    .uplink = UPLINK_NULL,
 	    .kill_at = INT64_MAX,
 	};
 	snprintf(m->id, sizeof m->id, "%s", job->args[0]);

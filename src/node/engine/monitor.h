@@ -7,6 +7,7 @@
  *   monitor.c        life from config.json to exit.json
  *   monitor_conn.c   the socket
  *   monitor_start.c  files, mounts, layers, the call of the runtime
+ *   monitor_network.c  the way out of its network
  *   monitor_stage.c  staging, in a child, so that a stop is heard meanwhile
  */
 #pragma once
@@ -40,6 +41,8 @@ struct monitor {
 	int out[2]; /* read ends of stdout, stderr; -1 = closed */
 	struct rt_box box;
 	int netns; /* prepared for the container, or -1; closed when it runs in it */
+	enum uplink_kind uplink_kind;
+	struct uplink uplink;
 	bool started, ended;
 	struct health health;
 	/* staging */
@@ -70,6 +73,13 @@ void monitor_conn_record(struct monitor *m, struct monitor_conn *c);
 void monitor_conn_wake(struct monitor *m);
 
 /* monitor_start.c */
+/* monitor_network.c: what leads out of the container's network, made before its start and ended with it. */
+void monitor_network_start(struct monitor *m);
+void monitor_network_stop(struct monitor *m);
+/* Its name servers as a file to mount, named RESOLV_NAME in the container's directory; -1 with no error = there are none to give. */
+#define RESOLV_NAME "resolv.conf"
+int monitor_network_names(struct monitor *m, int *ret_fd, struct err *err);
+
 int monitor_start(struct monitor *m, enum rt_fault *ret_fault, struct err *err);
 /* The writable layer and everything else that is of no use after the end. */
 void monitor_cleanup(struct monitor *m);

@@ -208,12 +208,28 @@ static void sort_mounts(struct rt_mount *v, size_t n)
 	}
 }
 
+/* Unless the user has put something there. */
+static int add_names(struct monitor *m, struct start *s, struct err *err)
+{
+	static const char target[] = "/etc/resolv.conf";
+	int fd, r;
+
+	for (size_t i = 0; i < s->n_mounts; i++) {
+		if (!strcmp(s->mounts[i].target, target) || !strcmp(s->mounts[i].target, "/etc"))
+			return 0;
+	}
+	r = monitor_network_names(m, &fd, err);
+	if (r == 0 && fd >= 0)
+		add_mount(s, target)->source_fd = fd;
+	return r;
+}
+
 static int make_mounts(struct monitor *m, struct start *s, struct err *err)
 {
 	const struct spec *spec = &m->order.spec;
 	int r = 0;
 
-	s->mounts = mem_new_n(struct rt_mount, spec->n_mounts + spec->n_files + 1);
+	s->mounts = mem_new_n(struct rt_mount, spec->n_mounts + spec->n_files + 2);
 	for (size_t i = 0; i < spec->n_mounts && r == 0; i++)
 		r = add_spec_mount(m, s, &spec->mounts[i], err);
 	for (size_t i = 0; i < spec->n_files && r == 0; i++)
@@ -224,6 +240,8 @@ static int make_mounts(struct monitor *m, struct start *s, struct err *err)
 		mount->source_fd = make_dir(m, "task", 0777, err);
 		r = mount->source_fd < 0 ? mount->source_fd : 0;
 	}
+	if (r == 0)
+		r = add_names(m, s, err);
 	sort_mounts(s->mounts, s->n_mounts);
 	return r;
 }
@@ -232,6 +250,7 @@ static void unlink_files(struct monitor *m)
 {
 	char name[32];
 
+	(void)unlinkat(m->dir, RESOLV_NAME, 0);
 	for (size_t i = 0; i < m->order.spec.n_files; i++) {
 		snprintf(name, sizeof name, FILE_NAME, i);
 		(void)unlinkat(m->dir, name, 0);
@@ -313,6 +332,8 @@ int monitor_start(struct monitor *m, enum rt_fault *ret_fault, struct err *err)
 	int r = make_layers(m, &s, err);
 
 	*ret_fault = RT_FAULT_OURS;
+	if (r == 0)
+		monitor_network_start(m);
 	if (r == 0)
 		r = make_mounts(m, &s, err);
 	if (r == 0)

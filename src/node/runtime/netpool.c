@@ -26,6 +26,13 @@ static int bring_loopback_up(struct err *err)
 	return 0;
 }
 
+int netpool_enter(struct err *err)
+{
+	if (unshare(CLONE_NEWNET) < 0)
+		return err_sys(err, errno, "make a network namespace");
+	return bring_loopback_up(err);
+}
+
 /* In the new namespace: a descriptor of it. */
 static int furnish(struct err *err)
 {

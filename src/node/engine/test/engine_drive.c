@@ -177,7 +177,7 @@ int main(int argc, char **argv)
 	if (argc < 3)
 		return 2;
 	signal(SIGPIPE, SIG_IGN);
-	if (launcher_start(argv[1], -1, 2, &launcher, &err) < 0 || loop_new(&d.loop, &err) < 0 ||
+	if (launcher_start(argv[1], -1, 2, UPLINK_NONE, &launcher, &err) < 0 || loop_new(&d.loop, &err) < 0 ||
 	    engine_open(d.loop, argv[1], launcher, &d.e, &err) < 0)
 		die(&err);
 	engine_listen(d.e, on_event, &d);

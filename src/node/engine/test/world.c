@@ -174,7 +174,7 @@ void world_open(struct world *w, const char *data, int lock_fd)
 	snprintf(w->data, sizeof w->data, "%s", data ? data : "/tmp/berth-engine-XXXXXX");
 	if (!data)
 		assert_non_null(mkdtemp(w->data));
-	assert_int_equal(launcher_start(w->data, lock_fd, 2, &w->launcher, &err), 0);
+	assert_int_equal(launcher_start(w->data, lock_fd, 2, UPLINK_NONE, &w->launcher, &err), 0);
 	assert_int_equal(loop_new(&w->loop, &err), 0);
 	if (engine_open(w->loop, w->data, w->launcher, &w->e, &err) < 0)
 		fail_msg("%s", err.text);

@@ -9,10 +9,12 @@
 #include <cmocka.h>
 
 #include "base/core/err.h"
+#include "base/core/mem.h"
 #include "base/core/proc.h"
 #include "node/runtime/cgroup_layout.h"
 #include "node/runtime/rt.h"
 #include "node/runtime/seccomp.h"
+#include "node/runtime/uplink.h"
 #include "node/runtime/user.h"
 
 #include <linux/audit.h>
@@ -338,6 +340,43 @@ static void the_host_is_described(void **state)
 	assert_true(host.n_cpus >= 1 && host.memory_total > 0);
 }
 
+static void a_network_is_chosen(void **state)
+{
+	char why[UPLINK_WHY_MAX];
+	struct err err = ERR_INIT;
+	enum uplink_kind kind;
+
+	(void)state;
+	assert_int_equal(uplink_choose("none", &kind, why, &err), 0);
+	assert_true(kind == UPLINK_NONE && !*why);
+	assert_int_equal(uplink_choose("auto", &kind, why, &err), 0);
+	assert_true((kind == UPLINK_NONE) == (*why != '\0'));
+	assert_int_equal(uplink_choose("PASTA", &kind, why, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "\"PASTA\""));
+}
+
+/* The machine's name servers are the program's affair: a container could not reach them by these numbers. */
+static void names_are_asked_of_the_uplink(void **state)
+{
+	static const struct {
+		enum uplink_kind kind;
+		const char *machines, *want;
+	} cases[] = {
+	    {UPLINK_PASTA, "", "nameserver 169.254.1.1\n"},
+	    {UPLINK_SLIRP, "nameserver 127.0.0.53\nsearch a.example b\noptions\tedns0",
+	     "search a.example b\noptions\tedns0\nnameserver 10.0.2.3\n"},
+	    {UPLINK_PASTA, "# search x\n\nsearching y\ndomain z\nnameserver ::1\n",
+	     "domain z\nnameserver 169.254.1.1\n"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		mem_cleanup char *text = uplink_resolv_conf(cases[i].kind, cases[i].machines);
+
+		assert_string_equal(text, cases[i].want);
+	}
+}
+
 static void start_times_are_read(void **state)
 {
 	struct err err = ERR_INIT;
@@ -361,6 +400,8 @@ int main(void)
 	    cmocka_unit_test(the_filter_answers),
 	    cmocka_unit_test(names_are_checked),
 	    cmocka_unit_test(the_host_is_described),
+	    cmocka_unit_test(a_network_is_chosen),
+	    cmocka_unit_test(names_are_asked_of_the_uplink),
 	    cmocka_unit_test(start_times_are_read),
 	};
 
