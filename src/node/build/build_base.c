@@ -104,6 +104,8 @@ static int use_layout(struct build *b, struct build_stage *s, const char *text, 
 		r = image_load(b->store, dir, &o, &loads, err);
 	if (r < 0)
 		return err ? err_wrap(err, "OCI layout \"%s\"", path) : r;
+	if (loads.n == 0)
+		return err_set(err, ENOENT, "OCI layout \"%s\" has no image", path);
 	r = image_find(b->store, loads.v[0].id, &s->image, err);
 	return r < 0 ? r : use_found(b, s, text, err);
 }

@@ -76,11 +76,13 @@ static int read_compression(struct output *o, const char *value, struct err *err
 
 static int read_level(struct output *o, const char *value, struct err *err)
 {
-	size_t digits = strspn(value, "0123456789");
+	char *end;
+	long level = strtol(value, &end, 10);
 
-	if (digits == 0 || digits > 2 || value[digits] || atoi(value) > LEVEL_MAX)
-		return err_set(err, EINVAL, "--output: compression-level=%.100s: a number up to %d", value, LEVEL_MAX);
-	o->level = atoi(value);
+	if (!*value || *end || level < 1 || level > LEVEL_MAX)
+		return err_set(err, EINVAL, "--output: compression-level=%.100s: a number from 1 to %d", value,
+			       LEVEL_MAX);
+	o->level = (int)level;
 	return 0;
 }
 

@@ -244,6 +244,7 @@ static int git_digest(struct outside *l, const char *source, const struct step_c
 {
 	cleanup_with(git_url_free) struct git_url u = {.remote = NULL};
 	const struct outside_file *known = NULL;
+	const char *commit;
 	struct sha256 sha;
 	int r = parse_git(l, source, &u, err);
 
@@ -251,9 +252,10 @@ static int git_digest(struct outside *l, const char *source, const struct step_c
 		r = look_git(l, source, &u, &known, err);
 	if (r < 0)
 		return r;
+	commit = known ? known->hex : c->checksum ? c->checksum : "";
 	sha256_init(&sha);
 	sha256_add(&sha, "git", 4);
-	sha256_add(&sha, known ? known->hex : c->checksum, strlen(known ? known->hex : c->checksum) + 1);
+	sha256_add(&sha, commit, strlen(commit) + 1);
 	sha256_add(&sha, u.remote, strlen(u.remote) + 1);
 	sha256_add(&sha, u.dir ? u.dir : "", u.dir ? strlen(u.dir) : 0);
 	sha256_hex(&sha, ret);
