@@ -16,6 +16,7 @@
 #include "cluster/server/server.h"
 #include "face/api/api.h"
 #include "face/cli/cli.h"
+#include "face/docker/docker.h"
 #include "face/oci/oci.h"
 #include "node/engine/engine.h"
 #include "base/core/guard.h"
@@ -391,6 +392,8 @@ int main(int argc, char **argv)
 
 	if (argc > 0 && !strcmp(argv[0], "berth-launcher"))
 		launcher_main(argc, argv);
+	if (argc > 0 && !strcmp(argv[0], ENGINE_TOOL_NAME))
+		return docker_tool_main();
 	if (argc > 0 && oci_is_name(argv[0]))
 		return oci_main(argc, argv, argv);
 	if (argc > 1 && !strcmp(argv[1], "oci"))

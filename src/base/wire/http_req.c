@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/wire/http_conn.h"
 
+#include <string.h>
+
 const char *http_req_method(const struct http_req *r)
 {
 	return http_parse_method(&r->parse);
@@ -14,6 +16,15 @@ const char *http_req_path(const struct http_req *r)
 const char *http_req_query(const struct http_req *r, const char *name)
 {
 	return http_target_param(&r->target, name);
+}
+
+const char *http_req_query_at(const struct http_req *r, const char *name, size_t nth)
+{
+	for (size_t i = 0; i < r->target.n_params; i++) {
+		if (strcmp(r->target.params[i].name, name) == 0 && nth-- == 0)
+			return r->target.params[i].value;
+	}
+	return NULL;
 }
 
 const char *http_req_header(const struct http_req *r, const char *name)

@@ -62,8 +62,10 @@ void http_listen_name(int fd, char name[static HTTP_NAME_MAX]);
 
 /* The request. Strings live as long as it does. */
 const char *http_req_method(const struct http_req *r);
-const char *http_req_path(const struct http_req *r);			 /* decoded, without the query */
-const char *http_req_query(const struct http_req *r, const char *name);	 /* decoded value, or NULL */
+const char *http_req_path(const struct http_req *r);			/* decoded, without the query */
+const char *http_req_query(const struct http_req *r, const char *name); /* decoded value, or NULL */
+const char *http_req_query_at(const struct http_req *r, const char *name,
+			      size_t nth);				 /* the nth of that name, from 0 */
 const char *http_req_header(const struct http_req *r, const char *name); /* any case, or NULL */
 const char *http_req_body(const struct http_req *r, size_t *ret_len);	 /* buffered body, never NULL */
 uint32_t http_req_peer_uid(const struct http_req *r);			 /* SO_PEERCRED, UINT32_MAX when unknown */

@@ -16,6 +16,7 @@ struct http_server;
 
 struct api {
 	struct loop *loop;
+	struct docker *docker; /* what is not below /v1/ */
 	struct http_server *http;
 	struct api_options o;
 	char *data_dir, *socket, *cgroup_layout;

@@ -2,9 +2,8 @@
 #include "node/image/image.h"
 
 #include "base/core/err.h"
-#include "base/core/fd.h"
-#include "base/core/loop.h"
 #include "base/core/mem.h"
+#include "base/wire/http_pipe.h"
 #include "base/wire/http_server.h"
 #include "base/wire/json.h"
 #include "face/api/api_private.h"
@@ -12,33 +11,20 @@
 
 #include <string.h>
 
-/* An upload on its way to the worker: what the pipe does not take waits here while the request is paused, so at most one piece is held. */
 struct import {
-	struct api *api;
 	struct http_req *req; /* NULL once answered */
 	struct engine_import *import;
-	struct loop_fd *watch;
-	int fd;
-	char *rest;
-	size_t rest_len, rest_pos;
-	bool body_ended;
+	struct http_pipe *body;
 };
-
-static void close_pipe(struct import *im)
-{
-	im->watch = loop_fd_free(im->watch);
-	fd_closep(&im->fd);
-}
 
 static void on_close(struct http_req *r, void *ctx)
 {
 	struct import *im = ctx;
 
 	(void)r;
-	close_pipe(im);
+	http_pipe_free(im->body);
 	if (im->import)
 		engine_import_abort(im->import);
-	free(im->rest);
 	free(im);
 }
 
@@ -65,63 +51,8 @@ static void on_done(void *ctx, const struct image_info *image, const struct err 
 
 	im->import = NULL;
 	im->req = NULL;
-	close_pipe(im);
+	http_pipe_stop(im->body);
 	answer_image(r, 201, image, error);
-}
-
-/* Writes what waits. 1 = the pipe is full, 0 = all written. A worker that closed its end has failed and will say why. */
-static int flush(struct import *im)
-{
-	while (im->rest_pos < im->rest_len) {
-		ssize_t n = write(im->fd, im->rest + im->rest_pos, im->rest_len - im->rest_pos);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno == EAGAIN)
-			return 1;
-		if (n < 0) {
-			close_pipe(im);
-			break;
-		}
-		im->rest_pos += (size_t)n;
-	}
-	im->rest_pos = im->rest_len = 0;
-	if (im->body_ended)
-		close_pipe(im);
-	return 0;
-}
-
-static void on_writable(void *ctx, int events)
-{
-	struct import *im = ctx;
-
-	(void)events;
-	if (flush(im))
-		return;
-	if (im->watch)
-		loop_fd_set(im->watch, 0);
-	if (im->req)
-		http_req_resume(im->req);
-}
-
-static void on_body(struct http_req *r, void *ctx, const void *data, size_t n)
-{
-	struct import *im = ctx;
-
-	if (im->fd < 0)
-		return; /* the worker has given up: the rest is read and dropped, its answer is on the way */
-	if (n == 0)
-		im->body_ended = true;
-	if (n > 0) {
-		free(im->rest);
-		im->rest = mem_dup(data, n);
-		im->rest_len = n;
-		im->rest_pos = 0;
-	}
-	if (flush(im) && im->watch) {
-		http_req_pause(r);
-		loop_fd_set(im->watch, LOOP_OUT);
-	}
 }
 
 void images_import(struct api *a, struct http_req *r, const char *id)
@@ -130,7 +61,7 @@ void images_import(struct api *a, struct http_req *r, const char *id)
 	json_doc_cleanup yyjson_doc *doc = NULL;
 	struct import *im;
 	struct err err = ERR_INIT;
-	int x = 0;
+	int fd, x = 0;
 
 	(void)id;
 	if (!name || !*name)
@@ -144,22 +75,18 @@ void images_import(struct api *a, struct http_req *r, const char *id)
 		return;
 	}
 	im = mem_new(struct import);
-	im->api = a;
 	im->req = r;
-	im->fd = -1;
-	x = engine_import(a->o.engine, name, yyjson_doc_get_root(doc), on_done, im, &im->fd, &im->import, &err);
+	x = engine_import(a->o.engine, name, yyjson_doc_get_root(doc), on_done, im, &fd, &im->import, &err);
 	if (x == 0)
-		x = loop_fd_new(a->loop, im->fd, 0, on_writable, im, &im->watch, &err);
+		x = http_pipe_in(a->loop, r, fd, &im->body, &err);
 	if (x < 0) {
 		if (im->import)
 			engine_import_abort(im->import);
-		fd_closep(&im->fd);
 		free(im);
 		http_reply_err(r, &err);
 		return;
 	}
 	http_req_on_close(r, on_close, im);
-	http_req_stream_body(r, on_body, im);
 }
 
 static bool is_true(struct http_req *r, const char *key)

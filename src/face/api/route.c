@@ -3,6 +3,7 @@
 #include "base/core/mem.h"
 #include "base/wire/http_server.h"
 #include "face/api/api_private.h"
+#include "face/docker/docker.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -88,23 +89,35 @@ static void refuse(struct http_req *r, bool path_known)
 static void on_headers(struct http_req *r, void *ctx)
 {
 	mem_cleanup char *id = NULL;
+	struct api *a = ctx;
 	bool known;
-	const struct route *route = find(r, &id, &known);
+	const struct route *route;
 
+	if (docker_takes(r)) {
+		docker_headers(a->docker, r);
+		return;
+	}
+	route = find(r, &id, &known);
 	if (route && route->stream)
-		route->fn(ctx, r, id);
+		route->fn(a, r, id);
 }
 
 static void on_request(struct http_req *r, void *ctx)
 {
 	mem_cleanup char *id = NULL;
+	struct api *a = ctx;
 	bool known;
-	const struct route *route = find(r, &id, &known);
+	const struct route *route;
 
+	if (docker_takes(r)) {
+		docker_request(a->docker, r);
+		return;
+	}
+	route = find(r, &id, &known);
 	if (!route)
 		refuse(r, known);
 	else if (!route->stream)
-		route->fn(ctx, r, id);
+		route->fn(a, r, id);
 }
 
 int api_query_int(struct http_req *r, const char *name, int64_t min, int64_t max, int64_t *inout)
@@ -139,6 +152,8 @@ int api_new(struct loop *l, int fd, const struct api_options *o, struct api **re
 {
 	struct api *a = mem_new(struct api);
 	struct http_handler handler = {.on_headers = on_headers, .on_request = on_request, .ctx = a};
+	const struct docker_options docker = {
+	    .engine = o->engine, .data_dir = o->data_dir, .cgroup_layout = o->cgroup_layout};
 	int r;
 
 	a->loop = l;
@@ -146,6 +161,7 @@ int api_new(struct loop *l, int fd, const struct api_options *o, struct api **re
 	a->o.data_dir = a->data_dir = mem_strdup(o->data_dir);
 	a->o.socket = a->socket = mem_strdup(o->socket);
 	a->o.cgroup_layout = a->cgroup_layout = mem_strdup(o->cgroup_layout);
+	a->docker = docker_new(l, &docker);
 	r = http_server_new(l, fd, NULL, &handler, &a->http, err);
 	if (r < 0) {
 		api_free(a);
@@ -160,6 +176,7 @@ struct api *api_free(struct api *a)
 	if (!a)
 		return NULL;
 	http_server_free(a->http);
+	docker_free(a->docker);
 	free(a->data_dir);
 	free(a->socket);
 	free(a->cgroup_layout);

@@ -75,6 +75,7 @@ struct engine {
 	bool delivering;
 	struct engine_import *imports;
 	struct reply *replies;
+	struct engine_tool *tools;
 	unsigned char *log_buf; /* shared by all log readers: each is served within one turn */
 	size_t n_logs;
 };
@@ -132,6 +133,9 @@ void reply_close_all(struct engine *e);
 
 /* trash.c: what is to be removed is moved to <data>/trash at once, by a rename; one worker at a time empties it. */
 void trash_sweep(struct engine *e);
+
+/* tool.c */
+void tool_close_all(struct engine *e);
 
 /* import.c */
 void import_close_all(struct engine *e);

@@ -80,6 +80,7 @@ struct engine *engine_close(struct engine *e)
 	if (!e)
 		return NULL;
 	import_close_all(e);
+	tool_close_all(e);
 	reply_close_all(e);
 	if (e->post)
 		event_close(e);

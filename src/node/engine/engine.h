@@ -168,6 +168,23 @@ int engine_pull(struct engine *e, const char *image, engine_import_fn done, void
 int engine_image_remove(struct engine *e, const char *name, struct err *err);
 struct image_store *engine_images(struct engine *e);
 
+/* This program once more, as a process "berth-tool" (engine_tool_main() finds what is here in its descriptors): for work that takes long or speaks
+ * to the world. request: a JSON object. in, out: its standard input and output, the caller's. done is called once, with its answer, a JSON object,
+ * or an error. */
+typedef void (*engine_tool_fn)(void *ctx, yyjson_val *answer, const struct err *err);
+struct engine_tool_fds {
+	int in, out;
+};
+struct engine_tool;
+int engine_tool(struct engine *e, const char *request, const struct engine_tool_fds *io, engine_tool_fn done, void *ctx,
+		struct engine_tool **ret, struct err *err);
+void engine_tool_abort(struct engine_tool *t); /* it is told to end (SIGTERM); done is not called */
+
+/* In that process: besides 0 and 1. What is written to REPLY at the end is the answer, {"ok": true} or {"error": text, "code": errno}. LIFE is
+ * at its end when nobody waits any more. */
+enum { ENGINE_TOOL_REPLY = 3, ENGINE_TOOL_REQUEST, ENGINE_TOOL_LIFE, ENGINE_TOOL_DATA, ENGINE_TOOL_FDS };
+#define ENGINE_TOOL_NAME "berth-tool"
+
 /* Files of a space that match, sorted. done once. */
 typedef void (*engine_glob_fn)(void *ctx, char **paths, size_t n, const struct err *error);
 int engine_glob(struct engine *e, const char *space_path, const char *pattern, size_t limit, engine_glob_fn done,

@@ -40,6 +40,7 @@ static const struct {
     [LAUNCHER_SWEEP] = {worker_sweep, "berth-sweep", 0, 1, true},
     [LAUNCHER_GLOB] = {worker_glob, "berth-glob", 3, 1, true},
     [LAUNCHER_USAGE] = {worker_usage, "berth-usage", 0, 1, true},
+    [LAUNCHER_TOOL] = {worker_tool, ENGINE_TOOL_NAME, 0, 5, true},
     [LAUNCHER_PULL] = {worker_pull, "berth-pull", 2, 1, true},
 };
 

@@ -20,6 +20,7 @@ enum launcher_type {
 	LAUNCHER_SWEEP,	  /* fds: reply. Removes what is in the trash */
 	LAUNCHER_GLOB,	  /* args: directory, pattern, limit; fds: reply */
 	LAUNCHER_USAGE,	  /* fds: reply. Counts what everything takes on the disk */
+	LAUNCHER_TOOL,	  /* fds: reply, request, input, output, life */
 	LAUNCHER_PULL,	  /* args: data directory, image; fds: reply. Runs `berth pull` */
 	LAUNCHER_N_TYPES,
 };
@@ -55,6 +56,7 @@ _Noreturn void worker_import(struct launcher_job *job);
 _Noreturn void worker_sweep(struct launcher_job *job);
 _Noreturn void worker_glob(struct launcher_job *job);
 _Noreturn void worker_usage(struct launcher_job *job);
+_Noreturn void worker_tool(struct launcher_job *job);
 _Noreturn void worker_pull(struct launcher_job *job);
 
 /* Gives this process another name for ps and top: `title` goes over the launcher's arguments as far as there is room. */

@@ -108,6 +108,33 @@ _Noreturn void worker_sweep(struct launcher_job *job)
 	reply(job->fds[0], &text, -err.code, &err);
 }
 
+_Noreturn void worker_tool(struct launcher_job *job)
+{
+	/* From where each comes, in the order of where it goes. */
+	const int from[] = {job->fds[2], job->fds[3], STDERR_FILENO, job->fds[0],
+			    job->fds[1], job->fds[4], job->data_dir};
+	static const int to[] = {STDIN_FILENO,	      STDOUT_FILENO,	STDERR_FILENO,	 ENGINE_TOOL_REPLY,
+				 ENGINE_TOOL_REQUEST, ENGINE_TOOL_LIFE, ENGINE_TOOL_DATA};
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGUSR1, SIGUSR2};
+	enum { N = sizeof to / sizeof *to };
+	char name[] = ENGINE_TOOL_NAME;
+	char *argv[] = {name, NULL}, *env[] = {NULL};
+	int high[N];
+
+	for (size_t i = 0; i < N; i++)
+		high[i] = fcntl(from[i], F_DUPFD_CLOEXEC, 64);
+	for (size_t i = 0; i < N; i++) {
+		if (high[i] < 0 || dup2(high[i], to[i]) < 0)
+			_exit(125);
+	}
+	close_range(ENGINE_TOOL_FDS, ~0u, 0);
+	/* The launcher ignores them. */
+	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+		(void)signal(signals[i], SIG_DFL);
+	(void)execve("/proc/self/exe", argv, env);
+	_exit(125);
+}
+
 _Noreturn void worker_glob(struct launcher_job *job)
 {
 	struct buf text = BUF_LIMIT(REPLY_MAX);

@@ -21,6 +21,14 @@ static const char *key_of(const char *registry)
 	return strcmp(registry, NAME_DEFAULT_HOST) == 0 ? DEFAULT_KEY : registry;
 }
 
+static char *only; /* docker_config_only */
+
+void docker_config_only(const char *text)
+{
+	free(only);
+	only = mem_strdup(text);
+}
+
 static int folder(char **ret, struct err *err)
 {
 	const char *config = getenv("DOCKER_CONFIG"), *home = getenv("HOME");
@@ -162,8 +170,13 @@ int docker_config_get(const char *registry, struct cred *ret, struct err *err)
 	mem_cleanup char *text = NULL;
 	mem_cleanup char *helper = NULL;
 	size_t n = 0;
-	int r = load(&dir, &text, &n, err);
+	int r;
 
+	if (only) {
+		r = docker_config_find(only, strlen(only), registry, ret, &helper, err);
+		return r >= 0 && helper ? 0 : r;
+	}
+	r = load(&dir, &text, &n, err);
 	if (r == -ENOENT && !dir) {
 		err_clear(err);
 		return 0;

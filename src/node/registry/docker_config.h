@@ -17,6 +17,10 @@ int docker_config_store(const char *registry, const struct cred *c, char **ret_f
 /* 1 = they were there, 0 = they were not. */
 int docker_config_erase(const char *registry, struct err *err);
 
+/* From now on this process knows no credentials but those of `text`, a config.json, and no helper (text is copied; "{}" = none). For a process that
+ * works for somebody who sent his own. */
+void docker_config_only(const char *text);
+
 /* The same on a text, without helpers. *ret_helper (new memory) is set when a helper has them. For docker_config.c and tests. */
 int docker_config_find(const char *text, size_t n, const char *registry, struct cred *ret, char **ret_helper,
 		       struct err *err);

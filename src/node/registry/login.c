@@ -28,6 +28,18 @@ static int ask(struct session *s, const struct cred *c, struct err *err)
 	return r == 200 ? 0 : exchange_refused(e, "login", err);
 }
 
+int registry_login_try(const char *registry, const struct cred *c, char **ret_token, struct err *err)
+{
+	cleanup_with(remote_close) struct remote r = REMOTE_INIT;
+	int code = remote_open(registry, false, &r, err);
+
+	if (code == 0)
+		code = ask(r.sessions[0], c, err);
+	if (code == 0)
+		*ret_token = mem_strdup(session_identity(r.sessions[0]));
+	return code;
+}
+
 int registry_login(const char *registry, const struct cred *c, struct registry_login *ret, struct err *err)
 {
 	cleanup_with(remote_close) struct remote r = REMOTE_INIT;

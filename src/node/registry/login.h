@@ -15,5 +15,8 @@ struct registry_login {
 };
 void registry_login_free(struct registry_login *l);
 
+/* Asks the registry alone. *ret_token: the token that it gave to keep instead of the password, or NULL; new memory. -EACCES: refused. */
+int registry_login_try(const char *registry, const struct cred *c, char **ret_token, struct err *err);
+
 /* Asks the registry ("docker.io", "lab.example:5000") and stores what it accepted. -EACCES: refused. */
 int registry_login(const char *registry, const struct cred *c, struct registry_login *ret, struct err *err);

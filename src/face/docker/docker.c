@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "face/docker/docker_private.h"
+
+#include "base/core/err.h"
+#include "base/core/mem.h"
+#include "base/wire/http_server.h"
+#include "node/engine/engine.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* '*' stands for one or more characters, slashes too; the first route that fits is taken. `stream`: runs when the headers are there. */
+static const struct route {
+	const char *method, *path;
+	docker_fn fn;
+	bool stream;
+} routes[] = {
+    {"GET", "/_ping", docker_ping, false},
+    {"HEAD", "/_ping", docker_ping, false},
+    {"GET", "/version", docker_version, false},
+    {"GET", "/info", docker_info, false},
+    {"GET", "/system/df", docker_df, false},
+    {"POST", "/auth", docker_auth, false},
+    {"POST", "/build", docker_build, true},
+    {"GET", "/images/json", docker_images, false},
+    {"GET", "/images/search", docker_search, false},
+    {"GET", "/images/get", docker_images_get, false},
+    {"POST", "/images/create", docker_image_create, true},
+    {"POST", "/images/load", docker_images_load, true},
+    {"POST", "/images/prune", docker_images_prune, false},
+    {"GET", "/images/*/json", docker_image_inspect, false},
+    {"GET", "/images/*/history", docker_image_history, false},
+    {"GET", "/images/*/get", docker_image_get, false},
+    {"POST", "/images/*/push", docker_image_push, false},
+    {"POST", "/images/*/tag", docker_image_tag, false},
+    {"DELETE", "/images/*", docker_image_delete, false},
+    /* `docker inspect NAME` asks for one kind after the other. */
+    {"GET", "/containers/*/json", docker_not_here, false},
+    {"GET", "/networks/*", docker_not_here, false},
+    {"GET", "/volumes/*", docker_not_here, false},
+    {"GET", "/plugins/*/json", docker_not_here, false},
+};
+
+bool docker_takes(const struct http_req *r)
+{
+	return strncmp(http_req_path(r), "/v1/", 4) != 0;
+}
+
+/* ---- answers ---- */
+
+void docker_reply(struct http_req *r, int status, yyjson_mut_doc *doc)
+{
+	mem_cleanup char *text = json_text(doc, false, NULL);
+
+	yyjson_mut_doc_free(doc);
+	http_reply_json(r, status, text);
+}
+
+bool docker_flag(const struct http_req *r, const char *name, bool otherwise)
+{
+	const char *text = http_req_query(r, name);
+
+	if (!text || !*text)
+		return otherwise;
+	return strcmp(text, "0") != 0 && strcasecmp(text, "false") != 0;
+}
+
+void docker_fail(struct http_req *r, const struct err *err)
+{
+	struct err named = ERR_INIT;
+
+	if (err->code != ENOENT || !strstr(err->text, " is not here")) {
+		http_reply_err(r, err);
+		return;
+	}
+	err_set(&named, ENOENT, "No such image: %s", err->text);
+	http_reply_err(r, &named);
+}
+
+char *docker_time(int64_t ms, char text[static DOCKER_TIME_MAX])
+{
+	time_t s = ms / 1000;
+	struct tm tm;
+	size_t n;
+
+	gmtime_r(&s, &tm);
+	n = strftime(text, DOCKER_TIME_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(text + n, DOCKER_TIME_MAX - n, ".%03dZ", (int)(ms % 1000));
+	return text;
+}
+
+/* ---- routes ---- */
+
+/* "/v1.41/images/json" -> 41 and "/images/json"; without a version the newest. 0, -EINVAL answered in Docker's words. */
+static int split_version(struct http_req *r, unsigned *ret_minor, const char **ret_path)
+{
+	const char *path = http_req_path(r);
+	mem_cleanup char *json = NULL;
+	unsigned minor = DOCKER_API_MAX;
+	int n = 0;
+
+	*ret_path = path;
+	*ret_minor = minor;
+	if (strncmp(path, "/v1.", 4) != 0)
+		return 0;
+	if (sscanf(path, "/v1.%3u%n", &minor, &n) != 1 || path[n] != '/') {
+		http_reply_json(r, 404, "{\"message\":\"page not found\"}");
+		return -EINVAL;
+	}
+	*ret_minor = minor;
+	*ret_path = path + n;
+	if (minor >= DOCKER_API_MIN && minor <= DOCKER_API_MAX)
+		return 0;
+	json = mem_printf(minor > DOCKER_API_MAX
+			      ? "{\"message\":\"client version 1.%u is too new. Maximum supported API version is "
+				"" DOCKER_API_TEXT "\"}"
+			      : "{\"message\":\"client version 1.%u is too old. Minimum supported API version is "
+				"" DOCKER_API_MIN_TEXT ", please upgrade your client to a newer version\"}",
+			  minor);
+	http_reply_json(r, 400, json);
+	return -EINVAL;
+}
+
+static bool fits(const char *pattern, const char *path, char **ret_arg)
+{
+	const char *star = strchr(pattern, '*');
+	size_t before, after, n = strlen(path);
+
+	*ret_arg = NULL;
+	if (!star)
+		return strcmp(pattern, path) == 0;
+	before = (size_t)(star - pattern);
+	after = strlen(star + 1);
+	if (n <= before + after || strncmp(pattern, path, before) != 0 || strcmp(path + n - after, star + 1) != 0)
+		return false;
+	*ret_arg = mem_strndup(path + before, n - before - after);
+	return true;
+}
+
+static const struct route *find(const struct http_req *r, const char *path, char **ret_arg)
+{
+	for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+		if (!strcmp(routes[i].method, http_req_method(r)) && fits(routes[i].path, path, ret_arg))
+			return &routes[i];
+	}
+	return NULL;
+}
+
+static void refuse(struct http_req *r, const char *path)
+{
+	static const char *const later[] = {"/containers", "/exec",    "/networks", "/volumes",	     "/events",
+					    "/commit",	   "/plugins", "/session",  "/distribution", "/grpc"};
+	static const char *const swarm[] = {"/swarm", "/nodes", "/services", "/tasks", "/secrets", "/configs"};
+
+	for (size_t i = 0; i < sizeof swarm / sizeof *swarm; i++) {
+		if (!strncmp(path, swarm[i], strlen(swarm[i]))) {
+			http_reply_json(r, 503,
+					"{\"message\":\"This node is not a swarm manager. Use \\\"berth submit\\\" for "
+					"services.\"}");
+			return;
+		}
+	}
+	for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
+		if (!strncmp(path, later[i], strlen(later[i]))) {
+			http_reply_json(r, 501,
+					"{\"message\":\"berth does not serve this call of Docker's API yet; see "
+					"docs/DOCKER.md\"}");
+			return;
+		}
+	}
+	http_reply_json(r, 404, "{\"message\":\"page not found\"}");
+}
+
+static void serve(struct docker *d, struct http_req *r, bool headers_only)
+{
+	struct docker_call c = {.d = d, .r = r, .arg = ""};
+	mem_cleanup char *arg = NULL;
+	const struct route *route;
+	const char *path;
+
+	if (split_version(r, &c.minor, &path) < 0)
+		return;
+	route = find(r, path, &arg);
+	if (arg)
+		c.arg = docker_local_name(arg);
+	if (route && route->stream == headers_only)
+		route->fn(&c);
+	else if (!route && !headers_only)
+		refuse(r, path);
+}
+
+void docker_headers(struct docker *d, struct http_req *r)
+{
+	serve(d, r, true);
+}
+
+void docker_request(struct docker *d, struct http_req *r)
+{
+	serve(d, r, false);
+}
+
+/* ---- life ---- */
+
+struct docker *docker_new(struct loop *l, const struct docker_options *o)
+{
+	struct docker *d = mem_new(struct docker);
+
+	*d = (struct docker){.loop = l,
+			     .engine = o->engine,
+			     .images = engine_images(o->engine),
+			     .data_dir = mem_strdup(o->data_dir),
+			     .cgroup_layout = mem_strdup(o->cgroup_layout)};
+	return d;
+}
+
+struct docker *docker_free(struct docker *d)
+{
+	if (!d)
+		return NULL;
+	free(d->data_dir);
+	free(d->cgroup_layout);
+	free(d);
+	return NULL;
+}

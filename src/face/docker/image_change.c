@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/core/err.h"
+#include "base/core/mem.h"
+#include "base/wire/http_server.h"
+#include "face/docker/docker_private.h"
+#include "face/docker/image_group.h"
+#include "node/engine/engine.h"
+#include "node/image/prune.h"
+
+#include <string.h>
+
+void docker_image_tag(const struct docker_call *c)
+{
+	const char *repo = http_req_query(c->r, "repo"), *tag = http_req_query(c->r, "tag");
+	mem_cleanup char *name = repo && *repo ? docker_image_name(repo, tag) : NULL;
+	struct err err = ERR_INIT;
+	int r = name ? 0 : err_set(&err, EINVAL, "repo is missing: the image needs a name");
+
+	if (r == 0)
+		r = image_tag(c->d->images, c->arg, name, IMAGE_REPLACE_KEEP, &err);
+	if (r < 0)
+		docker_fail(c->r, &err);
+	else
+		http_reply(c->r, 201, NULL, NULL, 0);
+}
+
+/* ---- delete ---- */
+
+static bool is_name_of(const struct image_group *g, const char *full)
+{
+	char *const *lists[] = {g->tags, g->digests};
+
+	for (size_t k = 0; k < 2; k++) {
+		for (char *const *t = lists[k]; t && *t; t++) {
+			if (!strcmp(*t, full))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* What goes: the name that was given, or by its id the image with all its names; more than one of them only by force. */
+static int names_of(const struct image_group *g, const char *given, bool force, char ***ret, struct err *err)
+{
+	mem_cleanup char *full = NULL;
+
+	if (image_ref_normalise(given, &full, NULL) == 0 && is_name_of(g, full)) {
+		mem_strv_add(ret, full);
+		return 0;
+	}
+	if (mem_strv_len(g->tags) > 1 && !force)
+		return err_set(err, EEXIST,
+			       "conflict: unable to delete %.12s (must be forced) - image is referenced in multiple "
+			       "repositories",
+			       g->info->id + 7);
+	for (char **t = g->tags; t && *t; t++)
+		mem_strv_add(ret, *t);
+	if (!*ret)
+		mem_strv_add(ret, g->info->id);
+	return 0;
+}
+
+static void add_change(yyjson_mut_doc *d, const char *what, const char *name)
+{
+	yyjson_mut_val *o = yyjson_mut_arr_add_obj(d, yyjson_mut_doc_get_root(d));
+
+	yyjson_mut_obj_add_str(d, o, what, name);
+}
+
+static int delete_names(const struct docker_call *c, char *const *names, yyjson_mut_doc *d, struct err *err)
+{
+	for (; *names; names++) {
+		int r = engine_image_remove(c->d->engine, *names, err);
+
+		if (r < 0)
+			return r;
+		if (strncmp(*names, "sha256:", 7) != 0)
+			add_change(d, "Untagged", yyjson_mut_get_str(yyjson_mut_strcpy(d, *names)));
+	}
+	return 0;
+}
+
+void docker_image_delete(const struct docker_call *c)
+{
+	cleanup_with(image_info_freep) struct image_info *info = NULL, *left = NULL;
+	char **names cleanup_with(mem_strv_freep) = NULL;
+	struct image_groups groups;
+	struct err err = ERR_INIT;
+	yyjson_mut_doc *d;
+	int r = image_find(c->d->images, c->arg, &info, &err);
+
+	if (r < 0) {
+		docker_fail(c->r, &err);
+		return;
+	}
+	groups = image_groups_of(c->d->images);
+	r = names_of(image_groups_find(&groups, info->id), c->arg, docker_flag(c->r, "force", false), &names, &err);
+	image_groups_free(&groups);
+	d = yyjson_mut_doc_new(NULL);
+	yyjson_mut_doc_set_root(d, yyjson_mut_arr(d));
+	if (r == 0)
+		r = delete_names(c, names, d, &err);
+	if (r < 0) {
+		yyjson_mut_doc_free(d);
+		docker_fail(c->r, &err);
+		return;
+	}
+	if (image_find(c->d->images, info->id, &left, NULL) < 0)
+		add_change(d, "Deleted", info->id);
+	docker_reply(c->r, 200, d);
+}
+
+/* ---- prune ---- */
+
+void docker_images_prune(const struct docker_call *c)
+{
+	static const char *const keys[] = {"dangling", NULL};
+	cleanup_with(docker_filters_free) struct docker_filters f = {.doc = NULL};
+	struct image_prune_options o = {.all = false};
+	struct image_pruned p;
+	struct err err = ERR_INIT;
+	yyjson_mut_doc *d;
+	yyjson_mut_val *root, *list;
+	const char *dangling;
+
+	if (docker_filters_parse(http_req_query(c->r, "filters"), &f, &err) < 0 ||
+	    docker_filters_check(&f, keys, &err) < 0) {
+		docker_fail(c->r, &err);
+		return;
+	}
+	dangling = docker_filter(&f, "dangling", 0);
+	o.all = dangling && (!strcmp(dangling, "false") || !strcmp(dangling, "0"));
+	if (image_prune(c->d->images, &o, &p, &err) < 0) {
+		docker_fail(c->r, &err);
+		return;
+	}
+	d = yyjson_mut_doc_new(NULL);
+	root = yyjson_mut_obj(d);
+	yyjson_mut_doc_set_root(d, root);
+	list = yyjson_mut_obj_add_arr(d, root, "ImagesDeleted");
+	for (char **name = p.images; name && *name; name++) {
+		yyjson_mut_val *one = yyjson_mut_arr_add_obj(d, list);
+
+		yyjson_mut_obj_add_strcpy(d, one, strncmp(*name, "sha256:", 7) ? "Untagged" : "Deleted", *name);
+	}
+	yyjson_mut_obj_add_uint(d, root, "SpaceReclaimed", p.bytes);
+	image_pruned_free(&p);
+	docker_reply(c->r, 200, d);
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/core/err.h"
+#include "base/core/mem.h"
+#include "base/wire/http_server.h"
+#include "face/docker/docker_private.h"
+#include "face/docker/image_group.h"
+#include "node/image/report.h"
+
+#include <string.h>
+#include <time.h>
+
+/* What the store says of an image (report_inspect), and all its names. */
+struct view {
+	yyjson_doc *doc;
+	yyjson_val *root, *config; /* config: the document of the image */
+	struct image_groups groups;
+	const struct image_group *group;
+};
+
+static int view_open(const struct docker_call *c, struct view *v)
+{
+	mem_cleanup char *text = NULL;
+	struct err err = ERR_INIT;
+
+	if (report_inspect(c->d->images, c->arg, &text, &err) < 0) {
+		docker_fail(c->r, &err);
+		return -1;
+	}
+	v->doc = yyjson_read(text, strlen(text), 0);
+	v->root = yyjson_doc_get_root(v->doc);
+	v->config = yyjson_obj_get(v->root, "config");
+	v->groups = image_groups_of(c->d->images);
+	v->group = image_groups_find(&v->groups, yyjson_get_str(yyjson_obj_get(v->root, "id")));
+	return 0;
+}
+
+static void view_close(struct view *v)
+{
+	image_groups_free(&v->groups);
+	yyjson_doc_free(v->doc);
+}
+
+static const char *text_of(yyjson_val *obj, const char *key)
+{
+	const char *s = yyjson_get_str(yyjson_obj_get(obj, key));
+
+	return s ? s : "";
+}
+
+/* Docker's container configuration: what the image says, between members that an image has no word about. */
+static void add_config(yyjson_mut_doc *d, yyjson_mut_val *root, yyjson_val *config)
+{
+	static const char *const empty[] = {"Hostname", "Domainname", "User", "Image", "WorkingDir"};
+	static const char *const no[] = {"AttachStdin", "AttachStdout", "AttachStderr",
+					 "Tty",		"OpenStdin",	"StdinOnce"};
+	static const char *const null[] = {"Env", "Cmd", "Volumes", "Entrypoint", "OnBuild", "Labels"};
+	yyjson_mut_val *o = config ? yyjson_val_mut_copy(d, config) : yyjson_mut_obj(d);
+
+	for (size_t i = 0; i < sizeof empty / sizeof *empty; i++) {
+		if (!yyjson_mut_obj_get(o, empty[i]))
+			yyjson_mut_obj_add_str(d, o, empty[i], "");
+	}
+	for (size_t i = 0; i < sizeof no / sizeof *no; i++)
+		yyjson_mut_obj_add_bool(d, o, no[i], false);
+	for (size_t i = 0; i < sizeof null / sizeof *null; i++) {
+		if (!yyjson_mut_obj_get(o, null[i]))
+			yyjson_mut_obj_add_null(d, o, null[i]);
+	}
+	yyjson_mut_obj_add_val(d, root, "Config", o);
+}
+
+static void add_layers(yyjson_mut_doc *d, yyjson_mut_val *root, yyjson_val *config)
+{
+	yyjson_mut_val *o = yyjson_mut_obj_add_obj(d, root, "RootFS");
+	yyjson_val *ids = yyjson_obj_get(yyjson_obj_get(config, "rootfs"), "diff_ids");
+
+	yyjson_mut_obj_add_str(d, o, "Type", "layers");
+	if (yyjson_is_arr(ids))
+		yyjson_mut_obj_add_val(d, o, "Layers", yyjson_val_mut_copy(d, ids));
+}
+
+static const char *comment_of(yyjson_val *config)
+{
+	yyjson_val *history = yyjson_obj_get(config, "history");
+
+	return text_of(yyjson_arr_get_last(history), "comment");
+}
+
+void docker_image_inspect(const struct docker_call *c)
+{
+	struct view v = {.doc = NULL};
+	char time[DOCKER_TIME_MAX];
+	yyjson_mut_doc *d;
+	yyjson_mut_val *root, *o;
+
+	if (view_open(c, &v) < 0)
+		return;
+	d = yyjson_mut_doc_new(NULL);
+	root = yyjson_mut_obj(d);
+	yyjson_mut_doc_set_root(d, root);
+	yyjson_mut_obj_add_strcpy(d, root, "Id", text_of(v.root, "id"));
+	image_group_names(d, root, v.group);
+	yyjson_mut_obj_add_str(d, root, "Parent", "");
+	yyjson_mut_obj_add_strcpy(d, root, "Comment", comment_of(v.config));
+	yyjson_mut_obj_add_strcpy(d, root, "Created",
+				  docker_time(yyjson_get_sint(yyjson_obj_get(v.root, "created_ms")), time));
+	yyjson_mut_obj_add_str(d, root, "DockerVersion", "");
+	yyjson_mut_obj_add_strcpy(d, root, "Author", text_of(v.config, "author"));
+	add_config(d, root, yyjson_obj_get(v.config, "config"));
+	yyjson_mut_obj_add_strcpy(d, root, "Architecture", text_of(v.config, "architecture"));
+	if (*text_of(v.config, "variant"))
+		yyjson_mut_obj_add_strcpy(d, root, "Variant", text_of(v.config, "variant"));
+	yyjson_mut_obj_add_strcpy(d, root, "Os", text_of(v.config, "os"));
+	yyjson_mut_obj_add_uint(d, root, "Size", yyjson_get_uint(yyjson_obj_get(v.root, "size")));
+	if (c->minor < 44)
+		yyjson_mut_obj_add_uint(d, root, "VirtualSize", yyjson_get_uint(yyjson_obj_get(v.root, "size")));
+	o = yyjson_mut_obj_add_obj(d, root, "GraphDriver");
+	yyjson_mut_obj_add_str(d, o, "Name", "overlay2");
+	yyjson_mut_obj_add_null(d, o, "Data");
+	add_layers(d, root, v.config);
+	o = yyjson_mut_obj_add_obj(d, root, "Metadata");
+	yyjson_mut_obj_add_str(d, o, "LastTagTime", "0001-01-01T00:00:00Z");
+	view_close(&v);
+	docker_reply(c->r, 200, d);
+}
+
+/* ---- history ---- */
+
+/* "2026-11-22T10:00:00Z" (RFC 3339) -> seconds since 1970; 0 when it is none. */
+static int64_t seconds_of(const char *text)
+{
+	struct tm tm = {.tm_sec = 0};
+	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
+
+	return rest ? timegm(&tm) : 0;
+}
+
+static bool is_empty(yyjson_val *step)
+{
+	return yyjson_is_true(yyjson_obj_get(step, "empty_layer"));
+}
+
+static void add_step(yyjson_mut_doc *d, yyjson_mut_val *list, const struct view *v, yyjson_val *step, uint64_t size,
+		     bool top)
+{
+	yyjson_mut_val *o = yyjson_mut_obj(d), *tags;
+
+	yyjson_mut_obj_add_strcpy(d, o, "Id", top ? text_of(v->root, "id") : "<missing>");
+	yyjson_mut_obj_add_int(d, o, "Created", seconds_of(text_of(step, "created")));
+	yyjson_mut_obj_add_strcpy(d, o, "CreatedBy", text_of(step, "created_by"));
+	if (top && v->group && v->group->tags) {
+		tags = yyjson_mut_obj_add_arr(d, o, "Tags");
+		for (char **t = v->group->tags; *t; t++)
+			yyjson_mut_arr_add_strcpy(d, tags, *t);
+	} else {
+		yyjson_mut_obj_add_null(d, o, "Tags");
+	}
+	yyjson_mut_obj_add_uint(d, o, "Size", size);
+	yyjson_mut_obj_add_strcpy(d, o, "Comment", text_of(step, "comment"));
+	yyjson_mut_arr_prepend(list, o);
+}
+
+void docker_image_history(const struct docker_call *c)
+{
+	struct view v = {.doc = NULL};
+	yyjson_mut_doc *d;
+	yyjson_mut_val *list;
+	yyjson_val *steps, *step, *parts;
+	size_t i, n, layer = 0;
+
+	if (view_open(c, &v) < 0)
+		return;
+	d = yyjson_mut_doc_new(NULL);
+	list = yyjson_mut_arr(d);
+	yyjson_mut_doc_set_root(d, list);
+	steps = yyjson_obj_get(v.config, "history");
+	parts = yyjson_obj_get(v.root, "parts");
+	yyjson_arr_foreach (steps, i, n, step) {
+		yyjson_val *part = is_empty(step) ? NULL : yyjson_arr_get(parts, layer++);
+
+		add_step(d, list, &v, step, yyjson_get_uint(yyjson_obj_get(part, "size")), i + 1 == n);
+	}
+	/* An imported image has layers and no word about them. */
+	for (; layer < yyjson_arr_size(parts); layer++)
+		add_step(d, list, &v, NULL, yyjson_get_uint(yyjson_obj_get(yyjson_arr_get(parts, layer), "size")),
+			 layer + 1 == yyjson_arr_size(parts));
+	view_close(&v);
+	docker_reply(c->r, 200, d);
+}

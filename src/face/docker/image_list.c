@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/core/err.h"
+#include "base/core/mem.h"
+#include "base/wire/http_server.h"
+#include "face/docker/docker_private.h"
+#include "face/docker/image_group.h"
+#include "node/engine/engine.h"
+
+#include <fnmatch.h>
+#include <string.h>
+
+/* ---- filters ---- */
+
+/* A pattern without a tag means all of them: "busybox", "busybox:1.*". */
+static bool reference_fits(const struct image_group *g, const char *pattern)
+{
+	for (char **t = g->tags; t && *t; t++) {
+		const char *colon = strrchr(*t, ':');
+		mem_cleanup char *repo = colon ? mem_strndup(*t, (size_t)(colon - *t)) : mem_strdup(*t);
+
+		if (fnmatch(pattern, *t, FNM_PATHNAME) == 0 || fnmatch(pattern, repo, FNM_PATHNAME) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* "key" or "key=value" */
+static bool label_fits(const struct image_group *g, const char *wanted)
+{
+	size_t n = strlen(wanted);
+
+	for (char **l = g->info->labels; l && *l; l++) {
+		if (!strcmp(*l, wanted) || (!strchr(wanted, '=') && !strncmp(*l, wanted, n) && (*l)[n] == '='))
+			return true;
+	}
+	return false;
+}
+
+static bool is_dangling(const struct image_group *g)
+{
+	return !g->tags && !g->digests;
+}
+
+static bool fits(const struct image_group *g, const struct docker_filters *f)
+{
+	const char *dangling = docker_filter(f, "dangling", 0), *value;
+	bool referenced = !docker_filter(f, "reference", 0);
+
+	if (dangling && is_dangling(g) != (!strcmp(dangling, "true") || !strcmp(dangling, "1")))
+		return false;
+	for (size_t i = 0; (value = docker_filter(f, "label", i)); i++) {
+		if (!label_fits(g, value))
+			return false;
+	}
+	for (size_t i = 0; !referenced && (value = docker_filter(f, "reference", i)); i++)
+		referenced = reference_fits(g, value);
+	return referenced;
+}
+
+/* ---- the list ---- */
+
+static void add_image(yyjson_mut_doc *d, yyjson_mut_val *list, const struct image_group *g, unsigned minor)
+{
+	yyjson_mut_val *o = yyjson_mut_arr_add_obj(d, list);
+
+	yyjson_mut_obj_add_strcpy(d, o, "Id", g->info->id);
+	yyjson_mut_obj_add_str(d, o, "ParentId", "");
+	image_group_names(d, o, g);
+	/* Before 1.43 a client shows what has no name by these words. */
+	if (minor < 43 && is_dangling(g)) {
+		yyjson_mut_arr_add_str(d, yyjson_mut_obj_get(o, "RepoTags"), "<none>:<none>");
+		yyjson_mut_arr_add_str(d, yyjson_mut_obj_get(o, "RepoDigests"), "<none>@<none>");
+	}
+	yyjson_mut_obj_add_int(d, o, "Created", g->info->created_ms / 1000);
+	yyjson_mut_obj_add_uint(d, o, "Size", g->info->size);
+	if (minor < 44)
+		yyjson_mut_obj_add_uint(d, o, "VirtualSize", g->info->size);
+	yyjson_mut_obj_add_int(d, o, "SharedSize", -1);
+	yyjson_mut_obj_add_int(d, o, "Containers", -1);
+	image_group_labels(d, o, g);
+}
+
+void docker_images(const struct docker_call *c)
+{
+	static const char *const keys[] = {"dangling", "label", "reference", "before", "since", NULL};
+	cleanup_with(docker_filters_free) struct docker_filters f = {.doc = NULL};
+	struct image_groups groups;
+	struct err err = ERR_INIT;
+	yyjson_mut_doc *d;
+	yyjson_mut_val *list;
+
+	if (docker_filters_parse(http_req_query(c->r, "filters"), &f, &err) < 0 ||
+	    docker_filters_check(&f, keys, &err) < 0) {
+		docker_fail(c->r, &err);
+		return;
+	}
+	d = yyjson_mut_doc_new(NULL);
+	list = yyjson_mut_arr(d);
+	yyjson_mut_doc_set_root(d, list);
+	groups = image_groups_of(c->d->images);
+	for (size_t i = 0; i < groups.n; i++) {
+		if (fits(&groups.v[i], &f))
+			add_image(d, list, &groups.v[i], c->minor);
+	}
+	image_groups_free(&groups);
+	docker_reply(c->r, 200, d);
+}
+
+/* ---- disk usage ---- */
+
+static uint64_t part_bytes(yyjson_val *usage, const char *what)
+{
+	yyjson_val *parts = yyjson_obj_get(usage, "parts"), *p;
+	size_t i, n;
+
+	yyjson_arr_foreach (parts, i, n, p) {
+		if (yyjson_equals_str(yyjson_obj_get(p, "what"), what))
+			return yyjson_get_uint(yyjson_obj_get(p, "bytes"));
+	}
+	return 0;
+}
+
+struct df {
+	struct http_req *r; /* NULL once its client has gone */
+	struct docker *d;
+	unsigned minor;
+	bool counted;
+};
+
+static void on_df_close(struct http_req *r, void *ctx)
+{
+	struct df *df = ctx;
+
+	(void)r;
+	df->r = NULL;
+	if (df->counted)
+		free(df);
+}
+
+static void on_counted(void *ctx, const char *json, const struct err *error)
+{
+	struct df *df = ctx;
+	json_doc_cleanup yyjson_doc *usage = json ? yyjson_read(json, strlen(json), 0) : NULL;
+	struct image_groups groups;
+	yyjson_mut_doc *d;
+	yyjson_mut_val *root, *list;
+
+	df->counted = true;
+	if (!df->r) {
+		free(df);
+		return;
+	}
+	if (error) {
+		docker_fail(df->r, error);
+		return;
+	}
+	d = yyjson_mut_doc_new(NULL);
+	root = yyjson_mut_obj(d);
+	yyjson_mut_doc_set_root(d, root);
+	yyjson_mut_obj_add_uint(d, root, "LayersSize", part_bytes(yyjson_doc_get_root(usage), "layers"));
+	list = yyjson_mut_obj_add_arr(d, root, "Images");
+	groups = image_groups_of(df->d->images);
+	for (size_t i = 0; i < groups.n; i++)
+		add_image(d, list, &groups.v[i], df->minor);
+	image_groups_free(&groups);
+	yyjson_mut_obj_add_arr(d, root, "Containers");
+	yyjson_mut_obj_add_arr(d, root, "Volumes");
+	yyjson_mut_obj_add_arr(d, root, "BuildCache");
+	yyjson_mut_obj_add_uint(d, root, "BuilderSize", part_bytes(yyjson_doc_get_root(usage), "build cache"));
+	docker_reply(df->r, 200, d);
+}
+
+void docker_df(const struct docker_call *c)
+{
+	struct df *df = mem_new(struct df);
+	struct err err = ERR_INIT;
+
+	*df = (struct df){.r = c->r, .d = c->d, .minor = c->minor};
+	http_req_on_close(c->r, on_df_close, df);
+	if (engine_usage(c->d->engine, on_counted, df, &err) == 0)
+		return;
+	df->counted = true;
+	docker_fail(c->r, &err);
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/core/err.h"
+#include "base/core/mem.h"
+#include "face/docker/docker_private.h"
+
+#include <string.h>
+
+/* Clients send either shape; what a map calls false is not asked for. */
+static void test_filters(void **state)
+{
+	static const char *const keys[] = {"label", "dangling", NULL};
+	static const char *const texts[] = {
+	    "{\"label\":{\"a=b\":true,\"c\":true,\"d\":false},\"dangling\":{\"true\":true}}",
+	    "{\"label\":[\"a=b\",\"c\"],\"dangling\":[\"true\"]}"};
+	struct err err = ERR_INIT;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct docker_filters f;
+
+		assert_int_equal(docker_filters_parse(texts[i], &f, &err), 0);
+		assert_string_equal(docker_filter(&f, "label", 0), "a=b");
+		assert_string_equal(docker_filter(&f, "label", 1), "c");
+		assert_null(docker_filter(&f, "label", 2));
+		assert_string_equal(docker_filter(&f, "dangling", 0), "true");
+		assert_null(docker_filter(&f, "reference", 0));
+		assert_int_equal(docker_filters_check(&f, keys, &err), 0);
+		assert_int_equal(docker_filters_check(&f, keys + 1, &err), -EINVAL);
+		assert_string_equal(err.text, "invalid filter 'label'");
+		docker_filters_free(&f);
+	}
+}
+
+static void test_bad_filters(void **state)
+{
+	static const char *const bad[] = {"[]", "x", "{\"label\":1}", "{\"label\":\"a\"}", "{\"label\":[1]}", "null"};
+	struct docker_filters f;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		err_clear(&err);
+		assert_true(docker_filters_parse(bad[i], &f, &err) < 0);
+		assert_null(f.doc);
+		assert_true(err.code > 0);
+	}
+	assert_int_equal(docker_filters_parse(NULL, &f, NULL), 0);
+	assert_int_equal(docker_filters_parse("", &f, NULL), 0);
+	assert_null(docker_filter(&f, "label", 0));
+}
+
+static void test_names(void **state)
+{
+	static const struct {
+		const char *name, *tag, *whole;
+	} cases[] = {{"busybox", "1.36", "busybox:1.36"},      {"docker.io/library/busybox", "1", "busybox:1"},
+		     {"docker.io/team/app", NULL, "team/app"}, {"lab:5000/app", "", "lab:5000/app"},
+		     {"lab:5000/app", "2", "lab:5000/app:2"},  {"lab:5000/app:1", "2", "lab:5000/app:1"},
+		     {"app", "sha256:abc", "app@sha256:abc"},  {"app@sha256:abc", "1", "app@sha256:abc"}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		mem_cleanup char *whole = docker_image_name(cases[i].name, cases[i].tag);
+
+		assert_string_equal(whole, cases[i].whole);
+	}
+	assert_string_equal(docker_local_name("index.docker.io/library/a"), "a");
+	assert_string_equal(docker_local_name("docker.iox/a"), "docker.iox/a");
+}
+
+static void test_auth(void **state)
+{
+	/* {"username":"u","password":"?\?>>"} without the backslash: with the letters of both alphabets, padded and not */
+	static const char *const texts[] = {
+	    "eyJ1c2VybmFtZSI6InUiLCJwYXNzd29yZCI6Ij8/Pj4ifQ==", "eyJ1c2VybmFtZSI6InUiLCJwYXNzd29yZCI6Ij8_Pj4ifQ==",
+	    "eyJ1c2VybmFtZSI6InUiLCJwYXNzd29yZCI6Ij8_Pj4ifQ"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		json_doc_cleanup yyjson_doc *doc = docker_auth_decode(texts[i]);
+
+		assert_non_null(doc);
+		assert_string_equal(yyjson_get_str(yyjson_obj_get(yyjson_doc_get_root(doc), "password")), "?\?>>");
+	}
+	assert_null(docker_auth_decode(NULL));
+	assert_null(docker_auth_decode(""));
+	assert_null(docker_auth_decode("!"));
+	assert_null(docker_auth_decode("YWJj"));
+}
+
+static void test_time(void **state)
+{
+	char text[DOCKER_TIME_MAX];
+
+	(void)state;
+	assert_string_equal(docker_time(1795361663568, text), "2026-11-22T15:34:23.568Z");
+	assert_string_equal(docker_time(0, text), "1970-01-01T00:00:00.000Z");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_filters), cmocka_unit_test(test_bad_filters),
+					   cmocka_unit_test(test_names), cmocka_unit_test(test_auth),
+					   cmocka_unit_test(test_time)};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * tool: the process that does the work of one call of Docker's API (docker_tool_main). It reads its request, does it, writes Docker's messages or an
+ * archive to its standard output and an answer at the end. When nobody waits any more it gets SIGTERM.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/wire/json.h"
+#include "node/image/progress.h"
+
+struct err;
+struct image_store;
+
+struct tool {
+	yyjson_val *request;
+	int data; /* descriptor of the data directory */
+	yyjson_mut_doc *answer;
+	struct tool_lines *lines;
+};
+
+/* An operation: 0, or a negative errno with its text. */
+typedef int tool_fn(struct tool *t, struct err *err);
+
+/* tool_registry.c */
+tool_fn tool_pull, tool_push, tool_search, tool_auth;
+/* tool_archive.c */
+tool_fn tool_load, tool_save;
+/* tool_build.c */
+tool_fn tool_build;
+
+const char *tool_text(const struct tool *t, const char *key); /* NULL = it is not there */
+bool tool_flag(const struct tool *t, const char *key);
+int tool_list(const struct tool *t, const char *key, char ***ret, struct err *err);
+/* Runs fn in a process of its own, which SIGTERM ends, on an open store; what a killed one leaves there is collected. */
+int tool_on_store(struct tool *t, int (*fn)(struct tool *t, struct image_store *s, struct err *err), struct err *err);
+
+/* Docker's messages, each a line of JSON (tool_message.c). They are written at once. */
+void tool_status(struct tool *t, const char *id, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void tool_stream(struct tool *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* {"aux": ...}; takes the document, whose root is the value. */
+void tool_aux(struct tool *t, yyjson_mut_doc *value);
+/* image_progress_fn with the tool as ctx; a line of the same layer and action comes at most ten times a second. */
+void tool_progress(void *ctx, const struct image_progress *p);
+void tool_lines_free(struct tool *t);

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The classic build of Docker's API: the words of its stream are read by clients ("Successfully built", "---> Using cache").
+ */
+#include "base/core/err.h"
+#include "base/core/mem.h"
+#include "face/docker/tool.h"
+#include "node/build/build.h"
+#include "node/registry/pull.h"
+
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+static void on_signal(int signal)
+{
+	(void)signal;
+	build_stop();
+}
+
+struct building {
+	struct tool *t;
+	size_t total, begun;
+	bool quiet;
+};
+
+static void step(struct building *b, const struct build_event *e)
+{
+	b->begun++;
+	tool_stream(b->t, "Step %zu/%zu : %s\n", b->begun, b->total > b->begun ? b->total : b->begun, e->step);
+}
+
+static void on_event(void *ctx, const struct build_event *e)
+{
+	struct building *b = ctx;
+
+	if (b->quiet)
+		return;
+	switch (e->type) {
+	case BUILD_EVENT_PLAN:
+		b->total = e->total;
+		break;
+	case BUILD_EVENT_WARNING:
+	case BUILD_EVENT_NOTE:
+		tool_stream(b->t, "[Warning] %s\n", e->text);
+		break;
+	case BUILD_EVENT_BEGIN:
+		step(b, e);
+		break;
+	case BUILD_EVENT_CACHED:
+		step(b, e);
+		tool_stream(b->t, " ---> Using cache\n");
+		break;
+	case BUILD_EVENT_OUTPUT:
+		tool_stream(b->t, "%s\n", e->text);
+		break;
+	case BUILD_EVENT_DONE:
+	case BUILD_EVENT_FAILED:
+	case BUILD_EVENT_TICK:
+		break;
+	}
+}
+
+static int fetch(void *ctx, struct image_store *s, const char *ref, const char *platform, struct err *err)
+{
+	cleanup_with(registry_pulled_free) struct registry_pulled pulled = {.info = NULL};
+	const struct building *b = ctx;
+	const struct registry_pull_options o = {
+	    .platform = platform, .progress = b->quiet ? NULL : tool_progress, .ctx = b->t};
+
+	return registry_pull(s, ref, &o, &pulled, err);
+}
+
+static int find_network(const char *word, enum build_network *ret, struct err *err)
+{
+	*ret = BUILD_NETWORK_DEFAULT;
+	if (!word || !strcmp(word, "default") || !strcmp(word, "bridge"))
+		return 0;
+	if (strcmp(word, "none") != 0 && strcmp(word, "host") != 0)
+		return err_set(err, EINVAL, "networkmode %s: default, none or host", word);
+	*ret = *word == 'n' ? BUILD_NETWORK_NONE : BUILD_NETWORK_HOST;
+	return 0;
+}
+
+static void tell_result(struct building *b, const struct build_result *result)
+{
+	yyjson_mut_doc *aux;
+	yyjson_mut_val *root;
+
+	if (!result->id)
+		return;
+	aux = yyjson_mut_doc_new(NULL);
+	root = yyjson_mut_obj(aux);
+	yyjson_mut_doc_set_root(aux, root);
+	yyjson_mut_obj_add_strcpy(aux, root, "ID", result->id);
+	tool_aux(b->t, aux);
+	if (b->quiet) {
+		tool_stream(b->t, "%s\n", result->id);
+		return;
+	}
+	tool_stream(b->t, "Successfully built %.12s\n", result->id + strlen("sha256:"));
+	for (char **n = result->names; n && *n; n++)
+		tool_stream(b->t, "Successfully tagged %s\n", *n);
+}
+
+struct lists {
+	char **tags, **hosts, **args, **labels, **cache_from;
+};
+
+static int read_lists(const struct tool *t, struct lists *l, struct err *err)
+{
+	const struct {
+		const char *key;
+		char ***place;
+	} table[] = {{"tags", &l->tags},
+		     {"hosts", &l->hosts},
+		     {"buildargs", &l->args},
+		     {"labels", &l->labels},
+		     {"cache_from", &l->cache_from}};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < sizeof table / sizeof *table; i++)
+		r = tool_list(t, table[i].key, table[i].place, err);
+	return r;
+}
+
+static void lists_free(struct lists *l)
+{
+	mem_strv_free(l->tags);
+	mem_strv_free(l->hosts);
+	mem_strv_free(l->args);
+	mem_strv_free(l->labels);
+	mem_strv_free(l->cache_from);
+}
+
+int tool_build(struct tool *t, struct err *err)
+{
+	const struct sigaction action = {.sa_handler = on_signal};
+	const char *remote = tool_text(t, "remote");
+	cleanup_with(build_result_free) struct build_result result = {.id = NULL};
+	cleanup_with(lists_free) struct lists l = {.tags = NULL};
+	struct building b = {.t = t, .quiet = tool_flag(t, "q")};
+	struct build_options o = {.context = remote && strcmp(remote, "client-session") ? remote : "-",
+				  .dockerfile = tool_text(t, "dockerfile"),
+				  .stdin_fd = STDIN_FILENO,
+				  .target = tool_text(t, "target"),
+				  .platform = tool_text(t, "platform"),
+				  .no_cache = tool_flag(t, "nocache"),
+				  .pull = tool_flag(t, "pull"),
+				  .fetch = fetch,
+				  .fetch_ctx = &b};
+	int r = read_lists(t, &l, err);
+
+	if (r == 0)
+		r = find_network(tool_text(t, "network"), &o.network, err);
+	if (r < 0)
+		return r;
+	o.tags = l.tags;
+	o.hosts = l.hosts;
+	o.build_args = l.args;
+	o.labels = l.labels;
+	o.cache_from = l.cache_from;
+	sigaction(SIGTERM, &action, NULL);
+	r = build_run(t->data, &o, on_event, &b, &result, err);
+	if (r == 0)
+		tell_result(&b, &result);
+	return r;
+}

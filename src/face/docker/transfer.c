@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/core/err.h"
+#include "base/core/mem.h"
+#include "base/wire/http_server.h"
+#include "face/docker/docker_private.h"
+#include "node/image/image.h"
+
+#include <string.h>
+
+#define SEARCH_LIMIT 25
+#define SEARCH_MOST 100
+
+static const struct docker_task messages = {.type = "application/json", .status = 200, .messages = true};
+static const struct docker_task archive = {.type = "application/x-tar", .status = 200};
+static const struct docker_task answer = {.type = "application/json", .status = 200, .answer = true};
+
+static void add_text(yyjson_mut_doc *request, const char *key, const char *value)
+{
+	if (value && *value)
+		yyjson_mut_obj_add_strcpy(request, yyjson_mut_doc_get_root(request), key, value);
+}
+
+/* A body that nobody reads, where one may come. */
+static void drop_body(struct http_req *r, void *ctx, const void *data, size_t n)
+{
+	(void)r;
+	(void)ctx;
+	(void)data;
+	(void)n;
+}
+
+static void pull(const struct docker_call *c, const char *image, const char *tag)
+{
+	yyjson_mut_doc *request = docker_tool_request("pull");
+	bool all =
+	    (!tag || !*tag) && !strchr(image, '@') && !strchr(strrchr(image, '/') ? strrchr(image, '/') : image, ':');
+	mem_cleanup char *name = docker_image_name(image, tag);
+
+	add_text(request, "image", name);
+	yyjson_mut_obj_add_bool(request, yyjson_mut_doc_get_root(request), "all_tags", all);
+	add_text(request, "platform", http_req_query(c->r, "platform"));
+	docker_request_auth(request, c->r, name);
+	http_req_stream_body(c->r, drop_body, NULL);
+	docker_task_run(c->d, c->r, &messages, request);
+}
+
+void docker_image_create(const struct docker_call *c)
+{
+	const char *image = http_req_query(c->r, "fromImage"), *source = http_req_query(c->r, "fromSrc");
+	struct err err = ERR_INIT;
+
+	if (image && *image) {
+		pull(c, image, http_req_query(c->r, "tag"));
+	} else if (source && *source) {
+		docker_image_import(c, source);
+	} else {
+		err_set(&err, EINVAL, "fromImage or fromSrc must say what to make the image of");
+		docker_fail(c->r, &err);
+	}
+}
+
+void docker_image_push(const struct docker_call *c)
+{
+	yyjson_mut_doc *request = docker_tool_request("push");
+	const char *tag = http_req_query(c->r, "tag");
+	mem_cleanup char *name = docker_image_name(c->arg, tag);
+
+	add_text(request, "image", name);
+	docker_request_auth(request, c->r, name);
+	docker_task_run(c->d, c->r, &messages, request);
+}
+
+void docker_images_load(const struct docker_call *c)
+{
+	yyjson_mut_doc *request = docker_tool_request("load");
+	struct docker_task how = messages;
+
+	yyjson_mut_obj_add_bool(request, yyjson_mut_doc_get_root(request), "quiet", docker_flag(c->r, "quiet", false));
+	how.body = true;
+	docker_task_run(c->d, c->r, &how, request);
+}
+
+/* ---- save ---- */
+
+static void save(const struct docker_call *c, char *const *names)
+{
+	cleanup_with(image_info_freep) struct image_info *info = NULL;
+	yyjson_mut_doc *request;
+	struct err err = ERR_INIT;
+
+	/* Said now, while there is a status to say it with. */
+	for (char *const *n = names; *n; n++) {
+		info = image_info_free(info);
+		if (image_find(c->d->images, *n, &info, &err) < 0) {
+			docker_fail(c->r, &err);
+			return;
+		}
+	}
+	request = docker_tool_request("save");
+	json_add_strv(request, yyjson_mut_doc_get_root(request), "names", names);
+	docker_task_run(c->d, c->r, &archive, request);
+}
+
+void docker_image_get(const struct docker_call *c)
+{
+	mem_cleanup char *name = mem_strdup(c->arg);
+	char *names[] = {name, NULL};
+
+	save(c, names);
+}
+
+void docker_images_get(const struct docker_call *c)
+{
+	char **names cleanup_with(mem_strv_freep) = NULL;
+	struct err err = ERR_INIT;
+	const char *value;
+
+	for (size_t i = 0; (value = http_req_query_at(c->r, "names", i)); i++)
+		mem_strv_add(&names, value);
+	if (names) {
+		save(c, names);
+		return;
+	}
+	err_set(&err, EINVAL, "names is missing: the images to write");
+	docker_fail(c->r, &err);
+}
+
+/* ---- registries ---- */
+
+void docker_search(const struct docker_call *c)
+{
+	yyjson_mut_doc *request = docker_tool_request("search");
+	const char *text = http_req_query(c->r, "limit");
+	long limit = text ? strtol(text, NULL, 10) : SEARCH_LIMIT;
+
+	add_text(request, "term", http_req_query(c->r, "term"));
+	yyjson_mut_obj_add_int(request, yyjson_mut_doc_get_root(request), "limit",
+			       limit > 0 && limit <= SEARCH_MOST ? limit : SEARCH_LIMIT);
+	docker_task_run(c->d, c->r, &answer, request);
+}
+
+void docker_auth(const struct docker_call *c)
+{
+	static const char *const keys[] = {"username", "password", "serveraddress", "identitytoken"};
+	struct docker_task how = answer;
+	yyjson_mut_doc *request;
+	json_doc_cleanup yyjson_doc *doc = NULL;
+	struct err err = ERR_INIT;
+	size_t n;
+	const char *body = http_req_body(c->r, &n);
+
+	doc = json_parse(body, n, 65536, "the credentials", &err);
+	if (!doc) {
+		docker_fail(c->r, &err);
+		return;
+	}
+	request = docker_tool_request("auth");
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+		add_text(request, keys[i], yyjson_get_str(yyjson_obj_get(yyjson_doc_get_root(doc), keys[i])));
+	how.denied = 401;
+	docker_task_run(c->d, c->r, &how, request);
+}
+
+/* ---- build ---- */
+
+void docker_build(const struct docker_call *c)
+{
+	yyjson_mut_doc *request = docker_tool_request("build");
+	struct docker_task how = messages;
+	struct err err = ERR_INIT;
+
+	docker_request_auth(request, c->r, NULL);
+	if (docker_build_request(request, c->r, &err) < 0) {
+		yyjson_mut_doc_free(request);
+		docker_fail(c->r, &err);
+		return;
+	}
+	how.body = true;
+	docker_task_run(c->d, c->r, &how, request);
+}

@@ -1,0 +1,243 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# Docker's API for images and builds: by curl, where the bytes matter, and by Docker's own clients, where they are installed.
+
+load registry
+
+setup_file() {
+	start_with_image
+	export DOCKER_HOST=unix://$BERTH_SOCKET DOCKER_CONFIG=$DIR/docker HOME=$DIR/home
+	mkdir "$DIR/docker" "$DIR/home" "$DIR/context"
+	cp /bin/busybox "$DIR/context/busybox"
+	printf '%s\n' 'FROM busybox' 'ARG WORD=none' 'COPY busybox /copy' 'RUN echo "$WORD" >/word' 'LABEL a=b' 'CMD ["cat", "/word"]' \
+		>"$DIR/context/Dockerfile"
+	tar -C "$DIR/context" -cf "$DIR/context.tar" .
+}
+
+teardown_file() {
+	end_place
+}
+
+teardown() {
+	registry_stop
+}
+
+# docker_api STATUS METHOD PATH [CURL-OPTION...]: headers in DIR/head, the body in DIR/body.
+docker_api() {
+	local want=$1 how=(-X "$2") path=$3 status
+	[ "$2" != HEAD ] || how=(-I)
+	shift 3
+	status=$(curl -sS --max-time 60 --unix-socket "$BERTH_SOCKET" -D "$DIR/head" -o "$DIR/body" -w '%{http_code}' "${how[@]}" "$@" "http://d$path")
+	[ "$status" = "$want" ] || {
+		echo "$path: $status, not $want"
+		cat "$DIR/body"
+		return 1
+	}
+}
+
+body() { # JQ-EXPRESSION
+	jq -r "$1" "$DIR/body"
+}
+
+# auth_header USER PASSWORD: as clients send it.
+auth_header() {
+	printf 'X-Registry-Auth: %s' "$(printf '{"username":"%s","password":"%s"}' "$1" "$2" | base64 -w0 | tr '+/' '-_')"
+}
+
+no_tool() {
+	! pgrep -P "$(pgrep -P "$(daemon_pid)" -x berth-launcher)" -f berth-tool >/dev/null
+}
+
+@test "every version from 1.24 to 1.44 is spoken, none too, and others are told so in Docker's words" {
+	docker_api 200 HEAD /_ping
+	grep -qi '^Api-Version: 1.44' "$DIR/head"
+	grep -qi '^Builder-Version: 1' "$DIR/head"
+	grep -qi '^OSType: linux' "$DIR/head"
+	for version in "" /v1.24 /v1.41 /v1.44; do
+		docker_api 200 GET "$version/version"
+		[ "$(body .ApiVersion)" = 1.44 ]
+	done
+	docker_api 400 GET /v1.45/version
+	[ "$(body .message)" = "client version 1.45 is too new. Maximum supported API version is 1.44" ]
+	docker_api 400 GET /v1.23/info
+	[[ "$(body .message)" == *"is too old. Minimum supported API version is 1.24"* ]]
+	docker_api 404 GET /v1.44/nothing
+	docker_api 404 GET /v1.x/version
+	docker_api 501 GET /containers/json
+	docker_api 503 GET /services
+}
+
+@test "images are listed, inspected, tagged and removed" {
+	docker_api 200 GET /images/json
+	[ "$(body '.[0].RepoTags[0]')" = busybox:latest ]
+	[ "$(body '.[0].VirtualSize')" = null ]
+	docker_api 200 GET /v1.43/images/json
+	[ "$(body '.[0].VirtualSize')" = "$(body '.[0].Size')" ]
+	docker_api 201 POST "/images/busybox/tag?repo=docker.io/library/other&tag=2"
+	docker_api 200 GET /images/other:2/json
+	[ "$(body '.RepoTags | sort | join(" ")')" = "busybox:latest other:2" ]
+	[ "$(body .RootFS.Type)" = layers ]
+	docker_api 200 GET /images/docker.io/library/other:2/history
+	[ "$(body 'length')" -ge 1 ]
+	docker_api 200 GET '/images/json?filters=%7B%22reference%22%3A%5B%22oth*%22%5D%7D'
+	[ "$(body length)" = 1 ]
+	docker_api 200 GET '/images/json?filters=%7B%22reference%22%3A%7B%22nope%22%3Atrue%7D%7D'
+	[ "$(body length)" = 0 ]
+	docker_api 400 GET '/images/json?filters=%7B%22wrong%22%3A%5B%22x%22%5D%7D'
+	docker_api 409 DELETE "/images/$(berth image ls --json | jq -r '.[] | select(.name == "other:2").id')"
+	docker_api 200 DELETE /images/other:2
+	[ "$(body '.[0].Untagged')" = other:2 ]
+	docker_api 404 DELETE /images/other:2
+	[[ "$(body .message)" == "No such image: "* ]]
+	docker_api 200 GET /system/df
+	[ "$(body '.Images | length')" = 1 ]
+	docker_api 200 POST /images/prune
+	[ "$(body .SpaceReclaimed)" = 0 ]
+}
+
+@test "a context is built in the words that clients read, from the cache the next time, and fails with the line" {
+	docker_api 200 POST '/build?t=built:1&buildargs=%7B%22WORD%22%3A%22hello%22%7D&labels=%7B%22x%22%3A%22y%22%7D' \
+		-H 'Content-Type: application/x-tar' --data-binary "@$DIR/context.tar"
+	id=$(body 'select(.aux).aux.ID')
+	[ "$(body 'select(.stream) | .stream' | grep -c '^Step ')" -ge 2 ]
+	body 'select(.stream) | .stream' | grep -qx "Successfully built ${id:7:12}"
+	body 'select(.stream) | .stream' | grep -qx "Successfully tagged built:1"
+	[ "$(berth run --rm built:1)" = hello ]
+	docker_api 200 GET /images/built:1/json
+	[ "$(body .Id) $(body .Config.Labels.a) $(body .Config.Labels.x) $(body .Config.Tty)" = "$id b y false" ]
+	docker_api 200 POST '/build?t=built:1&buildargs=%7B%22WORD%22%3A%22hello%22%7D&labels=%7B%22x%22%3A%22y%22%7D' --data-binary "@$DIR/context.tar"
+	body 'select(.stream) | .stream' | grep -q -- '---> Using cache'
+	[ "$(body 'select(.aux).aux.ID')" = "$id" ]
+	docker_api 200 POST '/build?q=1' --data-binary "@$DIR/context.tar"
+	[ "$(body 'select(.stream) | .stream' | grep -c .)" = 1 ]
+	printf 'FROM busybox\nRUN echo why; exit 7\n' >"$DIR/context/Fails"
+	docker_api 200 POST '/build?dockerfile=Fails' --data-binary "@-" < <(tar -C "$DIR/context" -cf - .)
+	[[ "$(body 'select(.error) | .error')" == *"Fails:2: RUN echo why; exit 7: the command ended with exit code 7"* ]]
+	[ "$(body 'select(.error) | .error')" = "$(body 'select(.error) | .errorDetail.message')" ]
+	docker_api 400 POST '/build?version=2' --data-binary "@$DIR/context.tar"
+	docker_api 400 POST '/build?buildargs=nonsense' --data-binary "@$DIR/context.tar"
+}
+
+@test "images go to a registry and come back with what the client knows of it, not what the daemon's user knows" {
+	echo "$USERS" >"$DIR/users"
+	registry_start --htpasswd "$DIR/users"
+	image=$HOST/team/app
+	docker_api 201 POST "/images/busybox/tag?repo=$image&tag=1"
+	docker_api 200 POST "/images/$image/push?tag=1"
+	[[ "$(body 'select(.error) | .error')" == *"wants to know who asks"* ]]
+	docker_api 200 POST "/images/$image/push?tag=1" -H "$(auth_header alice wonderland)"
+	[[ "$(body 'select(.aux).aux.Digest')" == sha256:* ]]
+	body 'select(.status) | .status' | grep -q '^1: digest: sha256:.* size: '
+	docker_api 200 DELETE "/images/$image:1"
+	docker_api 200 POST "/images/create?fromImage=$image&tag=1" -H "$(auth_header alice wrong)"
+	[ -n "$(body 'select(.error) | .error')" ]
+	docker_api 404 GET "/images/$image:1/json"
+	docker_api 200 POST "/images/create?fromImage=$image&tag=1" -H "$(auth_header alice wonderland)"
+	[ "$(body 'select(.status) | .status' | tail -n 1)" = "Status: Downloaded newer image for $image:1" ]
+	docker_api 200 POST "/images/create?fromImage=$image&tag=1" -H "$(auth_header alice wonderland)"
+	[ "$(body 'select(.status) | .status' | tail -n 1)" = "Status: Image is up to date for $image:1" ]
+	docker_api 200 POST "/images/create?fromImage=$image&tag=nope" -H "$(auth_header alice wonderland)"
+	[[ "$(body 'select(.error) | .error')" == *"does not have it"* ]]
+	docker_api 200 POST /auth -d "{\"username\":\"alice\",\"password\":\"wonderland\",\"serveraddress\":\"$HOST\"}"
+	[ "$(body .Status)" = "Login Succeeded" ]
+	docker_api 401 POST /auth -d "{\"username\":\"alice\",\"password\":\"wrong\",\"serveraddress\":\"$HOST\"}"
+	[ -z "$(find "$DIR/docker" "$DIR/home" -name config.json)" ]
+	docker_api 200 DELETE "/images/$image:1"
+}
+
+@test "archives go out and in, and a root filesystem becomes an image" {
+	docker_api 201 POST "/images/busybox/tag?repo=saved&tag=1"
+	docker_api 200 GET "/images/get?names=saved:1&names=busybox:latest"
+	mv "$DIR/body" "$DIR/saved.tar"
+	[ "$(tar -xOf "$DIR/saved.tar" manifest.json | jq -r '[.[].RepoTags[]] | sort | join(" ")')" = "busybox:latest saved:1" ]
+	docker_api 404 GET "/images/nope/get"
+	docker_api 200 DELETE /images/saved:1
+	docker_api 200 POST "/images/load?quiet=1" --data-binary "@$DIR/saved.tar"
+	body 'select(.stream) | .stream' | grep -qx 'Loaded image: saved:1'
+	docker_api 200 DELETE /images/saved:1
+	docker_api 400 POST "/images/load" -H 'Transfer-Encoding: chunked' --data-binary "nonsense"
+	[[ "$(body .message)" == *"no tar"* ]]
+	docker_api 200 POST "/images/create?fromSrc=-&repo=imported&tag=1" --data-binary "@$(busybox_tar)"
+	[[ "$(body .status)" == sha256:* ]]
+	[ "$(berth run --rm imported:1 echo works)" = works ]
+	docker_api 200 DELETE /images/imported:1
+	docker_api 400 POST "/images/create?fromSrc=http://x/y&repo=z"
+	docker_api 400 POST "/images/create"
+}
+
+@test "a client that goes away ends its build" {
+	mkdir "$DIR/slow"
+	printf 'FROM busybox\nRUN echo begun; sleep 1000\n' >"$DIR/slow/Dockerfile"
+	tar -C "$DIR/slow" -cf "$DIR/slow.tar" .
+	curl -sSN --unix-socket "$BERTH_SOCKET" -X POST --data-binary "@$DIR/slow.tar" -o "$DIR/slow.out" http://d/build 3>&- 4>&- &
+	client=$!
+	eventually grep -q begun "$DIR/slow.out"
+	kill "$client"
+	wait "$client" || true
+	eventually no_tool
+	docker_api 200 GET /_ping
+}
+
+@test "the docker command builds, saves, loads, tags, pushes and pulls" {
+	command -v docker >/dev/null || skip "docker is not installed"
+	registry_start
+	DOCKER_BUILDKIT=0 docker build -t "$HOST/cli:1" --build-arg WORD=cli "$DIR/context" >"$DIR/out" 2>&1
+	grep -q "Successfully tagged $HOST/cli:1" "$DIR/out"
+	docker push "$HOST/cli:1" >/dev/null
+	docker save -o "$DIR/cli.tar" "$HOST/cli:1"
+	docker rmi "$HOST/cli:1"
+	docker pull "$HOST/cli:1" | grep -q "Downloaded newer image for $HOST/cli:1"
+	docker rmi "$HOST/cli:1"
+	docker load -i "$DIR/cli.tar" | grep -qx "Loaded image: $HOST/cli:1"
+	[ "$(docker images -q "$HOST/cli")" = "$(docker inspect -f '{{slice .Id 7 19}}' "$HOST/cli:1")" ]
+	[ "$(docker history -q "$HOST/cli:1" | head -n 1)" = "$(docker images -q "$HOST/cli")" ]
+	[ "$(berth run --rm "$HOST/cli:1")" = cli ]
+	docker version >/dev/null
+	docker info >/dev/null
+	run docker inspect nope
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"No such object: nope"* ]]
+	docker rmi "$HOST/cli:1"
+}
+
+@test "docker-py does the same" {
+	/usr/bin/python3 -c 'import docker' 2>/dev/null || skip "docker-py (python3-docker) is not installed"
+	registry_start
+	/usr/bin/python3 - "$DIR/context" "$HOST" <<'PY'
+import sys
+import docker
+context, host = sys.argv[1:]
+c = docker.from_env()
+assert c.ping()
+image, lines = c.images.build(path=context, tag=host + "/py:1", buildargs={"WORD": "py"}, rm=True)
+assert host + "/py:1" in image.tags
+assert any("Successfully built" in l.get("stream", "") for l in lines)
+try:
+    c.images.build(path=context, dockerfile="nope")
+    raise SystemExit("a missing Dockerfile built")
+except (docker.errors.BuildError, docker.errors.APIError):
+    pass
+assert "Digest" in c.images.push(host + "/py", tag="1")
+data = b"".join(image.save(named=True))
+c.images.remove(host + "/py:1")
+try:
+    c.images.get(host + "/py:1")
+    raise SystemExit("it is still there")
+except docker.errors.ImageNotFound:
+    pass
+assert c.images.pull(host + "/py", tag="1").id == image.id
+c.images.remove(host + "/py:1")
+assert c.images.load(data)[0].id == image.id
+image = c.images.get(image.id)
+assert image.history()[0]["Id"] == image.id
+assert image.tag("py2", tag="x")
+assert [i.id for i in c.images.list(filters={"reference": "py2"})] == [image.id]
+assert [i.id for i in c.images.list(filters={"label": "a=b"})].count(image.id) == 1
+c.images.remove("py2:x")
+c.images.remove(host + "/py:1")
+assert c.version()["ApiVersion"] == "1.44"
+assert c.info()["OSType"] == "linux"
+assert c.df()["LayersSize"] > 0
+PY
+}

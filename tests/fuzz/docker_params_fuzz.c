@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What clients of Docker's API put into the query and the headers: filters and credentials. */
+#include "base/core/mem.h"
+#include "face/docker/docker_private.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+	static const char *const keys[] = {"dangling", "label", NULL};
+	mem_cleanup char *text = mem_strndup((const char *)data, n);
+	mem_cleanup char *name = docker_image_name(text, text);
+	struct docker_filters f;
+
+	yyjson_doc_free(docker_auth_decode(text));
+	if (docker_filters_parse(text, &f, NULL) < 0)
+		return 0;
+	(void)docker_filters_check(&f, keys, NULL);
+	for (size_t k = 0; keys[k]; k++) {
+		for (size_t i = 0; docker_filter(&f, keys[k], i); i++)
+			;
+	}
+	docker_filters_free(&f);
+	return 0;
+}
