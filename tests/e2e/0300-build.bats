@@ -213,6 +213,18 @@ packed" ]
 	[ "$(cat "$DIR/named/p" "$DIR/named/q/one" | xargs)" = "x x" ]
 }
 
+@test "a wildcard may match nothing when another source is there" {
+	touch "$CTX/package" "$CTX/hidden.x"
+	echo '*.x' >"$CTX/.dockerignore"
+	dockerfile <<<'FROM scratch
+COPY package *.lock *.x /'
+	berth build -q -o "$DIR/wild" "$CTX"
+	[ "$(ls "$DIR/wild")" = package ]
+	printf 'FROM scratch\nCOPY *.lock *.x /\n' >"$CTX/Dockerfile"
+	run berth build "$CTX"
+	fails_with '"*.lock" matches nothing in' "nor does another source"
+}
+
 @test "a step begins with umask 022, whatever the user's is" {
 	dockerfile <<<'FROM base
 RUN touch /f && mkdir /d

@@ -193,6 +193,21 @@ static int copy_files(struct build *b, const struct plan_step *step, const struc
 	return r;
 }
 
+/* Wildcards may match nothing, as long as something else is there to be copied. */
+static int check_any(const struct plan_step *step, const struct source_tree *t, struct err *err)
+{
+	const struct step_copy *sc = step->copy;
+
+	if (sc->n_files > 0 || !sc->sources || !*sc->sources)
+		return 0;
+	for (char **s = sc->sources; *s && step->kind == STEP_ADD; s++) {
+		if (outside_is(*s))
+			return 0;
+	}
+	return err_set(err, ENOENT, "\"%s\" matches nothing in %s that .dockerignore does not hide%s", *sc->sources,
+		       t->what, sc->sources[1] ? ", nor does another source" : "");
+}
+
 static int copy(struct build *b, const struct plan_step *step, struct snapshot *snapshot, struct err *err)
 {
 	const struct step_copy *sc = step->copy;
@@ -220,6 +235,8 @@ static int copy(struct build *b, const struct plan_step *step, struct snapshot *
 		if (step->kind != STEP_ADD || !outside_is(*s))
 			r = source_find(&tree, *s, &list, err);
 	}
+	if (r == 0 && list.n == 0)
+		r = check_any(step, &tree, err);
 	if (r == 0 && list.n > 0)
 		r = put_items(&c, step, snapshot, &tree, &list, err);
 	for (char **s = sc->sources; r == 0 && s && *s && step->kind == STEP_ADD; s++) {

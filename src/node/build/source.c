@@ -250,9 +250,10 @@ int source_find(const struct source_tree *t, const char *pattern, struct source_
 	r = match(&f, "", text, err);
 	if (r < 0 || l->n > before)
 		return r;
+	/* Others may match: "COPY package.json *.lock ./". Who copies looks whether there is anything at all. */
+	if (f.wildcard)
+		return 0;
 	if (f.ignored)
 		return err_set(err, ENOENT, "\"%s\" is hidden by .dockerignore", pattern);
-	if (f.wildcard)
-		return err_set(err, ENOENT, "\"%s\" matches nothing in %s", pattern, t->what);
 	return err_set(err, ENOENT, "\"%s\" is not in %s", pattern, t->what);
 }

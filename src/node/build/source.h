@@ -42,7 +42,8 @@ struct source_list {
 		.items = NULL                                                                                          \
 	}
 
-/* Adds what `pattern` names. -ENOENT: nothing; the text says what was asked for, of which tree, and whether it is ignored. */
+/* Adds what `pattern` names; with wildcards that may be nothing. -ENOENT: the text says what was asked for, of which tree, and whether it is
+ * ignored. */
 int source_find(const struct source_tree *t, const char *pattern, struct source_list *l, struct err *err);
 void source_list_free(struct source_list *l);
 
