@@ -254,7 +254,7 @@ static int fetch_manifest(struct flight *f, const struct upstream_ask *ask)
 static void manifest_work(struct flight *f)
 {
 	struct upstream_ask ask = ask_of(f);
-	struct depot_digest here, there;
+	struct depot_digest here, there = {.hash = DEPOT_SHA256};
 	bool known = tag_is_here(f, &here);
 	int r = -ENODATA;
 
