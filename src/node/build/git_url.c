@@ -5,6 +5,7 @@
 #include "base/core/guard.h"
 #include "base/core/mem.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,6 +63,15 @@ static int bad(const char *text, const char *why, struct err *err)
 	return err_set(err, EINVAL, "\"%.300s\" is not an address of a git repository: %s", text, why);
 }
 
+/* In any spelling that the C library takes: "169.254.169.254", "0xa9fea9fe". The metadata services of clouds are there. */
+static bool is_link_local(const char *host, size_t n)
+{
+	mem_cleanup char *text = mem_strndup(host, n);
+	struct in_addr a;
+
+	return inet_aton(text, &a) && ntohl(a.s_addr) >> 16 == 0xa9fe;
+}
+
 /* "[user@]host[:port]/path", or "user@host:path" with `end` ":". */
 static const char *wrong_place(const char *at, bool user_ok, const char *end)
 {
@@ -77,6 +87,8 @@ static const char *wrong_place(const char *at, bool user_ok, const char *end)
 	host = strcspn(at, "/:");
 	if (host == 0 || *at == '-' || *at == '.' || strspn(at, HOST_BYTES) < host)
 		return "the host is not a name or an IPv4 address";
+	if (is_link_local(at, host))
+		return "the host is link-local, and is not asked";
 	at += host;
 	n = *at == ':' && *end == '/' ? strspn(at + 1, DIGITS) : 0;
 	if (n > 5)

@@ -35,6 +35,8 @@ static const struct {
     {"https://h/x y.git", NULL, NULL, NULL, false},
     {"https://h/x;y.git", NULL, NULL, NULL, false},
     {"git@-oProxyCommand=x:y", NULL, NULL, NULL, false},
+    {"http://169.254.169.254/x.git", NULL, NULL, NULL, false},
+    {"http://0xa9fea9fe/x.git", NULL, NULL, NULL, false},
     {"git@h::x", NULL, NULL, NULL, false},
     {"git@h", NULL, NULL, NULL, false},
     {"git@h/x", NULL, NULL, NULL, false},
