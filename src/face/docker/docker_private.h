@@ -92,7 +92,7 @@ struct docker_task {
 	int denied;	  /* status for -EACCES, 0 = as usual */
 };
 /* Takes the document. */
-void docker_task_run(struct docker *d, struct http_req *r, const struct docker_task *t, yyjson_mut_doc *request);
+void docker_task_run(struct docker *d, struct http_req *r, const struct docker_task *how, yyjson_mut_doc *request);
 
 /* filter.c: the query parameter "filters", {"label": {"a=b": true}} or {"label": ["a=b"]}. */
 struct docker_filters {

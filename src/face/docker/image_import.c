@@ -29,14 +29,16 @@ static void on_close(struct http_req *r, void *ctx)
 static void on_done(void *ctx, const struct image_info *image, const struct err *error)
 {
 	struct import *im = ctx;
-	mem_cleanup char *line = image ? mem_printf("{\"status\":\"%s\"}\r\n", image->id) : NULL;
+	mem_cleanup char *line = NULL;
 
 	im->import = NULL;
 	http_pipe_stop(im->body);
-	if (error)
+	if (error) {
 		docker_fail(im->r, error);
-	else
-		http_reply(im->r, 200, "application/json", line, strlen(line));
+		return;
+	}
+	line = mem_printf("{\"status\":\"%s\"}\r\n", image->id);
+	http_reply(im->r, 200, "application/json", line, strlen(line));
 }
 
 static int check(const struct docker_call *c, const char *source, struct err *err)

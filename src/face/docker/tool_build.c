@@ -140,7 +140,7 @@ int tool_build(struct tool *t, struct err *err)
 	cleanup_with(build_result_free) struct build_result result = {.id = NULL};
 	cleanup_with(lists_free) struct lists l = {.tags = NULL};
 	struct building b = {.t = t, .quiet = tool_flag(t, "q")};
-	struct build_options o = {.context = remote && strcmp(remote, "client-session") ? remote : "-",
+	struct build_options o = {.context = remote && strcmp(remote, "client-session") != 0 ? remote : "-",
 				  .dockerfile = tool_text(t, "dockerfile"),
 				  .stdin_fd = STDIN_FILENO,
 				  .target = tool_text(t, "target"),

@@ -105,6 +105,8 @@ void engine_tool_abort(struct engine_tool *t)
 
 void tool_close_all(struct engine *e)
 {
-	while (e->tools)
-		engine_tool_abort(e->tools);
+	for (struct engine_tool *t = e->tools, *next; t; t = next) {
+		next = t->next;
+		engine_tool_abort(t);
+	}
 }
