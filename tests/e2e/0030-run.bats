@@ -36,7 +36,7 @@ teardown_file() {
 	run -126 berth run --rm busybox /etc/passwd
 	[[ "$output" == */etc/passwd* ]]
 	run -126 berth run --rm busybox /etc
-	run -125 berth run --rm no-such-image true
+	run -125 berth run --rm --pull never no-such-image true
 	[[ "$output" == *no-such-image* ]]
 	run -125 berth run --rm -v relative:/x:nonsense busybox true
 }

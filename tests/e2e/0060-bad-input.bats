@@ -164,8 +164,8 @@ wrong_values=(
 }
 
 @test "a missing image is refused with its place in the file" {
-	printf 'services:\n  a:\n    image: no-such-image\n' >"$DIR/image.yaml"
-	refused "$DIR/image.yaml" no-such-image "image.yaml:3:12" import
+	printf 'services:\n  a:\n    image: 127.0.0.1:1/no-such-image\n' >"$DIR/image.yaml"
+	refused "$DIR/image.yaml" "image.yaml:3:12" "berth pull 127.0.0.1:1/no-such-image" "cannot be reached"
 }
 
 @test "missing files: bind source, env_file, secret" {

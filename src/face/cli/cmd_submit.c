@@ -174,6 +174,16 @@ static int fetch_images(struct cli *cli, const struct submit_values *v, const ch
 	return r < 0 ? r : fetched;
 }
 
+/* The refusal has the image's place in the file and says what to do, which was tried. */
+static int not_fetched(int r, const struct err *why, struct err *err)
+{
+	struct err refused = *err;
+
+	if (r == -ECANCELED)
+		return r;
+	return err_set(err, ENOENT, "%.400s, which failed: %.500s", refused.text, why->text);
+}
+
 /* A job whose images are there costs no request more. */
 static int submit(struct cli *cli, const struct submit_values *v, const char *json, size_t len, yyjson_doc **ret,
 		  struct err *err)
@@ -192,8 +202,10 @@ static int submit(struct cli *cli, const struct submit_values *v, const char *js
 	r = fetch_images(cli, v, json, len, false, &why);
 	if (r == 0)
 		return -ENOENT; /* it was not an image that is missing: *err says what */
-	*err = why;
-	return r < 0 ? r : client_call(cli, "POST", "/v1/jobs", json, ret, err);
+	if (r < 0)
+		return not_fetched(r, &why, err);
+	err_clear(err);
+	return client_call(cli, "POST", "/v1/jobs", json, ret, err);
 }
 
 static int submit_run(struct cli *cli, void *values, char **operands, struct err *err)

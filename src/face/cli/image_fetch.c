@@ -34,8 +34,13 @@ int image_fetch_is_here(struct cli *cli, const char *image, struct err *err)
 {
 	mem_cleanup char *target = client_target("/v1/images/", image, "");
 	yyjson_doc *doc json_doc_cleanup = NULL;
-	int r = client_call(cli, "GET", target, NULL, &doc, err);
+	struct http_client *c = NULL;
+	int r = client_http(cli, &c, err);
 
+	/* Without a socket it is -ENOENT, too, and says nothing about the image. */
+	if (r < 0)
+		return r;
+	r = client_call(cli, "GET", target, NULL, &doc, err);
 	if (r != -ENOENT)
 		return r < 0 ? r : 1;
 	err_clear(err);
