@@ -463,6 +463,34 @@ remove_group() {
 	find "$GROUP_DIR" -depth -type d -exec rmdir {} +
 }
 
+@test "a daemon in another cgroup takes away what one before it left in its own" {
+	top=$(unified)
+	[ -n "$top" ] || skip "this machine has no version 2 of cgroups"
+	GROUP_DIR=$top/e2e-delegated.$$
+	mkdir -p "$GROUP_DIR"/{old,new}
+	chown "$ORDINARY" "$GROUP_DIR"/{,old,new} "$GROUP_DIR"/{,old/,new/}cgroup.{procs,subtree_control,threads}
+	give_ranges
+	PREPARE="echo \$\$ >$GROUP_DIR/old/cgroup.procs" start_as_user
+	berth run -d --name lost busybox sleep 1000
+	berth run -d --name ended busybox sleep 1000
+	running() { [ "$(berth ps --json | jq '[.[] | select(.state == "running")] | length')" = "$1" ]; }
+	eventually running 2
+	pid=$(daemon_pid)
+	kill -9 "$pid"
+	eventually gone "$pid"
+	PREPARE="echo \$\$ >$GROUP_DIR/new/cgroup.procs" start
+	monitor=$(awk '/^PPid/ { print $2 }' "/proc/$(berth ps --json | jq -r '.[] | select(.name == "lost") | .pid')/status")
+	kill -9 "$monitor"
+	only_one() { [ "$(find "$GROUP_DIR/old/berth" -mindepth 1 -type d | wc -l)" = 1 ]; }
+	eventually only_one
+	berth kill ended
+	none_left() { [ ! -e "$GROUP_DIR/old/berth" ]; }
+	eventually none_left
+	run -0 berth run --rm busybox true
+	berth down --all
+	[ ! -e "$GROUP_DIR/new/berth" ]
+}
+
 @test "a delegated cgroup of version 2 is used" {
 	top=$(unified)
 	[ -n "$top" ] || skip "this machine has no version 2 of cgroups"

@@ -299,6 +299,7 @@ static int begin(struct monitor *m, struct err *err)
 	m->rec.state = ENGINE_RUNNING;
 	m->rec.pid = m->box.pid;
 	m->rec.start_time = m->box.start_time;
+	m->rec.cgroup = mem_strdup(rt_host_place());
 	m->rec.started_ms = clock_wall_ms();
 	health_start(&m->health, &m->order.spec.health, clock_mono_ms());
 	m->rec.health = m->health.state;
@@ -363,6 +364,9 @@ static void finish(struct monitor *m)
 	/* A container that is removed goes as a whole. */
 	if (m->order.spec.job && !m->order.spec.remove)
 		monitor_cleanup(m);
+	/* A new daemon may stand in another cgroup and will not take away what is above ours. */
+	if (getppid() != m->launcher)
+		rt_host_release();
 }
 
 static void separate(void)
@@ -390,6 +394,7 @@ static void init(struct monitor *m, struct launcher_job *job)
 	    .out = {-1, -1},
 	    .helper_fd = -1,
 	    .netns = job->netns,
+	    .launcher = getppid(),
 	    .uplink_kind = job->uplink,
 	    .uplink = UPLINK_NULL,
 	    .kill_at = INT64_MAX,

@@ -33,6 +33,7 @@ struct monitor_conn {
 struct monitor {
 	int data_dir, dir, listen_fd, exit_fd;
 	bool can_limit_pids; /* this machine, for us */
+	pid_t launcher;
 	char id[65];
 	struct order order;
 	struct record rec;

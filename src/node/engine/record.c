@@ -47,6 +47,10 @@ void record_write(struct buf *out, const struct record *r)
 		   health_names[r->health], r->pid, r->start_time);
 	buf_printf(out, ",\"started_ms\":%" PRId64 ",\"ended_ms\":%" PRId64, r->started_ms, r->ended_ms);
 	buf_printf(out, ",\"staged_files\":%" PRIu64 ",\"staged_bytes\":%" PRIu64, r->staged_files, r->staged_bytes);
+	if (r->cgroup) {
+		buf_adds(out, ",\"cgroup\":");
+		json_quote(out, r->cgroup, strlen(r->cgroup));
+	}
 	if (r->state == ENGINE_EXITED || r->state == ENGINE_LOST) {
 		buf_printf(out, ",\"code\":%d,\"signal\":%d,\"oom\":%s,\"never_started\":%s", r->exit.code,
 			   r->exit.signal, r->exit.oom ? "true" : "false", r->exit.never_started ? "true" : "false");
@@ -91,6 +95,7 @@ static int parse_exit(yyjson_val *v, struct engine_exit *ret, struct err *err)
 static int parse_times(yyjson_val *v, struct record *ret, struct err *err)
 {
 	int64_t pid = 0, start = 0, files = 0, bytes = 0;
+	const char *cgroup = NULL;
 	int r = json_opt_int(v, "pid", 0, INT32_MAX, &pid, err);
 
 	if (r == 0)
@@ -103,6 +108,10 @@ static int parse_times(yyjson_val *v, struct record *ret, struct err *err)
 		r = json_opt_int(v, "staged_files", 0, INT64_MAX, &files, err);
 	if (r == 0)
 		r = json_opt_int(v, "staged_bytes", 0, INT64_MAX, &bytes, err);
+	if (r == 0)
+		r = json_opt_str(v, "cgroup", &cgroup, err);
+	if (r == 0)
+		ret->cgroup = mem_strdup(cgroup);
 	ret->pid = (int)pid;
 	ret->start_time = (uint64_t)start;
 	ret->staged_files = (uint64_t)files;
@@ -134,7 +143,9 @@ int record_parse(const char *text, size_t n, struct record *ret, struct err *err
 	r = parse_times(v, &rec, err);
 	if (r == 0)
 		r = parse_exit(v, &rec.exit, err);
-	if (r == 0)
+	if (r < 0)
+		record_clear(&rec);
+	else
 		*ret = rec;
 	return r;
 }
@@ -143,6 +154,8 @@ void record_clear(struct record *r)
 {
 	free(r->exit.error);
 	r->exit.error = NULL;
+	free(r->cgroup);
+	r->cgroup = NULL;
 }
 
 int record_read(int dir, const char *name, struct record *ret, struct err *err)

@@ -13,6 +13,7 @@
 #include "base/core/proc.h"
 #include "base/wire/json.h"
 #include "node/data/data.h"
+#include "node/engine/record.h"
 #include "node/image/image.h"
 #include "node/image/unpacker.h"
 #include "node/image/report.h"
@@ -43,15 +44,32 @@ static _Noreturn void reply(int fd, struct buf *text, int r, const struct err *e
 	_exit(fd_write_all(fd, text->data, text->len) < 0);
 }
 
+/* Its monitor may have been started by a daemon in another cgroup. */
+static void set_place(int data_dir, const char *id)
+{
+	mem_cleanup char *path = mem_printf("containers/%s", id);
+	fd_cleanup int dir = fs_open_in(data_dir, path, O_RDONLY | O_DIRECTORY, 0, FS_NO_SYMLINKS, NULL);
+	struct record rec = {.pid = 0};
+
+	if (dir >= 0 && record_read(dir, "state.json", &rec, NULL) == 0 && rec.cgroup)
+		rt_host_set_place(rec.cgroup);
+	record_clear(&rec);
+}
+
 _Noreturn void worker_cleanup(struct launcher_job *job)
 {
 	struct buf text = BUF_LIMIT(4096);
 	struct err err = ERR_INIT;
+	mem_cleanup char *own = mem_strdup(rt_host_place());
 	struct rt_box box;
 	int r;
 
+	set_place(job->data_dir, job->args[0]);
 	rt_find(job->args[0], &box);
 	r = rt_delete(&box, &err);
+	/* Not below ours: the daemon would not do it. */
+	if (strcmp(rt_host_place(), own) != 0)
+		rt_host_release();
 	buf_adds(&text, "{\"ok\":true}");
 	reply(job->fds[0], &text, r, &err);
 }

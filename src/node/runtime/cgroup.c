@@ -106,10 +106,11 @@ static bool can_make(const char *dir)
 	return access(dir, W_OK) == 0 && access(procs, W_OK) == 0;
 }
 
+/* The machine's layout does not change while we live, and a monitor forked from the daemon must not read it again. */
+static struct cgroup_layout layout;
+
 int cgroup_machine(const struct cgroup_layout **ret, struct err *err)
 {
-	/* The machine's layout does not change while we live, and a monitor forked from the daemon must not read it again. */
-	static struct cgroup_layout layout;
 	static bool known;
 	mem_cleanup char *mountinfo = NULL, *self = NULL;
 	int r;
@@ -687,6 +688,25 @@ int cgroup_try_remove(const char *name)
 int cgroup_remove(const char *name, struct err *err)
 {
 	return remove_all(name, REMOVE_ROUNDS, err);
+}
+
+const char *rt_host_place(void)
+{
+	const struct cgroup_layout *l;
+
+	return cgroup_machine(&l, NULL) < 0 ? "" : l->base[CGROUP_V2];
+}
+
+void rt_host_set_place(const char *place)
+{
+	const struct cgroup_layout *l;
+	size_t n;
+
+	if (cgroup_machine(&l, NULL) < 0 || !*l->v2_root || strlen(place) >= CGROUP_BASE_MAX || strstr(place, "/.."))
+		return;
+	n = strlen(l->v2_root);
+	if (!strncmp(place, l->v2_root, n) && (place[n] == '\0' || place[n] == '/'))
+		memcpy(layout.base[CGROUP_V2], place, strlen(place) + 1);
 }
 
 void rt_host_release(void)

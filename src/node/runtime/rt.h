@@ -165,3 +165,7 @@ int rt_erofs(int file_fd, struct err *err);
 /* Takes away what containers share on this machine (the cgroups above theirs) if none is left. Whoever started a container calls it when no more
  * will follow; another process may be starting one at the same time. */
 void rt_host_release(void);
+/* The group of version 2 below which this process makes those of containers ("" = none), which is its own at its first look: another process may
+ * have another. For clean-up such a place is set; what is no place in that hierarchy is ignored. */
+const char *rt_host_place(void);
+void rt_host_set_place(const char *place);
