@@ -291,6 +291,20 @@ static int count_used(void *ctx, int dir, const char *name, struct err *err)
 	return 0;
 }
 
+static int64_t collected_ns(const struct depot *d)
+{
+	struct stat st;
+
+	return fstat(d->change, &st) == 0 ? st.st_mtim.tv_sec * 1000000000ll + st.st_mtim.tv_nsec : 0;
+}
+
+static int count_all(struct depot *d, struct err *err)
+{
+	d->counted_ns = collected_ns(d);
+	atomic_store(&d->used, 0);
+	return depot_each(d->blobs, ".", count_used, d, err);
+}
+
 static int open_dirs(struct depot *d, struct err *err)
 {
 	const struct {
@@ -334,7 +348,7 @@ int depot_open(const char *dir, bool serve, uint64_t quota, struct depot **ret, 
 	if (r == 0 && serve)
 		r = begin_serving(d, err);
 	if (r == 0 && quota)
-		r = depot_each(d->blobs, ".", count_used, d, err);
+		r = count_all(d, err);
 	if (r < 0) {
 		depot_close(d);
 		return r;
@@ -408,12 +422,39 @@ uint64_t depot_used(const struct depot *d)
 	return atomic_load(&d->used);
 }
 
-int depot_check_room(const struct depot *d, uint64_t n, struct err *err)
+/* `berth registry gc` takes blobs away of which this process does not know. */
+static int count_again(struct depot *d, struct err *err)
+{
+	int r;
+
+	if (collected_ns(d) == d->counted_ns)
+		return 0;
+	r = depot_lock(d, err);
+	if (r < 0)
+		return r;
+	r = count_all(d, err);
+	depot_unlock(d);
+	return r;
+}
+
+static bool has_room(const struct depot *d, uint64_t n)
 {
 	uint64_t used = depot_used(d);
 
-	if (!d->quota || (used <= d->quota && n <= d->quota - used))
+	return used <= d->quota && n <= d->quota - used;
+}
+
+int depot_check_room(struct depot *d, uint64_t n, struct err *err)
+{
+	uint64_t used;
+	int r;
+
+	if (!d->quota || has_room(d, n))
 		return 0;
+	r = count_again(d, err);
+	if (r < 0 || has_room(d, n))
+		return r;
+	used = depot_used(d);
 	return err_set(err, EDQUOT,
 		       "the registry's quota is used up: %llu of %llu bytes are taken, %llu more are wanted",
 		       (unsigned long long)used, (unsigned long long)d->quota, (unsigned long long)n);

@@ -40,7 +40,7 @@ struct depot *depot_close(struct depot *d);
 int depot_uploads_fd(const struct depot *d); /* directory of the uploads */
 uint64_t depot_used(const struct depot *d);  /* bytes of all blobs; 0 without a quota */
 /* -EDQUOT when `n` more bytes are too many. */
-int depot_check_room(const struct depot *d, uint64_t n, struct err *err);
+int depot_check_room(struct depot *d, uint64_t n, struct err *err);
 
 /* Reading: from any thread, without a lock. -ENOENT: not in this repository. */
 enum depot_use { DEPOT_LOOK, DEPOT_KEEP /* for the time of grace, also when nothing refers to it */ };

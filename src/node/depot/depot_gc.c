@@ -287,5 +287,7 @@ int depot_gc(struct depot *d, struct depot_gc *gc, struct err *err)
 		r = depot_each(d->uploads, ".", sweep_upload, &g, err);
 	if (r == 0)
 		r = depot_each(d->tmp, ".", sweep_tmp, &g, err);
+	if (gc->blobs && !gc->dry_run)
+		depot_touch(d->change); /* a server counts again */
 	return r < 0 ? r : 0;
 }

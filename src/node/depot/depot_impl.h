@@ -20,6 +20,7 @@ struct depot {
 	pthread_mutex_t lock;
 	uint64_t quota;
 	atomic_ullong used;
+	int64_t counted_ns; /* mtime of "change" when `used` was counted: whoever collects garbage sets it */
 };
 
 /* Excludes other threads and processes that change something. */

@@ -133,7 +133,7 @@ static void check_room(struct mirror *m, int result)
 {
 	bool full = result == -ENOSPC || result == -EDQUOT;
 
-	if (full || (m->s->o->quota && depot_used(m->s->depot) > m->s->o->quota))
+	if (full || depot_check_room(m->s->depot, 0, NULL) < 0)
 		trim_run(m, full);
 }
 
