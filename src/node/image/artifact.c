@@ -104,7 +104,7 @@ int artifact_read(struct bundle *b, const char *tag, const char *digest, const s
 		  struct artifact *ret, struct err *err)
 {
 	cleanup_with(manifest_free) struct manifest index = MANIFEST_INIT;
-	cleanup_with(artifact_free) struct artifact a = ARTIFACT_INIT;
+	struct artifact a = ARTIFACT_INIT;
 	const char *hex = digest && !strncmp(digest, "sha256:", 7) ? digest + 7 : digest;
 	const struct manifest_descriptor *d = NULL;
 	mem_cleanup char *text = NULL;
@@ -120,10 +120,10 @@ int artifact_read(struct bundle *b, const char *tag, const char *digest, const s
 	if (r == 0)
 		r = read_document(b, &a.manifest.config, &a.config, &a.n_config, err);
 	if (r < 0)
-		return r;
-	*ret = a;
-	a = (struct artifact)ARTIFACT_INIT;
-	return 0;
+		artifact_free(&a);
+	else
+		*ret = a;
+	return r;
 }
 
 int artifact_read_layer(struct bundle *b, const struct manifest_descriptor *d, const struct sink *to, struct err *err)

@@ -44,7 +44,7 @@ int registry_artifact_read(const char *text, const struct platform *want, struct
 	cleanup_with(name_free) struct name name = NAME_INIT;
 	cleanup_with(remote_close) struct remote r = REMOTE_INIT;
 	cleanup_with(remote_document_free) struct remote_document config = {.text = NULL};
-	cleanup_with(artifact_free) struct artifact a = ARTIFACT_INIT;
+	struct artifact a = ARTIFACT_INIT;
 	int code = name_parse(text, &name, err);
 
 	if (code == 0)
@@ -54,12 +54,13 @@ int registry_artifact_read(const char *text, const struct platform *want, struct
 	if (code == 0)
 		code = remote_blob(&r, name.repo, a.manifest.config.digest, a.manifest.config.size, MANIFEST_BYTES_MAX,
 				   &config, err);
-	if (code < 0)
+	if (code < 0) {
+		artifact_free(&a);
 		return code;
+	}
 	a.config = mem_take(config.text);
 	a.n_config = config.n;
 	*ret = a;
-	a = (struct artifact)ARTIFACT_INIT;
 	*ret_from = mem_printf("%s/%s", name.host, name.repo);
 	return 0;
 }

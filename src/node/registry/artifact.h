@@ -7,7 +7,7 @@
 #include "node/image/artifact.h"
 
 /* "lab.example/app:cache". *ret_from: where its blobs are, for registry_fetch_blob(); the caller's. */
-int registry_artifact_read(const char *name, const struct platform *want, struct artifact *ret, char **ret_from,
+int registry_artifact_read(const char *text, const struct platform *want, struct artifact *ret, char **ret_from,
 			   struct err *err);
 /* Blobs that the registry has already are not sent. */
-int registry_artifact_write(struct image_store *s, const char *name, const struct artifact_draft *d, struct err *err);
+int registry_artifact_write(struct image_store *s, const char *text, const struct artifact_draft *d, struct err *err);
