@@ -484,8 +484,8 @@ remove_group() {
 	only_one() { [ "$(find "$GROUP_DIR/old/berth" -mindepth 1 -type d | wc -l)" = 1 ]; }
 	eventually only_one
 	berth kill ended
-	none_left() { [ ! -e "$GROUP_DIR/old/berth" ]; }
-	eventually none_left
+	old_gone() { [ ! -e "$GROUP_DIR/old/berth" ]; }
+	eventually old_gone
 	run -0 berth run --rm busybox true
 	berth down --all
 	[ ! -e "$GROUP_DIR/new/berth" ]
