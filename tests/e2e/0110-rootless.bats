@@ -373,6 +373,7 @@ build_context() {
 	exits_with 137 two
 	run -0 berth run --rm busybox true
 	berth rm one two
+	# shellcheck disable=SC2317 # eventually calls it
 	none_left() { [ -z "$(ls "$DIR/data/containers")" ]; }
 	eventually none_left
 }

@@ -302,6 +302,21 @@ static void add_rootfs(yyjson_mut_doc *doc, yyjson_mut_val *root, const char *di
 	yyjson_mut_obj_add_val(doc, root, "rootfs", rootfs);
 }
 
+/* Without zeros at the end of the fraction, as programs in Go write a time: the config keeps its digest when one of them copies the image. */
+static char *short_time(int64_t ms, char text[static CLOCK_TEXT_MAX])
+{
+	size_t n;
+
+	clock_format(ms, text);
+	n = strlen(text) - 1;
+	while (text[n - 1] == '0')
+		n--;
+	if (text[n - 1] == '.')
+		n--;
+	memcpy(text + n, "Z", 2);
+	return text;
+}
+
 int config_text(const struct image_unpacked *u, const struct image_import_options *o, int64_t created_ms, char **ret,
 		size_t *ret_len, struct err *err)
 {
@@ -316,7 +331,7 @@ int config_text(const struct image_unpacked *u, const struct image_import_option
 	if (uname(&host) < 0)
 		return err_sys(err, errno, "ask for the machine's architecture");
 	yyjson_mut_doc_set_root(doc, root);
-	yyjson_mut_obj_add_strcpy(doc, root, "created", clock_format(created_ms, created));
+	yyjson_mut_obj_add_strcpy(doc, root, "created", short_time(created_ms, created));
 	yyjson_mut_obj_add_strcpy(doc, root, "architecture", architecture(&host));
 	yyjson_mut_obj_add_str(doc, root, "os", "linux");
 	if (o)

@@ -49,6 +49,28 @@ static void test_round(void **state)
 	assert_int_equal(m.items[0].size, 77);
 }
 
+/* As Go writes a time: whoever reads and writes the config again gets the same bytes. */
+static void test_created(void **state)
+{
+	static const struct {
+		int64_t ms;
+		const char *text;
+	} rows[] = {{1600000000123, "\"2020-09-13T12:26:40.123Z\""},
+		    {1600000000220, "\"2020-09-13T12:26:40.22Z\""},
+		    {1600000000300, "\"2020-09-13T12:26:40.3Z\""},
+		    {1600000000000, "\"2020-09-13T12:26:40Z\""}};
+	const struct image_unpacked u = {.diff_id = HEX64, .tar_size = 77};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		mem_cleanup char *text = NULL;
+		size_t n;
+
+		assert_int_equal(config_text(&u, NULL, rows[i].ms, &text, &n, NULL), 0);
+		assert_non_null(strstr(text, rows[i].text));
+	}
+}
+
 static void test_config(void **state)
 {
 	static const struct {
@@ -110,8 +132,8 @@ static void test_big(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_round), cmocka_unit_test(test_config),
-					   cmocka_unit_test(test_big)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_round), cmocka_unit_test(test_created),
+					   cmocka_unit_test(test_config), cmocka_unit_test(test_big)};
 
 	return cmocka_run_group_tests_name("image/config", tests, NULL, NULL);
 }
