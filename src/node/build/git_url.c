@@ -96,6 +96,9 @@ static const char *wrong_place(const char *at, bool user_ok, const char *end)
 	at += n ? n + 1 : 0;
 	if (*at != *end || !at[1] || at[1] == '-' || strstr(at, "::") || strstr(at, "://"))
 		return "there is no path in it";
+	/* Whoever reads it another way than we do must not find an option behind a user's name. */
+	if (strstr(at, "@-"))
+		return "there is \"@-\" in its path";
 	return at[strspn(at, PATH_BYTES)] ? "there are bytes in it that no such address has" : NULL;
 }
 

@@ -110,11 +110,11 @@ static int on_create_container(void *ctx, struct err *err)
 }
 
 /* The hook is the container's own program, so it may have the process' environment (runc gives it that) when it brings none. */
-static int on_start_container(void *ctx, struct err *err)
+static int on_start_container(void *ctx, char *const *env, struct err *err)
 {
 	const struct making *m = ctx;
 
-	return run_hooks(m, OCI_HOOK_START_CONTAINER, OCI_CREATED, getpid(), "/", m->env, err);
+	return run_hooks(m, OCI_HOOK_START_CONTAINER, OCI_CREATED, getpid(), "/", env, err);
 }
 
 static void set_callbacks(struct making *m)

@@ -205,6 +205,14 @@ static char **with_home(char *const *env, char *home)
 	return all;
 }
 
+static char **env_of(const struct payload *p, char home[static USER_HOME_MAX + 8])
+{
+	static char *const nothing[] = {NULL};
+
+	snprintf(home, USER_HOME_MAX + 8, "HOME=%s", p->user.home);
+	return with_home(p->env ? p->env : nothing, home);
+}
+
 static const char *path_of(char *const *env)
 {
 	const char *path = env ? env_get(env, "PATH") : NULL;
@@ -221,14 +229,10 @@ static int not_found(const char *name, const char *path, struct err *err)
 
 static enum rt_fault exec_program(const struct payload *p, struct err *err)
 {
-	static char *const nothing[] = {NULL};
-	char *const *given = p->env ? p->env : nothing;
-	const char *path = path_of(given), *name = p->argv[0];
+	const char *path = path_of(p->env), *name = p->argv[0];
 	char home[USER_HOME_MAX + 8];
-	char **env = with_home(given, home);
+	char **env = env_of(p, home);
 	int code;
-
-	snprintf(home, sizeof home, "HOME=%s", p->user.home);
 
 	if (strchr(name, '/')) {
 		execve(name, p->argv, env);
@@ -322,14 +326,29 @@ static int load_filter(const struct payload *p, struct err *err)
 	return seccomp_load(p->attr->filter, p->listener, p->listener_state, err);
 }
 
+/* The hook may have the environment that the program gets. */
+static int start_container(const struct payload *p, struct err *err)
+{
+	char home[USER_HOME_MAX + 8];
+	char **env;
+	int r;
+
+	if (!p->box || !p->box->start_container)
+		return 0;
+	env = env_of(p, home);
+	r = p->box->start_container(p->box->ctx, env, err);
+	free(env);
+	return r;
+}
+
 /* Without no_new_privs a filter needs the capability that is about to go; with it the filter comes last and sees least of us. */
 static int prepare_as_told(const struct payload *p, struct err *err)
 {
 	const struct rt_process_attr *a = p->attr;
 	int r = a->terminal ? terminal_connect(p->terminal, err) : 0;
 
-	if (r == 0 && p->box && p->box->start_container)
-		r = p->box->start_container(p->box->ctx, err);
+	if (r == 0)
+		r = start_container(p, err);
 	if (r == 0)
 		r = label_exec(a, err);
 	if (r == 0)

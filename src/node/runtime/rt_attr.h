@@ -181,7 +181,8 @@ struct rt_box_attr {
 	int (*create_runtime)(void *ctx, pid_t pid,
 			      struct err *err);		     /* in the caller, when all but pivot_root is done */
 	int (*create_container)(void *ctx, struct err *err); /* in the container's namespaces, before pivot_root */
-	int (*start_container)(void *ctx, struct err *err);  /* in the container, just before exec */
+	/* in the container, just before exec; env: what the program will get */
+	int (*start_container)(void *ctx, char *const *env, struct err *err);
 
 	int listener;		    /* connected socket for the seccomp notify descriptor (seccomp_profile.h), or -1 */
 	const char *listener_state; /* the JSON that goes with it */

@@ -28,6 +28,7 @@ static const struct {
     {"https://h/x.git#", "https://h/x.git", "", "", false},
     {"https://user@h/x.git", NULL, NULL, NULL, false},
     {"https://h/x.git?ref=a", NULL, NULL, NULL, false},
+    {"git://h/xt@-/", NULL, NULL, NULL, false},
     {"https://-h/x.git", NULL, NULL, NULL, false},
     {"https:///x.git", NULL, NULL, NULL, false},
     {"https://h:99999999/x.git", NULL, NULL, NULL, false},

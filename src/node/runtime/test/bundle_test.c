@@ -320,10 +320,15 @@ static int on_container(void *ctx, struct err *err)
 	return note(ctx, access("/usr", F_OK) == 0 && access(in_root, F_OK) == 0 ? "container " : "lost ");
 }
 
-static int on_start(void *ctx, struct err *err)
+/* It gets what the program will get: HOME from the image's passwd, too. */
+static int on_start(void *ctx, char *const *env, struct err *err)
 {
+	bool home = false;
+
 	(void)err;
-	return note(ctx, access("/etc/script", X_OK) == 0 && access("/usr", F_OK) < 0 ? "start" : "lost");
+	for (; *env; env++)
+		home = home || strncmp(*env, "HOME=/", 6) == 0;
+	return note(ctx, home && access("/etc/script", X_OK) == 0 && access("/usr", F_OK) < 0 ? "start" : "lost");
 }
 
 static int on_failure(void *ctx, pid_t pid, struct err *err)
