@@ -104,8 +104,11 @@ no_shared_cgroups() {
 }
 
 @test "an interrupted demo leaves nothing" {
+	# Enough to be at it when the signal comes, on any machine.
+	mkdir "$BATS_TEST_TMPDIR/texts"
+	yes "so many words of a text that is long" | head -c 60000000 >"$BATS_TEST_TMPDIR/texts/long"
 	for signal in INT TERM; do
-		setsid env --default-signal=INT,QUIT "$TOP/tools/demo" >"$BATS_TEST_TMPDIR/demo.log" 2>&1 3>&- &
+		setsid env --default-signal=INT,QUIT INPUT="$BATS_TEST_TMPDIR/texts" "$TOP/tools/demo" >"$BATS_TEST_TMPDIR/demo.log" 2>&1 3>&- &
 		runner=$!
 		eventually grep -q '^demo: .* files' "$BATS_TEST_TMPDIR/demo.log"
 		eventually compgen -G "${TMPDIR:-/tmp}/berth-demo.*/data"

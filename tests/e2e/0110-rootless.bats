@@ -342,10 +342,13 @@ build_context() {
 	"$TOP/tools/check_leftovers" snapshot "$DIR/before"
 	mkdir "$DIR/tree"
 	cp -r "$TOP/tools" "$TOP/examples" "$DIR/tree"
+	# Enough to be at it when the signal comes, on any machine.
+	mkdir "$DIR/texts"
+	yes "so many words of a text that is long" | head -c 60000000 >"$DIR/texts/long"
 	give_ranges
 	for signal in INT TERM; do
 		# shellcheck disable=SC2016 # for the inner shell
-		as_user env -u BERTH_SOCKET sh -c 'echo $$ >"$HOME/runner"; exec setsid env --default-signal=INT,QUIT "$0"' \
+		as_user env -u BERTH_SOCKET INPUT="$DIR/texts" sh -c 'echo $$ >"$HOME/runner"; exec setsid env --default-signal=INT,QUIT "$0"' \
 			"$DIR/tree/tools/demo" >"$DIR/demo.log" 2>&1 3>&- &
 		WITHIN=60 eventually grep -q "split: running" "$DIR/demo.log"
 		kill "-$signal" -- "-$(cat "$DIR/runner")"

@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
@@ -12,9 +13,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	static const char *const keys[] = {"dangling", "label", NULL};
 	mem_cleanup char *text = mem_strndup((const char *)data, n);
-	mem_cleanup char *name = docker_image_name(text, text);
 	struct docker_filters f;
 
+	free(docker_image_name(text, text));
 	yyjson_doc_free(docker_auth_decode(text));
 	if (docker_filters_parse(text, &f, NULL) < 0)
 		return 0;

@@ -39,10 +39,10 @@ static void answers(const char *text, size_t n)
 	cleanup_with(cred_free) struct cred c = {.user = NULL};
 	cleanup_with(token_free) struct token t = {.text = NULL};
 	cleanup_with(hosts_free) struct hosts h = HOSTS_INIT;
-	mem_cleanup char *message = session_message(text, n);
 	struct registry_found *found = NULL;
 	size_t n_found = 0;
 
+	free(session_message(text, n));
 	(void)cred_helper_parse(text, n, "x", &c, NULL);
 	if (token_parse(text, n, &t, NULL) == 0 && strpbrk(t.text, "\r\n "))
 		abort();

@@ -60,13 +60,14 @@ static int ask(const char *question, bool secret, char **ret, struct err *err)
 	bool hide = secret && tcgetattr(STDIN_FILENO, &before) == 0;
 	int r;
 
-	fputs(question, stderr);
-	(void)fflush(stderr);
+	/* Before the question: whoever answers at once must not see it, nor lose it. */
 	if (hide) {
 		hidden = before;
 		hidden.c_lflag &= (tcflag_t)~ECHO;
 		tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
 	}
+	fputs(question, stderr);
+	(void)fflush(stderr);
 	r = read_line(ret, err);
 	if (hide) {
 		tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);

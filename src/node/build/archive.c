@@ -23,7 +23,7 @@ static bool is_header(const unsigned char *p)
 		sum += i >= 148 && i < 156 ? ' ' : p[i];
 	memcpy(text, p + 148, 8);
 	said = strtoul(text, NULL, 8);
-	return said == sum && *p;
+	return said == sum;
 }
 
 enum archive_kind archive_look(int fd)

@@ -84,6 +84,24 @@ static int by_named(const struct source_list *l, const char *named)
 	return 0;
 }
 
+static int on_first(void *ctx, const struct source_entry *e, struct err *err)
+{
+	(void)ctx;
+	(void)e;
+	(void)err;
+	return -ECANCELED;
+}
+
+/* An ignored directory is there when something in it is taken back by an exception. What goes wrong is told by the walk that copies. */
+static bool is_taken_back(const struct find *f, const char *named, char *plain)
+{
+	static const struct source_visitor v = {.enter = on_first, .leave = on_first, .other = on_first};
+	mem_cleanup char *name = mem_strdup(named);
+	const struct source_item item = {.plain = plain, .named = name};
+
+	return source_walk(f->tree, &item, NULL, &v, NULL) < 0;
+}
+
 static int add(struct find *f, const char *named, struct err *err)
 {
 	mem_cleanup char *plain = NULL;
@@ -95,7 +113,8 @@ static int add(struct find *f, const char *named, struct err *err)
 		r = view_stat(f->tree->root, plain, &st, err);
 	if (r <= 0)
 		return r;
-	if (is_ignored(f, plain, S_ISDIR(st.st_mode))) {
+	if (is_ignored(f, plain, S_ISDIR(st.st_mode)) ||
+	    (is_ignored(f, plain, false) && !is_taken_back(f, named, plain))) {
 		f->ignored = true;
 		return 0;
 	}

@@ -357,6 +357,9 @@ static int unpack_entry(struct unpack *u, struct archive_entry *e, struct err *e
 	int r;
 
 	set_label(u, raw ? raw : "?");
+	/* Of any archive the rest is what it is about; an image says what it is made of. */
+	if (u->limits.any_files && (!raw || !*raw))
+		return 0;
 	if (!raw || !*raw)
 		return err_set(err, EINVAL, "entry %llu has no name", (unsigned long long)u->n);
 	if (u->n > u->limits.files)

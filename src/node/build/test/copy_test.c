@@ -277,6 +277,22 @@ static void ignored_and_excluded(void **state)
 	assert_string_equal(build_place_look(p->fs, "ex/sub/two"), "");
 }
 
+/* An exception that names nothing takes nothing back. */
+static void exceptions_that_are_not_there(void **state)
+{
+	struct build_place *p = *state;
+	char d[] = "d", nope[] = "!d/nope", one_file[] = "!d/one";
+	char *const missing[] = {d, nope, NULL}, *const there[] = {d, one_file, NULL};
+	cleanup_with(ignore_freep) struct ignore *none = NULL, *one = NULL;
+	struct copy c = {.dest = "/y", .has_owner = true};
+
+	fill_source(p);
+	assert_int_equal(ignore_new(missing, &none, NULL), 0);
+	assert_int_equal(ignore_new(there, &one, NULL), 0);
+	assert_int_equal(build_place_copy(p, &c, SOURCES("d"), none), ENOENT);
+	assert_int_equal(build_place_copy(p, &c, SOURCES("d"), one), 0);
+}
+
 static void holes_stay_holes(void **state)
 {
 	struct build_place *p = *state;
@@ -320,6 +336,7 @@ int main(void)
 	    TEST(mode_of_chmod),
 	    TEST(parents),
 	    TEST(ignored_and_excluded),
+	    TEST(exceptions_that_are_not_there),
 	    TEST(holes_stay_holes),
 	    TEST(heredocs),
 	};
