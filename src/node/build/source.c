@@ -93,11 +93,11 @@ static int on_first(void *ctx, const struct source_entry *e, struct err *err)
 }
 
 /* An ignored directory is there when something in it is taken back by an exception. What goes wrong is told by the walk that copies. */
-static bool is_taken_back(const struct find *f, const char *named, char *plain)
+static bool is_taken_back(const struct find *f, const char *named, const char *plain)
 {
 	static const struct source_visitor v = {.enter = on_first, .leave = on_first, .other = on_first};
-	mem_cleanup char *name = mem_strdup(named);
-	const struct source_item item = {.plain = plain, .named = name};
+	mem_cleanup char *name = mem_strdup(named), *at = mem_strdup(plain);
+	const struct source_item item = {.plain = at, .named = name};
 
 	return source_walk(f->tree, &item, NULL, &v, NULL) < 0;
 }
