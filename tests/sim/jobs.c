@@ -43,11 +43,8 @@ static void random_task(struct sim *w, struct sim_job *j, uint32_t task)
 				      .walltime_ms = sim_chance(w, 250) ? 200 + sim_below(w, 4000) : 0,
 				      .restart = (enum sched_restart)sim_below(w, 4),
 				      .restart_max = sim_below(w, 4)};
-	/* Larger than every node but the spare one: after a failure there it has nowhere else to go. */
-	if (sim_chance(w, 30)) {
-		t->slots = 50;
-		t->elsewhere = false;
-	}
+	if (sim_chance(w, 30))
+		t->slots = 50; /* larger than every node */
 	if (sim_chance(w, 200))
 		t->cpu_milli = sim_below(w, 3000);
 	if (sim_chance(w, 200))

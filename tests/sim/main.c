@@ -231,17 +231,36 @@ static void world_free(struct sim *w)
 	free(w);
 }
 
-/* What a patient user does with what is left: resume what failed, and cancel what would run for ever. */
+/* A task that may only be tried elsewhere, and has failed on every node that is large enough, waits and says so. */
+static bool has_nowhere_to_go(const struct sim *w, const struct sim_job *j)
+{
+	char text[512];
+
+	for (uint32_t t = 0; t < j->spec.n_tasks; t++) {
+		if (!j->specs[t].elsewhere)
+			continue;
+		sched_why(w->s, j->id, t, w->now_ms, text, sizeof text);
+		if (strstr(text, " in all"))
+			return true;
+	}
+	return false;
+}
+
+static bool must_be_cancelled(struct sim *w, const struct sim_job *j)
+{
+	return (j->services && sim_chance(w, 300)) || has_nowhere_to_go(w, j);
+}
+
+/* What a patient user does with what is left: resume what failed, and cancel what would run or wait for ever. */
 static void tidy(struct sim *w)
 {
 	for (size_t k = 0; k < w->n_jobs; k++) {
 		struct sim_job *j = w->jobs[k];
 
 		if (!j->ended)
-			sim_step(w,
-				 (struct sched_event){.type = j->services && sim_chance(w, 300) ? SCHED_EV_JOB_CANCEL
-												: SCHED_EV_JOB_RESUME,
-						      .job = j->id});
+			sim_step(w, (struct sched_event){.type = must_be_cancelled(w, j) ? SCHED_EV_JOB_CANCEL
+											 : SCHED_EV_JOB_RESUME,
+							 .job = j->id});
 	}
 	for (size_t k = 0; k <= SIM_NODES; k++) {
 		if (w->nodes[k].connected)
