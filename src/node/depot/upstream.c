@@ -408,24 +408,6 @@ static void on_try(void *ctx, char ***headers)
 	blob_stream_try(&f->stream, headers);
 }
 
-static int run(struct blob_fetch *f, struct err *err)
-{
-	int r = 0;
-
-	while (!f->stream.failed.code && (r = exchange_step(f->e, err)) == 0) {
-		int wait = exchange_wait_ms(f->e);
-
-		r = transport_step(exchange_transport(f->e), NULL, 0, wait < 0 || wait > 1000 ? 1000 : wait, err);
-		if (r < 0)
-			return r;
-	}
-	if (!f->stream.failed.code)
-		return r < 0 ? r : 0;
-	if (err)
-		*err = f->stream.failed;
-	return -f->stream.failed.code;
-}
-
 static int finish(struct blob_fetch *f, const char *repo, const struct depot_digest *wanted, struct err *err)
 {
 	struct depot_digest came;
@@ -460,7 +442,7 @@ int upstream_blob(struct upstream *u, const struct upstream_ask *a, const struct
 	blob_stream_init(&f.stream, digest->hex, b->max);
 	depot_hasher_init(&f.hasher, digest->hash);
 	f.e = exchange_new(l->remote.sessions[0], &c);
-	r = run(&f, err);
+	r = blob_stream_run(&f.stream, f.e, err);
 	if (r == 0)
 		r = finish(&f, a->repo, digest, err);
 	exchange_free(f.e);

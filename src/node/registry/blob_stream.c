@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define WAIT_MS 1000
+
 void blob_stream_init(struct blob_stream *s, const char *hex, uint64_t size)
 {
 	*s = (struct blob_stream){.size = size};
@@ -72,6 +74,24 @@ bool blob_stream_take(struct blob_stream *s, struct exchange *e, const char **da
 	if (*n > 0)
 		exchange_moved(e);
 	return true;
+}
+
+int blob_stream_run(struct blob_stream *s, struct exchange *e, struct err *err)
+{
+	int r = 0;
+
+	while (!s->failed.code && (r = exchange_step(e, err)) == 0) {
+		int wait = exchange_wait_ms(e);
+
+		r = transport_step(exchange_transport(e), NULL, 0, wait < 0 || wait > WAIT_MS ? WAIT_MS : wait, err);
+		if (r < 0)
+			return r;
+	}
+	if (!s->failed.code)
+		return r < 0 ? r : 0;
+	if (err)
+		*err = s->failed;
+	return -s->failed.code;
 }
 
 int blob_stream_end(const struct blob_stream *s, const struct exchange *e, const char *repo, struct err *err)

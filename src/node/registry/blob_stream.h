@@ -27,5 +27,7 @@ void blob_stream_free(struct blob_stream *s);
 void blob_stream_try(struct blob_stream *s, char ***headers);
 /* Of the bytes that came by e, those that are new: *data and *n are changed. False: s->failed is set. */
 bool blob_stream_take(struct blob_stream *s, struct exchange *e, const char **data, size_t *n);
+/* Does e until it is done or the stream has failed: 0, or the first failure. Waits. */
+int blob_stream_run(struct blob_stream *s, struct exchange *e, struct err *err);
 /* When e is done: whether all came. `repo` is for the text. */
 int blob_stream_end(const struct blob_stream *s, const struct exchange *e, const char *repo, struct err *err);

@@ -35,24 +35,6 @@ static void on_try(void *ctx, char ***headers)
 	blob_stream_try(&f->stream, headers);
 }
 
-static int run(struct fetch *f, struct err *err)
-{
-	int r = 0;
-
-	while (!f->stream.failed.code && (r = exchange_step(f->e, err)) == 0) {
-		int wait = exchange_wait_ms(f->e);
-
-		r = transport_step(exchange_transport(f->e), NULL, 0, wait < 0 || wait > 1000 ? 1000 : wait, err);
-		if (r < 0)
-			return r;
-	}
-	if (!f->stream.failed.code)
-		return r < 0 ? r : 0;
-	if (err)
-		*err = f->stream.failed;
-	return -f->stream.failed.code;
-}
-
 static int fetch_from(struct session *s, const char *repo, const char *hex, uint64_t size, const struct sink *to,
 		      struct err *err)
 {
@@ -67,7 +49,7 @@ static int fetch_from(struct session *s, const char *repo, const char *hex, uint
 	blob_stream_init(&f.stream, hex, size);
 	sha256_init(&f.sha);
 	f.e = exchange_new(s, &c);
-	r = run(&f, err);
+	r = blob_stream_run(&f.stream, f.e, err);
 	if (r == 0)
 		r = blob_stream_end(&f.stream, f.e, repo, err);
 	sha256_hex(&f.sha, came);
