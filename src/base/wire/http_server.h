@@ -95,3 +95,11 @@ void http_reply_begin_sized(struct http_req *r, int status, const char *content_
 int http_reply_data(struct http_req *r, const void *data, size_t n);
 void http_reply_on_drain(struct http_req *r, void (*fn)(struct http_req *r, void *ctx), void *ctx);
 void http_reply_end(struct http_req *r);
+
+/* Gives the connection away: the peer of a request whose body has been read gets "101 UPGRADED" (with `Connection: Upgrade` and `Upgrade: <protocol>`)
+ * when it asked for `protocol`, else 200 without a length, both with the headers of http_reply_header(). When that was sent fn is called, once,
+ * with a connected socket (not blocking, fn's own) that reads and writes what the peer does and half-closes as it does: the connection itself, or, with
+ * TLS or when bytes of the peer have been read already, one end of a pair that the server pumps, with one piece held for each direction.
+ * on_close follows; it comes alone when the peer goes before. The socket outlives the server, unless it is such a pair. */
+typedef void (*http_hijack_fn)(void *ctx, int fd);
+void http_req_hijack(struct http_req *r, const char *protocol, const char *content_type, http_hijack_fn fn, void *ctx);
