@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * archive: the files of a container from outside: `cp` in and out, export, changes. All calls block for long and read what a container may be
+ * changing at the same moment, so they run in a process of their own (engine_tool), never in the daemon.
+ *
+ * The files are found by one descriptor of the root: of a running container through its first process, checked by its start time, so that volumes
+ * and tmpfs are seen as the container sees them; of one that does not run an overlay of its layers and upper with its volumes and binds
+ * mounted, in a mount namespace of ours. From there every path is resolved by openat2(2) as in a chroot, magic links never followed
+ * (attack row A4).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <yyjson.h>
+
+struct err;
+struct files;
+
+/* ---- the root ---- */
+
+struct files {
+	int root;  /* as the container sees it */
+	int upper; /* the writable layer, -1 = it has none any more */
+	int lock;  /* of one that does not run: nobody starts it meanwhile (files_lock) */
+	bool running;
+	bool read_only; /* its root */
+	uint32_t shift; /* owners are this much higher here than in the container */
+	char **layers;	/* diff ids of its image, bottom first */
+};
+#define FILES_INIT                                                                                                     \
+	{                                                                                                              \
+		.root = -1, .upper = -1, .lock = -1                                                                    \
+	}
+/* id: all 64 digits. mounts: its volumes and binds are wanted, too (a running one has them in any case). */
+int files_open(int data_dir, const char *id, bool mounts, struct files *ret, struct err *err);
+void files_close(struct files *f); /* also after a failure */
+/* The monitor holds it from before it mounts the root until the program runs; who reads the files of a container at rest holds it as long as it
+ * reads. Waits. A descriptor of the caller. */
+int files_lock(int container_dir, struct err *err);
+
+/* ---- one path ---- */
+
+struct archive_stat {
+	char *name; /* last part of the path */
+	int64_t size;
+	mode_t mode;
+	struct timespec mtime;
+	char *target; /* of a link: where it leads as a path in the container; NULL = no link */
+};
+void archive_stat_free(struct archive_stat *s);
+/* As Docker: the last part is not followed if it is a link, unless the path ends in "/" or "/.". -ENOENT, -ENOTDIR, -ELOOP. */
+int archive_stat(const struct files *f, const char *path, struct archive_stat *ret, struct err *err);
+/* A tar of what is there, its names beginning with the last part of the path. */
+int archive_get(const struct files *f, const char *path, int out, struct err *err);
+/* Unpacks a tar below the directory that path names (links followed). -EROFS: "container rootfs is marked read-only". */
+struct archive_put {
+	bool
+	    no_overwrite_dir_non_dir; /* -EINVAL instead of replacing a directory by something else, or the other way */
+	bool copy_owner;	      /* as the tar says; otherwise everything belongs to the root of the container */
+};
+int archive_put(const struct files *f, const char *path, const struct archive_put *o, int in, struct err *err);
+
+/* ---- all of it ---- */
+
+/* The whole root without what is mounted in it, as a tar. */
+int archive_export(const struct files *f, int out, struct err *err);
+
+enum { CHANGE_MODIFIED, CHANGE_ADDED, CHANGE_DELETED };
+/* What differs from the image, by path; fn < 0 ends it. */
+typedef int (*change_fn)(void *ctx, int kind, const char *path, struct err *err);
+int changes_each(int data_dir, const struct files *f, change_fn fn, void *ctx, struct err *err);
+/* Bytes in the writable layer, and in it and the image together. */
+int changes_size(int data_dir, const struct files *f, int64_t *ret_rw, int64_t *ret_root, struct err *err);

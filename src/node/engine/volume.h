@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * volume: directories with a name that outlive containers.
+ *
+ *   <data>/volumes/<name>/             the data itself: what is mounted
+ *   <data>/volume-records/<name>.json  labels, options, time of its making, whether nobody named it; a volume without one is plain
+ *   <data>/volume-records/<name>.new   (empty) there while the image's content is copied in: whoever finds it begins again
+ *
+ * A volume exists when its directory does. Options as Docker's driver "local" has them: type, o, device. Such a volume is a mount that every container
+ * makes of its own: type=tmpfs (empty at every start), type=nfs (device ":/path", o "addr=HOST,..."), o=bind (device: a directory of this
+ * machine), and any file system that the kernel has (ext4, xfs, ...: device a block device).
+ *
+ * Which container uses what is known from the containers' own orders; there is no count that could go wrong.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <yyjson.h>
+
+struct engine;
+struct err;
+struct image_info;
+struct spec;
+
+#define VOLUME_LABELS_MAX 256
+#define VOLUME_OPTIONS_MAX 16
+#define VOLUMES_MAX 100000
+#define VOLUME_ANONYMOUS_LABEL "com.docker.volume.anonymous"
+
+struct volume {
+	char *name;
+	char *path;	/* absolute, of its directory */
+	char **labels;	/* "key=value", NULL = none */
+	char **options; /* "key=value", NULL = none */
+	bool anonymous; /* berth made its name up */
+	int64_t created_ms;
+	size_t n_users; /* containers that name it, running or not */
+};
+struct volume *volume_free(struct volume *v);
+static inline void volume_freep(struct volume **v)
+{
+	volume_free(*v);
+}
+void volumes_free(struct volume **v); /* a NULL-terminated list */
+
+/* ---- the daemon ---- */
+
+struct volume_new {
+	const char *name;		      /* NULL or "": 64 hex digits, anonymous */
+	const char *driver;		      /* NULL, "" or "local"; another one is -ENOENT */
+	char *const *labels, *const *options; /* "key=value" */
+};
+/* A volume that is there already is given as it is; -EEXIST when it was made with other options. */
+int engine_volume_create(struct engine *e, const struct volume_new *n, struct volume **ret, struct err *err);
+int engine_volume_find(struct engine *e, const char *name, struct volume **ret, struct err *err); /* -ENOENT */
+/* All of them, by name. */
+int engine_volumes(struct engine *e, struct volume ***ret, struct err *err);
+/* Moves it to the trash. -ENOENT (not with force); -EBUSY when a container names it: the text has their ids. */
+int engine_volume_remove(struct engine *e, const char *name, bool force, struct err *err);
+
+/* For engine_create(), before the order is written: what `spec` becomes when every volume mount without a "source" has a name (anonymous) and, when it says
+ * "image_volumes": true, every VOLUME of the image that no mount has as its target is one, too. All volumes named are made where they are
+ * missing. *ret: the new document, the caller's; its root replaces `spec`. NULL = nothing changed. On failure what was made anonymously is
+ * gone again. */
+int volume_prepare(struct engine *e, yyjson_val *spec, const struct image_info *image, yyjson_doc **ret,
+		   struct err *err);
+/* For `rm -v`, autoremove and a failed engine_create(): removes those anonymous volumes among `names` that no listed container names. */
+void volume_remove_anonymous(struct engine *e, char *const *names);
+/* The names of a container's volumes, NULL-terminated and without doubles, NULL = none: what struct container keeps as `volumes`. */
+char **volume_names(const struct spec *s);
+
+/* ---- the monitor ---- */
+
+/* What is to be mounted: the directory, made where it is missing, or a mount of its own that is attached nowhere (*ret_loose). subpath (NULL = none) is resolved
+ * inside it. image_root (-1 = none) is a view of the image's files: when the volume has no options and is empty, what the image has at
+ * `target` is copied in first, owners, modes, times, attributes and links included, once. */
+struct volume_mount {
+	const char *name, *subpath, *target;
+	int image_root;
+};
+int volume_open(int data_dir, const struct volume_mount *m, bool *ret_loose, struct err *err);
