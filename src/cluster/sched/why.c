@@ -77,24 +77,31 @@ static bool is_banned(const struct shape *sh, const struct node *n)
 	return false;
 }
 
-/* How well a node could serve: 0 down, 1 up but banned, 2 too small, 3 large enough but busy. */
-static int rank(const struct node *n, const struct shape *sh)
+static bool is_too_small(const struct node *n, const struct shape *sh)
 {
-	if (!n->up)
-		return 0;
-	if (is_banned(sh, n))
-		return 1;
-	return n->slots < sh->slots || n->cpu_milli < sh->cpu_milli || n->memory < sh->memory ? 2 : 3;
+	return n->slots < sh->slots || n->cpu_milli < sh->cpu_milli || n->memory < sh->memory;
 }
 
-static const struct node *nearest(const struct sched *s, const struct shape *sh, int *ret_rank)
+/* How well a node could serve. */
+enum rank { RANK_DOWN, RANK_SMALL, RANK_BANNED, RANK_BUSY };
+
+static enum rank rank(const struct node *n, const struct shape *sh)
+{
+	if (!n->up)
+		return RANK_DOWN;
+	if (is_too_small(n, sh))
+		return RANK_SMALL;
+	return is_banned(sh, n) ? RANK_BANNED : RANK_BUSY;
+}
+
+static const struct node *nearest(const struct sched *s, const struct shape *sh, enum rank *ret_rank)
 {
 	const struct node *best = NULL;
 
-	*ret_rank = 0;
+	*ret_rank = RANK_DOWN;
 	for (size_t k = 0; k < s->n_nodes; k++) {
 		const struct node *n = s->nodes[k];
-		int r = rank(n, sh);
+		enum rank r = rank(n, sh);
 
 		if (r > *ret_rank || (best && r == *ret_rank && n->slots > best->slots)) {
 			best = n;
@@ -120,17 +127,37 @@ static void why_too_small(const struct node *n, const struct shape *sh, struct b
 	buf_adds(b, " in all");
 }
 
+#define NAMES_MAX 3
+
+/* The nodes that could serve but for its failures there. */
+static void why_banned(const struct sched *s, const struct shape *sh, struct buf *b)
+{
+	size_t n = 0;
+
+	buf_adds(b, "may not run again where it failed (");
+	for (size_t k = 0; k < s->n_nodes; k++) {
+		if (rank(s->nodes[k], sh) != RANK_BANNED)
+			continue;
+		if (n < NAMES_MAX)
+			buf_printf(b, "%s%s", n ? ", " : "node ", s->nodes[k]->name);
+		n++;
+	}
+	if (n > NAMES_MAX)
+		buf_printf(b, " and %zu more", n - NAMES_MAX);
+	buf_adds(b, "), and no other node that is up is large enough");
+}
+
 static void why_no_room(const struct sched *s, const struct shape *sh, struct buf *b)
 {
-	int how;
+	enum rank how;
 	const struct node *n = nearest(s, sh, &how);
 
-	if (how == 0) {
+	if (how == RANK_DOWN) {
 		buf_adds(b, "no node is up");
-	} else if (how == 1) {
-		buf_printf(b, "may not run again where it failed (node %s), and there is no other node", n->name);
-	} else if (how == 2) {
+	} else if (how == RANK_SMALL) {
 		why_too_small(n, sh, b);
+	} else if (how == RANK_BANNED) {
+		why_banned(s, sh, b);
 	} else {
 		buf_adds(b, "waits for ");
 		add_request(b, sh);

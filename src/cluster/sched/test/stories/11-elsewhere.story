@@ -31,7 +31,7 @@ exit s/a/0#2 1
 > start s/a/0#3 on n2
 exit s/a/0#3 1
 why s
-= task "a": may not run again where it failed (node n2), and there is no other node
+= task "a": may not run again where it failed (node n1, n2, n3), and no other node that is up is large enough
 down n1
 down n2
 down n3
@@ -42,3 +42,12 @@ cancel s
 > ended s: canceled
 state s
 = canceled (1 skipped) exit code 1 "cancelled"
+# A node that is too small is not the reason.
+node big 8
+node small 1
+down n1
+submit w: a slots=4 tries=4 delay=0 elsewhere
+> start w/a/0#1 on big
+exit w/a/0#1 1
+why w/a
+= may not run again where it failed (node big), and no other node that is up is large enough
