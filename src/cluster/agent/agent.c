@@ -122,6 +122,7 @@ static void on_engine_event(void *ctx, const struct engine_event *ev)
 	case ENGINE_EV_CREATED:
 	case ENGINE_EV_STOPPING:
 	case ENGINE_EV_REMOVED:
+	case ENGINE_EV_CHANGED:
 	case ENGINE_EV_IMAGE:
 		break;
 	}

@@ -124,6 +124,7 @@ static void from_engine(void *ctx, const struct engine_event *ev)
 	    [ENGINE_EV_STOPPING] = "container_stopping",
 	    [ENGINE_EV_EXITED] = "container_exited",
 	    [ENGINE_EV_REMOVED] = "container_removed",
+	    [ENGINE_EV_CHANGED] = "container_changed",
 	    [ENGINE_EV_IMAGE] = "image",
 	};
 	struct events *e = ctx;

@@ -10,11 +10,16 @@
  *
  * Files of a container, below <data>/containers/<id>/ (0700):
  *   config.json   what was asked for, with image and layers resolved; written before the monitor starts
+ *   life.json     the number of the present life, and what users wish of it (life.h); missing = the first, as config.json says
  *   sock          the monitor listens here; whoever connects is the daemon of the moment
- *   state.json    once started: pid, start time, cgroup
+ *   state.json    once started: number of the life, pid, start time, cgroup
+ *   health.json   the last results of the health check
  *   log, log.1 .. output in records of stream, time, bytes (docs/formats/log.md), rotated
- *   exit.json     atomically, before the monitor stops listening: exit code, signal, oom, times, error, staging figures
+ *   exit.json     atomically, before the monitor stops listening: number of the life, exit code, signal, oom, times, error, staging figures
  *   upper work    the writable layer; task: the directory mounted at /work
+ *
+ * Lives: a container may be started again after its end. Each life has a number, `run`, and a monitor of its own; upper layer and log go on.
+ * exit.json and state.json of another life than life.json's count for nothing.
  *
  * <data>/trash holds what is being removed: a rename puts it there, a worker empties it.
  *
@@ -49,7 +54,8 @@ _Noreturn void launcher_main(int argc, char **argv);
 
 /* Finds what an earlier daemon left. Containers that ended meanwhile are listed as EXITED without an event, but for those with `remove`,
  * which are told and go. What was lost is told by an EXITED event with state LOST, after everything of it was killed. A container
- * whose order never reached a launcher is started now. */
+ * whose order never reached a launcher is started now. What has ended is started again when its restart policy says so: `always` even if it
+ * was stopped by hand. A stop by hand that its monitor may not have heard is repeated. */
 int engine_open(struct loop *loop, const char *data_dir, struct launcher *launcher, struct engine **ret,
 		struct err *err);
 /* Leaves the containers running. Close log readers before. Imports that have not ended are forgotten without a call of done. */
@@ -58,7 +64,7 @@ struct engine *engine_close(struct engine *e);
 /* ---- containers ---- */
 
 enum engine_state {
-	ENGINE_CREATED, /* config written, monitor asked for (staging in happens here) */
+	ENGINE_CREATED, /* config written; with `starting` the monitor is asked for (staging in happens here) */
 	ENGINE_RUNNING,
 	ENGINE_STOPPING, /* the payload ended; staging out */
 	ENGINE_EXITED,	 /* exit is known */
@@ -69,12 +75,20 @@ const char *engine_state_name(enum engine_state s);
 enum engine_health { ENGINE_HEALTH_NONE, ENGINE_HEALTH_STARTING, ENGINE_HEALTHY, ENGINE_UNHEALTHY };
 
 struct engine_exit {
-	int code, signal;
+	int code, signal; /* code 125 to 127: never_started */
 	bool oom;
 	char *error; /* NULL, or why it could not start / stage ("stage_out of space work: ...") */
 	bool never_started;
 	uint64_t memory_peak, cpu_us;
 };
+
+enum engine_restart {
+	ENGINE_RESTART_NO,
+	ENGINE_RESTART_ALWAYS,
+	ENGINE_RESTART_UNLESS_STOPPED,
+	ENGINE_RESTART_ON_FAILURE
+};
+const char *engine_restart_name(enum engine_restart r); /* "no", "always", "unless-stopped", "on-failure" */
 
 struct engine_container {
 	char id[65];
@@ -86,10 +100,24 @@ struct engine_container {
 	uint32_t index, epoch;
 	enum engine_state state;
 	enum engine_health health;
-	int64_t created_ms, started_ms, ended_ms;
+	int64_t created_ms, started_ms, ended_ms; /* of the present life; 0 = not yet */
+	int64_t last_ended_ms; /* of the life before, for those who show the last end while it runs; 0 = none */
 	int pid;
-	bool remove;		 /* remove when it has ended */
+	bool remove;		 /* remove when it has ended, unless it is started again */
 	struct engine_exit exit; /* EXITED, LOST */
+
+	/* its lives. What users call its state: dead, removing, paused and restarting (in this order) come before `state` */
+	uint32_t run;	 /* the number of the present or last life; 0 = it was never started */
+	bool starting;	 /* CREATED: a life was ordered and has not begun */
+	bool paused;	 /* RUNNING */
+	bool restarting; /* its policy starts it again: EXITED or LOST = it waits for that, CREATED = it is starting */
+	bool manual;	 /* it was asked to end (stop, kill with SIGKILL or the stop signal) since its last start */
+	bool removing;	 /* somebody asked for its removal, and it has not gone yet */
+	bool dead;	 /* it was to be removed, and its files could not be: engine_remove() tries again */
+	enum engine_restart restart;
+	uint32_t restart_max;	/* on-failure: how often, 0 = no limit */
+	uint32_t restart_count; /* by the policy, since somebody started it */
+	char **labels;		/* "name=value", NULL = none */
 };
 
 /* What can be asked for: the service keys of docs/formats/job.md section 2 (image, entrypoint, command, environment, working_dir, user, hostname,
@@ -99,6 +127,18 @@ struct engine_container {
  * Also: "log": {"max_size" (bytes of one file, default 100 MiB), "max_files" (3)}.
  * On success the container exists (config.json is written) and the monitor has been asked for: STARTED or EXITED comes as an event. */
 int engine_run(struct engine *e, yyjson_val *spec, const struct engine_container **ret, struct err *err);
+/* The container exists and nothing runs: CREATED, run 0. Everything is checked as in engine_run(), which is both. */
+int engine_create(struct engine *e, yyjson_val *spec, const struct engine_container **ret, struct err *err);
+/* Its next life; it forgets a stop by hand, and its restarts are counted from 0. On success the wish is written down: it happens even if the daemon
+ * dies now. An event tells how it went: STARTED, or EXITED with exit.never_started (c->run is the number of this life). -EALREADY: it runs or
+ * starts already (paused: -EBUSY). -EBUSY: it is being removed. One that waits for its policy starts at once; one whose
+ * monitor is still clearing up starts when that is done. -ENOENT: its image has gone. -EINVAL: it belongs to a job. */
+int engine_start(struct engine *e, const char *id, struct err *err);
+/* Stops it as engine_stop() does, and starts it then; one that does not run is just started. EXITED (c->run = n) comes first, then as engine_start(). A stop
+ * or removal meanwhile takes the start back: EXITED without `starting` or a wish to start (engine_start_due()). */
+int engine_restart(struct engine *e, const char *id, int64_t grace_ms, struct err *err);
+/* It has ended, and will be started as soon as its monitor has gone: somebody asked for it (start, restart), not its policy. */
+bool engine_start_due(const struct engine_container *c);
 /* The same check without doing anything: for submit. */
 int engine_check(struct engine *e, yyjson_val *spec, struct err *err);
 
@@ -108,11 +148,40 @@ const struct engine_container *engine_by_key(struct engine *e, const char *key);
 /* In the order of creation, position from 0; NULL at the end. */
 const struct engine_container *engine_at(struct engine *e, size_t position);
 
-/* Asynchronous; the exit comes as an event. -EBUSY ... -ESRCH when it does not run. stop = stop signal, SIGKILL after grace_ms (-1 = the spec's own). */
+/* A new name, at once. -EEXIST: another one has it; -EINVAL: it is no name, or its own. Told as CHANGED. */
+int engine_rename(struct engine *e, const char *id, const char *name, struct err *err);
+
+/* What the monitor does and answers: done is called once, from the loop, err NULL = it is done; not after engine_answer_forget() or engine_close().
+ * done may be NULL, ret too. What can be known at once is the return value, and done is not called then. */
+typedef void (*engine_done_fn)(void *ctx, const struct err *err);
+struct engine_answer;
+void engine_answer_forget(struct engine_answer *a);
+/* By the cgroup freezer. -ENOTSUP: this machine has none. -ESRCH: it does not run. -EALREADY: it is paused, or is not. Told as CHANGED. */
+int engine_pause(struct engine *e, const char *id, engine_done_fn done, void *ctx, struct engine_answer **ret,
+		 struct err *err);
+int engine_unpause(struct engine *e, const char *id, engine_done_fn done, void *ctx, struct engine_answer **ret,
+		   struct err *err);
+/* New limits and a new restart policy, for the running container and its next lives. changes: an object of spec members, each takes the place of the old one:
+ * limit_cpu_milli, limit_memory, limit_pids, memory_reservation, memory_swap, memory_swappiness, cpu_shares, cpu_period, cpu_quota, cpuset_cpus, cpuset_mems,
+ * blkio_weight, restart, docker; null takes a member away. -EINVAL: another one, or a wrong value. -EBUSY: an update is under way.
+ * When the kernel refuses a limit, nothing has changed. Told as CHANGED. */
+int engine_update(struct engine *e, const char *id, yyjson_val *changes, engine_done_fn done, void *ctx,
+		  struct engine_answer **ret, struct err *err);
+
+/* Asynchronous; the exit comes as an event. -EBUSY ... -ESRCH when it does not run. stop = stop signal, SIGKILL after grace_ms (-1 = the spec's own; for
+ * ever: a year). Both end a wait for the restart policy, too, which is told as CHANGED, and SIGKILL lets a paused container go on first. */
 int engine_kill(struct engine *e, const char *id, int signal, struct err *err);
 int engine_stop(struct engine *e, const char *id, int64_t grace_ms, struct err *err);
-/* Forgets a container that has ended and removes its files (in a worker); force stops it first with SIGKILL. */
+/* Forgets a container that does not run and removes its files (in a worker); force stops it first with SIGKILL. -EBUSY: it runs. REMOVED tells that it
+ * has gone. */
 int engine_remove(struct engine *e, const char *id, bool force, struct err *err);
+
+/* config.json (docs/formats/container.md), the caller's: its member `spec` is what was asked for (with `docker`), argv, env, layers what came of it. The
+ * name there is that of the creation. */
+int engine_config(struct engine *e, const char *id, yyjson_doc **ret, struct err *err);
+/* {"failing_streak": n, "log": [{"start_ns", "end_ns", "code", "output"} ...]}: at most the last 5, oldest first, 4 KiB of output each. The caller's. -ENOENT: no
+ * check was made in this life. */
+int engine_health_log(struct engine *e, const char *id, yyjson_doc **ret, struct err *err);
 
 /* ---- events: facts go up ---- */
 
@@ -123,6 +192,7 @@ enum engine_event_type {
 	ENGINE_EV_STOPPING,
 	ENGINE_EV_EXITED,
 	ENGINE_EV_REMOVED,
+	ENGINE_EV_CHANGED, /* text: "pause", "unpause", "rename", "update", "restart" (a restart by policy is due, or was given up) */
 	ENGINE_EV_IMAGE, /* an image was imported or removed: c is NULL, text its name */
 };
 struct engine_event {
@@ -132,11 +202,13 @@ struct engine_event {
 	const char *text;
 };
 typedef void (*engine_event_fn)(void *ctx, const struct engine_event *ev);
-/* EXITED also tells of LOST: look at c->state. c shows the present, which may be later than the event; it is valid until REMOVED was delivered.
+/* A container tells STARTED and EXITED in each of its lives. EXITED also tells of LOST: look at c->state. c shows the present, which may be later than the event; it is valid until REMOVED was delivered.
  * Several listeners; called in order of registration, never from inside an engine_* call of the listener's own stack (queued to the loop). */
 struct engine_listener;
 struct engine_listener *engine_listen(struct engine *e, engine_event_fn fn, void *ctx);
 struct engine_listener *engine_unlisten(struct engine_listener *l);
+
+/* What users see of it, with Docker's names and times in ns: action.h. */
 
 /* ---- logs ---- */
 
