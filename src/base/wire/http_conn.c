@@ -2,6 +2,7 @@
 #include "base/wire/http_conn.h"
 
 #include "base/core/err.h"
+#include "base/core/fd.h"
 #include "base/core/loop.h"
 #include "base/core/mem.h"
 
@@ -147,7 +148,7 @@ static bool wants_input(const struct http_conn *c)
 
 	if (c->dead || c->lingering)
 		return false;
-	return r ? !r->input_done && !r->paused && !r->ended : !c->server->draining;
+	return r ? !r->input_done && !r->paused && !r->ended && !r->hijack : !c->server->draining;
 }
 
 /* Gives the parser bytes until it has no more use for them now; returns how many it took. */
@@ -302,6 +303,10 @@ static bool step(struct http_conn *c)
 	if (c->req && c->req->ended && !waiting(c->req)) {
 		reply_sent(c);
 		return true;
+	}
+	if (c->req && c->req->hijack && !waiting(c->req)) {
+		http_conn_give(c);
+		return false;
 	}
 	if (drained(c->req))
 		return true;
@@ -478,7 +483,7 @@ struct http_conn *http_conn_free(struct http_conn *c)
 	if (c->tls)
 		tls_end(c->tls);
 	tls_conn_free(c->tls);
-	close(c->fd);
+	fd_closep(&c->fd);
 	buf_free(&c->rest);
 	free(c);
 	http_server_conn_gone(s);

@@ -50,7 +50,8 @@ struct http_server {
 	void (*drained)(void *ctx);
 	void *drained_ctx;
 	struct tls *tls; /* the caller's; NULL = plain */
-	char *in;	 /* one read buffer for all connections */
+	struct http_pump *pumps;
+	char *in; /* one read buffer for all connections */
 };
 
 struct http_conn {
@@ -87,6 +88,8 @@ struct http_req {
 	void *on_drain_ctx;
 	http_body_fn on_body;
 	void *on_body_ctx;
+	http_hijack_fn hijack; /* the connection is given away once the head has been sent */
+	void *hijack_ctx;
 };
 
 struct http_conn *http_conn_new(struct http_server *s, int fd, struct err *err); /* owns fd on success */
@@ -102,5 +105,9 @@ void http_server_phase(struct http_conn *c, enum http_phase phase);
 int http_server_hup_fd(struct http_server *s);
 /* Called when a connection has gone: room for others. */
 void http_server_conn_gone(struct http_server *s);
+
+/* http_hijack.c: to whoever asked for it. The connection is dead afterwards. */
+void http_conn_give(struct http_conn *c);
+struct http_pump *http_pump_free(struct http_pump *p);
 
 void http_reply_refuse(struct http_req *r, int status, const char *text); /* {"message": text}, then close */

@@ -325,6 +325,8 @@ struct http_server *http_server_free(struct http_server *s)
 	for (int phase = 0; phase < HTTP_PHASE_NONE; phase++)
 		while (s->phases[phase].first)
 			http_conn_free(s->phases[phase].first);
+	while (s->pumps)
+		http_pump_free(s->pumps);
 	loop_fd_free(s->hup);
 	loop_timer_free(s->timer);
 	loop_post_free(s->post);

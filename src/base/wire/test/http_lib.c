@@ -6,6 +6,7 @@
 #include "base/core/loop.h"
 #include "base/core/mem.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -139,6 +140,45 @@ static void info(struct http_req *r)
 	free(text);
 }
 
+struct given {
+	struct http_lib *t;
+	int fd;
+};
+
+static void *count(void *ctx)
+{
+	struct given *g = ctx;
+	char *piece = mem_zalloc(1, 100000);
+	char text[32];
+	ssize_t n;
+	long total = 0;
+
+	fcntl(g->fd, F_SETFL, 0);
+	while ((n = recv(g->fd, piece, 100000, 0)) > 0)
+		total += n;
+	snprintf(text, sizeof text, "%ld", total);
+	http_lib_send(g->fd, text, strlen(text));
+	memset(piece, 0, 100000);
+	for (int i = 0; i < 10; i++)
+		http_lib_send(g->fd, piece, 100000);
+	free(piece);
+	close(g->fd);
+	atomic_fetch_add(&g->t->given, 1);
+	free(g);
+	return NULL;
+}
+
+static void on_given(void *ctx, int fd)
+{
+	struct given *g = mem_new(struct given);
+	pthread_t id;
+
+	*g = (struct given){.t = ctx, .fd = fd};
+	atomic_fetch_add(&g->t->taken, 1);
+	assert_int_equal(pthread_create(&id, NULL, count, g), 0);
+	pthread_detach(id);
+}
+
 static void on_headers(struct http_req *r, void *ctx)
 {
 	struct thread *th = ctx;
@@ -193,6 +233,8 @@ static void on_request(struct http_req *r, void *ctx)
 		http_reply_begin_sized(r, 200, "text/plain", 7);
 		http_reply_data(r, "12345", 5);
 		http_reply_end(r);
+	} else if (strcmp(path, "/hijack") == 0) {
+		http_req_hijack(r, "tcp", "test/raw", on_given, &th->t);
 	} else if (strcmp(path, "/hold") == 0) {
 		http_reply_begin(r, 200, NULL);
 		http_reply_data(r, "first", 5);
@@ -273,6 +315,7 @@ void http_lib_stop(struct http_lib *t)
 	pthread_mutex_unlock(&th->lock);
 	loop_post_send(th->post);
 	pthread_join(th->id, NULL);
+	http_lib_until(&t->given, atomic_load(&t->taken));
 	loop_post_free(th->post);
 	loop_free(th->loop);
 	unlink(t->path);

@@ -4,7 +4,7 @@
  *
  * The handler knows these paths: /hello (a fixed body), /echo (the request body comes back), /info (method, path, query a, uid), /stream (chunks, size
  * given by n=), /upload (counts a streamed body, pausing after each piece), /refuse (403 in on_headers), /wait (never answers by itself), /none (204),
- * /sized (7 bytes, announced, of 10), /short (5 of 7 announced), /err (an error), /twice (answers two times), /early (replies while the body comes).
+ * /hijack (counts what comes until its end, then says the number, 1000000 more bytes, and closes), /sized (7 bytes, announced, of 10), /short (5 of 7 announced), /err (an error), /twice (answers two times), /early (replies while the body comes).
  */
 #pragma once
 
@@ -22,7 +22,7 @@
 struct http_lib {
 	char dir[64], path[96];
 	struct http_server *server;
-	atomic_long requests, closed, body_bytes, max_buffered, streamed;
+	atomic_long requests, closed, body_bytes, max_buffered, streamed, taken, given;
 	atomic_bool drained;
 };
 

@@ -464,6 +464,47 @@ static void test_vanish(void **state)
 	http_lib_stop(t);
 }
 
+#define HIJACK "POST /hijack HTTP/1.1\r\n" HOST
+
+/* Both forms, with and without bytes that came together with the request; the count shows that none is lost. */
+static void test_hijack(void **state)
+{
+	static const struct {
+		const char *text, *has, *count;
+	} table[] = {
+	    {HIJACK "Connection: Upgrade\r\nUpgrade: tcp\r\n\r\n",
+	     "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Type: test/raw\r\n\r\n", "0"},
+	    {HIJACK "Connection: Upgrade\r\nUpgrade: tcp\r\n\r\nabc", "Upgrade: tcp\r\nContent-Type: test/raw\r\n\r\n",
+	     "3"},
+	    {HIJACK "Content-Length: 2\r\nConnection: Upgrade\r\nUpgrade: TCP\r\n\r\n{}abcd",
+	     "HTTP/1.1 101 UPGRADED\r\n", "4"},
+	    {HIJACK "\r\n", "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: test/raw\r\n\r\n", "0"},
+	    {HIJACK "Upgrade: h2c\r\n\r\nGET / HTTP/1.1\r\n", "HTTP/1.1 200 OK\r\nConnection: close\r\n", "16"},
+	};
+	struct http_lib *t = http_lib_start(NULL);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+		int fd = http_lib_connect(t);
+		const char *body;
+		char *reply;
+		size_t n;
+
+		http_lib_send(fd, table[i].text, strlen(table[i].text));
+		shutdown(fd, SHUT_WR);
+		reply = http_lib_recv(fd, 0, &n);
+		body = strstr(reply, "\r\n\r\n");
+		if (!strstr(reply, table[i].has) || !body || strcmp(body + 4, table[i].count) != 0)
+			fail_msg("%zu: %s", i, reply);
+		assert_int_equal(n, (size_t)(body + 4 - reply) + strlen(table[i].count) + 1000000);
+		free(reply);
+		close(fd);
+		http_lib_until(&t->given, (long)i + 1);
+	}
+	http_lib_until(&t->closed, 5);
+	http_lib_stop(t);
+}
+
 static void test_slow_reader(void **state)
 {
 	struct http_limits limits = {.out_high = 64 << 10};
@@ -657,6 +698,7 @@ int main(void)
 	    cmocka_unit_test(test_reader_who_does_not),
 	    cmocka_unit_test(test_connection_limit),
 	    cmocka_unit_test(test_vanish),
+	    cmocka_unit_test(test_hijack),
 	    cmocka_unit_test(test_slow_reader),
 	    cmocka_unit_test(test_big_upload),
 	    cmocka_unit_test(test_early_reply),

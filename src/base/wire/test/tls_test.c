@@ -158,6 +158,37 @@ static void test_bodies(void **state)
 	tls_free(tls);
 }
 
+/* A connection that was given away: the end of what the peer sends arrives as such, and everything comes back after it. */
+static void test_hijack(void **state)
+{
+	static const char head[] = "POST /hijack HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n";
+	struct tls *tls = server_tls(NULL);
+	struct http_lib *t = http_lib_start_tls(NULL, tls);
+	char *body = mem_zalloc(1, 3000000), start[512];
+	struct client c;
+
+	(void)state;
+	assert_true(client_open(t, &c, false));
+	client_send(&c, head, sizeof head - 1);
+	client_send(&c, body, 3000000);
+	assert_int_equal(SSL_shutdown(c.ssl), 0);
+	assert_true(client_recv(&c, start, sizeof start) > 1000000);
+	assert_non_null(strstr(start, "HTTP/1.1 101 UPGRADED\r\n"));
+	assert_non_null(strstr(start, "\r\n\r\n3000000"));
+	assert_true(SSL_get_shutdown(c.ssl) & SSL_RECEIVED_SHUTDOWN);
+	client_close(&c);
+	http_lib_until(&t->given, 1);
+	/* One that has not ended goes with the server. */
+	assert_true(client_open(t, &c, false));
+	client_send(&c, head, sizeof head - 1);
+	http_lib_until(&t->closed, 2);
+	http_lib_stop(t);
+	client_recv(&c, start, sizeof start);
+	client_close(&c);
+	free(body);
+	tls_free(tls);
+}
+
 /* The end of our side comes with its own record, so that nobody can cut a reply short unseen. */
 static void test_end_is_told(void **state)
 {
@@ -252,11 +283,9 @@ static void test_bad_files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_bodies),
-	    cmocka_unit_test(test_end_is_told),
-	    cmocka_unit_test(test_client_certificates),
-	    cmocka_unit_test(test_strangers),
-	    cmocka_unit_test(test_bad_files),
+	    cmocka_unit_test(test_bodies),	cmocka_unit_test(test_hijack),
+	    cmocka_unit_test(test_end_is_told), cmocka_unit_test(test_client_certificates),
+	    cmocka_unit_test(test_strangers),	cmocka_unit_test(test_bad_files),
 	};
 
 	return cmocka_run_group_tests(tests, make_place, drop_place);
