@@ -2,247 +2,116 @@
 #include "node/engine/spec.h"
 
 #include "base/core/err.h"
-#include "base/core/fs.h"
 #include "base/core/mem.h"
 #include "base/wire/json.h"
 #include "node/data/data.h"
-#include "base/core/guard.h"
+#include "node/engine/spec_parts.h"
 
 #include <string.h>
 
-#define DAY_MS (24ll * 3600 * 1000)
-#define YEAR_MS (365 * DAY_MS)
-
-/* Members are read by one table per object, so that the list of known names and the reading cannot differ. */
-enum kind { STR, INT, BOOL, STRV, OTHER };
-
-struct member {
-	const char *name;
-	enum kind kind;
-	size_t offset;
-	int64_t min, max;
-};
+#define LABELS_MAX 4096
 
 #define AT(m) offsetof(struct spec, m)
-static const struct member top_members[] = {
-    {"image", STR, AT(image)},
-    {"name", STR, AT(name)},
-    {"key", STR, AT(key)},
-    {"job", STR, AT(job)},
-    {"task", STR, AT(task)},
-    {"index", INT, AT(index), 0, UINT32_MAX},
-    {"epoch", INT, AT(epoch), 0, UINT32_MAX},
-    {"remove", BOOL, AT(remove)},
-    {"entrypoint", STRV, AT(entrypoint)},
-    {"command", STRV, AT(command)},
-    {"environment", STRV, AT(environment)},
-    {"working_dir", STR, AT(working_dir)},
-    {"user", STR, AT(user)},
-    {"hostname", STR, AT(hostname)},
-    {"read_only", BOOL, AT(read_only)},
-    {"userns", BOOL, AT(userns)},
-    {"limit_cpu_milli", INT, AT(limit_cpu_milli), 0, 1000000000},
-    {"limit_memory", INT, AT(limit_memory), 0, INT64_MAX},
-    {"limit_pids", INT, AT(limit_pids), 0, 4194304},
-    {"stop_signal", STR, AT(stop_signal)},
-    {"stop_grace_ms", INT, AT(stop_grace_ms), 0, YEAR_MS},
-    {"mounts", OTHER},
-    {"files", OTHER},
-    {"spaces", OTHER},
-    {"stage_in", OTHER},
-    {"stage_out", OTHER},
-    {"healthcheck", OTHER},
-    {"labels", OTHER},
-    {"log", OTHER},
+static const struct spec_member top_members[] = {
+    {"image", SPEC_STR, AT(image)},
+    {"name", SPEC_STR, AT(name)},
+    {"key", SPEC_STR, AT(key)},
+    {"job", SPEC_STR, AT(job)},
+    {"task", SPEC_STR, AT(task)},
+    {"index", SPEC_INT, AT(index), 0, UINT32_MAX},
+    {"epoch", SPEC_INT, AT(epoch), 0, UINT32_MAX},
+    {"remove", SPEC_BOOL, AT(remove)},
+    {"entrypoint", SPEC_STRV, AT(entrypoint)},
+    {"command", SPEC_STRV, AT(command)},
+    {"environment", SPEC_STRV, AT(environment)},
+    {"working_dir", SPEC_STR, AT(working_dir)},
+    {"user", SPEC_STR, AT(user)},
+    {"hostname", SPEC_STR, AT(hostname)},
+    {"domainname", SPEC_STR, AT(domainname)},
+    {"read_only", SPEC_BOOL, AT(read_only)},
+    {"userns", SPEC_BOOL, AT(userns)},
+    {"limit_cpu_milli", SPEC_INT, AT(limit_cpu_milli), 0, 1000000000},
+    {"limit_memory", SPEC_INT, AT(limit_memory), 0, INT64_MAX},
+    {"limit_pids", SPEC_INT, AT(limit_pids), 0, 4194304},
+    {"stop_signal", SPEC_STR, AT(stop_signal)},
+    {"stop_grace_ms", SPEC_INT, AT(stop_grace_ms), 0, SPEC_YEAR_MS},
+    {"stop_timeout", SPEC_OTHER},
+    {"mounts", SPEC_OTHER},
+    {"files", SPEC_OTHER},
+    {"spaces", SPEC_OTHER},
+    {"stage_in", SPEC_OTHER},
+    {"stage_out", SPEC_OTHER},
+    {"healthcheck", SPEC_OTHER},
+    {"log", SPEC_OTHER},
+    {"restart", SPEC_OTHER},
+    {"tty", SPEC_BOOL, AT(tty)},
+    {"open_stdin", SPEC_BOOL, AT(open_stdin)},
+    {"stdin_once", SPEC_BOOL, AT(stdin_once)},
+    {"console_size", SPEC_OTHER},
+    {"init", SPEC_OTHER},
+    {"privileged", SPEC_BOOL, AT(privileged)},
+    {"docker_caps", SPEC_BOOL, AT(docker_caps)},
+    {"cap_add", SPEC_STRV, AT(cap_add), 0, SPEC_LIST_MAX},
+    {"cap_drop", SPEC_STRV, AT(cap_drop), 0, SPEC_LIST_MAX},
+    {"no_new_privileges", SPEC_BOOL, AT(no_new_privileges)},
+    {"seccomp", SPEC_STR, AT(seccomp)},
+    {"apparmor", SPEC_STR, AT(apparmor)},
+    {"group_add", SPEC_STRV, AT(group_add), 0, SPEC_LIST_MAX},
+    {"masked_paths", SPEC_STRV, AT(masked_paths), 0, SPEC_LIST_MAX},
+    {"readonly_paths", SPEC_STRV, AT(readonly_paths), 0, SPEC_LIST_MAX},
+    {"devices", SPEC_OTHER},
+    {"device_cgroup_rules", SPEC_STRV, AT(device_cgroup_rules), 0, SPEC_DEVICES_MAX},
+    {"ulimits", SPEC_OTHER},
+    {"sysctls", SPEC_OTHER},
+    {"shm_size", SPEC_INT, AT(shm_size), 0, INT64_MAX},
+    {"pid_mode", SPEC_OTHER},
+    {"ipc_mode", SPEC_OTHER},
+    {"network_mode", SPEC_OTHER},
+    {"uts_mode", SPEC_OTHER},
+    {"userns_mode", SPEC_OTHER},
+    {"cgroupns_mode", SPEC_OTHER},
+    {"cgroup_parent", SPEC_STR, AT(cgroup_parent)},
+    {"cpu_shares", SPEC_INT, AT(cpu_shares), 0, INT64_MAX},
+    {"cpu_period", SPEC_INT, AT(cpu_period), 0, INT64_MAX},
+    {"cpu_quota", SPEC_INT, AT(cpu_quota), -1, INT64_MAX},
+    {"cpu_realtime_period", SPEC_INT, AT(cpu_rt_period), 0, INT64_MAX},
+    {"cpu_realtime_runtime", SPEC_INT, AT(cpu_rt_runtime), 0, INT64_MAX},
+    {"cpuset_cpus", SPEC_STR, AT(cpuset_cpus)},
+    {"cpuset_mems", SPEC_STR, AT(cpuset_mems)},
+    {"memory_reservation", SPEC_INT, AT(memory_reservation), 0, INT64_MAX},
+    {"memory_swap", SPEC_INT, AT(memory_swap), -1, INT64_MAX},
+    {"memory_swappiness", SPEC_INT, AT(memory_swappiness), -1, 100},
+    {"oom_score_adj", SPEC_INT, AT(oom_score_adj), -1000, 1000},
+    {"oom_kill_disable", SPEC_BOOL, AT(oom_kill_disable)},
+    {"blkio_weight", SPEC_INT, AT(blkio_weight), 0, 1000},
+    {"blkio_weight_device", SPEC_OTHER},
+    {"blkio_device_read_bps", SPEC_OTHER},
+    {"blkio_device_write_bps", SPEC_OTHER},
+    {"blkio_device_read_iops", SPEC_OTHER},
+    {"blkio_device_write_iops", SPEC_OTHER},
+    {"extra_hosts", SPEC_STRV, AT(extra_hosts), 0, SPEC_LIST_MAX},
+    {"dns", SPEC_STRV, AT(dns), 0, SPEC_LIST_MAX},
+    {"dns_search", SPEC_STRV, AT(dns_search), 0, SPEC_LIST_MAX},
+    {"dns_options", SPEC_STRV, AT(dns_options), 0, SPEC_LIST_MAX},
+    {"networks", SPEC_ARR, AT(networks), 0, SPEC_LIST_MAX},
+    {"ports", SPEC_ARR, AT(ports), 0, 65536},
+    {"labels", SPEC_PAIRS, AT(labels), 0, LABELS_MAX},
+    {"annotations", SPEC_PAIRS, AT(annotations), 0, LABELS_MAX},
+    {"docker", SPEC_OBJ, AT(docker)},
     {NULL},
 };
 #undef AT
 
-static int read_member(yyjson_val *obj, const struct member *m, char *base, struct err *err)
-{
-	switch (m->kind) {
-	case STR:
-		return json_opt_str(obj, m->name, (const char **)(void *)(base + m->offset), err);
-	case INT:
-		return json_opt_int(obj, m->name, m->min, m->max, (int64_t *)(void *)(base + m->offset), err);
-	case BOOL:
-		return json_opt_bool(obj, m->name, (bool *)(base + m->offset), err);
-	case STRV:
-		return json_opt_strv(obj, m->name, (char ***)(void *)(base + m->offset), err);
-	case OTHER:
-		break;
-	}
-	return 0;
-}
-
-static const struct member *find_member(const struct member *table, const char *name)
-{
-	for (; table->name; table++) {
-		if (!strcmp(table->name, name))
-			return table;
-	}
-	return NULL;
-}
-
-/* Reads obj by the table into the struct at base; refuses what the table does not know. */
-static int read_members(yyjson_val *obj, const struct member *table, void *base, struct err *err)
-{
-	yyjson_val *key, *val;
-	size_t i, n;
-
-	if (!yyjson_is_obj(obj))
-		return err_set(err, EINVAL, "an object is needed, not %s", yyjson_get_type_desc(obj));
-	yyjson_obj_foreach (obj, i, n, key, val) {
-		const struct member *m = find_member(table, yyjson_get_str(key));
-		int r;
-
-		if (!m && !RT_GUARD(R19)) /* attack row R19 */
-			continue;
-		if (!m)
-			return err_set(err, EINVAL, "unknown member \"%s\"", yyjson_get_str(key));
-		/* A look-up finds the first: any other one would be read by some and not by others. */
-		if (yyjson_obj_get(obj, m->name) != val)
-			return err_set(err, EINVAL, "member \"%s\" appears twice", m->name);
-		r = read_member(obj, m, base, err);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-/* Opens the list `name` of objects, gives its length; 0 when it is absent. */
-static int open_list(yyjson_val *obj, const char *name, size_t limit, yyjson_val **ret, size_t *ret_n, struct err *err)
-{
-	yyjson_val *v = yyjson_obj_get(obj, name);
-
-	*ret_n = 0;
-	if (!v || yyjson_is_null(v))
-		return 0;
-	if (!yyjson_is_arr(v))
-		return err_set(err, EINVAL, "%s: a list is needed, not %s", name, yyjson_get_type_desc(v));
-	if (yyjson_arr_size(v) > limit)
-		return err_set(err, E2BIG, "%s: %zu entries; the limit is %zu", name, yyjson_arr_size(v), limit);
-	*ret = v;
-	*ret_n = yyjson_arr_size(v);
-	return 0;
-}
-
-/* A path in the container: absolute, not the root itself, without "..". */
-static int check_target(const char *target, struct err *err)
-{
-	const char *p = target;
-	bool named = false;
-
-	if (!target)
-		return err_set(err, ENOENT, "target is missing");
-	if (*target != '/')
-		return err_set(err, EINVAL, "target \"%s\" is not an absolute path", target);
-	if (strlen(target) > 4000)
-		return err_set(err, E2BIG, "target is longer than 4000 bytes");
-	while (*p) {
-		size_t n;
-
-		p += strspn(p, "/");
-		n = strcspn(p, "/");
-		if (n == 2 && !strncmp(p, "..", 2))
-			return err_set(err, EINVAL, "target \"%s\" holds \"..\"", target);
-		named |= n > 0 && !(n == 1 && *p == '.');
-		p += n;
-	}
-	return named ? 0 : err_set(err, EINVAL, "target \"%s\" is the root of the container", target);
-}
-
-static int mount_type(const char *type, enum spec_mount_type *ret, struct err *err)
-{
-	static const char *const names[] = {[SPEC_BIND] = "bind", [SPEC_VOLUME] = "volume", [SPEC_TMPFS] = "tmpfs"};
-
-	for (unsigned i = 0; type && i < 3; i++) {
-		if (!strcmp(type, names[i])) {
-			*ret = (enum spec_mount_type)i;
-			return 0;
-		}
-	}
-	return err_set(err, EINVAL, "type: \"%s\" is not bind, volume or tmpfs", type ? type : "");
-}
-
-struct raw_mount {
-	const char *type, *source, *target;
-	bool read_only, create;
-	int64_t size, mode;
-};
-
-#define AT(m) offsetof(struct raw_mount, m)
-static const struct member mount_members[] = {
-    {"type", STR, AT(type)},	       {"source", STR, AT(source)},
-    {"target", STR, AT(target)},       {"read_only", BOOL, AT(read_only)},
-    {"create", BOOL, AT(create)},      {"size", INT, AT(size), 0, INT64_MAX},
-    {"mode", INT, AT(mode), 0, 07777}, {NULL},
-};
-#undef AT
-
-static int read_mount(yyjson_val *v, struct spec_mount *ret, struct err *err)
-{
-	struct raw_mount raw = {.type = NULL};
-	int r = read_members(v, mount_members, &raw, err);
-
-	if (r == 0)
-		r = mount_type(raw.type, &ret->type, err);
-	if (r == 0)
-		r = check_target(raw.target, err);
-	if (r < 0)
-		return r;
-	if (ret->type == SPEC_BIND && (!raw.source || *raw.source != '/'))
-		return err_set(err, EINVAL, "source \"%s\" is not an absolute path", raw.source ? raw.source : "");
-	if (ret->type == SPEC_VOLUME && (!raw.source || !spec_name_ok(raw.source)))
-		return err_set(err, EINVAL, "source \"%s\" is not a volume's name", raw.source ? raw.source : "");
-	ret->source = raw.source;
-	ret->target = raw.target;
-	ret->read_only = raw.read_only;
-	ret->create = raw.create;
-	ret->size = (uint64_t)raw.size;
-	ret->mode = (mode_t)raw.mode;
-	return 0;
-}
-
-struct raw_file {
-	const char *target, *base64;
-	int64_t mode, uid, gid;
-};
-
-#define AT(m) offsetof(struct raw_file, m)
-static const struct member file_members[] = {
-    {"target", STR, AT(target)},	 {"base64", STR, AT(base64)},	      {"mode", INT, AT(mode), 0, 07777},
-    {"uid", INT, AT(uid), 0, INT32_MAX}, {"gid", INT, AT(gid), 0, INT32_MAX}, {NULL},
-};
-#undef AT
-
-static int read_file(yyjson_val *v, struct spec_file *ret, struct err *err)
-{
-	struct raw_file raw = {.mode = 0444};
-	int r = read_members(v, file_members, &raw, err);
-
-	if (r == 0)
-		r = check_target(raw.target, err);
-	if (r < 0)
-		return r;
-	*ret = (struct spec_file){
-	    .target = raw.target,
-	    .base64 = raw.base64 ? raw.base64 : "",
-	    .mode = (mode_t)raw.mode,
-	    .uid = (uid_t)raw.uid,
-	    .gid = (gid_t)raw.gid,
-	};
-	return 0;
-}
-
 #define AT(m) offsetof(struct spec_space, m)
-static const struct member space_members[] = {{"name", STR, AT(name)}, {"path", STR, AT(path)}, {NULL}};
+static const struct spec_member space_members[] = {{"name", SPEC_STR, AT(name)}, {"path", SPEC_STR, AT(path)}, {NULL}};
 #undef AT
 
-static int read_space(yyjson_val *v, struct spec_space *ret, struct err *err)
+static int read_space(const struct spec *s, yyjson_val *v, void *item, struct err *err)
 {
-	int r = read_members(v, space_members, ret, err);
+	struct spec_space *ret = item;
+	int r = spec_read_members(v, space_members, ret, err);
 
+	(void)s;
 	if (r < 0)
 		return r;
 	if (!ret->name || !*ret->name)
@@ -253,11 +122,11 @@ static int read_space(yyjson_val *v, struct spec_space *ret, struct err *err)
 }
 
 #define AT(m) offsetof(struct spec_rule, m)
-static const struct member rule_members[] = {
-    {"space", STR, AT(space)},
-    {"to", STR, AT(to)},
-    {"include", STRV, AT(include)},
-    {"exclude", STRV, AT(exclude)},
+static const struct spec_member rule_members[] = {
+    {"space", SPEC_STR, AT(space)},
+    {"to", SPEC_STR, AT(to)},
+    {"include", SPEC_STRV, AT(include)},
+    {"exclude", SPEC_STRV, AT(exclude)},
     {NULL},
 };
 #undef AT
@@ -280,9 +149,10 @@ static int check_patterns(char *const *v, struct err *err)
 	return r < 0 ? r : 0;
 }
 
-static int read_rule(const struct spec *s, yyjson_val *v, struct spec_rule *ret, struct err *err)
+static int read_rule(const struct spec *s, yyjson_val *v, void *item, struct err *err)
 {
-	int r = read_members(v, rule_members, ret, err);
+	struct spec_rule *ret = item;
+	int r = spec_read_members(v, rule_members, ret, err);
 
 	if (r < 0)
 		return r;
@@ -301,95 +171,18 @@ static int read_rule(const struct spec *s, yyjson_val *v, struct spec_rule *ret,
 	return r < 0 ? r : 0;
 }
 
-static int read_mounts(yyjson_val *obj, struct spec *s, struct err *err)
-{
-	yyjson_val *list = NULL, *v;
-	size_t i, n, len;
-	int r = open_list(obj, "mounts", SPEC_MOUNTS_MAX, &list, &len, err);
-
-	if (r < 0 || len == 0)
-		return r;
-	s->mounts = mem_new_n(struct spec_mount, len);
-	yyjson_arr_foreach (list, i, n, v) {
-		r = read_mount(v, &s->mounts[i], err);
-		if (r < 0)
-			return err_wrap(err, "mounts.%zu", i);
-		s->n_mounts++;
-	}
-	return 0;
-}
-
-static int read_files(yyjson_val *obj, struct spec *s, struct err *err)
-{
-	yyjson_val *list = NULL, *v;
-	size_t i, n, len, bytes = 0;
-	int r = open_list(obj, "files", SPEC_MOUNTS_MAX, &list, &len, err);
-
-	if (r < 0 || len == 0)
-		return r;
-	s->files = mem_new_n(struct spec_file, len);
-	yyjson_arr_foreach (list, i, n, v) {
-		mem_cleanup unsigned char *data = NULL;
-		size_t size;
-
-		r = read_file(v, &s->files[i], err);
-		if (r == 0)
-			r = spec_base64(s->files[i].base64, &data, &size, err);
-		if (r < 0)
-			return err_wrap(err, "files.%zu", i);
-		bytes += strlen(s->files[i].base64);
-		s->n_files++;
-	}
-	if (bytes > SPEC_FILES_MAX)
-		return err_set(err, E2BIG, "files: %zu bytes in all; the limit is %u", bytes, SPEC_FILES_MAX);
-	return 0;
-}
-
-static int read_spaces(yyjson_val *obj, struct spec *s, struct err *err)
-{
-	yyjson_val *list = NULL, *v;
-	size_t i, n, len;
-	int r = open_list(obj, "spaces", SPEC_RULES_MAX, &list, &len, err);
-
-	if (r < 0 || len == 0)
-		return r;
-	s->spaces = mem_new_n(struct spec_space, len);
-	yyjson_arr_foreach (list, i, n, v) {
-		r = read_space(v, &s->spaces[i], err);
-		if (r < 0)
-			return err_wrap(err, "spaces.%zu", i);
-		s->n_spaces++;
-	}
-	return 0;
-}
-
-static int read_rules(yyjson_val *obj, const char *name, const struct spec *s, struct spec_rule **ret_rules,
-		      size_t *ret_n, struct err *err)
-{
-	yyjson_val *list = NULL, *v;
-	size_t i, n, len;
-	int r = open_list(obj, name, SPEC_RULES_MAX, &list, &len, err);
-
-	if (r < 0 || len == 0)
-		return r;
-	*ret_rules = mem_new_n(struct spec_rule, len);
-	yyjson_arr_foreach (list, i, n, v) {
-		++*ret_n;
-		r = read_rule(s, v, &(*ret_rules)[i], err);
-		if (r < 0)
-			return err_wrap(err, "%s.%zu", name, i);
-	}
-	return 0;
-}
+static const struct spec_list spaces = {"spaces", SPEC_RULES_MAX, sizeof(struct spec_space), read_space};
+static const struct spec_list stage_in = {"stage_in", SPEC_RULES_MAX, sizeof(struct spec_rule), read_rule};
+static const struct spec_list stage_out = {"stage_out", SPEC_RULES_MAX, sizeof(struct spec_rule), read_rule};
 
 #define AT(m) offsetof(struct spec_health, m)
-static const struct member health_members[] = {
-    {"test", STRV, AT(test)},
-    {"interval_ms", INT, AT(interval_ms), 0, YEAR_MS},
-    {"timeout_ms", INT, AT(timeout_ms), 0, YEAR_MS},
-    {"retries", INT, AT(retries), 0, 1000000},
-    {"start_period_ms", INT, AT(start_period_ms), 0, YEAR_MS},
-    {"start_interval_ms", INT, AT(start_interval_ms), 0, YEAR_MS},
+static const struct spec_member health_members[] = {
+    {"test", SPEC_STRV, AT(test)},
+    {"interval_ms", SPEC_INT, AT(interval_ms), 0, SPEC_YEAR_MS},
+    {"timeout_ms", SPEC_INT, AT(timeout_ms), 0, SPEC_YEAR_MS},
+    {"retries", SPEC_INT, AT(retries), 0, 1000000},
+    {"start_period_ms", SPEC_INT, AT(start_period_ms), 0, SPEC_YEAR_MS},
+    {"start_interval_ms", SPEC_INT, AT(start_interval_ms), 0, SPEC_YEAR_MS},
     {NULL},
 };
 #undef AT
@@ -432,7 +225,7 @@ static int read_health(yyjson_val *obj, struct spec_health *h, struct err *err)
 
 	if (!v || yyjson_is_null(v))
 		return 0;
-	r = read_members(v, health_members, h, err);
+	r = spec_read_members(v, health_members, h, err);
 	if (r == 0)
 		r = health_argv(h, err);
 	if (r < 0)
@@ -444,37 +237,99 @@ static int read_health(yyjson_val *obj, struct spec_health *h, struct err *err)
 	return 0;
 }
 
-#define AT(m) offsetof(struct spec, m)
-static const struct member log_members[] = {
-    {"max_size", INT, AT(log_max_size), 64 << 10, INT64_MAX / 256},
-    {"max_files", INT, AT(log_max_files), 1, 100},
+/* The value of a member that is one word of a table, or -EINVAL. */
+static int word(const char *what, const char *text, const char *const *words, int n, struct err *err)
+{
+	for (int i = 0; i < n; i++) {
+		if (!strcmp(words[i], text))
+			return i;
+	}
+	return err_set(err, EINVAL, "%s: \"%.100s\" is not known", what, text);
+}
+
+struct raw_log {
+	const char *driver;
+	yyjson_val *options;
+	int64_t max_size, max_files;
+};
+
+#define AT(m) offsetof(struct raw_log, m)
+static const struct spec_member log_members[] = {
+    {"driver", SPEC_STR, AT(driver)},
+    {"options", SPEC_PAIRS, AT(options), 0, SPEC_LIST_MAX},
+    {"max_size", SPEC_INT, AT(max_size), 64 << 10, INT64_MAX / 256},
+    {"max_files", SPEC_INT, AT(max_files), 1, 100},
     {NULL},
 };
 #undef AT
 
 static int read_log(yyjson_val *obj, struct spec *s, struct err *err)
 {
+	static const char *const drivers[] = {"", "json-file", "local", "journald", "none"};
+	struct raw_log raw = {.driver = "", .max_size = s->log_max_size, .max_files = s->log_max_files};
 	yyjson_val *v = yyjson_obj_get(obj, "log");
+	int r;
 
 	if (!v || yyjson_is_null(v))
 		return 0;
-	return read_members(v, log_members, s, err) < 0 ? err_wrap(err, "log") : 0;
+	r = spec_read_members(v, log_members, &raw, err);
+	if (r == 0)
+		r = word("driver", raw.driver, drivers, 5, err);
+	if (r < 0)
+		return err_wrap(err, "log");
+	s->log_driver = (enum spec_log)r;
+	s->log_options = raw.options;
+	s->log_max_size = raw.max_size;
+	s->log_max_files = raw.max_files;
+	return 0;
 }
 
-static int check_labels(yyjson_val *obj, struct err *err)
-{
-	yyjson_val *v = yyjson_obj_get(obj, "labels"), *key, *val;
-	size_t i, n;
+struct raw_restart {
+	const char *policy;
+	int64_t max_retries;
+};
 
-	if (!v || yyjson_is_null(v))
-		return 0;
-	if (!yyjson_is_obj(v))
-		return err_set(err, EINVAL, "labels: an object is needed, not %s", yyjson_get_type_desc(v));
-	yyjson_obj_foreach (v, i, n, key, val) {
-		if (!yyjson_is_str(val))
-			return err_set(err, EINVAL, "labels: \"%s\" is not a string", yyjson_get_str(key));
-	}
+#define AT(m) offsetof(struct raw_restart, m)
+static const struct spec_member restart_members[] = {
+    {"policy", SPEC_STR, AT(policy)},
+    {"max_retries", SPEC_INT, AT(max_retries), 0, INT32_MAX},
+    {NULL},
+};
+#undef AT
+
+int spec_restart_parse(yyjson_val *v, enum spec_restart *ret, int64_t *ret_max, struct err *err)
+{
+	static const char *const policies[] = {"no", "always", "unless-stopped", "on-failure", ""};
+	struct raw_restart raw = {.policy = "no"};
+	int r = spec_read_members(v, restart_members, &raw, err);
+
+	if (r == 0)
+		r = word("policy", raw.policy, policies, 5, err);
+	if (r >= 0 && raw.max_retries && r != SPEC_RESTART_ON_FAILURE)
+		r = err_set(err, EINVAL, "max_retries is for the policy on-failure only");
+	if (r < 0)
+		return err_wrap(err, "restart");
+	*ret = r == 4 ? SPEC_RESTART_NO : (enum spec_restart)r;
+	*ret_max = raw.max_retries;
 	return 0;
+}
+
+static int read_restart(yyjson_val *obj, struct spec *s, struct err *err)
+{
+	yyjson_val *v = yyjson_obj_get(obj, "restart");
+
+	return v && !yyjson_is_null(v) ? spec_restart_parse(v, &s->restart, &s->restart_max, err) : 0;
+}
+
+/* In seconds, -1 = for ever. */
+static int read_stop_timeout(yyjson_val *obj, struct spec *s, struct err *err)
+{
+	int64_t seconds = SPEC_UNSET;
+	int r = json_opt_int(obj, "stop_timeout", -1, SPEC_YEAR_MS / 1000, &seconds, err);
+
+	if (r == 0 && seconds != SPEC_UNSET)
+		s->stop_grace_ms = seconds < 0 ? SPEC_YEAR_MS : seconds * 1000;
+	return r;
 }
 
 static size_t strv_bytes(char *const *v)
@@ -526,6 +381,32 @@ static int check_texts(const struct spec *s, struct err *err)
 	return check_environment(s->environment, err);
 }
 
+static int read_lists(yyjson_val *v, struct spec *s, struct err *err)
+{
+	int r = spec_read_mounts(v, s, err);
+
+	if (r == 0)
+		r = spec_read_list(v, &spaces, s, &s->spaces, &s->n_spaces, err);
+	if (r == 0)
+		r = spec_read_list(v, &stage_in, s, &s->stage_in, &s->n_stage_in, err);
+	if (r == 0)
+		r = spec_read_list(v, &stage_out, s, &s->stage_out, &s->n_stage_out, err);
+	return r;
+}
+
+static int read_objects(yyjson_val *v, struct spec *s, struct err *err)
+{
+	int r = read_health(v, &s->health, err);
+
+	if (r == 0)
+		r = read_log(v, s, err);
+	if (r == 0)
+		r = read_restart(v, s, err);
+	if (r == 0)
+		r = read_stop_timeout(v, s, err);
+	return r;
+}
+
 int spec_parse(yyjson_val *v, struct spec *ret, struct err *err)
 {
 	int r;
@@ -534,26 +415,27 @@ int spec_parse(yyjson_val *v, struct spec *ret, struct err *err)
 	    .stop_grace_ms = 10000,
 	    .log_max_size = SPEC_LOG_SIZE_DEFAULT,
 	    .log_max_files = SPEC_LOG_FILES_DEFAULT,
+	    .no_new_privileges = true,
+	    .cpu_shares = SPEC_UNSET,
+	    .cpu_period = SPEC_UNSET,
+	    .cpu_quota = SPEC_UNSET,
+	    .cpu_rt_period = SPEC_UNSET,
+	    .cpu_rt_runtime = SPEC_UNSET,
+	    .memory_reservation = SPEC_UNSET,
+	    .memory_swap = SPEC_UNSET,
+	    .memory_swappiness = SPEC_UNSET,
+	    .oom_score_adj = SPEC_UNSET,
+	    .blkio_weight = SPEC_UNSET,
 	};
-	r = read_members(v, top_members, ret, err);
+	r = spec_read_members(v, top_members, ret, err);
 	if (r == 0)
 		r = check_texts(ret, err);
 	if (r == 0)
-		r = read_mounts(v, ret, err);
+		r = read_lists(v, ret, err);
 	if (r == 0)
-		r = read_files(v, ret, err);
+		r = read_objects(v, ret, err);
 	if (r == 0)
-		r = read_spaces(v, ret, err);
-	if (r == 0)
-		r = read_rules(v, "stage_in", ret, &ret->stage_in, &ret->n_stage_in, err);
-	if (r == 0)
-		r = read_rules(v, "stage_out", ret, &ret->stage_out, &ret->n_stage_out, err);
-	if (r == 0)
-		r = read_health(v, &ret->health, err);
-	if (r == 0)
-		r = read_log(v, ret, err);
-	if (r == 0)
-		r = check_labels(v, err);
+		r = spec_read_kernel(v, ret, err);
 	ret->pids_by_default = ret->limit_pids == 0;
 	set_default(&ret->limit_pids, SPEC_PIDS_DEFAULT);
 	return r;
@@ -576,8 +458,8 @@ void spec_free(struct spec *s)
 	mem_strv_free(s->health.test);
 	free_rules(s->stage_in, s->n_stage_in);
 	free_rules(s->stage_out, s->n_stage_out);
-	free(s->mounts);
-	free(s->files);
+	spec_free_mounts(s);
+	spec_free_kernel(s);
 	free(s->spaces);
 	*s = (struct spec){.image = NULL};
 }

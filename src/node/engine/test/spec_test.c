@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 
 #include <cmocka.h>
 
@@ -75,6 +76,49 @@ static void test_refused(void **state)
 	    {"{" I ",\"healthcheck\":{\"test\":[\"CMD\"]}}", "healthcheck: test"},
 	    {"{" I ",\"labels\":{\"a\":1}}", "labels: \"a\" is not a string"},
 	    {"{" I ",\"log\":{\"max_files\":0}}", "log: max_files"},
+	    {"{" I ",\"log\":{\"driver\":\"syslog\"}}", "log: driver: \"syslog\" is not known"},
+	    {"{" I ",\"log\":{\"options\":{\"a\":1}}}", "log: options: \"a\" is not a string"},
+	    {"{" I ",\"restart\":{\"policy\":\"never\"}}", "restart: policy: \"never\" is not known"},
+	    {"{" I ",\"restart\":{\"policy\":\"always\",\"max_retries\":1}}", "restart: max_retries"},
+	    {"{" I ",\"stop_timeout\":-2}", "stop_timeout"},
+	    {"{" I ",\"init\":1}", "init: "},
+	    {"{" I ",\"pid_mode\":\"none\"}", "pid_mode: \"none\" is not possible"},
+	    {"{" I ",\"pid_mode\":\"container:\"}", "pid_mode: \"\" is not a name"},
+	    {"{" I ",\"uts_mode\":\"container:a\"}", "uts_mode: \"container:a\" is not possible"},
+	    {"{" I ",\"network_mode\":\"a/b\"}", "network_mode: \"a/b\" is not a name"},
+	    {"{" I ",\"devices\":[{\"path_on_host\":\"x\"}]}", "devices.0: path_on_host \"x\""},
+	    {"{" I ",\"devices\":[{\"path_on_host\":\"/x\",\"path_in_container\":\"/../x\"}]}", "devices.0: target"},
+	    {"{" I ",\"devices\":[{\"path_on_host\":\"/x\",\"permissions\":\"rx\"}]}", "permissions \"rx\""},
+	    {"{" I ",\"ulimits\":[{\"name\":\"nofile\",\"soft\":2,\"hard\":1}]}",
+	     "ulimits.0: the soft limit of nofile"},
+	    {"{" I ",\"ulimits\":[{\"name\":\"nofile\",\"soft\":-1,\"hard\":1}]}", "above the hard one"},
+	    {"{" I ",\"ulimits\":[{\"soft\":1}]}", "ulimits.0: name is missing"},
+	    {"{" I ",\"sysctls\":{\"net.a\":1}}", "sysctls: \"net.a\" is not a string"},
+	    {"{" I ",\"sysctls\":{\"net/../a\":\"1\"}}", "is not the name of a parameter"},
+	    {"{" I ",\"sysctls\":[]}", "sysctls: an object is needed"},
+	    {"{" I ",\"blkio_device_read_bps\":[{\"path\":\"sda\",\"rate\":1}]}",
+	     "blkio_device_read_bps.0: path \"sda\""},
+	    {"{" I ",\"blkio_weight_device\":[{\"path\":\"/dev/sda\",\"rate\":1}]}", "unknown member \"rate\""},
+	    {"{" I ",\"cpuset_cpus\":\"0-x\"}", "cpuset_cpus: \"0-x\""},
+	    {"{" I ",\"console_size\":[1]}", "console_size"},
+	    {"{" I ",\"console_size\":[1,70000]}", "console_size"},
+	    {"{" I ",\"cgroup_parent\":\"/a/../b\"}", "cgroup_parent"},
+	    {"{" I ",\"oom_score_adj\":1001}", "oom_score_adj"},
+	    {"{" I ",\"networks\":{}}", "networks: a list is needed"},
+	    {"{" I ",\"docker\":[]}", "docker: an object is needed"},
+	    {"{" I ",\"annotations\":{\"a\":[]}}", "annotations: \"a\" is not a string"},
+	    {"{" I ",\"mounts\":[{\"type\":\"tmpfs\",\"target\":\"/a\",\"propagation\":\"x\"}]}", "propagation: \"x\""},
+	    {"{" I ",\"mounts\":[{\"type\":\"tmpfs\",\"target\":\"/a\",\"subpath\":\"x\"}]}",
+	     "subpath is for a volume"},
+	    {"{" I ",\"mounts\":[{\"type\":\"volume\",\"source\":\"v\",\"target\":\"/a\",\"subpath\":\"x/../..\"}]}",
+	     "holds \"..\""},
+	    {"{" I ",\"mounts\":[{\"type\":\"volume\",\"source\":\"v\",\"target\":\"/a\",\"subpath\":\"/x\"}]}",
+	     "is not a relative path"},
+	    {"{" I ",\"mounts\":[{\"type\":\"volume\",\"source\":\"v\",\"target\":\"/a\",\"options\":[\"exec\"]}]}",
+	     "options are for a tmpfs"},
+	    {"{" I
+	     ",\"mounts\":[{\"type\":\"bind\",\"source\":\"/v\",\"target\":\"/a\",\"read_only_recursive\":true}]}",
+	     "needs read_only"},
 	};
 
 	(void)state;
@@ -123,6 +167,60 @@ static void test_defaults(void **state)
 	assert_string_equal(s.health.test[0], "/bin/sh");
 	assert_int_equal(s.health.interval_ms, 30000);
 	assert_int_equal(s.health.retries, 3);
+	spec_free(&s);
+}
+
+/* All that a HostConfig can say. */
+static void test_whole(void **state)
+{
+	static const char json[] =
+	    "{" I ",\"tty\":true,\"open_stdin\":true,\"console_size\":[24,80],\"init\":false,\"docker_caps\":true,"
+	    "\"cap_add\":[\"ALL\"],\"no_new_privileges\":false,\"seccomp\":\"unconfined\",\"masked_paths\":[],"
+	    "\"pid_mode\":\"container:c1\",\"ipc_mode\":\"shareable\",\"network_mode\":\"front\",\"uts_mode\":\"host\","
+	    "\"userns_mode\":\"\",\"cgroupns_mode\":\"private\",\"cpu_shares\":512,\"memory_swap\":-1,"
+	    "\"devices\":[{\"path_on_host\":\"/dev/null\"}],\"ulimits\":[{\"name\":\"core\",\"soft\":-1,\"hard\":-1}],"
+	    "\"sysctls\":{\"net.ipv4.ip_forward\":\"1\"},\"blkio_device_write_iops\":[{\"path\":\"/dev/"
+	    "sda\",\"rate\":9}],"
+	    "\"restart\":{\"policy\":\"on-failure\",\"max_retries\":3},\"stop_timeout\":-1,"
+	    "\"log\":{\"driver\":\"local\",\"options\":{\"tag\":\"x\"}},\"labels\":{\"a\":\"b\"},\"ports\":[],"
+	    "\"docker\":{\"Config\":{}},\"mounts\":[{\"type\":\"bind\",\"source\":\"/a\",\"target\":\"/b\","
+	    "\"propagation\":\"rslave\",\"read_only\":true,\"read_only_recursive\":true},"
+	    "{\"type\":\"tmpfs\",\"target\":\"/t\",\"options\":[\"exec\",\"size=1m\"]}]}";
+	json_doc_cleanup yyjson_doc *doc = doc_of(json);
+	struct err err = ERR_INIT;
+	struct spec s;
+
+	(void)state;
+	if (spec_parse(yyjson_doc_get_root(doc), &s, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_true(s.tty && s.open_stdin && !s.stdin_once && s.init_given && !s.init && s.docker_caps);
+	assert_true(!s.no_new_privileges && !s.privileged && s.masked_paths && !s.masked_paths[0] && !s.readonly_paths);
+	assert_int_equal(s.rows, 24);
+	assert_int_equal(s.cols, 80);
+	assert_int_equal(s.pid_mode.kind, SPEC_NS_CONTAINER);
+	assert_string_equal(s.pid_mode.name, "c1");
+	assert_int_equal(s.ipc_mode.kind, SPEC_NS_SHAREABLE);
+	assert_int_equal(s.network_mode.kind, SPEC_NS_NAMED);
+	assert_string_equal(s.network_mode.name, "front");
+	assert_int_equal(s.uts_mode.kind, SPEC_NS_HOST);
+	assert_int_equal(s.userns_mode.kind, SPEC_NS_DEFAULT);
+	assert_int_equal(s.cgroupns_mode.kind, SPEC_NS_PRIVATE);
+	assert_int_equal(s.cpu_shares, 512);
+	assert_int_equal(s.memory_swap, -1);
+	assert_true(s.cpu_quota == SPEC_UNSET && s.oom_score_adj == SPEC_UNSET && s.blkio_weight == SPEC_UNSET);
+	assert_string_equal(s.devices[0].path_in_container, "/dev/null");
+	assert_string_equal(s.devices[0].permissions, "rwm");
+	assert_int_equal(s.ulimits[0].hard, -1);
+	assert_string_equal(s.sysctls[0].value, "1");
+	assert_int_equal(s.blkio_write_iops.v[0].rate, 9);
+	assert_int_equal(s.restart, SPEC_RESTART_ON_FAILURE);
+	assert_int_equal(s.restart_max, 3);
+	assert_true(s.stop_grace_ms > 86400000);
+	assert_int_equal(s.log_driver, SPEC_LOG_LOCAL);
+	assert_true(s.ports && s.docker && s.labels && !s.networks);
+	assert_int_equal(s.mounts[0].propagation, MS_SLAVE);
+	assert_true(s.mounts[0].propagation_recursive && s.mounts[0].recursive && s.mounts[0].read_only_recursive);
+	assert_string_equal(s.mounts[1].options[1], "size=1m");
 	spec_free(&s);
 }
 
@@ -267,7 +365,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_refused), cmocka_unit_test(test_limits),  cmocka_unit_test(test_defaults),
 	    cmocka_unit_test(test_merge),   cmocka_unit_test(test_signals), cmocka_unit_test(test_base64),
-	    cmocka_unit_test(test_health),
+	    cmocka_unit_test(test_health),  cmocka_unit_test(test_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
