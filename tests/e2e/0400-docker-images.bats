@@ -234,6 +234,24 @@ assert image.history()[0]["Id"] == image.id
 assert image.tag("py2", tag="x")
 assert [i.id for i in c.images.list(filters={"reference": "py2"})] == [image.id]
 assert [i.id for i in c.images.list(filters={"label": "a=b"})].count(image.id) == 1
+assert image.id in [i.id for i in c.images.list(filters={"since": "busybox"})]
+assert image.id not in [i.id for i in c.images.list(filters={"before": "busybox"})]
+try:
+    c.images.list(filters={"since": "nobody"})
+    raise SystemExit("images since one that is not here")
+except docker.errors.NotFound:
+    pass
+image.tag(host + "/many", tag="a")
+image.tag(host + "/many", tag="b")
+pushed = c.images.push(host + "/many")
+assert "a: digest: sha256:" in pushed and "b: digest: sha256:" in pushed, pushed
+c.images.remove(host + "/many:a")
+c.images.remove(host + "/many:b")
+try:
+    c.images.push(host + "/many")
+    raise SystemExit("an image without a tag was pushed")
+except docker.errors.NotFound as e:
+    assert "does not exist locally" in str(e), e
 c.images.remove("py2:x")
 c.images.remove(host + "/py:1")
 assert c.version()["ApiVersion"] == "1.44"

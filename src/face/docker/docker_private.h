@@ -81,6 +81,8 @@ int docker_build_request(yyjson_mut_doc *request, const struct http_req *r, stru
 const char *docker_local_name(const char *name);
 /* "busybox" and "1.36", "sha256:..." or NULL -> "busybox:1.36", "busybox@sha256:..."; the caller's. */
 char *docker_image_name(const char *name, const char *tag);
+/* It has neither tag nor digest: where Docker then means all tags. */
+bool docker_image_is_repo(const char *name);
 
 /* task.c: runs a tool for a request. */
 struct docker_task {

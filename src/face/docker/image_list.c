@@ -41,11 +41,49 @@ static bool is_dangling(const struct image_group *g)
 	return !g->tags && !g->digests;
 }
 
-static bool fits(const struct image_group *g, const struct docker_filters *f)
+/* What the filters "before" and "since", names of images, come to: times in ms. */
+struct span {
+	int64_t after, before;
+};
+
+static int span_image(struct image_store *s, const char *name, int64_t *ret, struct err *err)
+{
+	cleanup_with(image_info_freep) struct image_info *info = NULL;
+	int r = image_find(s, name, &info, err);
+
+	if (r == 0)
+		*ret = info->created_ms;
+	return r;
+}
+
+/* Of several values each one counts. */
+static int span_read(struct image_store *s, const struct docker_filters *f, struct span *ret, struct err *err)
+{
+	const char *value;
+	int64_t ms;
+	int r = 0;
+
+	*ret = (struct span){.after = INT64_MIN, .before = INT64_MAX};
+	for (size_t i = 0; r == 0 && (value = docker_filter(f, "before", i)); i++) {
+		r = span_image(s, value, &ms, err);
+		if (r == 0 && ms < ret->before)
+			ret->before = ms;
+	}
+	for (size_t i = 0; r == 0 && (value = docker_filter(f, "since", i)); i++) {
+		r = span_image(s, value, &ms, err);
+		if (r == 0 && ms > ret->after)
+			ret->after = ms;
+	}
+	return r;
+}
+
+static bool fits(const struct image_group *g, const struct docker_filters *f, const struct span *span)
 {
 	const char *dangling = docker_filter(f, "dangling", 0), *value;
 	bool referenced = !docker_filter(f, "reference", 0);
 
+	if (g->info->created_ms <= span->after || g->info->created_ms >= span->before)
+		return false;
 	if (dangling && is_dangling(g) != (!strcmp(dangling, "true") || !strcmp(dangling, "1")))
 		return false;
 	for (size_t i = 0; (value = docker_filter(f, "label", i)); i++) {
@@ -88,9 +126,10 @@ void docker_images(const struct docker_call *c)
 	struct err err = ERR_INIT;
 	yyjson_mut_doc *d;
 	yyjson_mut_val *list;
+	struct span span;
 
 	if (docker_filters_parse(http_req_query(c->r, "filters"), &f, &err) < 0 ||
-	    docker_filters_check(&f, keys, &err) < 0) {
+	    docker_filters_check(&f, keys, &err) < 0 || span_read(c->d->images, &f, &span, &err) < 0) {
 		docker_fail(c->r, &err);
 		return;
 	}
@@ -99,7 +138,7 @@ void docker_images(const struct docker_call *c)
 	yyjson_mut_doc_set_root(d, list);
 	groups = image_groups_of(c->d->images);
 	for (size_t i = 0; i < groups.n; i++) {
-		if (fits(&groups.v[i], &f))
+		if (fits(&groups.v[i], &f, &span))
 			add_image(d, list, &groups.v[i], c->minor);
 	}
 	image_groups_free(&groups);

@@ -48,13 +48,17 @@ const char *docker_local_name(const char *name)
 	return name;
 }
 
+bool docker_image_is_repo(const char *name)
+{
+	const char *slash = strrchr(name, '/');
+
+	return !strchr(name, '@') && !strchr(slash ? slash : name, ':');
+}
+
 char *docker_image_name(const char *name, const char *tag)
 {
-	const char *slash;
-
 	name = docker_local_name(name);
-	slash = strrchr(name, '/');
-	if (!tag || !*tag || strchr(name, '@') || strchr(slash ? slash : name, ':'))
+	if (!tag || !*tag || !docker_image_is_repo(name))
 		return mem_strdup(name);
 	return mem_printf("%s%c%s", name, strchr(tag, ':') ? '@' : ':', tag);
 }

@@ -54,12 +54,11 @@ int tool_pull(struct tool *t, struct err *err)
 
 /* ---- push ---- */
 
-static int push(struct tool *t, struct image_store *s, struct err *err)
+static int push_one(struct tool *t, struct image_store *s, const char *image, struct err *err)
 {
 	cleanup_with(registry_pushed_free) struct registry_pushed p = {.size = 0};
 	cleanup_with(name_free) struct name name = NAME_INIT;
 	const struct registry_push_options o = {.progress = tool_progress, .ctx = t};
-	const char *image = tool_text(t, "image");
 	yyjson_mut_doc *aux;
 	yyjson_mut_val *root;
 	int r = name_parse(image, &name, err);
@@ -79,6 +78,38 @@ static int push(struct tool *t, struct image_store *s, struct err *err)
 	yyjson_mut_obj_add_uint(aux, root, "Size", p.size);
 	tool_aux(t, aux);
 	return 0;
+}
+
+/* All names that an image has in the repository. */
+static char **repo_tags(struct image_store *s, const char *repo)
+{
+	struct image_info **all = image_list(s);
+	size_t n = strlen(repo);
+	char **names = NULL;
+
+	for (struct image_info **i = all; *i; i++) {
+		if (!strncmp((*i)->name, repo, n) && (*i)->name[n] == ':' && !strchr((*i)->name + n, '/'))
+			mem_strv_add(&names, (*i)->name);
+		image_info_free(*i);
+	}
+	free(all);
+	return names;
+}
+
+static int push(struct tool *t, struct image_store *s, struct err *err)
+{
+	const char *image = tool_text(t, "image");
+	char **names cleanup_with(mem_strv_freep) = NULL;
+	int r = 0;
+
+	if (!image || !tool_flag(t, "all_tags"))
+		return push_one(t, s, image, err);
+	names = repo_tags(s, image);
+	if (!names)
+		return err_set(err, ENOENT, "An image does not exist locally with the tag: %s", image);
+	for (char **n = names; r == 0 && *n; n++)
+		r = push_one(t, s, *n, err);
+	return r;
 }
 
 int tool_push(struct tool *t, struct err *err)

@@ -32,12 +32,10 @@ static void drop_body(struct http_req *r, void *ctx, const void *data, size_t n)
 static void pull(const struct docker_call *c, const char *image, const char *tag)
 {
 	yyjson_mut_doc *request = docker_tool_request("pull");
-	bool all =
-	    (!tag || !*tag) && !strchr(image, '@') && !strchr(strrchr(image, '/') ? strrchr(image, '/') : image, ':');
 	mem_cleanup char *name = docker_image_name(image, tag);
 
 	add_text(request, "image", name);
-	yyjson_mut_obj_add_bool(request, yyjson_mut_doc_get_root(request), "all_tags", all);
+	yyjson_mut_obj_add_bool(request, yyjson_mut_doc_get_root(request), "all_tags", docker_image_is_repo(name));
 	add_text(request, "platform", http_req_query(c->r, "platform"));
 	docker_request_auth(request, c->r, name);
 	http_req_stream_body(c->r, drop_body, NULL);
@@ -66,6 +64,7 @@ void docker_image_push(const struct docker_call *c)
 	mem_cleanup char *name = docker_image_name(c->arg, tag);
 
 	add_text(request, "image", name);
+	yyjson_mut_obj_add_bool(request, yyjson_mut_doc_get_root(request), "all_tags", docker_image_is_repo(name));
 	docker_request_auth(request, c->r, name);
 	docker_task_run(c->d, c->r, &messages, request);
 }
