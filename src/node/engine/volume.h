@@ -22,7 +22,6 @@
 
 struct engine;
 struct err;
-struct image_info;
 struct spec;
 
 #define VOLUME_LABELS_MAX 256
@@ -61,12 +60,12 @@ int engine_volumes(struct engine *e, struct volume ***ret, struct err *err);
 /* Moves it to the trash. -ENOENT (not with force); -EBUSY when a container names it: the text has their ids. */
 int engine_volume_remove(struct engine *e, const char *name, bool force, struct err *err);
 
-/* For engine_create(), before the order is written: what `spec` becomes when every volume mount without a "source" has a name (anonymous) and, when it says
- * "image_volumes": true, every VOLUME of the image that no mount has as its target is one, too. All volumes named are made where they are
- * missing. *ret: the new document, the caller's; its root replaces `spec`. NULL = nothing changed. On failure what was made anonymously is
- * gone again. */
-int volume_prepare(struct engine *e, yyjson_val *spec, const struct image_info *image, yyjson_doc **ret,
-		   struct err *err);
+/* For engine_create(), before the spec is parsed: gives every volume mount without a "source" a name of 64 hex digits ("anonymous": true) and, when the
+ * spec says "image_volumes": true, makes a mount of every VOLUME of the image that no mount has as its target. *ret: the new document, the
+ * caller's, whose root replaces `spec`; NULL = nothing was to be changed. Nothing is made yet. */
+int volume_complete(struct engine *e, yyjson_val *spec, yyjson_doc **ret, struct err *err);
+/* For engine_create(), before the order is written: makes those volumes of the spec that are not there. On failure the anonymous ones are gone. */
+int volume_make_all(struct engine *e, const struct spec *s, struct err *err);
 /* For `rm -v`, autoremove and a failed engine_create(): removes those anonymous volumes among `names` that no listed container names. */
 void volume_remove_anonymous(struct engine *e, char *const *names);
 /* The names of a container's volumes, NULL-terminated and without doubles, NULL = none: what struct container keeps as `volumes`. */
@@ -74,11 +73,12 @@ char **volume_names(const struct spec *s);
 
 /* ---- the monitor ---- */
 
-/* What is to be mounted: the directory, made where it is missing, or a mount of its own that is attached nowhere (*ret_loose). subpath (NULL = none) is resolved
- * inside it. image_root (-1 = none) is a view of the image's files: when the volume has no options and is empty, what the image has at
- * `target` is copied in first, owners, modes, times, attributes and links included, once. */
+/* What is to be mounted: the directory, made where it is missing, or a mount of its own that is attached nowhere (*ret_loose). subpath (NULL = none)
+ * must be there and is resolved inside it. lowers: the image's layers, topmost first, none for nocopy: when the volume has no options and is
+ * empty, what the image has at `target` is copied in first, owners, modes, times, attributes and links included, once. */
 struct volume_mount {
 	const char *name, *subpath, *target;
-	int image_root;
+	const int *lowers;
+	size_t n_lowers;
 };
 int volume_open(int data_dir, const struct volume_mount *m, bool *ret_loose, struct err *err);

@@ -27,8 +27,6 @@ int bundle_mounts_attach(struct setup *s, struct err *err);  /* all, in the orde
 int bundle_mounts_seal(struct setup *s, struct err *err);    /* read-only what had to be written until now */
 /* bundle_cgroup.c: the mount of type "cgroup"; place: where it goes. */
 int bundle_cgroup_mount(struct setup *s, const struct rt_fs *m, int place, struct err *err);
-/* copyup.c: copies what the directory `from` holds into `to`. */
-int copyup(int from, int to, struct err *err);
 /* bundle_devices.c */
 int bundle_devices_prepare(struct setup *s, struct err *err); /* parent: nodes for a child that may not make them */
 int bundle_devices_make(struct setup *s, struct err *err);

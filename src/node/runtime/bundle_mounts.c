@@ -5,6 +5,7 @@
  * (CVE-2021-30465), and nothing but proc comes over /proc (CVE-2019-16884, CVE-2025-52881).
  */
 #include "node/runtime/bundle.h"
+#include "node/runtime/copyup.h"
 
 #include "base/core/err.h"
 #include "base/core/fd.h"
