@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the files of create share. Nobody else includes this.
+ */
+#pragma once
+
+#include "face/docker/create.h"
+
+/* The making of a spec. config, host, network: as create_shape() left them. */
+struct making {
+	struct create *out;
+	yyjson_mut_doc *d;
+	yyjson_mut_val *spec;
+	yyjson_val *config, *host, *network;
+};
+
+void create_warn(struct making *m, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int create_host(struct making *m, struct err *err);
+/* Limits and the restart policy: what update changes, too. */
+int create_resources(struct making *m, struct err *err);
+int create_mounts(struct making *m, struct err *err);
+int create_network(struct making *m, struct err *err);
