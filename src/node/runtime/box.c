@@ -8,6 +8,7 @@
 #include "base/core/fd.h"
 #include "base/core/proc.h"
 #include "node/runtime/cgroup.h"
+#include "node/runtime/cgroup_box.h"
 #include "base/core/guard.h"
 #include "node/runtime/init.h"
 #include "node/runtime/rootless.h"
@@ -45,6 +46,17 @@ static int payload_status(const struct rt_box *box, int own)
 	return own;
 }
 
+static void usage_of(const struct cgroup_box *b, struct rt_exit *e)
+{
+	struct cgroup_stats s;
+
+	if (cgroup_box_stats(b, &s, NULL) < 0)
+		return;
+	e->oom_killed = s.oom_kills != RT_UNSET && s.oom_kills > 0;
+	e->memory_peak = s.memory_peak > 0 ? (uint64_t)s.memory_peak : e->memory_peak;
+	e->cpu_us = s.cpu_total_ns > 0 ? (uint64_t)s.cpu_total_ns / 1000 : e->cpu_us;
+}
+
 int rt_reap(struct rt_box *box, struct rt_exit *ret, struct err *err)
 {
 	struct rt_exit e = {0};
@@ -62,6 +74,8 @@ int rt_reap(struct rt_box *box, struct rt_exit *ret, struct err *err)
 	e.cpu_us = micros(&usage.ru_utime) + micros(&usage.ru_stime);
 	if (*box->cgroup)
 		cgroup_usage(box->cgroup, &e);
+	if (box->cgroups)
+		usage_of(box->cgroups, &e);
 	box->pid = -1;
 	fd_closep(&box->pidfd);
 	fd_closep(&box->status_fd);
@@ -93,9 +107,21 @@ int rt_signal(struct rt_box *box, int signal, struct err *err)
 		return err_set(err, EINVAL, "%d is not a signal", signal);
 	if (box->pidfd < 0)
 		return 0;
+	if (signal == SIGKILL && box->shares_pids && box->cgroups)
+		return cgroup_box_signal(box->cgroups, signal, err);
 	/* The end of PID 1 is the end of everything in its pid namespace. */
 	r = signal_init(box, signal);
 	return r < 0 && r != -ESRCH ? err_sys(err, -r, "send signal %d", signal) : 0;
+}
+
+static int delete_box(struct rt_box *box, struct err *err)
+{
+	int r = cgroup_box_signal(box->cgroups, SIGKILL, err);
+
+	if (r == 0)
+		r = cgroup_box_remove(box->cgroups, err);
+	box->cgroups = cgroup_box_free(box->cgroups);
+	return r < 0 ? err_wrap(err, "delete a container") : 0;
 }
 
 int rt_delete(struct rt_box *box, struct err *err)
@@ -103,7 +129,7 @@ int rt_delete(struct rt_box *box, struct err *err)
 	int r;
 
 	/* One of rt_open() has no cgroup of ours and is not ours to kill. */
-	if (box->pidfd >= 0 && *box->cgroup) {
+	if (box->pidfd >= 0 && (*box->cgroup || box->cgroups)) {
 		(void)proc_pidfd_signal(box->pidfd, SIGKILL);
 		if (box->pid > 0)
 			(void)waitpid(box->pid, NULL, 0);
@@ -111,6 +137,8 @@ int rt_delete(struct rt_box *box, struct err *err)
 	}
 	fd_closep(&box->pidfd);
 	fd_closep(&box->status_fd);
+	if (box->cgroups)
+		return delete_box(box, err);
 	if (!*box->cgroup)
 		return 0;
 	/* Removing fails while somebody is in there, and only then is there somebody to kill. */
@@ -167,4 +195,19 @@ int rt_host(struct rt_host *ret, struct err *err)
 	    .n_cpus = n > 0 ? (unsigned)n : 1,
 	};
 	return 0;
+}
+
+int rt_cgroups(const struct rt_box *box, struct cgroup_box **ret, struct err *err)
+{
+	char dirs[CGROUP_TREES][CGROUP_DIR_MAX];
+	const char *list[CGROUP_TREES + 1] = {NULL};
+	size_t n = 0;
+
+	if (box->cgroups)
+		return cgroup_box_open(cgroup_box_text(box->cgroups), ret, err);
+	for (enum cgroup_tree t = CGROUP_V2; t < CGROUP_TREES; t++) {
+		if (cgroup_dir(box->cgroup, t, dirs[t]))
+			list[n++] = dirs[t];
+	}
+	return cgroup_box_of(list, ret, err);
 }

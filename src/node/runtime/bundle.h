@@ -42,8 +42,8 @@ int procfd_open(struct err *err);
 /* Writes to a file below it, which must be one of proc. */
 int procfd_write(int proc, const char *path, const char *text, struct err *err);
 
-/* terminal.c: makes a terminal in the container's devpts (root: its root), sends the master end over the channel, returns the other end. */
-int terminal_make(int root, const struct rt_process_attr *p, int talk, struct err *err);
+/* terminal.c: makes a terminal of `owner` in the container's devpts (root: its root), sends the master end over the channel, returns the other end. */
+int terminal_make(int root, const struct rt_process_attr *p, uid_t owner, int talk, struct err *err);
 int terminal_bind_console(int root, int terminal, struct err *err); /* as /dev/console */
 int terminal_connect(int terminal, struct err *err);		    /* controlling terminal, and 0, 1, 2 */
 

@@ -33,7 +33,7 @@ static int check(struct start *st, struct err *err)
 {
 	if (!st->spec->argv || !st->spec->argv[0])
 		return err_set(err, EINVAL, "there is no command (process.args is empty)");
-	if (st->spec->root_fd < 0)
+	if (st->spec->root_fd < 0 && st->spec->n_lower == 0)
 		return err_set(err, EINVAL, "there is no root");
 	if (!st->box->ns[RT_NS_MOUNT].wanted)
 		return err_set(err, ENOTSUP, "a container without a mount namespace of its own is not possible");
@@ -45,7 +45,12 @@ static int prepare_root(struct start *st, struct err *err)
 	/* A copy of a shared mount is shared with it (dockerd's are), and pivot_root refuses such a root. */
 	struct mount_attr attr = {.propagation = MS_SLAVE};
 	struct setup *s = st->setup;
+	int r;
 
+	if (st->spec->n_lower > 0) {
+		r = ns_prepare_idmap(s, err);
+		return r < 0 ? r : rootfs_prepare(s, err);
+	}
 	s->root = open_tree(st->spec->root_fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
 	if (s->root < 0)
 		return err_sys(err, errno, "copy the mount of the root");
@@ -74,6 +79,12 @@ static int open_cgroups(struct start *st, struct err *err)
 	return st->box->cgroup ? cgroup_box_open_doors(st->box->cgroup, err) : 0;
 }
 
+/* A prepared network is joined by the child, which is cheaper than a stage. */
+static uint64_t new_flags(const struct rt_spec *spec)
+{
+	return stage_new_flags(spec->box) & ~(spec->has_netns ? (uint64_t)CLONE_NEWNET : 0);
+}
+
 static int spawn(struct start *st, struct err *err)
 {
 	int cgroup = st->box->cgroup ? cgroup_box_fd(st->box->cgroup) : -1;
@@ -86,7 +97,7 @@ static int spawn(struct start *st, struct err *err)
 		if (pid < 0)
 			return pid;
 	} else {
-		pid = proc_clone(stage_new_flags(st->box) | CLONE_CLEAR_SIGHAND, cgroup, &st->result.pidfd);
+		pid = proc_clone(new_flags(st->spec) | CLONE_CLEAR_SIGHAND, cgroup, &st->result.pidfd);
 		if (pid < 0)
 			return err_sys(err, -pid, "clone3");
 	}
@@ -126,18 +137,26 @@ static int limit_and_run_hooks(struct start *st, struct err *err)
 	return r < 0 ? r : setup_say(st->setup, "h", err);
 }
 
+/* The end of the channel: of init's silence nothing can come but its death. */
+static int heard_all(const struct start *st, bool running, struct err *err)
+{
+	if (st->box->init ? running : st->box->gate < 0 && proc_execed(st->result.pid) != 0)
+		return 0;
+	return err_set(err, ECANCELED, "the container's first process was killed");
+}
+
 /* Until the child waits at its gate, has become the program, or has failed. */
 static int converse(struct start *st, struct err *err)
 {
+	bool running = false;
+
 	for (;;) {
 		struct setup_message m;
 		int fd, r = setup_receive(st->setup->talk_parent, &m, &fd, err);
 
 		switch (r) {
 		case 0:
-			return st->box->gate < 0 && proc_execed(st->result.pid) != 0
-				   ? 0
-				   : err_set(err, ECANCELED, "the container's first process was killed");
+			return heard_all(st, running, err);
 		case SETUP_WAITING:
 			return 0;
 		case SETUP_FAILED:
@@ -146,6 +165,10 @@ static int converse(struct start *st, struct err *err)
 		case SETUP_TERMINAL:
 			fd_closep(&st->result.terminal_fd);
 			st->result.terminal_fd = fd_take(&fd);
+			break;
+		case SETUP_RUNNING:
+			fd_closep(&fd);
+			running = true;
 			break;
 		case SETUP_HOOKS:
 			fd_closep(&fd);
@@ -208,12 +231,14 @@ int bundle_start(const struct rt_spec *spec, struct rt_box *ret, enum rt_fault *
 	int r;
 
 	st.result = (struct rt_box){.pid = -1, .pidfd = -1, .status_fd = -1, .terminal_fd = -1};
+	st.result.shares_pids = !spec->box->ns[RT_NS_PID].wanted || spec->box->ns[RT_NS_PID].fd >= 0;
 	st.setup = setup_new(spec);
 	r = run(&st, err);
 	if (r < 0) {
 		undo(&st);
 		*ret_fault = st.fault;
 	} else {
+		st.result.status_fd = fd_take(&st.setup->status[0]);
 		*ret_fault = RT_FAULT_NONE;
 		*ret = st.result;
 	}

@@ -9,6 +9,7 @@
 #include "base/core/fs.h"
 #include "node/runtime/cgroup_box.h"
 #include "node/runtime/mount_api.h"
+#include "node/runtime/init.h"
 #include "node/runtime/payload.h"
 #include "node/runtime/timing.h"
 
@@ -73,7 +74,7 @@ static int bring_loopback_up(struct setup *s, struct err *err)
 {
 	const struct rt_namespace *ns = &s->spec->box->ns[RT_NS_NETWORK];
 
-	return ns->wanted && ns->fd < 0 ? ns_loopback(s, err) : 0;
+	return ns->wanted && ns->fd < 0 ? ns_loopback(s, err) : 0; /* not that of a prepared one */
 }
 
 static int run_hooks(struct setup *s, struct err *err)
@@ -94,7 +95,7 @@ static int make_terminal(struct setup *s, struct err *err)
 
 	if (!s->spec->process->terminal)
 		return 0;
-	r = s->terminal = terminal_make(s->root, s->spec->process, s->talk, err);
+	r = s->terminal = terminal_make(s->root, s->spec->process, s->user.uid, s->talk, err);
 	return r < 0 ? r : terminal_bind_console(s->root, s->terminal, err);
 }
 
@@ -161,6 +162,7 @@ static const struct step steps[] = {
     {"wait for the limits", wait_for_go},
     {"hide the host's cgroups", make_cgroup_namespace},
     {"leave the host's mounts", rootfs_leave_host},
+    {"join the network", ns_join_network}, /* before its sysfs */
     {"mount the root", rootfs_attach_in_place},
     {"mount", bundle_mounts_attach},
     {"make the devices", bundle_devices_make},
@@ -186,7 +188,7 @@ static int wait_at_gate(struct setup *s, int *listener, struct err *err)
 	int gate = s->spec->box->gate, r;
 	int *const kept[] = {&s->talk, &gate, listener, &s->terminal};
 
-	if (prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0)
+	if (!s->spec->box->tied && prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0)
 		return err_sys(err, errno, "untie the container from its parent");
 	if (gate < 0)
 		return 0;
@@ -207,6 +209,40 @@ static int wait_at_gate(struct setup *s, int *listener, struct err *err)
 static enum rt_fault fault_of(int r)
 {
 	return r == -ENOENT ? RT_FAULT_NOT_FOUND : r == -EACCES ? RT_FAULT_NOT_EXECUTABLE : RT_FAULT_OURS;
+}
+
+/* A copy of this process becomes the program, this one init for it. Nobody but the program may hold what is its own, so that readers see the end. */
+static int run_under_init(struct setup *s, struct payload *p, struct err *err)
+{
+	int *const kept[] = {&s->talk, &s->status[1], &s->terminal};
+	const struct rt_namespace *pids = &s->spec->box->ns[RT_NS_PID];
+	int r = setup_keep(kept, sizeof kept / sizeof *kept, 3, err);
+	pid_t pid;
+
+	if (r < 0)
+		return r;
+	p->talk = s->talk;
+	p->terminal = s->terminal;
+	/* In a pid namespace of others our end is nobody's end. */
+	p->death_signal = s->spec->box->tied && (!pids->wanted || pids->fd >= 0);
+	pid = fork();
+	if (pid == 0) {
+		fd_closep(&s->status[1]);
+		payload_exec(p);
+	}
+	if (pid < 0)
+		return err_sys(err, errno, "start the payload (is the pids limit below 2?)");
+	(void)prctl(PR_SET_NAME, "init", 0, 0, 0);
+	r = setup_tell(s->talk, SETUP_RUNNING, -1, err);
+	if (r == 0)
+		r = init_confine(false, err);
+	if (r < 0)
+		return r;
+	fd_closep(&s->talk);
+	fd_closep(&s->terminal);
+	for (int fd = 0; fd < 3; fd++)
+		close(fd);
+	init_be(pid, s->status[1]);
 }
 
 static void block_signals(void)
@@ -242,7 +278,10 @@ void bundle_init_main(struct setup *s)
 		p.talk = s->talk;
 		p.listener = listener;
 		p.listener_state = spec->box->listener_state;
-		payload_exec(&p);
+		p.death_signal = spec->box->tied && !spec->box->init;
+		if (!spec->box->init)
+			payload_exec(&p);
+		r = run_under_init(s, &p, &err);
 	}
 	if (s->talk >= 0)
 		setup_tell_failure(s->talk, fault, &err);

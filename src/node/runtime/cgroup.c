@@ -21,7 +21,7 @@
 #include <sys/stat.h>
 
 enum {
-	PATH_MAX_HERE = CGROUP_BASE_MAX + CGROUP_NAME_MAX + 64,
+	PATH_MAX_HERE = CGROUP_DIR_MAX,
 	FILE_MAX = PATH_MAX_HERE + 64,
 	MOUNTINFO_MAX = 16 << 20,
 	KILL_ROUNDS = 200,
@@ -597,6 +597,16 @@ static void kill_v1(const char *dir, bool freezer)
 		if (sweep(dir, true) == 0)
 			return;
 	}
+}
+
+bool cgroup_dir(const char *name, enum cgroup_tree t, char path[static CGROUP_DIR_MAX])
+{
+	const struct cgroup_layout *l;
+
+	if (!*name || cgroup_machine(&l, NULL) < 0 || !*l->base[t])
+		return false;
+	dir_of(l, t, name, path);
+	return exists(path, "cgroup.procs");
 }
 
 int cgroup_kill(const char *name, struct err *err)

@@ -34,6 +34,10 @@ int cgroup_open(const char *name);
 /* Moves the calling process, which has one thread, into every existing directory of that name; `v2` = that of version 2, too. */
 int cgroup_join(const char *name, bool v2, struct err *err);
 
+/* The directory in a hierarchy, an absolute path; false when there is none. */
+#define CGROUP_DIR_MAX (CGROUP_BASE_MAX + CGROUP_NAME_MAX + 64)
+bool cgroup_dir(const char *name, enum cgroup_tree t, char path[static CGROUP_DIR_MAX]);
+
 /* Adds what the directories know: oom_killed, memory_peak, cpu_us. What is unknown is left alone. */
 void cgroup_usage(const char *name, struct rt_exit *exit);
 

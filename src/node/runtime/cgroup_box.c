@@ -400,6 +400,44 @@ static int open_entry(struct cgroup_box *b, const struct cgroup_mounts *mounts, 
 	return 0;
 }
 
+/* The hierarchy that holds a directory: of several mounts of one above the other the nearest. */
+static const struct cgroup_mount *mount_of(const struct cgroup_mounts *mounts, const char *dir)
+{
+	const struct cgroup_mount *found = NULL;
+
+	for (size_t i = 0; i < mounts->n; i++) {
+		const struct cgroup_mount *m = &mounts->v[i];
+		size_t n = strlen(m->point);
+
+		if (!strncmp(m->point, dir, n) && dir[n] == '/' && (!found || n > strlen(found->point)))
+			found = m;
+	}
+	return found;
+}
+
+int cgroup_box_of(const char *const *dirs, struct cgroup_box **ret, struct err *err)
+{
+	cleanup_with(box_freep) struct cgroup_box *b = mem_new(struct cgroup_box);
+	mem_cleanup struct cgroup_mounts *mounts = NULL;
+	int r = cgroup_file_machine(&mounts, err);
+
+	if (r < 0)
+		return r;
+	b->v2_only = !mounts->v1;
+	for (; *dirs && b->n < CGROUP_MOUNTS_MAX; dirs++) {
+		const struct cgroup_mount *m = mount_of(mounts, *dirs);
+		struct cgroup_dir *d = m ? add_dir(b, m, *dirs + strlen(m->point)) : NULL;
+
+		if (d)
+			d->fd = cgroup_file_open(d->root, d->path + 1, O_RDONLY | O_DIRECTORY);
+		if (d && d->fd < 0)
+			drop_last(b);
+	}
+	set_text(b);
+	*ret = mem_take(b);
+	return 0;
+}
+
 int cgroup_box_open(const char *text, struct cgroup_box **ret, struct err *err)
 {
 	cleanup_with(box_freep) struct cgroup_box *b = mem_new(struct cgroup_box);

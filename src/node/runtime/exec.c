@@ -65,6 +65,11 @@ static int flags_of(const struct exec *e)
 	return flags;
 }
 
+static const struct cgroup_box *cgroups_of(const struct exec *e)
+{
+	return e->spec->cgroup ? e->spec->cgroup : e->box->cgroups;
+}
+
 /* A container that has given its controllers to cgroups below takes nobody in (Control Group v2, "no internal processes"): then where its
  * first process is. */
 static int join_box(const struct exec *e, struct err *err)
@@ -74,19 +79,19 @@ static int join_box(const struct exec *e, struct err *err)
 	int r;
 
 	if (e->born_inside)
-		return cgroup_box_enter_others(e->spec->cgroup, sub ? sub : "", err);
-	r = cgroup_box_enter(e->spec->cgroup, 0, sub ? sub : "", err);
+		return cgroup_box_enter_others(cgroups_of(e), sub ? sub : "", err);
+	r = cgroup_box_enter(cgroups_of(e), 0, sub ? sub : "", err);
 	if (r != -EBUSY || (sub && *sub))
 		return r;
-	r = cgroup_box_sub_of(e->spec->cgroup, e->box->pid, &own, err);
-	return r < 0 ? r : cgroup_box_enter(e->spec->cgroup, 0, own, err);
+	r = cgroup_box_sub_of(cgroups_of(e), e->box->pid, &own, err);
+	return r < 0 ? r : cgroup_box_enter(cgroups_of(e), 0, own, err);
 }
 
 static int join_cgroups(struct exec *e, struct err *err)
 {
 	if (*e->box->cgroup)
 		return cgroup_join(e->box->cgroup, !e->born_inside, err);
-	return e->spec->cgroup ? join_box(e, err) : 0;
+	return cgroups_of(e) ? join_box(e, err) : 0;
 }
 
 static int join(struct exec *e, struct err *err)
@@ -126,7 +131,7 @@ static int connect_stdio(struct exec *e, struct payload *p, int root, struct err
 	int r;
 
 	if (p->attr && p->attr->terminal) {
-		r = p->terminal = terminal_make(root, p->attr, p->talk, err);
+		r = p->terminal = terminal_make(root, p->attr, p->user.uid, p->talk, err);
 		return r < 0 ? r : 0;
 	}
 	if (!p->attr || fds[0] < 0 || fds[1] < 0 || fds[2] < 0) {
@@ -233,7 +238,7 @@ static int open_cgroup(const struct exec *e)
 
 	if (*e->box->cgroup)
 		return cgroup_open(e->box->cgroup);
-	if (!e->spec->cgroup || cgroup_box_fd_sub(e->spec->cgroup, sub ? sub : "", &fd, NULL) < 0)
+	if (!cgroups_of(e) || cgroup_box_fd_sub(cgroups_of(e), sub ? sub : "", &fd, NULL) < 0)
 		return -1;
 	return fd;
 }

@@ -138,7 +138,7 @@ static int tidy_descriptors(struct setup *s, struct err *err)
 }
 
 /* Capabilities first, they need no rights to go; then as few system calls as an init needs. */
-static int init_confine(bool no_filter, struct err *err)
+int init_confine(bool no_filter, struct err *err)
 {
 	int r = caps_set(1ull << CAP_KILL, err);
 
@@ -153,19 +153,19 @@ static int exit_code(int status)
 }
 
 /* Reaps what has ended; when the payload has, reports and ends the container. */
-static void reap(pid_t payload)
+static void reap(pid_t payload, int report)
 {
 	int status;
 
 	for (pid_t pid = waitpid(-1, &status, WNOHANG); pid > 0; pid = waitpid(-1, &status, WNOHANG)) {
 		if (pid != payload)
 			continue;
-		(void)fd_write_all(STATUS_FD, &status, sizeof status);
+		(void)fd_write_all(report, &status, sizeof status);
 		_exit(exit_code(status));
 	}
 }
 
-static _Noreturn void be_init(pid_t payload)
+void init_be(pid_t payload, int report)
 {
 	sigset_t all;
 
@@ -175,7 +175,7 @@ static _Noreturn void be_init(pid_t payload)
 		int signal = sigwaitinfo(&all, &info);
 
 		if (signal == SIGCHLD)
-			reap(payload);
+			reap(payload, report);
 		else if (signal == SIGURG && info.si_code == SI_QUEUE && info.si_value.sival_int == INIT_STOP_VALUE)
 			(void)kill(payload, SIGSTOP);
 		else if (signal > 0)
@@ -269,5 +269,5 @@ void init_main(struct setup *s)
 	/* Nobody but the payload may hold its pipes, so that their readers see the end. */
 	for (int fd = 0; fd <= CWD_FD; fd++)
 		close(fd);
-	be_init(payload_pid);
+	init_be(payload_pid, STATUS_FD);
 }

@@ -4,9 +4,18 @@
  */
 #pragma once
 
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct err;
 struct setup;
 
 /* How rt_signal sends a SIGSTOP, which would stop init itself: this signal, queued with that value. */
 #define INIT_STOP_VALUE 0x53544f50
 
 _Noreturn void init_main(struct setup *s);
+
+/* For a start that has made the payload itself (bundle_init.c): as few rights as an init needs, then init until the payload ends. `status`:
+ * where its wait status is told. */
+int init_confine(bool no_filter, struct err *err);
+_Noreturn void init_be(pid_t payload, int status);

@@ -299,8 +299,10 @@ static int become_as_told(const struct payload *p, struct err *err)
 	const struct rt_process_attr *a = p->attr;
 	const struct user *u = &p->user;
 
+	bool wanted = a->n_gids > 0 || (a->user && u->n_groups > 1);
+
 	/* A namespace of one id has no groups to set. */
-	if (syscall(SYS_setgroups, u->n_groups, u->groups) < 0 && (errno != EPERM || a->n_gids > 0))
+	if (syscall(SYS_setgroups, u->n_groups, u->groups) < 0 && (errno != EPERM || wanted))
 		return err_sys(err, errno, "set the groups");
 	if (syscall(SYS_setresgid, u->gid, u->gid, u->gid) < 0)
 		return err_sys(err, errno, "set the group %u", u->gid);
@@ -364,6 +366,8 @@ static int prepare_as_told(const struct payload *p, struct err *err)
 		r = load_filter(p, err);
 	if (r == 0)
 		r = become_as_told(p, err);
+	if (r == 0 && p->death_signal)
+		r = tie_to_parent(p->talk, err);
 	if (r == 0 && a->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		r = err_sys(err, errno, "set no_new_privs");
 	return r == 0 && a->no_new_privs ? load_filter(p, err) : r;
@@ -403,7 +407,12 @@ void payload_exec(const struct payload *p)
 int payload_user(const struct rt_process_attr *attr, int root, struct user *ret, struct err *err)
 {
 	char text[16];
+	int r;
 
+	if (attr->user) {
+		r = user_find_in(root, attr->user, ret, err);
+		return r < 0 ? r : user_add_groups_in(root, attr->groups, ret, err);
+	}
 	snprintf(text, sizeof text, "%u", attr->uid);
 	if (attr->n_gids >= USER_GROUPS_MAX)
 		return err_set(err, E2BIG, "%zu additional groups, %d are possible", attr->n_gids, USER_GROUPS_MAX - 1);

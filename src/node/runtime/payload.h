@@ -18,7 +18,7 @@ struct payload {
 	int cwd;	   /* directory to start in (payload_open_cwd), for early.c; the others are there already */
 	bool death_signal; /* die with the parent, which holds the other end of talk */
 
-	/* Of an OCI configuration, else NULL: then caps, no_filter and death_signal are not read, payload_confine() is not called. */
+	/* Of an OCI configuration or the like, else NULL: then caps and no_filter are not read, payload_confine() is not called. */
 	const struct rt_process_attr *attr;
 	const struct rt_box_attr *box; /* for its start_container hook; NULL in an exec */
 	int terminal;		       /* with attr->terminal */

@@ -72,9 +72,10 @@ struct rt_spec {
 
 	int stdin_fd, stdout_fd, stderr_fd; /* -1 = /dev/null */
 
-	/* For a container of an OCI configuration (rt_attr.h); both or none. Then nothing is there but what they say: /dev, /proc and all other
-	 * mounts, masks, capabilities, filter and cgroups of ours are left out; root_fd, argv, env, cwd, hostname (NULL = leave), read_only and
-	 * the three descriptors mean what they mean above, the rest is not read; argv[0] is PID 1, and the container outlives its maker. */
+	/* For a container of an OCI configuration (rt_attr.h), or one of ours of whom as much is asked; both or none. Then nothing is there but what
+	 * they say: /dev, /proc and all other mounts, masks, capabilities, filter and cgroups of ours are left out; the root, argv, env, cwd, hostname
+	 * (NULL = leave), read_only, the prepared network, the range of users (box->uid_maps must say the same) and the three descriptors mean
+	 * what they mean above, the rest is not read; unless box says else argv[0] is PID 1, and the container outlives its maker. */
 	const struct rt_process_attr *process;
 	const struct rt_box_attr *box;
 };
@@ -89,7 +90,10 @@ struct rt_box {
 	uint64_t start_time; /* of pid, field 22 of /proc/pid/stat: with the pid it names the process for ever */
 	char cgroup[128];
 	int terminal_fd; /* the master end of the payload's terminal (rt_process_attr.terminal), or -1; the caller's to close */
-	/* what rt_exec needs to give the same limits and rights to a second process */
+	/* Of a container whose cgroups the caller made and set here (rt_box_attr.cgroup): used by all below, removed and freed by rt_delete. */
+	struct cgroup_box *cgroups;
+	bool shares_pids; /* its pid namespace is not its own: the end of its first process is not that of all */
+	/* what rt_exec needs to give the same limits and rights to a second process; not read when that brings rt_exec_spec.process */
 	uint64_t caps;
 	bool privileged_syscalls, user_namespace;
 };
@@ -121,7 +125,8 @@ struct rt_exec_spec {
 	char *const *argv, *const *env;
 	const char *cwd, *user;
 	int stdin_fd, stdout_fd, stderr_fd;
-	/* For a box of rt_open(): the process, the cgroups to enter (a cgroup below them, NULL = none), and where the terminal's master goes. */
+	/* More than the same: rights, limits, a terminal, whose master end goes to *ret_terminal. */
+	/* For a box of rt_open() also the cgroups to enter (a cgroup below them, NULL = none). */
 	const struct rt_process_attr *process;
 	const struct cgroup_box *cgroup;
 	const char *cgroup_sub;
@@ -144,6 +149,9 @@ int rt_delete(struct rt_box *box, struct err *err);
 
 /* For clean-up after a monitor died: a box from the container's id alone (only rt_delete may be called on it). */
 void rt_find(const char *id, struct rt_box *ret);
+
+/* The cgroups of a container of ours, to freeze, measure and change them (cgroup_box.h); the caller's (cgroup_box_free), but not to remove. */
+int rt_cgroups(const struct rt_box *box, struct cgroup_box **ret, struct err *err);
 
 /* What this machine can do, found once: cgroup layout ("v2", "hybrid", "v1", "none") and which limits it can enforce. */
 struct rt_host {

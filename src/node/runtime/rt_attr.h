@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * rt_attr: what an OCI configuration can say and our own containers never do (runtime-spec config.md, config-linux.md). Everything
- * hangs off two pointers of rt_spec that are NULL for our own containers; nothing here is read on their path.
+ * rt_attr: what an OCI configuration can say (runtime-spec config.md, config-linux.md), and those of our own containers of whom more is asked
+ * than the usual. Everything hangs off two pointers of rt_spec that are NULL for the others; nothing here is read on their path.
  *
  * Plain data. Strings and lists belong to whoever made them (node/oci/config.h) and must outlive rt_start(). All is checked for form by the
  * parser; what the kernel has to say about a value is said at the step that uses it, and is always an error, never ignored.
@@ -47,6 +47,9 @@ struct rt_filter {
 };
 
 struct rt_process_attr {
+	/* Who, as rt_spec.user says it, and more groups by name or number, found in the container's own files. NULL: the numbers below */
+	const char *user;
+	char *const *groups; /* NULL = none */
 	/* user, group and additional groups as numbers; rt_spec.user is not read */
 	uid_t uid;
 	gid_t gid;
@@ -175,6 +178,9 @@ struct rt_box_attr {
 	bool keyring;  /* a session keyring of its own */
 
 	struct cgroup_box *cgroup; /* NULL: none; made by the caller, entered here */
+	bool
+	    init; /* our init comes first (PID 1, if the pid namespace is new), reaps orphans and reports, as in our own containers */
+	bool tied; /* the container ends with its maker */
 
 	/* Called during the start; each may be NULL. A failure stops it. */
 	void *ctx;

@@ -31,6 +31,11 @@ static size_t setup_n_mounts(const struct rt_spec *spec)
 	return spec->box ? spec->box->n_mounts : spec->n_mounts;
 }
 
+bool setup_has_init(const struct rt_spec *spec)
+{
+	return spec->box ? spec->box->init : !spec->no_init;
+}
+
 struct setup *setup_new(const struct rt_spec *spec)
 {
 	struct setup *s = mem_new(struct setup);
@@ -82,7 +87,7 @@ int setup_open_channels(struct setup *s, struct err *err)
 		return err_sys(err, errno, "open a channel");
 	s->talk_parent = pair[0];
 	s->talk = pair[1];
-	if (!s->spec->no_init && !s->spec->box && pipe2(s->status, O_CLOEXEC) < 0)
+	if (setup_has_init(s->spec) && pipe2(s->status, O_CLOEXEC) < 0)
 		return err_sys(err, errno, "open a pipe");
 	return 0;
 }

@@ -41,6 +41,8 @@ struct step {
 
 /* Runs the steps in order until one fails; its error starts with its `what`. */
 int setup_run(struct setup *s, const struct step *steps, size_t n, struct err *err);
+/* Our own init comes first. */
+bool setup_has_init(const struct rt_spec *spec);
 struct setup *setup_new(const struct rt_spec *spec);
 struct setup *setup_free(struct setup *s); /* takes NULL, returns NULL */
 

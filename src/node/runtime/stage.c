@@ -135,6 +135,7 @@ static int shift_clocks(const struct rt_box_attr *box, struct err *err)
 static pid_t stage(struct setup *s, int report)
 {
 	const struct rt_box_attr *box = s->spec->box;
+	const uint64_t prepared = s->spec->has_netns ? CLONE_NEWNET : 0;
 	struct err err = ERR_INIT;
 	pid_t pid = -1;
 	int r = prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? err_sys(&err, errno, "hide from the container") : 0;
@@ -144,7 +145,7 @@ static pid_t stage(struct setup *s, int report)
 	if (r == 0)
 		r = join_all(box, &err);
 	if (r == 0) {
-		pid = proc_clone(stage_new_flags(box) | CLONE_PARENT | CLONE_CLEAR_SIGHAND, -1, NULL);
+		pid = proc_clone((stage_new_flags(box) & ~prepared) | CLONE_PARENT | CLONE_CLEAR_SIGHAND, -1, NULL);
 		if (pid == 0)
 			return 0;
 		if (pid < 0)

@@ -42,7 +42,7 @@ static int keep_newlines(int terminal, struct err *err)
 	return tcsetattr(terminal, TCSANOW, &t) < 0 ? err_sys(err, errno, "change the settings of the terminal") : 0;
 }
 
-int terminal_make(int root, const struct rt_process_attr *p, int talk, struct err *err)
+int terminal_make(int root, const struct rt_process_attr *p, uid_t owner, int talk, struct err *err)
 {
 	const struct winsize size = {.ws_row = p->rows, .ws_col = p->cols};
 	fd_cleanup int master = open_master(root, err), slave = -1;
@@ -56,8 +56,8 @@ int terminal_make(int root, const struct rt_process_attr *p, int talk, struct er
 	if (slave < 0)
 		return err_sys(err, errno, "open the payload's end of the terminal");
 	/* In a user namespace without this id nothing can be done, and root of the namespace may use it anyway. */
-	if (fchown(slave, p->uid, (gid_t)-1) < 0 && errno != EPERM && errno != EINVAL)
-		return err_sys(err, errno, "give the terminal to the user %u", p->uid);
+	if (fchown(slave, owner, (gid_t)-1) < 0 && errno != EPERM && errno != EINVAL)
+		return err_sys(err, errno, "give the terminal to the user %u", owner);
 	r = p->plain_newlines ? keep_newlines(slave, err) : 0;
 	if (r == 0)
 		r = setup_tell(talk, SETUP_TERMINAL, master, err);

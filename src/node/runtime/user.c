@@ -259,3 +259,45 @@ int user_find_in(int root, const char *text, struct user *ret, struct err *err)
 		r = read_file(root, "/etc/group", &group, err);
 	return r < 0 ? r : user_find(text, passwd, group, ret, err);
 }
+
+static int group_of(const char *text, const char *group, gid_t *ret, struct err *err)
+{
+	struct field name = {text, strlen(text)};
+	uint32_t id;
+
+	if (!is_digits(name)) {
+		if (name_ok(name) && find_group(group, name, ret))
+			return 0;
+		return err_set(err, ENOENT, "additional group \"%.200s\": the image's /etc/group has no such group",
+			       text);
+	}
+	if (!parse_id(name, &id))
+		return err_set(err, EINVAL, "additional group \"%.200s\": the gid is larger than %u", text, ID_MAX);
+	*ret = id;
+	return 0;
+}
+
+int user_add_groups(char *const *groups, const char *group, struct user *u, struct err *err)
+{
+	for (; groups && *groups; groups++) {
+		gid_t gid;
+		int r = group_of(*groups, group, &gid, err);
+
+		if (r == 0)
+			r = add_group(u, gid, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int user_add_groups_in(int root, char *const *groups, struct user *u, struct err *err)
+{
+	mem_cleanup char *group = NULL;
+	int r;
+
+	if (!groups || !*groups)
+		return 0;
+	r = read_file(root, "/etc/group", &group, err);
+	return r < 0 ? r : user_add_groups(groups, group, u, err);
+}

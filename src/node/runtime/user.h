@@ -30,3 +30,6 @@ int user_find(const char *text, const char *passwd, const char *group, struct us
 
 /* The same, reading the files below the directory descriptor `root`. */
 int user_find_in(int root, const char *text, struct user *ret, struct err *err);
+/* More groups, names or numbers, for a user that was found. NULL = none. */
+int user_add_groups(char *const *groups, const char *group, struct user *u, struct err *err);
+int user_add_groups_in(int root, char *const *groups, struct user *u, struct err *err);
