@@ -90,10 +90,6 @@ struct oci_config *oci_config_free(struct oci_config *c); /* takes NULL, returns
 int oci_config_parse_process(const char *text, size_t n, struct oci_config **ret, struct err *err);
 int oci_config_parse_resources(const char *text, size_t n, struct oci_config **ret, struct err *err);
 
-/* "CAP_NET_ADMIN" (with or without CAP_, any case) -> the number, or -1. */
-int oci_cap_number(const char *name);
-const char *oci_cap_name(int number); /* NULL past the last one known */
-
 /* What `spec` writes: a complete configuration of `sh`, for root or (rootless) with the caller's ids mapped. On a machine that has cgroups
  * of version 2 only it has a cgroup namespace, as other runtimes' have. The caller frees it. */
 char *oci_config_default(bool rootless, unsigned uid, unsigned gid);

@@ -5,6 +5,7 @@
 #include "base/core/err.h"
 #include "node/oci/config.h"
 #include "node/oci/config_parts.h"
+#include "node/runtime/names.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -101,41 +102,17 @@ static int check_mounts(struct reader *rd)
 
 /* ---- sysctl: /proc/sys belongs to the host but for what the kernel keeps per namespace ---- */
 
-static const struct sysctl_rule {
-	const char *key; /* ends with a dot: a prefix */
-	enum rt_ns ns;
-} sysctl_rules[] = {
-    {"kernel.msgmax", RT_NS_IPC}, {"kernel.msgmnb", RT_NS_IPC},
-    {"kernel.msgmni", RT_NS_IPC}, {"kernel.sem", RT_NS_IPC},
-    {"kernel.shmall", RT_NS_IPC}, {"kernel.shmmax", RT_NS_IPC},
-    {"kernel.shmmni", RT_NS_IPC}, {"kernel.shm_rmid_forced", RT_NS_IPC},
-    {"fs.mqueue.", RT_NS_IPC},	  {"kernel.domainname", RT_NS_UTS},
-    {"net.", RT_NS_NETWORK},	  {"user.", RT_NS_USER},
-};
-
-static const struct sysctl_rule *find_rule(const char *key)
-{
-	for (size_t i = 0; i < sizeof sysctl_rules / sizeof *sysctl_rules; i++) {
-		const struct sysctl_rule *rule = &sysctl_rules[i];
-		size_t n = strlen(rule->key);
-
-		if (rule->key[n - 1] == '.' ? !strncmp(rule->key, key, n) : !strcmp(rule->key, key))
-			return rule;
-	}
-	return NULL;
-}
-
 static int check_sysctl(struct reader *rd, const char *key)
 {
-	const struct sysctl_rule *rule = find_rule(key);
+	int ns = names_sysctl_ns(key);
 
 	if (!strcmp(key, "kernel.hostname"))
 		return reader_fail(rd, EINVAL, "conflicts with the member hostname, which sets it");
-	if (!rule)
+	if (ns < 0)
 		return reader_fail(rd, EINVAL, "would change the host: it is not kept per namespace");
-	if (!has_ns(rd, rule->ns))
-		return reader_fail(rd, EINVAL, "needs the namespace \"%s\"", config_ns_names[rule->ns]);
-	if (rule->ns == RT_NS_UTS && rd->config->box.domainname)
+	if (!has_ns(rd, (enum rt_ns)ns))
+		return reader_fail(rd, EINVAL, "needs the namespace \"%s\"", config_ns_names[ns]);
+	if (ns == RT_NS_UTS && rd->config->box.domainname)
 		return reader_fail(rd, EINVAL, "conflicts with the member domainname");
 	return 0;
 }

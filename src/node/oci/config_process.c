@@ -8,6 +8,7 @@
 #include "node/oci/pool.h"
 #include "node/oci/config.h"
 #include "node/oci/config_parts.h"
+#include "node/runtime/names.h"
 
 #include <linux/ioprio.h>
 #include <linux/sched.h>
@@ -87,7 +88,7 @@ static int read_cap_set(struct reader *rd, yyjson_val *v, void *to)
 	if (r < 0)
 		return r;
 	for (; *names; names++) {
-		int cap = oci_cap_number(*names);
+		int cap = names_cap(*names);
 
 		if (cap < 0)
 			config_warn(rd, "capability \"%.100s\" is not known", *names);
@@ -135,17 +136,6 @@ static int read_caps(struct reader *rd, yyjson_val *v, void *to)
 
 /* ---- rlimits ---- */
 
-#define LIMIT(n)                                                                                                       \
-	{                                                                                                              \
-		"RLIMIT_" #n, RLIMIT_##n                                                                               \
-	}
-static const struct name_value rlimit_names[] = {
-    LIMIT(AS),	    LIMIT(CORE),     LIMIT(CPU),	LIMIT(DATA),   LIMIT(FSIZE), LIMIT(LOCKS),
-    LIMIT(MEMLOCK), LIMIT(MSGQUEUE), LIMIT(NICE),	LIMIT(NOFILE), LIMIT(NPROC), LIMIT(RSS),
-    LIMIT(RTPRIO),  LIMIT(RTTIME),   LIMIT(SIGPENDING), LIMIT(STACK),  {NULL},
-};
-#undef LIMIT
-
 struct raw_rlimit {
 	const char *type;
 	uint64_t soft, hard;
@@ -162,17 +152,17 @@ static int read_rlimit(struct reader *rd, yyjson_val *v, void *to)
 {
 	struct raw_rlimit raw = {.type = NULL};
 	int r = reader_object(rd, v, rlimit_members, &raw);
-	const struct name_value *known;
+	int known;
 
 	if (r < 0)
 		return r;
-	known = find_name(rlimit_names, raw.type);
-	if (!known)
+	known = !strncmp(raw.type, "RLIMIT_", 7) ? names_rlimit(raw.type + 7) : -1;
+	if (known < 0)
 		return reader_fail(rd, EINVAL, "type \"%.100s\" is not a resource limit", raw.type);
 	if (raw.soft > raw.hard)
 		return reader_fail(rd, EINVAL, "soft limit %llu is above the hard limit %llu",
 				   (unsigned long long)raw.soft, (unsigned long long)raw.hard);
-	*(struct rt_rlimit *)to = (struct rt_rlimit){.resource = (int)known->value, .soft = raw.soft, .hard = raw.hard};
+	*(struct rt_rlimit *)to = (struct rt_rlimit){.resource = known, .soft = raw.soft, .hard = raw.hard};
 	return 0;
 }
 

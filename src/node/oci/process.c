@@ -12,6 +12,7 @@
 #include "node/oci/lifecycle.h"
 #include "node/oci/listener.h"
 #include "node/oci/record.h"
+#include "node/runtime/names.h"
 #include "node/runtime/cgroup_box.h"
 #include "node/runtime/timing.h"
 
@@ -115,7 +116,7 @@ static int read_process(struct executing *e, struct err *err)
 static int add_caps(struct rt_caps *caps, char *const *names, struct err *err)
 {
 	for (; names && *names; names++) {
-		int number = oci_cap_number(*names);
+		int number = names_cap(*names);
 		uint64_t bit = number < 0 ? 0 : UINT64_C(1) << number;
 
 		if (number < 0)

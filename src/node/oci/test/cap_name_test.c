@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "node/oci/config.h"
+#include "node/runtime/names.h"
 
 #include <linux/capability.h>
 #include <setjmp.h>
@@ -30,7 +30,7 @@ static void test_number(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		assert_int_equal(oci_cap_number(rows[i].name), rows[i].number);
+		assert_int_equal(names_cap(rows[i].name), rows[i].number);
 }
 
 static void test_both_ways(void **state)
@@ -38,10 +38,10 @@ static void test_both_ways(void **state)
 	int n = 0;
 
 	(void)state;
-	for (; oci_cap_name(n); n++)
-		assert_int_equal(oci_cap_number(oci_cap_name(n)), n);
+	for (; names_cap_text(n); n++)
+		assert_int_equal(names_cap(names_cap_text(n)), n);
 	assert_int_equal(n, CAP_LAST_CAP + 1);
-	assert_null(oci_cap_name(-1));
+	assert_null(names_cap_text(-1));
 }
 
 int main(void)

@@ -7,6 +7,7 @@
 #include "base/core/err.h"
 #include "base/core/mem.h"
 #include "base/wire/json.h"
+#include "node/runtime/names.h"
 #include "node/oci/mount_option.h"
 
 #include <linux/capability.h>
@@ -193,7 +194,7 @@ static void test_features(void **state)
 	accept_each(member(root, "linux.namespaces"), CONFIG(",'linux':{'namespaces':[{'type':'%s','path':'/x'}]}"));
 	assert_int_equal(yyjson_arr_size(member(root, "linux.namespaces")), RT_NS_TYPES);
 	yyjson_arr_foreach (member(root, "linux.capabilities"), i, n, v) {
-		assert_int_equal(oci_cap_number(yyjson_get_str(v)), i);
+		assert_int_equal(names_cap(yyjson_get_str(v)), i);
 	}
 	assert_int_equal(yyjson_arr_size(member(root, "linux.capabilities")), CAP_LAST_CAP + 1);
 	yyjson_arr_foreach (member(root, "mountOptions"), i, n, v) {
