@@ -115,7 +115,7 @@ static void cut_set(struct reader *rd, const char *name, uint64_t *set, uint64_t
 
 	for (int cap = 0; cap < 64; cap++) {
 		if (*set & ~limit & 1ull << cap)
-			buf_printf(&lost, " %s", oci_cap_name(cap));
+			buf_printf(&lost, " %s", names_cap_text(cap));
 	}
 	if (lost.len)
 		config_warn(rd, "%s cannot be granted, for they are not in %s:%s", name, limit_name, buf_str(&lost));

@@ -4,6 +4,7 @@
  * from the tables that do the work, so that they cannot say something else.
  */
 #include "base/wire/json.h"
+#include "node/runtime/names.h"
 #include "node/oci/config.h"
 #include "node/oci/config_parts.h"
 #include "node/oci/mount_option.h"
@@ -37,8 +38,8 @@ static void add_caps(struct out *o, yyjson_mut_val *linux_part)
 {
 	yyjson_mut_val *list = yyjson_mut_obj_add_arr(o->doc, linux_part, "capabilities");
 
-	for (int cap = 0; oci_cap_name(cap); cap++)
-		yyjson_mut_arr_add_str(o->doc, list, oci_cap_name(cap));
+	for (int cap = 0; names_cap_text(cap); cap++)
+		yyjson_mut_arr_add_str(o->doc, list, names_cap_text(cap));
 }
 
 static void add_cgroup(struct out *o, yyjson_mut_val *linux_part)
