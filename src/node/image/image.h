@@ -127,6 +127,16 @@ struct image_limits {
 int image_unpack(int tar_fd, int tmp_dir, const struct image_limits *limits, struct image_unpacked *ret,
 		 struct err *err);
 
+/* Any files, into a directory that is there already and stays what it is but for them (a container's, `cp`). */
+struct image_into {
+	bool no_overwrite; /* -EINVAL instead of a directory in the place of something else, or the other way */
+	bool own;	   /* everything belongs to uid and gid, whatever the archive says */
+	uint32_t uid, gid;
+	uint32_t shift; /* added to what the archive says */
+};
+int image_unpack_into(int tar_fd, int dir, const struct image_limits *limits, const struct image_into *how,
+		      struct err *err);
+
 /* What the worker calls first, when it has the archive and tmp_dir open: no_new_privs, only the capabilities that unpacking needs, limits
  * of memory and descriptors, and (kernel 5.19 and later) Landlock, after which tmp_dir is the only place where it can open or make
  * anything. There is no way back. */

@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #define LATER_NAME "later"
@@ -50,6 +51,19 @@ int tree_open(struct tree *t, int dir, const char *name, struct err *err)
 	if (t->root < 0)
 		return t->root;
 	return fchmod(t->root, 0755) < 0 ? err_sys(err, errno, "set the mode of \"%s\"", name) : 0;
+}
+
+/* Somebody else may look into that directory: what waits is kept in memory, where the limit of entries limits it. */
+int tree_open_at(struct tree *t, int dir, struct err *err)
+{
+	fd_cleanup int later = memfd_create("berth-directories", MFD_CLOEXEC);
+
+	t->root = fcntl(dir, F_DUPFD_CLOEXEC, 0);
+	t->later = later < 0 || t->root < 0 ? NULL : fdopen(later, "w+");
+	if (!t->later)
+		return err_sys(err, errno, "open a temporary file");
+	fd_take(&later);
+	return 0;
 }
 
 static void forget_parent(struct tree *t)

@@ -56,6 +56,8 @@ struct tree {
 
 /* Makes `name` below dir and starts to write into it. */
 int tree_open(struct tree *t, int dir, const char *name, struct err *err);
+/* Writes into a directory that is there already and stays the caller's. */
+int tree_open_at(struct tree *t, int dir, struct err *err);
 void tree_close(struct tree *t); /* takes what tree_open left, also after its failure */
 
 /* From now on it is a layer. The names of directories that overlay must be told are opaque go to the file "opaque" in dir (which stays the

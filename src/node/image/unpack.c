@@ -38,9 +38,11 @@ struct unpack {
 	struct tar_record *record; /* of everything that passes */
 	struct err record_err;
 	struct image_limits limits;
-	bool layer;	/* of an image; otherwise a root filesystem */
-	uint64_t n;	/* entries begun */
-	uint64_t bytes; /* said by the headers of the files so far */
+	bool layer;		       /* of an image; otherwise a root filesystem */
+	const struct image_into *into; /* NULL = into a new directory, with a record */
+	mode_t type;		       /* of the entry that is being made */
+	uint64_t n;		       /* entries begun */
+	uint64_t bytes;		       /* said by the headers of the files so far */
 	char label[LABEL_MAX];
 	struct image_unpacked found;
 	locale_t c_locale, old_locale;
@@ -65,7 +67,7 @@ static la_ssize_t on_read(struct archive *a, void *ctx, const void **ret)
 	struct unpack *u = ctx;
 	ssize_t n = tar_stream_next(u->stream, ret);
 
-	if (n > 0 && tar_record_stream(u->record, *ret, (size_t)n, &u->record_err) < 0) {
+	if (n > 0 && u->record && tar_record_stream(u->record, *ret, (size_t)n, &u->record_err) < 0) {
 		archive_set_error(a, u->record_err.code, "%s", u->record_err.text);
 		return -1;
 	}
@@ -146,7 +148,9 @@ static int write_data(struct unpack *u, int fd, int64_t size, struct err *err)
 
 		if (at < 0 || at > size || (uint64_t)n > (uint64_t)(size - at))
 			return err_set(err, EINVAL, "%s: its content is larger than its header says", u->label);
-		r = tar_record_content(u->record, (uint64_t)archive_filter_bytes(u->tar, 0), p, n, (uint64_t)at, err);
+		r = u->record ? tar_record_content(u->record, (uint64_t)archive_filter_bytes(u->tar, 0), p, n,
+						   (uint64_t)at, err)
+			      : 0;
 		if (r < 0)
 			return r;
 		while (n > 0) {
@@ -209,13 +213,21 @@ static int id_of(int64_t id, const char *what, uint32_t *ret, struct err *err)
 	return 0;
 }
 
-static int fill_entry(struct archive_entry *e, struct tree_entry *ret, struct err *err)
+static void set_owner(const struct image_into *into, struct tree_entry *e)
+{
+	e->uid = (into->own ? into->uid : e->uid) + into->shift;
+	e->gid = (into->own ? into->gid : e->gid) + into->shift;
+}
+
+static int fill_entry(const struct unpack *u, struct archive_entry *e, struct tree_entry *ret, struct err *err)
 {
 	long ns = archive_entry_mtime_nsec(e);
 	int r = id_of(archive_entry_uid(e), "owner", &ret->uid, err);
 
 	if (r == 0)
 		r = id_of(archive_entry_gid(e), "group", &ret->gid, err);
+	if (r == 0 && u->into)
+		set_owner(u->into, ret);
 	ret->mode = archive_entry_mode(e);
 	ret->mtime_s = archive_entry_mtime(e);
 	ret->mtime_ns = ns >= 0 && ns < 1000000000 ? ns : 0;
@@ -266,6 +278,8 @@ static int record_entry(struct unpack *u, const char *name, int fd, struct err *
 {
 	struct stat st;
 
+	if (!u->record)
+		return 0;
 	if (fstat(fd, &st) < 0)
 		return err_sys(err, errno, "look at the file");
 	return tar_record_file(u->record, name, st.st_ino, err);
@@ -366,10 +380,12 @@ static int unpack_entry(struct unpack *u, struct archive_entry *e, struct err *e
 		return err_set(err, E2BIG, "%s: the archive has more entries than the limit of %llu", u->label,
 			       (unsigned long long)u->limits.files);
 	if (tree_name(raw, &name, err) < 0 || (r = check_name(u, name, archive_entry_filetype(e), err)) < 0 ||
-	    fill_entry(e, &t, err) < 0)
+	    fill_entry(u, e, &t, err) < 0)
 		return entry_failed(u, err);
-	if (r > 0)
+	/* The top is somebody's already. */
+	if (r > 0 || (u->into && !*name))
 		return 0;
+	u->type = archive_entry_hardlink(e) ? S_IFREG : archive_entry_filetype(e);
 	if (is_special(e) && !archive_entry_hardlink(e))
 		return skip_special(u, name, err) < 0 ? entry_failed(u, err) : 0;
 	t.name = name;
@@ -437,7 +453,7 @@ static int drain(struct unpack *u, struct err *err)
 	ssize_t n;
 
 	while ((n = tar_stream_next(u->stream, &data)) > 0) {
-		int r = tar_record_stream(u->record, data, (size_t)n, err);
+		int r = u->record ? tar_record_stream(u->record, data, (size_t)n, err) : 0;
 
 		if (r < 0)
 			return r;
@@ -462,7 +478,7 @@ static int unpack_all(struct unpack *u, struct err *err)
 		r = drain(u, err);
 	if (r == 0)
 		r = tree_finish(&u->tree, err);
-	if (r == 0)
+	if (r == 0 && u->record)
 		r = tar_record_end(u->record, &recorded, err);
 	return r;
 }
@@ -472,7 +488,11 @@ static int on_replaced(void *ctx, int dir, const char *name, const struct stat *
 {
 	struct unpack *u = ctx;
 
-	return tar_record_replaced(u->record, dir, name, st, err);
+	if (u->into && u->into->no_overwrite && S_ISDIR(st->st_mode))
+		return err_set(err, EINVAL, "cannot overwrite directory \"%s\" with non-directory", name);
+	if (u->into && u->into->no_overwrite && S_ISDIR(u->type))
+		return err_set(err, EINVAL, "cannot overwrite non-directory \"%s\" with directory", name);
+	return u->record ? tar_record_replaced(u->record, dir, name, st, err) : 0;
 }
 
 /* In the C locale libarchive leaves the bytes of a name alone; with UTF-8 it would compose characters (NFC), another name to Linux. */
@@ -573,6 +593,33 @@ int image_unpack_layer(int tar_fd, int tmp_dir, const struct image_limits *limit
 		set_found(&u);
 		*ret = u.found;
 	}
+	leave(&u);
+	return r;
+}
+
+static int unpack_into(struct unpack *u, int tar_fd, int dir, struct err *err)
+{
+	int r = enter(u, err);
+
+	u->tree.on_replaced = on_replaced;
+	u->tree.ctx = u;
+	if (r == 0)
+		r = open_archive(u, tar_fd, err);
+	if (r == 0)
+		r = tree_open_at(&u->tree, dir, err);
+	return r < 0 ? r : unpack_all(u, err);
+}
+
+int image_unpack_into(int tar_fd, int dir, const struct image_limits *limits, const struct image_into *how,
+		      struct err *err)
+{
+	struct err own = ERR_INIT;
+	struct unpack u = {.tree = TREE_INIT, .into = how};
+	int r;
+
+	set_limits(&u, limits);
+	u.limits.any_files = true;
+	r = unpack_into(&u, tar_fd, dir, err ? err : &own);
 	leave(&u);
 	return r;
 }
