@@ -8,11 +8,15 @@
 #include "base/core/log.h"
 #include "base/core/loop.h"
 #include "base/core/mem.h"
+#include "node/engine/network.h"
 #include "node/engine/order.h"
+#include "node/engine/volume.h"
 #include "node/image/image.h"
 #include "node/image/lease.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -29,6 +33,7 @@ struct container *container_new(struct engine *e, const char *id)
 
 	c->e = e;
 	c->conn = -1;
+	c->ending = LIFE_NOT_ENDING;
 	c->in = (struct buf)BUF_LIMIT(4 * RECORD_MAX);
 	c->wishes = (struct buf)BUF_LIMIT(WISHES_MAX);
 	snprintf(c->pub.id, sizeof c->pub.id, "%s", id);
@@ -54,6 +59,24 @@ static char *short_command(const char *const *argv)
 	return mem_strdup(buf_str(&b));
 }
 
+_Static_assert((int)ENGINE_RESTART_ON_FAILURE == (int)SPEC_RESTART_ON_FAILURE &&
+		   (int)ENGINE_RESTART_ALWAYS == (int)SPEC_RESTART_ALWAYS,
+	       "the policies are numbered alike");
+
+static char **labels(yyjson_val *v)
+{
+	yyjson_val *key, *val;
+	char **list = NULL;
+	size_t i, n;
+
+	yyjson_obj_foreach (v, i, n, key, val) {
+		mem_cleanup char *one = mem_printf("%s=%s", yyjson_get_str(key), yyjson_get_str(val));
+
+		mem_strv_add(&list, one);
+	}
+	return list;
+}
+
 void container_describe(struct container *c, const struct order *o, const char *const *argv)
 {
 	const struct spec *s = &o->spec;
@@ -68,9 +91,15 @@ void container_describe(struct container *c, const struct order *o, const char *
 	c->pub.index = (uint32_t)s->index;
 	c->pub.epoch = (uint32_t)s->epoch;
 	c->pub.remove = s->remove;
+	c->pub.restart = (enum engine_restart)s->restart;
+	c->pub.restart_max = (uint32_t)s->restart_max;
+	c->pub.labels = labels(s->labels);
 	c->userns_base = o->userns_base;
+	c->stop_signal = (int)o->stop_signal;
+	c->has_health = s->health.test != NULL;
 	c->pub.command = short_command(argv);
-	c->pub.health = s->health.test ? ENGINE_HEALTH_STARTING : ENGINE_HEALTH_NONE;
+	c->volumes = volume_names(s);
+	c->pub.health = c->has_health ? ENGINE_HEALTH_STARTING : ENGINE_HEALTH_NONE;
 }
 
 int container_list(struct container *c, struct err *err)
@@ -180,8 +209,12 @@ void container_reconcile_leases(struct engine *e)
 void container_free(struct container *c)
 {
 	disconnect(c);
+	c->backoff = loop_timer_free(c->backoff);
+	answer_drop(c);
+	update_drop(c);
 	follow_detach(c);
 	buf_free(&c->wishes);
+	mem_strv_free(c->pub.labels);
 	free(c->pub.name);
 	free(c->pub.key);
 	free(c->pub.image);
@@ -189,12 +222,18 @@ void container_free(struct container *c)
 	free(c->pub.job);
 	free(c->pub.task);
 	free(c->pub.exit.error);
+	mem_strv_free(c->volumes);
 	free(c);
 }
 
 bool container_ended(const struct container *c)
 {
 	return c->pub.state == ENGINE_EXITED || c->pub.state == ENGINE_LOST;
+}
+
+bool container_idle(const struct container *c)
+{
+	return container_ended(c) || (c->pub.state == ENGINE_CREATED && !c->pub.starting);
 }
 
 int container_dir(const struct container *c, struct err *err)
@@ -206,12 +245,72 @@ int container_dir(const struct container *c, struct err *err)
 
 /* ---- facts ---- */
 
+static void tell_die(struct container *c)
+{
+	const struct engine_exit *exit = &c->pub.exit;
+	char code[16], seconds[32];
+	const char *const died[] = {"execDuration", seconds, "exitCode", code, NULL}, *const killed[] = {"signal", "9",
+													 NULL};
+
+	snprintf(code, sizeof code, "%d", exit->code);
+	snprintf(seconds, sizeof seconds, "%" PRId64,
+		 c->pub.started_ms ? (c->pub.ended_ms - c->pub.started_ms) / 1000 : 0);
+	if (exit->oom)
+		engine_action_of(c->e, &c->pub, "oom", NULL);
+	/* Its monitor's, after the grace of a stop. */
+	if (c->stop_asked && exit->signal == SIGKILL)
+		engine_action_of(c->e, &c->pub, "kill", killed);
+	engine_action_of(c->e, &c->pub, "die", died);
+	if (c->stop_asked)
+		engine_action_of(c->e, &c->pub, "stop", NULL);
+	c->stop_asked = false;
+}
+
+static void set_started(struct container *c, const struct record *r)
+{
+	c->pub.pid = r->pid;
+	c->pub.started_ms = r->started_ms;
+	c->pub.state = ENGINE_RUNNING;
+	c->pub.starting = c->pub.restarting = false;
+	engine_action_of(c->e, &c->pub, "start", NULL);
+	if (c->restart_asked)
+		engine_action_of(c->e, &c->pub, "restart", NULL);
+	c->restart_asked = false;
+	event_add(c->e, ENGINE_EV_STARTED, c, NULL);
+}
+
+static void set_health(struct container *c, enum engine_health health, bool tell)
+{
+	char text[64];
+
+	c->pub.health = health;
+	if (!tell)
+		return;
+	snprintf(text, sizeof text, "health_status: %s", record_health_name(health));
+	if (!c->recalled)
+		engine_action_of(c->e, &c->pub, text, NULL);
+	event_add(c->e, ENGINE_EV_HEALTH, c, record_health_name(health));
+}
+
+static void set_paused(struct container *c, bool paused)
+{
+	const char *what = paused ? "pause" : "unpause";
+
+	c->pub.paused = paused;
+	if (c->recalled)
+		return;
+	engine_action_of(c->e, &c->pub, what, NULL);
+	event_add(c->e, ENGINE_EV_CHANGED, c, what);
+}
+
 static void set_end(struct container *c, const struct record *r)
 {
 	c->pub.ended_ms = r->ended_ms;
 	c->pub.exit = r->exit;
 	c->pub.exit.error = mem_strdup(r->exit.error);
 	c->pub.pid = 0;
+	life_ended(c);
+	tell_die(c);
 	if (!needs_image(c))
 		container_drop_lease(c);
 	follow_wake(c, false);
@@ -222,19 +321,14 @@ void container_record(struct container *c, const struct record *r)
 {
 	bool was_running = c->pub.started_ms != 0;
 
-	if (container_ended(c) || r->state < c->pub.state)
+	if (container_ended(c) || r->state < c->pub.state || r->run != c->pub.run)
 		return;
-	if (r->started_ms && !was_running) {
-		c->pub.pid = r->pid;
-		c->pub.started_ms = r->started_ms;
-		c->pub.state = ENGINE_RUNNING;
-		event_add(c->e, ENGINE_EV_STARTED, c, NULL);
-	}
-	if (r->health != c->pub.health) {
-		c->pub.health = r->health;
-		if (was_running)
-			event_add(c->e, ENGINE_EV_HEALTH, c, record_health_name(r->health));
-	}
+	if (r->started_ms && !was_running)
+		set_started(c, r);
+	if (r->health != c->pub.health)
+		set_health(c, r->health, was_running);
+	if (r->paused != c->pub.paused && r->state == ENGINE_RUNNING)
+		set_paused(c, r->paused);
 	if (r->state == ENGINE_STOPPING && c->pub.state != ENGINE_STOPPING)
 		event_add(c->e, ENGINE_EV_STOPPING, c, NULL);
 	c->pub.state = r->state;
@@ -255,11 +349,14 @@ static void on_line(struct container *c, const char *line, size_t n)
 		follow_wake(c, n == sizeof rotated - 1);
 		return;
 	}
+	if (answer_line(c, line, n))
+		return;
 	if (record_parse(line, n, &r, &err) < 0) {
 		log_err(&err, "a monitor's message cannot be understood");
 		return;
 	}
 	container_record(c, &r);
+	c->recalled = false;
 	record_clear(&r);
 }
 
@@ -310,9 +407,11 @@ int container_connect(struct container *c, int fd, struct err *err)
 
 int container_order(struct container *c, int dir, struct err *err)
 {
-	const char *args[] = {c->pub.id, NULL};
+	char run[16];
+	const char *args[] = {c->pub.id, run, NULL};
 	int pair[2], fds[2], r;
 
+	snprintf(run, sizeof run, "%" PRIu32, c->pub.run);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_sys(err, errno, "make a socket pair");
 	c->ordered += c->ordered == 0;
@@ -372,6 +471,7 @@ static void lose(struct container *c, const char *why)
 {
 	struct record r = {
 	    .state = ENGINE_LOST,
+	    .run = c->pub.run,
 	    .health = c->pub.health,
 	    .started_ms = c->pub.started_ms,
 	    .ended_ms = clock_wall_ms(),
@@ -380,6 +480,7 @@ static void lose(struct container *c, const char *why)
 
 	write_lost(c, &r);
 	container_record(c, &r);
+	life_over(c);
 	container_try_forget(c);
 }
 
@@ -423,7 +524,7 @@ static void on_order_again(void *ctx)
 	c->retry = loop_timer_free(c->retry);
 	c->ordered++;
 	/* It may have been asked to go meanwhile. */
-	if (c->remove_soon || dir < 0 || container_order(c, dir, NULL) < 0)
+	if (c->remove_soon || dir < 0 || network_prepare(c, dir, NULL) < 0 || container_order(c, dir, NULL) < 0)
 		container_gone(c);
 }
 
@@ -449,7 +550,8 @@ void container_gone(struct container *c)
 	struct record r;
 
 	disconnect(c);
-	/* Its last message may not have reached us; its file is there then. */
+	answer_none(c);
+	/* Its last message may not have reached us; its file is there then. That of another life says nothing: container_record() looks. */
 	if (!container_ended(c) && dir >= 0 && record_read(dir, "exit.json", &r, NULL) == 0) {
 		container_record(c, &r);
 		record_clear(&r);
@@ -458,25 +560,35 @@ void container_gone(struct container *c)
 		return;
 	if (!container_ended(c))
 		start_cleanup(c);
+	else
+		life_over(c);
 	container_try_forget(c);
 }
 
 /* ---- removal ---- */
 
+/* What else goes with a container: its files and its place in the lists have gone already. */
+static void removed(struct container *c)
+{
+	network_release(c);
+	container_drop_lease(c);
+	follow_detach(c);
+}
+
 void container_try_forget(struct container *c)
 {
 	mem_cleanup char *path = NULL;
 
-	if (!c->remove_soon || !container_ended(c))
+	if (!c->remove_soon || !container_idle(c))
 		return;
 	container_unlist(c);
 	/* The monitor still clears up behind itself. */
 	if (c->conn >= 0 || c->retry || c->losing || c->forgotten)
 		return;
 	c->forgotten = true;
-	container_drop_lease(c);
-	follow_detach(c);
 	path = mem_printf("containers/%s", c->pub.id);
 	engine_remove_tree(c->e, path);
+	removed(c);
+	engine_action_of(c->e, &c->pub, "destroy", NULL);
 	event_add(c->e, ENGINE_EV_REMOVED, c, NULL);
 }

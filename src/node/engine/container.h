@@ -2,10 +2,13 @@
  *
  * container: the daemon's side of one container, and the engine that holds them all. Inside of node/engine only.
  *
- *   engine.c     open, close, run, find, wishes (kill, stop, remove)
+ *   engine.c     open, close, create, run, find
+ *   wish.c       what users wish of a container: start, stop, kill, pause, rename, remove; update.c: new limits
+ *   life.c       its lives, restart policies
  *   container.c  one container: its monitor's connection, its end, its removal
  *   recover.c    what an earlier daemon left
- *   event.c      listeners and the queue of events
+ *   event.c      listeners and the queue of events; action.c: the same as users see it
+ *   answer.c     requests that a monitor answers
  *   follow.c     engine_log_*
  *   trash.c      removal of files
  *   import.c     engine_import and the other work of workers;  reply.c: the answer of a worker
@@ -14,8 +17,10 @@
 
 #include "base/core/buf.h"
 #include "base/core/map.h"
+#include "node/engine/action.h"
 #include "node/engine/engine.h"
 #include "node/engine/launcher.h"
+#include "node/engine/life.h"
 #include "node/engine/record.h"
 
 #define ENGINE_CONTAINERS_MAX 100000
@@ -44,9 +49,21 @@ struct container {
 	bool unlisted;	  /* not in the maps and the list any more */
 	bool losing;	  /* a worker is killing what a dead monitor left */
 	bool never_ran;
+	/* its lives: life.h */
+	bool start_soon, automatic, renamed, has_health;
+	bool released; /* network_release() was called for the present life */
+	int64_t ending, backoff_ms;
+	int stop_signal;
+	bool recalled; /* its monitor has not said yet what an earlier daemon may have been told */
+	struct loop_timer *backoff;
+	/* what users are told: the life ends because of a stop, or began because of a restart */
+	bool stop_asked, restart_asked;
+	struct engine_answer *answers;
+	struct update *update;	 /* the one under way */
 	unsigned ordered;	 /* how often this daemon asked for its monitor */
 	bool forgotten;		 /* REMOVED is queued; freed when it was delivered */
 	struct engine_log *logs; /* open readers */
+	char **volumes;		 /* names of those it has (volume.h), NULL = none */
 	struct container *next_gone;
 };
 
@@ -73,6 +90,8 @@ struct engine {
 	struct event *first, **last;
 	struct loop_post *post;
 	bool delivering;
+	struct actions *actions;
+	uint64_t asked; /* requests to monitors that want an answer */
 	struct engine_import *imports;
 	struct reply *replies;
 	struct engine_tool *tools;
@@ -106,6 +125,9 @@ int container_tell(struct container *c, const char *line, struct err *err);
 void container_record(struct container *c, const struct record *r); /* the present record: changes become events */
 void container_gone(struct container *c); /* the monitor is not there: exit.json tells the end, or it is lost */
 bool container_ended(const struct container *c);
+bool container_idle(const struct container *c); /* nothing of it runs or is about to, but for what a policy may begin */
+/* By id, prefix of an id, name or key. */
+int container_find(struct engine *e, const char *name, struct container **ret, struct err *err);
 /* Goes on with a removal that waits, if nothing is in the way any more. */
 void container_try_forget(struct container *c);
 int container_dir(const struct container *c, struct err *err); /* opens its directory */
@@ -118,6 +140,27 @@ void recover_connect(struct container *c);
 int event_open(struct engine *e, struct err *err);
 void event_close(struct engine *e);
 void event_add(struct engine *e, enum engine_event_type type, struct container *c, const char *text);
+
+/* action.c */
+int action_open(struct engine *e, struct err *err);
+void action_close(struct engine *e);
+
+/* answer.c: request: members of a JSON object, at most 64 bytes. inner is called first, fn not after engine_answer_forget(). Not a word when the engine
+ * closes. */
+typedef void (*answer_fn)(struct container *c, const struct err *err);
+struct answer_to {
+	answer_fn inner;
+	engine_done_fn fn;
+	void *ctx;
+};
+int answer_ask(struct container *c, const char *request, const struct answer_to *to, struct engine_answer **ret,
+	       struct err *err);
+bool answer_line(struct container *c, const char *line, size_t n); /* true: it was one */
+void answer_none(struct container *c);				   /* the monitor has gone */
+void answer_drop(struct container *c);				   /* nobody is told */
+
+/* update.c */
+void update_drop(struct container *c);
 
 /* follow.c */
 void follow_wake(struct container *c, bool rotated); /* there is more to read, or it is the end */

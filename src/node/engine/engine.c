@@ -10,6 +10,8 @@
 #include "base/core/mem.h"
 #include "base/core/random.h"
 #include "base/wire/json.h"
+#include "node/engine/health.h"
+#include "node/engine/network.h"
 #include "node/engine/order.h"
 #include "node/image/erofs.h"
 #include "node/image/image.h"
@@ -42,6 +44,8 @@ static int open_all(struct engine *e, struct err *err)
 	r = image_store_open(e->data_dir, &e->images, err);
 	if (r == 0)
 		r = event_open(e, err);
+	if (r == 0)
+		r = action_open(e, err);
 	if (r == 0)
 		r = launcher_attach(e->launcher, e->loop, err);
 	if (r == 0)
@@ -84,6 +88,7 @@ struct engine *engine_close(struct engine *e)
 	reply_close_all(e);
 	if (e->post)
 		event_close(e);
+	action_close(e);
 	launcher_detach(e->launcher);
 	for (size_t i = 0; i < e->n; i++)
 		container_free(e->list[i]);
@@ -134,7 +139,7 @@ static int find_by_prefix(struct engine *e, const char *prefix, struct container
 	return 0;
 }
 
-static int find(struct engine *e, const char *name, struct container **ret, struct err *err)
+int container_find(struct engine *e, const char *name, struct container **ret, struct err *err)
 {
 	const struct map *const maps[] = {&e->by_id, &e->by_name, &e->by_key};
 
@@ -152,7 +157,7 @@ static int find(struct engine *e, const char *name, struct container **ret, stru
 int engine_find(struct engine *e, const char *name, const struct engine_container **ret, struct err *err)
 {
 	struct container *c;
-	int r = find(e, name, &c, err);
+	int r = container_find(e, name, &c, err);
 
 	if (r == 0)
 		*ret = &c->pub;
@@ -182,6 +187,7 @@ struct draft {
 	struct spec spec;
 	struct image_info *image;
 	struct spec_command command;
+	bool waits; /* engine_create(): nothing is started */
 	char id[65], name[160], hostname[13];
 };
 
@@ -231,6 +237,7 @@ static int write_order(struct engine *e, int dir, const struct draft *d, yyjson_
 	    .command = &d->command,
 	    .created_ns = created_ns,
 	    .userns_base = userns_base,
+	    .waits = d->waits,
 	    .spec = v,
 	};
 	size_t n;
@@ -250,6 +257,7 @@ static void undo(struct container *c)
 	fs_remove_tree(c->e->dir, c->pub.id, NULL);
 	container_unlist(c);
 	c->e->gone = c->next_gone;
+	network_release(c);
 	container_drop_lease(c);
 	container_free(c);
 }
@@ -267,10 +275,13 @@ static int create(struct container *c, const struct draft *d, yyjson_val *v, str
 	r = write_order(c->e, dir, d, v, c->created_ns, c->userns_base, err);
 	if (r == 0)
 		r = container_lease(c, d->image, err);
+	if (r < 0 || d->waits)
+		return r;
+	r = network_prepare(c, dir, err);
 	return r < 0 ? r : container_order(c, dir, err);
 }
 
-/* A range of 65,536 users that no living container has: files of one container never belong to a user of another. */
+/* A range of 65,536 users that no container has that lives or may live again: files of one never belong to a user of another. */
 static int64_t free_userns(const struct engine *e)
 {
 	unsigned char taken[USERNS_MAX + 1] = {0};
@@ -279,7 +290,7 @@ static int64_t free_userns(const struct engine *e)
 	for (size_t i = 0; i < e->n; i++) {
 		int64_t base = e->list[i]->userns_base;
 
-		if (base && !container_ended(e->list[i]) && RT_GUARD(R20))
+		if (base && !(container_ended(e->list[i]) && e->list[i]->pub.job) && RT_GUARD(R20))
 			taken[(base - USERNS_FIRST) / USERNS_SIZE] = 1;
 	}
 	while (n <= USERNS_MAX && taken[n])
@@ -289,7 +300,8 @@ static int64_t free_userns(const struct engine *e)
 
 static int run(struct engine *e, struct draft *d, yyjson_val *v, const struct engine_container **ret, struct err *err)
 {
-	struct order o = {.spec = d->spec, .name = d->name, .created_ns = clock_wall_ns()};
+	struct order o = {
+	    .spec = d->spec, .name = d->name, .created_ns = clock_wall_ns(), .stop_signal = d->command.stop_signal};
 	struct container *c;
 	int r;
 
@@ -305,6 +317,8 @@ static int run(struct engine *e, struct draft *d, yyjson_val *v, const struct en
 		return err_set(err, EDQUOT, "all %d ranges of users are taken by running containers", USERNS_MAX);
 	c = container_new(e, d->id);
 	container_describe(c, &o, (const char *const *)d->command.argv);
+	c->pub.starting = !d->waits;
+	c->pub.run = d->waits ? 0 : 1;
 	r = container_list(c, err);
 	if (r < 0) {
 		container_free(c);
@@ -315,14 +329,15 @@ static int run(struct engine *e, struct draft *d, yyjson_val *v, const struct en
 		undo(c);
 		return r;
 	}
+	engine_action_of(e, &c->pub, "create", NULL);
 	event_add(e, ENGINE_EV_CREATED, c, NULL);
 	*ret = &c->pub;
 	return 0;
 }
 
-int engine_run(struct engine *e, yyjson_val *spec, const struct engine_container **ret, struct err *err)
+static int make(struct engine *e, yyjson_val *spec, bool waits, const struct engine_container **ret, struct err *err)
 {
-	struct draft d = {.image = NULL};
+	struct draft d = {.waits = waits};
 	int r = draft_make(e, spec, &d, err);
 
 	if (r == 0)
@@ -331,61 +346,44 @@ int engine_run(struct engine *e, yyjson_val *spec, const struct engine_container
 	return r;
 }
 
-/* ---- wishes ---- */
-
-static int find_running(struct engine *e, const char *id, struct container **ret, struct err *err)
+int engine_create(struct engine *e, yyjson_val *spec, const struct engine_container **ret, struct err *err)
 {
-	int r = find(e, id, ret, err);
-
-	if (r < 0)
-		return r;
-	if (container_ended(*ret))
-		return err_set(err, ESRCH, "container %s does not run", (*ret)->pub.name);
-	return 0;
+	return make(e, spec, true, ret, err);
 }
 
-int engine_kill(struct engine *e, const char *id, int signal, struct err *err)
+int engine_run(struct engine *e, yyjson_val *spec, const struct engine_container **ret, struct err *err)
 {
-	struct container *c;
-	char line[64];
-	int r = find_running(e, id, &c, err);
-
-	if (r < 0)
-		return r;
-	if (signal < 1 || signal > 64)
-		return err_set(err, EINVAL, "%d is not a signal", signal);
-	snprintf(line, sizeof line, "{\"kill\":%d}\n", signal);
-	return container_ask(c, line, err);
+	return make(e, spec, false, ret, err);
 }
 
-int engine_stop(struct engine *e, const char *id, int64_t grace_ms, struct err *err)
+/* ---- what is written down ---- */
+
+/* A JSON file of a container's directory. */
+static int read_file(struct engine *e, const char *id, const char *name, size_t limit, yyjson_doc **ret,
+		     struct err *err)
 {
+	mem_cleanup char *text = NULL;
+	fd_cleanup int dir = -1;
 	struct container *c;
-	char line[64];
-	int r = find_running(e, id, &c, err);
+	size_t n;
+	int r = container_find(e, id, &c, err);
 
 	if (r < 0)
 		return r;
-	snprintf(line, sizeof line, "{\"stop\":%lld}\n", grace_ms < 0 ? -1 : (long long)grace_ms);
-	return container_ask(c, line, err);
+	dir = container_dir(c, err);
+	r = dir < 0 ? dir : fs_read(dir, name, limit, &text, &n, err);
+	if (r < 0)
+		return r;
+	*ret = json_parse(text, n, limit, name, err);
+	return *ret ? 0 : -EINVAL;
 }
 
-int engine_remove(struct engine *e, const char *id, bool force, struct err *err)
+int engine_config(struct engine *e, const char *id, yyjson_doc **ret, struct err *err)
 {
-	struct container *c;
-	int r = find(e, id, &c, err);
+	return read_file(e, id, "config.json", ORDER_MAX, ret, err);
+}
 
-	if (r < 0)
-		return r;
-	if (!container_ended(c)) {
-		if (!force)
-			return err_set(err, EBUSY, "container %s runs: stop it first, or use force", c->pub.name);
-		r = container_ask(c, "{\"kill\":9}\n", err);
-		/* Without a monitor its end is on the way. */
-		if (r < 0 && r != -ESRCH)
-			return r;
-	}
-	c->remove_soon = true;
-	container_try_forget(c);
-	return 0;
+int engine_health_log(struct engine *e, const char *id, yyjson_doc **ret, struct err *err)
+{
+	return read_file(e, id, "health.json", HEALTH_TEXT_MAX, ret, err);
 }

@@ -152,7 +152,8 @@ const struct engine_container *engine_at(struct engine *e, size_t position);
 int engine_rename(struct engine *e, const char *id, const char *name, struct err *err);
 
 /* What the monitor does and answers: done is called once, from the loop, err NULL = it is done; not after engine_answer_forget() or engine_close().
- * done may be NULL, ret too. What can be known at once is the return value, and done is not called then. */
+ * done may be NULL, ret too. What can be known at once is the return value, and done is not called then: an error, or 1 = it
+ * is done already. */
 typedef void (*engine_done_fn)(void *ctx, const struct err *err);
 struct engine_answer;
 void engine_answer_forget(struct engine_answer *a);

@@ -82,8 +82,9 @@ static void deliver(struct engine *e, struct event *ev)
 		return;
 	if (ev->type == ENGINE_EV_REMOVED) {
 		free_container(ev->c);
-	} else if (ev->type == ENGINE_EV_EXITED && ev->c->pub.remove) {
-		ev->c->remove_soon = true;
+	} else if (ev->type == ENGINE_EV_EXITED && ev->c->pub.remove && container_ended(ev->c) &&
+		   !life_pending(ev->c)) {
+		ev->c->remove_soon = ev->c->pub.removing = true;
 		container_try_forget(ev->c);
 	}
 }

@@ -31,6 +31,13 @@ void health_start(struct health *h, const struct spec_health *spec, int64_t now_
 	schedule(h, now_ms);
 }
 
+void health_skip(struct health *h, int64_t ms)
+{
+	h->next_ms += ms;
+	h->deadline_ms += ms;
+	h->started_ms += ms;
+}
+
 int64_t health_due(const struct health *h)
 {
 	if (!h->spec)

@@ -11,6 +11,11 @@
 
 #include <sys/types.h>
 
+#define HEALTH_LOG_MAX 5
+#define HEALTH_OUTPUT_MAX 4096 /* bytes of one check's output */
+#define HEALTH_TEXT_MAX                                                                                                \
+	(HEALTH_LOG_MAX * (6 * HEALTH_OUTPUT_MAX + 256)) /* of health.json: every byte may be a \\u00xx */
+
 struct rt_box;
 struct rt_exec_spec;
 
@@ -29,6 +34,8 @@ void health_init(struct health *h);
 void health_start(struct health *h, const struct spec_health *spec, int64_t now_ms);
 /* Kills and collects a running check; nothing is due afterwards. */
 void health_stop(struct health *h);
+/* So long nothing could be done: all that is due is due as much later. */
+void health_skip(struct health *h, int64_t ms);
 /* When something is to be done, INT64_MAX = never. */
 int64_t health_due(const struct health *h);
 /* Pure: takes the result of one check. Returns true when the state changed. */

@@ -4,6 +4,7 @@
 #include "base/core/clock.h"
 #include "base/core/err.h"
 #include "base/core/fd.h"
+#include "base/core/mem.h"
 
 #include <endian.h>
 #include <fcntl.h>
@@ -98,6 +99,37 @@ static void rotate(struct logfile *l)
 	(void)unlinkat(l->dir, "log", 0);
 	l->generation++;
 	l->rotated = true;
+}
+
+/* The last record is whole: the next one goes after it. */
+static bool ends_well(int fd, off_t size)
+{
+	size_t n =
+	    size - LOGFILE_HEADER < (off_t)LOGFILE_RECORD_MAX ? (size_t)(size - LOGFILE_HEADER) : LOGFILE_RECORD_MAX;
+	mem_cleanup unsigned char *tail = mem_zalloc(1, n + 1);
+	struct logfile_record rec;
+
+	if (n == 0)
+		return true;
+	return pread(fd, tail, n, size - (off_t)n) == (ssize_t)n && logfile_peek_back(tail, n, &rec) > 0;
+}
+
+void logfile_resume(struct logfile *l)
+{
+	fd_cleanup int old = logfile_open(l->dir, 0, &l->generation, NULL);
+	struct stat st;
+
+	if (old < 0)
+		return;
+	if (fstat(old, &st) < 0 || !ends_well(old, st.st_size)) {
+		rotate(l);
+		l->rotated = false;
+		return;
+	}
+	l->fd = openat(l->dir, "log", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	l->size = (uint64_t)st.st_size;
+	if (l->fd < 0)
+		rotate(l);
 }
 
 static int write_record(struct logfile *l, int stream, int64_t time_ns, const void *data, size_t n)

@@ -38,6 +38,8 @@ struct logfile {
 };
 
 void logfile_init(struct logfile *l, int dir, uint64_t max_size, unsigned max_files);
+/* Goes on with the log of an earlier life, if there is one. */
+void logfile_resume(struct logfile *l);
 void logfile_close(struct logfile *l);
 /* One record of at most LOGFILE_DATA_MAX bytes. Never fails: what cannot be written is counted, and a notice (stream 0) says so as soon as there is
  * room again. */

@@ -32,7 +32,7 @@ void monitor_publish(struct monitor *m)
 		monitor_conn_record(m, &m->conns[i]);
 }
 
-static void write_state(struct monitor *m)
+void monitor_write_state(struct monitor *m)
 {
 	buf_cleanup struct buf text = BUF_LIMIT(RECORD_MAX);
 
@@ -47,6 +47,7 @@ void monitor_kill(struct monitor *m, int signal)
 {
 	if (m->started && !m->ended) {
 		(void)rt_signal(&m->box, signal, NULL);
+		monitor_thaw(m, signal);
 		return;
 	}
 	if (!m->stop_signal)
@@ -96,7 +97,7 @@ static int wait_ms(const struct monitor *m, int64_t now)
 {
 	int64_t due = health_due(&m->health);
 
-	if (!m->started || m->ended)
+	if (!m->started || m->ended || m->rec.paused)
 		due = INT64_MAX;
 	if (m->kill_at < due)
 		due = m->kill_at;
@@ -190,9 +191,11 @@ void monitor_turn(struct monitor *m)
 	if (m->started && !m->ended) {
 		if (m->kill_at <= now) {
 			m->kill_at = INT64_MAX;
-			(void)rt_signal(&m->box, SIGKILL, NULL);
+			monitor_kill(m, SIGKILL);
 		}
-		if (v[ON_HEALTH].revents || health_due(&m->health) <= now)
+		if (m->rec.paused)
+			; /* a check would be frozen, too */
+		else if (v[ON_HEALTH].revents || health_due(&m->health) <= now)
 			check_health(m, now);
 	}
 	monitor_conn_wake(m);
@@ -303,7 +306,7 @@ static int begin(struct monitor *m, struct err *err)
 	m->rec.started_ms = clock_wall_ms();
 	health_start(&m->health, &m->order.spec.health, clock_mono_ms());
 	m->rec.health = m->health.state;
-	write_state(m);
+	monitor_write_state(m);
 	monitor_publish(m);
 	set_oom_score("-999");
 	let_go(m);
@@ -355,6 +358,7 @@ static void live(struct monitor *m)
 static void finish(struct monitor *m)
 {
 	monitor_network_stop(m);
+	m->rec.paused = false;
 	m->rec.state = ENGINE_EXITED;
 	m->rec.ended_ms = clock_wall_ms();
 	m->log.rotated = false;
@@ -400,6 +404,7 @@ static void init(struct monitor *m, struct launcher_job *job)
 	    .kill_at = INT64_MAX,
 	};
 	snprintf(m->id, sizeof m->id, "%s", job->args[0]);
+	m->rec.run = job->n_args > 1 ? (uint32_t)strtoul(job->args[1], NULL, 10) : 1;
 	snprintf(title, sizeof title, "berth-monitor %s", m->id);
 	launcher_title("berth-monitor", title);
 	for (size_t i = 0; i < MONITOR_CONNS; i++)
@@ -429,6 +434,7 @@ _Noreturn void monitor_main(struct launcher_job *job)
 	} else {
 		m.log.max_size = (uint64_t)m.order.spec.log_max_size;
 		m.log.max_files = (unsigned)m.order.spec.log_max_files;
+		logfile_resume(&m.log);
 		live(&m);
 	}
 	finish(&m);

@@ -8,6 +8,7 @@
  *   monitor_conn.c   the socket
  *   monitor_start.c  files, mounts, layers, the call of the runtime
  *   monitor_network.c  the way out of its network
+ *   monitor_wish.c   requests with an answer: pause, new limits
  *   monitor_stage.c  staging, in a child, so that a stop is heard meanwhile
  */
 #pragma once
@@ -45,6 +46,7 @@ struct monitor {
 	enum uplink_kind uplink_kind;
 	struct uplink uplink;
 	bool started, ended;
+	int64_t paused_ms; /* clock_mono_ms() when it was */
 	struct health health;
 	/* staging */
 	pid_t helper;
@@ -59,6 +61,8 @@ struct monitor {
 void monitor_turn(struct monitor *m);
 /* Tells everybody the present record. */
 void monitor_publish(struct monitor *m);
+/* Writes it to state.json. */
+void monitor_write_state(struct monitor *m);
 /* A request for a signal, from the socket. */
 void monitor_kill(struct monitor *m, int signal);
 void monitor_stop(struct monitor *m, int64_t grace_ms);
@@ -72,6 +76,11 @@ void monitor_conn_send(struct monitor_conn *c, const char *line, size_t n, bool 
 void monitor_conn_record(struct monitor *m, struct monitor_conn *c);
 /* Wakes those who follow the log and have not been told since the last bytes. */
 void monitor_conn_wake(struct monitor *m);
+
+/* monitor_wish.c */
+void monitor_wish(struct monitor *m, struct monitor_conn *c, yyjson_val *v);
+/* After the signal: what is paused could not end by it. */
+void monitor_thaw(struct monitor *m, int signal);
 
 /* monitor_start.c */
 /* monitor_network.c: what leads out of the container's network, made before its start and ended with it. */

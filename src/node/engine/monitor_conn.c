@@ -109,6 +109,8 @@ static void request(struct monitor *m, struct monitor_conn *c, const char *line,
 
 	if (!yyjson_is_obj(v))
 		return;
+	if (yyjson_obj_get(v, "re"))
+		monitor_wish(m, c, v);
 	if (json_get_int(v, "kill", 1, 64, &number, NULL) == 0)
 		monitor_kill(m, (int)number);
 	if (json_get_int(v, "stop", -1, INT64_MAX / 2, &number, NULL) == 0)

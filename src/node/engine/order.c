@@ -21,6 +21,8 @@ char *order_text(const struct order_new *c, size_t *ret_len)
 	yyjson_mut_obj_add_str(doc, root, "name", c->name);
 	yyjson_mut_obj_add_int(doc, root, "created_ns", c->created_ns);
 	yyjson_mut_obj_add_str(doc, root, "hostname", c->hostname);
+	if (c->waits)
+		yyjson_mut_obj_add_bool(doc, root, "start", false);
 	if (c->userns_base)
 		yyjson_mut_obj_add_int(doc, root, "userns_base", c->userns_base);
 	yyjson_mut_obj_add_int(doc, root, "stop_signal", c->command->stop_signal);
@@ -39,6 +41,7 @@ char *order_text(const struct order_new *c, size_t *ret_len)
 
 static int read_members(yyjson_val *v, struct order *c, struct err *err)
 {
+	bool begin = true;
 	int64_t version;
 	int r = json_get_int(v, "version", ORDER_VERSION, ORDER_VERSION, &version, err);
 
@@ -66,10 +69,18 @@ static int read_members(yyjson_val *v, struct order *c, struct err *err)
 		r = json_get_strv(v, "argv", &c->argv, err);
 	if (r == 0)
 		r = json_get_strv(v, "env", &c->env, err);
+	if (r == 0)
+		r = json_opt_bool(v, "start", &begin, err);
+	c->waits = !begin;
 	return r;
 }
 
 int order_read(int dir, struct order *ret, struct err *err)
+{
+	return order_read_file(dir, "config.json", ret, err);
+}
+
+int order_read_file(int dir, const char *name, struct order *ret, struct err *err)
 {
 	mem_cleanup char *text = NULL;
 	yyjson_val *root, *spec = NULL;
@@ -77,15 +88,15 @@ int order_read(int dir, struct order *ret, struct err *err)
 	int r;
 
 	*ret = (struct order){.doc = NULL};
-	r = fs_read(dir, "config.json", ORDER_MAX, &text, &n, err);
+	r = fs_read(dir, name, ORDER_MAX, &text, &n, err);
 	if (r < 0)
 		return r;
-	ret->doc = json_parse(text, n, ORDER_MAX, "config.json", err);
+	ret->doc = json_parse(text, n, ORDER_MAX, name, err);
 	if (!ret->doc)
 		return -EINVAL;
 	root = yyjson_doc_get_root(ret->doc);
 	if (!yyjson_is_obj(root))
-		return err_set(err, EINVAL, "config.json is not an object");
+		return err_set(err, EINVAL, "%s is not an object", name);
 	r = read_members(root, ret, err);
 	if (r == 0)
 		r = json_get_obj(root, "spec", &spec, err);
@@ -93,7 +104,7 @@ int order_read(int dir, struct order *ret, struct err *err)
 		r = spec_parse(spec, &ret->spec, err);
 	if (r == 0 && !ret->argv[0])
 		r = err_set(err, EINVAL, "argv is empty");
-	return r < 0 ? err_wrap(err, "config.json") : 0;
+	return r < 0 ? err_wrap(err, "%s", name) : 0;
 }
 
 void order_free(struct order *c)

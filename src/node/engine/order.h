@@ -8,6 +8,7 @@
 #include "node/engine/spec.h"
 
 #define ORDER_MAX (2 * SPEC_TEXT_MAX)
+#define ORDER_NEXT "config.json.next" /* what is to take its place */
 
 struct order {
 	yyjson_doc *doc; /* strings below are borrowed from it */
@@ -16,6 +17,7 @@ struct order {
 	const char *erofs; /* digest of the manifest of an image that has an EROFS file; NULL = it has none */
 	char **layers, **argv, **env; /* layers: diff ids, bottom first */
 	int64_t created_ns, stop_signal;
+	bool waits;	     /* it was made by engine_create(): its first life is life.json's to begin */
 	int64_t userns_base; /* the first user of its range, 0 = users are not shifted */
 };
 
@@ -25,6 +27,7 @@ struct order_new {
 	char *const *layers;
 	const struct spec_command *command;
 	int64_t created_ns, userns_base;
+	bool waits;
 	yyjson_val *spec;
 };
 /* The text of config.json, the caller's. */
@@ -32,4 +35,5 @@ char *order_text(const struct order_new *c, size_t *ret_len);
 
 /* Reads and checks; order_free() empties *ret (also after a failure). */
 int order_read(int dir, struct order *ret, struct err *err);
+int order_read_file(int dir, const char *name, struct order *ret, struct err *err);
 void order_free(struct order *c);

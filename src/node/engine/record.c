@@ -45,6 +45,9 @@ void record_write(struct buf *out, const struct record *r)
 {
 	buf_printf(out, "{\"state\":\"%s\",\"health\":\"%s\",\"pid\":%d,\"start_time\":%" PRIu64, state_names[r->state],
 		   health_names[r->health], r->pid, r->start_time);
+	buf_printf(out, ",\"run\":%" PRIu32, r->run);
+	if (r->paused)
+		buf_adds(out, ",\"paused\":true");
 	buf_printf(out, ",\"started_ms\":%" PRId64 ",\"ended_ms\":%" PRId64, r->started_ms, r->ended_ms);
 	buf_printf(out, ",\"staged_files\":%" PRIu64 ",\"staged_bytes\":%" PRIu64, r->staged_files, r->staged_bytes);
 	if (r->cgroup) {
@@ -94,10 +97,14 @@ static int parse_exit(yyjson_val *v, struct engine_exit *ret, struct err *err)
 
 static int parse_times(yyjson_val *v, struct record *ret, struct err *err)
 {
-	int64_t pid = 0, start = 0, files = 0, bytes = 0;
+	int64_t pid = 0, start = 0, files = 0, bytes = 0, run = 1;
 	const char *cgroup = NULL;
 	int r = json_opt_int(v, "pid", 0, INT32_MAX, &pid, err);
 
+	if (r == 0)
+		r = json_opt_int(v, "run", 1, UINT32_MAX, &run, err);
+	if (r == 0)
+		r = json_opt_bool(v, "paused", &ret->paused, err);
 	if (r == 0)
 		r = json_opt_int(v, "start_time", 0, INT64_MAX, &start, err);
 	if (r == 0)
@@ -112,6 +119,7 @@ static int parse_times(yyjson_val *v, struct record *ret, struct err *err)
 		r = json_opt_str(v, "cgroup", &cgroup, err);
 	if (r == 0)
 		ret->cgroup = mem_strdup(cgroup);
+	ret->run = (uint32_t)run;
 	ret->pid = (int)pid;
 	ret->start_time = (uint64_t)start;
 	ret->staged_files = (uint64_t)files;

@@ -15,6 +15,8 @@ struct buf;
 struct record {
 	enum engine_state state;
 	enum engine_health health;
+	uint32_t run; /* the number of the life; absent = 1, a record of an earlier version */
+	bool paused;
 	int pid;
 	uint64_t start_time; /* of pid, field 22 of /proc/pid/stat */
 	int64_t started_ms, ended_ms;

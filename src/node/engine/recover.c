@@ -7,6 +7,7 @@
  *   sock answers                          its monitor lives and tells the rest
  *   sock refuses                          the monitor died: lost
  *   no sock                               its order never reached a launcher: it is given once more
+ * Records of another life than the present one (life.h) are as good as none.
  */
 #include "node/engine/container.h"
 
@@ -16,6 +17,7 @@
 #include "base/core/log.h"
 #include "base/core/loop.h"
 #include "base/core/mem.h"
+#include "node/engine/network.h"
 #include "node/engine/order.h"
 
 #include <dirent.h>
@@ -49,6 +51,20 @@ static void on_retry(void *ctx)
 	recover_connect(ctx);
 }
 
+/* Its monitor may not have heard of the wish. */
+static void repeat_end(struct container *c)
+{
+	char line[64];
+
+	if (c->remove_soon || c->ending == 0)
+		snprintf(line, sizeof line, "{\"kill\":9}\n");
+	else if (c->ending != LIFE_NOT_ENDING)
+		snprintf(line, sizeof line, "{\"stop\":%lld}\n", (long long)c->ending);
+	else
+		return;
+	(void)container_ask(c, line, NULL);
+}
+
 void recover_connect(struct container *c)
 {
 	struct err err = ERR_INIT;
@@ -64,14 +80,16 @@ void recover_connect(struct container *c)
 	c->retry = loop_timer_free(c->retry);
 	if (r == 0 && container_connect(c, fd, &err) == 0) {
 		/* Somebody asked for its end meanwhile; and readers wait to be heard. */
-		if (c->remove_soon)
-			(void)container_ask(c, "{\"kill\":9}\n", NULL);
+		repeat_end(c);
 		follow_wake(c, false);
 		return;
 	}
 	/* Nobody has acted on the order of an earlier daemon, and its promise holds. */
-	if (r == -ENOENT && !c->remove_soon && dir >= 0 && container_order(c, dir, &err) == 0)
+	if (r == -ENOENT && !c->remove_soon && dir >= 0 && network_prepare(c, dir, &err) == 0 &&
+	    container_order(c, dir, &err) == 0) {
+		repeat_end(c);
 		return;
+	}
 	c->never_ran = r == -ENOENT;
 	container_gone(c);
 }
@@ -100,7 +118,7 @@ static void recall_end(struct container *c, const struct record *r)
 	c->pub.exit = r->exit;
 	c->pub.exit.error = mem_strdup(r->exit.error);
 	/* It was to be removed, and there was nobody to do it. */
-	if (c->pub.remove)
+	if (c->pub.remove && !c->start_soon)
 		event_add(c->e, ENGINE_EV_EXITED, c, NULL);
 }
 
@@ -109,12 +127,19 @@ static void recall_running(struct container *c, int dir, char **layers)
 	struct record r;
 
 	container_recall_lease(c, layers);
+	c->pub.starting = c->pub.run > 0;
+	c->pub.restarting = c->automatic && c->pub.starting;
 	if (record_read(dir, "state.json", &r, NULL) < 0)
 		return;
-	c->pub.state = ENGINE_RUNNING;
-	c->pub.health = r.health;
-	c->pub.pid = r.pid;
-	c->pub.started_ms = r.started_ms;
+	if (r.run == c->pub.run) {
+		c->pub.state = ENGINE_RUNNING;
+		c->pub.starting = c->pub.restarting = false;
+		c->recalled = true;
+		c->pub.health = r.health;
+		c->pub.paused = r.paused;
+		c->pub.pid = r.pid;
+		c->pub.started_ms = r.started_ms;
+	}
 	record_clear(&r);
 }
 
@@ -134,13 +159,18 @@ static void recall(struct engine *e, const char *id)
 		return;
 	}
 	container_describe(c, &order, (const char *const *)order.argv);
+	life_load(c, dir, order.waits);
 	if (record_read(dir, "exit.json", &r, NULL) == 0) {
-		recall_end(c, &r);
-		container_recall_lease(c, NULL);
+		if (r.run == c->pub.run)
+			recall_end(c, &r);
+		else
+			c->pub.last_ended_ms = r.ended_ms;
 		record_clear(&r);
-	} else {
-		recall_running(c, dir, order.layers);
 	}
+	if (container_ended(c))
+		container_recall_lease(c, NULL);
+	else
+		recall_running(c, dir, order.layers);
 	order_free(&order);
 	mem_grow(&e->list, &e->cap, e->n);
 	e->list[e->n++] = c;
@@ -210,8 +240,11 @@ int recover_all(struct engine *e, struct err *err)
 		return r;
 	list_all(e);
 	container_reconcile_leases(e);
-	for (size_t i = 0; i < e->n; i++) {
-		if (!container_ended(e->list[i]))
+	/* From the end: those that were to be removed leave the list. */
+	for (size_t i = e->n; i-- > 0;) {
+		if (container_idle(e->list[i]))
+			life_recall(e->list[i]);
+		else
 			recover_connect(e->list[i]);
 	}
 	return 0;
