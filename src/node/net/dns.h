@@ -8,12 +8,13 @@
  * container's own, asked from inside of its network namespace; answers, the negative ones too, are kept as long as they say. A container that
  * is on internal networks alone gets REFUSED for those.
  *
- * The sockets listen at a free port and two rules in the namespace's own nft table "berth-dns" lead port 53 of 127.0.0.11 there: a program in
+ * The sockets listen at free ports and rules in the namespace's own nft table "berth-dns" lead port 53 of 127.0.0.11 there: a program in
  * the container may listen on 0.0.0.0:53 itself. Where the kernel has no nft they listen at port 53.
  *
  *   dns_message.c  packets        dns_cache.c     answers kept          dns_zone.c   the names of one network
- *   dns_relay.c    other servers  dns_resolv.c    resolv.conf           dns_inside.c sockets in another network namespace
- *   dns_server.c   this           dns_stream.c    TCP connections       hosts.c      /etc/hosts, resolv.conf and hostname
+ *   dns_relay.c    other servers  dns_ask.c       one question there    dns_resolv.c resolv.conf
+ *   dns_server.c   this           dns_serve.c     one container         dns_stream.c TCP connections
+ *   dns_inside.c   sockets in another network namespace                 hosts.c      /etc/hosts, resolv.conf and hostname
  *
  * All calls are made on the loop's thread; none blocks.
  */
@@ -31,8 +32,8 @@ struct dns_server;
 #define DNS_NAMES_MAX 256 /* of one container on one network */
 
 struct dns_options {
-	const char *
-	    resolv_conf; /* the machine's; NULL = /etc/resolv.conf (or systemd-resolved's own list, when that only names its stub); read again when it changed */
+	/* The machine's; NULL = /etc/resolv.conf. Read again when it has changed. Its servers may be at the machine's own loopback. */
+	const char *resolv_conf;
 };
 
 int dns_server_new(struct loop *l, const struct dns_options *o, struct dns_server **ret, struct err *err);
@@ -43,11 +44,11 @@ struct dns_endpoint {
 	const char *network, *container; /* ids */
 	const char *network_name;	 /* "web.NETWORK" is a name too */
 	bool internal;			 /* the network leads nowhere */
-	char *const *
-	    names; /* NULL-terminated: its name first, then aliases, short id, hostname, service. Several containers may have the same one: all
-					  * addresses are given, in turn. */
-	char *const
-	    *links; /* NULL, or "TARGET:ALIAS": names that this container alone sees, of another one on the network */
+	/* NULL-terminated: its name first, then aliases, short id, hostname, service. Several containers may have the same one: then all addresses are
+	 * given, in turn. */
+	char *const *names;
+	/* NULL, or "TARGET:ALIAS": names that this container alone sees, of another one on the network. */
+	char *const *links;
 	const char *ip4, *ip6; /* text without a prefix length, NULL = none */
 };
 /* -EINVAL names what cannot be; -E2BIG too many names. The container need not be served yet. */
