@@ -54,6 +54,8 @@ struct daemon {
 	struct engine_listener *engine_ended;
 	struct server_listener *server_ended;
 	int64_t started_ms;
+	int given_fds; /* of the service manager */
+	char *alias;   /* what Docker's clients look for beside the socket: a link of ours */
 	bool stopping_all;
 };
 
@@ -283,6 +285,37 @@ static int open_cluster(struct daemon *d, struct err *err)
 	return 0;
 }
 
+/* DOCKER_HOST=unix:///run/berth/docker.sock. Only in a folder of berth's own, and nothing that is no link is replaced. */
+static void link_alias(struct daemon *d)
+{
+	static const char own[] = "/berth/berth.sock";
+	size_t n = strlen(d->o->socket);
+	struct stat st;
+
+	if (n < sizeof own || strcmp(d->o->socket + n - (sizeof own - 1), own) != 0)
+		return;
+	d->alias = mem_printf("%.*s/docker.sock", (int)(n - strlen("/berth.sock")), d->o->socket);
+	if (lstat(d->alias, &st) == 0 && S_ISLNK(st.st_mode))
+		unlink(d->alias);
+	if (symlink("berth.sock", d->alias) == 0)
+		return;
+	free(d->alias);
+	d->alias = NULL;
+}
+
+static int open_doors(struct daemon *d, struct err *err)
+{
+	const struct api_doors doors = {.listen = d->o->listen,
+					.cert = d->o->tls_cert,
+					.key = d->o->tls_key,
+					.client_ca = d->o->tls_client_ca,
+					.token_file = d->o->token_file,
+					.given_fds = d->given_fds};
+
+	link_alias(d);
+	return api_listen(d->api, &doors, err);
+}
+
 static int open_api(struct daemon *d, struct err *err)
 {
 	struct api_options o = {.engine = d->engine,
@@ -291,11 +324,13 @@ static int open_api(struct daemon *d, struct err *err)
 				.socket = d->o->socket,
 				.cgroup_layout = d->host.cgroup_layout,
 				.started_ms = d->started_ms,
+				.alone = rootless_inside(),
 				.down = on_down,
 				.ctx = d};
 	mem_cleanup char *dir = mem_strdup(d->o->socket);
 	char *slash = strrchr(dir, '/');
 	fd_cleanup int made = -1, fd = -1;
+	int r;
 
 	if (slash && slash != dir) {
 		*slash = '\0';
@@ -310,7 +345,8 @@ static int open_api(struct daemon *d, struct err *err)
 		fd = http_listen_unix(d->o->socket, 0660, "berth", err);
 	if (fd < 0)
 		return fd;
-	return api_new(d->loop, fd_take(&fd), &o, &d->api, err);
+	r = api_new(d->loop, fd_take(&fd), &o, &d->api, err);
+	return r < 0 ? r : open_doors(d, err);
 }
 
 static int open_all(struct daemon *d, struct err *err)
@@ -341,6 +377,9 @@ static void close_all(struct daemon *d)
 {
 	if (d->api)
 		unlink(d->o->socket);
+	if (d->alias)
+		unlink(d->alias);
+	free(d->alias);
 	d->api = api_free(d->api);
 	engine_unlisten(d->engine_ended);
 	server_unlisten(d->server_ended);
@@ -359,7 +398,7 @@ static void close_all(struct daemon *d)
 
 static int up(const struct cli_up_options *o, struct err *err)
 {
-	struct daemon d = {.o = o, .lock = -1, .started_ms = clock_wall_ms()};
+	struct daemon d = {.o = o, .lock = -1, .started_ms = clock_wall_ms(), .given_fds = notify_listen_fds()};
 	int r;
 
 	/* One arena: the second thread only writes to the store, and an arena costs more than it wins. */

@@ -4,11 +4,15 @@
 #include "base/core/fd.h"
 #include "base/core/log.h"
 
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
+
+#define FDS_MAX 16
 
 void notify_manager(const char *text)
 {
@@ -27,4 +31,29 @@ void notify_manager(const char *text)
 	if (fd < 0 || sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&addr,
 			     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)) < 0)
 		log_warning("the service manager did not take the message \"%s\"", text);
+}
+
+static long env_number(const char *name)
+{
+	const char *text = getenv(name);
+
+	return text ? strtol(text, NULL, 10) : 0;
+}
+
+int notify_listen_fds(void)
+{
+	long n = env_number("LISTEN_PID") == getpid() ? env_number("LISTEN_FDS") : 0;
+
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_FDS");
+	unsetenv("LISTEN_FDNAMES");
+	if (n < 0 || n > FDS_MAX) {
+		log_warning("the service manager says that it has opened %ld sockets, which is ignored", n);
+		return 0;
+	}
+	for (int i = 0; i < (int)n; i++) {
+		if (fcntl(NOTIFY_FDS_FIRST + i, F_SETFD, FD_CLOEXEC) < 0)
+			return i;
+	}
+	return (int)n;
 }

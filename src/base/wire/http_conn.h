@@ -30,6 +30,8 @@ enum http_phase {
 	HTTP_PHASE_NONE
 };
 
+#define HTTP_PEER_NAME_MAX 65 /* RFC 5280: ub-common-name */
+
 struct http_list {
 	struct http_conn *first, *last;
 };
@@ -74,6 +76,7 @@ struct http_req {
 	struct http_conn *conn;
 	struct http_parse parse;
 	struct http_target target;
+	char peer_name[HTTP_PEER_NAME_MAX];
 	struct buf body, out;
 	struct buf fields; /* headers of the reply that the handler adds */
 	size_t out_at;

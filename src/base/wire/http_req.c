@@ -44,6 +44,13 @@ uint32_t http_req_peer_uid(const struct http_req *r)
 	return r->conn->uid;
 }
 
+const char *http_req_peer_name(struct http_req *r)
+{
+	if (!*r->peer_name && (!r->conn->tls || !tls_peer_name(r->conn->tls, r->peer_name, sizeof r->peer_name)))
+		return NULL;
+	return r->peer_name;
+}
+
 void *http_req_data(struct http_req *r)
 {
 	return r->data;

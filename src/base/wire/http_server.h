@@ -69,7 +69,9 @@ const char *http_req_query_at(const struct http_req *r, const char *name,
 const char *http_req_header(const struct http_req *r, const char *name); /* any case, or NULL */
 const char *http_req_body(const struct http_req *r, size_t *ret_len);	 /* buffered body, never NULL */
 uint32_t http_req_peer_uid(const struct http_req *r);			 /* SO_PEERCRED, UINT32_MAX when unknown */
-void *http_req_data(struct http_req *r);				 /* one pointer of the handler's own */
+/* The common name of the client's certificate, which one of the issuers asked for has signed; NULL when there is none. */
+const char *http_req_peer_name(struct http_req *r);
+void *http_req_data(struct http_req *r); /* one pointer of the handler's own */
 void http_req_set_data(struct http_req *r, void *data);
 void http_req_on_close(struct http_req *r, void (*fn)(struct http_req *r, void *ctx), void *ctx);
 

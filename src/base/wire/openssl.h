@@ -16,6 +16,7 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 struct err;
 
@@ -49,6 +50,12 @@ struct err;
 	X(SSL_write)                                                                                                   \
 	X(SSL_in_init)                                                                                                 \
 	X(SSL_shutdown)                                                                                                \
+	X(SSL_CTX_get0_certificate)                                                                                    \
+	X(SSL_get1_peer_certificate)                                                                                   \
+	X(X509_check_host)                                                                                             \
+	X(X509_check_ip_asc)                                                                                           \
+	X(X509_get_subject_name)                                                                                       \
+	X(X509_NAME_get_text_by_NID)                                                                                   \
 	X(BIO_new_mem_buf)                                                                                             \
 	X(BIO_free)                                                                                                    \
 	X(PEM_read_bio)                                                                                                \

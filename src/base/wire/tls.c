@@ -130,6 +130,17 @@ struct tls *tls_free(struct tls *t)
 	return NULL;
 }
 
+bool tls_serves(const struct tls *t, const char *host)
+{
+	X509 *own = ossl->SSL_CTX_get0_certificate(t->ctx);
+	bool fits =
+	    own && (ossl->X509_check_ip_asc(own, host, 0) == 1 ||
+		    ossl->X509_check_host(own, host, strlen(host), X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, NULL) == 1);
+
+	ossl->ERR_clear_error();
+	return fits;
+}
+
 /* ---- connections ---- */
 
 struct tls_conn *tls_conn_new(struct tls *t, int fd)
@@ -223,6 +234,22 @@ bool tls_wants_out(const struct tls_conn *c)
 bool tls_is_ready(const struct tls_conn *c)
 {
 	return !ossl->SSL_in_init(c->ssl);
+}
+
+bool tls_peer_name(const struct tls_conn *c, char *name, size_t n)
+{
+	X509 *cert = ossl->SSL_get1_peer_certificate(c->ssl);
+	/* It cuts a long name off without a word; the length that it would have comes without a buffer. */
+	int whole =
+	    cert ? ossl->X509_NAME_get_text_by_NID(ossl->X509_get_subject_name(cert), NID_commonName, NULL, 0) : -1;
+	bool fits =
+	    whole > 0 && (size_t)whole < n &&
+	    ossl->X509_NAME_get_text_by_NID(ossl->X509_get_subject_name(cert), NID_commonName, name, (int)n) == whole &&
+	    strlen(name) == (size_t)whole;
+
+	ossl->X509_free(cert);
+	ossl->ERR_clear_error();
+	return fits;
 }
 
 void tls_end(struct tls_conn *c)

@@ -22,6 +22,8 @@ struct tls_files {
 /* Once for all connections. The error names the file and what is wrong with it. */
 int tls_new(const struct tls_files *files, struct tls **ret, struct err *err);
 struct tls *tls_free(struct tls *t); /* connections must have gone; takes NULL, returns NULL */
+/* The server's own certificate is for this name or address (RFC 6125, without the common name). */
+bool tls_serves(const struct tls *t, const char *host);
 
 struct tls_conn *tls_conn_new(struct tls *t, int fd); /* NULL: no memory */
 struct tls_conn *tls_conn_free(struct tls_conn *c);
@@ -34,5 +36,7 @@ ssize_t tls_send(struct tls_conn *c, const void *data, size_t n);
 /* The last tls_recv() could not go on because the socket takes nothing: wait until it does. */
 bool tls_wants_out(const struct tls_conn *c);
 bool tls_is_ready(const struct tls_conn *c); /* the handshake is over */
+/* The common name in the certificate that the client has shown; false: it has none, or one with a NUL or too long for `n`. */
+bool tls_peer_name(const struct tls_conn *c, char *name, size_t n);
 /* Tells the peer that nothing more comes. */
 void tls_end(struct tls_conn *c);

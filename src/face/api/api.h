@@ -19,9 +19,18 @@ struct api_options {
 	struct server *server;
 	const char *data_dir, *socket, *cgroup_layout;
 	int64_t started_ms;
+	bool alone;			   /* of an ordinary user: its sockets are his only */
 	void (*down)(void *ctx, bool all); /* POST /v1/down */
 	void *ctx;
 };
+
+/* More places to listen at, NULL-terminated, as door.h says, and what they need. Files: absolute paths. */
+struct api_doors {
+	char *const *listen;
+	const char *cert, *key, *client_ca, *token_file; /* each may be NULL */
+	int given_fds;					 /* notify_listen_fds() */
+};
+int api_listen(struct api *a, const struct api_doors *o, struct err *err);
 
 /* `fd` listens (http_listen_unix) and becomes the API's. */
 int api_new(struct loop *l, int fd, const struct api_options *o, struct api **ret, struct err *err);

@@ -12,18 +12,22 @@
 
 struct buf;
 struct http_req;
-struct http_server;
+struct door;
 
 struct api {
 	struct loop *loop;
 	struct docker *docker; /* what is not below /v1/ */
-	struct http_server *http;
+	struct door *doors;
 	struct api_options o;
 	char *data_dir, *socket, *cgroup_layout;
 };
 
 /* A handler gets the part of the path that the route's '*' stands for ("" when it has none). */
 typedef void (*api_fn)(struct api *a, struct http_req *r, const char *id);
+
+/* route.c: ctx is the door */
+void route_headers(struct http_req *r, void *ctx);
+void route_request(struct http_req *r, void *ctx);
 
 /* frame.c: application/vnd.berth.stream */
 #define FRAME_TYPE "application/vnd.berth.stream"

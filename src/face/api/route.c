@@ -3,6 +3,7 @@
 #include "base/core/mem.h"
 #include "base/wire/http_server.h"
 #include "face/api/api_private.h"
+#include "face/api/door.h"
 #include "face/docker/docker.h"
 
 #include <errno.h>
@@ -86,13 +87,15 @@ static void refuse(struct http_req *r, bool path_known)
 }
 
 /* Only a route that streams acts here; everything else waits for its (bounded) body. */
-static void on_headers(struct http_req *r, void *ctx)
+void route_headers(struct http_req *r, void *ctx)
 {
 	mem_cleanup char *id = NULL;
-	struct api *a = ctx;
+	struct api *a = door_api(ctx);
 	bool known;
 	const struct route *route;
 
+	if (!door_admits(ctx, r))
+		return;
 	if (docker_takes(r)) {
 		docker_headers(a->docker, r);
 		return;
@@ -102,13 +105,15 @@ static void on_headers(struct http_req *r, void *ctx)
 		route->fn(a, r, id);
 }
 
-static void on_request(struct http_req *r, void *ctx)
+void route_request(struct http_req *r, void *ctx)
 {
 	mem_cleanup char *id = NULL;
-	struct api *a = ctx;
+	struct api *a = door_api(ctx);
 	bool known;
 	const struct route *route;
 
+	if (!door_takes_body(r))
+		return;
 	if (docker_takes(r)) {
 		docker_request(a->docker, r);
 		return;
@@ -151,7 +156,6 @@ bool api_query_bool(struct http_req *r, const char *name)
 int api_new(struct loop *l, int fd, const struct api_options *o, struct api **ret, struct err *err)
 {
 	struct api *a = mem_new(struct api);
-	struct http_handler handler = {.on_headers = on_headers, .on_request = on_request, .ctx = a};
 	const struct docker_options docker = {
 	    .engine = o->engine, .data_dir = o->data_dir, .cgroup_layout = o->cgroup_layout};
 	int r;
@@ -162,7 +166,7 @@ int api_new(struct loop *l, int fd, const struct api_options *o, struct api **re
 	a->o.socket = a->socket = mem_strdup(o->socket);
 	a->o.cgroup_layout = a->cgroup_layout = mem_strdup(o->cgroup_layout);
 	a->docker = docker_new(l, &docker);
-	r = http_server_new(l, fd, NULL, &handler, &a->http, err);
+	r = door_new(a, fd, &a->doors, err);
 	if (r < 0) {
 		api_free(a);
 		return r;
@@ -171,11 +175,20 @@ int api_new(struct loop *l, int fd, const struct api_options *o, struct api **re
 	return 0;
 }
 
+int api_listen(struct api *a, const struct api_doors *o, struct err *err)
+{
+	int r = 0;
+
+	for (char *const *l = o->listen; l && *l && r >= 0; l++)
+		r = door_open(a, *l, o, &a->doors, err);
+	return r;
+}
+
 struct api *api_free(struct api *a)
 {
 	if (!a)
 		return NULL;
-	http_server_free(a->http);
+	door_close_all(&a->doors);
 	docker_free(a->docker);
 	free(a->data_dir);
 	free(a->socket);

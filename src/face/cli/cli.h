@@ -30,6 +30,9 @@ struct cli_up_options {
 	unsigned netns_pool;   /* network namespaces kept ready, at most CLI_NETNS_POOL_MAX */
 	uint64_t memory;       /* bytes of this node that may be given away; 0: all */
 	int ready_fd;	       /* -1 in the foreground */
+	/* more doors (struct api_doors); paths are absolute */
+	char *const *listen;
+	const char *tls_cert, *tls_key, *tls_client_ca, *token_file;
 };
 
 struct cli_hooks {

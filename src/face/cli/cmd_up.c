@@ -34,6 +34,8 @@ struct up_values {
 	const char *data, *node_name, *network;
 	bool foreground, quiet, wait;
 	uint64_t level, slots, memory, timeout_ms, netns_pool;
+	char **listen;
+	const char *tls_cert, *tls_key, *tls_client_ca, *token_file;
 };
 static const struct option_spec up_options[] = {
     {"data", 0, OPTION_TEXT, offsetof(struct up_values, data), "DIR",
@@ -52,6 +54,15 @@ static const struct option_spec up_options[] = {
     {"memory", 0, OPTION_SIZE, offsetof(struct up_values, memory), "SIZE", "that jobs may have (default: all)"},
     {"network", 0, OPTION_TEXT, offsetof(struct up_values, network), "auto|none|pasta|slirp4netns",
      "what leads out of an ordinary user's containers (default auto: pasta, else slirp4netns)"},
+    {"listen", 0, OPTION_LIST, offsetof(struct up_values, listen), "ADDRESS",
+     "serve the API there, too: tcp://HOST:PORT, unix:///PATH or fd:// (what a service manager has opened); may be "
+     "repeated"},
+    {"tls-cert", 0, OPTION_TEXT, offsetof(struct up_values, tls_cert), "FILE", "PEM certificate of TCP doors"},
+    {"tls-key", 0, OPTION_TEXT, offsetof(struct up_values, tls_key), "FILE", "its PEM key"},
+    {"tls-client-ca", 0, OPTION_TEXT, offsetof(struct up_values, tls_client_ca), "FILE",
+     "who signs the certificates that clients of TCP doors must show"},
+    {"token-file", 0, OPTION_TEXT, offsetof(struct up_values, token_file), "FILE",
+     "what clients of TCP doors on a loopback address must know"},
     {"netns-pool", 0, OPTION_COUNT, offsetof(struct up_values, netns_pool), "N",
      "network namespaces kept ready for a faster start (default 4, 0: none)"},
     {NULL},
@@ -253,6 +264,26 @@ static int up_start(struct cli *cli, const struct up_values *v, struct cli_up_op
 	return is_up(o, " already", other);
 }
 
+/* The daemon works in another directory. */
+static int doors(const struct up_values *v, struct cli_up_options *o, char *paths[static 4], struct err *err)
+{
+	const char *const given[] = {v->tls_cert, v->tls_key, v->tls_client_ca, v->token_file};
+	const char **const to[] = {&o->tls_cert, &o->tls_key, &o->tls_client_ca, &o->token_file};
+	int r = 0;
+
+	if (!v->tls_cert != !v->tls_key)
+		return err_set(err, EINVAL, "TLS needs both --tls-cert and --tls-key");
+	if (v->tls_client_ca && !v->tls_cert)
+		return err_set(err, EINVAL, "--tls-client-ca needs --tls-cert and --tls-key");
+	for (size_t i = 0; i < 4 && r == 0; i++) {
+		if (given[i])
+			r = absolute(given[i], &paths[i], err);
+		*to[i] = paths[i];
+	}
+	o->listen = v->listen;
+	return r;
+}
+
 static int up_run(struct cli *cli, void *values, char **operands, struct err *err)
 {
 	const struct up_values *v = values;
@@ -269,6 +300,7 @@ static int up_run(struct cli *cli, void *values, char **operands, struct err *er
 				   .node_name = v->node_name,
 				   .network = v->network,
 				   .memory = v->memory};
+	char *paths[4] = {NULL};
 	int r;
 
 	(void)operands;
@@ -293,7 +325,12 @@ static int up_run(struct cli *cli, void *values, char **operands, struct err *er
 	o.socket = socket;
 	o.slots = (unsigned)v->slots;
 	o.netns_pool = (unsigned)v->netns_pool;
-	return up_start(cli, v, &o, err);
+	r = doors(v, &o, paths, err);
+	if (r == 0)
+		r = up_start(cli, v, &o, err);
+	for (size_t i = 0; i < 4; i++)
+		free(paths[i]);
+	return r;
 }
 
 const struct cli_command command_up = {
@@ -304,6 +341,7 @@ const struct cli_command command_up = {
 	      "berth of their\n"
 	      "own, with its state in XDG_DATA_HOME/berth and its socket in XDG_RUNTIME_DIR (docs/ROOTLESS.md).",
     .examples = "  berth up\n  berth up --data /srv/berth --socket /run/berth-2.sock\n"
+		"  berth up --listen tcp://:2376 --tls-cert srv.pem --tls-key srv.key --tls-client-ca ca.pem\n"
 		"  berth up --foreground --log-level debug   # as a service manager starts it",
     .options = up_options,
     .values_size = sizeof(struct up_values),

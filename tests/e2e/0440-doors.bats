@@ -1,0 +1,150 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# Where the API is reached and what is let in: `berth up --listen`, TLS, tokens, web pages, the service manager's sockets.
+
+load helpers
+
+setup() {
+	new_place
+	TOKEN=a-token-of-this-test
+	echo "$TOKEN" >"$DIR/token"
+}
+
+teardown() {
+	end_place
+}
+
+# Where the daemon listens on TCP, as the kernel has it: the port was the kernel's choice.
+port() {
+	ss -Hltnp "( src = $1 )" | sed -n "s/.*:\([0-9]*\) .*pid=$(daemon_pid),.*/\1/p"
+}
+
+status_of() { # CURL-ARGUMENT...
+	curl -sS --max-time 20 -o "$DIR/body" -w '%{http_code}' "$@"
+}
+
+make_certs() {
+	cd "$DIR" || return 1
+	for ca in ca other; do
+		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=$ca" -keyout "$ca.key" -out "$ca.crt" 2>/dev/null
+	done
+	printf 'subjectAltName=DNS:berth.test,IP:127.0.0.1\n' >server.ext
+	printf 'extendedKeyUsage=clientAuth\n' >client.ext
+	for pair in server:ca client:ca stranger:other; do
+		local name=${pair%:*} ca=${pair#*:} ext=client.ext
+		[ "$name" != server ] || ext=server.ext
+		openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$name" -keyout "$name.key" -out "$name.csr" 2>/dev/null
+		openssl x509 -req -in "$name.csr" -CA "$ca.crt" -CAkey "$ca.key" -CAcreateserial -days 2 -extfile "$ext" -out "$name.crt" 2>/dev/null
+	done
+}
+
+@test "TCP wants mutual TLS, or a loopback address and a token" {
+	run start --listen tcp://0.0.0.0:0
+	[ "$status" -ne 0 ]
+	[[ "$output" == *"--tls-client-ca"* ]]
+	run start --listen tcp://0.0.0.0:0 --token-file "$DIR/token"
+	[ "$status" -ne 0 ]
+	run start --listen tcp://127.0.0.1:0
+	[ "$status" -ne 0 ]
+	echo short >"$DIR/short"
+	run start --listen tcp://127.0.0.1:0 --token-file "$DIR/short"
+	[ "$status" -ne 0 ]
+	[[ "$output" == *"16 characters"* ]]
+	run start --listen udp://127.0.0.1:1
+	[ "$status" -ne 0 ]
+	[[ "$output" == *"tcp://HOST:PORT"* ]]
+	run berth info
+	[ "$status" -ne 0 ]
+}
+
+@test "a loopback door asks for the token and for its own name" {
+	start --listen tcp://127.0.0.1:0 --token-file "$DIR/token"
+	local url auth="Authorization: Bearer $TOKEN"
+	url=http://127.0.0.1:$(port 127.0.0.1)
+	[ "$(status_of "$url/_ping")" = 401 ]
+	[ "$(status_of -H 'Authorization: Bearer a-token-of-this-tesT' "$url/_ping")" = 401 ]
+	[ "$(status_of -H "Authorization: Bearer $TOKEN-" "$url/_ping")" = 401 ]
+	[ "$(status_of -H "$auth" "$url/_ping")" = 200 ]
+	[ "$(status_of -H "$auth" -H 'Host: localhost:1' "$url/_ping")" = 200 ]
+	[ "$(status_of -H "$auth" -H 'Host: evil.test' "$url/_ping")" = 403 ]
+	[ "$(status_of -H "$auth" -H 'Host: 127.0.0.1.evil.test' "$url/_ping")" = 403 ]
+	[ "$(status_of -H "$auth" -H 'Host:' "$url/_ping")" != 200 ]
+	[ "$(status_of -H "$auth" -H 'Origin: http://127.0.0.1' "$url/_ping")" = 403 ]
+	[ "$(status_of -H "$auth" -d '{"all":false}' "$url/v1/down")" = 400 ]
+	[ "$(status_of -H "$auth" -H 'Content-Type: text/plain' -d '{"all":false}' "$url/v1/down")" = 400 ]
+	berth info
+	[[ "$(status_of -H "$auth" -H 'Content-Type: application/json; charset=utf-8' -d '{"all":false}' "$url/v1/down")" = 2* ]]
+}
+
+@test "mutual TLS lets in who has a certificate, under the names of the server's" {
+	make_certs
+	start --listen tcp://127.0.0.1:0 --tls-cert "$DIR/server.crt" --tls-key "$DIR/server.key" --tls-client-ca "$DIR/ca.crt"
+	local port url mine=(--cacert "$DIR/ca.crt" --cert "$DIR/client.crt" --key "$DIR/client.key")
+	port=$(port 127.0.0.1)
+	url=https://127.0.0.1:$port
+	[ "$(status_of "${mine[@]}" "$url/_ping")" = 200 ]
+	[ "$(status_of "${mine[@]}" --resolve "berth.test:$port:127.0.0.1" "https://berth.test:$port/_ping")" = 200 ]
+	[ "$(status_of "${mine[@]}" -H 'Host: evil.test' "$url/_ping")" = 403 ]
+	[ "$(status_of "${mine[@]}" -H 'Host: localhost' "$url/_ping")" = 403 ]
+	[ "$(status_of "${mine[@]}" -H 'Origin: https://berth.test' "$url/_ping")" = 403 ]
+	run status_of --cacert "$DIR/ca.crt" "$url/_ping"
+	[ "$status" -ne 0 ]
+	run status_of --cacert "$DIR/ca.crt" --cert "$DIR/stranger.crt" --key "$DIR/stranger.key" "$url/_ping"
+	[ "$status" -ne 0 ]
+	if command -v docker >/dev/null; then
+		mkdir "$DIR/docker"
+		DOCKER_CONFIG=$DIR/docker docker --tlsverify --tlscacert "$DIR/ca.crt" --tlscert "$DIR/client.crt" --tlskey "$DIR/client.key" \
+			-H "tcp://127.0.0.1:$port" version --format '{{.Server.Version}}'
+	fi
+}
+
+@test "a web page gets nowhere on the Unix socket either" {
+	start
+	[ "$(status_of --unix-socket "$BERTH_SOCKET" http://d/_ping)" = 200 ]
+	[ "$(status_of --unix-socket "$BERTH_SOCKET" -H 'Origin: null' http://d/_ping)" = 403 ]
+	[ "$(status_of --unix-socket "$BERTH_SOCKET" -d 'a=b' http://d/v1/jobs)" = 400 ]
+	grep -q 'application/json' "$DIR/body"
+}
+
+@test "Docker's clients find docker.sock beside berth.sock in a folder of berth's own" {
+	mkdir "$DIR/berth"
+	export BERTH_SOCKET=$DIR/berth/berth.sock
+	start --listen "unix://$DIR/more.sock"
+	[ "$(status_of --unix-socket "$DIR/berth/docker.sock" http://d/_ping)" = 200 ]
+	[ "$(status_of --unix-socket "$DIR/more.sock" http://d/_ping)" = 200 ]
+	berth down
+	[ ! -e "$DIR/berth/docker.sock" ] && [ ! -L "$DIR/berth/docker.sock" ]
+	[ ! -e "$DIR/more.sock" ]
+	# What is no link of ours stays.
+	echo mine >"$DIR/berth/docker.sock"
+	start
+	[ "$(cat "$DIR/berth/docker.sock")" = mine ]
+}
+
+@test "a service manager's sockets are served, and reach no child" {
+	run start --listen fd://
+	[ "$status" -ne 0 ]
+	[[ "$output" == *"no service manager"* ]]
+	python3 - "$DIR" "$BERTH" <<'PY' 3>&- 4>&- &
+import os, socket, sys
+d, berth = sys.argv[1:]
+s = socket.socket(socket.AF_UNIX)
+s.bind(d + "/given.sock")
+s.listen(8)
+os.dup2(s.fileno(), 3)
+os.set_inheritable(3, True)
+os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+os.execv(berth, [berth, "up", "--foreground", "--log-level", "error", "--data", d + "/data", "--listen", "fd://"])
+PY
+	local pid=$!
+	eventually test -S "$DIR/given.sock"
+	eventually berth info
+	[ "$(status_of --unix-socket "$DIR/given.sock" http://d/_ping)" = 200 ]
+	local inode
+	inode=$(ss -Hxl "src = unix:$DIR/given.sock" | awk '{print $6}')
+	[ -z "$(find "/proc/$(pgrep -P "$(daemon_pid)" -x berth-launcher)/fd" -lname "socket:\[$inode\]")" ]
+	berth down
+	wait "$pid"
+	[ -S "$DIR/given.sock" ]
+}
