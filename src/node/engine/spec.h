@@ -203,6 +203,8 @@ struct spec_command {
 int spec_merge(const struct spec *s, const struct image_info *image, const char *hostname, struct spec_command *ret,
 	       struct err *err);
 void spec_command_free(struct spec_command *c);
+/* Adds KEY=value entries, or puts them in place of those with the same key. `more` NULL adds nothing. */
+void spec_env_merge(char ***env, char *const *more);
 
 /* Signal number of "SIGTERM", "TERM" or "15" (1..64), or -EINVAL. */
 int spec_signal(const char *text, struct err *err);

@@ -109,16 +109,12 @@ static int check_mount(const struct spec_mount *m, struct err *err)
 		return err_set(err, EINVAL, "source \"%s\" is not a volume's name", m->source ? m->source : "");
 	if (m->options && m->type != SPEC_TMPFS)
 		return err_set(err, EINVAL, "options are for a tmpfs only");
-	if (m->read_only_recursive && !m->read_only)
-		return err_set(err, EINVAL, "read_only_recursive needs read_only");
-	if (m->read_only_recursive && !m->recursive)
-		return err_set(err, EINVAL, "read_only_recursive needs a recursive mount");
 	return check_subpath(m, err);
 }
 
 static int read_mount(const struct spec *s, yyjson_val *v, void *item, struct err *err)
 {
-	struct raw_mount raw = {.m = {.recursive = true}};
+	struct raw_mount raw = {.m = {.recursive = true, .read_only_recursive = true}};
 	int r = spec_read_members(v, mount_members, &raw, err);
 
 	(void)s;
@@ -131,6 +127,9 @@ static int read_mount(const struct spec *s, yyjson_val *v, void *item, struct er
 	raw.m.size = (uint64_t)raw.size;
 	raw.m.mode = (mode_t)raw.mode;
 	memcpy(item, &raw.m, sizeof raw.m);
+	if (r == 0 && yyjson_is_true(yyjson_obj_get(v, "read_only_recursive")) &&
+	    (!raw.m.read_only || !raw.m.recursive))
+		r = err_set(err, EINVAL, "read_only_recursive needs read_only and a recursive mount");
 	return r < 0 ? r : check_mount(&raw.m, err);
 }
 

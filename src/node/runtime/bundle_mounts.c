@@ -86,7 +86,7 @@ static int leave_peers(int mount, const struct rt_fs *m, struct err *err)
 static int prepare_bind(struct setup *s, const struct rt_fs *m, struct err *err)
 {
 	unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | (m->recursive ? AT_RECURSIVE : 0);
-	fd_cleanup int fd = open_tree(m->source_fd, "", flags);
+	fd_cleanup int fd = m->loose ? fcntl(m->source_fd, F_DUPFD_CLOEXEC, 3) : open_tree(m->source_fd, "", flags);
 	int r;
 
 	if (fd < 0)

@@ -285,6 +285,21 @@ static int check_unused(const struct cgroup_box *b, struct err *err)
 	return 0;
 }
 
+static int add_place(struct cgroup_box *b, const struct cgroup_mounts *mounts, size_t i, const struct place *place,
+		     struct cgroup_dir **ret, struct err *err)
+{
+	mem_cleanup char *path = NULL;
+	char base[CGROUP_PATH_MAX] = "";
+
+	if (!place->absolute)
+		base_of(mounts, &mounts->v[i], base);
+	path = mem_printf("%s%s", base, place->path);
+	if (strlen(path) >= CGROUP_PATH_MAX)
+		return err_set(err, ENAMETOOLONG, "the cgroup %s has too long a name", path);
+	*ret = add_dir(b, &mounts->v[i], path);
+	return 0;
+}
+
 static int make_dirs(struct cgroup_box *b, const struct cgroup_mounts *mounts, const struct place *place,
 		     const struct rt_resources *res, struct err *err)
 {
@@ -292,18 +307,12 @@ static int make_dirs(struct cgroup_box *b, const struct cgroup_mounts *mounts, c
 	const bool wanted = res && (res->hugetlb.n > 0 || res->rdma.n > 0 || res->unified.n > 0);
 
 	for (size_t i = 0; i < mounts->n; i++) {
-		mem_cleanup char *path = NULL;
-		char base[CGROUP_PATH_MAX] = "";
 		struct err why = ERR_INIT;
-		struct cgroup_dir *d;
-		int r;
+		struct cgroup_dir *d = NULL;
+		int r = add_place(b, mounts, i, place, &d, err);
 
-		if (!place->absolute)
-			base_of(mounts, &mounts->v[i], base);
-		path = mem_printf("%s%s", base, place->path);
-		if (strlen(path) >= CGROUP_PATH_MAX)
-			return err_set(err, ENAMETOOLONG, "the cgroup %s has too long a name", path);
-		d = add_dir(b, &mounts->v[i], path);
+		if (r < 0)
+			return r;
 		if (!d)
 			continue;
 		r = cgroup_tree_make(b, d, b->v2_only || wanted, &why);
@@ -322,6 +331,26 @@ static int apply_all(const struct cgroup_box *b, const struct rt_resources *res,
 	int r = cgroup_resources_apply(b, res, err);
 
 	return r < 0 ? r : cgroup_devices_apply(b, res, err);
+}
+
+int cgroup_box_plan(const char *path, const char *id, char **ret_text, struct err *err)
+{
+	cleanup_with(box_freep) struct cgroup_box *b = mem_new(struct cgroup_box);
+	mem_cleanup struct cgroup_mounts *mounts = NULL;
+	struct place place = {.path = NULL};
+	struct cgroup_dir *d;
+	int r = find_place(path, id, &place, err);
+
+	if (r == 0)
+		r = cgroup_file_machine(&mounts, err);
+	for (size_t i = 0; r == 0 && i < mounts->n; i++)
+		r = add_place(b, mounts, i, &place, &d, err);
+	free(place.path);
+	if (r < 0)
+		return r;
+	set_text(b);
+	*ret_text = mem_take(b->text);
+	return 0;
 }
 
 int cgroup_box_make(const char *path, const char *id, const struct rt_resources *resources, struct cgroup_box **ret,

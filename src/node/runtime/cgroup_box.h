@@ -29,6 +29,8 @@ int cgroup_box_make(const char *path, const char *id, const struct rt_resources 
 /* From what cgroup_box_text() gave; the text is not trusted (-EINVAL). Directories that have gone are left out by all functions below, so that
  * a container can be deleted whose cgroups somebody else has removed. */
 int cgroup_box_open(const char *text, struct cgroup_box **ret, struct err *err);
+/* The text (below) of what cgroup_box_make() would make, to be written down before; the caller's. */
+int cgroup_box_plan(const char *path, const char *id, char **ret_text, struct err *err);
 /* Of directories that exist, as absolute paths (NULL-terminated); those in no hierarchy of this machine are left out. */
 int cgroup_box_of(const char *const *dirs, struct cgroup_box **ret, struct err *err);
 struct cgroup_box *cgroup_box_free(struct cgroup_box *b); /* takes NULL; the cgroups stay */

@@ -42,6 +42,18 @@ static int prepare_tmpfs(const struct rt_mount *m, uint64_t attributes, int idma
 	return r < 0 ? r : fd;
 }
 
+/* Before Linux 6.15 what is attached nowhere cannot be copied. */
+static int take_loose(const struct rt_mount *m, uint64_t attributes, int idmap, struct err *err)
+{
+	fd_cleanup int fd = fcntl(m->source_fd, F_DUPFD_CLOEXEC, 3);
+	int r;
+
+	if (fd < 0)
+		return err_sys(err, errno, "copy the descriptor of a mount");
+	r = mount_change(fd, true, attributes, idmap, err);
+	return r < 0 ? r : fd_take(&fd);
+}
+
 static int prepare(const struct rt_mount *m, int idmap, struct err *err)
 {
 	uint64_t attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
@@ -50,7 +62,8 @@ static int prepare(const struct rt_mount *m, int idmap, struct err *err)
 	attributes |= m->noexec ? MOUNT_ATTR_NOEXEC : 0;
 	if (m->type == RT_MOUNT_TMPFS)
 		return prepare_tmpfs(m, attributes, idmap, err);
-	return mount_copy(m->source_fd, "", true, attributes, idmap, err);
+	return m->loose ? take_loose(m, attributes, idmap, err)
+			: mount_copy(m->source_fd, "", true, attributes, idmap, err);
 }
 
 int mounts_prepare(struct setup *s, struct err *err)

@@ -28,6 +28,7 @@ struct rt_mount {
 	int source_fd;
 	const char
 	    *target; /* absolute path in the container; made when missing (a directory, or an empty file for a file) */
+	bool loose;  /* source_fd is a mount attached nowhere, and is taken itself instead of a copy */
 	bool read_only, noexec;
 	uint64_t size;
 	mode_t mode; /* tmpfs root, 0 = 01777 */
@@ -149,6 +150,9 @@ int rt_delete(struct rt_box *box, struct err *err);
 
 /* For clean-up after a monitor died: a box from the container's id alone (only rt_delete may be called on it). */
 void rt_find(const char *id, struct rt_box *ret);
+
+/* The mount at `path` (relative) in a running container, as a mount attached nowhere: to share its /dev/shm. */
+int rt_mount_of(const struct rt_box *box, const char *path, struct err *err);
 
 /* The cgroups of a container of ours, to freeze, measure and change them (cgroup_box.h); the caller's (cgroup_box_free), but not to remove. */
 int rt_cgroups(const struct rt_box *box, struct cgroup_box **ret, struct err *err);

@@ -125,6 +125,7 @@ struct rt_fs {
 	const char *fs_type;	     /* RT_FS_NEW: "tmpfs", "proc" ... */
 	const char *source;	     /* for messages and as the fs's source */
 	int source_fd;		     /* RT_FS_BIND */
+	bool loose;		     /* it is a mount attached nowhere, and is taken itself instead of a copy */
 	const char *target;	     /* absolute, in the container; made when missing */
 	bool recursive;		     /* RT_FS_BIND: rbind */
 	uint64_t attr_set, attr_clr; /* MOUNT_ATTR_* of this mount */
