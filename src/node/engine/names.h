@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * names: what containers know each other by: the name server of this daemon (node/net/dns.h) and the files hosts, resolv.conf and hostname
+ * in their directories (node/net/hosts.h), both as the books of the networks have it (node/net/net.h). network.c calls it, in this order:
+ *
+ *   names_prepare()  the container has its endpoints, and its monitor has not been asked for: the files are there and others find it
+ *   names_serve()    it runs: now, or found by a later daemon (after names_recall())
+ *   names_change()   it runs and came to a network or left one
+ *   names_forget()   its life is over, or it could not begin
+ *
+ * Endpoints of the default networks have no names; a container that is on no other is served only if it cannot reach the machine's servers
+ * by itself. Nothing here waits.
+ */
+#pragma once
+
+#include <stdint.h>
+#include <sys/types.h>
+
+struct err;
+struct loop;
+struct names;
+struct net;
+struct spec;
+
+int names_open(struct loop *l, struct names **ret, struct err *err);
+struct names *names_close(struct names *n); /* takes NULL, returns NULL; the containers keep their files */
+
+struct names_of {
+	const char *id;		 /* of the container */
+	const char *hostname;	 /* NULL = the first 12 digits of the id */
+	const struct spec *spec; /* domainname, extra_hosts, dns ..., network_mode */
+	struct net *net;	 /* its endpoints with all names (net_endpoint.dns_names) */
+	uid_t owner;		 /* whom root in it is for the machine */
+	gid_t group;
+};
+
+/* dir: its directory. For one on the machine's network, too; not for one that shares another container's (it has that one's files). */
+int names_prepare(struct names *n, const struct names_of *c, int dir, struct err *err);
+/* The names alone, without the files: for a container that an earlier daemon prepared. */
+int names_recall(struct names *n, const struct names_of *c, struct err *err);
+/* The process pid, which started at that time (record.h), has its network namespace. Does nothing when it needs no name server of ours. */
+int names_serve(struct names *n, const struct names_of *c, int dir, int pid, uint64_t start_time, struct err *err);
+int names_change(struct names *n, const struct names_of *c, int dir, int pid, uint64_t start_time, struct err *err);
+void names_forget(struct names *n, const char *id);
+
+struct dns_server *names_server(struct names *n);
