@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * networks: networks of containers, for those above the engine. Networks themselves are made, found and removed by node/net/net.h.
+ */
+#pragma once
+
+#include "node/engine/engine.h"
+#include "node/net/net.h"
+
+/* The books of the networks; NULL when this engine has none. */
+struct net *engine_net(struct engine *e);
+
+/* A container comes to a network, or leaves one. One that does not run only has it written down for its next start; for one that runs its monitor plugs it in, and
+ * done tells of it, as with engine_pause(). -ENOENT container or network; -EEXIST it is on it; -EPERM it has the machine's network, none or another container's, or
+ * the network is host or none; -EBUSY, -EINVAL the address; -ESRCH. force: a container that is not there any more is forgotten by the network. */
+int engine_connect(struct engine *e, const char *container, const struct net_endpoint_wish *wish, engine_done_fn done,
+		   void *ctx, struct engine_answer **ret, struct err *err);
+int engine_disconnect(struct engine *e, const char *container, const char *network, bool force, engine_done_fn done,
+		      void *ctx, struct engine_answer **ret, struct err *err);
