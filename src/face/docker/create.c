@@ -157,6 +157,7 @@ static void begin(struct making *m, struct create *ret)
 {
 	*ret = (struct create){.doc = yyjson_mut_doc_new(NULL)};
 	m->out = ret;
+	m->update = false;
 	m->d = ret->doc;
 	m->spec = yyjson_mut_obj(m->d);
 	yyjson_mut_doc_set_root(m->d, m->spec);
@@ -215,6 +216,7 @@ int create_update(yyjson_val *body, struct create *ret, yyjson_mut_val **ret_sho
 	begin(&m, ret);
 	m.config = m.network = NULL;
 	m.host = yyjson_obj_get(yyjson_doc_get_root(docker), "HostConfig");
+	m.update = *shape_text(yyjson_obj_get(body, "RestartPolicy"), "Name") != '\0';
 	r = create_resources(&m, e);
 	if (r < 0) {
 		create_free(ret);

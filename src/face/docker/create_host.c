@@ -284,9 +284,9 @@ static int pass_restart(struct making *m, struct err *err)
 			       "invalid restart policy: maximum retry count can only be used with 'on-failure'");
 	if (retries < 0)
 		return err_set(err, EINVAL, "invalid restart policy: maximum retry count cannot be negative");
-	if (i == 0)
+	if (i == 0 && !m->update)
 		return 0;
-	if (yyjson_is_true(yyjson_obj_get(m->host, "AutoRemove")))
+	if (i > 0 && yyjson_is_true(yyjson_obj_get(m->host, "AutoRemove")))
 		return err_set(err, EINVAL, "can't create 'AutoRemove' container with restart policy");
 	o = yyjson_mut_obj_add_obj(m->d, m->spec, "restart");
 	yyjson_mut_obj_add_strcpy(m->d, o, "policy", name);

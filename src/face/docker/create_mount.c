@@ -8,6 +8,7 @@
 #include "base/core/err.h"
 #include "base/core/mem.h"
 #include "face/docker/shape.h"
+#include "node/engine/spec.h"
 
 #include <limits.h>
 #include <string.h>
@@ -64,6 +65,10 @@ static yyjson_mut_val *add(struct making *m, const char *type, const char *targe
 	if (!strcmp(place, "/")) {
 		err_set(err, EINVAL,
 			"invalid mount config for type \"%s\": invalid specification: destination can't be '/'", type);
+		return NULL;
+	}
+	if (yyjson_mut_arr_size(yyjson_mut_obj_get(m->spec, "mounts")) >= SPEC_MOUNTS_MAX) {
+		err_set(err, E2BIG, "Mounts: more than %d in all", SPEC_MOUNTS_MAX);
 		return NULL;
 	}
 	if (is_taken(m, place)) {
@@ -375,7 +380,7 @@ int create_mounts(struct making *m, struct err *err)
 	}
 	yyjson_arr_foreach (yyjson_obj_get(m->host, "Mounts"), i, n, v) {
 		if (pass_mount(m, v, err) < 0)
-			return -EINVAL;
+			return err ? -err->code : -EINVAL;
 	}
 	yyjson_obj_foreach (yyjson_obj_get(m->host, "Tmpfs"), i, n, key, v) {
 		if (pass_tmpfs(m, yyjson_get_str(key), yyjson_get_str(v), err) < 0)

@@ -12,6 +12,7 @@ struct making {
 	yyjson_mut_doc *d;
 	yyjson_mut_val *spec;
 	yyjson_val *config, *host, *network;
+	bool update; /* a restart policy "no" is said, too */
 };
 
 void create_warn(struct making *m, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -69,6 +69,21 @@ void docker_search(const struct docker_call *c);
 void docker_auth(const struct docker_call *c);
 void docker_build(const struct docker_call *c); /* from on_headers */
 
+/* container_files.c, container_stats.c, container_commit.c */
+void docker_archive_stat(const struct docker_call *c);
+void docker_archive_get(const struct docker_call *c);
+void docker_archive_put(const struct docker_call *c); /* from on_headers */
+void docker_container_changes(const struct docker_call *c);
+void docker_container_export(const struct docker_call *c);
+void docker_container_stats(const struct docker_call *c);
+
+/* volume_list.c, volume_change.c */
+void docker_volumes(const struct docker_call *c);
+void docker_volume_inspect(const struct docker_call *c);
+void docker_volume_create(const struct docker_call *c);
+void docker_volume_delete(const struct docker_call *c);
+void docker_volumes_prune(const struct docker_call *c);
+
 /* request.c: the request for a tool is a JSON object with "op" and what the operation needs. */
 yyjson_mut_doc *docker_tool_request(const char *op);
 /* X-Registry-Auth for one registry, X-Registry-Config for several, as Docker's config.json has them. What cannot be decoded is left out. */
@@ -83,6 +98,25 @@ const char *docker_local_name(const char *name);
 char *docker_image_name(const char *name, const char *tag);
 /* It has neither tag nor digest: where Docker then means all tags. */
 bool docker_image_is_repo(const char *name);
+
+/* container_*.c, event_stream.c */
+void docker_containers(const struct docker_call *c);
+void docker_containers_prune(const struct docker_call *c);
+void docker_container_create(const struct docker_call *c);
+void docker_container_inspect(const struct docker_call *c);
+void docker_container_start(const struct docker_call *c);
+void docker_container_restart(const struct docker_call *c);
+void docker_container_stop(const struct docker_call *c);
+void docker_container_kill(const struct docker_call *c);
+void docker_container_pause(const struct docker_call *c);
+void docker_container_unpause(const struct docker_call *c);
+void docker_container_rename(const struct docker_call *c);
+void docker_container_update(const struct docker_call *c);
+void docker_container_wait(const struct docker_call *c);
+void docker_container_delete(const struct docker_call *c);
+void docker_container_logs(const struct docker_call *c);
+void docker_container_top(const struct docker_call *c);
+void docker_events(const struct docker_call *c);
 
 /* task.c: runs a tool for a request. */
 struct docker_task {

@@ -23,8 +23,21 @@
 static const struct {
 	const char *name;
 	tool_fn *fn;
-} operations[] = {{"pull", tool_pull}, {"push", tool_push}, {"search", tool_search}, {"auth", tool_auth},
-		  {"load", tool_load}, {"save", tool_save}, {"build", tool_build}};
+} operations[] = {{"pull", tool_pull},
+		  {"push", tool_push},
+		  {"search", tool_search},
+		  {"auth", tool_auth},
+		  {"load", tool_load},
+		  {"save", tool_save},
+		  {"build", tool_build},
+		  {"top", tool_top},
+		  {"sizes", tool_sizes},
+		  {"files_stat", tool_files_stat},
+		  {"files_get", tool_files_get},
+		  {"files_put", tool_files_put},
+		  {"files_export", tool_files_export},
+		  {"files_changes", tool_files_changes},
+		  {"volume_sizes", tool_volume_sizes}};
 
 /* ---- the request ---- */
 

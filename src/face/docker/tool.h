@@ -28,8 +28,13 @@ typedef int tool_fn(struct tool *t, struct err *err);
 tool_fn tool_pull, tool_push, tool_search, tool_auth;
 /* tool_archive.c */
 tool_fn tool_load, tool_save;
+/* tool_top.c, tool_sizes.c */
+tool_fn tool_top, tool_sizes;
 /* tool_build.c */
 tool_fn tool_build;
+
+/* tool_files.c */
+tool_fn tool_files_stat, tool_files_get, tool_files_put, tool_files_export, tool_files_changes, tool_volume_sizes;
 
 const char *tool_text(const struct tool *t, const char *key); /* NULL = it is not there */
 bool tool_flag(const struct tool *t, const char *key);

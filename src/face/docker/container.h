@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * container: containers in Docker's words, for the handlers of this folder.
+ */
+#pragma once
+
+#include "face/docker/docker_private.h"
+#include "node/engine/engine.h"
+
+/* The container that the path names; what is not there has been answered: 404 "No such container: x". */
+const struct engine_container *docker_container(const struct docker_call *c);
+/* {"message": ...} */
+void docker_message(struct http_req *r, int status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* "Conflict. The container name ..." with 409. */
+void docker_name_taken(const struct docker_call *c, const char *name);
+/* A whole number in the query, `otherwise` when it is missing or none. */
+int64_t docker_number(const struct http_req *r, const char *name, int64_t otherwise);
+/* "1700000000", "1700000000.5" or a time as RFC 3339 -> ns since 1970; `otherwise` when it is missing, -1 when it is none. */
+int64_t docker_moment(const struct http_req *r, const char *name, int64_t otherwise);
+int64_t docker_moment_of(const char *text);
+/* Of "SIGTERM", "TERM", "15". -EINVAL "invalid signal: x" */
+int docker_signal(const char *text, struct err *err);
+
+/* "created", "running", "paused", "restarting", "removing", "exited", "dead" */
+const char *container_state(const struct engine_container *c);
+/* It has a life at this moment, or its policy is about to give it one: what Docker's State.Running means. */
+bool container_runs(const struct engine_container *c);
+/* "Up 5 minutes (healthy)", "Exited (1) 2 hours ago" */
+#define CONTAINER_STATUS_MAX 96
+const char *container_status(const struct engine_container *c, int64_t now_ms, char text[static CONTAINER_STATUS_MAX]);
+/* "none", "starting", "healthy", "unhealthy" */
+const char *container_health(const struct engine_container *c);
+
+/* What is written down about it. For one that was not made by this API Config and HostConfig are made up of its spec. */
+struct container_doc {
+	yyjson_doc *doc, *made;
+	yyjson_val *order;			/* config.json */
+	yyjson_val *spec;			/* its member */
+	yyjson_val *config, *host, *networking; /* of Docker */
+	char *image; /* its id, "" = unknown; the caller of container_doc_free() keeps nothing */
+};
+#define CONTAINER_DOC_INIT                                                                                             \
+	{                                                                                                              \
+		.doc = NULL                                                                                            \
+	}
+int container_doc_read(struct docker *d, const struct engine_container *c, struct container_doc *ret, struct err *err);
+void container_doc_free(struct container_doc *doc);
+
+/* The lists "Mounts", and "Ports" as containers/json has it; the object "Networks". */
+yyjson_mut_val *container_mounts(struct docker *d, yyjson_mut_doc *out, const struct container_doc *doc);
+yyjson_mut_val *container_port_list(struct docker *d, yyjson_mut_doc *out, const struct engine_container *c,
+				    const struct container_doc *doc);
+yyjson_mut_val *container_port_map(struct docker *d, yyjson_mut_doc *out, const struct engine_container *c,
+				   const struct container_doc *doc);
+yyjson_mut_val *container_networks(struct docker *d, yyjson_mut_doc *out, const struct engine_container *c,
+				   const struct container_doc *doc);
+
+/* Answers by a list or an object of containers ("Id") with what their files take; takes the document. */
+void container_sizes(const struct docker_call *c, yyjson_mut_doc *view);
+
+bool container_label_fits(const struct engine_container *c, const char *wanted);
