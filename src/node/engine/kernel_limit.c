@@ -35,7 +35,6 @@ static void add_cpu(const struct spec *s, struct rt_resources *r)
 	}
 }
 
-/* As the simple start has it, and podman: who says nothing of swap gets none beyond the memory; Docker's clients say it. */
 static void add_memory(const struct spec *s, struct rt_resources *r)
 {
 	r->memory = given(s->limit_memory);
@@ -104,6 +103,21 @@ static int note(const struct kernel_start *s, const char *place, struct err *err
 	return r < 0 ? r : fs_write_atomic(s->dir, KERNEL_CGROUPS, text, strlen(text), 0600, false, err);
 }
 
+/* Who says nothing of swap gets none beyond the memory, from Docker's clients as much again; where the machine does not count swap, neither. */
+static int limit_swap(const struct kernel *k, const struct spec *s, struct err *err)
+{
+	struct rt_resources res = RT_RESOURCES_INIT;
+	struct err why = ERR_INIT;
+	int r;
+
+	if (!s->limit_memory || given(s->memory_swap) != RT_UNSET)
+		return 0;
+	res.memory = s->limit_memory;
+	res.memory_swap = s->docker_caps && s->limit_memory < INT64_MAX / 2 ? 2 * s->limit_memory : s->limit_memory;
+	r = cgroup_box_apply(k->cgroups, &res, &why);
+	return r < 0 && r != -ENOTSUP ? err_set(err, -r, "%s", why.text) : 0;
+}
+
 int kernel_limits(struct kernel *k, const struct kernel_start *s, struct err *err)
 {
 	mem_cleanup char *place = place_of(s->order);
@@ -122,7 +136,12 @@ int kernel_limits(struct kernel *k, const struct kernel_start *s, struct err *er
 		r = note(s, place, err);
 	if (r == 0)
 		r = cgroup_box_make(place, s->order->id, &res, &k->cgroups, err);
-	k->box.cgroup = k->cgroups;
+	if (r == 0) {
+		k->box.cgroup = k->cgroups;
+		r = limit_swap(k, spec, err);
+		if (r < 0)
+			kernel_undo(k);
+	}
 	return r < 0 ? err_wrap(err, "limits") : 0;
 }
 

@@ -3,6 +3,7 @@
  * The launcher's short-lived children. Each does one thing that blocks and writes one JSON object to its reply descriptor:
  * {"ok": true, ...} or {"error": text, "code": errno}. No object at all means that it died.
  */
+#include "node/engine/kernel.h"
 #include "node/engine/launcher.h"
 
 #include "base/core/buf.h"
@@ -56,6 +57,19 @@ static void set_place(int data_dir, const char *id)
 	record_clear(&rec);
 }
 
+/* The cgroups of one of whom more was asked than the usual. */
+static int delete_written(int data_dir, const char *id, struct err *err)
+{
+	mem_cleanup char *path = mem_printf("containers/%s", id);
+	fd_cleanup int dir = fs_open_in(data_dir, path, O_RDONLY | O_DIRECTORY, 0, FS_NO_SYMLINKS, NULL);
+	struct rt_box box;
+
+	rt_find("", &box);
+	if (dir < 0 || kernel_cgroups(dir, &box.cgroups, NULL) < 0)
+		return 0;
+	return rt_delete(&box, err);
+}
+
 _Noreturn void worker_cleanup(struct launcher_job *job)
 {
 	struct buf text = BUF_LIMIT(4096);
@@ -67,6 +81,8 @@ _Noreturn void worker_cleanup(struct launcher_job *job)
 	set_place(job->data_dir, job->args[0]);
 	rt_find(job->args[0], &box);
 	r = rt_delete(&box, &err);
+	if (r == 0)
+		r = delete_written(job->data_dir, job->args[0], &err);
 	/* Not below ours: the daemon would not do it. */
 	if (strcmp(rt_host_place(), own) != 0)
 		rt_host_release();
