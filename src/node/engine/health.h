@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "base/core/buf.h"
 #include "node/engine/engine.h"
 #include "node/engine/spec.h"
 
@@ -19,6 +20,13 @@
 struct rt_box;
 struct rt_exec_spec;
 
+/* The result of one check. */
+struct health_result {
+	int64_t start_ns, end_ns;
+	int code; /* 0 = good, 128 + signal, -1 = it took too long or could not be started */
+	char *output;
+};
+
 struct health {
 	const struct spec_health *spec; /* NULL or without test = none */
 	enum engine_health state;
@@ -27,7 +35,12 @@ struct health {
 	/* the check that runs */
 	pid_t pid;
 	int pidfd; /* -1 = none runs */
-	int64_t deadline_ms;
+	int out;   /* what it writes, -1 = nothing more */
+	int64_t deadline_ms, began_ns;
+	struct buf output; /* its beginning */
+	struct health_result log[HEALTH_LOG_MAX];
+	size_t n_log;
+	uint64_t n_results;
 };
 
 void health_init(struct health *h);
@@ -40,5 +53,8 @@ void health_skip(struct health *h, int64_t ms);
 int64_t health_due(const struct health *h);
 /* Pure: takes the result of one check. Returns true when the state changed. */
 bool health_result(struct health *h, bool good, int64_t now_ms);
-/* Does what is due: starts a check, ends one that takes too long, collects one that ended. Returns true when the state changed. */
+/* The last results, as engine_health_log() gives them. */
+void health_text(const struct health *h, struct buf *out);
+/* Does what is due: starts a check, reads its output, ends one that takes too long, collects one that ended. Returns true when the state changed;
+ * n_results tells that there is one more. */
 bool health_turn(struct health *h, struct rt_box *box, const struct rt_exec_spec *exec, int64_t now_ms);

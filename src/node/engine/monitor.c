@@ -91,7 +91,7 @@ static void read_output(struct monitor *m, int i, size_t limit)
 
 /* ---- the loop ---- */
 
-enum { ON_LISTEN, ON_OUT, ON_ERR, ON_PID, ON_HELPER, ON_HEALTH, ON_CONNS, ON_N = ON_CONNS + MONITOR_CONNS };
+enum { ON_LISTEN, ON_OUT, ON_ERR, ON_PID, ON_HELPER, ON_HEALTH, ON_CHECK, ON_CONNS, ON_N = ON_CONNS + MONITOR_CONNS };
 
 static int wait_ms(const struct monitor *m, int64_t now)
 {
@@ -113,7 +113,9 @@ static void fill(const struct monitor *m, struct pollfd v[static ON_N])
 	v[ON_ERR].fd = m->out[1];
 	v[ON_PID].fd = m->started && !m->ended ? m->box.pidfd : -1;
 	v[ON_HELPER].fd = m->helper > 0 && !m->helper_done ? m->helper_fd : -1;
-	v[ON_HEALTH].fd = m->health.pidfd;
+	/* What is paused says nothing, and what has ended just before can wait. */
+	v[ON_HEALTH].fd = m->rec.paused ? -1 : m->health.pidfd;
+	v[ON_CHECK].fd = m->rec.paused ? -1 : m->health.out;
 	for (size_t i = 0; i < MONITOR_CONNS; i++)
 		v[ON_CONNS + i].fd = m->conns[i].fd;
 	for (size_t i = 0; i < ON_N; i++) {
@@ -147,6 +149,14 @@ static void set_oom_score(const char *score)
 		return;
 }
 
+static void write_health(struct monitor *m)
+{
+	buf_cleanup struct buf text = BUF_LIMIT(HEALTH_TEXT_MAX);
+
+	health_text(&m->health, &text);
+	(void)fs_write_atomic(m->dir, "health.json", text.data, text.len, 0600, false, NULL);
+}
+
 static void check_health(struct monitor *m, int64_t now)
 {
 	struct rt_exec_spec exec = {
@@ -158,12 +168,14 @@ static void check_health(struct monitor *m, int64_t now)
 	    .stdout_fd = -1,
 	    .stderr_fd = -1,
 	};
-
+	uint64_t results = m->health.n_results;
 	bool changed;
 
 	set_oom_score("0");
 	changed = health_turn(&m->health, &m->box, &exec, now);
 	set_oom_score("-999");
+	if (results != m->health.n_results)
+		write_health(m);
 	if (!changed)
 		return;
 	m->rec.health = m->health.state;
@@ -195,7 +207,7 @@ void monitor_turn(struct monitor *m)
 		}
 		if (m->rec.paused)
 			; /* a check would be frozen, too */
-		else if (v[ON_HEALTH].revents || health_due(&m->health) <= now)
+		else if (v[ON_HEALTH].revents || v[ON_CHECK].revents || health_due(&m->health) <= now)
 			check_health(m, now);
 	}
 	monitor_conn_wake(m);
