@@ -16,7 +16,7 @@
 #include <yyjson.h>
 
 struct err;
-struct files;
+struct sink;
 
 /* ---- the root ---- */
 
@@ -27,7 +27,6 @@ struct files {
 	bool running;
 	bool read_only; /* its root */
 	uint32_t shift; /* owners are this much higher here than in the container */
-	char **layers;	/* diff ids of its image, bottom first */
 };
 #define FILES_INIT                                                                                                     \
 	{                                                                                                              \
@@ -58,18 +57,21 @@ int archive_get(const struct files *f, const char *path, int out, struct err *er
 struct archive_put {
 	bool
 	    no_overwrite_dir_non_dir; /* -EINVAL instead of replacing a directory by something else, or the other way */
-	bool copy_owner;	      /* as the tar says; otherwise everything belongs to the root of the container */
+	bool own; /* everything belongs to uid and gid of the container; otherwise to whom the tar says */
+	uint32_t uid, gid;
 };
 int archive_put(const struct files *f, const char *path, const struct archive_put *o, int in, struct err *err);
 
 /* ---- all of it ---- */
 
-/* The whole root without what is mounted in it, as a tar. */
-int archive_export(const struct files *f, int out, struct err *err);
+/* The whole root without what is mounted in it, as a tar; running or not. */
+int archive_export(int data_dir, const char *id, int out, struct err *err);
 
 enum { CHANGE_MODIFIED, CHANGE_ADDED, CHANGE_DELETED };
 /* What differs from the image, by path; fn < 0 ends it. */
 typedef int (*change_fn)(void *ctx, int kind, const char *path, struct err *err);
-int changes_each(int data_dir, const struct files *f, change_fn fn, void *ctx, struct err *err);
-/* Bytes in the writable layer, and in it and the image together. */
-int changes_size(int data_dir, const struct files *f, int64_t *ret_rw, int64_t *ret_root, struct err *err);
+int changes_each(int data_dir, const char *id, change_fn fn, void *ctx, struct err *err);
+/* Bytes of the files in the writable layer, 0 if there is none. */
+int64_t changes_size(int data_dir, const char *id);
+/* The writable layer as the tar of an image's layer. It must be at rest, or paused: -EBUSY when a file changes meanwhile. */
+int changes_layer(int data_dir, const char *id, const struct sink *to, struct err *err);

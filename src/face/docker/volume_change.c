@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/core/err.h"
+#include "base/core/fd.h"
+#include "base/core/mem.h"
+#include "base/wire/http_server.h"
+#include "face/docker/docker_private.h"
+#include "face/docker/volume_group.h"
+#include "node/engine/action.h"
+#include "node/engine/engine.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#define BODY_MAX (1u << 20)
+#define ALL_SINCE 42 /* before API 1.42 prune takes those with a name, too */
+
+/* ---- create ---- */
+
+static int read_pairs(yyjson_val *body, const char *key, char ***ret, struct err *err)
+{
+	yyjson_val *o = yyjson_obj_get(body, key), *k, *v;
+	size_t i, n;
+
+	if (o && !yyjson_is_null(o) && !yyjson_is_obj(o))
+		return err_set(err, EINVAL, "%s: an object is needed", key);
+	yyjson_obj_foreach (o, i, n, k, v) {
+		mem_cleanup char *pair = NULL;
+
+		if (!yyjson_is_str(v) || strchr(yyjson_get_str(k), '='))
+			return err_set(err, EINVAL, "%s: \"%.100s\" is not a name with a text", key, yyjson_get_str(k));
+		pair = mem_printf("%s=%s", yyjson_get_str(k), yyjson_get_str(v));
+		mem_strv_add(ret, pair);
+	}
+	return 0;
+}
+
+static int create(const struct docker_call *c, yyjson_val *body, struct volume **ret, struct err *err)
+{
+	char **labels cleanup_with(mem_strv_freep) = NULL, **options cleanup_with(mem_strv_freep) = NULL;
+	struct volume_new n = {.name = NULL};
+	int r = yyjson_is_obj(body) ? 0 : err_set(err, EINVAL, "the body must be an object");
+
+	if (r == 0)
+		r = json_opt_str(body, "Name", &n.name, err);
+	if (r == 0)
+		r = json_opt_str(body, "Driver", &n.driver, err);
+	if (r == 0)
+		r = read_pairs(body, "Labels", &labels, err);
+	if (r == 0)
+		r = read_pairs(body, "DriverOpts", &options, err);
+	n.labels = labels;
+	n.options = options;
+	return r < 0 ? r : engine_volume_create(c->d->engine, &n, ret, err);
+}
+
+void docker_volume_create(const struct docker_call *c)
+{
+	cleanup_with(volume_freep) struct volume *v = NULL;
+	json_doc_cleanup yyjson_doc *doc = NULL;
+	struct err err = ERR_INIT;
+	size_t n;
+	const char *body = http_req_body(c->r, &n);
+
+	doc = json_parse(body, n, BODY_MAX, "the body", &err);
+	if (!doc || create(c, yyjson_doc_get_root(doc), &v, &err) < 0)
+		docker_fail(c->r, &err);
+	else
+		volume_group_reply(c, 201, v);
+}
+
+void docker_volume_delete(const struct docker_call *c)
+{
+	struct err err = ERR_INIT;
+
+	if (engine_volume_remove(c->d->engine, c->arg, docker_flag(c->r, "force", false), &err) < 0)
+		docker_fail(c->r, &err);
+	else
+		http_reply(c->r, 204, NULL, NULL, 0);
+}
+
+/* ---- prune: a tool counts their bytes first ---- */
+
+struct prune {
+	struct http_req *r;
+	struct engine *engine;
+	struct engine_tool *tool; /* NULL = it has answered */
+	char **names;
+};
+
+static void on_close(struct http_req *r, void *ctx)
+{
+	struct prune *p = ctx;
+
+	(void)r;
+	if (p->tool)
+		engine_tool_abort(p->tool);
+	mem_strv_free(p->names);
+	free(p);
+}
+
+static void remove_all(const struct prune *p, yyjson_val *sizes, yyjson_mut_doc *d)
+{
+	yyjson_mut_val *root = yyjson_mut_obj(d), *gone;
+	char bytes[24];
+	uint64_t sum = 0;
+
+	yyjson_mut_doc_set_root(d, root);
+	gone = yyjson_mut_obj_add_arr(d, root, "VolumesDeleted");
+	for (char **name = p->names; name && *name; name++) {
+		/* Somebody may use it by now. */
+		if (engine_volume_remove(p->engine, *name, false, NULL) < 0)
+			continue;
+		yyjson_mut_arr_add_strcpy(d, gone, *name);
+		sum += yyjson_get_uint(yyjson_obj_get(sizes, *name));
+	}
+	yyjson_mut_obj_add_uint(d, root, "SpaceReclaimed", sum);
+	snprintf(bytes, sizeof bytes, "%llu", (unsigned long long)sum);
+	engine_action_add(p->engine, "volume", "prune", "", (const char *const[]){"reclaimed", bytes, NULL});
+}
+
+static void on_counted(void *ctx, yyjson_val *answer, const struct err *err)
+{
+	struct prune *p = ctx;
+	yyjson_mut_doc *d;
+
+	p->tool = NULL;
+	if (err) {
+		docker_fail(p->r, err);
+		return;
+	}
+	d = yyjson_mut_doc_new(NULL);
+	remove_all(p, yyjson_obj_get(answer, "sizes"), d);
+	docker_reply(p->r, 200, d);
+}
+
+static int choose(const struct docker_call *c, const struct docker_filters *f, char ***ret, struct err *err)
+{
+	static const char *const keys[] = {"label", "label!", "all", NULL};
+	struct volume **volumes;
+	int all, r = docker_filters_check(f, keys, err);
+
+	if (r < 0)
+		return r;
+	all = volume_group_bool(f, "all", c->minor < ALL_SINCE, err);
+	r = all < 0 ? all : engine_volumes(c->d->engine, &volumes, err);
+	if (r < 0)
+		return r;
+	for (struct volume **v = volumes; *v; v++) {
+		bool not_these = docker_filter(f, "label!", 0) && volume_group_has_labels(*v, f, "label!");
+
+		if ((*v)->n_users == 0 && (all || (*v)->anonymous) && volume_group_has_labels(*v, f, "label") &&
+		    !not_these)
+			mem_strv_add(ret, (*v)->name);
+	}
+	volumes_free(volumes);
+	return 0;
+}
+
+static int count(const struct docker_call *c, struct prune *p, struct err *err)
+{
+	json_mut_cleanup yyjson_mut_doc *request = docker_tool_request("volume_sizes");
+	fd_cleanup int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	const struct engine_tool_fds io = {.in = null, .out = null};
+	mem_cleanup char *text = NULL;
+
+	if (null < 0)
+		return err_sys(err, errno, "open /dev/null");
+	json_add_strv(request, yyjson_mut_doc_get_root(request), "names", p->names);
+	text = json_text(request, false, NULL);
+	return engine_tool(c->d->engine, text, &io, on_counted, p, &p->tool, err);
+}
+
+void docker_volumes_prune(const struct docker_call *c)
+{
+	cleanup_with(docker_filters_free) struct docker_filters f = {.doc = NULL};
+	struct prune *p = mem_new(struct prune);
+	struct err err = ERR_INIT;
+
+	*p = (struct prune){.r = c->r, .engine = c->d->engine};
+	http_req_on_close(c->r, on_close, p);
+	if (docker_filters_parse(http_req_query(c->r, "filters"), &f, &err) < 0 || choose(c, &f, &p->names, &err) < 0 ||
+	    count(c, p, &err) < 0)
+		docker_fail(c->r, &err);
+}
