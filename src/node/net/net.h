@@ -96,6 +96,8 @@ int net_find(struct net *n, const char *name, const struct net_network **ret, st
 const struct net_network *net_at(struct net *n, size_t position);
 const char *net_option(const struct net_network *network, const char *key); /* or NULL */
 
+bool net_link_name_ok(const char *name); /* what the kernel takes as the name of an interface, and no more than that */
+
 /* ---- endpoints: containers on networks ---- */
 
 struct net_endpoint_wish {

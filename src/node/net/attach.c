@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The plug in the kernel. Two network namespaces are at work: ours, with the bridges and the rules, and the container's, which we enter to open
+ * a netlink socket and to set what is a file below /proc/sys; then we go back.
+ */
+#include "node/net/plug.h"
+
+#include "base/core/err.h"
+#include "base/core/fd.h"
+#include "node/net/link.h"
+#include "node/net/wall.h"
+
+#include <fcntl.h>
+#include <linux/netlink.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define MTU_DEFAULT 1500
+
+struct attach {
+	const struct plug *plug;
+	struct nl host, inside;
+	int home, netns;
+	struct plug_endpoint made[PLUG_ENDPOINTS_MAX]; /* by this call */
+	size_t n_made;
+};
+
+/* ---- /proc/sys ---- */
+
+static int write_sys(const char *path, const char *value)
+{
+	fd_cleanup int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	return fd < 0 || write(fd, value, strlen(value)) < 0 ? -errno : 0;
+}
+
+static int set_of_link(const char *family, const char *link, const char *name, const char *value)
+{
+	char path[128];
+
+	snprintf(path, sizeof path, "/proc/sys/net/%s/conf/%s/%s", family, link, name);
+	return write_sys(path, value);
+}
+
+struct setting {
+	const char *family, *name, *value;
+};
+
+/* A bridge believes no router (CVE-2020-13401), carries connections from 127.0.0.1 to published ports, and sends nobody another way. */
+static const struct setting of_bridge[] = {
+    {"ipv6", "accept_ra", "0"},	     {"ipv6", "accept_redirects", "0"}, {"ipv6", "accept_dad", "0"},
+    {"ipv4", "route_localnet", "1"}, {"ipv4", "send_redirects", "0"},	{"ipv4", "forwarding", "1"},
+    {"ipv6", "forwarding", "1"},
+};
+static const struct setting of_container[] = {
+    {"ipv6", "disable_ipv6", "0"}, {"ipv6", "accept_ra", "0"},	   {"ipv6", "accept_redirects", "0"},
+    {"ipv6", "accept_dad", "0"},   {"ipv6", "addr_gen_mode", "0"}, {"ipv4", "accept_redirects", "0"},
+};
+static const struct setting of_port[] = {{"ipv6", "disable_ipv6", "1"}, {"ipv6", "accept_ra", "0"}};
+
+/* What a kernel does not have is not needed there. */
+static void set_all(const struct setting *v, size_t n, const char *link)
+{
+	for (size_t i = 0; i < n; i++)
+		(void)set_of_link(v[i].family, link, v[i].name, v[i].value);
+}
+#define SET_ALL(table, link) set_all(table, sizeof(table) / sizeof *(table), link)
+
+static bool is_set(const char *path)
+{
+	fd_cleanup int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char c = '0';
+
+	return fd >= 0 && read(fd, &c, 1) == 1 && c != '0';
+}
+
+/* The switch for the whole machine makes it a router, and IPv6 then believes no router's word of the way out any more: unless it is told to go on. */
+static int let_forward(const struct plug_endpoint *e, struct err *err)
+{
+	static const char four[] = "/proc/sys/net/ipv4/ip_forward", six[] = "/proc/sys/net/ipv6/conf/all/forwarding";
+	int r = 0;
+
+	if (e->internal)
+		return 0;
+	if (e->ip4.ip.family && !is_set(four))
+		r = write_sys(four, "1");
+	if (r < 0)
+		return err_sys(err, -r, "switch on forwarding (write 1 to %s)", four);
+	if (e->ip6.ip.family && !is_set(six))
+		r = write_sys(six, "1");
+	return r < 0 ? err_sys(err, -r, "switch on forwarding (write 1 to %s)", six) : 0;
+}
+
+/* ---- outside ---- */
+
+static int find_mtu(struct nl *nl, const struct plug_endpoint *e, uint32_t *ret, struct err *err)
+{
+	int r = 0;
+
+	*ret = e->mtu;
+	if (e->mtu == 0)
+		r = link_default_mtu(nl, ret, err);
+	if (e->mtu == 0 && (*ret == 0 || *ret > MTU_DEFAULT))
+		*ret = MTU_DEFAULT;
+	return r;
+}
+
+/* Two bridges of one machine must not have the same; one bridge keeps its own. */
+static void bridge_mac(const struct plug_endpoint *e, unsigned char ret[static LINK_MAC_LEN])
+{
+	unsigned v = 0;
+
+	(void)sscanf(e->network, "%8x", &v);
+	ret[0] = 0x02;
+	ret[1] = 0x42;
+	for (size_t i = 0; i < 4; i++)
+		ret[2 + i] = (unsigned char)(v >> (8 * i));
+}
+
+static int give_gateway(struct attach *a, int index, const struct cidr *of, const struct ip *gateway, struct err *err)
+{
+	const struct cidr address = {.ip = *gateway, .prefix = of->prefix};
+
+	return of->ip.family && gateway->family ? link_address(&a->host, index, &address, err) : 0;
+}
+
+static int make_bridge(struct attach *a, const struct plug_endpoint *e, uint32_t mtu, struct err *err)
+{
+	unsigned char mac[LINK_MAC_LEN];
+	bool is_new = false;
+	int index, r;
+
+	bridge_mac(e, mac);
+	index = link_bridge(&a->host, e->bridge, mtu, mac, &is_new, err);
+	if (index < 0)
+		return index;
+	/* Found or made: a monitor that died in between leaves one that is half done. */
+	SET_ALL(of_bridge, e->bridge);
+	if (!e->ip6.ip.family && is_new)
+		(void)set_of_link("ipv6", e->bridge, "disable_ipv6", "1");
+	if (e->ip6.ip.family)
+		(void)set_of_link("ipv6", e->bridge, "disable_ipv6", "0");
+	r = give_gateway(a, index, &e->ip4, &e->gateway4, err);
+	if (r == 0)
+		r = give_gateway(a, index, &e->ip6, &e->gateway6, err);
+	if (r == 0)
+		r = link_up(&a->host, index, err);
+	return r < 0 ? r : index;
+}
+
+static int make_veth(struct attach *a, const struct plug_endpoint *e, int bridge, uint32_t mtu, struct err *err)
+{
+	const struct link_veth v = {
+	    .name = e->port,
+	    .bridge = bridge,
+	    .mtu = mtu,
+	    .isolated = !e->icc,
+	    .peer = e->interface,
+	    .peer_netns = a->netns,
+	    .peer_mac = e->mac,
+	};
+	int index, r = link_veth(&a->host, &v, err);
+
+	if (r < 0)
+		return r;
+	SET_ALL(of_port, e->port);
+	index = link_find(&a->host, e->port, err);
+	return index < 0 ? index : link_up(&a->host, index, err);
+}
+
+/* ---- inside ---- */
+
+static int visit(struct attach *a, struct err *err)
+{
+	return setns(a->netns, CLONE_NEWNET) < 0 ? err_sys(err, errno, "enter the container's network") : 0;
+}
+
+static int leave(struct attach *a, struct err *err)
+{
+	return setns(a->home, CLONE_NEWNET) < 0 ? err_sys(err, errno, "return from the container's network") : 0;
+}
+
+static int open_inside(struct attach *a, struct err *err)
+{
+	int back, r = visit(a, err);
+
+	if (r < 0)
+		return r;
+	r = nl_open(&a->inside, NETLINK_ROUTE, err);
+	back = leave(a, err);
+	return r < 0 ? r : back;
+}
+
+static int set_inside(struct attach *a, const struct plug_endpoint *e, struct err *err)
+{
+	int r = visit(a, err);
+
+	if (r < 0)
+		return r;
+	SET_ALL(of_container, e->interface);
+	if (!e->ip6.ip.family)
+		(void)set_of_link("ipv6", e->interface, "disable_ipv6", "1");
+	return leave(a, err);
+}
+
+static int configure(struct attach *a, const struct plug_endpoint *e, struct err *err)
+{
+	int index = link_find(&a->inside, e->interface, err), r = index;
+
+	if (r > 0)
+		r = set_inside(a, e, err);
+	if (r == 0 && e->ip4.ip.family)
+		r = link_address(&a->inside, index, &e->ip4, err);
+	if (r == 0 && e->ip6.ip.family)
+		r = link_address(&a->inside, index, &e->ip6, err);
+	return r < 0 ? r : link_up(&a->inside, index, err);
+}
+
+/* After all interfaces are there: one may have to give the way out to another. */
+static int route(struct attach *a, const struct plug_endpoint *e, struct err *err)
+{
+	int index, r = 0;
+
+	if (!e->route4 && !e->route6)
+		return 0;
+	index = link_find(&a->inside, e->interface, err);
+	if (index < 0)
+		return index;
+	if (e->route4 && e->gateway4.family)
+		r = link_default_route(&a->inside, index, &e->gateway4, err);
+	if (r == 0 && e->route6 && e->gateway6.family)
+		r = link_default_route(&a->inside, index, &e->gateway6, err);
+	return r;
+}
+
+/* ---- all ---- */
+
+static int attach_one(struct attach *a, const struct plug_endpoint *e, struct err *err)
+{
+	uint32_t mtu = 0;
+	int bridge, r;
+
+	/* It is there from an earlier call. */
+	if (link_find(&a->host, e->port, NULL) > 0)
+		return 0;
+	a->made[a->n_made++] = *e;
+	r = let_forward(e, err);
+	if (r == 0)
+		r = find_mtu(&a->host, e, &mtu, err);
+	bridge = r < 0 ? r : make_bridge(a, e, mtu, err);
+	r = bridge < 0 ? bridge : make_veth(a, e, bridge, mtu, err);
+	return r < 0 ? r : configure(a, e, err);
+}
+
+static int attach_all(struct attach *a, struct err *err)
+{
+	const struct plug *p = a->plug;
+	int r = nl_open(&a->host, NETLINK_ROUTE, err);
+
+	if (r == 0)
+		r = open_inside(a, err);
+	/* The rules stand before the first packet can come. */
+	if (r == 0)
+		r = wall_add(p, err);
+	for (size_t i = 0; i < p->n_endpoints && r == 0; i++)
+		r = attach_one(a, &p->endpoints[i], err);
+	for (size_t i = 0; i < p->n_endpoints && r == 0; i++)
+		r = route(a, &p->endpoints[i], err);
+	return r;
+}
+
+static void undo(struct attach *a)
+{
+	struct plug made = {.endpoints = a->made, .n_endpoints = a->n_made};
+
+	/* All of it is new, or the container goes on with what it had. */
+	plug_detach(a->n_made == a->plug->n_endpoints ? a->plug : &made);
+}
+
+int plug_attach(const struct plug *p, int netns, struct err *err)
+{
+	struct attach a = {.plug = p, .host = NL_NULL, .inside = NL_NULL, .netns = netns};
+	fd_cleanup int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	int r;
+
+	if (p->n_endpoints == 0)
+		return 0;
+	if (home < 0)
+		return err_sys(err, errno, "open /proc/self/ns/net");
+	a.home = home;
+	r = attach_all(&a, err);
+	nl_close(&a.host);
+	nl_close(&a.inside);
+	if (r < 0)
+		undo(&a);
+	return r;
+}
+
+void plug_detach(const struct plug *p)
+{
+	nl_cleanup struct nl nl = NL_NULL;
+
+	if (p->n_endpoints == 0)
+		return;
+	/* Nobody is there to tell: what stays leads to an address that nobody has, and the daemon's next writing of the rules drops it. */
+	(void)wall_remove(p, NULL);
+	if (nl_open(&nl, NETLINK_ROUTE, NULL) < 0)
+		return;
+	for (size_t i = 0; i < p->n_endpoints; i++)
+		(void)link_delete(&nl, p->endpoints[i].port, NULL);
+}
+
+int plug_remove_bridge(const char *bridge, struct err *err)
+{
+	nl_cleanup struct nl nl = NL_NULL;
+	int r = nl_open(&nl, NETLINK_ROUTE, err);
+
+	if (r == 0)
+		r = link_delete(&nl, bridge, err);
+	/* Where there are no rules there is nothing to take away. */
+	if (r == 0 && wall_stands())
+		r = wall_remove_bridge(bridge, err);
+	return r;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * link: interfaces, addresses and routes by rtnetlink. Each call works in the network namespace that its socket was opened in.
+ */
+#pragma once
+
+#include "node/net/cidr.h"
+#include "node/net/nl.h"
+
+#include <stdbool.h>
+
+#define LINK_MAC_LEN 6
+
+/* Its index, or -ENODEV. */
+int link_find(struct nl *nl, const char *name, struct err *err);
+/* The index of a bridge of that name, made when it is not there. -EEXIST: there is something else. *ret_new: it was made. */
+int link_bridge(struct nl *nl, const char *name, uint32_t mtu, const unsigned char mac[static LINK_MAC_LEN],
+		bool *ret_new, struct err *err);
+
+struct link_veth {
+	const char *name; /* here, a port of the bridge */
+	int bridge;
+	uint32_t mtu;
+	bool isolated; /* from other ports that are */
+	const char *peer;
+	int peer_netns;
+	const unsigned char *peer_mac;
+};
+int link_veth(struct nl *nl, const struct link_veth *v, struct err *err);
+int link_up(struct nl *nl, int index, struct err *err);
+int link_rename(struct nl *nl, int index, const char *name, struct err *err);
+/* Gone already = success. */
+int link_delete(struct nl *nl, const char *name, struct err *err);
+/* There already = success. No duplicate address detection. */
+int link_address(struct nl *nl, int index, const struct cidr *address, struct err *err);
+/* The default route of the address's family. */
+int link_default_route(struct nl *nl, int index, const struct ip *gateway, struct err *err);
+
+/* All addresses and routes but default ones, of one family: fn for each; it stops at a result other than 0, and that is returned. */
+typedef int (*link_cidr_fn)(void *ctx, const struct cidr *c, int index);
+int link_each_address(struct nl *nl, int family, link_cidr_fn fn, void *ctx, struct err *err);
+int link_each_route(struct nl *nl, int family, link_cidr_fn fn, void *ctx, struct err *err);
+/* The smallest MTU of the interfaces that default routes lead through, or 0. */
+int link_default_mtu(struct nl *nl, uint32_t *ret, struct err *err);
+/* The names of all interfaces that begin so. */
+typedef void (*link_name_fn)(void *ctx, const char *name);
+int link_each_name(struct nl *nl, const char *prefix, link_name_fn fn, void *ctx, struct err *err);

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/net/wall.h"
+
+#include "base/core/buf.h"
+#include "base/core/err.h"
+#include "base/core/mem.h"
+#include "node/net/nl.h"
+#include "node/net/plug.h"
+#include "node/net/wall_code.h"
+#include "node/net/wall_impl.h"
+
+#include <arpa/inet.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netlink.h>
+#include <string.h>
+
+/* ---- keys ---- */
+
+/* Parts of a key or of what a map leads to, each padded to four bytes. */
+struct key {
+	unsigned char b[64];
+	size_t n;
+};
+
+static void add(struct key *k, const void *data, size_t n, size_t room)
+{
+	memcpy(k->b + k->n, data, n);
+	k->n += room;
+}
+
+static void add_name(struct key *k, const char *name)
+{
+	add(k, name, strnlen(name, 15), 16);
+}
+
+static void add_ip(struct key *k, const struct ip *ip)
+{
+	add(k, ip->b, ip_len(ip), ip_len(ip));
+}
+
+static void add_port(struct key *k, uint16_t port)
+{
+	uint16_t be = htons(port);
+
+	add(k, &be, sizeof be, 4);
+}
+
+static void put_name(struct wall_batch *w, enum wall_set_id set, const char *name, bool in)
+{
+	struct key k = {.n = 0};
+
+	add_name(&k, name);
+	if (set == WALL_SAME)
+		add_name(&k, name);
+	wall_put_element(w, set, k.b, NULL, in);
+}
+
+/* ---- elements of a plug ---- */
+
+static void put_bridge(struct wall_batch *w, const struct plug_endpoint *e)
+{
+	const struct {
+		enum wall_set_id set;
+		bool in;
+	} sets[] = {
+	    {WALL_BRIDGES, true},
+	    {WALL_SAME, true},
+	    {WALL_INTERNAL, e->internal},
+	    {WALL_ALONE, !e->icc},
+	    {WALL_HIDDEN, e->masquerade && !e->internal},
+	    {WALL_METADATA, e->metadata},
+	};
+
+	for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+		if (sets[i].in)
+			put_name(w, sets[i].set, e->bridge, true);
+	}
+}
+
+static void put_sender(struct wall_batch *w, const struct plug_endpoint *e, const struct ip *ip, bool in)
+{
+	struct key k = {.n = 0};
+
+	add_name(&k, e->port);
+	add(&k, e->mac, sizeof e->mac, 8);
+	add_ip(&k, ip);
+	wall_put_element(w, ip->family == AF_INET ? WALL_FROM4 : WALL_FROM6, k.b, NULL, in);
+}
+
+/* The address that an interface makes itself of its MAC (RFC 4291, appendix A). */
+static struct ip link_local(const unsigned char *mac)
+{
+	return (struct ip){.family = AF_INET6,
+			   .b = {0xfe, 0x80, [8] = mac[0] ^ 2, mac[1], mac[2], 0xff, 0xfe, mac[3], mac[4], mac[5]}};
+}
+
+static void put_endpoint(struct wall_batch *w, const struct plug_endpoint *e, bool in)
+{
+	const struct ip none = {.family = AF_INET6}, local = link_local(e->mac);
+
+	if (!e->antispoof)
+		return;
+	put_name(w, WALL_PORTS, e->port, in);
+	if (e->ip4.ip.family)
+		put_sender(w, e, &e->ip4.ip, in);
+	if (!e->ip6.ip.family)
+		return;
+	put_sender(w, e, &e->ip6.ip, in);
+	put_sender(w, e, &local, in);
+	/* Who asks whether an address is free has none yet. */
+	put_sender(w, e, &none, in);
+}
+
+static void put_port(struct wall_batch *w, const struct plug_port *p, bool in)
+{
+	static const uint8_t protocols[] = {
+	    [NET_TCP] = IPPROTO_TCP, [NET_UDP] = IPPROTO_UDP, [NET_SCTP] = IPPROTO_SCTP};
+	bool four = p->host_ip.family == AF_INET, any = ip_is_any(&p->host_ip);
+	struct key k = {.n = 0}, to = {.n = 0};
+
+	if (!any)
+		add_ip(&k, &p->host_ip);
+	add(&k, &protocols[p->proto], 1, 4);
+	add_port(&k, p->host_port);
+	add_ip(&to, &p->ip);
+	add_port(&to, p->port);
+	wall_put_element(w, four ? any ? WALL_ANY4 : WALL_ONE4 : any ? WALL_ANY6 : WALL_ONE6, k.b, to.b, in);
+}
+
+static void put_plug(struct wall_batch *w, const struct plug *p)
+{
+	for (size_t i = 0; i < p->n_endpoints; i++) {
+		put_bridge(w, &p->endpoints[i]);
+		put_endpoint(w, &p->endpoints[i], true);
+	}
+	for (size_t i = 0; i < p->n_ports; i++)
+		put_port(w, &p->ports[i], true);
+}
+
+/* ---- add ---- */
+
+static int try_add(struct nl *nl, const struct plug *p, bool tables)
+{
+	buf_cleanup struct buf b = BUF_LIMIT(NL_BATCH_MAX);
+	struct wall_batch w;
+
+	wall_begin(&w, &b);
+	if (tables)
+		wall_put_all(&w, true);
+	put_plug(&w, p);
+	wall_end(&w);
+	return nl_batch(nl, &b, NULL);
+}
+
+int wall_add(const struct plug *p, struct err *err)
+{
+	nl_cleanup struct nl nl = NL_NULL;
+	int r = nl_open(&nl, NETLINK_NETFILTER, err);
+	/* Several monitors may find that there are no tables: one makes them. */
+	int tries = 8;
+
+	if (r < 0)
+		return r;
+	do {
+		r = try_add(&nl, p, false);
+		if (r == -ENOENT)
+			r = try_add(&nl, p, true);
+	} while ((r == -EEXIST || r == -ENOENT || r == -EBUSY) && --tries > 0);
+	if (r == -EOPNOTSUPP || r == -EPROTONOSUPPORT || r == -EPFNOSUPPORT)
+		return err_set(err, -r, "the kernel has no nftables (CONFIG_NF_TABLES_INET, CONFIG_NFT_NAT ...)");
+	return r < 0 ? err_sys(err, -r, "add the container to nft table \"inet " WALL_TABLE "\"") : 0;
+}
+
+/* ---- remove ---- */
+
+/* One transaction an element: one that is not there would keep all others in. */
+struct removal {
+	struct nl nl;
+	struct buf b;
+	int r;
+};
+
+static void remove_one(struct removal *m, void (*put)(struct wall_batch *w, const void *what), const void *what)
+{
+	struct wall_batch w;
+	int r;
+
+	buf_clear(&m->b);
+	wall_begin(&w, &m->b);
+	put(&w, what);
+	wall_end(&w);
+	r = nl_batch(&m->nl, &m->b, NULL);
+	if (r < 0 && r != -ENOENT)
+		m->r = r;
+}
+
+static void take_endpoint(struct wall_batch *w, const void *what)
+{
+	put_endpoint(w, what, false);
+}
+
+static void take_port(struct wall_batch *w, const void *what)
+{
+	put_port(w, what, false);
+}
+
+static void take_all(struct wall_batch *w, const void *what)
+{
+	const struct plug *p = what;
+
+	for (size_t i = 0; i < p->n_endpoints; i++)
+		put_endpoint(w, &p->endpoints[i], false);
+	for (size_t i = 0; i < p->n_ports; i++)
+		put_port(w, &p->ports[i], false);
+}
+
+static int remove_plug(struct removal *m, const struct plug *p)
+{
+	struct wall_batch w;
+	int r;
+
+	wall_begin(&w, &m->b);
+	take_all(&w, p);
+	wall_end(&w);
+	r = nl_batch(&m->nl, &m->b, NULL);
+	if (r != -ENOENT)
+		return r;
+	for (size_t i = 0; i < p->n_endpoints; i++)
+		remove_one(m, take_endpoint, &p->endpoints[i]);
+	for (size_t i = 0; i < p->n_ports; i++)
+		remove_one(m, take_port, &p->ports[i]);
+	return m->r;
+}
+
+int wall_remove(const struct plug *p, struct err *err)
+{
+	struct removal m = {.nl = NL_NULL, .b = BUF_LIMIT(NL_BATCH_MAX)};
+	int r = nl_open(&m.nl, NETLINK_NETFILTER, err);
+
+	if (r < 0)
+		return r;
+	r = remove_plug(&m, p);
+	buf_free(&m.b);
+	nl_close(&m.nl);
+	return r < 0 ? err_sys(err, -r, "remove the container from nft table \"inet " WALL_TABLE "\"") : 0;
+}
+
+struct bridge_element {
+	enum wall_set_id set;
+	const char *bridge;
+};
+
+static void take_bridge(struct wall_batch *w, const void *what)
+{
+	const struct bridge_element *e = what;
+
+	put_name(w, e->set, e->bridge, false);
+}
+
+int wall_remove_bridge(const char *bridge, struct err *err)
+{
+	struct removal m = {.nl = NL_NULL, .b = BUF_LIMIT(NL_BATCH_MAX)};
+	int r = nl_open(&m.nl, NETLINK_NETFILTER, err);
+
+	if (r < 0)
+		return r;
+	for (enum wall_set_id set = WALL_BRIDGES; set <= WALL_METADATA; set++)
+		remove_one(&m, take_bridge, &(struct bridge_element){.set = set, .bridge = bridge});
+	buf_free(&m.b);
+	nl_close(&m.nl);
+	return m.r < 0 ? err_sys(err, -m.r, "remove %s from nft table \"inet " WALL_TABLE "\"", bridge) : 0;
+}
+
+/* ---- assert ---- */
+
+uint32_t wall_last_port;
+
+int wall_assert(const struct plug *const *plugs, size_t n, struct err *err)
+{
+	nl_cleanup struct nl nl = NL_NULL;
+	buf_cleanup struct buf b = BUF_LIMIT(NL_BATCH_MAX);
+	struct wall_batch w;
+	int r = nl_open(&nl, NETLINK_NETFILTER, err);
+
+	if (r < 0)
+		return r;
+	wall_last_port = nl.port;
+	wall_begin(&w, &b);
+	wall_put_away(&w);
+	if (n > 0)
+		wall_put_all(&w, false);
+	for (size_t i = 0; i < n; i++)
+		put_plug(&w, plugs[i]);
+	wall_end(&w);
+	r = nl_batch(&nl, &b, NULL);
+	return r < 0 ? err_sys(err, -r, "write nft table \"inet " WALL_TABLE "\"") : 0;
+}
+
+static int on_table(void *ctx, const struct nlmsghdr *h)
+{
+	const struct nlattr *attrs[NFTA_TABLE_USERDATA + 1];
+	bool *same = ctx;
+	const void *data;
+	size_t n;
+
+	nl_attrs(h, 4, attrs, NFTA_TABLE_USERDATA);
+	data = nl_data(attrs[NFTA_TABLE_USERDATA], &n);
+	*same = n == sizeof WALL_VERSION && memcmp(data, WALL_VERSION, n) == 0;
+	return 0;
+}
+
+static bool stands(struct nl *nl, uint8_t family)
+{
+	buf_cleanup struct buf b = BUF_LIMIT(4096);
+	bool same = false;
+
+	wall_put_question(&b, family);
+	return nl_ask(nl, &b, on_table, &same) == 0 && same;
+}
+
+bool wall_stands(void)
+{
+	nl_cleanup struct nl nl = NL_NULL;
+
+	return nl_open(&nl, NETLINK_NETFILTER, NULL) == 0 && stands(&nl, NFPROTO_INET) && stands(&nl, NFPROTO_BRIDGE);
+}

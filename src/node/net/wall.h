@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * wall: two nft tables of ours, "inet berth" (published ports, masquerade, who may speak to whom) and "bridge berth" (nobody sends in another one's name).
+ * The rules are fixed; what changes stands in sets and maps, one element a port. Nothing else of the machine's is touched. docs/NETWORKS.md says
+ * what the rules do.
+ *
+ *   wall_rules.c  the rules as tables     wall_code.c  tables -> netlink     wall.c  elements, and all calls     wall_watch.c  who flushed it?
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct buf;
+struct err;
+struct loop;
+struct plug;
+
+/* The elements of a plug; puts the tables there when they are missing. */
+int wall_add(const struct plug *p, struct err *err);
+/* Takes away what is its own (not what belongs to its networks). What is not there is no error. */
+int wall_remove(const struct plug *p, struct err *err);
+/* The same for a network that goes. */
+int wall_remove_bridge(const char *bridge, struct err *err);
+
+/* Both tables anew, in one step, with these plugs in them. none = the tables are removed, if they are there. */
+int wall_assert(const struct plug *const *plugs, size_t n, struct err *err);
+/* Whether both tables of this version are there. */
+bool wall_stands(void);
+
+/* Calls fn(ctx) soon after somebody other than wall_assert() of this process removed something of them. */
+struct wall_watch;
+typedef void (*wall_fn)(void *ctx);
+int wall_watch_new(struct loop *l, wall_fn fn, void *ctx, struct wall_watch **ret, struct err *err);
+struct wall_watch *wall_watch_free(struct wall_watch *w);
+
+/* Forward chains of others that drop what they do not know: fn for each, "ip filter FORWARD". */
+typedef void (*wall_other_fn)(void *ctx, const char *chain);
+void wall_others(wall_other_fn fn, void *ctx);
