@@ -102,6 +102,11 @@ static const struct spec_member top_members[] = {
 };
 #undef AT
 
+const char *spec_member_at(size_t i)
+{
+	return i < sizeof top_members / sizeof *top_members ? top_members[i].name : NULL;
+}
+
 #define AT(m) offsetof(struct spec_space, m)
 static const struct spec_member space_members[] = {{"name", SPEC_STR, AT(name)}, {"path", SPEC_STR, AT(path)}, {NULL}};
 #undef AT

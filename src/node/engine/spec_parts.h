@@ -29,6 +29,9 @@ struct spec_member {
 /* Reads obj by the table (it ends with a NULL name) into the struct at base; refuses what the table does not know. */
 int spec_read_members(yyjson_val *obj, const struct spec_member *table, void *base, struct err *err);
 
+/* The names of a spec's members, from 0; NULL past the last. */
+const char *spec_member_at(size_t i);
+
 /* A list of objects: new memory for `size` bytes each, zeroed, read one by one with `fn`. An error starts with "name.position". */
 struct spec_list {
 	const char *name;
