@@ -12,7 +12,6 @@
 #include "node/engine/container.h"
 #include "node/engine/spec.h"
 #include "node/engine/volume_record.h"
-#include "node/image/image.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -70,13 +69,13 @@ static char *user_ids(const struct engine *e, const char *name)
 	return mem_strdup(buf_str(&b));
 }
 
-char **volume_names(const struct spec *s)
+static char **names_of(const struct spec *s, bool own)
 {
 	char **names = NULL;
 
 	for (size_t i = 0; i < s->n_mounts; i++) {
 		const struct spec_mount *m = &s->mounts[i];
-		bool seen = m->type != SPEC_VOLUME || !m->source;
+		bool seen = m->type != SPEC_VOLUME || !m->source || (own && !m->anonymous);
 
 		for (char **v = names; v && *v && !seen; v++)
 			seen = !strcmp(*v, m->source);
@@ -84,6 +83,16 @@ char **volume_names(const struct spec *s)
 			mem_strv_add(&names, m->source);
 	}
 	return names;
+}
+
+char **volume_names(const struct spec *s)
+{
+	return names_of(s, false);
+}
+
+char **volume_own_names(const struct spec *s)
+{
+	return names_of(s, true);
 }
 
 /* ---- find ---- */
@@ -356,20 +365,6 @@ static bool lacks_name(yyjson_val *mount)
 	return type && !strcmp(type, "volume") && (!source || !*source);
 }
 
-static bool has_target(yyjson_val *list, const char *target)
-{
-	yyjson_val *v;
-	size_t i, n;
-
-	yyjson_arr_foreach (list, i, n, v) {
-		const char *one = yyjson_get_str(yyjson_obj_get(v, "target"));
-
-		if (one && !strcmp(one, target))
-			return true;
-	}
-	return false;
-}
-
 static void set_name(yyjson_mut_doc *d, yyjson_mut_val *mount)
 {
 	char name[ANONYMOUS_DIGITS + 1];
@@ -381,67 +376,32 @@ static void set_name(yyjson_mut_doc *d, yyjson_mut_val *mount)
 	yyjson_mut_obj_add_bool(d, mount, "anonymous", true);
 }
 
-static void add_image_volumes(yyjson_mut_doc *d, yyjson_mut_val *list, yyjson_val *given, char *const *targets)
-{
-	for (; targets && *targets; targets++) {
-		yyjson_mut_val *mount;
-
-		/* A file, secret or tmpfs at the same place is a mount, too. */
-		if (has_target(given, *targets))
-			continue;
-		mount = yyjson_mut_arr_add_obj(d, list);
-		yyjson_mut_obj_add_str(d, mount, "type", "volume");
-		yyjson_mut_obj_add_strcpy(d, mount, "target", *targets);
-		set_name(d, mount);
-	}
-}
-
-static yyjson_doc *completed(yyjson_val *spec, char *const *targets)
+static yyjson_doc *completed(yyjson_val *spec)
 {
 	json_mut_cleanup yyjson_mut_doc *d = yyjson_mut_doc_new(NULL);
+	yyjson_mut_val *root = yyjson_val_mut_copy(d, spec), *mount;
 	yyjson_val *given = yyjson_obj_get(spec, "mounts");
-	yyjson_mut_val *root = yyjson_val_mut_copy(d, spec), *list, *mount;
 	size_t i, n;
 
 	yyjson_mut_doc_set_root(d, root);
-	yyjson_mut_obj_remove_key(root, "image_volumes");
-	list = yyjson_mut_obj_get(root, "mounts");
-	if (!list || yyjson_mut_is_null(list)) {
-		yyjson_mut_obj_remove_key(root, "mounts");
-		list = yyjson_mut_obj_add_arr(d, root, "mounts");
-	}
-	add_image_volumes(d, list, given, targets);
-	yyjson_mut_arr_foreach (list, i, n, mount) {
-		const char *type = yyjson_mut_get_str(yyjson_mut_obj_get(mount, "type"));
-		const char *source = yyjson_mut_get_str(yyjson_mut_obj_get(mount, "source"));
-
-		if (type && !strcmp(type, "volume") && (!source || !*source))
+	yyjson_mut_arr_foreach (yyjson_mut_obj_get(root, "mounts"), i, n, mount) {
+		if (lacks_name(yyjson_arr_get(given, i)))
 			set_name(d, mount);
 	}
 	return yyjson_mut_doc_imut_copy(d, NULL);
 }
 
-int volume_complete(struct engine *e, yyjson_val *spec, yyjson_doc **ret, struct err *err)
+void volume_complete(yyjson_val *spec, yyjson_doc **ret)
 {
-	cleanup_with(image_info_freep) struct image_info *image = NULL;
-	yyjson_val *mounts = yyjson_obj_get(spec, "mounts"), *v;
-	const char *name = yyjson_get_str(yyjson_obj_get(spec, "image"));
-	bool change = yyjson_obj_get(spec, "image_volumes") != NULL;
+	yyjson_val *v;
 	size_t i, n;
-	int r = 0;
+	bool change = false;
 
-	*ret = NULL;
-	/* What is wrong in other ways the parser of the spec will say. */
-	if (mounts && !yyjson_is_null(mounts) && !yyjson_is_arr(mounts))
-		return err_set(err, EINVAL, "mounts: a list is needed");
-	yyjson_arr_foreach (mounts, i, n, v) {
+	/* What is wrong the parser of the spec will say. */
+	yyjson_arr_foreach (yyjson_obj_get(spec, "mounts"), i, n, v) {
 		change = change || lacks_name(v);
 	}
-	if (yyjson_is_true(yyjson_obj_get(spec, "image_volumes")) && name)
-		r = image_find(e->images, name, &image, err);
-	if (r == 0 && change)
-		*ret = completed(spec, image ? image->volumes : NULL);
-	return r;
+	*ret = change ? completed(spec) : NULL;
 }
 
 static void pairs_of(yyjson_val *object, char ***ret)

@@ -60,16 +60,17 @@ int engine_volumes(struct engine *e, struct volume ***ret, struct err *err);
 /* Moves it to the trash. -ENOENT (not with force); -EBUSY when a container names it: the text has their ids. */
 int engine_volume_remove(struct engine *e, const char *name, bool force, struct err *err);
 
-/* For engine_create(), before the spec is parsed: gives every volume mount without a "source" a name of 64 hex digits ("anonymous": true) and, when the
- * spec says "image_volumes": true, makes a mount of every VOLUME of the image that no mount has as its target. *ret: the new document, the
- * caller's, whose root replaces `spec`; NULL = nothing was to be changed. Nothing is made yet. */
-int volume_complete(struct engine *e, yyjson_val *spec, yyjson_doc **ret, struct err *err);
+/* For engine_create(), before the spec is parsed: gives every volume mount without a "source" a name of 64 hex digits and says that it is "anonymous".
+ * *ret: the new document, the caller's, whose root replaces `spec`; NULL = nothing was to be changed. Nothing is made yet. */
+void volume_complete(yyjson_val *spec, yyjson_doc **ret);
 /* For engine_create(), before the order is written: makes those volumes of the spec that are not there. On failure the anonymous ones are gone. */
 int volume_make_all(struct engine *e, const struct spec *s, struct err *err);
 /* For `rm -v`, autoremove and a failed engine_create(): removes those anonymous volumes among `names` that no listed container names. */
 void volume_remove_anonymous(struct engine *e, char *const *names);
 /* The names of a container's volumes, NULL-terminated and without doubles, NULL = none: what struct container keeps as `volumes`. */
 char **volume_names(const struct spec *s);
+/* Of them those that were made for this container and that nobody named: what goes with it (`own_volumes`). */
+char **volume_own_names(const struct spec *s);
 
 /* ---- the monitor ---- */
 
