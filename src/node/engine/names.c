@@ -8,6 +8,7 @@
 #include "base/core/mem.h"
 #include "node/engine/spec.h"
 #include "node/net/dns.h"
+#include "node/net/dns_inside.h"
 #include "node/net/hosts.h"
 #include "node/net/net.h"
 
@@ -304,10 +305,16 @@ static bool asks_us(int dir)
 	return fs_read(dir, HOSTS_RESOLV_FILE, HOSTS_TEXT_MAX, &text, &n, NULL) == 0 && strstr(text, DNS_ADDRESS);
 }
 
-int names_serve(struct names *n, const struct names_of *c, int dir, int pid, uint64_t start_time, struct err *err)
+int names_offer(int dir, int netns, struct err *err)
+{
+	return asks_us(dir) ? dns_inside_offer(netns, err) : 0;
+}
+
+int names_serve(struct names *n, const struct names_of *c, int dir, const struct names_life *life, struct err *err)
 {
 	struct known *k = known_of(n, c->id);
 	fd_cleanup int netns = -1;
+	struct dns_box box;
 	int r;
 
 	if (shares_files(c) || servers_of(c) == HOSTS_MACHINE || (servers_of(c) == HOSTS_BRIDGE && !asks_us(dir))) {
@@ -315,15 +322,16 @@ int names_serve(struct names *n, const struct names_of *c, int dir, int pid, uin
 		k->served = false;
 		return 0;
 	}
-	netns = dns_netns_of(pid, start_time, err);
+	netns = dns_netns_of(life->pid, life->start_time, err);
 	if (netns < 0)
 		return netns;
-	r = dns_server_open(n->dns, c->id, netns, c->spec->dns, err);
+	box = (struct dns_box){.container = c->id, .netns = netns, .monitor = life->monitor, .servers = c->spec->dns};
+	r = dns_server_open(n->dns, &box, err);
 	k->served = r == 0;
 	return r;
 }
 
-int names_change(struct names *n, const struct names_of *c, int dir, int pid, uint64_t start_time, struct err *err)
+int names_change(struct names *n, const struct names_of *c, int dir, const struct names_life *life, struct err *err)
 {
 	cleanup_with(lists_free) struct lists l = {.addresses = NULL};
 	struct hosts_wish w = wish_of(c, &l);
@@ -337,5 +345,5 @@ int names_change(struct names *n, const struct names_of *c, int dir, int pid, ui
 		return r;
 	k = known_of(n, c->id);
 	/* A program whose questions come to us need not be disturbed. */
-	return k->served && servers_of(c) == HOSTS_OURS ? 0 : names_serve(n, c, dir, pid, start_time, err);
+	return k->served && servers_of(c) == HOSTS_OURS ? 0 : names_serve(n, c, dir, life, err);
 }

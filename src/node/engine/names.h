@@ -38,9 +38,17 @@ struct names_of {
 int names_prepare(struct names *n, const struct names_of *c, int dir, struct err *err);
 /* The names alone, without the files: for a container that an earlier daemon prepared. */
 int names_recall(struct names *n, const struct names_of *c, struct err *err);
-/* The process pid, which started at that time (record.h), has its network namespace. Does nothing when it needs no name server of ours. */
-int names_serve(struct names *n, const struct names_of *c, int dir, int pid, uint64_t start_time, struct err *err);
-int names_change(struct names *n, const struct names_of *c, int dir, int pid, uint64_t start_time, struct err *err);
+struct names_life {
+	int pid;	     /* of its first process, which has its network namespace */
+	uint64_t start_time; /* when it started (record.h): a pid alone may be somebody else's by now */
+	int monitor; /* pid of its monitor, which made the sockets before the program started (dns_inside_offer()); 0 = it did not */
+};
+/* Does nothing when it needs no name server of ours. */
+int names_serve(struct names *n, const struct names_of *c, int dir, const struct names_life *life, struct err *err);
+int names_change(struct names *n, const struct names_of *c, int dir, const struct names_life *life, struct err *err);
+/* In the monitor, when its plug is in place and before the program starts: what it asks from its first moment on is heard. Does nothing when the resolv.conf in
+ * `dir` does not name our server. */
+int names_offer(int dir, int netns, struct err *err);
 void names_forget(struct names *n, const char *id);
 
 struct dns_server *names_server(struct names *n);

@@ -55,10 +55,16 @@ struct dns_endpoint {
 int dns_server_join(struct dns_server *s, const struct dns_endpoint *e, struct err *err);
 void dns_server_leave(struct dns_server *s, const char *network, const char *container);
 
-/* Serves a container: netns is a descriptor of its network namespace, the caller's (a copy is kept until dns_server_close()). servers: its own
- * name servers, NULL-terminated, NULL or empty = the machine's. Again for the same container replaces the old. The daemon calls it when a
- * container with a user-defined network has started, and for those that run when the daemon starts. */
-int dns_server_open(struct dns_server *s, const char *container, int netns, char *const *servers, struct err *err);
+/* A container that is to be served. */
+struct dns_box {
+	const char *container;
+	int netns;   /* a descriptor of its network namespace, the caller's */
+	int monitor; /* pid of its monitor, which may have made the sockets (dns_inside_offer()); 0 = it has not */
+	char *const *servers; /* its own name servers, NULL-terminated; NULL or empty = the machine's */
+};
+/* Again for the same container replaces the old. The daemon calls it when a container with a user-defined network starts, and for those that run when the
+ * daemon starts. */
+int dns_server_open(struct dns_server *s, const struct dns_box *box, struct err *err);
 /* It ended, or left its last user-defined network; its endpoints stay until dns_server_leave(). */
 void dns_server_close(struct dns_server *s, const char *container);
 

@@ -5,6 +5,8 @@
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/log.h"
+#include "base/core/mem.h"
+#include "base/core/proc.h"
 #include "node/net/dns.h"
 #include "node/net/nl.h"
 
@@ -15,12 +17,20 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 #include <sched.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #define HERE "/proc/thread-self/ns/net"
 #define TABLE "berth-dns"
+#define LISTEN_MAX 64
+#define RECEIVE_BYTES (512 << 10)
+/* Where the monitor keeps them: nothing else of it comes as far. */
+#define OFFER_UDP 960
+#define OFFER_TCP 961
 
 int dns_inside_socket(int netns, int family, int type, int protocol, struct err *err)
 {
@@ -213,4 +223,121 @@ int dns_inside_redirect(int netns, uint16_t udp_port, uint16_t tcp_port, struct 
 	if (r < 0)
 		return err_sys(err, -r, "lead port 53 of " DNS_ADDRESS " to the name server");
 	return fd_take(&fd);
+}
+
+/* ---- the sockets ---- */
+
+/* At 127.0.0.11 in there, at that port or (0) any. Returns the descriptor and its port. */
+static int open_at(int netns, int type, uint16_t *inout_port, struct err *err)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(*inout_port)};
+	socklen_t length = sizeof a;
+	fd_cleanup int fd = dns_inside_socket(netns, AF_INET, type, 0, err);
+	int bytes = RECEIVE_BYTES, one = 1;
+
+	if (fd < 0)
+		return fd;
+	a.sin_addr.s_addr = inet_addr(DNS_ADDRESS);
+	if (type == SOCK_DGRAM)
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes);
+	else
+		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+	if (bind(fd, (const struct sockaddr *)&a, sizeof a) < 0)
+		return err_sys(err, errno, "bind " DNS_ADDRESS " port %u in a container's network namespace",
+			       *inout_port);
+	if (type == SOCK_STREAM && listen(fd, LISTEN_MAX) < 0)
+		return err_sys(err, errno, "listen at " DNS_ADDRESS);
+	if (getsockname(fd, (struct sockaddr *)&a, &length) < 0)
+		return err_sys(err, errno, "the port of a socket");
+	*inout_port = ntohs(a.sin_port);
+	return fd_take(&fd);
+}
+
+static int open_pair(int netns, uint16_t port, struct dns_sockets *s, struct err *err)
+{
+	uint16_t udp = port, tcp = port;
+
+	s->udp = open_at(netns, SOCK_DGRAM, &udp, err);
+	if (s->udp < 0)
+		return s->udp;
+	s->tcp = open_at(netns, SOCK_STREAM, &tcp, err);
+	if (s->tcp < 0 || port > 0)
+		return s->tcp < 0 ? s->tcp : 0;
+	s->rules = dns_inside_redirect(netns, udp, tcp, err);
+	return s->rules < 0 ? s->rules : 0;
+}
+
+int dns_inside_open(int netns, struct dns_sockets *ret, struct err *err)
+{
+	struct dns_sockets s = DNS_SOCKETS_NULL;
+	int r = open_pair(netns, 0, &s, err);
+
+	if (r < 0) {
+		dns_inside_close(&s);
+		err_clear(err);
+		r = open_pair(netns, 53, &s, err);
+	}
+	if (r < 0)
+		dns_inside_close(&s);
+	else
+		*ret = s;
+	return r;
+}
+
+void dns_inside_close(struct dns_sockets *s)
+{
+	fd_closep(&s->udp);
+	fd_closep(&s->tcp);
+	fd_closep(&s->rules);
+}
+
+/* ---- from the monitor to the daemon ---- */
+
+int dns_inside_offer(int netns, struct err *err)
+{
+	cleanup_with(dns_inside_close) struct dns_sockets s = DNS_SOCKETS_NULL;
+	int r = dns_inside_open(netns, &s, err);
+
+	if (r < 0)
+		return r;
+	if (dup3(s.udp, OFFER_UDP, O_CLOEXEC) < 0 || dup3(s.tcp, OFFER_TCP, O_CLOEXEC) < 0)
+		return err_sys(err, errno, "keep the sockets of the name server");
+	/* To close it would wait for the kernel; it goes with the process. */
+	(void)fd_take(&s.rules);
+	return 0;
+}
+
+static int take_one(int pidfd, int number, int type, int *ret, struct err *err)
+{
+	struct sockaddr_in a = {.sin_family = AF_UNSPEC};
+	socklen_t length = sizeof a, size = sizeof(int);
+	fd_cleanup int fd = (int)syscall(SYS_pidfd_getfd, pidfd, number, 0);
+	int is;
+
+	if (fd < 0)
+		return err_sys(err, errno == EBADF ? ENOENT : errno, "take the name server's socket of a monitor");
+	if (getsockname(fd, (struct sockaddr *)&a, &length) < 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &is, &size) < 0 || a.sin_family != AF_INET ||
+	    a.sin_addr.s_addr != inet_addr(DNS_ADDRESS) || is != type)
+		return err_set(err, ENOENT, "the monitor has no sockets of a name server");
+	*ret = fd_take(&fd);
+	return 0;
+}
+
+int dns_inside_take(pid_t monitor, struct dns_sockets *ret, struct err *err)
+{
+	fd_cleanup int pidfd = proc_pidfd_open(monitor);
+	cleanup_with(dns_inside_close) struct dns_sockets s = DNS_SOCKETS_NULL;
+	int r;
+
+	if (pidfd < 0)
+		return err_sys(err, -pidfd, "open the monitor %d", (int)monitor);
+	r = take_one(pidfd, OFFER_UDP, SOCK_DGRAM, &s.udp, err);
+	if (r == 0)
+		r = take_one(pidfd, OFFER_TCP, SOCK_STREAM, &s.tcp, err);
+	if (r < 0)
+		return r;
+	*ret = s;
+	s = DNS_SOCKETS_NULL;
+	return 0;
 }

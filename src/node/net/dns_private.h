@@ -7,6 +7,7 @@
 #include "base/core/buf.h"
 #include "base/core/map.h"
 #include "node/net/dns.h"
+#include "node/net/dns_inside.h"
 #include "node/net/dns_message.h"
 #include "node/net/dns_relay.h"
 
@@ -57,7 +58,7 @@ struct served {
 	struct dns_server *s;
 	char *id;
 	struct dns_upstream *own; /* NULL = the machine's servers */
-	int udp, tcp, rules;
+	struct dns_sockets sockets;
 	struct loop_fd *udp_watch, *tcp_watch;
 	struct pending *pendings;
 	size_t n_pending;
@@ -75,8 +76,7 @@ struct dns_peer {
 struct dns_upstream *dns_server_machine(struct dns_server *s); /* the servers of the machine, as they are now */
 
 /* dns_serve.c */
-int served_new(struct dns_server *s, const char *id, int netns, char *const *servers, struct served **ret,
-	       struct err *err);
+int served_new(struct dns_server *s, const struct dns_box *box, struct served **ret, struct err *err);
 struct served *served_free(struct served *c);
 /* A packet came: it is answered now or later. false: it is none, whoever sent it need not be heard any more. */
 bool served_packet(struct served *c, const struct dns_peer *peer, const uint8_t *p, size_t n);

@@ -3,22 +3,16 @@
  * One container: its sockets, what it asks and who answers.
  */
 #include "base/core/err.h"
-#include "base/core/fd.h"
-#include "base/core/log.h"
 #include "base/core/loop.h"
 #include "base/core/mem.h"
-#include "node/net/dns_inside.h"
 #include "node/net/dns_private.h"
 #include "node/net/dns_zone.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #define PACKETS_A_TURN 64
-#define LISTEN_MAX 64
-#define RECEIVE_BYTES (512 << 10)
 
 /* A question that another server answers. */
 struct pending {
@@ -37,7 +31,8 @@ static void reply(struct served *c, const struct dns_peer *peer, const uint8_t *
 	if (peer->stream)
 		stream_reply(peer->stream, p, n);
 	else
-		(void)sendto(c->udp, p, n, MSG_NOSIGNAL, (const struct sockaddr *)&peer->address, sizeof peer->address);
+		(void)sendto(c->sockets.udp, p, n, MSG_NOSIGNAL, (const struct sockaddr *)&peer->address,
+			     sizeof peer->address);
 }
 
 static size_t limit_of(const struct dns_peer *peer, const struct dns_query *q)
@@ -275,7 +270,8 @@ static void on_udp(void *ctx, int events)
 	for (int i = 0; i < PACKETS_A_TURN; i++) {
 		struct dns_peer peer = {.stream = NULL};
 		socklen_t length = sizeof peer.address;
-		ssize_t n = recvfrom(c->udp, packet, sizeof packet, 0, (struct sockaddr *)&peer.address, &length);
+		ssize_t n =
+		    recvfrom(c->sockets.udp, packet, sizeof packet, 0, (struct sockaddr *)&peer.address, &length);
 
 		if (n < 0)
 			return;
@@ -289,73 +285,21 @@ static void on_tcp(void *ctx, int events)
 	stream_accept(ctx);
 }
 
-/* A socket at 127.0.0.11 in there, at that port or (0) any. Returns the descriptor and its port. */
-static int open_at(int netns, int type, uint16_t *inout_port, struct err *err)
-{
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(*inout_port)};
-	socklen_t length = sizeof a;
-	fd_cleanup int fd = dns_inside_socket(netns, AF_INET, type, 0, err);
-	int bytes = RECEIVE_BYTES, one = 1;
-
-	if (fd < 0)
-		return fd;
-	a.sin_addr.s_addr = inet_addr(DNS_ADDRESS);
-	if (type == SOCK_DGRAM)
-		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes);
-	else
-		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-	if (bind(fd, (const struct sockaddr *)&a, sizeof a) < 0)
-		return err_sys(err, errno, "bind " DNS_ADDRESS " port %u in a container's network namespace",
-			       *inout_port);
-	if (type == SOCK_STREAM && listen(fd, LISTEN_MAX) < 0)
-		return err_sys(err, errno, "listen at " DNS_ADDRESS);
-	if (getsockname(fd, (struct sockaddr *)&a, &length) < 0)
-		return err_sys(err, errno, "the port of a socket");
-	*inout_port = ntohs(a.sin_port);
-	return fd_take(&fd);
-}
-
-static int open_pair(struct served *c, int netns, uint16_t port, struct err *err)
-{
-	uint16_t udp = port, tcp = port;
-
-	c->udp = open_at(netns, SOCK_DGRAM, &udp, err);
-	if (c->udp < 0)
-		return c->udp;
-	c->tcp = open_at(netns, SOCK_STREAM, &tcp, err);
-	if (c->tcp < 0 || port > 0)
-		return c->tcp < 0 ? c->tcp : 0;
-	c->rules = dns_inside_redirect(netns, udp, tcp, err);
-	return c->rules < 0 ? c->rules : 0;
-}
-
-static int open_sockets(struct served *c, int netns, struct err *err)
-{
-	int r = open_pair(c, netns, 0, err);
-
-	if (r == 0)
-		return 0;
-	log_info("the name server of container %.12s listens at port 53 itself: %s", c->id, err ? err->text : "no nft");
-	fd_closep(&c->udp);
-	fd_closep(&c->tcp);
-	err_clear(err);
-	return open_pair(c, netns, 53, err);
-}
-
-int served_new(struct dns_server *s, const char *id, int netns, char *const *servers, struct served **ret,
-	       struct err *err)
+int served_new(struct dns_server *s, const struct dns_box *box, struct served **ret, struct err *err)
 {
 	struct served *c = mem_new(struct served);
-	int r;
+	int r = 0;
 
-	*c = (struct served){.s = s, .id = mem_strdup(id), .udp = -1, .tcp = -1, .rules = -1};
-	r = open_sockets(c, netns, err);
-	if (r == 0 && servers && servers[0])
-		r = dns_upstream_new(servers, netns, &c->own, err);
+	*c = (struct served){.s = s, .id = mem_strdup(box->container), .sockets = DNS_SOCKETS_NULL};
+	/* The monitor's have what was asked before we came. */
+	if (box->monitor <= 0 || dns_inside_take(box->monitor, &c->sockets, NULL) < 0)
+		r = dns_inside_open(box->netns, &c->sockets, err);
+	if (r == 0 && box->servers && box->servers[0])
+		r = dns_upstream_new(box->servers, box->netns, &c->own, err);
 	if (r == 0)
-		r = loop_fd_new(s->loop, c->udp, LOOP_IN, on_udp, c, &c->udp_watch, err);
+		r = loop_fd_new(s->loop, c->sockets.udp, LOOP_IN, on_udp, c, &c->udp_watch, err);
 	if (r == 0)
-		r = loop_fd_new(s->loop, c->tcp, LOOP_IN, on_tcp, c, &c->tcp_watch, err);
+		r = loop_fd_new(s->loop, c->sockets.tcp, LOOP_IN, on_tcp, c, &c->tcp_watch, err);
 	if (r < 0) {
 		served_free(c);
 		return r;
@@ -374,9 +318,7 @@ struct served *served_free(struct served *c)
 		pending_free(c->pendings);
 	loop_fd_free(c->udp_watch);
 	loop_fd_free(c->tcp_watch);
-	fd_closep(&c->udp);
-	fd_closep(&c->tcp);
-	fd_closep(&c->rules);
+	dns_inside_close(&c->sockets);
 	dns_upstream_unref(c->own);
 	free(c->id);
 	free(c);

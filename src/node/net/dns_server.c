@@ -78,7 +78,7 @@ static void on_tidy(void *ctx)
 	for (struct map_slot *m = NULL; (m = map_next(&s->served, m));) {
 		struct served *c = m->value;
 
-		fd_closep(&c->rules);
+		fd_closep(&c->sockets.rules);
 	}
 }
 
@@ -213,19 +213,19 @@ void dns_server_leave(struct dns_server *s, const char *network, const char *con
 
 /* ---- containers ---- */
 
-int dns_server_open(struct dns_server *s, const char *container, int netns, char *const *servers, struct err *err)
+int dns_server_open(struct dns_server *s, const struct dns_box *box, struct err *err)
 {
 	struct served *c;
 	int r;
 
-	dns_server_close(s, container);
-	r = served_new(s, container, netns, servers, &c, err);
+	dns_server_close(s, box->container);
+	r = served_new(s, box, &c, err);
 	if (r < 0)
 		return r;
 	if (!s->packet)
 		s->packet = mem_zalloc(1, DNS_PACKET_MAX);
-	map_put(&s->served, container, c);
-	if (c->rules >= 0)
+	map_put(&s->served, box->container, c);
+	if (c->sockets.rules >= 0)
 		loop_timer_arm(s->tidy, TIDY_MS);
 	return 0;
 }

@@ -175,7 +175,7 @@ static void stream_new(struct served *c, int fd)
 void stream_accept(struct served *c)
 {
 	for (;;) {
-		int fd = accept4(c->tcp, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		int fd = accept4(c->sockets.tcp, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (fd < 0)
 			return;

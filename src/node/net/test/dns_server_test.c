@@ -25,6 +25,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 #include <cmocka.h>
 
@@ -227,6 +228,13 @@ static void join(struct world *w, const char *network, const char *container, co
 	free(a);
 }
 
+static int serve(struct world *w, const char *container, int box, char *const *servers)
+{
+	const struct dns_box b = {.container = container, .netns = w->box[box], .servers = servers};
+
+	return dns_server_open(w->dns, &b, NULL);
+}
+
 static int set_up(void **state)
 {
 	struct world *w = mem_new(struct world);
@@ -248,7 +256,7 @@ static int set_up(void **state)
 	join(w, "shop", "c0", "web", "front", "10.0.0.2", "fd00::2");
 	join(w, "shop", "c1", "db", "data", "10.0.0.3", NULL);
 	join(w, "other", "c2", "secret", "hidden", "10.0.1.2", NULL);
-	assert_int_equal(dns_server_open(w->dns, "c0", w->box[0], NULL, NULL), 0);
+	assert_int_equal(serve(w, "c0", 0, NULL), 0);
 	*state = w;
 	return 0;
 }
@@ -459,7 +467,7 @@ static void test_cache(void **state)
 	write_conf(w, "nameserver 127.0.0.53\n");
 	w->dns = dns_server_free(w->dns);
 	assert_int_equal(dns_server_new(the_loop, &(struct dns_options){.resolv_conf = w->conf}, &w->dns, NULL), 0);
-	assert_int_equal(dns_server_open(w->dns, "c0", w->box[0], NULL, NULL), 0);
+	assert_int_equal(serve(w, "c0", 0, NULL), 0);
 	assert_string_equal(ask(w->box[0], "example.org", DNS_A).first, "192.0.2.1");
 	assert_int_equal(w->up[2].asked, 1);
 }
@@ -523,7 +531,7 @@ static void test_internal(void **state)
 
 	join(w, "inner", "c1", "db", "data", "10.9.0.3", NULL);
 	dns_server_leave(w->dns, "shop", "c1");
-	assert_int_equal(dns_server_open(w->dns, "c1", w->box[1], NULL, NULL), 0);
+	assert_int_equal(serve(w, "c1", 1, NULL), 0);
 	assert_string_equal(ask(w->box[1], "db", DNS_A).first, "10.9.0.3");
 	assert_int_equal(ask(w->box[1], "example.org", DNS_A).rcode, DNS_REFUSED);
 	assert_int_equal(w->up[0].asked, 0);
@@ -539,7 +547,7 @@ static void test_servers_of_its_own(void **state)
 
 	/* It is inside of the container. */
 	upstream_open(&inside, w->box[1], "127.0.0.99");
-	assert_int_equal(dns_server_open(w->dns, "c1", w->box[1], servers, NULL), 0);
+	assert_int_equal(serve(w, "c1", 1, servers), 0);
 	assert_string_equal(ask(w->box[1], "example.org", DNS_A).first, "192.0.2.1");
 	assert_string_equal(ask(w->box[1], "web", DNS_A).first, "10.0.0.2");
 	assert_int_equal(inside.asked, 1);
@@ -564,11 +572,53 @@ static void test_opened_again(void **state)
 {
 	struct world *w = *state;
 
-	assert_int_equal(dns_server_open(w->dns, "c0", w->box[0], NULL, NULL), 0);
+	assert_int_equal(serve(w, "c0", 0, NULL), 0);
 	assert_string_equal(ask(w->box[0], "db", DNS_A).first, "10.0.0.3");
 	dns_server_close(w->dns, "c0");
-	assert_int_equal(dns_server_open(w->dns, "c0", w->box[0], NULL, NULL), 0);
+	assert_int_equal(serve(w, "c0", 0, NULL), 0);
 	assert_string_equal(ask_stream(w->box[0], "db", DNS_A).first, "10.0.0.3");
+}
+
+/* What a program asks before the daemon serves it waits at the monitor's sockets; and so it is when the daemon goes away for a while. */
+static void test_monitor_keeps_it(void **state)
+{
+	struct world *w = *state;
+	uint8_t query[DNS_QUESTION_MAX];
+	size_t n = dns_message_ask(query, 0x4242, "db", DNS_A);
+	struct dns_box box = {.container = "c0", .netns = w->box[0]};
+	int go[2], ready[2], fd;
+	struct reply r = {.n = 0};
+	char c = 0;
+
+	dns_server_close(w->dns, "c0");
+	assert_int_equal(pipe2(go, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+	box.monitor = fork();
+	assert_true(box.monitor >= 0);
+	if (box.monitor == 0) {
+		close(go[1]);
+		c = dns_inside_offer(w->box[0], NULL) == 0;
+		_exit(write(ready[1], &c, 1) != 1 || read(go[0], &c, 1) != 0);
+	}
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &c, 1), 1);
+	assert_int_equal(c, 1);
+	for (int i = 0; i < 2; i++) {
+		fd = client(w->box[0], SOCK_DGRAM);
+		assert_int_equal(send(fd, query, n, 0), (ssize_t)n);
+		assert_int_equal(dns_server_open(w->dns, &box, NULL), 0);
+		wait_for(fd);
+		r.n = (size_t)recv(fd, r.p, sizeof r.p, 0);
+		read_reply(&r, query, n);
+		assert_string_equal(r.first, "10.0.0.3");
+		assert_string_equal(ask_stream(w->box[0], "db", DNS_A).first, "10.0.0.3");
+		close(fd);
+		dns_server_close(w->dns, "c0");
+	}
+	close(go[1]);
+	assert_int_equal(waitpid(box.monitor, NULL, 0), box.monitor);
+	close(go[0]);
+	close(ready[0]);
 }
 
 /* Several questions in one go, for here and for the world; more than may wait at once; then the client says that this was all. */
@@ -691,7 +741,7 @@ static void test_flood(void **state)
 	unsigned refused = 0;
 
 	w->up[0].mode = w->up[1].mode = w->up[2].mode = SILENT;
-	assert_int_equal(dns_server_open(w->dns, "c1", w->box[1], NULL, NULL), 0);
+	assert_int_equal(serve(w, "c1", 1, NULL), 0);
 	for (unsigned i = 0; i < 1024 + 50; i++) {
 		uint8_t query[DNS_QUESTION_MAX];
 		char name[32];
@@ -726,6 +776,7 @@ int main(void)
 	    T(test_servers_of_its_own),
 	    T(test_port_is_free),
 	    T(test_opened_again),
+	    T(test_monitor_keeps_it),
 	    T(test_many_on_a_connection),
 	    T(test_rubbish),
 	    T(test_load),
