@@ -61,6 +61,7 @@ static const struct route {
     {"GET", "/containers/*/changes", docker_container_changes, false},
     {"GET", "/containers/*/export", docker_container_export, false},
     {"GET", "/containers/*/stats", docker_container_stats, false},
+    {"POST", "/commit", docker_commit, false},
     {"GET", "/volumes", docker_volumes, false},
     {"POST", "/volumes/create", docker_volume_create, false},
     {"POST", "/volumes/prune", docker_volumes_prune, false},

@@ -76,6 +76,7 @@ void docker_archive_put(const struct docker_call *c); /* from on_headers */
 void docker_container_changes(const struct docker_call *c);
 void docker_container_export(const struct docker_call *c);
 void docker_container_stats(const struct docker_call *c);
+void docker_commit(const struct docker_call *c);
 
 /* volume_list.c, volume_change.c */
 void docker_volumes(const struct docker_call *c);

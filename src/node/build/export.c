@@ -12,6 +12,7 @@
 #include "base/core/sha256.h"
 #include "base/wire/json.h"
 #include "node/build/copy.h"
+#include "node/build/export.h"
 #include "node/build/output.h"
 #include "node/image/blob.h"
 #include "node/image/config.h"
@@ -26,12 +27,12 @@
 
 /* ---- documents ---- */
 
-static int add_layer(struct build *b, yyjson_mut_doc *doc, yyjson_mut_val *list, const char *hex, struct err *err)
+static int add_layer(struct image_store *s, yyjson_mut_doc *doc, yyjson_mut_val *list, const char *hex, struct err *err)
 {
 	struct image_layer_meta meta = {.packed = ""};
 	yyjson_mut_val *one = yyjson_mut_obj(doc);
 	mem_cleanup char *digest = NULL;
-	int r = image_layer_meta_read(b->store, hex, &meta, err);
+	int r = image_layer_meta_read(s, hex, &meta, err);
 	bool packed = r == 0 && *meta.packed && meta.media_type;
 
 	if (r < 0)
@@ -46,8 +47,8 @@ static int add_layer(struct build *b, yyjson_mut_doc *doc, yyjson_mut_val *list,
 	return 0;
 }
 
-static int manifest_text(struct build *b, char *const *layers, const char *config, size_t n_config, char **ret,
-			 size_t *ret_n, struct err *err)
+int export_manifest(struct image_store *s, char *const *layers, const char *config, size_t n_config, char **ret,
+		    size_t *ret_n, struct err *err)
 {
 	json_mut_cleanup yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
 	yyjson_mut_val *root = yyjson_mut_obj(doc), *c = yyjson_mut_obj(doc), *list = yyjson_mut_arr(doc);
@@ -64,7 +65,7 @@ static int manifest_text(struct build *b, char *const *layers, const char *confi
 	yyjson_mut_obj_add_uint(doc, c, "size", n_config);
 	yyjson_mut_obj_add_val(doc, root, "config", c);
 	for (; r == 0 && layers && *layers; layers++)
-		r = add_layer(b, doc, list, *layers, err);
+		r = add_layer(s, doc, list, *layers, err);
 	yyjson_mut_obj_add_val(doc, root, "layers", list);
 	if (r == 0)
 		*ret = json_text(doc, false, ret_n);
@@ -132,7 +133,7 @@ static int make_image(struct build *b, const struct build_stage *s, char *const 
 	int r;
 
 	config = make_config(b, s, &docs.n_config);
-	r = manifest_text(b, s->layers, config, docs.n_config, &manifest, &docs.n_manifest, err);
+	r = export_manifest(b->store, s->layers, config, docs.n_config, &manifest, &docs.n_manifest, err);
 	docs.config = config;
 	docs.manifest = manifest;
 	if (r == 0 && (!names || !*names))
