@@ -180,7 +180,7 @@ int net_plug(struct net *n, const char *container, struct buf *out, struct err *
 /* At the start of the daemon: takes over what a plug of an earlier one says. What does not fit any more (its network is gone, another has its address) is
  * left out and told by *err and a negative result. */
 int net_restore(struct net *n, const char *container, const char *plug, size_t len, struct err *err);
-/* After all living containers were restored: the rules are made to be as the books say, links of ours that nobody has are removed. Then watches. */
+/* After all living containers were restored: the rules are made to be as the books say. Then watches. */
 int net_reconcile(struct net *n, struct err *err);
 
 /* ---- the machine ---- */

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The books from inside. Shared by book.c, ipam.c, net.c, endpoint.c and ports.c alone.
+ */
+#pragma once
+
+#include "base/core/map.h"
+#include "node/net/cidr.h"
+#include "node/net/net.h"
+#include "node/net/plug.h"
+
+struct wall_watch;
+struct loop_timer;
+
+struct pool {
+	struct cidr subnet, range; /* range: where addresses are taken from */
+	struct ip gateway;
+	uint64_t next; /* where the search goes on: an address that was given back is not given again at once */
+};
+
+struct network {
+	struct net_network pub; /* first; strings are of `doc` or of `text` */
+	yyjson_doc *doc;
+	struct pool *pools; /* as many as pub.pools */
+	char bridge[NET_LINK_MAX];
+	struct map by_ip; /* text -> endpoint, or the network itself for an address that is not to be given */
+	struct endpoint **endpoints;
+	size_t n, cap;
+};
+
+struct endpoint {
+	struct net_endpoint pub; /* first */
+	struct network *network;
+	struct pool *pool4, *pool6;
+};
+
+struct port {
+	struct net_port pub; /* first */
+	struct ip host_ip, to;
+	struct port *next; /* with the same protocol, family and number */
+};
+
+/* A container that has endpoints. */
+struct holder {
+	char id[65];
+	struct endpoint **endpoints;
+	size_t n, cap;
+	struct port **ports;
+	size_t n_ports, cap_ports;
+};
+
+struct net {
+	int dir; /* <data>/networks */
+	bool bare;
+	struct loop *loop;
+	struct network **list;
+	size_t n, cap;
+	struct map by_id, by_name;
+	struct map holders; /* container -> holder */
+	struct map ports;   /* "tcp4:8080" -> the first */
+	size_t n_endpoints;
+	uint16_t next_port;
+	struct cidr ula; /* of this installation, /48 */
+	struct wall_watch *watch;
+	char *warnings[8];
+	size_t n_warnings;
+};
+
+/* book.c */
+char *book_text(const struct net_network *w, size_t *ret_len);
+int book_parse(const char *text, size_t n, struct network **ret, struct err *err);
+struct network *book_free(struct network *w);
+int book_save(struct net *n, const struct network *w, struct err *err);
+int book_load_all(struct net *n, struct err *err);
+int book_ula(struct net *n, struct err *err);
+
+/* ipam.c */
+/* A subnet that nothing of this machine uses. -EDQUOT. */
+int ipam_subnet(struct net *n, int family, struct cidr *ret, struct err *err);
+/* -EBUSY when a network of ours has it. */
+int ipam_check_subnet(struct net *n, const struct cidr *c, struct err *err);
+/* wish NULL = the next free one. */
+int ipam_take(struct network *w, int family, const char *wish, void *owner, struct pool **ret_pool, struct ip *ret,
+	      struct err *err);
+void ipam_give_back(struct network *w, const char *ip);
+
+/* ports.c */
+int ports_add(struct net *n, struct holder *h, const struct plug_port *p, bool check, struct err *err);
+void ports_drop(struct net *n, struct holder *h);
+
+/* endpoint.c */
+void endpoint_fill_plug(struct holder *h, struct plug *p);
+void endpoint_free_holder(struct net *n, struct holder *h);
+
+/* net.c */
+int net_list(struct net *n, struct network *w, struct err *err);
