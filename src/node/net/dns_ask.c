@@ -51,6 +51,15 @@ static void advance(struct dns_ask *a);
 
 /* ---- tries ---- */
 
+static void try_close(struct try *t)
+{
+	loop_fd_free(t->watch);
+	fd_closep(&t->fd);
+	buf_free(&t->out);
+	buf_free(&t->in);
+	free(t);
+}
+
 static void try_free(struct try *t)
 {
 	struct try **at = &t->a->tries;
@@ -59,11 +68,7 @@ static void try_free(struct try *t)
 		at = &(*at)->next;
 	if (*at)
 		*at = t->next;
-	loop_fd_free(t->watch);
-	fd_closep(&t->fd);
-	buf_free(&t->out);
-	buf_free(&t->in);
-	free(t);
+	try_close(t);
 }
 
 static int send_udp(struct try *t)
@@ -106,16 +111,18 @@ static int try_new(struct dns_ask *a, size_t server, bool tcp)
 
 	*t = (struct try){.a = a, .server = server, .tcp = tcp, .in = BUF_LIMIT(DNS_PACKET_MAX + 2)};
 	random_bytes(&t->id, sizeof t->id);
-	t->next = a->tries;
-	a->tries = t;
 	t->fd =
 	    dns_inside_socket(a->w.to->netns, target->address.any.sa_family, tcp ? SOCK_STREAM : SOCK_DGRAM, 0, NULL);
 	r = t->fd < 0 ? t->fd : connect_to(t, target);
 	if (r == 0)
 		r = loop_fd_new(a->w.loop, t->fd, tcp ? LOOP_IN | LOOP_OUT : LOOP_IN, on_ready, t, &t->watch, NULL);
-	if (r < 0)
-		try_free(t);
-	return r;
+	if (r < 0) {
+		try_close(t);
+		return r;
+	}
+	t->next = a->tries;
+	a->tries = t;
+	return 0;
 }
 
 static void shun(struct dns_ask *a, size_t server)
@@ -336,8 +343,10 @@ struct dns_ask *dns_ask_free(struct dns_ask *a)
 {
 	if (!a)
 		return NULL;
-	while (a->tries)
-		try_free(a->tries);
+	for (struct try *t = a->tries, *next; t; t = next) {
+		next = t->next;
+		try_close(t);
+	}
 	loop_timer_free(a->timer);
 	free(a->spare);
 	free(a);

@@ -327,7 +327,7 @@ static int take_one(int pidfd, int number, int type, int *ret, struct err *err)
 int dns_inside_take(pid_t monitor, struct dns_sockets *ret, struct err *err)
 {
 	fd_cleanup int pidfd = proc_pidfd_open(monitor);
-	cleanup_with(dns_inside_close) struct dns_sockets s = DNS_SOCKETS_NULL;
+	struct dns_sockets s = DNS_SOCKETS_NULL;
 	int r;
 
 	if (pidfd < 0)
@@ -336,8 +336,8 @@ int dns_inside_take(pid_t monitor, struct dns_sockets *ret, struct err *err)
 	if (r == 0)
 		r = take_one(pidfd, OFFER_TCP, SOCK_STREAM, &s.tcp, err);
 	if (r < 0)
-		return r;
-	*ret = s;
-	s = DNS_SOCKETS_NULL;
-	return 0;
+		dns_inside_close(&s);
+	else
+		*ret = s;
+	return r;
 }

@@ -221,7 +221,9 @@ static void tell(struct dns_wait *waits, const uint8_t *p, size_t n)
 	while (waits) {
 		struct dns_wait *w = waits;
 
-		unlink_wait(w);
+		waits = w->next;
+		if (waits)
+			waits->prev = &waits;
 		w->fn(w->ctx, p, n);
 		free(w);
 	}

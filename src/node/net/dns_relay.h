@@ -51,12 +51,12 @@ struct dns_question {
 };
 
 /* An answer that is kept: copied to `out` (DNS_CACHE_ANSWER_MAX bytes), its lifetimes what is left of them, with id and letters of this question. 0 = none. */
-size_t dns_relay_cached(struct dns_relay *r, const struct dns_question *question, uint8_t *out);
+size_t dns_relay_cached(struct dns_relay *r, const struct dns_question *a, uint8_t *out);
 
 /* fn is called once, never from inside this call, p NULL when no server answered: id and letters are those of somebody else.
  * -EBUSY too many questions wait, -ENOENT there is no server. */
 typedef void (*dns_answer_fn)(void *ctx, const uint8_t *p, size_t n);
-int dns_relay_ask(struct dns_relay *r, const struct dns_question *question, dns_answer_fn fn, void *ctx,
+int dns_relay_ask(struct dns_relay *r, const struct dns_question *a, dns_answer_fn fn, void *ctx,
 		  struct dns_wait **ret);
 void dns_wait_cancel(struct dns_wait *w); /* fn is not called; takes NULL */
 

@@ -314,8 +314,10 @@ struct served *served_free(struct served *c)
 		return NULL;
 	while (c->streams)
 		stream_free(c->streams);
-	while (c->pendings)
-		pending_free(c->pendings);
+	for (struct pending *x = c->pendings, *next; x; x = next) {
+		next = x->next;
+		pending_free(x);
+	}
 	loop_fd_free(c->udp_watch);
 	loop_fd_free(c->tcp_watch);
 	dns_inside_close(&c->sockets);

@@ -262,7 +262,7 @@ static bool find_name(struct dns_zone *z, const char *name, int family, struct d
 {
 	struct holders *h = map_get(&z->by_name, name);
 
-	if (!h)
+	if (!h || h->n == 0)
 		return false;
 	for (size_t i = 0; i < h->n; i++)
 		add_address(found, h->v[(h->turn + i) % h->n], family);

@@ -108,13 +108,8 @@ static struct loop *the_loop;
 
 static void conn_free(struct conn *c)
 {
-	struct conn **at = &c->u->conns;
-
-	while (*at != c)
-		at = &(*at)->next;
-	*at = c->next;
 	loop_fd_free(c->watch);
-	close(c->fd);
+	fd_closep(&c->fd);
 	free(c);
 }
 
@@ -126,8 +121,10 @@ static void on_upstream_conn(void *ctx, int events)
 	size_t m;
 
 	(void)events;
+	/* At its end it is closed, and freed with all others. */
 	if (n < 3) {
-		conn_free(c);
+		c->watch = loop_fd_free(c->watch);
+		fd_closep(&c->fd);
 		return;
 	}
 	m = make_answer(c->u, query + 2, (size_t)n - 2, p + 2, sizeof p - 2);
@@ -175,8 +172,11 @@ static void upstream_close(struct upstream *u)
 {
 	loop_fd_free(u->udp_watch);
 	loop_fd_free(u->tcp_watch);
-	while (u->conns)
-		conn_free(u->conns);
+	for (struct conn *c = u->conns, *next; c; c = next) {
+		next = c->next;
+		conn_free(c);
+	}
+	u->conns = NULL;
 	fd_closep(&u->udp);
 	fd_closep(&u->tcp);
 }
