@@ -177,6 +177,11 @@ static void watch(struct http_pump *p)
 	loop_fd_set(p->pair_watch, pair);
 }
 
+static void on_linger(void *ctx)
+{
+	http_pump_free(ctx);
+}
+
 static void run(struct http_pump *p)
 {
 	move(p);
@@ -186,7 +191,7 @@ static void run(struct http_pump *p)
 		return;
 	}
 	if (p->in.broken && p->out.passed && !p->linger) {
-		p->linger = loop_timer_new(p->server->loop, (loop_fn)http_pump_free, p);
+		p->linger = loop_timer_new(p->server->loop, on_linger, p);
 		loop_timer_arm(p->linger, LINGER_MS);
 	}
 	watch(p);

@@ -35,7 +35,7 @@ static void env_set(char ***env, const char *entry)
 	mem_strv_add(env, entry);
 }
 
-static void env_merge(char ***env, char *const *more)
+void spec_env_merge(char ***env, char *const *more)
 {
 	for (; more && *more; more++) {
 		const char *eq = strchr(*more, '=');
@@ -66,8 +66,8 @@ static char **merged_env(const struct spec *s, const struct image_info *image, c
 
 	env_set(&env, PATH_DEFAULT);
 	env_set(&env, host);
-	env_merge(&env, image->env);
-	env_merge(&env, s->environment);
+	spec_env_merge(&env, image->env);
+	spec_env_merge(&env, s->environment);
 	return env;
 }
 

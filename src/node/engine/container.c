@@ -99,6 +99,8 @@ void container_describe(struct container *c, const struct order *o, const char *
 	c->has_health = s->health.test != NULL;
 	c->pub.command = short_command(argv);
 	c->volumes = volume_names(s);
+	c->own_volumes = volume_own_names(s);
+	c->tty = s->tty;
 	c->pub.health = c->has_health ? ENGINE_HEALTH_STARTING : ENGINE_HEALTH_NONE;
 }
 
@@ -213,6 +215,8 @@ void container_free(struct container *c)
 	answer_drop(c);
 	update_drop(c);
 	follow_detach(c);
+	stream_drop(c);
+	exec_drop(c);
 	buf_free(&c->wishes);
 	mem_strv_free(c->pub.labels);
 	free(c->pub.name);
@@ -223,6 +227,7 @@ void container_free(struct container *c)
 	free(c->pub.task);
 	free(c->pub.exit.error);
 	mem_strv_free(c->volumes);
+	mem_strv_free(c->own_volumes);
 	free(c);
 }
 
@@ -310,6 +315,7 @@ static void set_end(struct container *c, const struct record *r)
 	c->pub.exit.error = mem_strdup(r->exit.error);
 	c->pub.pid = 0;
 	life_ended(c);
+	exec_ended(c);
 	tell_die(c);
 	if (!needs_image(c))
 		container_drop_lease(c);
@@ -344,12 +350,13 @@ static void on_line(struct container *c, const char *line, size_t n)
 
 	c->heard = true;
 	buf_free(&c->wishes);
+	stream_heard(c);
 	if ((n == sizeof more - 1 && !memcmp(line, more, n)) ||
 	    (n == sizeof rotated - 1 && !memcmp(line, rotated, n))) {
 		follow_wake(c, n == sizeof rotated - 1);
 		return;
 	}
-	if (answer_line(c, line, n))
+	if (answer_line(c, line, n) || exec_line(c, line, n))
 		return;
 	if (record_parse(line, n, &r, &err) < 0) {
 		log_err(&err, "a monitor's message cannot be understood");
@@ -385,6 +392,12 @@ static bool read_some(struct container *c)
 	return true;
 }
 
+void container_hear(struct container *c)
+{
+	while (c->conn >= 0 && read_some(c))
+		;
+}
+
 /* A monitor that ends before it read all that we sent leaves an error on the connection, after which the loop does not call again: then all that
  * is left is read at once. */
 static void on_conn(void *ctx, int events)
@@ -402,6 +415,7 @@ int container_connect(struct container *c, int fd, struct err *err)
 		return r;
 	}
 	c->conn = fd;
+	stream_connected(c);
 	return c->wishes.len > 0 ? container_tell(c, buf_str(&c->wishes), err) : 0;
 }
 
@@ -437,6 +451,17 @@ int container_tell(struct container *c, const char *line, struct err *err)
 	if (w == (ssize_t)n)
 		return 0;
 	if (w < 0 && c->conn >= 0 && errno == EAGAIN)
+		return err_set(err, EBUSY, "the monitor of container %.12s does not answer", c->pub.id);
+	return err_set(err, ESRCH, "container %.12s has no monitor any more", c->pub.id);
+}
+
+int container_give(struct container *c, const char *line, int fd, struct err *err)
+{
+	int r = c->conn < 0 ? -ESRCH : fd_send_msg(c->conn, line, strlen(line), &fd, 1);
+
+	if (r == 0)
+		return 0;
+	if (r == -EAGAIN)
 		return err_set(err, EBUSY, "the monitor of container %.12s does not answer", c->pub.id);
 	return err_set(err, ESRCH, "container %.12s has no monitor any more", c->pub.id);
 }
@@ -570,6 +595,8 @@ void container_gone(struct container *c)
 /* What else goes with a container: its files and its place in the lists have gone already. */
 static void removed(struct container *c)
 {
+	stream_drop(c);
+	exec_drop(c);
 	network_release(c);
 	container_drop_lease(c);
 	follow_detach(c);
@@ -588,6 +615,8 @@ void container_try_forget(struct container *c)
 	c->forgotten = true;
 	path = mem_printf("containers/%s", c->pub.id);
 	engine_remove_tree(c->e, path);
+	if (c->pub.remove)
+		volume_remove_anonymous(c->e, c->own_volumes);
 	removed(c);
 	engine_action_of(c->e, &c->pub, "destroy", NULL);
 	event_add(c->e, ENGINE_EV_REMOVED, c, NULL);

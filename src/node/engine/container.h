@@ -10,6 +10,7 @@
  *   event.c      listeners and the queue of events; action.c: the same as users see it
  *   answer.c     requests that a monitor answers
  *   follow.c     engine_log_*
+ *   stream.c     clients of streams: stream.h;  exec_daemon.c: processes in it
  *   trash.c      removal of files
  *   import.c     engine_import and the other work of workers;  reply.c: the answer of a worker
  */
@@ -19,6 +20,7 @@
 #include "base/core/map.h"
 #include "node/engine/action.h"
 #include "node/engine/engine.h"
+#include "node/engine/exec.h"
 #include "node/engine/launcher.h"
 #include "node/engine/life.h"
 #include "node/engine/record.h"
@@ -63,7 +65,11 @@ struct container {
 	unsigned ordered;	 /* how often this daemon asked for its monitor */
 	bool forgotten;		 /* REMOVED is queued; freed when it was delivered */
 	struct engine_log *logs; /* open readers */
-	char **volumes;		 /* names of those it has (volume.h), NULL = none */
+	bool tty;
+	bool crowded;		   /* its monitor takes no more clients */
+	struct stream_wait *waits; /* clients that wait for a monitor */
+	char **volumes;		   /* names of those it has (volume.h), NULL = none */
+	char **own_volumes;	   /* of them those that go with it when it removes itself */
 	struct container *next_gone;
 };
 
@@ -95,6 +101,9 @@ struct engine {
 	struct engine_import *imports;
 	struct reply *replies;
 	struct engine_tool *tools;
+	struct exec *execs; /* the newest first */
+	size_t n_execs, exec_bytes;
+	struct stream_log *stream_logs;
 	unsigned char *log_buf; /* shared by all log readers: each is served within one turn */
 	size_t n_logs;
 };
@@ -122,6 +131,10 @@ int container_order(struct container *c, int dir, struct err *err);
 int container_ask(struct container *c, const char *line, struct err *err);
 /* The same, but nobody minds when it is lost. */
 int container_tell(struct container *c, const char *line, struct err *err);
+/* With a descriptor, which stays the caller's. */
+int container_give(struct container *c, const char *line, int fd, struct err *err);
+/* Reads what the monitor has said by now. */
+void container_hear(struct container *c);
 void container_record(struct container *c, const struct record *r); /* the present record: changes become events */
 void container_gone(struct container *c); /* the monitor is not there: exit.json tells the end, or it is lost */
 bool container_ended(const struct container *c);

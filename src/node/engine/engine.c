@@ -13,6 +13,7 @@
 #include "node/engine/health.h"
 #include "node/engine/network.h"
 #include "node/engine/order.h"
+#include "node/engine/volume.h"
 #include "node/image/erofs.h"
 #include "node/image/image.h"
 #include "base/core/guard.h"
@@ -83,6 +84,7 @@ struct engine *engine_close(struct engine *e)
 {
 	if (!e)
 		return NULL;
+	stream_log_close_all(e);
 	import_close_all(e);
 	tool_close_all(e);
 	reply_close_all(e);
@@ -218,9 +220,12 @@ static int draft_make(struct engine *e, yyjson_val *v, struct draft *d, struct e
 
 int engine_check(struct engine *e, yyjson_val *spec, struct err *err)
 {
+	json_doc_cleanup yyjson_doc *completed = NULL;
 	struct draft d = {.image = NULL};
-	int r = draft_make(e, spec, &d, err);
+	int r;
 
+	volume_complete(spec, &completed);
+	r = draft_make(e, completed ? yyjson_doc_get_root(completed) : spec, &d, err);
 	draft_free(&d);
 	return r;
 }
@@ -256,6 +261,7 @@ static void undo(struct container *c)
 {
 	fs_remove_tree(c->e->dir, c->pub.id, NULL);
 	container_unlist(c);
+	volume_remove_anonymous(c->e, c->own_volumes);
 	c->e->gone = c->next_gone;
 	network_release(c);
 	container_drop_lease(c);
@@ -272,7 +278,9 @@ static int create(struct container *c, const struct draft *d, yyjson_val *v, str
 	dir = container_dir(c, err);
 	if (dir < 0)
 		return dir;
-	r = write_order(c->e, dir, d, v, c->created_ns, c->userns_base, err);
+	r = volume_make_all(c->e, &d->spec, err);
+	if (r == 0)
+		r = write_order(c->e, dir, d, v, c->created_ns, c->userns_base, err);
 	if (r == 0)
 		r = container_lease(c, d->image, err);
 	if (r < 0 || d->waits)
@@ -337,9 +345,13 @@ static int run(struct engine *e, struct draft *d, yyjson_val *v, const struct en
 
 static int make(struct engine *e, yyjson_val *spec, bool waits, const struct engine_container **ret, struct err *err)
 {
+	json_doc_cleanup yyjson_doc *completed = NULL;
 	struct draft d = {.waits = waits};
-	int r = draft_make(e, spec, &d, err);
+	int r;
 
+	volume_complete(spec, &completed);
+	spec = completed ? yyjson_doc_get_root(completed) : spec;
+	r = draft_make(e, spec, &d, err);
 	if (r == 0)
 		r = run(e, &d, spec, ret, err);
 	draft_free(&d);

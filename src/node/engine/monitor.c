@@ -7,6 +7,7 @@
 #include "base/core/fd.h"
 #include "base/core/fs.h"
 #include "base/core/mem.h"
+#include "node/engine/kernel.h"
 #include "node/engine/launcher.h"
 
 #include <fcntl.h>
@@ -19,12 +20,10 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-/* Only the pages that output really fills become memory of ours. */
-static unsigned char out_buf[LOGFILE_DATA_MAX] __attribute__((aligned(4096)));
-
-#define READS_PER_TURN 16
 /* The kernel's own limit for a pipe: more than this cannot be left in one when its writers are dead. */
 #define DRAIN_MAX (1u << 20)
+/* How long clients that do not take the last output keep the end of the container from being told. */
+#define LAST_OUTPUT_MS 2000
 
 void monitor_publish(struct monitor *m)
 {
@@ -50,7 +49,7 @@ void monitor_kill(struct monitor *m, int signal)
 		monitor_thaw(m, signal);
 		return;
 	}
-	if (!m->stop_signal)
+	if (!m->stop_signal || signal == SIGKILL)
 		m->stop_signal = signal;
 	if (m->helper > 0)
 		(void)kill(m->helper, SIGKILL);
@@ -61,37 +60,14 @@ void monitor_stop(struct monitor *m, int64_t grace_ms)
 	int64_t at = clock_mono_ms() + (grace_ms < 0 ? m->order.spec.stop_grace_ms : grace_ms);
 
 	monitor_kill(m, (int)m->order.stop_signal);
-	if (m->started && !m->ended && at < m->kill_at)
+	if (!m->ended && at < m->kill_at)
 		m->kill_at = at;
-}
-
-/* ---- output ---- */
-
-/* Moves at most `limit` bytes from a pipe to the log; closes the pipe at its end. */
-static void read_output(struct monitor *m, int i, size_t limit)
-{
-	size_t done = 0;
-
-	while (m->out[i] >= 0 && done < limit) {
-		ssize_t n = read(m->out[i], out_buf, sizeof out_buf);
-
-		if (n > 0) {
-			logfile_write(&m->log, i + 1, clock_wall_ns(), out_buf, (size_t)n);
-			done += (size_t)n;
-		} else if (n == 0 || (errno != EINTR && errno != EAGAIN)) {
-			fd_closep(&m->out[i]);
-		} else if (errno == EAGAIN) {
-			return;
-		}
-		/* Readers must hear of a rotation before the next one. */
-		if (m->log.rotated)
-			monitor_conn_wake(m);
-	}
 }
 
 /* ---- the loop ---- */
 
-enum { ON_LISTEN, ON_OUT, ON_ERR, ON_PID, ON_HELPER, ON_HEALTH, ON_CHECK, ON_CONNS, ON_N = ON_CONNS + MONITOR_CONNS };
+/* The first places of what a turn waits for; streams follow. */
+enum { ON_LISTEN, ON_PID, ON_HELPER, ON_HEALTH, ON_CHECK, ON_CONNS, ON_N = ON_CONNS + MONITOR_CONNS };
 
 static int wait_ms(const struct monitor *m, int64_t now)
 {
@@ -99,7 +75,7 @@ static int wait_ms(const struct monitor *m, int64_t now)
 
 	if (!m->started || m->ended || m->rec.paused)
 		due = INT64_MAX;
-	if (m->kill_at < due)
+	if (m->started && m->kill_at < due)
 		due = m->kill_at;
 	if (due == INT64_MAX)
 		return -1;
@@ -109,8 +85,6 @@ static int wait_ms(const struct monitor *m, int64_t now)
 static void fill(const struct monitor *m, struct pollfd v[static ON_N])
 {
 	v[ON_LISTEN].fd = m->listen_fd;
-	v[ON_OUT].fd = m->out[0];
-	v[ON_ERR].fd = m->out[1];
 	v[ON_PID].fd = m->started && !m->ended ? m->box.pidfd : -1;
 	v[ON_HELPER].fd = m->helper > 0 && !m->helper_done ? m->helper_fd : -1;
 	/* What is paused says nothing, and what has ended just before can wait. */
@@ -140,8 +114,7 @@ static void serve_conns(struct monitor *m, const struct pollfd v[static ON_N])
 		monitor_conn_accept(m);
 }
 
-/* -999 needs CAP_SYS_RESOURCE; without it we are as good a victim as anybody. Never while a process of the container is being made. */
-static void set_oom_score(const char *score)
+void monitor_oom_score(const char *score)
 {
 	fd_cleanup int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
 
@@ -168,12 +141,17 @@ static void check_health(struct monitor *m, int64_t now)
 	    .stdout_fd = -1,
 	    .stderr_fd = -1,
 	};
+	const struct kernel_exec want = {.user = NULL};
+	struct kernel_rights rights = {.rlimits = NULL};
 	uint64_t results = m->health.n_results;
 	bool changed;
 
-	set_oom_score("0");
+	if (kernel_needed(&m->order) && kernel_rights_make(&m->order, &want, &rights, NULL) == 0)
+		exec.process = &rights.process;
+	monitor_oom_score("0");
 	changed = health_turn(&m->health, &m->box, &exec, now);
-	set_oom_score("-999");
+	monitor_oom_score("-999");
+	kernel_rights_free(&rights);
 	if (results != m->health.n_results)
 		write_health(m);
 	if (!changed)
@@ -184,17 +162,18 @@ static void check_health(struct monitor *m, int64_t now)
 
 void monitor_turn(struct monitor *m)
 {
-	struct pollfd v[ON_N];
+	struct polls p = {.n = ON_N};
+	struct pollfd *v = p.v;
 	int64_t now;
 
 	fill(m, v);
-	if (poll(v, ON_N, wait_ms(m, clock_mono_ms())) < 0)
+	flow_poll(&m->flow, &p);
+	monitor_exec_poll(m, &p);
+	if (poll(v, p.n, wait_ms(m, clock_mono_ms())) < 0)
 		return;
 	now = clock_mono_ms();
-	for (int i = 0; i < 2; i++) {
-		if (v[ON_OUT + i].revents)
-			read_output(m, i, READS_PER_TURN * sizeof out_buf);
-	}
+	flow_serve(&m->flow, &p);
+	monitor_exec_serve(m, &p);
 	serve_conns(m, v);
 	if (v[ON_HELPER].revents)
 		m->helper_done = true;
@@ -210,6 +189,7 @@ void monitor_turn(struct monitor *m)
 		else if (v[ON_HEALTH].revents || v[ON_CHECK].revents || health_due(&m->health) <= now)
 			check_health(m, now);
 	}
+	monitor_stream_tell(m);
 	monitor_conn_wake(m);
 }
 
@@ -281,7 +261,7 @@ static const struct {
     {RT_FAULT_NOT_FOUND, 127},
 };
 
-static int fault_code(enum rt_fault fault)
+int monitor_fault_code(enum rt_fault fault)
 {
 	for (size_t i = 0; i < sizeof fault_codes / sizeof *fault_codes; i++) {
 		if (fault_codes[i].fault == fault)
@@ -307,10 +287,11 @@ static int begin(struct monitor *m, struct err *err)
 	}
 	r = monitor_start(m, &fault, err);
 	if (r < 0) {
-		fail(m, fault_code(fault), err);
+		fail(m, monitor_fault_code(fault), err);
 		return r;
 	}
 	m->started = true;
+	flow_begin(&m->flow);
 	m->rec.state = ENGINE_RUNNING;
 	m->rec.pid = m->box.pid;
 	m->rec.start_time = m->box.start_time;
@@ -320,8 +301,11 @@ static int begin(struct monitor *m, struct err *err)
 	m->rec.health = m->health.state;
 	monitor_write_state(m);
 	monitor_publish(m);
-	set_oom_score("-999");
+	monitor_oom_score("-999");
 	let_go(m);
+	/* Asked for before there was anything to end. */
+	if (m->stop_signal)
+		monitor_kill(m, m->stop_signal);
 	return 0;
 }
 
@@ -333,10 +317,9 @@ static void end(struct monitor *m)
 
 	health_stop(&m->health);
 	monitor_network_stop(m);
-	for (int i = 0; i < 2; i++) {
-		read_output(m, i, DRAIN_MAX);
-		fd_closep(&m->out[i]);
-	}
+	monitor_exec_end(m);
+	flow_drain(&m->flow, DRAIN_MAX, LAST_OUTPUT_MS);
+	flow_close(&m->flow);
 	if (rt_reap(&m->box, &ex, &err) < 0)
 		fail(m, 125, &err);
 	else
@@ -407,7 +390,6 @@ static void init(struct monitor *m, struct launcher_job *job)
 	    .dir = job->fds[0],
 	    .listen_fd = -1,
 	    .exit_fd = -1,
-	    .out = {-1, -1},
 	    .helper_fd = -1,
 	    .netns = job->netns,
 	    .launcher = getppid(),
@@ -420,7 +402,8 @@ static void init(struct monitor *m, struct launcher_job *job)
 	snprintf(title, sizeof title, "berth-monitor %s", m->id);
 	launcher_title("berth-monitor", title);
 	for (size_t i = 0; i < MONITOR_CONNS; i++)
-		m->conns[i].fd = -1;
+		m->conns[i] = (struct monitor_conn){.fd = -1};
+	monitor_stream_init(m);
 	health_init(&m->health);
 	logfile_init(&m->log, m->dir, SPEC_LOG_SIZE_DEFAULT, SPEC_LOG_FILES_DEFAULT);
 }
@@ -446,6 +429,10 @@ _Noreturn void monitor_main(struct launcher_job *job)
 	} else {
 		m.log.max_size = (uint64_t)m.order.spec.log_max_size;
 		m.log.max_files = (unsigned)m.order.spec.log_max_files;
+		monitor_stream_prepare(&m);
+		/* Whoever was attached before the start misses nothing of it. */
+		while (monitor_conn_input(&m, &m.conns[0]))
+			;
 		logfile_resume(&m.log);
 		live(&m);
 	}

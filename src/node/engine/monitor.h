@@ -9,10 +9,14 @@
  *   monitor_start.c  files, mounts, layers, the call of the runtime
  *   monitor_network.c  the way out of its network
  *   monitor_wish.c   requests with an answer: pause, new limits
+ *   monitor_stream.c  clients of its streams;  flow.h moves the bytes
+ *   monitor_exec.c   more processes in it
  *   monitor_stage.c  staging, in a child, so that a stop is heard meanwhile
  */
 #pragma once
 
+#include "node/engine/exec.h"
+#include "node/engine/flow.h"
 #include "node/engine/order.h"
 #include "node/engine/health.h"
 #include "node/engine/logfile.h"
@@ -21,6 +25,7 @@
 
 #define MONITOR_CONNS 4
 #define MONITOR_LINE_MAX 256
+#define MONITOR_GIVEN_MAX 4
 
 struct monitor_conn {
 	int fd;	     /* -1 = free */
@@ -29,6 +34,8 @@ struct monitor_conn {
 	uint64_t woke_at; /* log.total when it was last told */
 	size_t n_in;
 	char in[MONITOR_LINE_MAX];
+	int given[MONITOR_GIVEN_MAX]; /* descriptors whose requests have not been read to their ends */
+	size_t n_given;
 };
 
 struct monitor {
@@ -40,7 +47,9 @@ struct monitor {
 	struct record rec;
 	struct logfile log;
 	struct monitor_conn conns[MONITOR_CONNS];
-	int out[2]; /* read ends of stdout, stderr; -1 = closed */
+	struct flow flow;
+	struct exec_run *execs;
+	bool crowded; /* no more clients fit, which daemons know */
 	struct rt_box box;
 	int netns; /* prepared for the container, or -1; closed when it runs in it */
 	enum uplink_kind uplink_kind;
@@ -66,12 +75,16 @@ void monitor_write_state(struct monitor *m);
 /* A request for a signal, from the socket. */
 void monitor_kill(struct monitor *m, int signal);
 void monitor_stop(struct monitor *m, int64_t grace_ms);
+/* Of this process: -999 needs CAP_SYS_RESOURCE; without it we are as good a victim as anybody. "0" while a process of the container is being made. */
+void monitor_oom_score(const char *score);
+int monitor_fault_code(enum rt_fault fault);
 
 /* monitor_conn.c */
 int monitor_listen(struct monitor *m, struct err *err);
 void monitor_conn_add(struct monitor *m, int fd);
 void monitor_conn_accept(struct monitor *m);
-void monitor_conn_input(struct monitor *m, struct monitor_conn *c);
+/* False when there was nothing. */
+bool monitor_conn_input(struct monitor *m, struct monitor_conn *c);
 void monitor_conn_send(struct monitor_conn *c, const char *line, size_t n, bool record);
 void monitor_conn_record(struct monitor *m, struct monitor_conn *c);
 /* Wakes those who follow the log and have not been told since the last bytes. */
@@ -81,6 +94,26 @@ void monitor_conn_wake(struct monitor *m);
 void monitor_wish(struct monitor *m, struct monitor_conn *c, yyjson_val *v);
 /* After the signal: what is paused could not end by it. */
 void monitor_thaw(struct monitor *m, int signal);
+
+/* monitor_stream.c */
+void monitor_stream_init(struct monitor *m);
+void monitor_stream_prepare(struct monitor *m); /* the order is known */
+/* A request {"attach": v}; takes fd. */
+void monitor_stream_attach(struct monitor *m, yyjson_val *v, int fd);
+/* Tells whether there is room for more clients, when that has changed. */
+void monitor_stream_tell(struct monitor *m);
+void monitor_stream_size(const struct flow *f, yyjson_val *v); /* [rows, columns] */
+void monitor_stream_keys(struct detach *d, yyjson_val *v);     /* its "keys" */
+
+/* monitor_exec.c */
+/* A request {"exec": id, "size": [rows, columns], "keys": ...}; takes fd, -1 = nobody looks. */
+void monitor_exec_start(struct monitor *m, yyjson_val *v, int fd);
+void monitor_exec_size(struct monitor *m, yyjson_val *id, yyjson_val *size);
+void monitor_exec_kill(struct monitor *m, yyjson_val *id, int signal);
+void monitor_exec_record(struct monitor *m, struct monitor_conn *c); /* tells of all that are there */
+void monitor_exec_poll(struct monitor *m, struct polls *p);
+void monitor_exec_serve(struct monitor *m, const struct polls *p);
+void monitor_exec_end(struct monitor *m);
 
 /* monitor_start.c */
 /* monitor_network.c: what leads out of the container's network, made before its start and ended with it. */

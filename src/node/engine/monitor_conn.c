@@ -33,6 +33,8 @@ int monitor_listen(struct monitor *m, struct err *err)
 
 static void drop(struct monitor_conn *c)
 {
+	for (size_t i = 0; i < c->n_given; i++)
+		close(c->given[i]);
 	fd_closep(&c->fd);
 	*c = (struct monitor_conn){.fd = -1};
 }
@@ -66,6 +68,7 @@ void monitor_conn_record(struct monitor *m, struct monitor_conn *c)
 	c->behind = false;
 	record_write(&line, &m->rec);
 	monitor_conn_send(c, line.data, line.len, true);
+	monitor_exec_record(m, c);
 }
 
 void monitor_conn_add(struct monitor *m, int fd)
@@ -100,6 +103,38 @@ void monitor_conn_accept(struct monitor *m)
 	monitor_conn_add(m, fd);
 }
 
+/* The descriptor of a request that says it has one, or -1. They come in the order of the requests. */
+static int take_given(struct monitor_conn *c, yyjson_val *v)
+{
+	int fd;
+
+	if (!yyjson_get_bool(yyjson_obj_get(v, "fd")) || c->n_given == 0)
+		return -1;
+	fd = c->given[0];
+	c->n_given--;
+	memmove(c->given, c->given + 1, c->n_given * sizeof *c->given);
+	return fd;
+}
+
+static void stream_request(struct monitor *m, struct monitor_conn *c, yyjson_val *v)
+{
+	yyjson_val *attach = yyjson_obj_get(v, "attach"), *exec = yyjson_obj_get(v, "exec"),
+		   *size = yyjson_obj_get(v, "resize"), *signal = yyjson_obj_get(v, "signal");
+	int fd = take_given(c, v);
+
+	if (attach && fd >= 0)
+		monitor_stream_attach(m, attach, fd_take(&fd));
+	else if (size && exec)
+		monitor_exec_size(m, exec, size);
+	else if (size)
+		monitor_stream_size(&m->flow, size);
+	else if (signal && exec)
+		monitor_exec_kill(m, exec, yyjson_get_int(signal));
+	else if (exec)
+		monitor_exec_start(m, v, fd_take(&fd));
+	fd_closep(&fd);
+}
+
 static void request(struct monitor *m, struct monitor_conn *c, const char *line, size_t n)
 {
 	json_doc_cleanup yyjson_doc *doc = json_parse(line, n, MONITOR_LINE_MAX, "request", NULL);
@@ -119,18 +154,35 @@ static void request(struct monitor *m, struct monitor_conn *c, const char *line,
 		/* Also says "I have read what you told me about". */
 		c->follow = c->armed = follow;
 	}
+	stream_request(m, c, v);
 }
 
-void monitor_conn_input(struct monitor *m, struct monitor_conn *c)
+/* A read stops behind the bytes that a descriptor came with (unix(7)), so that few can wait for their requests. */
+static ssize_t receive(struct monitor_conn *c)
 {
-	ssize_t r = recv(c->fd, c->in + c->n_in, sizeof c->in - c->n_in, MSG_DONTWAIT);
+	int fds[FD_MSG_MAX];
+	size_t n_fds = 0;
+	ssize_t r = fd_recv_msg(c->fd, c->in + c->n_in, sizeof c->in - c->n_in, fds, &n_fds);
+
+	for (size_t i = 0; r > 0 && i < n_fds; i++) {
+		if (c->n_given == MONITOR_GIVEN_MAX)
+			close(fds[i]);
+		else
+			c->given[c->n_given++] = fds[i];
+	}
+	return r;
+}
+
+bool monitor_conn_input(struct monitor *m, struct monitor_conn *c)
+{
+	ssize_t r = c->fd >= 0 ? receive(c) : -EAGAIN;
 	char *end;
 
-	if (r < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
+	if (r == -EAGAIN)
+		return false;
 	if (r <= 0) {
 		drop(c);
-		return;
+		return false;
 	}
 	c->n_in += (size_t)r;
 	while (c->fd >= 0 && (end = memchr(c->in, '\n', c->n_in))) {
@@ -142,6 +194,7 @@ void monitor_conn_input(struct monitor *m, struct monitor_conn *c)
 	}
 	if (c->n_in == sizeof c->in)
 		drop(c);
+	return true;
 }
 
 void monitor_conn_wake(struct monitor *m)

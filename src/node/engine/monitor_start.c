@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "node/engine/archive.h"
 #include "node/engine/monitor.h"
 #include "node/image/erofs.h"
+#include "node/engine/kernel.h"
+#include "node/engine/volume.h"
 #include "node/image/layer.h"
+#include "node/runtime/cgroup_box.h"
 
 #include "base/core/err.h"
 #include "base/core/fd.h"
@@ -21,9 +25,12 @@ struct start {
 	size_t n_lowers;
 	bool loose; /* the lower is a mount of ours: the image's EROFS file */
 	int upper, work;
-	struct rt_mount *mounts;
+	struct kernel_mount *mounts;
 	size_t n_mounts;
-	int pipes[2]; /* write ends */
+	bool own_resolv;       /* the file for it is of this start alone */
+	struct kernel *kernel; /* NULL: a simple start will do */
+	int in;		       /* read end of the input, or -1 */
+	int pipes[2];	       /* write ends */
 };
 
 static void start_free(struct start *s)
@@ -31,11 +38,13 @@ static void start_free(struct start *s)
 	for (size_t i = 0; i < s->n_lowers; i++)
 		close(s->lowers[i]);
 	for (size_t i = 0; i < s->n_mounts; i++)
-		fd_closep(&s->mounts[i].source_fd);
+		fd_closep(&s->mounts[i].mount.source_fd);
 	free(s->lowers);
+	s->kernel = kernel_free(s->kernel);
 	free(s->mounts);
 	fd_closep(&s->upper);
 	fd_closep(&s->work);
+	fd_closep(&s->in);
 	fd_closep(&s->pipes[0]);
 	fd_closep(&s->pipes[1]);
 }
@@ -120,27 +129,31 @@ static int open_bind(const struct spec_mount *mount, struct err *err)
 	return fd < 0 ? err_sys(err, errno, "bind mount of \"%s\"", mount->source) : fd;
 }
 
-static int open_volume(struct monitor *m, const struct spec_mount *mount, struct err *err)
+static int open_volume(struct monitor *m, const struct start *s, const struct spec_mount *mount, bool *ret_loose,
+		       struct err *err)
 {
-	char path[160];
-	int fd;
+	const struct volume_mount v = {.name = mount->source,
+				       .subpath = mount->subpath && *mount->subpath ? mount->subpath : NULL,
+				       .target = mount->target,
+				       .lowers = s->lowers,
+				       .n_lowers = mount->nocopy ? 0 : s->n_lowers};
+	int fd = volume_open(m->data_dir, &v, ret_loose, err);
 
-	snprintf(path, sizeof path, "volumes/%s", mount->source);
-	fd = fs_mkdirs_in(m->data_dir, path, 0755, FS_NO_SYMLINKS, err);
 	return fd < 0 ? err_wrap(err, "volume \"%s\"", mount->source) : fd;
 }
 
-static struct rt_mount *add_mount(struct start *s, const char *target)
+static struct rt_mount *add_mount(struct start *s, const char *target, const struct spec_mount *from)
 {
-	struct rt_mount *mount = &s->mounts[s->n_mounts++];
+	struct kernel_mount *mount = &s->mounts[s->n_mounts++];
 
-	*mount = (struct rt_mount){.type = RT_MOUNT_BIND, .source_fd = -1, .target = target};
-	return mount;
+	*mount =
+	    (struct kernel_mount){.mount = {.type = RT_MOUNT_BIND, .source_fd = -1, .target = target}, .from = from};
+	return &mount->mount;
 }
 
 static int add_spec_mount(struct monitor *m, struct start *s, const struct spec_mount *from, struct err *err)
 {
-	struct rt_mount *to = add_mount(s, from->target);
+	struct rt_mount *to = add_mount(s, from->target, from);
 
 	to->read_only = from->read_only;
 	switch (from->type) {
@@ -148,7 +161,7 @@ static int add_spec_mount(struct monitor *m, struct start *s, const struct spec_
 		to->source_fd = open_bind(from, err);
 		break;
 	case SPEC_VOLUME:
-		to->source_fd = open_volume(m, from, err);
+		to->source_fd = open_volume(m, s, from, &to->loose, err);
 		break;
 	case SPEC_TMPFS:
 		to->type = RT_MOUNT_TMPFS;
@@ -163,7 +176,7 @@ static int add_spec_mount(struct monitor *m, struct start *s, const struct spec_
  * what has a name can be mounted), the mount keeps it. */
 static int add_file(struct monitor *m, struct start *s, const struct spec_file *file, size_t i, struct err *err)
 {
-	struct rt_mount *mount = add_mount(s, file->target);
+	struct rt_mount *mount = add_mount(s, file->target, NULL);
 	mem_cleanup unsigned char *data = NULL;
 	char name[32];
 	size_t n;
@@ -196,31 +209,66 @@ static size_t depth(const char *path)
 }
 
 /* Stable, shallow first: a mount below another one must come after it. */
-static void sort_mounts(struct rt_mount *v, size_t n)
+static void sort_mounts(struct kernel_mount *v, size_t n)
 {
 	for (size_t i = 1; i < n; i++) {
-		struct rt_mount one = v[i];
+		struct kernel_mount one = v[i];
 		size_t j = i;
 
-		for (; j > 0 && depth(v[j - 1].target) > depth(one.target); j--)
+		for (; j > 0 && depth(v[j - 1].mount.target) > depth(one.mount.target); j--)
 			v[j] = v[j - 1];
 		v[j] = one;
 	}
 }
 
-/* Unless the user has put something there. */
+/* Has the user put something there? */
+static bool is_taken(const struct start *s, const char *target)
+{
+	for (size_t i = 0; i < s->n_mounts; i++) {
+		const char *t = s->mounts[i].mount.target;
+
+		if (!strcmp(t, target) || !strcmp(t, "/etc"))
+			return true;
+	}
+	return false;
+}
+
+/* The container's names for itself and others, which whoever knows them has written into its directory. */
+static const struct {
+	const char *name, *target;
+} name_files[] = {
+    {"hostname", "/etc/hostname"},
+    {"hosts", "/etc/hosts"},
+    {RESOLV_NAME, "/etc/resolv.conf"},
+};
+
+static int add_name_file(struct monitor *m, struct start *s, size_t i, struct err *err)
+{
+	struct rt_mount *mount;
+	int fd = openat(m->dir, name_files[i].name, O_PATH | O_NOFOLLOW | O_CLOEXEC), r = 0;
+
+	if (fd < 0 && errno != ENOENT)
+		return err_sys(err, errno, "open the file for %s", name_files[i].target);
+	if (fd < 0 && !strcmp(name_files[i].name, RESOLV_NAME)) {
+		r = monitor_network_names(m, &fd, err);
+		s->own_resolv = r == 0 && fd >= 0;
+	}
+	if (r < 0 || fd < 0)
+		return r < 0 ? r : 0;
+	mount = add_mount(s, name_files[i].target, NULL);
+	mount->source_fd = fd;
+	mount->read_only = m->order.spec.read_only;
+	return 0;
+}
+
 static int add_names(struct monitor *m, struct start *s, struct err *err)
 {
-	static const char target[] = "/etc/resolv.conf";
-	int fd, r;
+	int r = 0;
 
-	for (size_t i = 0; i < s->n_mounts; i++) {
-		if (!strcmp(s->mounts[i].target, target) || !strcmp(s->mounts[i].target, "/etc"))
-			return 0;
+	for (size_t i = 0; i < sizeof name_files / sizeof *name_files && r == 0; i++) {
+		if (!is_taken(s, name_files[i].target))
+			r = add_name_file(m, s, i, err);
 	}
-	r = monitor_network_names(m, &fd, err);
-	if (r == 0 && fd >= 0)
-		add_mount(s, target)->source_fd = fd;
 	return r;
 }
 
@@ -229,13 +277,13 @@ static int make_mounts(struct monitor *m, struct start *s, struct err *err)
 	const struct spec *spec = &m->order.spec;
 	int r = 0;
 
-	s->mounts = mem_new_n(struct rt_mount, spec->n_mounts + spec->n_files + 2);
+	s->mounts = mem_new_n(struct kernel_mount, spec->n_mounts + spec->n_files + 4);
 	for (size_t i = 0; i < spec->n_mounts && r == 0; i++)
 		r = add_spec_mount(m, s, &spec->mounts[i], err);
 	for (size_t i = 0; i < spec->n_files && r == 0; i++)
 		r = add_file(m, s, &spec->files[i], i, err);
 	if (r == 0 && (spec->n_stage_in || spec->n_stage_out)) {
-		struct rt_mount *mount = add_mount(s, SPEC_TASK_DIR);
+		struct rt_mount *mount = add_mount(s, SPEC_TASK_DIR, NULL);
 
 		mount->source_fd = make_dir(m, "task", 0777, err);
 		r = mount->source_fd < 0 ? mount->source_fd : 0;
@@ -246,30 +294,47 @@ static int make_mounts(struct monitor *m, struct start *s, struct err *err)
 	return r;
 }
 
-static void unlink_files(struct monitor *m)
+static void unlink_files(struct monitor *m, const struct start *s)
 {
 	char name[32];
 
-	(void)unlinkat(m->dir, RESOLV_NAME, 0);
+	if (s->own_resolv)
+		(void)unlinkat(m->dir, RESOLV_NAME, 0);
 	for (size_t i = 0; i < m->order.spec.n_files; i++) {
 		snprintf(name, sizeof name, FILE_NAME, i);
 		(void)unlinkat(m->dir, name, 0);
 	}
 }
 
+/* It stays open over its writers, until one closes it (stdin_once). */
+static int make_input(struct monitor *m, struct start *s, struct err *err)
+{
+	int fds[2];
+
+	if (!m->order.spec.open_stdin)
+		return 0;
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return err_sys(err, errno, "make a pipe for the input");
+	s->in = fds[0];
+	m->flow.in = fds[1];
+	return fd_nonblock(fds[1]) < 0 ? err_sys(err, errno, "make a pipe for the input") : 0;
+}
+
 static int make_pipes(struct monitor *m, struct start *s, struct err *err)
 {
+	if (m->order.spec.tty)
+		return 0;
 	for (int i = 0; i < 2; i++) {
 		int fds[2];
 
 		if (pipe2(fds, O_CLOEXEC) < 0)
 			return err_sys(err, errno, "make a pipe for the output");
-		m->out[i] = fds[0];
+		m->flow.out[i] = fds[0];
 		s->pipes[i] = fds[1];
 		if (fd_nonblock(fds[0]) < 0)
 			return err_sys(err, errno, "make a pipe for the output");
 	}
-	return 0;
+	return make_input(m, s, err);
 }
 
 static int make_layers(struct monitor *m, struct start *s, struct err *err)
@@ -285,11 +350,22 @@ static int make_layers(struct monitor *m, struct start *s, struct err *err)
 	return s->work < 0 ? s->work : 0;
 }
 
-static int start(struct monitor *m, const struct start *s, enum rt_fault *ret_fault, struct err *err)
+static bool limits_pids(const struct monitor *m)
+{
+	return m->can_limit_pids || !m->order.spec.pids_by_default;
+}
+
+static bool has_own_network(const struct spec *s)
+{
+	return s->network_mode.kind != SPEC_NS_HOST && s->network_mode.kind != SPEC_NS_CONTAINER;
+}
+
+/* What both kinds of a start are told. */
+static struct rt_spec basic_spec(const struct monitor *m, const struct start *s)
 {
 	const struct order *c = &m->order;
-	bool limit_pids = m->can_limit_pids || !c->spec.pids_by_default;
-	struct rt_spec spec = {
+
+	return (struct rt_spec){
 	    .id = m->id,
 	    .lower_fds = s->lowers,
 	    .n_lower = s->n_lowers,
@@ -299,40 +375,99 @@ static int start(struct monitor *m, const struct start *s, enum rt_fault *ret_fa
 	    .root_fd = -1,
 	    .read_only = c->spec.read_only,
 	    .discard_upper = c->spec.remove || c->spec.job,
-	    .mounts = s->mounts,
-	    .n_mounts = s->n_mounts,
 	    .argv = c->argv,
 	    .env = c->env,
 	    .cwd = c->working_dir,
-	    .user = c->user,
 	    .hostname = c->hostname,
-	    .caps = RT_CAPS_DEFAULT,
 	    /* A user namespace must own its network. */
-	    .has_netns = m->netns >= 0 && c->userns_base == 0,
+	    .has_netns = m->netns >= 0 && c->userns_base == 0 && has_own_network(&c->spec),
 	    .netns = m->netns,
 	    .user_namespace = c->userns_base > 0,
 	    .userns_base = (uint32_t)c->userns_base,
-	    .limits =
-		{
-		    .cpu_milli = (uint64_t)c->spec.limit_cpu_milli,
-		    .memory = (uint64_t)c->spec.limit_memory,
-		    .pids = limit_pids ? (uint64_t)c->spec.limit_pids : 0,
-		},
-	    .stdin_fd = -1,
+	    .stdin_fd = s->in,
 	    .stdout_fd = s->pipes[0],
 	    .stderr_fd = s->pipes[1],
 	};
+}
 
+static int start_simple(struct monitor *m, const struct start *s, enum rt_fault *ret_fault, struct err *err)
+{
+	mem_cleanup struct rt_mount *mounts = mem_new_n(struct rt_mount, s->n_mounts + 1);
+	const struct order *c = &m->order;
+	struct rt_spec spec = basic_spec(m, s);
+
+	for (size_t i = 0; i < s->n_mounts; i++)
+		mounts[i] = s->mounts[i].mount;
+	spec.mounts = mounts;
+	spec.n_mounts = s->n_mounts;
+	spec.user = c->user;
+	spec.caps = RT_CAPS_DEFAULT;
+	spec.no_init = c->spec.init_given && !c->spec.init;
+	spec.limits = (struct rt_limits){
+	    .cpu_milli = (uint64_t)c->spec.limit_cpu_milli,
+	    .memory = (uint64_t)c->spec.limit_memory,
+	    .pids = limits_pids(m) ? (uint64_t)c->spec.limit_pids : 0,
+	};
 	return rt_start(&spec, &m->box, ret_fault, err);
+}
+
+/* The master end is both: where the output comes from and where the input goes. */
+static int take_terminal(struct monitor *m, struct err *err)
+{
+	if (m->box.terminal_fd < 0)
+		return 0;
+	m->flow.out[0] = fd_take(&m->box.terminal_fd);
+	if (fd_nonblock(m->flow.out[0]) < 0)
+		return err_sys(err, errno, "prepare the terminal");
+	m->flow.in = fcntl(m->flow.out[0], F_DUPFD_CLOEXEC, 3);
+	return m->flow.in < 0 ? err_sys(err, errno, "prepare the terminal") : 0;
+}
+
+/* More is asked of the kernel than the simple start can do. */
+static int start_full(struct monitor *m, struct start *s, enum rt_fault *ret_fault, struct err *err)
+{
+	const struct kernel_start k = {.order = &m->order,
+				       .data_dir = m->data_dir,
+				       .dir = m->dir,
+				       .limit_pids = limits_pids(m),
+				       .mounts = s->mounts,
+				       .n_mounts = s->n_mounts};
+	struct rt_spec spec = basic_spec(m, s);
+	int r = kernel_make(&k, &s->kernel, err);
+
+	if (r < 0)
+		return r;
+	spec.process = &s->kernel->rights.process;
+	spec.box = &s->kernel->box;
+	if (!s->kernel->box.ns[RT_NS_UTS].wanted)
+		spec.hostname = NULL;
+	r = rt_start(&spec, &m->box, ret_fault, err);
+	if (r < 0) {
+		kernel_undo(s->kernel);
+		return r;
+	}
+	m->box.cgroups = s->kernel->cgroups;
+	s->kernel->cgroups = NULL;
+	r = take_terminal(m, err);
+	if (r < 0)
+		(void)rt_delete(&m->box, NULL);
+	return r;
+}
+
+static int start(struct monitor *m, struct start *s, enum rt_fault *ret_fault, struct err *err)
+{
+	return kernel_needed(&m->order) ? start_full(m, s, ret_fault, err) : start_simple(m, s, ret_fault, err);
 }
 
 int monitor_start(struct monitor *m, enum rt_fault *ret_fault, struct err *err)
 {
-	struct start s = {.upper = -1, .work = -1, .pipes = {-1, -1}};
-	int r = make_layers(m, &s, err);
+	struct start s = {.upper = -1, .work = -1, .in = -1, .pipes = {-1, -1}};
+	/* Whoever copies files of a container at rest works on the same layer. */
+	fd_cleanup int lock = files_lock(m->dir, err);
+	int r = lock < 0 ? lock : make_layers(m, &s, err);
 
 	*ret_fault = RT_FAULT_OURS;
-	if (r == 0)
+	if (r == 0 && has_own_network(&m->order.spec) && m->order.spec.network_mode.kind != SPEC_NS_NONE)
 		monitor_network_start(m);
 	if (r == 0)
 		r = make_mounts(m, &s, err);
@@ -341,7 +476,7 @@ int monitor_start(struct monitor *m, enum rt_fault *ret_fault, struct err *err)
 	if (r == 0)
 		r = start(m, &s, ret_fault, err);
 	fd_closep(&m->netns);
-	unlink_files(m);
+	unlink_files(m, &s);
 	start_free(&s);
 	return r;
 }
