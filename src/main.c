@@ -154,9 +154,10 @@ static void on_signal(void *ctx, int signal)
 	stop_now(ctx);
 }
 
+/* Nothing of it runs, and nothing is about to. */
 static bool has_ended(const struct engine_container *c)
 {
-	return c->state == ENGINE_EXITED || c->state == ENGINE_LOST;
+	return c->state == ENGINE_EXITED || c->state == ENGINE_LOST || (c->state == ENGINE_CREATED && !c->starting);
 }
 
 static void stop_if_all_ended(struct daemon *d)
@@ -324,6 +325,7 @@ static int open_api(struct daemon *d, struct err *err)
 				.socket = d->o->socket,
 				.cgroup_layout = d->host.cgroup_layout,
 				.started_ms = d->started_ms,
+				.policy = d->o->policy,
 				.alone = rootless_inside(),
 				.down = on_down,
 				.ctx = d};

@@ -77,6 +77,7 @@ struct http_req {
 	struct http_parse parse;
 	struct http_target target;
 	char peer_name[HTTP_PEER_NAME_MAX];
+	unsigned mark;
 	struct buf body, out;
 	struct buf fields; /* headers of the reply that the handler adds */
 	size_t out_at;

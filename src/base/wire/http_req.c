@@ -51,6 +51,16 @@ const char *http_req_peer_name(struct http_req *r)
 	return r->peer_name;
 }
 
+unsigned http_req_mark(const struct http_req *r)
+{
+	return r->mark;
+}
+
+void http_req_set_mark(struct http_req *r, unsigned mark)
+{
+	r->mark = mark;
+}
+
 void *http_req_data(struct http_req *r)
 {
 	return r->data;

@@ -71,6 +71,9 @@ const char *http_req_body(const struct http_req *r, size_t *ret_len);	 /* buffer
 uint32_t http_req_peer_uid(const struct http_req *r);			 /* SO_PEERCRED, UINT32_MAX when unknown */
 /* The common name of the client's certificate, which one of the issuers asked for has signed; NULL when there is none. */
 const char *http_req_peer_name(struct http_req *r);
+/* A number of the handler's own, 0 at first. */
+unsigned http_req_mark(const struct http_req *r);
+void http_req_set_mark(struct http_req *r, unsigned mark);
 void *http_req_data(struct http_req *r); /* one pointer of the handler's own */
 void http_req_set_data(struct http_req *r, void *data);
 void http_req_on_close(struct http_req *r, void (*fn)(struct http_req *r, void *ctx), void *ctx);

@@ -19,6 +19,7 @@ struct api_options {
 	struct server *server;
 	const char *data_dir, *socket, *cgroup_layout;
 	int64_t started_ms;
+	const char *policy;		   /* file (face/docker/policy.h), NULL = none */
 	bool alone;			   /* of an ordinary user: its sockets are his only */
 	void (*down)(void *ctx, bool all); /* POST /v1/down */
 	void *ctx;

@@ -13,11 +13,13 @@
 struct buf;
 struct http_req;
 struct door;
+struct policy;
 
 struct api {
 	struct loop *loop;
 	struct docker *docker; /* what is not below /v1/ */
 	struct door *doors;
+	struct policy *policy; /* NULL: everybody may do everything */
 	struct api_options o;
 	char *data_dir, *socket, *cgroup_layout;
 };

@@ -5,6 +5,7 @@
 #include "base/wire/http_server.h"
 #include "base/wire/json.h"
 #include "face/api/api_private.h"
+#include "face/docker/policy.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -132,6 +133,14 @@ static int signal_of(const char *text, struct err *err)
 	return err_set(err, EINVAL, "\"%s\" is not a signal", text);
 }
 
+static int find_for(struct api *a, const struct http_req *r, const char *id, const struct engine_container **ret,
+		    struct err *err)
+{
+	int x = engine_find(a->o.engine, id, ret, err);
+
+	return x < 0 ? x : policy_check_container(a->o.engine, r, (*ret)->id, err);
+}
+
 void containers_kill(struct api *a, struct http_req *r, const char *id)
 {
 	const char *text = http_req_query(r, "signal");
@@ -141,7 +150,7 @@ void containers_kill(struct api *a, struct http_req *r, const char *id)
 	int x = signal;
 
 	if (x >= 0)
-		x = engine_find(a->o.engine, id, &c, &err);
+		x = find_for(a, r, id, &c, &err);
 	if (x >= 0)
 		x = engine_kill(a->o.engine, c->id, signal, &err);
 	if (x == -ESRCH)
@@ -156,7 +165,7 @@ void containers_remove(struct api *a, struct http_req *r, const char *id)
 {
 	const struct engine_container *c;
 	struct err err = ERR_INIT;
-	int x = engine_find(a->o.engine, id, &c, &err);
+	int x = find_for(a, r, id, &c, &err);
 
 	if (x >= 0 && c->job)
 		x = err_set(&err, EBUSY, "container %s belongs to job %s; remove that: berth rm %s", c->name, c->job,

@@ -10,6 +10,7 @@
 #include "base/wire/http_server.h"
 #include "base/wire/tls.h"
 #include "face/api/api_private.h"
+#include "face/docker/policy.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -131,6 +132,9 @@ bool door_admits(const struct door *d, struct http_req *r)
 		http_reply_json(r, checks[i].status, checks[i].json);
 		return false;
 	}
+	policy_mark(r, policy_role(d->a->policy, &(struct policy_caller){.uid = http_req_peer_uid(r),
+									 .cert = http_req_peer_name(r),
+									 .token = d->token != NULL}));
 	return true;
 }
 

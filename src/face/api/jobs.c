@@ -7,6 +7,7 @@
 #include "base/wire/json.h"
 #include "cluster/server/server.h"
 #include "face/api/api_private.h"
+#include "face/docker/policy.h"
 #include "node/image/image.h"
 
 #include <fcntl.h>
@@ -95,10 +96,20 @@ static int check_image(struct api *a, yyjson_val *container, struct err *err)
 	return r;
 }
 
+struct submission {
+	struct api *api;
+	const struct http_req *req;
+};
+
 static int check(void *ctx, yyjson_val *container, const char **ret_key, struct err *err)
 {
-	struct api *a = ctx;
-	int r = check_image(a, container, err);
+	const struct submission *s = ctx;
+	struct api *a = s->api;
+	int r = policy_check_spec(a->o.engine, policy_of(s->req), container, err);
+
+	if (r < 0)
+		return r;
+	r = check_image(a, container, err);
 
 	if (r < 0) {
 		*ret_key = "image";
@@ -113,9 +124,10 @@ void jobs_submit(struct api *a, struct http_req *r, const char *id)
 	size_t n;
 	const char *body = http_req_body(r, &n);
 	bool dry = api_query_bool(r, "dry");
+	struct submission submission = {.api = a, .req = r};
 
 	(void)id;
-	server_submit(a->o.server, body, n, http_req_peer_uid(r), dry, check, a, on_done,
+	server_submit(a->o.server, body, n, http_req_peer_uid(r), dry, check, &submission, on_done,
 		      answer_new(r, dry ? 200 : 201, true));
 }
 

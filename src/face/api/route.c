@@ -5,10 +5,12 @@
 #include "face/api/api_private.h"
 #include "face/api/door.h"
 #include "face/docker/docker.h"
+#include "face/docker/policy.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* '*' stands for one or more characters, slashes too ("JOB/TASK/3", "registry:5000/team/image"); the first route that fits is taken. `stream`: the handler runs
  * when the headers are there and reads the body piece by piece. */
@@ -86,6 +88,16 @@ static void refuse(struct http_req *r, bool path_known)
 		http_reply_json(r, 404, "{\"message\":\"there is no such path; see docs/API.md\"}");
 }
 
+static bool is_allowed(struct http_req *r)
+{
+	struct err err = ERR_INIT;
+
+	if (policy_check(r, http_req_path(r), &err) == 0)
+		return true;
+	http_reply_err(r, &err);
+	return false;
+}
+
 /* Only a route that streams acts here; everything else waits for its (bounded) body. */
 void route_headers(struct http_req *r, void *ctx)
 {
@@ -100,6 +112,8 @@ void route_headers(struct http_req *r, void *ctx)
 		docker_headers(a->docker, r);
 		return;
 	}
+	if (!is_allowed(r))
+		return;
 	route = find(r, &id, &known);
 	if (route && route->stream)
 		route->fn(a, r, id);
@@ -118,6 +132,8 @@ void route_request(struct http_req *r, void *ctx)
 		docker_request(a->docker, r);
 		return;
 	}
+	if (!is_allowed(r))
+		return;
 	route = find(r, &id, &known);
 	if (!route)
 		refuse(r, known);
@@ -166,7 +182,11 @@ int api_new(struct loop *l, int fd, const struct api_options *o, struct api **re
 	a->o.socket = a->socket = mem_strdup(o->socket);
 	a->o.cgroup_layout = a->cgroup_layout = mem_strdup(o->cgroup_layout);
 	a->docker = docker_new(l, &docker);
-	r = door_new(a, fd, &a->doors, err);
+	r = o->policy ? policy_load(o->policy, &a->policy, err) : 0;
+	if (r == 0)
+		r = door_new(a, fd, &a->doors, err);
+	else
+		close(fd);
 	if (r < 0) {
 		api_free(a);
 		return r;
@@ -189,6 +209,7 @@ struct api *api_free(struct api *a)
 	if (!a)
 		return NULL;
 	door_close_all(&a->doors);
+	policy_free(a->policy);
 	docker_free(a->docker);
 	free(a->data_dir);
 	free(a->socket);

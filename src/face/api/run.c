@@ -6,6 +6,7 @@
 #include "base/wire/http_server.h"
 #include "base/wire/json.h"
 #include "face/api/api_private.h"
+#include "face/docker/policy.h"
 
 #include <string.h>
 
@@ -145,6 +146,8 @@ static const struct engine_container *start(struct api *a, struct http_req *r, b
 			return NULL;
 		}
 	}
+	if (policy_check_spec(a->o.engine, policy_of(r), yyjson_doc_get_root(spec), err) < 0)
+		return NULL;
 	return engine_run(a->o.engine, yyjson_doc_get_root(spec), &c, err) < 0 ? NULL : c;
 }
 

@@ -6,6 +6,7 @@
 #include "base/wire/http_server.h"
 #include "cluster/server/server.h"
 #include "face/api/api_private.h"
+#include "face/docker/policy.h"
 
 #include <string.h>
 
@@ -133,6 +134,8 @@ void wait_stop(struct api *a, struct http_req *r, const char *id)
 	if (api_query_int(r, "grace_ms", 0, 24 * 3600 * 1000, &grace) < 0)
 		return;
 	x = engine_find(a->o.engine, id, &c, &err);
+	if (x >= 0)
+		x = policy_check_container(a->o.engine, r, c->id, &err);
 	if (x >= 0 && !has_ended(c))
 		x = engine_stop(a->o.engine, c->id, grace, &err);
 	if (x < 0)

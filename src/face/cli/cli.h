@@ -32,7 +32,7 @@ struct cli_up_options {
 	int ready_fd;	       /* -1 in the foreground */
 	/* more doors (struct api_doors); paths are absolute */
 	char *const *listen;
-	const char *tls_cert, *tls_key, *tls_client_ca, *token_file;
+	const char *tls_cert, *tls_key, *tls_client_ca, *token_file, *policy;
 };
 
 struct cli_hooks {

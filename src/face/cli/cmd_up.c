@@ -35,7 +35,7 @@ struct up_values {
 	bool foreground, quiet, wait;
 	uint64_t level, slots, memory, timeout_ms, netns_pool;
 	char **listen;
-	const char *tls_cert, *tls_key, *tls_client_ca, *token_file;
+	const char *tls_cert, *tls_key, *tls_client_ca, *token_file, *policy;
 };
 static const struct option_spec up_options[] = {
     {"data", 0, OPTION_TEXT, offsetof(struct up_values, data), "DIR",
@@ -63,6 +63,8 @@ static const struct option_spec up_options[] = {
      "who signs the certificates that clients of TCP doors must show"},
     {"token-file", 0, OPTION_TEXT, offsetof(struct up_values, token_file), "FILE",
      "what clients of TCP doors on a loopback address must know"},
+    {"policy", 0, OPTION_TEXT, offsetof(struct up_values, policy), "FILE",
+     "who may do what with the API (docs/API.md)"},
     {"netns-pool", 0, OPTION_COUNT, offsetof(struct up_values, netns_pool), "N",
      "network namespaces kept ready for a faster start (default 4, 0: none)"},
     {NULL},
@@ -264,18 +266,20 @@ static int up_start(struct cli *cli, const struct up_values *v, struct cli_up_op
 	return is_up(o, " already", other);
 }
 
+#define N_PATHS 5
+
 /* The daemon works in another directory. */
-static int doors(const struct up_values *v, struct cli_up_options *o, char *paths[static 4], struct err *err)
+static int doors(const struct up_values *v, struct cli_up_options *o, char *paths[static N_PATHS], struct err *err)
 {
-	const char *const given[] = {v->tls_cert, v->tls_key, v->tls_client_ca, v->token_file};
-	const char **const to[] = {&o->tls_cert, &o->tls_key, &o->tls_client_ca, &o->token_file};
+	const char *const given[] = {v->tls_cert, v->tls_key, v->tls_client_ca, v->token_file, v->policy};
+	const char **const to[] = {&o->tls_cert, &o->tls_key, &o->tls_client_ca, &o->token_file, &o->policy};
 	int r = 0;
 
 	if (!v->tls_cert != !v->tls_key)
 		return err_set(err, EINVAL, "TLS needs both --tls-cert and --tls-key");
 	if (v->tls_client_ca && !v->tls_cert)
 		return err_set(err, EINVAL, "--tls-client-ca needs --tls-cert and --tls-key");
-	for (size_t i = 0; i < 4 && r == 0; i++) {
+	for (size_t i = 0; i < N_PATHS && r == 0; i++) {
 		if (given[i])
 			r = absolute(given[i], &paths[i], err);
 		*to[i] = paths[i];
@@ -300,7 +304,7 @@ static int up_run(struct cli *cli, void *values, char **operands, struct err *er
 				   .node_name = v->node_name,
 				   .network = v->network,
 				   .memory = v->memory};
-	char *paths[4] = {NULL};
+	char *paths[N_PATHS] = {NULL};
 	int r;
 
 	(void)operands;
@@ -328,7 +332,7 @@ static int up_run(struct cli *cli, void *values, char **operands, struct err *er
 	r = doors(v, &o, paths, err);
 	if (r == 0)
 		r = up_start(cli, v, &o, err);
-	for (size_t i = 0; i < 4; i++)
+	for (size_t i = 0; i < N_PATHS; i++)
 		free(paths[i]);
 	return r;
 }

@@ -5,6 +5,7 @@
 #include "base/core/err.h"
 #include "base/core/mem.h"
 #include "base/wire/http_server.h"
+#include "face/docker/policy.h"
 #include "node/engine/spec.h"
 
 #include <stdio.h>
@@ -32,7 +33,8 @@ const struct engine_container *docker_container(const struct docker_call *c)
 	const struct engine_container *found;
 	struct err err = ERR_INIT;
 
-	if (engine_find(c->d->engine, name, &found, &err) == 0)
+	if (engine_find(c->d->engine, name, &found, &err) == 0 &&
+	    policy_check_container(c->d->engine, c->r, found->id, &err) == 0)
 		return found;
 	if (err.code == ENOENT)
 		docker_message(c->r, 404, "No such container: %.300s", name);

@@ -7,6 +7,7 @@
 #include "base/wire/http_server.h"
 #include "face/docker/container.h"
 #include "face/docker/create.h"
+#include "face/docker/policy.h"
 #include "face/docker/shape.h"
 #include "node/engine/spec.h"
 #include "node/image/image.h"
@@ -209,7 +210,8 @@ static int make(const struct docker_call *c, yyjson_val *body, const char *name,
 	if (r < 0)
 		return r;
 	spec = yyjson_mut_doc_imut_copy(made->doc, NULL);
-	return engine_create(c->d->engine, yyjson_doc_get_root(spec), ret, err);
+	r = policy_check_spec(c->d->engine, policy_of(c->r), yyjson_doc_get_root(spec), err);
+	return r < 0 ? r : engine_create(c->d->engine, yyjson_doc_get_root(spec), ret, err);
 }
 
 static bool name_is_free(const struct docker_call *c, const char *name)

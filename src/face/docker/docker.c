@@ -4,6 +4,7 @@
 #include "base/core/err.h"
 #include "base/core/mem.h"
 #include "base/wire/http_server.h"
+#include "face/docker/policy.h"
 #include "node/engine/engine.h"
 
 #include <errno.h>
@@ -205,10 +206,15 @@ static void serve(struct docker *d, struct http_req *r, bool headers_only)
 	struct docker_call c = {.d = d, .r = r, .arg = ""};
 	mem_cleanup char *arg = NULL;
 	const struct route *route;
+	struct err err = ERR_INIT;
 	const char *path;
 
 	if (split_version(r, &c.minor, &path) < 0)
 		return;
+	if (policy_check(r, path, &err) < 0) {
+		docker_fail(r, &err);
+		return;
+	}
 	route = find(r, path, &arg);
 	if (arg)
 		c.arg = docker_local_name(arg);

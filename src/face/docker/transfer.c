@@ -3,6 +3,7 @@
 #include "base/core/mem.h"
 #include "base/wire/http_server.h"
 #include "face/docker/docker_private.h"
+#include "face/docker/policy.h"
 #include "node/image/image.h"
 
 #include <string.h>
@@ -162,6 +163,13 @@ void docker_auth(const struct docker_call *c)
 
 /* ---- build ---- */
 
+static int check_network(const struct http_req *r, struct err *err)
+{
+	const char *mode = http_req_query(r, "networkmode");
+
+	return mode && !strcmp(mode, "host") ? policy_check_host(r, "the host's network", err) : 0;
+}
+
 void docker_build(const struct docker_call *c)
 {
 	yyjson_mut_doc *request = docker_tool_request("build");
@@ -169,7 +177,7 @@ void docker_build(const struct docker_call *c)
 	struct err err = ERR_INIT;
 
 	docker_request_auth(request, c->r, NULL);
-	if (docker_build_request(request, c->r, &err) < 0) {
+	if (docker_build_request(request, c->r, &err) < 0 || check_network(c->r, &err) < 0) {
 		yyjson_mut_doc_free(request);
 		docker_fail(c->r, &err);
 		return;

@@ -3,6 +3,7 @@
 #include "base/core/fd.h"
 #include "base/core/mem.h"
 #include "base/wire/http_server.h"
+#include "face/docker/policy.h"
 #include "face/docker/docker_private.h"
 #include "face/docker/volume_group.h"
 #include "node/engine/action.h"
@@ -49,6 +50,8 @@ static int create(const struct docker_call *c, yyjson_val *body, struct volume *
 		r = read_pairs(body, "Labels", &labels, err);
 	if (r == 0)
 		r = read_pairs(body, "DriverOpts", &options, err);
+	if (r == 0 && options)
+		r = policy_check_host(c->r, "the options of a volume", err);
 	n.labels = labels;
 	n.options = options;
 	return r < 0 ? r : engine_volume_create(c->d->engine, &n, ret, err);

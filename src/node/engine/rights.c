@@ -5,6 +5,7 @@
 #include "base/core/fd.h"
 #include "base/core/guard.h"
 #include "base/core/mem.h"
+#include "base/wire/json.h"
 #include "node/engine/container.h"
 #include "node/engine/order.h"
 #include "node/engine/spec.h"
@@ -290,9 +291,14 @@ static int check_spec(const struct spec *s, struct err *err)
 
 int rights_check(struct engine *e, yyjson_val *spec, struct err *err)
 {
+	json_doc_cleanup yyjson_doc *completed = NULL;
 	struct spec s;
-	int r = spec_parse(spec, &s, err);
+	int r;
 
+	volume_complete(spec, &completed);
+	if (completed)
+		spec = yyjson_doc_get_root(completed);
+	r = spec_parse(spec, &s, err);
 	if (r == 0)
 		r = check_members(spec, err);
 	if (r == 0)

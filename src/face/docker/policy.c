@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "face/docker/policy.h"
+
+#include "base/core/err.h"
+#include "base/core/fs.h"
+#include "base/core/guard.h"
+#include "base/core/mem.h"
+#include "base/wire/http_server.h"
+#include "base/wire/json.h"
+#include "node/engine/engine.h"
+#include "node/engine/rights.h"
+
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <pwd.h>
+#include <string.h>
+
+#define FILE_MAX (1u << 20)
+#define RULES_MAX 10000
+
+enum who { WHO_UID, WHO_CERT, WHO_TOKEN, WHO_ALL };
+
+struct rule {
+	enum who who;
+	enum policy_role role;
+	uint32_t uid;
+	char *cert;
+};
+
+struct policy {
+	enum policy_role otherwise;
+	struct rule *rules;
+	size_t n;
+};
+
+/* ---- the file ---- */
+
+static int read_role(yyjson_val *obj, const char *key, enum policy_role *ret, struct err *err)
+{
+	static const char *const names[POLICY_N_ROLES] = {"admin", "no-host-access", "read-only", "none"};
+	const char *text;
+	int r = json_get_str(obj, key, &text, err);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < POLICY_N_ROLES; i++) {
+		if (!strcmp(text, names[i])) {
+			*ret = (enum policy_role)i;
+			return 0;
+		}
+	}
+	return err_set(err, EINVAL, "%s: \"%.100s\" is no role: admin, no-host-access, read-only or none", key, text);
+}
+
+static int read_uid(const char *text, struct rule *r, struct err *err)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	if (end == text || *end || n >= UINT32_MAX || *text == '-')
+		return err_set(err, EINVAL, "who: \"uid:%.100s\" is no number of a user", text);
+	r->who = WHO_UID;
+	r->uid = (uint32_t)n;
+	return 0;
+}
+
+static int read_user(const char *text, struct rule *r, struct err *err)
+{
+	const struct passwd *pw = getpwnam(text);
+
+	if (!pw)
+		return err_set(err, EINVAL, "who: there is no user \"%.100s\" on this machine", text);
+	r->who = WHO_UID;
+	r->uid = pw->pw_uid;
+	return 0;
+}
+
+static int read_cert(const char *text, struct rule *r, struct err *err)
+{
+	if (!*text)
+		return err_set(err, EINVAL, "who: \"cert:\" needs the common name of a certificate");
+	r->who = WHO_CERT;
+	r->cert = mem_strdup(text);
+	return 0;
+}
+
+static int read_who(const char *text, struct rule *r, struct err *err)
+{
+	static const struct {
+		const char *prefix;
+		int (*read)(const char *text, struct rule *r, struct err *err);
+	} kinds[] = {{"uid:", read_uid}, {"user:", read_user}, {"cert:", read_cert}};
+
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		size_t n = strlen(kinds[i].prefix);
+
+		if (!strncmp(text, kinds[i].prefix, n))
+			return kinds[i].read(text + n, r, err);
+	}
+	if (strcmp(text, "token") != 0 && strcmp(text, "*") != 0)
+		return err_set(err, EINVAL, "who: \"%.100s\": uid:N, user:NAME, cert:NAME, token or *", text);
+	r->who = *text == '*' ? WHO_ALL : WHO_TOKEN;
+	return 0;
+}
+
+static int check_members(yyjson_val *obj, const char *a, const char *b, struct err *err)
+{
+	size_t i, n;
+	yyjson_val *key, *value;
+
+	yyjson_obj_foreach (obj, i, n, key, value) {
+		(void)value;
+		if (!yyjson_equals_str(key, a) && !yyjson_equals_str(key, b))
+			return err_set(err, EINVAL, "\"%.100s\" is neither \"%s\" nor \"%s\"", yyjson_get_str(key), a,
+				       b);
+	}
+	return 0;
+}
+
+static int read_rule(yyjson_val *v, struct rule *ret, struct err *err)
+{
+	const char *who;
+	int r = check_members(v, "who", "role", err);
+
+	if (r == 0)
+		r = read_role(v, "role", &ret->role, err);
+	if (r == 0)
+		r = json_get_str(v, "who", &who, err);
+	return r < 0 ? r : read_who(who, ret, err);
+}
+
+static int read_rules(struct policy *p, yyjson_val *list, struct err *err)
+{
+	size_t i, n;
+	yyjson_val *v;
+
+	if (list && (!yyjson_is_arr(list) || yyjson_arr_size(list) > RULES_MAX))
+		return err_set(err, EINVAL, "rules: a list of at most %d is needed", RULES_MAX);
+	p->rules = mem_new_n(struct rule, yyjson_arr_size(list) + 1);
+	yyjson_arr_foreach (list, i, n, v) {
+		if (read_rule(v, &p->rules[p->n++], err) < 0)
+			return err_wrap(err, "rules.%zu", i);
+	}
+	return 0;
+}
+
+int policy_parse(const char *text, size_t n, struct policy **ret, struct err *err)
+{
+	json_doc_cleanup yyjson_doc *doc = json_parse(text, n, FILE_MAX, "the policy", err);
+	yyjson_val *root = yyjson_doc_get_root(doc);
+	struct policy *p;
+	int r;
+
+	if (!doc)
+		return -err->code;
+	p = mem_new(struct policy);
+	r = check_members(root, "default", "rules", err);
+	if (r == 0)
+		r = read_role(root, "default", &p->otherwise, err);
+	if (r == 0)
+		r = read_rules(p, yyjson_obj_get(root, "rules"), err);
+	if (r < 0)
+		policy_free(p);
+	else
+		*ret = p;
+	return r;
+}
+
+int policy_load(const char *path, struct policy **ret, struct err *err)
+{
+	mem_cleanup char *text = NULL;
+	size_t n = 0;
+	int r = fs_read(AT_FDCWD, path, FILE_MAX, &text, &n, err);
+
+	if (r == 0)
+		r = policy_parse(text, n, ret, err);
+	return r < 0 ? err_wrap(err, "--policy \"%s\"", path) : 0;
+}
+
+struct policy *policy_free(struct policy *p)
+{
+	if (!p)
+		return NULL;
+	for (size_t i = 0; i < p->n; i++)
+		free(p->rules[i].cert);
+	free(p->rules);
+	free(p);
+	return NULL;
+}
+
+/* ---- roles ---- */
+
+static bool names(const struct rule *r, const struct policy_caller *c)
+{
+	switch (r->who) {
+	case WHO_UID:
+		return c->uid == r->uid && c->uid != UINT32_MAX;
+	case WHO_CERT:
+		return c->cert && !strcmp(c->cert, r->cert);
+	case WHO_TOKEN:
+		return c->token;
+	case WHO_ALL:
+		return true;
+	}
+	return false;
+}
+
+enum policy_role policy_role(const struct policy *p, const struct policy_caller *caller)
+{
+	if (!p || (caller->uid == 0 && !caller->cert && !caller->token))
+		return POLICY_ADMIN;
+	for (size_t i = 0; i < p->n; i++) {
+		if (names(&p->rules[i], caller))
+			return p->rules[i].role;
+	}
+	return p->otherwise;
+}
+
+/* Beside the role in the request's mark. */
+#define MARK_READS 0x100u
+
+void policy_mark(struct http_req *r, enum policy_role role)
+{
+	http_req_set_mark(r, (unsigned)role);
+}
+
+enum policy_role policy_of(const struct http_req *r)
+{
+	return (enum policy_role)(http_req_mark(r) & ~MARK_READS);
+}
+
+/* ---- calls ---- */
+
+/* What changes nothing and shows no file of a container. */
+static const struct {
+	const char *method, *path;
+} reads[] = {
+    {"GET", "/_ping"},
+    {"HEAD", "/_ping"},
+    {"GET", "/version"},
+    {"GET", "/info"},
+    {"GET", "/events"},
+    {"GET", "/system/df"},
+    {"GET", "/containers/json"},
+    {"GET", "/containers/*/json"},
+    {"GET", "/containers/*/top"},
+    {"GET", "/containers/*/stats"},
+    {"GET", "/containers/*/logs"},
+    {"GET", "/containers/*/changes"},
+    {"POST", "/containers/*/wait"},
+    {"GET", "/exec/*/json"},
+    {"GET", "/images/json"},
+    {"GET", "/images/search"},
+    {"GET", "/images/*/json"},
+    {"GET", "/images/*/history"},
+    {"GET", "/distribution/*/json"},
+    {"GET", "/networks"},
+    {"GET", "/networks/*"},
+    {"GET", "/volumes"},
+    {"GET", "/volumes/*"},
+    {"GET", "/v1/ping"},
+    {"GET", "/v1/info"},
+    {"GET", "/v1/system/df"},
+    {"GET", "/v1/images"},
+    {"GET", "/v1/images/*"},
+    {"GET", "/v1/containers"},
+    {"GET", "/v1/containers/*"},
+    {"GET", "/v1/jobs"},
+    {"GET", "/v1/jobs/*"},
+    {"GET", "/v1/events"},
+};
+
+/* '*' does not reach over a slash where Docker's own name must not ("containers/a/json"), but names of images have some. */
+static bool is_read(const char *method, const char *path)
+{
+	for (size_t i = 0; i < sizeof reads / sizeof *reads; i++) {
+		if (!strcmp(method, reads[i].method) && fnmatch(reads[i].path, path, 0) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What is done to the machine, not to containers. */
+static bool is_for_admins(const char *method, const char *path)
+{
+	static const char *const paths[] = {"/v1/down", "/plugins*", "/swarm*", "/session", "/grpc"};
+
+	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+		if (fnmatch(paths[i], path, 0) == 0)
+			return strcmp(method, "GET") != 0;
+	}
+	return false;
+}
+
+int policy_check(struct http_req *r, const char *path, struct err *err)
+{
+	enum policy_role role = policy_of(r);
+
+	if (role == POLICY_ADMIN || !RT_GUARD(A1))
+		return 0;
+	if (role == POLICY_NONE)
+		return err_set(err, EPERM, "you have no role here");
+	if (is_read(http_req_method(r), path)) {
+		http_req_set_mark(r, (unsigned)role | MARK_READS);
+		return 0;
+	}
+	if (role == POLICY_READ_ONLY)
+		return err_set(err, EPERM, "your role is read-only");
+	return is_for_admins(http_req_method(r), path) ? err_set(err, EPERM, "your role may not call %s", path) : 0;
+}
+
+int policy_check_container(struct engine *e, const struct http_req *r, const char *id, struct err *err)
+{
+	if (policy_of(r) == POLICY_ADMIN || http_req_mark(r) & MARK_READS)
+		return 0;
+	return rights_check_container(e, id, err);
+}
+
+int policy_check_spec(struct engine *e, enum policy_role role, yyjson_val *spec, struct err *err)
+{
+	if (role == POLICY_ADMIN || !RT_GUARD(A1))
+		return 0;
+	if (role != POLICY_NO_HOST)
+		return err_set(err, EPERM, "your role may not start containers");
+	return rights_check(e, spec, err);
+}
+
+int policy_check_host(const struct http_req *r, const char *what, struct err *err)
+{
+	if (policy_of(r) == POLICY_ADMIN || !RT_GUARD(A1))
+		return 0;
+	return err_set(err, EPERM, "your role may not use %s: it would open the machine", what);
+}
