@@ -27,6 +27,12 @@ static int not_running(const struct container *c, struct err *err)
 	return err_set(err, ESRCH, "container %s does not run", c->pub.name);
 }
 
+/* The one of the present life, or what clears up behind it. */
+static bool has_monitor(const struct container *c)
+{
+	return c->conn >= 0 || c->retry || c->losing;
+}
+
 /* ---- start ---- */
 
 static int start(struct container *c, struct err *err)
@@ -41,10 +47,11 @@ static int start(struct container *c, struct err *err)
 	if (!container_idle(c))
 		return err_set(err, EALREADY, "container %s runs already", c->pub.name);
 	life_cancel(c);
-	if (c->conn < 0 && !c->retry && !c->losing)
+	if (!has_monitor(c))
 		return life_begin(c, false, err);
 	c->start_soon = true;
 	c->pub.manual = false;
+	c->pub.restart_count = 0;
 	r = life_save(c, err);
 	c->start_soon = r == 0;
 	return r;
@@ -192,8 +199,9 @@ int engine_remove(struct engine *e, const char *id, bool force, struct err *err)
 						   : "runs");
 	life_cancel(c);
 	c->remove_soon = c->pub.removing = true;
-	if (!container_idle(c)) {
+	if (!container_idle(c) || has_monitor(c))
 		life_note(c);
+	if (!container_idle(c)) {
 		r = container_ask(c, "{\"kill\":9}\n", err);
 		/* Without a monitor its end is on the way. */
 		if (r < 0 && r != -ESRCH) {

@@ -190,13 +190,6 @@ void world_open(struct world *w, const char *data, int lock_fd)
 	}
 }
 
-static bool first_has_gone(struct world *w)
-{
-	const struct engine_container *c = engine_at(w->e, 0);
-
-	return !c || c->state == ENGINE_EXITED || c->state == ENGINE_LOST;
-}
-
 static bool nothing_runs(struct world *w)
 {
 	return engine_at(w->e, 0) == NULL && !w->e->gone;
@@ -205,9 +198,8 @@ static bool nothing_runs(struct world *w)
 void world_close(struct world *w, bool remove)
 {
 	/* Also after a failed test: nothing goes on running. */
-	while (remove && engine_at(w->e, 0) && engine_remove(w->e, engine_at(w->e, 0)->id, true, NULL) == 0 &&
-	       engine_at(w->e, 0))
-		world_until(w, first_has_gone);
+	for (size_t i = w->e->n; remove && i-- > 0;)
+		(void)engine_remove(w->e, engine_at(w->e, i)->id, true, NULL);
 	if (remove)
 		world_until(w, nothing_runs);
 	w->listener = engine_unlisten(w->listener);
