@@ -46,16 +46,9 @@ struct container_doc {
 int container_doc_read(struct docker *d, const struct engine_container *c, struct container_doc *ret, struct err *err);
 void container_doc_free(struct container_doc *doc);
 
-/* The lists "Mounts", and "Ports" as containers/json has it; the object "Networks". */
+/* The list "Mounts". */
 yyjson_mut_val *container_mounts(struct docker *d, yyjson_mut_doc *out, const struct container_doc *doc);
-yyjson_mut_val *container_port_list(struct docker *d, yyjson_mut_doc *out, const struct engine_container *c,
-				    const struct container_doc *doc);
-yyjson_mut_val *container_port_map(struct docker *d, yyjson_mut_doc *out, const struct engine_container *c,
-				   const struct container_doc *doc);
-yyjson_mut_val *container_networks(struct docker *d, yyjson_mut_doc *out, const struct engine_container *c,
-				   const struct container_doc *doc);
-
-/* Answers by a list or an object of containers ("Id") with what their files take; takes the document. */
+/* Answers by a list or an object of containers ("Id"), or an object with such a list as "Containers", with what their files take; takes the document. */
 void container_sizes(const struct docker_call *c, yyjson_mut_doc *view);
 
 bool container_label_fits(const struct engine_container *c, const char *wanted);

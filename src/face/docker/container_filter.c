@@ -4,6 +4,7 @@
 #include "base/core/err.h"
 #include "base/core/mem.h"
 #include "base/wire/http_server.h"
+#include "face/docker/network.h"
 #include "face/docker/shape.h"
 #include "node/image/image.h"
 
@@ -225,7 +226,7 @@ static bool network_fits(const struct container_wanted *w, struct docker *d, con
 	if (!docker_filter(&w->filters, "network", 0))
 		return true;
 	out = yyjson_mut_doc_new(NULL);
-	it = yyjson_mut_obj_iter_with(container_networks(d, out, c, doc));
+	it = yyjson_mut_obj_iter_with(network_settings_networks(d, out, c->id, doc->spec));
 	while ((key = yyjson_mut_obj_iter_next(&it))) {
 		const char *id = yyjson_mut_get_str(yyjson_mut_obj_get(yyjson_mut_obj_iter_get_val(key), "NetworkID"));
 

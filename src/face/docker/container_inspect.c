@@ -6,6 +6,7 @@
 #include "base/core/mem.h"
 #include "base/wire/http_server.h"
 #include "face/docker/container.h"
+#include "face/docker/network.h"
 #include "face/docker/shape.h"
 #include "node/engine/stream.h"
 
@@ -135,7 +136,7 @@ static void add_settings(struct docker *dk, yyjson_mut_doc *d, yyjson_mut_val *r
 					    "IPv6Gateway", "MacAddress"};
 	yyjson_mut_val *o = yyjson_mut_obj_add_obj(d, root, "NetworkSettings"), *networks, *bridge;
 
-	networks = container_networks(dk, d, c, doc);
+	networks = network_settings_networks(dk, d, c->id, doc->spec);
 	bridge = yyjson_mut_obj_get(networks, "bridge");
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
 		yyjson_mut_val *v = yyjson_mut_obj_get(bridge, texts[i]);
@@ -152,7 +153,8 @@ static void add_settings(struct docker *dk, yyjson_mut_doc *d, yyjson_mut_val *r
 			       yyjson_mut_get_sint(yyjson_mut_obj_get(bridge, "GlobalIPv6PrefixLen")));
 	yyjson_mut_obj_add_null(d, o, "SecondaryIPAddresses");
 	yyjson_mut_obj_add_null(d, o, "SecondaryIPv6Addresses");
-	yyjson_mut_obj_add_val(d, o, "Ports", container_port_map(dk, d, c, doc));
+	yyjson_mut_obj_add_val(d, o, "Ports",
+			       network_settings_ports(dk, d, c->id, yyjson_obj_get(doc->config, "ExposedPorts")));
 	yyjson_mut_obj_add_val(d, o, "Networks", networks);
 }
 

@@ -8,6 +8,7 @@
 #include "base/wire/http_server.h"
 #include "face/docker/container.h"
 #include "face/docker/container_filter.h"
+#include "face/docker/network.h"
 #include "face/docker/shape.h"
 
 #include <string.h>
@@ -37,7 +38,8 @@ static void add_container(struct docker *dk, yyjson_mut_doc *d, yyjson_mut_val *
 	yyjson_mut_obj_add_strcpy(d, o, "ImageID", doc->image);
 	yyjson_mut_obj_add_strcpy(d, o, "Command", c->command ? c->command : "");
 	yyjson_mut_obj_add_int(d, o, "Created", c->created_ms / 1000);
-	yyjson_mut_obj_add_val(d, o, "Ports", container_port_list(dk, d, c, doc));
+	yyjson_mut_obj_add_val(d, o, "Ports",
+			       network_settings_port_list(dk, d, c->id, yyjson_obj_get(doc->config, "ExposedPorts")));
 	add_labels(d, o, c);
 	yyjson_mut_obj_add_str(d, o, "State", container_state(c));
 	yyjson_mut_obj_add_strcpy(d, o, "Status", container_status(c, clock_wall_ms(), status));
@@ -47,7 +49,7 @@ static void add_container(struct docker *dk, yyjson_mut_doc *d, yyjson_mut_val *
 		yyjson_mut_obj_add_val(d, part, "Annotations",
 				       yyjson_val_mut_copy(d, yyjson_obj_get(doc->host, "Annotations")));
 	part = yyjson_mut_obj_add_obj(d, o, "NetworkSettings");
-	yyjson_mut_obj_add_val(d, part, "Networks", container_networks(dk, d, c, doc));
+	yyjson_mut_obj_add_val(d, part, "Networks", network_settings_networks(dk, d, c->id, doc->spec));
 	yyjson_mut_obj_add_val(d, o, "Mounts", container_mounts(dk, d, doc));
 }
 

@@ -52,12 +52,13 @@ static void add_image_size(struct docker *d, yyjson_mut_doc *view, yyjson_mut_va
 void container_sizes(const struct docker_call *c, yyjson_mut_doc *view)
 {
 	yyjson_mut_doc *request = docker_tool_request("sizes");
-	yyjson_mut_val *root = yyjson_mut_doc_get_root(view), *o;
+	yyjson_mut_val *root = yyjson_mut_doc_get_root(view), *o, *list;
 	size_t i, n;
 
-	if (yyjson_mut_is_obj(root))
+	list = yyjson_mut_is_arr(root) ? root : yyjson_mut_obj_get(root, "Containers");
+	if (yyjson_mut_obj_get(root, "Id"))
 		add_image_size(c->d, view, root);
-	yyjson_mut_arr_foreach (root, i, n, o) {
+	yyjson_mut_arr_foreach (list, i, n, o) {
 		add_image_size(c->d, view, o);
 	}
 	yyjson_mut_obj_add_val(request, yyjson_mut_doc_get_root(request), "view",

@@ -2,6 +2,7 @@
 #include "base/core/err.h"
 #include "base/core/mem.h"
 #include "base/wire/http_server.h"
+#include "face/docker/container_filter.h"
 #include "face/docker/docker_private.h"
 #include "face/docker/image_group.h"
 #include "node/engine/engine.h"
@@ -180,7 +181,9 @@ static void on_counted(void *ctx, const char *json, const struct err *error)
 {
 	struct df *df = ctx;
 	json_doc_cleanup yyjson_doc *usage = json ? yyjson_read(json, strlen(json), 0) : NULL;
+	static const struct container_wanted everything = {.all = true, .limit = SIZE_MAX};
 	struct image_groups groups;
+	struct docker_call call;
 	yyjson_mut_doc *d;
 	yyjson_mut_val *root, *list;
 
@@ -202,11 +205,14 @@ static void on_counted(void *ctx, const char *json, const struct err *error)
 	for (size_t i = 0; i < groups.n; i++)
 		add_image(d, list, &groups.v[i], df->minor);
 	image_groups_free(&groups);
-	yyjson_mut_obj_add_arr(d, root, "Containers");
+	container_list_add(df->d, d, yyjson_mut_obj_add_arr(d, root, "Containers"), &everything);
 	yyjson_mut_obj_add_arr(d, root, "Volumes");
 	yyjson_mut_obj_add_arr(d, root, "BuildCache");
 	yyjson_mut_obj_add_uint(d, root, "BuilderSize", part_bytes(yyjson_doc_get_root(usage), "build cache"));
-	docker_reply(df->r, 200, d);
+	call = (struct docker_call){.d = df->d, .r = df->r, .minor = df->minor, .arg = ""};
+	/* The request has another owner from now on. */
+	free(df);
+	container_sizes(&call, d);
 }
 
 void docker_df(const struct docker_call *c)

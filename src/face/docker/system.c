@@ -2,7 +2,7 @@
 #include "base/core/err.h"
 #include "base/core/mem.h"
 #include "base/wire/http_server.h"
-#include "face/docker/docker_private.h"
+#include "face/docker/container.h"
 #include "node/engine/engine.h"
 #include "node/image/image.h"
 
@@ -81,19 +81,21 @@ static void add_counts(struct docker *dk, yyjson_mut_doc *d, yyjson_mut_val *roo
 {
 	struct image_info **images = image_list_all(dk->images);
 	const struct engine_container *c;
-	uint64_t running = 0, total = 0, n = 0;
+	uint64_t running = 0, paused = 0, total = 0, n = 0;
 
+	/* As Docker counts: a paused one is no running one. */
 	while ((c = engine_at(dk->engine, total))) {
 		total++;
-		running += c->state == ENGINE_RUNNING || c->state == ENGINE_STOPPING;
+		paused += c->paused;
+		running += !c->paused && container_runs(c);
 	}
 	for (; images[n]; n++)
 		image_info_free(images[n]);
 	free(images);
 	yyjson_mut_obj_add_uint(d, root, "Containers", total);
 	yyjson_mut_obj_add_uint(d, root, "ContainersRunning", running);
-	yyjson_mut_obj_add_uint(d, root, "ContainersPaused", 0);
-	yyjson_mut_obj_add_uint(d, root, "ContainersStopped", total - running);
+	yyjson_mut_obj_add_uint(d, root, "ContainersPaused", paused);
+	yyjson_mut_obj_add_uint(d, root, "ContainersStopped", total - running - paused);
 	yyjson_mut_obj_add_uint(d, root, "Images", n);
 }
 
@@ -131,6 +133,12 @@ static void add_machine(yyjson_mut_doc *d, yyjson_mut_val *root)
 	yyjson_mut_obj_add_strcpy(d, root, "Name", u.nodename);
 }
 
+static const struct {
+	const char *kind, *names[6];
+} plugins[] = {{"Volume", {"local"}},
+	       {"Network", {"bridge", "host", "null"}},
+	       {"Log", {"journald", "json-file", "local", "none"}}};
+
 void docker_info(const struct docker_call *c)
 {
 	yyjson_mut_doc *d = yyjson_mut_doc_new(NULL);
@@ -145,9 +153,13 @@ void docker_info(const struct docker_call *c)
 	yyjson_mut_obj_add_arr(d, root, "DriverStatus");
 	yyjson_mut_obj_add_strcpy(d, root, "DockerRootDir", c->d->data_dir);
 	part = yyjson_mut_obj_add_obj(d, root, "Plugins");
-	yyjson_mut_obj_add_arr(d, part, "Volume");
-	yyjson_mut_obj_add_arr(d, part, "Network");
-	yyjson_mut_obj_add_arr(d, part, "Log");
+	for (size_t i = 0; i < sizeof plugins / sizeof *plugins; i++) {
+		yyjson_mut_val *list = yyjson_mut_obj_add_arr(d, part, plugins[i].kind);
+
+		for (const char *const *name = plugins[i].names; *name; name++)
+			yyjson_mut_arr_add_str(d, list, *name);
+	}
+	yyjson_mut_obj_add_null(d, part, "Authorization");
 	yyjson_mut_obj_add_str(d, root, "LoggingDriver", "json-file");
 	yyjson_mut_obj_add_str(d, root, "CgroupDriver", "cgroupfs");
 	yyjson_mut_obj_add_str(d, root, "CgroupVersion", v2 ? "2" : "1");

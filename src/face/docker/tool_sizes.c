@@ -25,14 +25,15 @@ static void add_size(struct tool *t, yyjson_mut_val *o)
 
 int tool_sizes(struct tool *t, struct err *err)
 {
-	yyjson_mut_val *view = yyjson_val_mut_copy(t->answer, yyjson_obj_get(t->request, "view")), *o;
+	yyjson_mut_val *view = yyjson_val_mut_copy(t->answer, yyjson_obj_get(t->request, "view")), *o, *list;
 	size_t i, n;
 
 	if (!view)
 		return err_set(err, EINVAL, "view is missing");
-	if (yyjson_mut_is_obj(view))
+	list = yyjson_mut_is_arr(view) ? view : yyjson_mut_obj_get(view, "Containers");
+	if (yyjson_mut_obj_get(view, "Id"))
 		add_size(t, view);
-	yyjson_mut_arr_foreach (view, i, n, o) {
+	yyjson_mut_arr_foreach (list, i, n, o) {
 		add_size(t, o);
 	}
 	yyjson_mut_obj_add_val(t->answer, yyjson_mut_doc_get_root(t->answer), "body", view);
