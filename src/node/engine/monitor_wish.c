@@ -95,14 +95,35 @@ static void compare(const struct spec *old, const struct spec *new, struct rt_re
 	r->memory_reservation = changed(old->memory_reservation, new->memory_reservation, 1);
 	r->memory_swappiness = changed_plain(old->memory_swappiness, new->memory_swappiness);
 	r->pids = changed(old->limit_pids, new->limit_pids, 1);
+	/* Our init is one more. */
+	if (r->pids > 0 && !(new->init_given && !new->init))
+		r->pids++;
 	r->blkio_weight = changed_plain(old->blkio_weight, new->blkio_weight);
+}
+
+/* Who says nothing of swap has as much as at the start: none beyond the memory, from Docker's clients as much again. */
+static int64_t usual_swap(const struct spec *s)
+{
+	if (s->limit_memory == 0)
+		return -1;
+	return s->docker_caps && s->limit_memory < INT64_MAX / 2 ? 2 * s->limit_memory : s->limit_memory;
 }
 
 static int apply(struct cgroup_box *b, const struct spec *old, const struct spec *new, struct err *err)
 {
 	struct rt_resources r = RT_RESOURCES_INIT;
+	bool usual;
+	int result;
 
 	compare(old, new, &r);
+	usual = r.memory != RT_UNSET && (new->memory_swap == 0 || new->memory_swap == SPEC_UNSET);
+	if (usual)
+		r.memory_swap = usual_swap(new);
+	result = cgroup_box_apply(b, &r, usual ? NULL : err);
+	if (!usual || result == 0)
+		return result;
+	/* A machine that does not count swap. */
+	r.memory_swap = RT_UNSET;
 	return cgroup_box_apply(b, &r, err);
 }
 
@@ -117,6 +138,9 @@ static int set_limits(struct monitor *m, const struct spec *old, const struct sp
 	r = apply(b, old, new, err);
 	if (r < 0)
 		(void)apply(b, new, old, NULL);
+	if (r == -ENOTSUP)
+		(void)err_wrap(err,
+			       "a limit that this running container cannot be given (stop it, update it, start it)");
 	cgroup_box_free(b);
 	return r;
 }
