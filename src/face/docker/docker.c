@@ -52,6 +52,12 @@ static const struct route {
     {"POST", "/containers/*/rename", docker_container_rename, false},
     {"POST", "/containers/*/update", docker_container_update, false},
     {"POST", "/containers/*/wait", docker_container_wait, false},
+    {"POST", "/containers/*/attach", docker_container_attach, false},
+    {"POST", "/containers/*/resize", docker_container_resize, false},
+    {"POST", "/containers/*/exec", docker_exec_create, false},
+    {"POST", "/exec/*/start", docker_exec_start, false},
+    {"POST", "/exec/*/resize", docker_exec_resize, false},
+    {"GET", "/exec/*/json", docker_exec_inspect, false},
     {"DELETE", "/containers/*", docker_container_delete, false},
     {"GET", "/events", docker_events, false},
     /* `docker inspect NAME` asks for one kind after the other. */
@@ -178,7 +184,7 @@ static const struct route *find(const struct http_req *r, const char *path, char
 
 static void refuse(struct http_req *r, const char *path)
 {
-	static const char *const later[] = {"/containers", "/exec",    "/networks", "/volumes",	     "/events",
+	static const char *const later[] = {"/containers",   "/networks", "/volumes",	     "/events",
 					    "/commit",	   "/plugins", "/session",  "/distribution", "/grpc"};
 	static const char *const swarm[] = {"/swarm", "/nodes", "/services", "/tasks", "/secrets", "/configs"};
 

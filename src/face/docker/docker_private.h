@@ -85,6 +85,15 @@ void docker_volume_create(const struct docker_call *c);
 void docker_volume_delete(const struct docker_call *c);
 void docker_volumes_prune(const struct docker_call *c);
 
+/* network_list.c, network_change.c, network_member.c */
+void docker_networks(const struct docker_call *c);
+void docker_network_inspect(const struct docker_call *c);
+void docker_network_create(const struct docker_call *c);
+void docker_network_delete(const struct docker_call *c);
+void docker_networks_prune(const struct docker_call *c);
+void docker_network_connect(const struct docker_call *c);
+void docker_network_disconnect(const struct docker_call *c);
+
 /* request.c: the request for a tool is a JSON object with "op" and what the operation needs. */
 yyjson_mut_doc *docker_tool_request(const char *op);
 /* X-Registry-Auth for one registry, X-Registry-Config for several, as Docker's config.json has them. What cannot be decoded is left out. */
@@ -118,6 +127,14 @@ void docker_container_delete(const struct docker_call *c);
 void docker_container_logs(const struct docker_call *c);
 void docker_container_top(const struct docker_call *c);
 void docker_events(const struct docker_call *c);
+
+/* container_attach.c, exec.c */
+void docker_container_attach(const struct docker_call *c);
+void docker_container_resize(const struct docker_call *c);
+void docker_exec_create(const struct docker_call *c);
+void docker_exec_start(const struct docker_call *c);
+void docker_exec_resize(const struct docker_call *c);
+void docker_exec_inspect(const struct docker_call *c);
 
 /* task.c: runs a tool for a request. */
 struct docker_task {
