@@ -190,10 +190,12 @@ static int make_pipes(struct exec_run *x, const struct wish *w, bool seen, struc
 }
 
 /* The master end is both: where the output comes from and where the input goes. */
-static int take_terminal(struct exec_run *x, struct err *err)
+static int take_terminal(struct exec_run *x, const struct wish *w, struct err *err)
 {
 	if (fd_nonblock(x->flow.out[0]) < 0)
 		return err_sys(err, errno, "prepare the terminal");
+	if (!w->in)
+		return 0;
 	x->flow.in = fcntl(x->flow.out[0], F_DUPFD_CLOEXEC, 3);
 	return x->flow.in < 0 ? err_sys(err, errno, "prepare the terminal") : 0;
 }
@@ -228,7 +230,7 @@ static int run(struct monitor *m, struct exec_run *x, const struct wish *w, cons
 	if (r < 0)
 		return r;
 	x->pidfd = r;
-	return w->tty ? take_terminal(x, err) : 0;
+	return w->tty ? take_terminal(x, w, err) : 0;
 }
 
 static int start(struct monitor *m, struct exec_run *x, bool seen, enum rt_fault *ret_fault, struct err *err)

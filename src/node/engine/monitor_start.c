@@ -419,6 +419,8 @@ static int take_terminal(struct monitor *m, struct err *err)
 	m->flow.out[0] = fd_take(&m->box.terminal_fd);
 	if (fd_nonblock(m->flow.out[0]) < 0)
 		return err_sys(err, errno, "prepare the terminal");
+	if (!m->order.spec.open_stdin)
+		return 0;
 	m->flow.in = fcntl(m->flow.out[0], F_DUPFD_CLOEXEC, 3);
 	return m->flow.in < 0 ? err_sys(err, errno, "prepare the terminal") : 0;
 }

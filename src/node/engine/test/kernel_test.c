@@ -328,7 +328,7 @@ static void test_exec(void **state)
 		const struct engine_exec_spec x = {.argv = tty_argv,
 						   .user = rows[i].user,
 						   .tty = true,
-						   .in = true,
+						   .in = i > 0,
 						   .out = true,
 						   .rows = 40,
 						   .cols = 120};
