@@ -75,7 +75,7 @@ static int wait_ms(const struct monitor *m, int64_t now)
 
 	if (!m->started || m->ended || m->rec.paused)
 		due = INT64_MAX;
-	if (m->started && m->kill_at < due)
+	if (m->started && !m->ended && m->kill_at < due)
 		due = m->kill_at;
 	if (due == INT64_MAX)
 		return -1;
