@@ -273,6 +273,8 @@ static void tell_die(struct container *c)
 
 static void set_started(struct container *c, const struct record *r)
 {
+	free(c->pub.exit.error);
+	c->pub.exit = (struct engine_exit){.code = 0};
 	c->pub.pid = r->pid;
 	c->pub.started_ms = r->started_ms;
 	c->pub.state = ENGINE_RUNNING;
@@ -311,6 +313,7 @@ static void set_paused(struct container *c, bool paused)
 static void set_end(struct container *c, const struct record *r)
 {
 	c->pub.ended_ms = r->ended_ms;
+	free(c->pub.exit.error);
 	c->pub.exit = r->exit;
 	c->pub.exit.error = mem_strdup(r->exit.error);
 	c->pub.pid = 0;

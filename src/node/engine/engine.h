@@ -104,7 +104,7 @@ struct engine_container {
 	int64_t last_ended_ms; /* of the life before, for those who show the last end while it runs; 0 = none */
 	int pid;
 	bool remove;		 /* remove when it has ended, unless it is started again */
-	struct engine_exit exit; /* EXITED, LOST */
+	struct engine_exit exit; /* EXITED, LOST; while it is starting again, of the life before, as users see it */
 
 	/* its lives. What users call its state: dead, removing, paused and restarting (in this order) come before `state` */
 	uint32_t run;	 /* the number of the present or last life; 0 = it was never started */

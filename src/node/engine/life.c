@@ -162,8 +162,6 @@ static void reset(struct container *c)
 		p->last_ended_ms = p->ended_ms;
 	p->started_ms = p->ended_ms = 0;
 	p->pid = 0;
-	free(p->exit.error);
-	p->exit = (struct engine_exit){.code = 0};
 	buf_free(&c->wishes);
 	c->heard = c->never_ran = c->released = false;
 	/* A launcher that fails now is asked again, like one that dies with the order. */
