@@ -26,24 +26,24 @@ bool network_labels_fit(const struct net_network *n, const struct docker_filters
 /* Not a default one, and nobody is on it. */
 bool network_dangles(const struct net_network *n);
 
-/* What a body asks for; the texts are borrowed from it. network_wish_free() after a failure, too. */
-struct network_wish {
+/* What a body asks for; the texts are borrowed from it. network_body_free() after a failure, too. */
+struct network_body {
 	struct net_network w;
 	struct net_pair *labels, *options, *ipam_options, *aux[NET_POOLS_MAX];
 	struct net_pool pools[NET_POOLS_MAX];
 	bool scope_swarm, config_only;
 };
-int network_parse(yyjson_val *body, struct network_wish *ret, struct err *err);
-void network_wish_free(struct network_wish *w);
+int network_parse(yyjson_val *body, struct network_body *ret, struct err *err);
+void network_body_free(struct network_body *w);
 
 /* EndpointConfig; the network of it is set by the caller. */
-struct network_endpoint_wish {
+struct network_endpoint_body {
 	struct net_endpoint_wish w;
 	char **aliases, **links;
 	struct net_pair *driver_options;
 };
-int network_parse_endpoint(yyjson_val *config, struct network_endpoint_wish *ret, struct err *err);
-void network_endpoint_wish_free(struct network_endpoint_wish *w);
+int network_parse_endpoint(yyjson_val *config, struct network_endpoint_body *ret, struct err *err);
+void network_endpoint_body_free(struct network_endpoint_body *w);
 
 /* network_settings.c: members of NetworkSettings in a container's inspect, and of containers/json. In each the endpoints and ports that the container has; when it
  * has none of them (it does not run), the networks of its spec ("networks") with what was asked for. */

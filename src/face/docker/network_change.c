@@ -24,7 +24,7 @@ static void tell(const struct docker_call *c, const char *action, const struct n
 /* ---- create ---- */
 
 /* What there is one of; what other machines are needed for. 0, or answered. */
-static int refuse_kind(const struct docker_call *c, const struct network_wish *w)
+static int refuse_kind(const struct docker_call *c, const struct network_body *w)
 {
 	static const char *const own[] = {"bridge", "host", "none"};
 
@@ -52,7 +52,7 @@ static int refuse_kind(const struct docker_call *c, const struct network_wish *w
 
 static void create(const struct docker_call *c, struct net *net, yyjson_val *body)
 {
-	cleanup_with(network_wish_free) struct network_wish w;
+	cleanup_with(network_body_free) struct network_body w;
 	const struct net_network *n;
 	struct err err = ERR_INIT;
 	yyjson_mut_doc *doc;

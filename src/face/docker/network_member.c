@@ -76,6 +76,20 @@ static const struct engine_container *member_container(const struct docker_call 
 	return docker_container(&named);
 }
 
+/* What engine_connect() said: <0 an error, 0 its monitor is asked, 1 it is done. */
+static void take_result(struct member *m, int result, struct err *err)
+{
+	struct http_req *r = m->r;
+
+	if (result == 0)
+		return;
+	m->r = NULL;
+	if (result < 0)
+		fail(r, err);
+	else
+		http_reply(r, 200, NULL, NULL, 0);
+}
+
 static struct member *member_new(const struct docker_call *c)
 {
 	struct member *m = mem_new(struct member);
@@ -91,7 +105,7 @@ void docker_network_connect(const struct docker_call *c)
 	const struct net_network *n = network_named(c, c->arg);
 	json_doc_cleanup yyjson_doc *doc = n ? read_body(c, &name) : NULL;
 	const struct engine_container *container = doc ? member_container(c, name) : NULL;
-	cleanup_with(network_endpoint_wish_free) struct network_endpoint_wish w = {.aliases = NULL};
+	cleanup_with(network_endpoint_body_free) struct network_endpoint_body w = {.aliases = NULL};
 	struct err err = ERR_INIT;
 	struct member *m;
 
@@ -103,10 +117,7 @@ void docker_network_connect(const struct docker_call *c)
 	}
 	w.w.network = n->id;
 	m = member_new(c);
-	if (engine_connect(c->d->engine, container->id, &w.w, on_done, m, &m->answer, &err) < 0) {
-		m->r = NULL;
-		fail(c->r, &err);
-	}
+	take_result(m, engine_connect(c->d->engine, container->id, &w.w, on_done, m, &m->answer, &err), &err);
 }
 
 void docker_network_disconnect(const struct docker_call *c)
@@ -115,9 +126,10 @@ void docker_network_disconnect(const struct docker_call *c)
 	const struct net_network *n = network_named(c, c->arg);
 	json_doc_cleanup yyjson_doc *doc = n ? read_body(c, &name) : NULL;
 	const struct engine_container *container = NULL;
-	bool force;
 	struct err err = ERR_INIT;
 	struct member *m;
+	bool force;
+	int r;
 
 	if (!doc)
 		return;
@@ -128,9 +140,7 @@ void docker_network_disconnect(const struct docker_call *c)
 		return;
 	}
 	m = member_new(c);
-	if (engine_disconnect(c->d->engine, container ? container->id : name, n->id, force, on_done, m, &m->answer,
-			      &err) < 0) {
-		m->r = NULL;
-		fail(c->r, &err);
-	}
+	r = engine_disconnect(c->d->engine, container ? container->id : name, n->id, force, on_done, m, &m->answer,
+			      &err);
+	take_result(m, r, &err);
 }

@@ -43,7 +43,7 @@ static int read_text(yyjson_val *obj, const char *key, const char **ret, struct 
 	return r;
 }
 
-static int read_pool(yyjson_val *v, struct network_wish *w, struct err *err)
+static int read_pool(yyjson_val *v, struct network_body *w, struct err *err)
 {
 	size_t at = w->w.n_pools;
 	struct net_pool *p = &w->pools[at];
@@ -66,7 +66,7 @@ static int read_pool(yyjson_val *v, struct network_wish *w, struct err *err)
 	return r;
 }
 
-static int read_ipam(yyjson_val *body, struct network_wish *w, struct err *err)
+static int read_ipam(yyjson_val *body, struct network_body *w, struct err *err)
 {
 	yyjson_val *ipam = yyjson_obj_get(body, "IPAM"), *list, *v;
 	size_t i, n;
@@ -105,7 +105,7 @@ static int read_driver(const char *name, enum net_driver *ret, struct err *err)
 	return err_set(err, ENOENT, "plugin \"%.100s\" not found: berth has the driver \"bridge\"", name);
 }
 
-static int read_flags(yyjson_val *body, struct network_wish *w, struct err *err)
+static int read_flags(yyjson_val *body, struct network_body *w, struct err *err)
 {
 	yyjson_val *ipv4 = yyjson_obj_get(body, "EnableIPv4"), *ipv6 = yyjson_obj_get(body, "EnableIPv6");
 	int r = json_opt_bool(body, "Internal", &w->w.internal, err);
@@ -122,12 +122,12 @@ static int read_flags(yyjson_val *body, struct network_wish *w, struct err *err)
 	return r;
 }
 
-int network_parse(yyjson_val *body, struct network_wish *ret, struct err *err)
+int network_parse(yyjson_val *body, struct network_body *ret, struct err *err)
 {
 	const char *driver = NULL, *scope = NULL;
 	int r;
 
-	*ret = (struct network_wish){.w = {.ipv4 = -1, .ipv6 = -1}};
+	*ret = (struct network_body){.w = {.ipv4 = -1, .ipv6 = -1}};
 	if (!yyjson_is_obj(body))
 		return err_set(err, EINVAL, "the body must be an object");
 	r = read_text(body, "Name", &ret->w.name, err);
@@ -155,14 +155,14 @@ int network_parse(yyjson_val *body, struct network_wish *ret, struct err *err)
 	return r;
 }
 
-void network_wish_free(struct network_wish *w)
+void network_body_free(struct network_body *w)
 {
 	free(w->labels);
 	free(w->options);
 	free(w->ipam_options);
 	for (size_t i = 0; i < NET_POOLS_MAX; i++)
 		free(w->aux[i]);
-	*w = (struct network_wish){.w = {.name = NULL}};
+	*w = (struct network_body){.w = {.name = NULL}};
 }
 
 /* ---- an endpoint ---- */
@@ -190,11 +190,11 @@ static int read_addresses(yyjson_val *config, struct net_endpoint_wish *w, struc
 	return r < 0 ? r : read_text(ipam, "IPv6Address", &w->ipv6, err);
 }
 
-int network_parse_endpoint(yyjson_val *config, struct network_endpoint_wish *ret, struct err *err)
+int network_parse_endpoint(yyjson_val *config, struct network_endpoint_body *ret, struct err *err)
 {
 	int r;
 
-	*ret = (struct network_endpoint_wish){.w = {.network = NULL}};
+	*ret = (struct network_endpoint_body){.w = {.network = NULL}};
 	if (absent(config))
 		return 0;
 	if (!yyjson_is_obj(config))
@@ -217,10 +217,10 @@ int network_parse_endpoint(yyjson_val *config, struct network_endpoint_wish *ret
 	return r;
 }
 
-void network_endpoint_wish_free(struct network_endpoint_wish *w)
+void network_endpoint_body_free(struct network_endpoint_body *w)
 {
 	mem_strv_free(w->aliases);
 	mem_strv_free(w->links);
 	free(w->driver_options);
-	*w = (struct network_endpoint_wish){.w = {.network = NULL}};
+	*w = (struct network_endpoint_body){.w = {.network = NULL}};
 }

@@ -10,8 +10,8 @@
 /* The books of the networks; NULL when this engine has none. */
 struct net *engine_net(struct engine *e);
 
-/* A container comes to a network, or leaves one. One that does not run only has it written down for its next start; for one that runs its monitor plugs it in, and
- * done tells of it, as with engine_pause(). -ENOENT container or network; -EEXIST it is on it; -EPERM it has the machine's network, none or another container's, or
+/* A container comes to a network, or leaves one. 1: it does not run, so it was written down for its next start, and done is not called. 0: its monitor
+ * plugs it in, and done tells of it, as with engine_pause(). -ENOENT container or network; -EEXIST it is on it; -EPERM it has the machine's network, none or another container's, or
  * the network is host or none; -EBUSY, -EINVAL the address; -ESRCH. force: a container that is not there any more is forgotten by the network. */
 int engine_connect(struct engine *e, const char *container, const struct net_endpoint_wish *wish, engine_done_fn done,
 		   void *ctx, struct engine_answer **ret, struct err *err);
