@@ -61,7 +61,7 @@ static const struct route {
     {"DELETE", "/containers/*", docker_container_delete, false},
     {"GET", "/events", docker_events, false},
     /* `docker inspect NAME` asks for one kind after the other. */
-    {"GET", docker_networks, false},
+    {"GET", "/networks", docker_networks, false},
     {"POST", "/networks/create", docker_network_create, false},
     {"POST", "/networks/prune", docker_networks_prune, false},
     {"POST", "/networks/*/connect", docker_network_connect, false},
@@ -190,8 +190,8 @@ static const struct route *find(const struct http_req *r, const char *path, char
 
 static void refuse(struct http_req *r, const char *path)
 {
-	static const char *const later[] = {"/containers", "/networks", "/volumes",	 "/events", "/commit",
-					    "/plugins",	   "/session",	"/distribution", "/grpc"};
+	static const char *const later[] = {"/containers", "/volumes", "/events",	"/commit",
+					    "/plugins",	   "/session", "/distribution", "/grpc"};
 	static const char *const swarm[] = {"/swarm", "/nodes", "/services", "/tasks", "/secrets", "/configs"};
 
 	for (size_t i = 0; i < sizeof swarm / sizeof *swarm; i++) {
