@@ -66,6 +66,8 @@ static char **merged_env(const struct spec *s, const struct image_info *image, c
 
 	env_set(&env, PATH_DEFAULT);
 	env_set(&env, host);
+	if (s->tty)
+		env_set(&env, "TERM=xterm");
 	spec_env_merge(&env, image->env);
 	spec_env_merge(&env, s->environment);
 	return env;
