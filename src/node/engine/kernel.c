@@ -85,7 +85,6 @@ struct wish {
 
 static int read_caps(const char *what, char *const *names, struct wish *ret, struct err *err)
 {
-	*ret = (struct wish){.all = false};
 	for (; names && *names; names++) {
 		int cap;
 
@@ -105,7 +104,7 @@ static int read_caps(const char *what, char *const *names, struct wish *ret, str
 int kernel_caps(const struct spec *s, uint64_t *ret, struct err *err)
 {
 	uint64_t caps = s->docker_caps ? DOCKERS_CAPS : RT_CAPS_DEFAULT;
-	struct wish add, drop;
+	struct wish add = {.all = false}, drop = {.all = false};
 	int r = read_caps("cap_add", s->cap_add, &add, err);
 
 	if (r == 0)
@@ -268,7 +267,7 @@ int kernel_make(const struct kernel_start *s, struct kernel **ret, struct err *e
 	if (r == 0)
 		r = kernel_limits(k, s, err);
 	if (r < 0)
-		k = kernel_free(k);
+		(void)kernel_free(k);
 	else
 		*ret = k;
 	return r;

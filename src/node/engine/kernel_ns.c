@@ -38,7 +38,7 @@ static int find_container(int data_dir, const char *name, char ret[static 65], s
 	dir = fdopendir(fd);
 	if (!dir)
 		return err_sys(err, errno, "read the directory of containers");
-	fd = -1;
+	(void)fd_take(&fd);
 	for (const struct dirent *e; (e = readdir(dir));) {
 		if (!is_id(e->d_name, 64) || strncmp(e->d_name, name, strlen(name)) != 0)
 			continue;

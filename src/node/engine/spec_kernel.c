@@ -164,18 +164,21 @@ static int read_rate(const struct spec *s, yyjson_val *v, void *item, struct err
 	{                                                                                                              \
 		{name, limit, sizeof(type), fn}, offsetof(struct spec, items), offsetof(struct spec, count)            \
 	}
-#define BLKIO(member, name, fn) LIST(name, SPEC_DEVICES_MAX, struct spec_blkio, fn, member.v, member.n)
 static const struct {
 	struct spec_list list;
 	size_t items, count;
 } lists[] = {
     LIST("devices", SPEC_DEVICES_MAX, struct spec_device, read_device, devices, n_devices),
     LIST("ulimits", ULIMITS_MAX, struct spec_ulimit, read_ulimit, ulimits, n_ulimits),
-    BLKIO(blkio_weight_device, "blkio_weight_device", read_weight),
-    BLKIO(blkio_read_bps, "blkio_device_read_bps", read_rate),
-    BLKIO(blkio_write_bps, "blkio_device_write_bps", read_rate),
-    BLKIO(blkio_read_iops, "blkio_device_read_iops", read_rate),
-    BLKIO(blkio_write_iops, "blkio_device_write_iops", read_rate),
+    LIST("blkio_weight_device", SPEC_DEVICES_MAX, struct spec_blkio, read_weight, blkio_weight_device.v,
+	 blkio_weight_device.n),
+    LIST("blkio_device_read_bps", SPEC_DEVICES_MAX, struct spec_blkio, read_rate, blkio_read_bps.v, blkio_read_bps.n),
+    LIST("blkio_device_write_bps", SPEC_DEVICES_MAX, struct spec_blkio, read_rate, blkio_write_bps.v,
+	 blkio_write_bps.n),
+    LIST("blkio_device_read_iops", SPEC_DEVICES_MAX, struct spec_blkio, read_rate, blkio_read_iops.v,
+	 blkio_read_iops.n),
+    LIST("blkio_device_write_iops", SPEC_DEVICES_MAX, struct spec_blkio, read_rate, blkio_write_iops.v,
+	 blkio_write_iops.n),
 };
 
 static int read_lists(yyjson_val *obj, struct spec *s, struct err *err)

@@ -281,7 +281,7 @@ void bundle_init_main(struct setup *s)
 		p.death_signal = spec->box->tied && !spec->box->init;
 		if (!spec->box->init)
 			payload_exec(&p);
-		r = run_under_init(s, &p, &err);
+		(void)run_under_init(s, &p, &err);
 	}
 	if (s->talk >= 0)
 		setup_tell_failure(s->talk, fault, &err);

@@ -15,7 +15,7 @@ struct setup;
 
 _Noreturn void init_main(struct setup *s);
 
-/* For a start that has made the payload itself (bundle_init.c): as few rights as an init needs, then init until the payload ends. `status`:
+/* For a start that has made the payload itself (bundle_init.c): as few rights as an init needs, then init until the payload ends. `report`:
  * where its wait status is told. */
 int init_confine(bool no_filter, struct err *err);
-_Noreturn void init_be(pid_t payload, int status);
+_Noreturn void init_be(pid_t payload, int report);
