@@ -284,6 +284,7 @@ static void set_started(struct container *c, const struct record *r)
 		engine_action_of(c->e, &c->pub, "restart", NULL);
 	c->restart_asked = false;
 	event_add(c->e, ENGINE_EV_STARTED, c, NULL);
+	network_started(c, r->pid, r->start_time);
 }
 
 static void set_health(struct container *c, enum engine_health health, bool tell)

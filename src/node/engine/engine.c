@@ -50,6 +50,8 @@ static int open_all(struct engine *e, struct err *err)
 	if (r == 0)
 		r = launcher_attach(e->launcher, e->loop, err);
 	if (r == 0)
+		r = network_open(e, err);
+	if (r == 0)
 		r = recover_all(e, err);
 	if (r < 0)
 		return r;
@@ -100,6 +102,7 @@ struct engine *engine_close(struct engine *e)
 		e->gone = c->next_gone;
 		container_free(c);
 	}
+	network_close(e);
 	free(e->list);
 	map_free(&e->by_id);
 	map_free(&e->by_name);

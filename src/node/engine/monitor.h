@@ -54,6 +54,8 @@ struct monitor {
 	int netns; /* prepared for the container, or -1; closed when it runs in it */
 	enum uplink_kind uplink_kind;
 	struct uplink uplink;
+	struct plug_endpoint *plugged; /* its networks, where it has some */
+	size_t n_plugged;
 	bool started, ended;
 	int64_t paused_ms; /* clock_mono_ms() when it was */
 	struct health health;
@@ -117,8 +119,10 @@ void monitor_exec_end(struct monitor *m);
 
 /* monitor_start.c */
 /* monitor_network.c: what leads out of the container's network, made before its start and ended with it. */
-void monitor_network_start(struct monitor *m);
+int monitor_network_start(struct monitor *m, struct err *err);
 void monitor_network_stop(struct monitor *m);
+/* A request {"re": n, "plug": true}: plug.json is another one. */
+int monitor_network_change(struct monitor *m, struct err *err);
 /* Its name servers as a file to mount, named RESOLV_NAME in the container's directory; -1 with no error = there are none to give. */
 #define RESOLV_NAME "resolv.conf"
 int monitor_network_names(struct monitor *m, int *ret_fd, struct err *err);

@@ -4,9 +4,14 @@
 #include "base/core/clock.h"
 #include "base/core/err.h"
 #include "base/core/fd.h"
+#include "base/core/fs.h"
 #include "base/core/mem.h"
+#include "node/engine/names.h"
+#include "node/net/plug.h"
+#include "node/runtime/netpool.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -22,7 +27,7 @@ static void tell(struct monitor *m, const struct err *why)
 	logfile_write(&m->log, 2, clock_wall_ns(), text, strlen(text));
 }
 
-void monitor_network_start(struct monitor *m)
+static void start_uplink(struct monitor *m)
 {
 	struct err why = ERR_INIT;
 
@@ -34,9 +39,122 @@ void monitor_network_start(struct monitor *m)
 		tell(m, &why);
 }
 
+/* ---- the plug ---- */
+
+static int need_netns(struct monitor *m, struct err *err)
+{
+	struct netpool one = {.want = 1};
+	int r;
+
+	if (m->order.userns_base > 0)
+		return err_set(err, ENOTSUP,
+			       "a container with users of its own (userns) cannot be on a network; start it with "
+			       "--network none or --network host");
+	if (m->netns >= 0)
+		return 0;
+	r = netpool_fill_one(&one, err);
+	m->netns = netpool_take(&one);
+	return r < 0 ? r : 0;
+}
+
+/* What is remembered of it is what leaving a network takes. */
+static void remember(struct monitor *m, struct plug *p)
+{
+	free(m->plugged);
+	m->plugged = mem_take(p->endpoints);
+	m->n_plugged = p->n_endpoints;
+	p->n_endpoints = 0;
+}
+
+static int read_plug(struct monitor *m, struct plug *ret, struct err *err)
+{
+	mem_cleanup char *text = NULL;
+	size_t n;
+	int r = fs_read(m->dir, PLUG_NAME, PLUG_TEXT_MAX, &text, &n, err);
+
+	*ret = (struct plug){.n_endpoints = 0};
+	if (r != -ENOENT)
+		return r < 0 ? r : plug_parse(text, n, ret, err);
+	if (err)
+		err_clear(err);
+	return 0;
+}
+
+int monitor_network_start(struct monitor *m, struct err *err)
+{
+	plug_cleanup struct plug p = {.n_endpoints = 0};
+	int r = read_plug(m, &p, err);
+
+	if (r < 0)
+		return r;
+	if (p.n_endpoints == 0) {
+		start_uplink(m);
+		return 0;
+	}
+	r = need_netns(m, err);
+	if (r == 0)
+		r = plug_attach(&p, m->netns, err);
+	if (r < 0)
+		return r;
+	remember(m, &p);
+	return names_offer(m->dir, m->netns, err);
+}
+
+static bool has(const struct plug *p, const char *id)
+{
+	for (size_t i = 0; i < p->n_endpoints; i++) {
+		if (!strcmp(p->endpoints[i].id, id))
+			return true;
+	}
+	return false;
+}
+
+static void drop_others(struct monitor *m, const struct plug *p)
+{
+	for (size_t i = 0; i < m->n_plugged; i++) {
+		struct plug one = {.endpoints = &m->plugged[i], .n_endpoints = 1};
+
+		if (!has(p, m->plugged[i].id))
+			plug_detach(&one);
+	}
+}
+
+int monitor_network_change(struct monitor *m, struct err *err)
+{
+	plug_cleanup struct plug p = {.n_endpoints = 0};
+	fd_cleanup int netns = -1;
+	char path[48];
+	int r = m->started && !m->ended ? 0 : err_set(err, ESRCH, "the container does not run");
+
+	if (r == 0)
+		r = read_plug(m, &p, err);
+	if (r < 0)
+		return r;
+	snprintf(path, sizeof path, "/proc/%d/ns/net", (int)m->box.pid);
+	netns = open(path, O_RDONLY | O_CLOEXEC);
+	if (netns < 0)
+		return err_sys(err, errno, "open the container's network");
+	drop_others(m, &p);
+	r = plug_attach(&p, netns, err);
+	if (r == 0)
+		remember(m, &p);
+	return r;
+}
+
 void monitor_network_stop(struct monitor *m)
 {
+	plug_cleanup struct plug p = {.n_endpoints = 0};
+
 	uplink_stop(&m->uplink);
+	if (m->n_plugged == 0)
+		return;
+	/* Its ports stand in the file. */
+	if (read_plug(m, &p, NULL) == 0)
+		plug_detach(&p);
+	drop_others(m, &p);
+	free(m->plugged);
+	m->plugged = NULL;
+	m->n_plugged = 0;
 }
 
 int monitor_network_names(struct monitor *m, int *ret_fd, struct err *err)

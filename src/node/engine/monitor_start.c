@@ -470,7 +470,7 @@ int monitor_start(struct monitor *m, enum rt_fault *ret_fault, struct err *err)
 
 	*ret_fault = RT_FAULT_OURS;
 	if (r == 0 && has_own_network(&m->order.spec) && m->order.spec.network_mode.kind != SPEC_NS_NONE)
-		monitor_network_start(m);
+		r = monitor_network_start(m, err);
 	if (r == 0)
 		r = make_mounts(m, &s, err);
 	if (r == 0)

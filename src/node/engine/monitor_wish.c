@@ -190,6 +190,8 @@ void monitor_wish(struct monitor *m, struct monitor_conn *c, yyjson_val *v)
 		r = set_paused(m, yes, &err);
 	else if (json_get_bool(v, "update", &yes, NULL) == 0)
 		r = update(m, &err);
+	else if (json_get_bool(v, "plug", &yes, NULL) == 0)
+		r = monitor_network_change(m, &err);
 	else
 		return;
 	answer(c, number, r, &err);

@@ -1,16 +1,276 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/engine/network.h"
 
-/* A container has what its monitor gives it (monitor_network.c): nothing to prepare, and nothing to release. */
+#include "base/core/buf.h"
+#include "base/core/err.h"
+#include "base/core/fd.h"
+#include "base/core/fs.h"
+#include "base/core/log.h"
+#include "base/core/mem.h"
+#include "base/wire/json.h"
+#include "node/engine/container.h"
+#include "node/engine/names.h"
+#include "node/engine/network_wish.h"
+#include "node/engine/networks.h"
+#include "node/engine/order.h"
+#include "node/net/plug.h"
+#include "node/runtime/rootless.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+struct net *engine_net(struct engine *e)
+{
+	return e->net;
+}
+
+int network_open(struct engine *e, struct err *err)
+{
+	/* Only root of the machine makes interfaces there; root of a user namespace is not. */
+	int r = net_open(e->data_dir, e->loop, rootless_inside() || geteuid() != 0, &e->net, err);
+
+	return r < 0 ? r : names_open(e->loop, &e->names, err);
+}
+
+void network_close(struct engine *e)
+{
+	e->names = names_close(e->names);
+	e->net = net_close(e->net);
+}
+
+/* ---- what a container wants ---- */
+
+struct names_of network_names_of(struct container *c, const struct order *o)
+{
+	return (struct names_of){
+	    .id = c->pub.id,
+	    .hostname = o->hostname,
+	    .spec = &o->spec,
+	    .net = c->e->net,
+	    .owner = c->userns_base ? (uid_t)c->userns_base : geteuid(),
+	    .group = c->userns_base ? (gid_t)c->userns_base : getegid(),
+	};
+}
+
+/* Of the mode alone there is the default network, which a daemon that cannot make it replaces by what it has (monitor_network.c). */
+static bool is_default_alone(const char *name)
+{
+	return !strcmp(name, "bridge") || !strcmp(name, "default");
+}
+
+static int connect_one(struct container *c, const struct order *o, yyjson_val *v, struct err *err)
+{
+	cleanup_with(network_wish_free) struct network_wish w = {.aliases = NULL};
+	const struct net_endpoint *made;
+	int r = network_wish_read(c, o, v, &w, err);
+
+	if (r < 0)
+		return r;
+	if (rootless_inside() && is_default_alone(w.w.network))
+		return 0;
+	return net_connect(c->e->net, c->pub.id, &w.w, &made, err);
+}
+
+static int connect_all(struct container *c, int dir, const struct order *o, struct err *err)
+{
+	json_doc_cleanup yyjson_doc *doc = NULL;
+	yyjson_val *list = network_wanted(dir, o, &doc), *v;
+	size_t i, n;
+	int r = 0;
+
+	yyjson_arr_foreach (list, i, n, v) {
+		if (r == 0)
+			r = connect_one(c, o, v, err);
+	}
+	return r;
+}
+
+static int publish_all(struct container *c, const struct order *o, struct err *err)
+{
+	size_t n = yyjson_arr_size(o->spec.ports), i, max;
+	struct net_publish *wishes;
+	yyjson_val *v;
+	int r = 0;
+
+	if (n == 0)
+		return 0;
+	if (n > NET_PORTS_MAX)
+		return err_set(err, E2BIG, "ports: more than %d", NET_PORTS_MAX);
+	wishes = mem_new_n(struct net_publish, n);
+	yyjson_arr_foreach (o->spec.ports, i, max, v) {
+		if (r == 0)
+			r = network_publish_read(v, &wishes[i], err);
+	}
+	if (r == 0)
+		r = net_publish(c->e->net, c->pub.id, wishes, n, err);
+	free(wishes);
+	return r;
+}
+
+int network_write_plug(struct container *c, int dir, struct err *err)
+{
+	buf_cleanup struct buf text = BUF_LIMIT(PLUG_TEXT_MAX);
+	int r;
+
+	if (!net_endpoint_of(c->e->net, c->pub.id, 0)) {
+		(void)unlinkat(dir, PLUG_NAME, 0);
+		return 0;
+	}
+	r = net_plug(c->e->net, c->pub.id, &text, err);
+	return r < 0 ? r : fs_write_atomic(dir, PLUG_NAME, text.data, text.len, 0600, false, err);
+}
+
+/* Containers that nobody gave a network mode have an own network, empty or with a way out, and no files of ours. */
+static bool has_files(const struct order *o)
+{
+	enum spec_ns_kind kind = o->spec.network_mode.kind;
+
+	return kind == SPEC_NS_NAMED || kind == SPEC_NS_HOST || kind == SPEC_NS_NONE;
+}
+
+static int prepare(struct container *c, int dir, const struct order *o, struct err *err)
+{
+	const struct names_of of = network_names_of(c, o);
+	enum spec_ns_kind kind = o->spec.network_mode.kind;
+	int r = 0;
+
+	if (kind != SPEC_NS_HOST && kind != SPEC_NS_NONE && kind != SPEC_NS_CONTAINER)
+		r = connect_all(c, dir, o, err);
+	if (r == 0)
+		r = publish_all(c, o, err);
+	if (r == 0)
+		r = network_write_plug(c, dir, err);
+	if (r == 0 && has_files(o))
+		r = names_prepare(c->e->names, &of, dir, err);
+	return r;
+}
+
 int network_prepare(struct container *c, int dir, struct err *err)
 {
-	(void)c;
-	(void)dir;
-	(void)err;
-	return 0;
+	struct order o = {.doc = NULL};
+	int r;
+
+	/* A daemon that starts may have found what an earlier one prepared. */
+	network_release(c);
+	r = order_read(dir, &o, err);
+	if (r == 0)
+		r = prepare(c, dir, &o, err);
+	order_free(&o);
+	if (r < 0)
+		network_release(c);
+	return r;
 }
 
 void network_release(struct container *c)
 {
-	(void)c;
+	fd_cleanup int dir = container_dir(c, NULL);
+
+	names_forget(c->e->names, c->pub.id);
+	net_release(c->e->net, c->pub.id);
+	if (dir >= 0)
+		(void)unlinkat(dir, PLUG_NAME, 0);
+}
+
+/* ---- names ---- */
+
+/* The parent of the container's first process. */
+static int monitor_of(int pid)
+{
+	mem_cleanup char *text = NULL;
+	char path[40];
+	fd_cleanup int fd = -1;
+	size_t n;
+	int parent = 0;
+	char *close;
+
+	snprintf(path, sizeof path, "/proc/%d/stat", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fd_read_all(fd, 4096, &text, &n) < 0)
+		return 0;
+	close = strrchr(text, ')');
+	return close && sscanf(close, ") %*c %d", &parent) == 1 ? parent : 0;
+}
+
+int network_tell_names(struct container *c, int dir, const struct order *o, network_names_fn fn, struct err *err)
+{
+	struct record rec;
+	const struct names_of of = network_names_of(c, o);
+	struct names_life life = {.pid = 0};
+	int r = record_read(dir, "state.json", &rec, err);
+
+	if (r < 0)
+		return r;
+	life.pid = rec.pid;
+	life.start_time = rec.start_time;
+	life.monitor = monitor_of(rec.pid);
+	record_clear(&rec);
+	return fn(c->e->names, &of, dir, &life, err);
+}
+
+void network_started(struct container *c, int pid, uint64_t start_time)
+{
+	fd_cleanup int dir = container_dir(c, NULL);
+	struct order o = {.doc = NULL};
+	struct err err = ERR_INIT;
+	int r = dir < 0 ? dir : order_read(dir, &o, &err);
+
+	if (r == 0 && has_files(&o)) {
+		const struct names_of of = network_names_of(c, &o);
+		const struct names_life life = {.pid = pid, .start_time = start_time, .monitor = monitor_of(pid)};
+
+		r = names_serve(c->e->names, &of, dir, &life, &err);
+	}
+	/* One that has ended meanwhile asks for nothing. */
+	if (r < 0 && r != -ESRCH && r != -ENOENT)
+		log_err(&err, "a container cannot ask for names");
+	order_free(&o);
+}
+
+/* ---- the daemon's start ---- */
+
+static int recall(struct container *c, int dir, const struct order *o, struct err *err)
+{
+	const struct names_of of = network_names_of(c, o);
+	mem_cleanup char *plug = NULL;
+	size_t n;
+	int r = fs_read(dir, PLUG_NAME, PLUG_TEXT_MAX, &plug, &n, err);
+
+	if (r == 0)
+		r = net_restore(c->e->net, c->pub.id, plug, n, err);
+	else if (r == -ENOENT)
+		r = 0;
+	if (r == 0)
+		r = network_recall_names(c, dir, o, err);
+	if (r == 0 && has_files(o))
+		r = names_recall(c->e->names, &of, err);
+	return r;
+}
+
+void network_recall(struct container *c)
+{
+	fd_cleanup int dir = container_dir(c, NULL);
+	struct order o = {.doc = NULL};
+	struct err err = ERR_INIT;
+	int r = dir < 0 ? dir : order_read(dir, &o, &err);
+
+	if (r == 0)
+		r = recall(c, dir, &o, &err);
+	if (r == 0 && has_files(&o) && c->pub.state == ENGINE_RUNNING)
+		r = network_tell_names(c, dir, &o, names_serve, &err);
+	if (r < 0 && r != -ESRCH && err.code)
+		log_err(&err, "the networks of a container are not as they were");
+	order_free(&o);
+}
+
+void network_reconcile(struct engine *e)
+{
+	struct err err = ERR_INIT;
+	const char *warning;
+
+	if (net_reconcile(e->net, &err) < 0)
+		log_err(&err, "the rules of the networks could not be put right");
+	for (size_t i = 0; (warning = net_warning(e->net, i)); i++)
+		log_warning("%s", warning);
 }

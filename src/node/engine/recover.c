@@ -240,6 +240,12 @@ int recover_all(struct engine *e, struct err *err)
 		return r;
 	list_all(e);
 	container_reconcile_leases(e);
+	/* Before any new life: what the living have is not given away. */
+	for (size_t i = 0; i < e->n; i++) {
+		if (!container_idle(e->list[i]))
+			network_recall(e->list[i]);
+	}
+	network_reconcile(e);
 	/* From the end: those that were to be removed leave the list. */
 	for (size_t i = e->n; i-- > 0;) {
 		if (container_idle(e->list[i]))

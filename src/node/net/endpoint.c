@@ -241,6 +241,32 @@ static int check_connect(struct net *n, const char *container, const struct net_
 	return 0;
 }
 
+static void set_names(struct endpoint *e, const struct net_endpoint_wish *wish)
+{
+	mem_strv_free(e->pub.aliases);
+	mem_strv_free(e->pub.dns_names);
+	mem_strv_free(e->pub.links);
+	e->pub.aliases = mem_strv_dup(wish->aliases);
+	e->pub.dns_names = mem_strv_dup(wish->dns_names);
+	e->pub.links = mem_strv_dup(wish->links);
+	e->pub.gw_priority = wish->gw_priority;
+}
+
+int net_rename(struct net *n, const char *container, const struct net_network *network,
+	       const struct net_endpoint_wish *wish)
+{
+	struct holder *h = map_get(&n->holders, container);
+
+	for (size_t i = 0; h && i < h->n; i++) {
+		if (&h->endpoints[i]->network->pub != network)
+			continue;
+		set_names(h->endpoints[i], wish);
+		choose_routes(h);
+		return 0;
+	}
+	return -ENOENT;
+}
+
 static int fill(struct endpoint *e, struct holder *h, const struct net_endpoint_wish *wish, struct err *err)
 {
 	int r = choose_address(e, AF_INET, wish->ipv4, err);
@@ -255,10 +281,7 @@ static int fill(struct endpoint *e, struct holder *h, const struct net_endpoint_
 		r = err_set(err, E2BIG, "more than %d aliases or links", NET_ALIASES_MAX);
 	if (r < 0)
 		return r;
-	e->pub.gw_priority = wish->gw_priority;
-	e->pub.aliases = mem_strv_dup(wish->aliases);
-	e->pub.dns_names = mem_strv_dup(wish->dns_names);
-	e->pub.links = mem_strv_dup(wish->links);
+	set_names(e, wish);
 	return 0;
 }
 

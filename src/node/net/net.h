@@ -137,6 +137,9 @@ int net_connect(struct net *n, const char *container, const struct net_endpoint_
 		const struct net_endpoint **ret, struct err *err);
 /* -ENOENT "container ID is not connected to network NAME". */
 int net_disconnect(struct net *n, const char *container, const char *network, struct err *err);
+/* Other names, aliases and links than it has, as they are in the wish: of one that net_restore() took over, or that got another name. -ENOENT. */
+int net_rename(struct net *n, const char *container, const struct net_network *network,
+	       const struct net_endpoint_wish *wish);
 /* Everything of a container: endpoints and ports. Also takes what its plug may have left in the rules. Does nothing when it has none. */
 void net_release(struct net *n, const char *container);
 
