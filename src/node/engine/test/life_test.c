@@ -156,9 +156,10 @@ static void test_start_at_the_end(void **state)
 
 static void test_cannot_start(void **state)
 {
-	const struct engine_container *c = create("\"restart\":{\"policy\":\"always\"},\"command\":[\"no-such\"]");
+	const struct engine_container *c;
 
 	(void)state;
+	create("\"restart\":{\"policy\":\"always\"},\"command\":[\"no-such\"]");
 	c = run_to_end();
 	assert_true(c->exit.never_started);
 	assert_int_equal(c->exit.code, 127);
@@ -436,7 +437,7 @@ static bool destroyed(struct world *world)
 
 static const char *attribute(const struct engine_action *a, const char *name)
 {
-	for (const char *const *v = a->attributes; *v; v += 2) {
+	for (const char *const *v = a ? a->attributes : NULL; v && *v; v += 2) {
 		if (!strcmp(*v, name))
 			return v[1];
 	}
