@@ -103,6 +103,21 @@ static int note(const struct kernel_start *s, const char *place, struct err *err
 	return r < 0 ? r : fs_write_atomic(s->dir, KERNEL_CGROUPS, text, strlen(text), 0600, false, err);
 }
 
+/* Nobody asked for it: left out where it cannot be had. */
+static int limit_pids(const struct kernel *k, const struct kernel_start *s, struct err *err)
+{
+	const struct spec *spec = &s->order->spec;
+	struct rt_resources res = RT_RESOURCES_INIT;
+	struct err why = ERR_INIT;
+	int r;
+
+	if (!s->limit_pids || !spec->pids_by_default)
+		return 0;
+	res.pids = spec->limit_pids + (k->box.init ? 1 : 0);
+	r = cgroup_box_apply(k->cgroups, &res, &why);
+	return r < 0 && r != -ENOTSUP ? err_set(err, -r, "%s", why.text) : 0;
+}
+
 /* Who says nothing of swap gets none beyond the memory, from Docker's clients as much again; where the machine does not count swap, neither. */
 static int limit_swap(const struct kernel *k, const struct spec *s, struct err *err)
 {
@@ -127,7 +142,7 @@ int kernel_limits(struct kernel *k, const struct kernel_start *s, struct err *er
 
 	add_cpu(spec, &res);
 	add_memory(spec, &res);
-	if (s->limit_pids)
+	if (s->limit_pids && !spec->pids_by_default)
 		res.pids = spec->limit_pids + (k->box.init ? 1 : 0);
 	res.devices = k->rules;
 	res.n_devices = k->n_rules;
@@ -138,7 +153,9 @@ int kernel_limits(struct kernel *k, const struct kernel_start *s, struct err *er
 		r = cgroup_box_make(place, s->order->id, &res, &k->cgroups, err);
 	if (r == 0) {
 		k->box.cgroup = k->cgroups;
-		r = limit_swap(k, spec, err);
+		r = limit_pids(k, s, err);
+		if (r == 0)
+			r = limit_swap(k, spec, err);
 		if (r < 0)
 			kernel_undo(k);
 	}
