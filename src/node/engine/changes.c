@@ -328,7 +328,7 @@ int changes_layer(int data_dir, const char *id, const struct sink *to, struct er
 int archive_export(int data_dir, const char *id, int out, struct err *err)
 {
 	struct view v cleanup_with(view_close) = {.upper = -1, .image = -1};
-	struct tarball t = {.name = ".", .as = "", .bare = true, .one_mount = false};
+	struct tarball t = {.name = ".", .as = "", .bare = true};
 	struct sink_fd file;
 	struct sink to = sink_to_fd(&file);
 	int r = view_open(data_dir, id, true, &v, err);

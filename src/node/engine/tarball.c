@@ -17,7 +17,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
@@ -52,6 +54,23 @@ struct node {
 static bool is_gone(int code)
 {
 	return code == ENOENT || code == ELOOP || code == ENOTDIR || code == ENXIO || code == EXDEV || code == ESTALE;
+}
+
+/* What the kernel shows as files, which are endless or mean nothing elsewhere. */
+static bool is_kernels(int fd)
+{
+	static const unsigned types[] = {PROC_SUPER_MAGIC,   SYSFS_MAGIC,   CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC,
+					 DEVPTS_SUPER_MAGIC, DEBUGFS_MAGIC, TRACEFS_MAGIC,	SECURITYFS_MAGIC,
+					 BPF_FS_MAGIC,	     0x19800202 /* mqueue */};
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) < 0)
+		return false;
+	for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+		if ((unsigned)fs.f_type == types[i])
+			return true;
+	}
+	return false;
 }
 
 static char *name_of(const struct work *w, const char *path)
@@ -183,7 +202,7 @@ static int open_file(const struct node *n, struct stat *ret)
 
 	if (path < 0 || fstat(path, ret) < 0)
 		return -errno;
-	if (!S_ISREG(ret->st_mode))
+	if (!S_ISREG(ret->st_mode) || is_kernels(path))
 		return -ENOENT;
 	snprintf(link, sizeof link, "/proc/self/fd/%d", path);
 	fd = open(link, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -246,7 +265,8 @@ static int write_leaf(struct work *w, struct node *n, struct err *err)
 	struct tar_entry e;
 	int r;
 
-	if (S_ISSOCK(n->st.st_mode))
+	/* A container's /dev is a mount of its own: its devices are nobody's files. */
+	if (S_ISSOCK(n->st.st_mode) || ((S_ISCHR(n->st.st_mode) || S_ISBLK(n->st.st_mode)) && n->st.st_dev != w->dev))
 		return 0;
 	r = write_other_name(w, n, name, err);
 	if (r != 0)
@@ -325,17 +345,15 @@ static int write_dir(struct work *w, const char *path, struct err *err)
 	if (fstat(fd, &st) < 0)
 		return err_sys(err, errno, "look at directory \"%.200s\"", path);
 	r = write_dir_head(w, fd, path, &st, err);
-	if (r < 0 || (w->t->one_mount && st.st_dev != w->dev))
+	if (r < 0 || is_kernels(fd))
 		return r;
 	return write_names(w, fd, path, err);
 }
 
 static int write_tree(struct work *w, struct err *err)
 {
-	struct stat st;
-	int r = fstat(w->top, &st) < 0 ? err_sys(err, errno, "look at the directory") : push(w, "", err);
+	int r = push(w, "", err);
 
-	w->dev = st.st_dev;
 	while (r == 0 && w->n > 0) {
 		mem_cleanup char *path = w->waiting[--w->n];
 
@@ -362,6 +380,7 @@ static int write_top(struct work *w, struct err *err)
 
 	if (fstatat(n.dir, n.name, &n.st, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_sys(err, errno, "look at \"%.200s\"", n.name);
+	w->dev = n.st.st_dev;
 	if (!S_ISDIR(n.st.st_mode))
 		return write_leaf(w, &n, err);
 	w->top = openat(n.dir, n.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * tarball: files that somebody may be changing at this moment, as a tar. What vanishes or becomes something else meanwhile is left out; a file that
- * becomes shorter is filled up with zeros, of one that grows the beginning is taken. Nothing is opened but directories and regular files.
+ * becomes shorter is filled up with zeros, of one that grows the beginning is taken. Nothing is opened but directories and regular files. Of proc,
+ * sysfs and their like there is nothing but the directory that they are at.
  * Inside of node/engine only.
  */
 #pragma once
@@ -18,7 +19,6 @@ struct tarball {
 	const char *name; /* of what to write in it; "." = the parent itself */
 	const char *as;	  /* what it is called in the tar; "" = everything begins with "/" */
 	bool bare;	  /* the top has no entry, and names no beginning */
-	bool one_mount;	  /* without what is mounted below */
 	uint32_t shift;	  /* owners are this much higher than the tar shall say */
 };
 int tarball_write(const struct tarball *t, const struct sink *to, struct err *err);

@@ -10,6 +10,7 @@
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/fs.h"
+#include "base/core/guard.h"
 #include "base/core/mem.h"
 #include "base/core/proc.h"
 #include "base/wire/json.h"
@@ -165,7 +166,7 @@ _Noreturn void worker_tool(struct launcher_job *job)
 	/* The launcher ignores them. */
 	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
 		(void)signal(signals[i], SIG_DFL);
-	(void)execve("/proc/self/exe", argv, env);
+	(void)execve("/proc/self/exe", argv, guard_env(env));
 	_exit(125);
 }
 

@@ -1,0 +1,191 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# Files, volumes and figures of containers by Docker's own client: cp, diff, export, commit, stats, volume.
+
+load helpers
+
+setup_file() {
+	command -v docker >/dev/null || skip "docker's client is not installed"
+	start_with_image
+	export DOCKER_HOST=unix://$BERTH_SOCKET DOCKER_CONFIG=$DIR/docker HOME=$DIR/home
+	mkdir "$DIR/docker" "$DIR/home" "$DIR/context"
+	printf '%s\n' 'FROM busybox' 'RUN mkdir /seed && echo s >/seed/f && ln /seed/f /seed/g && ln -s f /seed/l && chown 7:8 /seed /seed/f && chmod 2750 /seed' \
+		>"$DIR/context/Dockerfile"
+	docker build -q -t seeded "$DIR/context" >"$DIR/build.log"
+}
+
+teardown_file() {
+	end_place
+}
+
+teardown() {
+	docker ps -aq | xargs -r docker rm -f -v >/dev/null
+	docker volume prune -af >/dev/null
+}
+
+# wait_ready NAME: until it has said so.
+wait_ready() {
+	for _ in $(seq 500); do
+		docker logs "$1" 2>&1 | grep -qx ready && return
+	done
+	docker logs "$1"
+	return 1
+}
+
+# A container that is ready when this returns.
+run_ready() { # NAME [OPTION...] -- COMMAND
+	local name=$1 options=()
+	shift
+	while [ "$1" != -- ]; do
+		options+=("$1")
+		shift
+	done
+	docker run -d --name "$name" "${options[@]}" busybox sh -c "$2
+echo ready; exec sleep 1000" >"$DIR/id"
+	wait_ready "$name"
+}
+
+refused() { # TEXT COMMAND...
+	local text=$1
+	shift
+	run "$@"
+	[ "$status" -ne 0 ]
+	[[ $output == *"$text"* ]] || {
+		echo "not \"$text\" but: $output"
+		return 1
+	}
+}
+
+@test "cp takes files, directories and links out of a running container, and tars by standard output" {
+	run_ready c -- 'mkdir -p /d/sub; echo hello >/d/f; ln /d/f /d/hard; ln -s /d/f /link; ln -s nowhere /dangling; chmod 4711 /d/f'
+	docker cp c:/d "$DIR/out"
+	[ "$(cat "$DIR/out/f")" = hello ]
+	[ "$(stat -c %i "$DIR/out/f")" = "$(stat -c %i "$DIR/out/hard")" ]
+	[ -d "$DIR/out/sub" ]
+	docker cp c:/link "$DIR/link" && [ "$(readlink "$DIR/link")" = /d/f ]
+	docker cp -L c:/link "$DIR/followed" && [ "$(cat "$DIR/followed")" = hello ]
+	docker cp c:/d/. "$DIR/out2" && [ -f "$DIR/out2/f" ]
+	[ "$(docker cp c:/d/f - | tar tv | cut -c1-10)" = -rws--x--x ]
+	# All of it, but nothing of the kernel's own file systems.
+	docker cp c:/ - | tar t 2>/dev/null >"$DIR/names"
+	grep -q 'd/sub/$' "$DIR/names"
+	! grep -q 'proc/.\|sys/.\|dev/null' "$DIR/names"
+	refused "Could not find the file /nosuch in container c" docker cp c:/nosuch "$DIR/x"
+	refused "No such container: nobody" docker cp nobody:/x "$DIR/x"
+}
+
+@test "cp puts files, directories and a tar of standard input into a container, running or not" {
+	mkdir -p "$DIR/in/sub" && echo one >"$DIR/in/a" && echo two >"$DIR/in/sub/b"
+	docker create --name c -v vol:/data busybox sh -c 'cat /data/a /new/sub/b; echo ready; exec sleep 1000' >"$DIR/id"
+	docker cp "$DIR/in/a" c:/data/a
+	docker cp "$DIR/in" c:/new
+	docker start c
+	wait_ready c
+	[ "$(docker logs c | tr '\n' ' ')" = "one two ready " ]
+	docker cp "$DIR/in" c:/new
+	[ "$(docker cp c:/new - | tar t | sort | tr '\n' ' ')" = "new/ new/a new/in/ new/in/a new/in/sub/ new/in/sub/b new/sub/ new/sub/b " ]
+	tar -C "$DIR/in" -cf - a | docker cp - c:/tmp
+	[ "$(docker cp c:/tmp/a - | tar xO)" = one ]
+	mkdir -p "$DIR/other/a"
+	tar -C "$DIR/other" -cf - a | curl -sS --unix-socket "$BERTH_SOCKET" -T - \
+		"http://d/containers/c/archive?path=/new&noOverwriteDirNonDir=true" | grep -q 'cannot overwrite non-directory'
+	[ "$(cat "$DIR/data/volumes/vol/a")" = one ]
+	docker stop -t 0 c
+	[ "$(docker cp c:/tmp/a - | tar xO)" = one ]
+}
+
+@test "cp writes nothing into a read-only root" {
+	echo x >"$DIR/x"
+	run_ready c --read-only -v vol:/data -- true
+	refused "container rootfs is marked read-only" docker cp "$DIR/x" c:/x
+	docker cp "$DIR/x" c:/data/x
+	docker stop -t 0 c
+	refused "container rootfs is marked read-only" docker cp "$DIR/x" c:/x
+}
+
+@test "a process that swaps parts of the path leads cp neither in nor out" {
+	mkdir "$DIR/canary" && echo secret >"$DIR/canary/f"
+	echo poison >"$DIR/poison"
+	run_ready c -- "mkdir /a; echo own >/a/f; (while :; do ln -s $DIR/canary /l; mv /a /c; mv -T /l /a; mv -T /a /l; mv /c /a; rm /l; done) &"
+	for _ in $(seq 8); do
+		run -0 sh -c "docker cp c:/a/f - 2>/dev/null | tar xO 2>/dev/null || true"
+		[[ $output != *secret* ]]
+		docker cp "$DIR/poison" c:/a/poison >/dev/null 2>&1 || true
+		[ "$(ls "$DIR/canary")" = f ]
+	done
+	[ "$(cat "$DIR/canary/f")" = secret ]
+}
+
+@test "diff, export and commit see what was changed" {
+	run_ready c -e A=b -w /tmp -- 'echo hi >/new; rm /etc/group; echo x >>/etc/passwd; rm -r /bin2 2>/dev/null; true'
+	[ "$(docker diff c | tr '\n' ' ')" = "C /etc D /etc/group C /etc/passwd A /new " ]
+	docker export c | tar t >"$DIR/names"
+	grep -qx new "$DIR/names"
+	! grep -q 'etc/group\|^proc/.' "$DIR/names"
+	docker commit -a me -m "said so" -c 'CMD ["cat", "/new"]' -c 'ENV X="y z"' -c 'EXPOSE 80' c made:1
+	[ "$(docker inspect -f '{{.State.Status}}' c)" = running ]
+	[ "$(docker inspect -f '{{.Config.Cmd}} {{.Config.WorkingDir}} {{index .Config.Env 0}}' made:1)" = "[cat /new] /tmp A=b" ]
+	docker inspect -f '{{.Config.Env}}' made:1 | grep -q 'X=y z'
+	docker create --name d made:1 >"$DIR/id"
+	docker start d
+	[ "$(docker wait d)" = 0 ]
+	[ "$(docker logs d)" = hi ]
+	refused "RUN is not a valid change command" docker commit -c 'RUN x' c
+}
+
+@test "stats tell what a container uses, and nothing of one that does not run" {
+	run_ready c -- true
+	docker stats --no-stream --format '{{.Name}} {{.PIDs}} {{.MemUsage}}' c >"$DIR/stats"
+	grep -Eq '^c [1-9][0-9]* [1-9][0-9.]*(B|KiB|MiB) / ' "$DIR/stats"
+	curl -sS --unix-socket "$BERTH_SOCKET" "http://d/containers/c/stats?stream=0&one-shot=1" >"$DIR/json"
+	[ "$(jq -r '.name, (.cpu_stats.cpu_usage.total_usage > 0), (.memory_stats.usage > 0), .precpu_stats.cpu_usage.total_usage' "$DIR/json" | tr '\n' ' ')" = "/c true true 0 " ]
+	docker stop -t 0 c
+	curl -sS --unix-socket "$BERTH_SOCKET" "http://d/containers/c/stats?stream=0" >"$DIR/json"
+	[ "$(jq -c '[.memory_stats, .pids_stats, .read]' "$DIR/json")" = '[{},{},"0001-01-01T00:00:00Z"]' ]
+}
+
+@test "volumes are made, listed, filtered, inspected and removed" {
+	[ "$(docker volume create --label a=b one)" = one ]
+	[ "$(docker volume create one)" = one ]
+	docker volume create two
+	docker volume create >"$DIR/anonymous"
+	[ "$(wc -c <"$DIR/anonymous")" = 65 ]
+	[ "$(docker volume ls -q -f label=a=b)" = one ]
+	[ "$(docker volume ls -q -f name=tw)" = two ]
+	[ "$(docker volume inspect -f '{{.Labels.a}} {{.Driver}} {{.Scope}}' one)" = "b local local" ]
+	refused "get nope: no such volume" docker volume inspect nope
+	refused "includes invalid characters for a local volume name" docker volume create x/y
+	refused 'invalid option: "size"' docker volume create -o size=1 sized
+	refused 'missing required option: "device"' docker volume create -o type=nfs sized
+	docker create --name c -v one:/x busybox true >"$DIR/id"
+	refused "remove one: volume is in use - [$(cat "$DIR/id")]" docker volume rm one
+	[ "$(docker volume ls -q -f dangling=false)" = one ]
+	docker volume prune -f | grep -qx "$(cat "$DIR/anonymous")"
+	[ "$(docker volume ls -q | tr '\n' ' ')" = "one two " ]
+	docker rm c
+	docker volume rm one two
+	[ -z "$(docker volume ls -q)" ]
+}
+
+@test "a new volume begins with what the image has there, unless nocopy says otherwise; anonymous ones go with rm -v" {
+	docker run -d --name c -v new:/seed --mount type=volume,src=empty,dst=/seed2,volume-nocopy -v /anonymous seeded sleep 1000
+	[ "$(stat -c '%u:%g %a' "$DIR/data/volumes/new" "$DIR/data/volumes/new/f" | tr '\n' ' ')" = "7:8 2750 7:8 644 " ]
+	[ "$(stat -c %i "$DIR/data/volumes/new/f")" = "$(stat -c %i "$DIR/data/volumes/new/g")" ]
+	[ "$(readlink "$DIR/data/volumes/new/l")" = f ]
+	[ -z "$(ls "$DIR/data/volumes/empty")" ]
+	[ "$(docker volume ls -q | wc -l)" = 3 ]
+	docker rm -f -v c
+	[ "$(docker volume ls -q | tr '\n' ' ')" = "empty new " ]
+	rm "$DIR/data/volumes/new/f"
+	docker run -d --name c -v new:/seed seeded sleep 1000
+	[ ! -e "$DIR/data/volumes/new/f" ]
+}
+
+@test "a volume of options is mounted as they say" {
+	mkdir "$DIR/host" && echo here >"$DIR/host/f"
+	docker volume create -o type=none -o o=bind -o "device=$DIR/host" bound
+	docker volume create -o type=tmpfs -o device=tmpfs -o o=size=1m,mode=0711 memory
+	run_ready c -v bound:/h -v memory:/m -- 'cat /h/f; stat -c %a /m'
+	[ "$(docker logs c | tr '\n' ' ')" = "here 711 ready " ]
+}
