@@ -70,7 +70,7 @@ refused() { # TEXT COMMAND...
 	# All of it, but nothing of the kernel's own file systems.
 	docker cp c:/ - | tar t 2>/dev/null >"$DIR/names"
 	grep -q 'd/sub/$' "$DIR/names"
-	! grep -q 'proc/.\|sys/.\|dev/null' "$DIR/names"
+	run ! grep -q 'proc/.\|sys/.\|dev/null' "$DIR/names"
 	refused "Could not find the file /nosuch in container c" docker cp c:/nosuch "$DIR/x"
 	refused "No such container: nobody" docker cp nobody:/x "$DIR/x"
 }
@@ -122,7 +122,7 @@ refused() { # TEXT COMMAND...
 	[ "$(docker diff c | tr '\n' ' ')" = "C /etc D /etc/group C /etc/passwd A /new " ]
 	docker export c | tar t >"$DIR/names"
 	grep -qx new "$DIR/names"
-	! grep -q 'etc/group\|^proc/.' "$DIR/names"
+	run ! grep -q 'etc/group\|^proc/.' "$DIR/names"
 	docker commit -a me -m "said so" -c 'CMD ["cat", "/new"]' -c 'ENV X="y z"' -c 'EXPOSE 80' c made:1
 	[ "$(docker inspect -f '{{.State.Status}}' c)" = running ]
 	[ "$(docker inspect -f '{{.Config.Cmd}} {{.Config.WorkingDir}} {{index .Config.Env 0}}' made:1)" = "[cat /new] /tmp A=b" ]

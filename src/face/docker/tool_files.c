@@ -10,7 +10,6 @@
 #include "base/core/mem.h"
 #include "node/engine/archive.h"
 #include "node/image/usage.h"
-#include "node/runtime/user.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -85,30 +84,13 @@ int tool_files_get(struct tool *t, struct err *err)
 	return with_files(t, get_it, err);
 }
 
-/* copyUIDGID: everything belongs to the user that the container runs as. */
-static int set_owner(const struct tool *t, const struct files *f, struct archive_put *o, struct err *err)
-{
-	const char *text = tool_text(t, "user");
-	struct user *user;
-	int r;
-
-	if (!text || !*text)
-		return 0;
-	user = mem_new(struct user);
-	r = user_find_in(f->root, text, user, err);
-	o->own = r == 0;
-	o->uid = user->uid;
-	o->gid = user->gid;
-	free(user);
-	return r;
-}
-
 static int put_it(struct tool *t, const struct files *f, const char *path, struct err *err)
 {
-	struct archive_put o = {.no_overwrite_dir_non_dir = tool_flag(t, "no_overwrite")};
-	int r = set_owner(t, f, &o, err);
+	const char *user = tool_text(t, "user"); /* copyUIDGID */
+	const struct archive_put o = {.no_overwrite_dir_non_dir = tool_flag(t, "no_overwrite"),
+				      .user = user && *user ? user : NULL};
 
-	return r < 0 ? r : archive_put(f, path, &o, STDIN_FILENO, err);
+	return archive_put(f, path, &o, STDIN_FILENO, err);
 }
 
 int tool_files_put(struct tool *t, struct err *err)

@@ -12,6 +12,7 @@
 #include "base/core/mem.h"
 #include "node/engine/tarball.h"
 #include "node/image/image.h"
+#include "node/runtime/user.h"
 
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -270,21 +271,31 @@ static int act_as(uint32_t id, struct err *err)
 	return syscall(SYS_capset, &header, data) < 0 ? err_sys(err, errno, "raise the capabilities") : 0;
 }
 
+static int find_user(const struct job *j, struct image_into *into, struct err *err)
+{
+	struct user *user = mem_new(struct user);
+	int r = user_find_in(j->f->root, j->put->user, user, err);
+
+	into->own = r == 0;
+	into->uid = user->uid;
+	into->gid = user->gid;
+	free(user);
+	return r;
+}
+
 static int put(void *ctx, struct err *err)
 {
 	const struct job *j = ctx;
 	const struct image_limits limits = {.files = ENTRIES_MAX};
-	const struct image_into into = {.no_overwrite = j->put->no_overwrite_dir_non_dir,
-					.own = j->put->own,
-					.uid = j->put->uid,
-					.gid = j->put->gid,
-					.shift = j->f->shift};
+	struct image_into into = {.no_overwrite = j->put->no_overwrite_dir_non_dir, .shift = j->f->shift};
 	struct where w cleanup_with(where_free) = {.path = NULL};
 	fd_cleanup int dir = -1;
 	int r = parse(j->path, &w, err);
 
 	if (r == 0 && j->f->shift)
 		r = act_as(j->f->shift, err);
+	if (r == 0 && j->put->user)
+		r = find_user(j, &into, err);
 	if (r < 0)
 		return r;
 	dir = open_in(j->f, w.path, O_RDONLY | O_DIRECTORY, err);

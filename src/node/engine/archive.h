@@ -57,8 +57,8 @@ int archive_get(const struct files *f, const char *path, int out, struct err *er
 struct archive_put {
 	bool
 	    no_overwrite_dir_non_dir; /* -EINVAL instead of replacing a directory by something else, or the other way */
-	bool own; /* everything belongs to uid and gid of the container; otherwise to whom the tar says */
-	uint32_t uid, gid;
+	const char *
+	    user; /* everything belongs to this user of the container ("uid", "name", "uid:gid" ...); NULL = to whom the tar says */
 };
 int archive_put(const struct files *f, const char *path, const struct archive_put *o, int in, struct err *err);
 

@@ -169,7 +169,7 @@ static size_t list_processes(int dir, int ids[static PROCESSES_MAX])
 	if (dir < 0 || cgroup_file_read_all(dir, "cgroup.procs", &text) < 0)
 		return 0;
 	for (const char *p = text; *p && n < PROCESSES_MAX; p += strcspn(p, "\n"), p += *p == '\n')
-		ids[n++] = atoi(p);
+		ids[n++] = (int)strtol(p, NULL, 10);
 	return n;
 }
 
