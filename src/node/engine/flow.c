@@ -269,7 +269,7 @@ static void serve_client(struct flow *f, struct flow_client *c, short got)
 
 static bool may_go(const struct flow *f, const struct flow_client *c)
 {
-	bool quiet = f->begun && f->out[0] < 0 && f->out[1] < 0;
+	bool quiet = f->begun && f->out[0] < 0 && f->out[1] < 0 && (f->ending || !f->holds);
 
 	if (c->out_n > 0 || c->replay)
 		return false;

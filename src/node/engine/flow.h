@@ -36,6 +36,7 @@ struct flow {
 	int in;		     /* write end of stdin, or a duplicate of the master; -1 = closed */
 	bool tty;	     /* no frames, detach keys */
 	bool begun;	     /* the descriptors are there; before, clients wait */
+	bool holds;	     /* clients stay until the process has ended, even when it has closed its output */
 	bool ending;	     /* the process has ended: each client goes when it has got all */
 	bool in_once;	     /* the first client that has the input and leaves closes it */
 	struct logfile *log; /* NULL = none */

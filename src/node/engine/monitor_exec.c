@@ -255,18 +255,24 @@ static int start(struct monitor *m, struct exec_run *x, bool seen, enum rt_fault
 }
 
 /* As docker has it: the reason goes into the stream, the code says whose fault it is. */
-static void fail(struct exec_run *x, enum rt_fault fault, const struct err *err, int fd)
+static void fail(struct monitor *m, struct exec_run *x, enum rt_fault fault, const struct err *err, int fd)
 {
 	struct flow_attach how = {.out = true, .stream = true};
 	mem_cleanup char *text = mem_printf("%s\r\n", err->text);
 
+	for (int i = 0; i < 2; i++)
+		fd_closep(&x->flow.out[i]);
+	fd_closep(&x->flow.in);
 	x->code = monitor_fault_code(fault);
 	x->error = mem_strdup(err->text);
-	if (fd < 0)
-		return;
-	flow_attach(&x->flow, &how, fd);
+	remove_file(m, x->id);
+	/* Before the client sees the end. */
+	tell_all(m, x);
+	if (fd >= 0)
+		flow_attach(&x->flow, &how, fd);
 	if (x->flow.clients)
 		flow_client_send(x->flow.clients, 1, text, strlen(text));
+	flow_end(&x->flow);
 }
 
 static void attach(struct exec_run *x, yyjson_val *v, int fd)
@@ -288,19 +294,14 @@ void monitor_exec_start(struct monitor *m, yyjson_val *v, int fd)
 
 	*x = (struct exec_run){.next = m->execs, .pidfd = -1, .place = -1, .flow = FLOW_NULL};
 	snprintf(x->id, sizeof x->id, "%s", id ? id : "");
-	x->flow.in_once = true;
+	x->flow.in_once = x->flow.holds = true;
 	m->execs = x;
 	if (start(m, x, fd >= 0, &fault, &err) < 0) {
-		for (int i = 0; i < 2; i++)
-			fd_closep(&x->flow.out[i]);
-		fd_closep(&x->flow.in);
-		fail(x, fault, &err, fd);
-		remove_file(m, x->id);
-		flow_end(&x->flow);
-	} else {
-		attach(x, v, fd);
-		monitor_stream_size(&x->flow, yyjson_obj_get(v, "size"));
+		fail(m, x, fault, &err, fd);
+		return;
 	}
+	attach(x, v, fd);
+	monitor_stream_size(&x->flow, yyjson_obj_get(v, "size"));
 	tell_all(m, x);
 }
 

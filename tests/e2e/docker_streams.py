@@ -1,0 +1,278 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+#
+# Streams of Docker's API byte by byte: docker_streams.py SOCKET TEST [ARGUMENT...]. Every wait ends after a minute, which is a failure.
+import json
+import socket
+import struct
+import subprocess
+import sys
+import time
+
+SOCKET = sys.argv[1]
+PATIENCE = 60
+
+
+def connect():
+    s = socket.socket(socket.AF_UNIX)
+    s.settimeout(PATIENCE)
+    s.connect(SOCKET)
+    return s
+
+
+def send(s, method, path, body=None, upgrade=False, more=b""):
+    text = b"" if body is None else json.dumps(body).encode()
+    head = f"{method} {path} HTTP/1.1\r\nHost: d\r\nContent-Type: application/json\r\nContent-Length: {len(text)}\r\n"
+    if upgrade:
+        head += "Connection: Upgrade\r\nUpgrade: tcp\r\n"
+    s.sendall(head.encode() + b"\r\n" + text + more)
+
+
+def read_head(s):
+    got = b""
+    while b"\r\n\r\n" not in got:
+        piece = s.recv(1)
+        assert piece, got
+        got += piece
+    lines = got.decode().split("\r\n")
+    return int(lines[0].split()[1]), {k.lower(): v for k, v in (x.split(": ", 1) for x in lines[1:] if x)}
+
+
+def api(method, path, body=None):
+    s = connect()
+    send(s, method, path, body)
+    status, head = read_head(s)
+    got = b""
+    while len(got) < int(head.get("content-length", 0)):
+        got += s.recv(65536)
+    s.close()
+    return status, json.loads(got) if got else None
+
+
+def hijack(path, body=None, upgrade=True, more=b""):
+    s = connect()
+    send(s, "POST", path, body, upgrade, more)
+    status, head = read_head(s)
+    return s, status, head
+
+
+def exactly(s, n):
+    got = b""
+    while len(got) < n:
+        piece = s.recv(n - len(got))
+        assert piece, got
+        got += piece
+    return got
+
+
+def frames(s):
+    """Until the end: {1: bytes, 2: bytes}"""
+    out = {1: b"", 2: b""}
+    while True:
+        first = s.recv(1)
+        if not first:
+            return out
+        stream, n = struct.unpack(">BxxxI", first + exactly(s, 7))
+        out[stream] += exactly(s, n)
+
+
+def expect(s, want, framed=True):
+    """Reads until all of want has come on stdout."""
+    got = b""
+    while len(got) < len(want):
+        got += exactly(s, struct.unpack(">BxxxI", exactly(s, 8))[1]) if framed else s.recv(65536)
+    assert got == want, (got, want)
+
+
+def expect_in(s, want):
+    got = b""
+    while want not in got:
+        piece = s.recv(65536)
+        assert piece, (got, want)
+        got += piece
+
+
+def end(s):
+    got = s.recv(65536)
+    assert got == b"", got
+    s.close()
+
+
+def ok(answer, want):
+    assert answer[0] == want, answer
+    return answer[1]
+
+
+def exec_create(cmd, **more):
+    body = dict(Cmd=cmd, AttachStdin=True, AttachStdout=True, AttachStderr=True, **more)
+    return ok(api("POST", "/v1.44/containers/idle/exec", body), 201)["Id"]
+
+
+def create(cmd, **more):
+    return ok(api("POST", "/v1.44/containers/create", dict(Image="busybox", Cmd=cmd, **more)), 201)["Id"]
+
+
+def remove(c):
+    ok(api("DELETE", f"/v1.44/containers/{c}?force=1"), 204)
+
+
+def until(fn):
+    last = time.monotonic() + PATIENCE
+    while not fn():
+        assert time.monotonic() < last
+
+
+def test_terminal():
+    script = 'trap "stty size" WINCH; stty size; while :; do read x && echo "got $x"; done'
+    x = exec_create(["sh", "-c", script], Tty=True)
+    s, status, head = hijack(f"/v1.44/exec/{x}/start", {"Tty": True, "ConsoleSize": [30, 100]})
+    assert status == 101 and head["content-type"] == "application/vnd.docker.raw-stream", head
+    expect_in(s, b"30 100\r\n")
+    s.sendall(b"hello\r")
+    expect_in(s, b"got hello\r\n")
+    ok(api("POST", f"/v1.44/exec/{x}/resize?h=40&w=120"), 200)
+    s.sendall(b"\r")
+    expect_in(s, b"40 120\r\n")
+    ok(api("POST", f"/v1.44/exec/{x}/resize?h=x&w=120"), 400)
+    s.sendall(b"\x10\x11")
+    while s.recv(65536):
+        pass
+    assert ok(api("GET", f"/v1.44/exec/{x}/json"), 200)["Running"]
+    c = create(["sh", "-c", "stty size; tty; read x; echo got $x $TERM; exit 5"], Tty=True, OpenStdin=True)
+    s, status, _ = hijack(f"/v1.44/containers/{c}/attach?stream=1&stdin=1&stdout=1&stderr=1")
+    assert status == 101
+    ok(api("POST", f"/v1.44/containers/{c}/start"), 204)
+    expect_in(s, b"/dev/pts/0\r\n")
+    ok(api("POST", f"/v1.44/containers/{c}/resize?h=10&w=20"), 200)
+    s.sendall(b"word\r")
+    expect_in(s, b"got word xterm\r\n")
+    end(s)
+    remove(c)
+
+
+def test_hijack():
+    for version, upgrade, status, kind in (("v1.44", True, 101, "multiplexed"), ("v1.41", True, 101, "raw"),
+                                           ("v1.44", False, 200, "multiplexed"), ("v1.41", False, 200, "raw")):
+        x = exec_create(["sh", "-c", "cat; echo end >&2; exit 3"])
+        s, got, head = hijack(f"/{version}/exec/{x}/start", {}, upgrade, b"early ")
+        assert got == status and head["content-type"] == f"application/vnd.docker.{kind}-stream", head
+        assert ("upgrade" in head) == upgrade and "content-length" not in head, head
+        s.sendall(b"late")
+        s.shutdown(socket.SHUT_WR)
+        assert frames(s) == {1: b"early late", 2: b"end\n"}
+        told = ok(api("GET", f"/v1.44/exec/{x}/json"), 200)
+        assert told["ExitCode"] == 3 and not told["Running"], told
+        assert told["ProcessConfig"]["entrypoint"] == "sh" and told["ProcessConfig"]["arguments"][0] == "-c", told
+    ok(api("POST", f"/v1.44/exec/{x}/start", {}), 409)
+    ok(api("POST", "/v1.44/exec/nothing/start", {}), 404)
+    ok(api("GET", "/v1.44/exec/nothing/json"), 404)
+    ok(api("POST", "/v1.44/containers/idle/exec", {"Cmd": []}), 400)
+    ok(api("POST", "/v1.44/containers/idle/exec", {"Cmd": ["true"], "DetachKeys": "ctrl-!"}), 400)
+    x = exec_create(["sleep", "1000"])
+    assert ok(api("GET", f"/v1.44/exec/{x}/json"), 200)["ExitCode"] is None
+
+
+def attach(c, query):
+    s, status, _ = hijack(f"/v1.44/containers/{c}/attach?{query}")
+    return s, status
+
+
+def test_attach():
+    streams = "stream=1&stdin=1&stdout=1&stderr=1"
+    c = create(["sh", "-c", "echo first; cat"], OpenStdin=True)
+    one, two = attach(c, streams)[0], attach(c, streams)[0]
+    ok(api("POST", f"/v1.44/containers/{c}/start"), 204)
+    expect(one, b"first\n")
+    expect(two, b"first\n")
+    one.sendall(b"x\n")
+    expect(one, b"x\n")
+    expect(two, b"x\n")
+    three = attach(c, streams + "&logs=1")[0]
+    expect(three, b"first\nx\n")
+    four = attach(c, "logs=1&stdout=1&stderr=1")[0]
+    assert frames(four)[1] == b"first\nx\n"
+    # One that leaves does not close the input of the others.
+    one.close()
+    two.sendall(b"y\n")
+    expect(two, b"y\n")
+    expect(three, b"y\n")
+    many = []
+    while len(many) < 100:
+        s, status = attach(c, streams)
+        if status != 101:
+            break
+        many.append(s)
+        # It is there, not only on its way.
+        s.sendall(b"z\n")
+        expect(s, b"z\n")
+    assert status == 409 and len(many) in (61, 62, 63), (status, len(many))
+    for s in many:
+        s.close()
+    until(lambda: attach(c, streams)[1] == 101)
+    ok(api("POST", f"/v1.44/containers/{c}/kill"), 204)
+    while three.recv(65536):
+        pass
+    until(lambda: not ok(api("GET", f"/v1.44/containers/{c}/json"), 200)["State"]["Running"])
+    assert frames(attach(c, "logs=1&stdout=1&stderr=1")[0])[1].startswith(b"first\nx\ny\nz\n")
+    remove(c)
+    c = create(["cat"], OpenStdin=True, StdinOnce=True, AttachStdin=True)
+    one = attach(c, streams)[0]
+    ok(api("POST", f"/v1.44/containers/{c}/start"), 204)
+    one.sendall(b"once")
+    one.shutdown(socket.SHUT_WR)
+    assert frames(one)[1] == b"once"
+    remove(c)
+
+
+def test_outlive(berth, data):
+    c = create(["cat"], OpenStdin=True, StdinOnce=True)
+    one = attach(c, "stream=1&stdin=1&stdout=1")[0]
+    ok(api("POST", f"/v1.44/containers/{c}/start"), 204)
+    one.sendall(b"before")
+    expect(one, b"before")
+    x = exec_create(["sh", "-c", "cat; exit 9"])
+    two, status, _ = hijack(f"/v1.44/exec/{x}/start", {})
+    assert status == 101
+    two.sendall(b"before")
+    expect(two, b"before")
+    subprocess.run([berth, "down"], check=True, stdout=subprocess.DEVNULL)
+    for s in (one, two):
+        s.sendall(b"during")
+        expect(s, b"during")
+    subprocess.run([berth, "up", "--data", data], check=True, stdout=subprocess.DEVNULL, close_fds=True)
+    until(lambda: api("GET", f"/v1.44/exec/{x}/json")[0] == 200)
+    told = ok(api("GET", f"/v1.44/exec/{x}/json"), 200)
+    assert told["Running"] and told["ProcessConfig"]["arguments"] == ["-c", "cat; exit 9"], told
+    for s in (one, two):
+        s.sendall(b"after")
+        s.shutdown(socket.SHUT_WR)
+        assert frames(s)[1] == b"after"
+    assert ok(api("GET", f"/v1.44/exec/{x}/json"), 200)["ExitCode"] == 9
+    remove(c)
+
+
+def test_docker_py():
+    import docker
+
+    client = docker.DockerClient(base_url="unix://" + SOCKET, version="1.41", timeout=PATIENCE)
+    idle = client.containers.get("idle")
+    assert idle.exec_run(["sh", "-c", "echo out; echo err >&2; exit 4"], demux=True) == (4, (b"out\n", b"err\n"))
+    assert idle.exec_run("echo one", stream=False).output == b"one\n"
+    assert b"".join(idle.exec_run("echo streamed", stream=True).output) == b"streamed\n"
+    x = client.api.exec_create("idle", "cat", stdin=True)["Id"]
+    s = client.api.exec_start(x, socket=True)
+    s._sock.sendall(b"socket")
+    s._sock.shutdown(socket.SHUT_WR)
+    assert frames(s._sock)[1] == b"socket"
+    s.close()
+    c = client.containers.create("busybox", ["sh", "-c", "echo out; echo err >&2"])
+    stream = c.attach(stdout=True, stderr=True, stream=True, demux=True)
+    c.start()
+    got = list(stream)
+    assert b"".join(o for o, _ in got if o) == b"out\n" and b"".join(e for _, e in got if e) == b"err\n", got
+    c.wait()
+    c.remove()
+    client.close()
+
+
+globals()["test_" + sys.argv[2]](*sys.argv[3:])
