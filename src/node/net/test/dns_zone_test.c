@@ -182,9 +182,7 @@ static void test_many_names(void **state)
 	for (size_t i = 0; i <= DNS_NAMES_MAX; i++) {
 		mem_cleanup char *name = mem_printf("n%zu", i);
 
-		names = realloc(names, (i + 2) * sizeof *names);
-		names[i] = mem_take(name);
-		names[i + 1] = NULL;
+		mem_strv_add(&names, name);
 	}
 	assert_int_equal(dns_zone_set(z, &(struct dns_endpoint){.container = "c", .names = names}, NULL), -E2BIG);
 	free(names[DNS_NAMES_MAX]);
