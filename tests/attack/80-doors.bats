@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 #
-# A2, A3: the API without TLS, and what a web page that runs in the operator's browser can make it do.
+# A1, A2, A3: roles, the API without TLS, and what a web page that runs in the operator's browser can make it do.
 
 load helpers
 
@@ -56,4 +56,30 @@ post_a_form() {
 @test "A3: a form that a page posts" {
 	withstands api post_a_form
 	bites api post_a_form -- unguarded
+}
+
+# CVE-2024-41110: whoever judges the request sees another one than is executed, or none. All the ways in which a body can come.
+root_by_a_mount() {
+	local body='{"Image":"box","Cmd":["true"],"HostConfig":{"Binds":["/:/host"],"NetworkMode":"none"}}' pad way status
+	printf '{"default":"none","rules":[{"who":"uid:20001","role":"no-host-access"}]}' >"$DIR/policy.json"
+	eb up --data "$DIR/data" --policy "$DIR/policy.json" >/dev/null && engine_image box || return 2
+	chmod 711 "$DIR"
+	chmod 666 "$BERTH_SOCKET"
+	pad=$(head -c 1048577 /dev/zero | tr '\0' ' ')
+	printf '%s' "$body" >"$DIR/small"
+	printf '{%s%s' "$pad" "${body#\{}" >"$DIR/big"
+	chmod 644 "$DIR/small" "$DIR/big"
+	for way in "-d @$DIR/small" "--data-binary @$DIR/big" "-H Transfer-Encoding:chunked --data-binary @$DIR/small" "--http1.0 --data-binary @$DIR/small" \
+		"-H Expect:100-continue --data-binary @$DIR/small" "-H Content-Length:0 --data-binary @$DIR/small" "-H Upgrade:tcp -H Connection:Upgrade -d @$DIR/small"; do
+		# shellcheck disable=SC2086 # words
+		status=$(setpriv --reuid 20001 --regid 20001 --clear-groups curl -sS --max-time 20 -o /dev/null -w '%{http_code}' --unix-socket "$BERTH_SOCKET" \
+			-H 'Content-Type: application/json' $way http://d/v1.44//containers/create http://d/containers/create 2>/dev/null)
+		[[ "$status" != *201* ]] || bitten "a container with the machine's root ($way)" || return 1
+	done
+	[[ "$status" == *403* ]] || return 2
+}
+
+@test "A1: a container that a role may not make, in every framing" {
+	withstands api root_by_a_mount
+	bites api root_by_a_mount -- unguarded
 }

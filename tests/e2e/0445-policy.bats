@@ -1,0 +1,107 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# Roles: who may start containers need not be root of the machine.
+
+load helpers
+
+BUILDER=20001 WATCHER=20002
+
+setup_file() {
+	new_place
+	chmod 711 "$DIR"
+	printf '{"default": "none", "rules": [{"who": "uid:%d", "role": "no-host-access"}, {"who": "uid:%d", "role": "read-only"}]}\n' $BUILDER $WATCHER \
+		>"$DIR/policy.json"
+	start --policy "$DIR/policy.json"
+	import_busybox
+	chmod 666 "$BERTH_SOCKET"
+}
+
+teardown_file() {
+	end_place
+}
+
+# as UID STATUS METHOD PATH [JSON]
+as() {
+	local uid=$1 want=$2 status body=()
+	[ -z "${5:-}" ] || body=(-H 'Content-Type: application/json' -d "$5")
+	status=$(setpriv --reuid "$uid" --regid "$uid" --clear-groups \
+		curl -sS --max-time 30 --unix-socket "$BERTH_SOCKET" -o - -w '\n%{http_code}' -X "$3" "${body[@]}" "http://d$4" | tee "$DIR/body" | tail -n 1)
+	[ "$status" = "$want" ] || {
+		echo "$3 $4 as $uid: $status, not $want"
+		cat "$DIR/body"
+		return 1
+	}
+}
+
+made() { # prints the id
+	head -n 1 "$DIR/body" | jq -r .Id
+}
+
+@test "a policy that is not understood keeps berth from starting" {
+	echo '{"default": "anything"}' >"$DIR/bad.json"
+	BERTH_SOCKET=$DIR/other.sock run berth up --data "$DIR/other" --policy "$DIR/bad.json"
+	[ "$status" -ne 0 ]
+	[[ "$output" == *"bad.json"*"no role"* ]]
+	rm -rf "$DIR/other"
+}
+
+@test "who has no role gets nothing, root everything" {
+	as 20003 403 GET /_ping
+	as 20003 403 GET /v1/info
+	as 20003 403 POST /v1/down '{"all":true}'
+	as 0 200 GET /info
+}
+
+@test "read-only sees and changes nothing" {
+	as $WATCHER 200 GET /containers/json?all=1
+	as $WATCHER 200 GET /v1/images
+	as $WATCHER 200 GET /v1.41/images/json
+	as $WATCHER 403 POST /containers/create '{"Image": "busybox"}'
+	as $WATCHER 403 POST /v1/containers/run '{"image": "busybox"}'
+	as $WATCHER 403 DELETE /images/busybox
+	as $WATCHER 403 POST /v1.44/images/busybox/tag?repo=x
+	as $WATCHER 403 POST /v1/down '{"all":true}'
+	as $WATCHER 403 POST /v1/jobs '{}'
+}
+
+@test "no-host-access makes containers, but none that opens the machine" {
+	as $BUILDER 201 POST /containers/create '{"Image": "busybox", "Cmd": ["sleep", "600"], "HostConfig": {"NetworkMode": "none"}}'
+	local id host
+	id=$(made)
+	as $BUILDER 204 POST "/containers/$id/start"
+	as $BUILDER 204 DELETE "/containers/$id?force=1"
+	for host in '"Binds": ["/:/host"]' '"Mounts": [{"Type": "bind", "Source": "/", "Target": "/h"}]' '"Privileged": true' '"CapAdd": ["SYS_ADMIN"]' \
+		'"PidMode": "host"' '"NetworkMode": "host"' '"IpcMode": "host"' '"UTSMode": "host"' '"UsernsMode": "host"' '"CgroupParent": "/x"' \
+		'"SecurityOpt": ["seccomp=unconfined"]' '"Devices": [{"PathOnHost": "/dev/kmsg", "PathInContainer": "/dev/k", "CgroupPermissions": "r"}]' \
+		'"MaskedPaths": []' '"OomScoreAdj": -900'; do
+		as $BUILDER 403 POST /containers/create "{\"Image\": \"busybox\", \"Cmd\": [\"true\"], \"HostConfig\": {$host}}"
+	done
+	as $BUILDER 403 POST /v1/containers/run '{"image": "busybox", "mounts": [{"type": "bind", "source": "/", "target": "/h"}]}'
+	as $BUILDER 403 POST /v1/down '{"all":true}'
+	as $BUILDER 403 POST /volumes/create '{"Name": "etc", "DriverOpts": {"type": "none", "o": "bind", "device": "/etc"}}'
+	as $BUILDER 201 POST /volumes/create '{"Name": "mine"}'
+	as $BUILDER 204 DELETE /volumes/mine
+}
+
+@test "no-host-access uses no container or volume by which an administrator opened the machine" {
+	as 0 201 POST /containers/create '{"Image": "busybox", "Cmd": ["sleep", "600"], "HostConfig": {"Binds": ["/:/host"], "NetworkMode": "none"}}'
+	local open call
+	open=$(made)
+	as 0 204 POST "/containers/$open/start"
+	as $BUILDER 200 GET "/containers/$open/json"
+	for call in "POST /containers/$open/exec" "POST /containers//$open/exec" "POST /v1.44/containers/${open:0:12}/exec" "POST /containers/$open/attach?stdin=1" \
+		"GET /containers/$open/archive?path=/host/etc/shadow" "GET /containers/$open/export" "POST /containers/$open/stop" "POST /commit?container=$open" \
+		"DELETE /v1/containers/$open?force=1" "POST /v1/containers/$open/kill"; do
+		# shellcheck disable=SC2086 # two words
+		as $BUILDER 403 $call '{"Cmd": ["cat", "/host/etc/shadow"]}'
+	done
+	as $BUILDER 403 POST /containers/create "{\"Image\": \"busybox\", \"Cmd\": [\"true\"], \"HostConfig\": {\"PidMode\": \"container:$open\"}}"
+	as $BUILDER 403 POST /containers/create "{\"Image\": \"busybox\", \"Cmd\": [\"true\"], \"HostConfig\": {\"VolumesFrom\": [\"$open\"]}}"
+	as 0 201 POST "/containers/$open/exec" '{"Cmd": ["true"]}'
+	as $BUILDER 403 POST "/exec/$(made)/start" '{"Detach": true}'
+	as 0 204 DELETE "/containers/$open?force=1"
+	as 0 201 POST /volumes/create '{"Name": "etc", "DriverOpts": {"type": "none", "o": "bind", "device": "/etc"}}'
+	as $BUILDER 403 POST /containers/create '{"Image": "busybox", "Cmd": ["true"], "HostConfig": {"Binds": ["etc:/e"]}}'
+	as 0 204 DELETE /volumes/etc
+}
