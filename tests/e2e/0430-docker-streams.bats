@@ -83,6 +83,10 @@ bytes() {
 	bytes outlive "$BERTH" "$DIR/data"
 }
 
+@test "A5: clients that do not read, or come and go, do not make the monitor grow" {
+	bytes flat
+}
+
 @test "docker-py: demultiplexed exec, attach, sockets" {
 	python3 -c 'import docker' 2>/dev/null || skip "no docker-py"
 	bytes docker_py

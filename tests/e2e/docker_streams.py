@@ -3,6 +3,7 @@
 #
 # Streams of Docker's API byte by byte: docker_streams.py SOCKET TEST [ARGUMENT...]. Every wait ends after a minute, which is a failure.
 import json
+import os
 import socket
 import struct
 import subprocess
@@ -249,6 +250,43 @@ def test_outlive(berth, data):
         assert frames(s)[1] == b"after"
     assert ok(api("GET", f"/v1.44/exec/{x}/json"), 200)["ExitCode"] == 9
     remove(c)
+
+
+def monitor():
+    """Memory in KiB and descriptors of the monitor of the container "idle"."""
+    pid = ok(api("GET", "/v1.44/containers/idle/json"), 200)["State"]["Pid"]
+    with open(f"/proc/{pid}/stat") as f:
+        parent = f.read().rsplit(")", 1)[1].split()[1]
+    with open(f"/proc/{parent}/smaps_rollup") as f:
+        memory = sum(int(x.split()[1]) for x in f if x.startswith(("Private_Dirty", "Private_Clean")))
+    return memory, len(os.listdir(f"/proc/{parent}/fd"))
+
+
+def test_flat():
+    """Attack row A5, in little: the monitor does not grow by clients that do not read, that come and go, and by many requests."""
+    x = exec_create(["true"])
+    frames(hijack(f"/v1.44/exec/{x}/start", {})[0])
+    memory, fds = monitor()
+    x = exec_create(["sh", "-c", "dd if=/dev/zero bs=1M count=200; exit 6"])
+    s = hijack(f"/v1.44/exec/{x}/start", {})[0]
+    exactly(s, 1)
+    assert monitor()[0] < memory + 1024
+    # Nobody looks any more: it can go on to its end.
+    s.close()
+    until(lambda: ok(api("GET", f"/v1.44/exec/{x}/json"), 200)["ExitCode"] == 6)
+    x = exec_create(["cat"], Tty=True)
+    tty = hijack(f"/v1.44/exec/{x}/start", {"Tty": True})[0]
+    for i in range(300):
+        s = hijack("/v1.44/containers/idle/attach?stream=1&stdout=1&stderr=1")
+        assert s[1] == 101, s[1]
+        s[0].close()
+        ok(api("POST", f"/v1.44/exec/{x}/resize?h={i + 1}&w=80"), 200)
+    tty.sendall(b"\x04")
+    while tty.recv(65536):
+        pass
+    assert ok(api("GET", f"/v1.44/exec/{x}/json"), 200)["ExitCode"] == 0
+    until(lambda: monitor()[1] == fds)
+    assert monitor()[0] < memory + 256, (memory, monitor())
 
 
 def test_docker_py():
