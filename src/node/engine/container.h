@@ -85,8 +85,8 @@ struct engine {
 	struct loop *loop;
 	struct launcher *launcher;
 	struct image_store *images;
-	struct net *net;     /* network.h */
-	struct names *names; /* names.h */
+	struct net *net;	  /* network.h */
+	struct names *names;	  /* names.h */
 	int data_dir, dir, trash; /* <data>, <data>/containers, <data>/trash */
 	bool sweeping, sweep_again;
 	char *data_path;

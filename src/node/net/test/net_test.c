@@ -260,11 +260,10 @@ static void test_bad_plugs(void **state)
 	    "{\"container\":\"x\",\"endpoints\":[],\"ports\":[]}",
 	    "{\"container\":\"" A "\",\"endpoints\":[1],\"ports\":[]}",
 	    "{\"container\":\"" A "\",\"endpoints\":[],\"ports\":[{\"proto\":\"icmp\",\"host_ip\":\"0.0.0.0\",\"host_"
-				  "port\":1,\"ip\":\"1.2.3.4\",\"port\":1}]}",
+	    "port\":1,\"ip\":\"1.2.3.4\",\"port\":1}]}",
 	    "{\"container\":\"" A "\",\"endpoints\":[],\"ports\":[{\"proto\":\"tcp\",\"host_ip\":\"::\",\"host_port\":"
-				  "1,\"ip\":\"1.2.3.4\",\"port\":1}]}",
-	    "{\"container\":\"" A "\",\"endpoints\":[{\"id\":\"" B "\",\"network\":\"" B
-	    "\",\"bridge\":\"../"
+	    "1,\"ip\":\"1.2.3.4\",\"port\":1}]}",
+	    "{\"container\":\"" A "\",\"endpoints\":[{\"id\":\"" B "\",\"network\":\"" B "\",\"bridge\":\"../"
 	    "x\",\"port\":\"p\",\"interface\":\"eth0\",\"mac\":\"02:42:00:00:00:01\"}],\"ports\":[]}",
 	    "{\"container\":\"" A "\",\"endpoints\":[{\"id\":\"" B "\",\"network\":\"" B
 	    "\",\"bridge\":\"b\",\"port\":\"p\",\"interface\":\"eth0\",\"mac\":\"03:42:00:00:00:01\"}],\"ports\":[]}",
