@@ -263,6 +263,8 @@ static int commit(struct tool *t, struct image_store *s, struct err *err)
 		r = base_config(t, s, image->id, &config, &n, err);
 	if (r == 0)
 		r = apply(t, config, n, &c, err);
+	if (r == 0 && !c.config)
+		r = err_set(err, EINVAL, "the changes make no image");
 	return r < 0 ? r : make_image(t, s, lease, &c, err);
 }
 

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/engine/archive.h"
+#include "node/engine/lowers.h"
 #include "node/engine/monitor.h"
-#include "node/image/erofs.h"
 #include "node/engine/kernel.h"
 #include "node/engine/volume.h"
-#include "node/image/layer.h"
 #include "node/runtime/cgroup_box.h"
 
 #include "base/core/err.h"
@@ -47,59 +46,6 @@ static void start_free(struct start *s)
 	fd_closep(&s->in);
 	fd_closep(&s->pipes[0]);
 	fd_closep(&s->pipes[1]);
-}
-
-/* Overlay does not look at the mark of a layer's top. */
-static bool hides_below(struct monitor *m, const char *layer)
-{
-	char path[128];
-
-	snprintf(path, sizeof path, "images/layers/%s/" LAYER_OPAQUE_NAME, layer);
-	return faccessat(m->data_dir, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
-static int open_layers(struct monitor *m, struct start *s, struct err *err)
-{
-	size_t n = mem_strv_len(m->order.layers);
-
-	s->lowers = mem_new_n(int, n);
-	/* config.json: bottom first; rt_start: topmost first. */
-	for (size_t i = n; i-- > 0;) {
-		char path[128];
-		int fd;
-
-		snprintf(path, sizeof path, "images/layers/%s/fs", m->order.layers[i]);
-		fd = fs_open_in(m->data_dir, path, O_RDONLY | O_DIRECTORY, 0, FS_NO_SYMLINKS, err);
-		if (fd < 0)
-			return err_wrap(err, "layer of image \"%s\"", m->order.spec.image);
-		s->lowers[s->n_lowers++] = fd;
-		if (hides_below(m, m->order.layers[i]))
-			break;
-	}
-	return 0;
-}
-
-/* The whole image as one mount. 0 = not so: it has no such file, has it no more, or only the machine's root may mount one. */
-static int open_erofs(struct monitor *m, struct start *s, struct err *err)
-{
-	fd_cleanup int file = -1;
-	int mount;
-
-	if (!m->order.erofs)
-		return 0;
-	file = image_erofs_open(m->data_dir, m->order.erofs, err);
-	mount = file < 0 ? file : rt_erofs(file, err);
-	if (mount == -ENOENT || mount == -EPERM) {
-		err_clear(err);
-		return 0;
-	}
-	if (mount < 0)
-		return err_wrap(err, "image \"%s\" (`berth image convert --directories` lets it run from its layers)",
-				m->order.spec.image);
-	s->lowers = mem_new_n(int, 1);
-	s->lowers[s->n_lowers++] = mount;
-	s->loose = true;
-	return 1;
 }
 
 static int make_dir(struct monitor *m, const char *name, mode_t mode, struct err *err)
@@ -339,10 +285,12 @@ static int make_pipes(struct monitor *m, struct start *s, struct err *err)
 
 static int make_layers(struct monitor *m, struct start *s, struct err *err)
 {
-	int r = open_erofs(m, s, err);
+	struct lowers lowers;
+	int r = lowers_open(m->data_dir, &m->order, &lowers, err);
 
-	if (r == 0)
-		r = open_layers(m, s, err);
+	s->lowers = lowers.v;
+	s->n_lowers = lowers.n;
+	s->loose = lowers.loose;
 	if (r < 0)
 		return r;
 	s->upper = make_dir(m, "upper", 0755, err);
