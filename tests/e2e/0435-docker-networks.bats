@@ -139,6 +139,15 @@ knows_not() {
 	[ "$(docker network inspect -f '{{len .Containers}}' shop)" = 1 ]
 }
 
+@test "a container with a new name is found by that" {
+	docker network create shop
+	runs db --network shop
+	runs web --network shop
+	docker rename db store
+	[[ "$(asks web store)" == *"$(address store shop)"* ]]
+	knows_not web db
+}
+
 @test "the files of names say what was asked for" {
 	docker network create shop
 	runs web --network shop --hostname box --domainname lan --add-host db:10.1.2.3 --add-host gate:host-gateway --dns-search corp --dns-option timeout:1
@@ -208,9 +217,12 @@ listens_or_fails() {
 @test "events tell of networks" {
 	since=$(date +%s.%N)
 	docker network create shop
+	docker create --name web busybox true
+	docker network connect shop web
+	docker network disconnect shop web
 	docker network rm shop
 	docker events --since "$since" --until "$(date +%s.%N)" --filter type=network --format '{{.Action}} {{.Actor.Attributes.name}} {{.Actor.Attributes.type}}' >"$DIR/events"
-	[ "$(cat "$DIR/events")" = "$(printf 'create shop bridge\ndestroy shop bridge')" ]
+	[ "$(cat "$DIR/events")" = "$(printf 'create shop bridge\nconnect shop bridge\ndisconnect shop bridge\ndestroy shop bridge')" ]
 }
 
 @test "docker-py makes, finds, connects and removes networks" {

@@ -7,6 +7,7 @@
 #include "base/wire/http_server.h"
 #include "face/docker/container.h"
 #include "face/docker/network.h"
+#include "node/engine/action.h"
 
 #include <errno.h>
 #include <string.h>
@@ -15,8 +16,11 @@
 
 /* A request that waits for the container's monitor. */
 struct member {
+	struct docker *d;
 	struct http_req *r; /* NULL once answered */
 	struct engine_answer *answer;
+	const char *action; /* "connect", "disconnect" */
+	char *network, *name, *container;
 };
 
 static void on_close(struct http_req *r, void *ctx)
@@ -26,7 +30,18 @@ static void on_close(struct http_req *r, void *ctx)
 	(void)r;
 	if (m->answer)
 		engine_answer_forget(m->answer);
+	free(m->network);
+	free(m->name);
+	free(m->container);
 	free(m);
+}
+
+static void succeed(struct member *m, struct http_req *r)
+{
+	engine_action_add(m->d->engine, "network", m->action, m->network,
+			  (const char *const[]){"container", m->container, "name", m->name, "type",
+						net_driver_name(NET_BRIDGE), NULL});
+	http_reply(r, 200, NULL, NULL, 0);
 }
 
 static void on_done(void *ctx, const struct err *err)
@@ -39,7 +54,7 @@ static void on_done(void *ctx, const struct err *err)
 	if (err)
 		network_fail(r, err);
 	else
-		http_reply(r, 200, NULL, NULL, 0);
+		succeed(m, r);
 }
 
 /* Docker forbids what the state of a container does not let happen; only names are conflicts. */
@@ -87,14 +102,20 @@ static void take_result(struct member *m, int result, struct err *err)
 	if (result < 0)
 		fail(r, err);
 	else
-		http_reply(r, 200, NULL, NULL, 0);
+		succeed(m, r);
 }
 
-static struct member *member_new(const struct docker_call *c)
+static struct member *member_new(const struct docker_call *c, const char *action, const struct net_network *n,
+				 const char *container)
 {
 	struct member *m = mem_new(struct member);
 
-	m->r = c->r;
+	*m = (struct member){.d = c->d,
+			     .r = c->r,
+			     .action = action,
+			     .network = mem_strdup(n->id),
+			     .name = mem_strdup(n->name),
+			     .container = mem_strdup(container)};
 	http_req_on_close(c->r, on_close, m);
 	return m;
 }
@@ -116,7 +137,7 @@ void docker_network_connect(const struct docker_call *c)
 		return;
 	}
 	w.w.network = n->id;
-	m = member_new(c);
+	m = member_new(c, "connect", n, container->id);
 	take_result(m, engine_connect(c->d->engine, container->id, &w.w, on_done, m, &m->answer, &err), &err);
 }
 
@@ -139,8 +160,7 @@ void docker_network_disconnect(const struct docker_call *c)
 		(void)member_container(c, name);
 		return;
 	}
-	m = member_new(c);
-	r = engine_disconnect(c->d->engine, container ? container->id : name, n->id, force, on_done, m, &m->answer,
-			      &err);
+	m = member_new(c, "disconnect", n, container ? container->id : name);
+	r = engine_disconnect(c->d->engine, m->container, m->network, force, on_done, m, &m->answer, &err);
 	take_result(m, r, &err);
 }

@@ -264,6 +264,29 @@ void network_recall(struct container *c)
 	order_free(&o);
 }
 
+void network_renamed(struct container *c)
+{
+	fd_cleanup int dir = -1;
+	struct order o = {.doc = NULL};
+	struct err err = ERR_INIT;
+	int r;
+
+	if (!net_endpoint_of(c->e->net, c->pub.id, 0))
+		return;
+	dir = container_dir(c, &err);
+	r = dir < 0 ? dir : order_read(dir, &o, &err);
+	if (r == 0)
+		r = network_recall_names(c, dir, &o, &err);
+	if (r == 0 && has_files(&o)) {
+		const struct names_of of = network_names_of(c, &o);
+
+		r = names_recall(c->e->names, &of, &err);
+	}
+	if (r < 0)
+		log_err(&err, "a container is known by its old name");
+	order_free(&o);
+}
+
 void network_reconcile(struct engine *e)
 {
 	struct err err = ERR_INIT;

@@ -7,6 +7,7 @@
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/mem.h"
+#include "node/engine/network.h"
 #include "node/engine/spec.h"
 
 #include <signal.h>
@@ -284,6 +285,7 @@ int engine_rename(struct engine *e, const char *id, const char *name, struct err
 	}
 	map_remove(&e->by_name, old);
 	map_put(&e->by_name, c->pub.name, c);
+	network_renamed(c);
 	attributes[1] = old;
 	engine_action_of(e, &c->pub, "rename", attributes);
 	event_add(e, ENGINE_EV_CHANGED, c, "rename");
