@@ -144,9 +144,11 @@ static bool due(const struct flow *f)
 static void move(struct http_pump *p)
 {
 	for (int turns = 0; turns < 8; turns++) {
-		bool any = fill(p, &p->in, peer_recv) | drain(p, &p->in, pair_send) | fill(p, &p->out, pair_recv) |
-			   drain(p, &p->out, peer_send);
+		bool any = fill(p, &p->in, peer_recv);
 
+		any = drain(p, &p->in, pair_send) || any;
+		any = fill(p, &p->out, pair_recv) || any;
+		any = drain(p, &p->out, peer_send) || any;
 		if (!any)
 			break;
 	}

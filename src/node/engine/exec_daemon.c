@@ -51,14 +51,12 @@ static void file_of(const struct exec *x, char path[static 160])
 	snprintf(path, 160, "%s/" EXEC_DIR "/%s.json", x->pub.container, x->pub.id);
 }
 
-static void forget(struct exec *x)
+static void forget(struct exec **at)
 {
+	struct exec *x = *at;
 	struct engine *e = x->c->e;
-	struct exec **at = &e->execs;
 	char path[160];
 
-	while (*at != x)
-		at = &(*at)->next;
 	*at = x->next;
 	e->n_execs--;
 	e->exec_bytes -= x->bytes;
@@ -86,21 +84,24 @@ static void forget_old(struct engine *e)
 {
 	int64_t before = clock_mono_ms() - KEEP_MS;
 
-	for (struct exec *x = e->execs, *next; x; x = next) {
-		next = x->next;
-		if (x->pub.ended && x->ended_ms < before)
-			forget(x);
+	for (struct exec **at = &e->execs; *at;) {
+		if ((*at)->pub.ended && (*at)->ended_ms < before)
+			forget(at);
+		else
+			at = &(*at)->next;
 	}
 }
 
 /* The oldest that is of no use to anybody who waits for it; c NULL: of all. The list has the newest first. */
 static bool forget_one(struct engine *e, const struct container *c)
 {
-	struct exec *old = NULL;
+	struct exec **old = NULL;
 
-	for (struct exec *x = e->execs; x; x = x->next) {
+	for (struct exec **at = &e->execs; *at; at = &(*at)->next) {
+		const struct exec *x = *at;
+
 		if ((x->pub.ended || !x->pub.started) && (!c || x->c == c))
-			old = x;
+			old = at;
 	}
 	if (old)
 		forget(old);
@@ -326,12 +327,11 @@ void exec_ended(struct container *c)
 
 void exec_drop(struct container *c)
 {
-	for (struct exec *x = c->e->execs, *next; x; x = next) {
-		next = x->next;
-		if (x->c != c)
-			continue;
-		x->started = NULL;
-		forget(x);
+	for (struct exec **at = &c->e->execs; *at;) {
+		if ((*at)->c == c)
+			forget(at);
+		else
+			at = &(*at)->next;
 	}
 }
 

@@ -101,11 +101,11 @@ void stream_drop(struct container *c)
 	}
 }
 
-static void add_wait(struct container *c, char *line, int fd)
+static void add_wait(struct container *c, const char *line, int fd)
 {
 	struct stream_wait *w = mem_new(struct stream_wait), **at = &c->waits;
 
-	*w = (struct stream_wait){.fd = fd, .line = line};
+	*w = (struct stream_wait){.fd = fd, .line = mem_strdup(line)};
 	while (*at)
 		at = &(*at)->next;
 	*at = w;
@@ -142,7 +142,7 @@ static int check(struct engine *e, const char *id, const struct engine_attach *h
 int engine_attach_check(struct engine *e, const char *id, const struct engine_attach *how, struct err *err)
 {
 	struct container *c;
-	struct detach keys;
+	struct detach keys = {.n = 0};
 
 	return check(e, id, how, &c, &keys, err);
 }
@@ -167,7 +167,7 @@ int engine_attach(struct engine *e, const char *id, const struct engine_attach *
 	fd_cleanup int own = fd;
 	mem_cleanup char *line = NULL;
 	struct container *c;
-	struct detach keys;
+	struct detach keys = {.n = 0};
 	int r = check(e, id, how, &c, &keys, err);
 
 	if (r < 0)
@@ -182,7 +182,7 @@ int engine_attach(struct engine *e, const char *id, const struct engine_attach *
 	line = attach_line(how, &keys);
 	if (c->heard && c->conn >= 0 && !container_idle(c))
 		return container_give(c, line, own, err);
-	add_wait(c, mem_take(line), fd_take(&own));
+	add_wait(c, line, fd_take(&own));
 	return 0;
 }
 

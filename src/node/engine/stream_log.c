@@ -25,18 +25,25 @@ struct stream_log {
 	bool ended;
 };
 
-static void forget(struct stream_log *s)
+static void forget(struct stream_log **at)
 {
-	struct stream_log **at = &s->e->stream_logs;
+	struct stream_log *s = *at;
 
-	while (*at != s)
-		at = &(*at)->next;
 	*at = s->next;
 	engine_log_close(s->log);
 	loop_fd_free(s->watch);
 	fd_closep(&s->fd);
 	buf_free(&s->out);
 	free(s);
+}
+
+static struct stream_log **place_of(const struct stream_log *s)
+{
+	struct stream_log **at = &s->e->stream_logs;
+
+	while (*at != s)
+		at = &(*at)->next;
+	return at;
 }
 
 /* 1 = something is left, 0 = nothing, -1 = the client has gone. */
@@ -60,7 +67,7 @@ static void on_room(void *ctx, int events)
 	int r = events & LOOP_HUP ? -1 : flush(s);
 
 	if (r < 0 || (r == 0 && s->ended)) {
-		forget(s);
+		forget(place_of(s));
 		return;
 	}
 	if (r > 0)
@@ -104,12 +111,12 @@ int stream_log_send(struct engine *e, const char *id, const struct stream_log_wa
 	if (r == 0)
 		r = engine_log_open(e, id, &all, on_log, s, &s->log, err);
 	if (r < 0)
-		forget(s);
+		forget(place_of(s));
 	return r;
 }
 
 void stream_log_close_all(struct engine *e)
 {
 	while (e->stream_logs)
-		forget(e->stream_logs);
+		forget(&e->stream_logs);
 }
