@@ -148,6 +148,7 @@ void docker_container_start(const struct docker_call *c)
 	const struct engine_container *container = docker_container(c);
 	struct err err = ERR_INIT;
 	struct change *w;
+	int r;
 
 	if (!container)
 		return;
@@ -156,7 +157,11 @@ void docker_container_start(const struct docker_call *c)
 		return;
 	}
 	w = await(c, container, BEGUN);
-	(void)asked(w, engine_start(c->d->engine, container->id, &err), &err);
+	r = engine_start(c->d->engine, container->id, &err);
+	(void)asked(w, r, &err);
+	/* One that shall not stay does not stay when it cannot be started either; `docker run --rm` waits for that. */
+	if (r < 0 && r != -EALREADY && r != -EBUSY && container->remove && !container->removing)
+		(void)engine_remove(c->d->engine, container->id, true, NULL);
 }
 
 /* In ms; -1 = as the container says, for ever: longer than anybody waits. */
