@@ -240,7 +240,7 @@ static int set_up(void **state)
 	struct world *w = mem_new(struct world);
 	int machine, fd;
 
-	strcpy(w->conf, "/tmp/berth-dns-test-XXXXXX");
+	snprintf(w->conf, sizeof w->conf, "/tmp/berth-dns-test-XXXXXX");
 	fd = mkstemp(w->conf);
 	assert_true(fd >= 0);
 	close(fd);

@@ -145,7 +145,7 @@ static int make_place(void **state)
 {
 	struct place *p = mem_new(struct place);
 
-	strcpy(p->path, "/tmp/berth-hosts-XXXXXX");
+	snprintf(p->path, sizeof p->path, "/tmp/berth-hosts-XXXXXX");
 	assert_non_null(mkdtemp(p->path));
 	p->dir = open(p->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_true(p->dir >= 0);
