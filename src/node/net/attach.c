@@ -315,12 +315,18 @@ void plug_detach(const struct plug *p)
 int plug_remove_bridge(const char *bridge, struct err *err)
 {
 	nl_cleanup struct nl nl = NL_NULL;
-	int r = nl_open(&nl, NETLINK_ROUTE, err);
+	int index, ports, r = nl_open(&nl, NETLINK_ROUTE, err);
 
-	if (r == 0)
+	if (r < 0)
+		return r;
+	index = link_find(&nl, bridge, NULL);
+	ports = index < 0 ? 0 : link_count_ports(&nl, index, err);
+	if (ports != 0)
+		return ports < 0 ? ports : err_set(err, EBUSY, "bridge %s has %d interfaces", bridge, ports);
+	if (index >= 0)
 		r = link_delete(&nl, bridge, err);
 	/* Where there are no rules there is nothing to take away. */
-	if (r == 0 && wall_stands())
+	if (r == 0 && index >= 0 && wall_stands())
 		r = wall_remove_bridge(bridge, err);
 	return r;
 }

@@ -152,7 +152,8 @@ static int choose_mac(struct endpoint *e, const char *wish, struct err *err)
 		memcpy(mac, (const unsigned char[]){0x02, 0x42, ip.b[0], ip.b[1], ip.b[2], ip.b[3]}, sizeof mac);
 	} else {
 		random_hex(hex, 8);
-		memcpy(mac, "\2\x42", 2);
+		mac[0] = 0x02;
+		mac[1] = 0x42;
 		(void)sscanf(hex, "%2hhx%2hhx%2hhx%2hhx", &mac[2], &mac[3], &mac[4], &mac[5]);
 	}
 	e->pub.fixed_mac = wish && *wish;

@@ -42,6 +42,5 @@ int link_each_address(struct nl *nl, int family, link_cidr_fn fn, void *ctx, str
 int link_each_route(struct nl *nl, int family, link_cidr_fn fn, void *ctx, struct err *err);
 /* The smallest MTU of the interfaces that default routes lead through, or 0. */
 int link_default_mtu(struct nl *nl, uint32_t *ret, struct err *err);
-/* The names of all interfaces that begin so. */
-typedef void (*link_name_fn)(void *ctx, const char *name);
-int link_each_name(struct nl *nl, const char *prefix, link_name_fn fn, void *ctx, struct err *err);
+/* How many interfaces have this one as their bridge. */
+int link_count_ports(struct nl *nl, int bridge, struct err *err);

@@ -18,9 +18,7 @@
 struct walk {
 	int family;
 	link_cidr_fn fn;
-	link_name_fn name_fn;
 	void *ctx;
-	const char *prefix;
 	int result;
 };
 
@@ -166,26 +164,27 @@ int link_default_mtu(struct nl *nl, uint32_t *ret, struct err *err)
 	return 0;
 }
 
-/* ---- names ---- */
+/* ---- ports ---- */
 
-static int on_name(void *ctx, const struct nlmsghdr *h)
+struct ports {
+	int bridge, n;
+};
+
+static int on_port(void *ctx, const struct nlmsghdr *h)
 {
-	const struct nlattr *attrs[IFLA_IFNAME + 1];
-	struct walk *w = ctx;
-	const char *name;
-	size_t n;
+	const struct nlattr *attrs[IFLA_MASTER + 1];
+	struct ports *p = ctx;
 
-	nl_attrs(h, sizeof(struct ifinfomsg), attrs, IFLA_IFNAME);
-	name = nl_data(attrs[IFLA_IFNAME], &n);
-	if (n > 0 && name[n - 1] == '\0' && !strncmp(name, w->prefix, strlen(w->prefix)))
-		w->name_fn(w->ctx, name);
+	nl_attrs(h, sizeof(struct ifinfomsg), attrs, IFLA_MASTER);
+	p->n += (int)nl_get_u32(attrs[IFLA_MASTER]) == p->bridge;
 	return 0;
 }
 
-int link_each_name(struct nl *nl, const char *prefix, link_name_fn fn, void *ctx, struct err *err)
+int link_count_ports(struct nl *nl, int bridge, struct err *err)
 {
-	const struct ifinfomsg head = {.ifi_family = AF_UNSPEC};
-	struct walk w = {.name_fn = fn, .ctx = ctx, .prefix = prefix};
+	const struct ifinfomsg links = {.ifi_family = AF_UNSPEC};
+	struct ports p = {.bridge = bridge};
+	int r = ask(nl, RTM_GETLINK, &links, sizeof links, on_port, &p);
 
-	return dump(nl, RTM_GETLINK, &head, sizeof head, on_name, &w, "interfaces", err);
+	return r < 0 ? err_sys(err, -r, "list the ports of a bridge") : p.n;
 }

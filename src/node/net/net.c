@@ -276,6 +276,14 @@ int net_create(struct net *n, const struct net_network *wish, const struct net_n
 	return r;
 }
 
+/* One that the user named may be his own. */
+static int drop_bridge(struct net *n, const struct network *w)
+{
+	if (n->bare || w->pub.driver != NET_BRIDGE || net_option(&w->pub, "com.docker.network.bridge.name"))
+		return 0;
+	return plug_remove_bridge(w->bridge, NULL);
+}
+
 int net_remove(struct net *n, const char *id, struct err *err)
 {
 	const struct net_network *pub = NULL;
@@ -294,9 +302,7 @@ int net_remove(struct net *n, const char *id, struct err *err)
 	snprintf(name, sizeof name, "%s.json", pub->id);
 	if (unlinkat(n->dir, name, 0) < 0 && errno != ENOENT)
 		return err_sys(err, errno, "remove the file of network %s", pub->name);
-	/* Another network may be about to use the name; what cannot be removed has no container on it. */
-	if (!n->bare && !bridge_in_use(n, w))
-		(void)plug_remove_bridge(w->bridge, NULL);
+	(void)drop_bridge(n, w);
 	unlist(n, w);
 	book_free(w);
 	return 0;
@@ -354,11 +360,23 @@ int net_open(int data_dir, struct loop *loop, bool bare, struct net **ret, struc
 	return r;
 }
 
+/* Without a container on a network nothing stays in the kernel; what is in use all the same is another daemon's. */
+static void clean(struct net *n)
+{
+	bool in_use = n->holders.n > 0 || n->bare;
+
+	for (size_t i = 0; i < n->n && !in_use; i++)
+		in_use = drop_bridge(n, n->list[i]) < 0;
+	if (!in_use && wall_stands())
+		(void)wall_assert(NULL, 0, NULL);
+}
+
 struct net *net_close(struct net *n)
 {
 	if (!n)
 		return NULL;
 	n->watch = wall_watch_free(n->watch);
+	clean(n);
 	for (struct map_slot *s = NULL; (s = map_next(&n->holders, s));)
 		endpoint_free_holder(n, s->value);
 	for (size_t i = 0; i < n->n; i++)

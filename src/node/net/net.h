@@ -47,7 +47,8 @@ struct net;
 /* data_dir: descriptor of <data>. Reads the books; makes those of the default networks when they are not there. Starts no kernel work. loop may be NULL
  * (then nobody watches the rules). bare: this process may not make links (an ordinary user): networks can be named, not used. */
 int net_open(int data_dir, struct loop *loop, bool bare, struct net **ret, struct err *err);
-struct net *net_close(struct net *n); /* takes NULL, returns NULL; leaves the kernel as it is */
+/* Takes NULL, returns NULL. What containers use stays in the kernel; when there is none, nothing does. */
+struct net *net_close(struct net *n);
 
 /* ---- networks ---- */
 

@@ -58,5 +58,5 @@ const char *plug_mac_text(const unsigned char mac[static PLUG_MAC_LEN], char out
 int plug_attach(const struct plug *p, int netns, struct err *err);
 /* Undoes it, however much of it there is: with the namespace gone as well. Bridges stay. */
 void plug_detach(const struct plug *p);
-/* Removes the bridge of a network that has no container any more. */
+/* Removes the bridge of a network that has no container any more. -EBUSY when something is plugged into it all the same. No bridge = success. */
 int plug_remove_bridge(const char *bridge, struct err *err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The books: networks, addresses, ports, plugs. Nothing of the kernel is changed.
+ * The books: networks, addresses, ports, plugs.
  */
 #include "base/core/buf.h"
 #include "base/core/err.h"
@@ -8,6 +8,7 @@
 #include "base/core/fs.h"
 #include "node/net/cidr.h"
 #include "node/net/plug.h"
+#include "node/runtime/netpool.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -292,5 +293,10 @@ int main(void)
 	    cmocka_unit_test(test_bad_plugs),
 	};
 
+	/* Closing the books removes what nobody uses: not the machine's. */
+	if (netpool_enter(NULL) < 0) {
+		puts("1..0 # SKIP needs a network namespace of its own");
+		return 0;
+	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
