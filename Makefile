@@ -41,6 +41,7 @@ bench: ## measure, print one table, write build/bench.json
 	@tools/setup build bench
 	@tools/build $(BUILD)
 	@bench/run
+	@bench/run api
 
 fuzz: ## run each fuzz target for SECONDS (60)
 	@tools/setup build test

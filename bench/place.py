@@ -62,13 +62,15 @@ class Place:
 
 
 class Docker:
-    """A dockerd of our own: folder, socket and containerd below the place; no bridge, no firewall rules; ended by its pid."""
+    """A dockerd of our own: folder, socket and containerd below the place; no bridge, no firewall rules, but with `network`, which wants a network
+    namespace of one's own; ended by its pid."""
 
-    def __init__(self, place):
+    def __init__(self, place, network=False):
         if not shutil.which('dockerd') or not shutil.which('docker'):
             raise Skip('docker is not installed (Debian package docker.io)')
         self.dir = tempfile.mkdtemp(prefix='docker-', dir=place.dir)
         self.host = f'unix://{self.dir}/docker.sock'
+        self.network = [] if network else ['--iptables=false', '--ip6tables=false', '--bridge=none']
         self.before = set(mounts())
         self.log = open(os.path.join(self.dir, 'log'), 'wb')  # pylint: disable=consider-using-with
         self.process = None
@@ -84,7 +86,7 @@ class Docker:
         # pylint: disable=consider-using-with
         self.process = subprocess.Popen(
             ['dockerd', f'--data-root={self.dir}/data', f'--exec-root={self.dir}/exec', f'--pidfile={self.dir}/pid',
-             f'--host={self.host}', '--iptables=false', '--ip6tables=false', '--bridge=none', f'--storage-driver={driver}'],
+             f'--host={self.host}', f'--storage-driver={driver}', *self.network],
             stdout=self.log, stderr=subprocess.STDOUT, start_new_session=True)
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline and self.process.poll() is None:
