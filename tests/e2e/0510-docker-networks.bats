@@ -1,0 +1,110 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# Containers on networks by the docker command: the daemon has a network namespace of its own, kept by a process of the test, so that a second daemon
+# finds it again.
+
+load helpers
+
+at() { # COMMAND... in the network of the daemon
+	nsenter -t "$(cat "$DIR/place")" -n "$@"
+}
+
+setup_file() {
+	new_place
+	export DOCKER_HOST=unix://$BERTH_SOCKET DOCKER_CONFIG=$DIR/docker
+	mkdir "$DIR/docker"
+	unshare --net sh -c 'ip link set lo up; echo $$ >"$0"; exec sleep 120' "$DIR/place" >/dev/null 2>&1 3>&- 4>&- &
+	eventually test -s "$DIR/place"
+	at "$BERTH" up --data "$DIR/data" 3>&- 4>&-
+	import_busybox
+}
+
+teardown_file() {
+	local pid
+	pid=$(cat "$DIR/place")
+	# Nothing of the networks stays behind the last daemon.
+	berth down --all 3>&-
+	run -0 at ip -o link show type bridge
+	local links=$output
+	run -0 at nft list tables
+	local tables=$output
+	kill -9 "$pid"
+	end_place
+	[ -z "$links$tables" ] || {
+		echo "left: $links $tables"
+		return 1
+	}
+}
+
+setup() {
+	command -v docker >/dev/null || skip "docker is not installed"
+	command -v nft >/dev/null || skip "nft is not installed"
+}
+
+teardown() {
+	local ids
+	ids=$(docker ps -aq)
+	# shellcheck disable=SC2086
+	[ -z "$ids" ] || docker rm -f -v $ids >/dev/null
+	docker network prune -f >/dev/null
+}
+
+web() { # docker run options
+	docker run -d "$@" busybox sh -c 'mkdir /w; echo hello >/w/x; exec httpd -f -p 80 -h /w' >/dev/null
+}
+
+hello() { # URL
+	[ "$(at timeout 5 busybox wget -q -O - "$1/x")" = hello ]
+}
+
+@test "a published port leads to the container, and only one container has it" {
+	web --name web -p 127.0.0.1:8080:80
+	eventually hello http://127.0.0.1:8080
+	run -125 docker run --name other -p 8080:80 busybox true
+	[[ $output == *"Bind for 0.0.0.0:8080 failed: port is already allocated"* ]]
+	[ "$(docker port web 80)" = 127.0.0.1:8080 ]
+	docker rm -f web >/dev/null
+	docker run --rm --name third -p 8080:80 busybox true
+}
+
+@test "rules that somebody flushes come back" {
+	web --name web -p 8080:80
+	eventually hello http://127.0.0.1:8080
+	at nft flush ruleset
+	WITHIN=5 eventually at nft list table inet berth
+	hello http://127.0.0.1:8080
+}
+
+@test "ports and addresses live on without a daemon, and the next one knows them" {
+	local ip
+	web --name web -p 8080:80
+	eventually hello http://127.0.0.1:8080
+	ip=$(docker inspect -f '{{.NetworkSettings.Networks.bridge.IPAddress}}' web)
+	kill -9 "$(daemon_pid)"
+	hello http://127.0.0.1:8080
+	at nft flush ruleset
+	at "$BERTH" up --data "$DIR/data" 3>&- 4>&-
+	hello http://127.0.0.1:8080
+	[ "$(docker inspect -f '{{.NetworkSettings.Networks.bridge.IPAddress}}' web)" = "$ip" ]
+	# What is dead with its monitor has no rule after the next start.
+	docker rm -f web >/dev/null
+	[ -z "$(at nft list map inet berth any4 | grep 8080)" ]
+}
+
+@test "networks of users: fixed addresses, connect and disconnect while it runs" {
+	docker network create --subnet 10.91.0.0/24 one >/dev/null
+	docker network create --internal two >/dev/null
+	docker run -d --name a --network one --ip 10.91.0.77 busybox sleep 100 >/dev/null
+	docker exec a ip addr show eth0 | grep -q 'inet 10.91.0.77/24'
+	docker network connect two a
+	docker exec a ip addr show eth1 | grep -q 'inet '
+	[ "$(docker exec a ip route | grep -c default)" = 1 ]
+	run ! docker network rm one
+	docker network disconnect two a
+	run ! docker exec a ip link show eth1
+	# It comes back where it was.
+	docker restart -t 0 a >/dev/null
+	docker exec a ip addr show eth0 | grep -q 'inet 10.91.0.77/24'
+	docker run --rm --network one busybox ping -c 1 -W 5 10.91.0.77
+}
