@@ -606,19 +606,33 @@ static void removed(struct container *c)
 	follow_detach(c);
 }
 
+/* Files that cannot be moved keep their container, but for one whose name may be another's by now. */
+static bool remove_files(struct container *c)
+{
+	mem_cleanup char *path = mem_printf("containers/%s", c->pub.id);
+	struct err err = ERR_INIT;
+
+	if (trash_put(c->e, path, &err) == 0)
+		return true;
+	log_err(&err, "a container cannot be removed");
+	c->pub.dead = !c->unlisted;
+	c->remove_soon = c->pub.removing = c->unlisted;
+	return c->unlisted;
+}
+
 void container_try_forget(struct container *c)
 {
-	mem_cleanup char *path = NULL;
-
-	if (!c->remove_soon || !container_idle(c))
+	if (!c->remove_soon || !container_idle(c) || c->forgotten)
+		return;
+	/* The monitor still clears up behind itself. */
+	if (c->conn >= 0 || c->retry || c->losing) {
+		container_unlist(c);
+		return;
+	}
+	if (!remove_files(c))
 		return;
 	container_unlist(c);
-	/* The monitor still clears up behind itself. */
-	if (c->conn >= 0 || c->retry || c->losing || c->forgotten)
-		return;
 	c->forgotten = true;
-	path = mem_printf("containers/%s", c->pub.id);
-	engine_remove_tree(c->e, path);
 	if (c->pub.remove)
 		volume_remove_anonymous(c->e, c->own_volumes);
 	removed(c);

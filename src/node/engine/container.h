@@ -191,6 +191,8 @@ void reply_close_all(struct engine *e);
 
 /* trash.c: what is to be removed is moved to <data>/trash at once, by a rename; one worker at a time empties it. */
 void trash_sweep(struct engine *e);
+/* Moves <data>/<relative> there; a missing one is success. */
+int trash_put(struct engine *e, const char *relative, struct err *err);
 
 /* tool.c */
 void tool_close_all(struct engine *e);

@@ -75,7 +75,7 @@ const char *engine_state_name(enum engine_state s);
 enum engine_health { ENGINE_HEALTH_NONE, ENGINE_HEALTH_STARTING, ENGINE_HEALTHY, ENGINE_UNHEALTHY };
 
 struct engine_exit {
-	int code, signal; /* code 125 to 127: never_started */
+	int code, signal;
 	bool oom;
 	char *error; /* NULL, or why it could not start / stage ("stage_out of space work: ...") */
 	bool never_started;
@@ -134,8 +134,8 @@ int engine_create(struct engine *e, yyjson_val *spec, const struct engine_contai
  * starts already (paused: -EBUSY). -EBUSY: it is being removed. One that waits for its policy starts at once; one whose
  * monitor is still clearing up starts when that is done. -ENOENT: its image has gone. -EINVAL: it belongs to a job. */
 int engine_start(struct engine *e, const char *id, struct err *err);
-/* Stops it as engine_stop() does, and starts it then; one that does not run is just started. EXITED (c->run = n) comes first, then as engine_start(). A stop
- * or removal meanwhile takes the start back: EXITED without `starting` or a wish to start (engine_start_due()). */
+/* Stops it as engine_stop() does, and starts it then; one that does not run is just started. First comes EXITED of this life (engine_start_due() is true),
+ * then what engine_start() brings. A stop or a removal meanwhile takes the start back. */
 int engine_restart(struct engine *e, const char *id, int64_t grace_ms, struct err *err);
 /* It has ended, and will be started as soon as its monitor has gone: somebody asked for it (start, restart), not its policy. */
 bool engine_start_due(const struct engine_container *c);

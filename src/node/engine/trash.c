@@ -44,20 +44,25 @@ void trash_sweep(struct engine *e)
 		e->sweeping = true;
 }
 
+int trash_put(struct engine *e, const char *relative, struct err *err)
+{
+	const char *name = NULL;
+	char random[33];
+	fd_cleanup int dir = fs_open_parent(e->data_dir, relative, FS_NO_SYMLINKS, &name, err);
+
+	random_hex(random, sizeof random - 1);
+	if (dir < 0)
+		return dir == -ENOENT ? 0 : dir;
+	if (renameat(dir, name, e->trash, random) < 0)
+		return errno == ENOENT ? 0 : err_sys(err, errno, "move \"%s\" to the trash", relative);
+	trash_sweep(e);
+	return 0;
+}
+
 void engine_remove_tree(struct engine *e, const char *relative)
 {
 	struct err err = ERR_INIT;
-	const char *name = NULL;
-	char random[33];
-	fd_cleanup int dir = fs_open_parent(e->data_dir, relative, FS_NO_SYMLINKS, &name, &err);
 
-	random_hex(random, sizeof random - 1);
-	if (dir >= 0 && renameat(dir, name, e->trash, random) < 0)
-		err_sys(&err, errno, "move \"%s\" to the trash", relative);
-	if (err.code == ENOENT)
-		return;
-	if (err.code)
+	if (trash_put(e, relative, &err) < 0)
 		log_err(&err, "files that are not needed any more could not be removed");
-	else
-		trash_sweep(e);
 }

@@ -43,6 +43,8 @@ static int start(struct container *c, struct err *err)
 	if (c->pub.job)
 		return err_set(err, EINVAL, "container %s belongs to job %s, which starts its tasks itself",
 			       c->pub.name, c->pub.job);
+	if (c->pub.dead)
+		return err_set(err, EBUSY, "container %s is dead: it was to be removed", c->pub.name);
 	if (c->pub.paused)
 		return err_set(err, EBUSY, "container %s is paused: unpause it", c->pub.name);
 	if (!container_idle(c))
@@ -199,6 +201,7 @@ int engine_remove(struct engine *e, const char *id, bool force, struct err *err)
 			       : c->pub.restarting ? "is restarting"
 						   : "runs");
 	life_cancel(c);
+	c->pub.dead = false;
 	c->remove_soon = c->pub.removing = true;
 	if (!container_idle(c) || has_monitor(c))
 		life_note(c);
@@ -213,6 +216,9 @@ int engine_remove(struct engine *e, const char *id, bool force, struct err *err)
 		tell_kill(c, SIGKILL);
 	}
 	container_try_forget(c);
+	if (c->pub.dead)
+		return err_set(err, EIO, "the files of container %s cannot be removed (berth's log tells why)",
+			       c->pub.name);
 	return 0;
 }
 

@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 
 #include <cmocka.h>
 
@@ -351,6 +352,27 @@ static void test_pause(void **state)
 	remove_it();
 }
 
+/* ---- removal ---- */
+
+/* What cannot be moved keeps its container. */
+static void test_dead(void **state)
+{
+	const struct engine_container *c = create(SLEEPS);
+	mem_cleanup char *path = mem_printf("%s/containers/%s", w.data, c->id);
+	struct err err = ERR_INIT;
+	int removed, started;
+
+	(void)state;
+	assert_int_equal(mount(path, path, NULL, MS_BIND, NULL), 0);
+	removed = engine_remove(w.e, c->id, false, &err);
+	started = engine_start(w.e, c->id, &err);
+	assert_int_equal(umount2(path, MNT_DETACH), 0);
+	assert_int_equal(removed, -EIO);
+	assert_int_equal(started, -EBUSY);
+	assert_true(c->dead);
+	remove_it();
+}
+
 /* ---- rename, update ---- */
 
 static void test_rename(void **state)
@@ -635,6 +657,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(test_waiting),
 	    cmocka_unit_test(test_autoremove),
 	    cmocka_unit_test(test_pause),
+	    cmocka_unit_test(test_dead),
 	    cmocka_unit_test(test_rename),
 	    cmocka_unit_test(test_update),
 	    cmocka_unit_test(test_actions),
