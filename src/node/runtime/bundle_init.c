@@ -243,6 +243,7 @@ static int run_under_init(struct setup *s, struct payload *p, struct err *err)
 	for (int fd = 0; fd < 3; fd++)
 		close(fd);
 	init_be(pid, s->status[1]);
+	return 0;
 }
 
 static void block_signals(void)

@@ -167,13 +167,12 @@ static void reap(pid_t payload, int report)
 
 void init_be(pid_t payload, int report)
 {
+	siginfo_t info;
 	sigset_t all;
+	int signal;
 
 	sigfillset(&all);
-	for (;;) {
-		siginfo_t info;
-		int signal = sigwaitinfo(&all, &info);
-
+	while ((signal = sigwaitinfo(&all, &info)) > 0 || errno == EINTR || errno == EAGAIN) {
 		if (signal == SIGCHLD)
 			reap(payload, report);
 		else if (signal == SIGURG && info.si_code == SI_QUEUE && info.si_value.sival_int == INIT_STOP_VALUE)
@@ -270,4 +269,5 @@ void init_main(struct setup *s)
 	for (int fd = 0; fd <= CWD_FD; fd++)
 		close(fd);
 	init_be(payload_pid, STATUS_FD);
+	_exit(125);
 }

@@ -15,7 +15,8 @@ struct setup;
 
 _Noreturn void init_main(struct setup *s);
 
-/* For a start that has made the payload itself (bundle_init.c): as few rights as an init needs, then init until the payload ends. `report`:
- * where its wait status is told. */
+/* For a start that has made the payload itself (bundle_init.c): as few rights as an init needs, then init until the payload ends, which ends the
+ * process; it returns only when it cannot wait. `report`: where the payload's wait status is told. It must not be known as one that never returns:
+ * before the call of such a one the address sanitizer asks the kernel for what an init may not ask. */
 int init_confine(bool no_filter, struct err *err);
-_Noreturn void init_be(pid_t payload, int report);
+void init_be(pid_t payload, int report);
