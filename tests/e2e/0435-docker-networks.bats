@@ -178,6 +178,18 @@ listens_or_fails() {
 	[[ "$(docker exec "$1" netstat -ltn)" == *:53\ * ]] || [ -n "$(docker logs "$1")" ]
 }
 
+@test "a container without a network asks nobody, and one that shares another's has its files" {
+	docker network create shop
+	runs db --network shop --add-host x:10.1.2.3
+	[[ "$(docker run --rm --network none busybox cat /etc/resolv.conf /etc/hosts)" != *127.0.0.11* ]]
+	docker run --rm --network container:db busybox cat /etc/hosts /etc/resolv.conf >"$DIR/shared"
+	grep -q "^10.1.2.3	x$" "$DIR/shared"
+	grep -q "^nameserver 127.0.0.11$" "$DIR/shared"
+	runs old
+	docker run --rm --link old:other busybox cat /etc/hosts >"$DIR/hosts"
+	grep -q "^$(address old bridge)	other .* old$" "$DIR/hosts"
+}
+
 @test "a program may have port 53 for itself" {
 	docker network create shop
 	runs db --network shop

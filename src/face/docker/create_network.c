@@ -61,6 +61,7 @@ static int pass_networks(struct making *m, const char *mode, struct err *err)
 {
 	yyjson_val *endpoints = yyjson_obj_get(m->network, "EndpointsConfig"), *key, *v;
 	yyjson_mut_val *list = yyjson_mut_obj_add_arr(m->d, m->spec, "networks"), *first;
+	yyjson_val *links = yyjson_obj_get(m->host, "Links");
 	const char *mac = shape_text(m->config, "MacAddress");
 	size_t i, n;
 
@@ -70,6 +71,9 @@ static int pass_networks(struct making *m, const char *mode, struct err *err)
 	first = yyjson_mut_arr_get_first(list);
 	if (*mac && !yyjson_mut_obj_get(first, "mac"))
 		yyjson_mut_obj_add_strcpy(m->d, first, "mac", mac);
+	/* Those of the default network stand in HostConfig. */
+	if (shape_is_set(links) && !yyjson_mut_obj_get(first, "links"))
+		yyjson_mut_obj_add_val(m->d, first, "links", yyjson_val_mut_copy(m->d, links));
 	yyjson_obj_foreach (endpoints, i, n, key, v) {
 		const char *name = yyjson_get_str(key);
 

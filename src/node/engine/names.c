@@ -238,6 +238,8 @@ static enum hosts_servers servers_of(const struct names_of *c)
 
 	if (c->spec->network_mode.kind == SPEC_NS_HOST)
 		return HOSTS_MACHINE;
+	if (c->spec->network_mode.kind == SPEC_NS_NONE)
+		return HOSTS_NOWHERE;
 	for (size_t i = 0; (e = net_endpoint_of(c->net, c->id, i)); i++) {
 		if (has_names(e))
 			return HOSTS_OURS;
@@ -294,6 +296,20 @@ int names_prepare(struct names *n, const struct names_of *c, int dir, struct err
 	return r < 0 ? r : names_recall(n, c, err);
 }
 
+int names_share(int dir, int other, struct err *err)
+{
+	static const char *const names[] = {HOSTS_FILE, HOSTS_RESOLV_FILE, HOSTS_HOSTNAME_FILE};
+
+	/* The same files, which are rewritten in place: what becomes of the other's becomes of its. */
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		if (unlinkat(dir, names[i], 0) < 0 && errno != ENOENT)
+			return err_sys(err, errno, "remove %s in a container's directory", names[i]);
+		if (linkat(other, names[i], dir, names[i], 0) < 0 && errno != ENOENT)
+			return err_sys(err, errno, "share %s of a container", names[i]);
+	}
+	return 0;
+}
+
 /* ---- while it runs ---- */
 
 /* Its file says who is asked: it may be one of an earlier daemon, or the user's own. */
@@ -314,10 +330,11 @@ int names_serve(struct names *n, const struct names_of *c, int dir, const struct
 {
 	struct known *k = known_of(n, c->id);
 	fd_cleanup int netns = -1;
+	enum hosts_servers servers = servers_of(c);
 	struct dns_box box;
 	int r;
 
-	if (shares_files(c) || servers_of(c) == HOSTS_MACHINE || (servers_of(c) == HOSTS_BRIDGE && !asks_us(dir))) {
+	if (shares_files(c) || (servers != HOSTS_OURS && (servers != HOSTS_BRIDGE || !asks_us(dir)))) {
 		dns_server_close(n->dns, c->id);
 		k->served = false;
 		return 0;

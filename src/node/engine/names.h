@@ -36,6 +36,8 @@ struct names_of {
 
 /* dir: its directory. For one on the machine's network, too; not for one that shares another container's (it has that one's files). */
 int names_prepare(struct names *n, const struct names_of *c, int dir, struct err *err);
+/* For one that shares another container's network: it has that one's files. other: its directory. */
+int names_share(int dir, int other, struct err *err);
 /* The names alone, without the files: for a container that an earlier daemon prepared. */
 int names_recall(struct names *n, const struct names_of *c, struct err *err);
 struct names_life {

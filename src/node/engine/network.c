@@ -130,6 +130,18 @@ static bool has_files(const struct order *o)
 	return kind == SPEC_NS_NAMED || kind == SPEC_NS_HOST || kind == SPEC_NS_NONE;
 }
 
+static int share_files(struct container *c, int dir, const struct order *o, struct err *err)
+{
+	struct container *other;
+	fd_cleanup int from = -1;
+	int r = container_find(c->e, o->spec.network_mode.name, &other, err);
+
+	if (r < 0)
+		return r;
+	from = container_dir(other, err);
+	return from < 0 ? from : names_share(dir, from, err);
+}
+
 static int prepare(struct container *c, int dir, const struct order *o, struct err *err)
 {
 	const struct names_of of = network_names_of(c, o);
@@ -144,6 +156,8 @@ static int prepare(struct container *c, int dir, const struct order *o, struct e
 		r = network_write_plug(c, dir, err);
 	if (r == 0 && has_files(o))
 		r = names_prepare(c->e->names, &of, dir, err);
+	else if (r == 0 && kind == SPEC_NS_CONTAINER)
+		r = share_files(c, dir, o, err);
 	return r;
 }
 

@@ -190,7 +190,7 @@ char *hosts_resolv_text(const struct hosts_wish *w, const char *machine, bool *r
 	dns_resolv_parse(machine ? machine : "", machine ? strlen(machine) : 0, &m);
 	options = empty(w->options) ? m.options : w->options;
 	servers = empty(w->dns) ? m.servers : w->dns;
-	if (w->servers == HOSTS_BRIDGE && empty(w->dns)) {
+	if ((w->servers == HOSTS_BRIDGE || w->servers == HOSTS_NOWHERE) && empty(w->dns)) {
 		far = far_servers(m.servers);
 		servers = far;
 	}

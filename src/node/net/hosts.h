@@ -23,7 +23,8 @@ struct err;
 enum hosts_servers {
 	HOSTS_MACHINE, /* the machine's resolv.conf, as it is: a container on the host's network */
 	HOSTS_BRIDGE,  /* its servers that can be reached from elsewhere: a container on the default bridge */
-	HOSTS_OURS,    /* ours at 127.0.0.11: a container on a user-defined network */
+	HOSTS_NOWHERE, /* the same, but never ours: a container without a network, whose questions must not go out either */
+	HOSTS_OURS, /* ours at 127.0.0.11: a container on a user-defined network */
 };
 
 struct hosts_entry {

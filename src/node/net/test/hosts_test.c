@@ -101,6 +101,7 @@ static void test_resolv(void **state)
 	    {HOSTS_BRIDGE, "nameserver 127.0.0.53\nsearch a\n", "", "", "",
 	     "nameserver 127.0.0.11\nsearch a\noptions ndots:0\n", true},
 	    {HOSTS_BRIDGE, "", "", "", "", "", false},
+	    {HOSTS_NOWHERE, "nameserver 127.0.0.53\nsearch a\n", "", "", "", "search a\n", false},
 	    {HOSTS_BRIDGE, "nameserver 127.0.0.53\nsearch a\n", "127.0.0.1 9.9.9.9", ".", "rotate",
 	     "nameserver 127.0.0.1\nnameserver 9.9.9.9\noptions rotate\n", false},
 	    {HOSTS_OURS, "nameserver 1.1.1.1\nnameserver bad\nsearch a\noptions timeout:1\n", "9.9.9.9", "x y", "",
