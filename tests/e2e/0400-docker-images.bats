@@ -64,7 +64,7 @@ no_tool() {
 	[[ "$(body .message)" == *"is too old. Minimum supported API version is 1.24"* ]]
 	docker_api 404 GET /v1.44/nothing
 	docker_api 404 GET /v1.x/version
-	docker_api 501 GET /containers/json
+	docker_api 501 POST /session
 	docker_api 503 GET /services
 }
 

@@ -76,6 +76,8 @@ static void freeze(const struct docker_call *c, bool pause)
 		return;
 	w = wish_new(c);
 	r = (pause ? engine_pause : engine_unpause)(c->d->engine, container->id, on_done, w, &w->answer, &err);
+	if (r > 0)
+		on_done(w, NULL); /* nobody had to be asked */
 	if (r >= 0)
 		return;
 	w->r = NULL;
@@ -186,12 +188,16 @@ void docker_container_update(const struct docker_call *c)
 	const struct engine_container *container = docker_container(c);
 	struct err err = ERR_INIT;
 	struct wish *w;
+	int r;
 
 	if (!container)
 		return;
 	w = wish_new(c);
 	w->update = true;
-	if (start_update(c, container, w, &err) >= 0)
+	r = start_update(c, container, w, &err);
+	if (r > 0)
+		on_done(w, NULL); /* nobody had to be asked */
+	if (r >= 0)
 		return;
 	w->r = NULL;
 	docker_fail(c->r, &err);

@@ -142,7 +142,7 @@ static int send_action(struct events *e, const struct engine_action *a)
 {
 	json_mut_cleanup yyjson_mut_doc *d = yyjson_mut_doc_new(NULL);
 	yyjson_mut_val *root = yyjson_mut_obj(d), *o;
-	mem_cleanup char *text = NULL;
+	mem_cleanup char *text = NULL, *line = NULL;
 
 	yyjson_mut_doc_set_root(d, root);
 	/* These three are what clients before 1.22 read. */
@@ -162,9 +162,10 @@ static int send_action(struct events *e, const struct engine_action *a)
 	yyjson_mut_obj_add_str(d, root, "scope", "local");
 	yyjson_mut_obj_add_int(d, root, "time", a->time_ns / 1000000000);
 	yyjson_mut_obj_add_int(d, root, "timeNano", a->time_ns);
+	/* In one piece: docker-py does not understand an end of line that comes alone. */
 	text = json_text(d, false, NULL);
-	(void)http_reply_data(e->r, text, strlen(text));
-	return http_reply_data(e->r, "\n", 1);
+	line = mem_printf("%s\n", text);
+	return http_reply_data(e->r, line, strlen(line));
 }
 
 /* Everything that has happened since, as far as the reader takes it. */

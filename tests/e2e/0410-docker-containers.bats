@@ -1,0 +1,318 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# Docker's API for containers: what decides whether a client works, each by a test of its own, then the docker command and docker-py. The daemon has a network
+# namespace of its own, so that nothing of the machine's is touched.
+
+load helpers
+
+setup_file() {
+	new_place
+	export DOCKER_HOST=unix://$BERTH_SOCKET DOCKER_CONFIG=$DIR/docker
+	mkdir "$DIR/docker"
+	unshare --net sh -c 'ip link set lo up && exec "$0" up --data "$1"' "$BERTH" "$DIR/data" 3>&- 4>&-
+	import_busybox
+}
+
+teardown_file() {
+	end_place
+}
+
+setup() {
+	command -v docker >/dev/null || skip "docker is not installed"
+}
+
+teardown() {
+	local ids
+	ids=$(docker ps -aq)
+	# shellcheck disable=SC2086
+	[ -z "$ids" ] || docker rm -f -v $ids >/dev/null
+}
+
+# docker_api STATUS METHOD PATH [CURL-OPTION...]: headers in DIR/head, the body in DIR/body.
+docker_api() {
+	local want=$1 how=(-X "$2") path=$3 status
+	shift 3
+	status=$(curl -sS --max-time 60 --unix-socket "$BERTH_SOCKET" -D "$DIR/head" -o "$DIR/body" -w '%{http_code}' -H 'Content-Type: application/json' "${how[@]}" "$@" "http://d$path")
+	[ "$status" = "$want" ] || {
+		echo "$path: $status, not $want"
+		cat "$DIR/body"
+		return 1
+	}
+}
+
+body() { # JQ-EXPRESSION
+	jq -r "$1" "$DIR/body"
+}
+
+# create NAME JSON-MEMBERS: a container by hand.
+create() {
+	docker_api 201 POST "/containers/create?name=$1" -d "{\"Image\":\"busybox\",$2}"
+}
+
+python() {
+	/usr/bin/python3 -c 'import docker' 2>/dev/null || skip "docker-py (python3-docker) is not installed"
+	timeout 60 /usr/bin/python3 - "$@"
+}
+
+is() { # NAME STATE
+	[ "$(docker inspect -f '{{.State.Status}}' "$1")" = "$2" ]
+}
+
+@test "point 1: a wait is answered before the container has ended, even before it is started" {
+	create w '"Cmd":["sh","-c","exit 7"]'
+	for condition in next-exit removed; do
+		curl -sSN --unix-socket "$BERTH_SOCKET" -D "$DIR/$condition.head" -X POST "http://d/containers/w/wait?condition=$condition" \
+			>"$DIR/$condition" 3>&- 4>&- &
+		eventually grep -q '^HTTP/1.1 200' "$DIR/$condition.head"
+		eval "${condition//-/_}=$!"
+	done
+	[ ! -s "$DIR/next-exit" ]
+	docker start w
+	# shellcheck disable=SC2154
+	wait "$next_exit"
+	[ "$(jq .StatusCode "$DIR/next-exit")" = 7 ]
+	[ ! -s "$DIR/removed" ]
+	docker_api 200 POST /containers/w/wait
+	[ "$(body .StatusCode)" = 7 ]
+	docker rm w
+	# shellcheck disable=SC2154
+	wait "$removed"
+	[ "$(jq .StatusCode "$DIR/removed")" = 7 ]
+	docker_api 400 POST "/containers/w/wait?condition=never"
+	docker_api 404 POST /containers/w/wait
+}
+
+@test "point 4: clients and server agree on a version" {
+	[ "$(docker version -f '{{.Client.APIVersion}} {{.Server.APIVersion}} {{.Server.MinAPIVersion}}')" = "1.44 1.44 1.24" ]
+	for version in 1.24 1.40 1.44; do
+		[ "$(DOCKER_API_VERSION=$version docker run --rm busybox echo "spoke $version")" = "spoke $version" ]
+	done
+	run docker --host "$DOCKER_HOST" version
+	succeeds
+	run env DOCKER_API_VERSION=1.45 docker ps
+	fails_with "client version 1.45 is too new. Maximum supported API version is 1.44"
+}
+
+@test "point 5: an error is JSON with the status and the words that clients know" {
+	create e '"Cmd":["sleep","1000"]'
+	docker_api 204 POST /containers/e/start
+	docker_api 304 POST /containers/e/start
+	docker_api 409 DELETE /containers/e
+	[[ "$(body .message)" == *"container is running: stop the container before removing or force remove" ]]
+	docker_api 409 POST '/containers/create?name=e' -d '{"Image":"busybox","Cmd":["true"]}'
+	[[ "$(body .message)" == 'Conflict. The container name "/e" is already in use by container '* ]]
+	docker_api 204 POST '/containers/e/stop?t=0'
+	docker_api 304 POST /containers/e/stop
+	docker_api 409 POST /containers/e/kill
+	docker_api 409 POST /containers/e/pause
+	docker_api 409 GET /containers/e/top
+	docker_api 400 GET /containers/e/logs
+	[[ "$(body .message)" == *"you must choose at least one stream" ]]
+	docker_api 404 GET /containers/nope/json
+	[ "$(body .message)" = "No such container: nope" ]
+	docker_api 404 POST /containers/create -d '{"Image":"nope","Cmd":["true"]}'
+	[ "$(body .message)" = "No such image: nope:latest" ]
+	docker_api 400 POST /containers/create -d '{"Image":'
+	docker_api 400 POST /containers/create -d '{"Image":"busybox","Tty":1,"Cmd":["true"]}'
+	docker_api 400 POST '/containers/create?name=no/name' -d '{"Image":"busybox","Cmd":["true"]}'
+	docker_api 400 GET '/containers/json?filters=%7B%22wrong%22%3A%5B%22x%22%5D%7D'
+	docker_api 400 POST '/containers/e/kill?signal=LOUD'
+	python <<'PY'
+import docker
+c = docker.from_env()
+for call, kind in ((lambda: c.containers.get("nope"), docker.errors.NotFound),
+		   (lambda: c.containers.create("nope"), docker.errors.ImageNotFound),
+		   (lambda: c.containers.create("busybox", name="e"), docker.errors.APIError)):
+	try:
+		call()
+	except kind as e:
+		assert e.explanation
+	else:
+		raise SystemExit("no error")
+PY
+}
+
+@test "point 6: what could not be started gives the exit codes 127, 126 and 125" {
+	for case in "127 nosuch" "127 /no/such/program" "126 /etc" "126 /etc/passwd"; do
+		run "-${case%% *}" docker run --name c busybox "${case#* }"
+		is c created
+		[ "$(docker inspect -f '{{.State.ExitCode}}' c)" = "${case%% *}" ]
+		[ -n "$(docker inspect -f '{{.State.Error}}' c)" ]
+		docker rm c
+	done
+	run -125 docker run --rm --network nosuch busybox true
+	run -42 docker run --rm busybox sh -c 'exit 42'
+}
+
+@test "point 10: prefixes of an id name a container, and names begin with a slash" {
+	create a '"Cmd":["true"]'
+	id=$(body .Id)
+	[[ "$id" =~ ^[0-9a-f]{64}$ ]]
+	docker_api 200 GET "/containers/${id:0:12}/json"
+	[ "$(body '.Id + " " + .Name')" = "$id /a" ]
+	docker_api 200 GET "/containers//a/json"
+	[ "$(body .Id)" = "$id" ]
+	docker_api 200 GET '/containers/json?all=1'
+	[ "$(body '.[0].Id + " " + .[0].Names[0]')" = "$id /a" ]
+}
+
+@test "point 11: events come as they happen, and again for who asks for the past" {
+	since=$(date +%s.%N)
+	curl -sSN --unix-socket "$BERTH_SOCKET" 'http://d/events?filters=%7B%22container%22%3A%5B%22ev%22%5D%7D' >"$DIR/events" 3>&- 4>&- &
+	client=$!
+	eventually eval "docker run --rm --name ev --label a=b busybox sh -c 'exit 3' 2>/dev/null; grep -q destroy '$DIR/events'"
+	kill "$client"
+	wait "$client" || true
+	[ "$(jq -r 'select(.Action == "die") | .Actor.Attributes | .exitCode + " " + .name + " " + .image + " " + .a' "$DIR/events" | head -n 1)" = "3 ev busybox b" ]
+	until=$(date +%s.%N)
+	docker_api 200 GET "/events?since=$since&until=$until&filters=%7B%22label%22%3A%7B%22a%3Db%22%3Atrue%7D%2C%22type%22%3A%7B%22container%22%3Atrue%7D%7D"
+	[ "$(jq -r .Action "$DIR/body" | grep -Ex 'create|start|die|destroy' | head -n 4 | tr '\n' ' ')" = "create start die destroy " ]
+	[ "$(jq -r 'select((.Actor.ID | length) != 64 or .scope != "local" or .time != (.timeNano / 1000000000 | floor))' "$DIR/body")" = "" ]
+	docker_api 200 GET "/events?since=$since&until=$until&filters=%7B%22event%22%3A%5B%22die%22%5D%7D"
+	[ "$(jq -r .Action "$DIR/body" | sort -u)" = die ]
+	docker_api 400 GET '/events?since=5&until=4'
+	docker_api 400 GET '/events?since=yesterday'
+}
+
+@test "point 13: null and 0 mean that nothing is set" {
+	create n '"Cmd":["sh","-c","echo set"],"Entrypoint":null,"Env":null,"Labels":null,"Volumes":null,"ExposedPorts":null,"Healthcheck":null,
+		"HostConfig":{"PidsLimit":0,"MemorySwappiness":-1,"Memory":0,"NetworkMode":"default","Binds":null,"PortBindings":null,"LogConfig":null,
+		"RestartPolicy":{"Name":"","MaximumRetryCount":0},"Ulimits":null,"Devices":null,"CapAdd":null,"Tmpfs":null,"Mounts":null,"Init":null,
+		"OomKillDisable":null,"MaskedPaths":null,"ConsoleSize":[0,0]},"NetworkingConfig":{"EndpointsConfig":{"default":null}}'
+	docker_api 204 POST /containers/n/start
+	docker_api 200 POST /containers/n/wait
+	[ "$(docker logs n)" = set ]
+	docker_api 200 GET /containers/n/json
+	[ "$(body '.HostConfig.RestartPolicy.Name + " " + (.HostConfig.PidsLimit | tostring) + " " + (.Config.Labels | tostring)')" = "no 0 {}" ]
+	[ "$(body '.NetworkSettings.Networks | keys[0]')" = bridge ]
+}
+
+@test "point 14: filters are maps or lists" {
+	create f '"Cmd":["true"],"Labels":{"l":"1"}'
+	create g '"Cmd":["true"],"Labels":{"l":"2"}'
+	for filters in '{"label":{"l=1":true}}' '{"label":["l=1"]}' '{"name":["^/f$"],"status":{"created":true}}' '{"name":{"f":true},"label":["l"]}'; do
+		docker_api 200 GET /containers/json -G --data-urlencode all=1 --data-urlencode "filters=$filters"
+		[ "$(body 'map(.Names[0]) | join(" ")')" = /f ]
+	done
+}
+
+@test "point 15: bodies come as they like, connections stay, and idle ones are no burden" {
+	for header in 'Expect: 100-continue' 'Transfer-Encoding: chunked'; do
+		docker_api 201 POST /containers/create -H "$header" -d '{"Image":"busybox","Cmd":["true"]}'
+	done
+	[ "$(curl -sS --unix-socket "$BERTH_SOCKET" -o /dev/null -o /dev/null -w '%{num_connects} ' http://d/_ping http://d/containers/json)" = "1 0 " ]
+	python "$BERTH_SOCKET" <<'PY'
+import socket, sys, docker
+idle = []
+for _ in range(300):
+	s = socket.socket(socket.AF_UNIX)
+	s.connect(sys.argv[1])
+	idle.append(s)
+assert docker.from_env().containers.run("busybox", "echo works", remove=True) == b"works\n"
+PY
+}
+
+@test "the docker command makes, shows, changes and removes containers" {
+	[ "$(docker run --rm busybox echo hello)" = hello ]
+	[ "$(echo typed | docker run -i --rm busybox cat)" = typed ]
+	docker run -d --name web --label tier=front --hostname h -e A=b -v data:/data --tmpfs /t -w /data busybox \
+		sh -c 'echo out; echo err >&2; trap "exit 9" TERM; while :; do sleep 0.05; done'
+	[ "$(docker ps --filter label=tier=front --format '{{.Names}} {{.Image}} {{.State}}')" = "web busybox running" ]
+	[ "$(docker ps -q --filter status=exited)" = "" ]
+	[ "$(docker ps -q --filter ancestor=busybox --filter volume=data --no-trunc)" = "$(docker inspect -f '{{.Id}}' web)" ]
+	eventually eval '[ "$(docker logs web 2>/dev/null)" = out ]'
+	eventually eval '[ "$(docker logs web 2>&1 >/dev/null)" = err ]'
+	[[ "$(docker logs --timestamps --tail 1 web 2>&1)" == 20*Z\ * ]]
+	[ -z "$(docker logs --until 2000-01-01T00:00:00Z web 2>&1)" ]
+	[ -z "$(docker logs --since "$(($(date +%s) + 1000))" web 2>&1)" ]
+	[[ "$(docker top web -o pid,args)" == *PID*COMMAND*"sh -c echo out"* ]]
+	[[ "$(docker top web)" == UID*PID*PPID*CMD* ]]
+	docker rename web shop
+	docker update --restart on-failure:3 shop
+	[ "$(docker inspect -f '{{.HostConfig.RestartPolicy.Name}} {{.HostConfig.RestartPolicy.MaximumRetryCount}}' shop)" = "on-failure 3" ]
+	docker update --restart no shop
+	[ "$(docker inspect -f '{{.Config.Hostname}} {{.Config.WorkingDir}} {{(index .Mounts 0).Name}} {{index .Config.Labels "tier"}}' shop)" = "h /data data front" ]
+	docker restart shop
+	is shop running
+	docker stop shop
+	[ "$(docker inspect -f '{{.State.Status}} {{.State.ExitCode}}' shop)" = "exited 9" ]
+	[[ "$(docker ps -a --format '{{.Status}}')" == "Exited (9) "* ]]
+	docker start shop
+	docker kill -s KILL shop
+	[ "$(docker wait shop)" = 137 ]
+	run docker rm nope
+	fails_with "No such container: nope"
+	docker container prune -f --filter label=tier=back
+	is shop exited
+	docker container prune -f --filter label=tier=front | grep -q 'Total reclaimed space'
+	[ -z "$(docker ps -aq)" ]
+	docker volume rm data
+}
+
+@test "a container that was frozen is shown so, and is let go" {
+	docker run -d --name p busybox sleep 1000
+	docker pause p || skip "this machine cannot freeze: $(docker pause p 2>&1)"
+	is p paused
+	[ "$(docker ps --filter status=paused --format '{{.Names}}')" = p ]
+	[[ "$(docker ps --format '{{.Status}}')" == *"(Paused)" ]]
+	[ "$(docker info -f '{{.ContainersPaused}} {{.ContainersRunning}}')" = "1 0" ]
+	docker unpause p
+	is p running
+}
+
+@test "logs are followed to the end, and what a client sees of a container of berth itself is complete" {
+	docker run -d --name l busybox sh -c 'i=0; while [ $i -lt 200 ]; do echo line $i; i=$((i + 1)); done'
+	[ "$(docker logs -f l | tail -n 1)" = "line 199" ]
+	[ "$(docker logs --tail 5 l | head -n 1)" = "line 195" ]
+	berth run -d --name ours -e X=y --memory 64m busybox sleep 1000 || berth run -d --name ours -e X=y busybox sleep 1000
+	[ "$(docker ps --filter name=ours --format '{{.Command}}' --no-trunc)" = '"sleep 1000"' ]
+	docker inspect ours | jq -e '.[0] | .Config.Cmd == ["sleep", "1000"] and (.Config.Env | index("X=y")) and .HostConfig.NetworkMode and (.Image | startswith("sha256:"))'
+	docker stop -t 0 ours
+	docker rm ours
+}
+
+@test "health checks, exit and restart counts are in inspect" {
+	docker run -d --name h --health-cmd 'echo fine' --health-interval 20ms busybox sleep 1000
+	eventually eval '[ "$(docker inspect -f "{{.State.Health.Status}}" h)" = healthy ]'
+	docker inspect h | jq -e '.[0].State.Health | .FailingStreak == 0 and .Log[0].ExitCode == 0 and .Log[0].Output == "fine\n"'
+	[ "$(docker ps --filter health=healthy --format '{{.Names}}')" = h ]
+	docker run -d --name r --restart on-failure:2 busybox false
+	eventually eval '[ "$(docker inspect -f "{{.RestartCount}} {{.State.Status}} {{.State.ExitCode}}" r)" = "2 exited 1" ]'
+}
+
+@test "docker-py runs, lists, waits, follows logs and hears events" {
+	python <<'PY'
+import docker
+c = docker.from_env()
+assert c.containers.run("busybox", ["echo", "hi"], remove=True) == b"hi\n"
+try:
+	c.containers.run("busybox", "sh -c 'echo why >&2; exit 3'", remove=True)
+	raise SystemExit("no error")
+except docker.errors.ContainerError as e:
+	assert e.exit_status == 3 and b"why" in e.stderr
+import time
+since = time.time()
+x = c.containers.run("busybox", "sh -c 'for i in 1 2 3; do echo $i; done; sleep 1000'", detach=True, name="py",
+		     labels={"k": "v"}, environment={"A": "b"}, ports={"80/tcp": None}, tmpfs={"/t": "size=1m"})
+seen = b""
+for piece in x.logs(stream=True, follow=True):
+	seen += piece
+	if len(seen) >= 6:
+		break
+assert seen == b"1\n2\n3\n"
+assert [y.id for y in c.containers.list(filters={"label": "k=v"})] == [x.id]
+assert x.status in ("created", "running") and x.name == "py"
+x.reload()
+assert x.attrs["State"]["Running"] and x.attrs["Config"]["Env"].count("A=b") == 1
+assert any("sleep 1000" in row[-1] for row in x.top()["Processes"])
+x.rename("py2")
+x.stop(timeout=0)
+assert x.wait()["StatusCode"] in (137, 143)
+x.remove()
+actions = [e["Action"] for e in c.events(since=int(since), until=int(time.time()) + 1, decode=True, filters={"container": x.id})]
+assert actions[0] == "create" and actions[-1] == "destroy" and "rename" in actions, actions
+assert c.containers.list(all=True, filters={"name": "py2"}) == []
+assert c.containers.prune()["SpaceReclaimed"] == 0
+PY
+}
