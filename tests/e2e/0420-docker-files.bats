@@ -9,10 +9,13 @@ setup_file() {
 	command -v docker >/dev/null || skip "docker's client is not installed"
 	start_with_image
 	export DOCKER_HOST=unix://$BERTH_SOCKET DOCKER_CONFIG=$DIR/docker HOME=$DIR/home
-	mkdir "$DIR/docker" "$DIR/home" "$DIR/context"
-	printf '%s\n' 'FROM busybox' 'RUN mkdir /seed && echo s >/seed/f && ln /seed/f /seed/g && ln -s f /seed/l && chown 7:8 /seed /seed/f && chmod 2750 /seed' \
-		>"$DIR/context/Dockerfile"
-	docker build -q -t seeded "$DIR/context" >"$DIR/build.log"
+	mkdir "$DIR/docker" "$DIR/home" "$DIR/seeded"
+	tar -C "$DIR/seeded" -xf "$(busybox_tar)"
+	(
+		cd "$DIR/seeded"
+		mkdir seed && echo s >seed/f && ln seed/f seed/g && ln -s f seed/l && chown 7:8 seed seed/f && chmod 2750 seed
+	)
+	tar -C "$DIR/seeded" -cf - . | berth image import - seeded >"$DIR/import.log"
 }
 
 teardown_file() {
