@@ -4,6 +4,7 @@
 # Networks in the kernel: bridges, rules and published ports, in network namespaces of the test's own: "host" (where berth would run), "lan" (a neighbour of
 # it on the same wire), and one for each container. The plugs are the test's own text, so no engine is needed.
 
+# shellcheck disable=SC2154 # place() sets host, lan, one and two
 bats_require_minimum_version 1.5.0
 
 TOP=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
@@ -13,6 +14,7 @@ DRIVE=$BUILD/src/node/net/test/net_drive
 # place NAME: a process that keeps a network namespace; its pid is in the variable NAME.
 place() {
 	local pid
+	# shellcheck disable=SC2016
 	unshare --net sh -c 'echo >"$1"; exec sleep 60' sh "$DIR/$1.up" 3>&- 4>&- >/dev/null 2>&1 &
 	pid=$!
 	until [ -e "$DIR/$1.up" ]; do
@@ -172,7 +174,8 @@ blocked() { # PID ADDRESS PORT
 	attach one "$one"
 	at "$host" "$DRIVE" stands
 	at "$host" "$DRIVE" detach "$DIR/one.json"
-	[ -z "$(at "$host" nft list map inet berth any4 | grep elements)" ]
+	run -0 at "$host" nft list map inet berth any4
+	[[ $output != *elements* ]]
 	run ! at "$host" ip link show bv-one
 	at "$host" "$DRIVE" forget br-a
 	run ! at "$host" ip link show br-a
