@@ -78,6 +78,7 @@ struct wish {
 	char **argv, **env;
 	const char *cwd, *user;
 	bool tty, in, out, err, privileged;
+	unsigned short rows, cols; /* of its terminal at the start */
 };
 
 static void wish_free(struct wish *w)
@@ -203,7 +204,8 @@ static int take_terminal(struct exec_run *x, const struct wish *w, struct err *e
 static int run(struct monitor *m, struct exec_run *x, const struct wish *w, const struct ends *e,
 	       enum rt_fault *ret_fault, struct err *err)
 {
-	const struct kernel_exec want = {.user = w->user, .tty = w->tty, .privileged = w->privileged};
+	const struct kernel_exec want = {
+	    .user = w->user, .tty = w->tty, .privileged = w->privileged, .rows = w->rows, .cols = w->cols};
 	struct rt_exec_spec spec = {
 	    .argv = w->argv,
 	    .env = w->env,
@@ -233,7 +235,8 @@ static int run(struct monitor *m, struct exec_run *x, const struct wish *w, cons
 	return w->tty ? take_terminal(x, w, err) : 0;
 }
 
-static int start(struct monitor *m, struct exec_run *x, bool seen, enum rt_fault *ret_fault, struct err *err)
+static int start(struct monitor *m, struct exec_run *x, yyjson_val *size, bool seen, enum rt_fault *ret_fault,
+		 struct err *err)
 {
 	struct wish w = {.doc = NULL};
 	struct ends e = {.fd = {-1, -1, -1}};
@@ -244,6 +247,9 @@ static int start(struct monitor *m, struct exec_run *x, bool seen, enum rt_fault
 		r = err_set(err, ESRCH, "the container does not run");
 	if (r == 0) {
 		x->flow.tty = w.tty;
+		/* The program may ask for it at once. */
+		w.rows = (unsigned short)yyjson_get_uint(yyjson_arr_get(size, 0));
+		w.cols = (unsigned short)yyjson_get_uint(yyjson_arr_get(size, 1));
 		r = w.tty ? 0 : make_pipes(x, &w, seen, &e, err);
 	}
 	if (r == 0)
@@ -296,7 +302,7 @@ void monitor_exec_start(struct monitor *m, yyjson_val *v, int fd)
 	snprintf(x->id, sizeof x->id, "%s", id ? id : "");
 	x->flow.in_once = x->flow.holds = true;
 	m->execs = x;
-	if (start(m, x, fd >= 0, &fault, &err) < 0) {
+	if (start(m, x, yyjson_obj_get(v, "size"), fd >= 0, &fault, &err) < 0) {
 		fail(m, x, fault, &err, fd);
 		return;
 	}
