@@ -12,7 +12,7 @@ setup_file() {
 	mkdir "$DIR/docker" "$DIR/home" "$DIR/seeded"
 	tar -C "$DIR/seeded" -xf "$(busybox_tar)"
 	(
-		cd "$DIR/seeded"
+		cd "$DIR/seeded" || exit
 		mkdir seed && echo s >seed/f && ln seed/f seed/g && ln -s f seed/l && chown 7:8 seed seed/f && chmod 2750 seed
 	)
 	tar -C "$DIR/seeded" -cf - . | berth image import - seeded >"$DIR/import.log"

@@ -184,10 +184,10 @@ static char **layers_of(const struct build_config *c, const char *own)
 	return layers;
 }
 
-static char *config_with(struct tool *t, const struct changed *c, char *const *layers, size_t *ret_n)
+static char *config_with(struct tool *t, const struct build_config *c, char *const *layers, size_t *ret_n)
 {
 	struct keep keep = {.full = false};
-	struct build_config *config = build_config_dup(&keep, c->config);
+	struct build_config *config = build_config_dup(&keep, c);
 	const char *author = tool_text(t, "author");
 	mem_cleanup char *now = build_config_time(clock_wall_ms() / 1000);
 	struct build_history h = {.created_by = tool_text(t, "command"),
@@ -206,9 +206,9 @@ static char *config_with(struct tool *t, const struct changed *c, char *const *l
 	}
 	/* The changes are no steps of a build: one commit is one line of the history. */
 	config->n_history = 0;
-	for (size_t i = 0; i < c->config->n_history; i++) {
-		if (c->config->history[i].stage < 0)
-			build_config_add_history(&keep, config, &c->config->history[i]);
+	for (size_t i = 0; i < c->n_history; i++) {
+		if (c->history[i].stage < 0)
+			build_config_add_history(&keep, config, &c->history[i]);
 	}
 	build_config_add_history(&keep, config, &h);
 	if (author && *author)
@@ -218,7 +218,7 @@ static char *config_with(struct tool *t, const struct changed *c, char *const *l
 	return text;
 }
 
-static int make_image(struct tool *t, struct image_store *s, struct image_lease *lease, const struct changed *c,
+static int make_image(struct tool *t, struct image_store *s, struct image_lease *lease, const struct build_config *c,
 		      struct err *err)
 {
 	cleanup_with(image_info_freep) struct image_info *info = NULL;
@@ -231,7 +231,7 @@ static int make_image(struct tool *t, struct image_store *s, struct image_lease 
 
 	if (r < 0)
 		return r;
-	layers = layers_of(c->config, layer.diff_id);
+	layers = layers_of(c, layer.diff_id);
 	config = config_with(t, c, layers, &docs.n_config);
 	r = export_manifest(s, layers, config, docs.n_config, &manifest, &docs.n_manifest, err);
 	docs.config = config;
@@ -263,9 +263,9 @@ static int commit(struct tool *t, struct image_store *s, struct err *err)
 		r = base_config(t, s, image->id, &config, &n, err);
 	if (r == 0)
 		r = apply(t, config, n, &c, err);
-	if (r == 0 && !c.config)
+	if (r >= 0 && !c.config)
 		r = err_set(err, EINVAL, "the changes make no image");
-	return r < 0 ? r : make_image(t, s, lease, &c, err);
+	return r < 0 ? r : make_image(t, s, lease, c.config, err);
 }
 
 /* The answer is made in this process, so the store's work is not given to another one. */
