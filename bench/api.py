@@ -13,7 +13,7 @@ import time
 from measure import BERTH, RUNS, Skip, in_turns, run, spawn_ms
 from place import Docker
 
-MANY = int(os.environ.get('MANY', '100'))	   # containers that start and stop at once
+MANY = int(os.environ.get('MANY', '100'))  #  containers that start and stop at once
 LISTED = int(os.environ.get('LISTED', '1000'))  # containers in a list
 LOG_MB = int(os.environ.get('LOG_MB', '256'))
 REQUESTS = 2000

@@ -119,7 +119,7 @@ static int check_members(yyjson_val *obj, const char *a, const char *b, struct e
 
 static int read_rule(yyjson_val *v, struct rule *ret, struct err *err)
 {
-	const char *who;
+	const char *who = NULL;
 	int r = check_members(v, "who", "role", err);
 
 	if (r == 0)

@@ -85,7 +85,7 @@ static int read_stat(pid_t pid, struct process *p)
 	char *open, *close;
 	size_t n;
 
-	if (read_proc(pid, "stat", 4096, &text, &n) < 0)
+	if (read_proc(pid, "stat", 4096, &text, &n) < 0 || !text)
 		return -ESRCH;
 	open = strchr(text, '(');
 	close = strrchr(text, ')');

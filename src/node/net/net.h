@@ -183,7 +183,7 @@ const struct net_port *net_port_of(struct net *n, const char *container, size_t 
 int net_plug(struct net *n, const char *container, struct buf *out, struct err *err);
 /* At the start of the daemon: takes over what a plug of an earlier one says. What does not fit any more (its network is gone, another has its address) is
  * left out and told by *err and a negative result. */
-int net_restore(struct net *n, const char *container, const char *plug, size_t len, struct err *err);
+int net_restore(struct net *n, const char *container, const char *text, size_t len, struct err *err);
 /* After all living containers were restored: the rules are made to be as the books say. Then watches. */
 int net_reconcile(struct net *n, struct err *err);
 

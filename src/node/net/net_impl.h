@@ -85,7 +85,7 @@ int ipam_take(struct network *w, int family, const char *wish, void *owner, stru
 void ipam_give_back(struct network *w, const char *ip);
 
 /* ports.c */
-int ports_add(struct net *n, struct holder *h, const struct plug_port *p, bool check, struct err *err);
+int ports_add(struct net *n, struct holder *h, const struct plug_port *p, bool ask, struct err *err);
 void ports_drop(struct net *n, struct holder *h);
 
 /* endpoint.c */

@@ -51,7 +51,7 @@ static int assert_all(char **argv, struct err *err)
 	size_t n = 0;
 	int r = 0;
 
-	for (; argv[n] && n < 16 && r == 0; n++) {
+	for (; n < 16 && argv[n] && r == 0; n++) {
 		r = load(argv[n], &plugs[n], err);
 		list[n] = &plugs[n];
 	}

@@ -42,7 +42,7 @@ static void open_net(void)
 static int setup(void **state)
 {
 	(void)state;
-	memcpy(dir_name + sizeof dir_name - 7, "XXXXXX", 6);
+	memset(dir_name + sizeof dir_name - 7, 'X', 6);
 	assert_non_null(mkdtemp(dir_name));
 	dir = open(dir_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	open_net();
