@@ -139,9 +139,9 @@ no_tool() {
 	[ "$(body 'select(.status) | .status' | tail -n 1)" = "Status: Image is up to date for $image:1" ]
 	docker_api 200 POST "/images/create?fromImage=$image&tag=nope" -H "$(auth_header alice wonderland)"
 	[[ "$(body 'select(.error) | .error')" == *"does not have it"* ]]
-	docker_api 200 POST /auth -d "{\"username\":\"alice\",\"password\":\"wonderland\",\"serveraddress\":\"$HOST\"}"
+	docker_api 200 POST /auth -H 'Content-Type: application/json' -d "{\"username\":\"alice\",\"password\":\"wonderland\",\"serveraddress\":\"$HOST\"}"
 	[ "$(body .Status)" = "Login Succeeded" ]
-	docker_api 401 POST /auth -d "{\"username\":\"alice\",\"password\":\"wrong\",\"serveraddress\":\"$HOST\"}"
+	docker_api 401 POST /auth -H 'Content-Type: application/json' -d "{\"username\":\"alice\",\"password\":\"wrong\",\"serveraddress\":\"$HOST\"}"
 	[ -z "$(find "$DIR/docker" "$DIR/home" -name config.json)" ]
 	docker_api 200 DELETE "/images/$image:1"
 }

@@ -305,7 +305,7 @@ static bool step(struct http_conn *c)
 		reply_sent(c);
 		return true;
 	}
-	if (c->req && c->req->hijack && !waiting(c->req)) {
+	if (c->req && c->req->hijack && !waiting(c->req) && http_conn_settled(c)) {
 		http_conn_give(c);
 		return false;
 	}
@@ -481,6 +481,7 @@ struct http_conn *http_conn_free(struct http_conn *c)
 	if (c->half)
 		epoll_ctl(s->hup_fd, EPOLL_CTL_DEL, c->fd, NULL);
 	loop_fd_free(c->watch);
+	http_settle_free(c->settle);
 	if (c->tls)
 		tls_end(c->tls);
 	tls_conn_free(c->tls);

@@ -61,6 +61,7 @@ struct http_conn {
 	struct http_conn *prev, *next, *next_kicked;
 	struct loop_fd *watch;
 	struct tls_conn *tls; /* NULL = plain */
+	struct http_settle *settle;
 	struct http_req *req; /* NULL when idle */
 	struct buf rest;      /* bytes that were read and wait for their turn */
 	size_t rest_at;
@@ -110,6 +111,9 @@ int http_server_hup_fd(struct http_server *s);
 /* Called when a connection has gone: room for others. */
 void http_server_conn_gone(struct http_server *s);
 
+/* http_hijack.c: the peer has read the head, or has had its time for it; else the connection is kicked when that is so. */
+bool http_conn_settled(struct http_conn *c);
+struct http_settle *http_settle_free(struct http_settle *s);
 /* http_hijack.c: to whoever asked for it. The connection is dead afterwards. */
 void http_conn_give(struct http_conn *c);
 struct http_pump *http_pump_free(struct http_pump *p);

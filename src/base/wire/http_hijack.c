@@ -13,12 +13,15 @@
 #include <poll.h>
 #include <string.h>
 #include <strings.h>
+#include <linux/sockios.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #define PIECE TLS_PIECE
 /* How long a peer may go on sending to somebody who has gone. */
 #define LINGER_MS 2000
+#define SETTLE_MS 100
 
 /* One direction. */
 struct flow {
@@ -205,6 +208,76 @@ static void on_event(void *ctx, int events)
 	run(ctx);
 }
 
+/* ---- the head ---- */
+
+/* A client may read the head through a buffer and the stream past it (docker-py does): bytes that come with the head are lost to it then. So the stream
+ * begins when the head has been read, which the kernel tells of a Unix socket; or after a while, for who reads nothing at first. */
+struct http_settle {
+	struct http_conn *conn;
+	int epoll; /* edges of "more room": the peer has read something */
+	struct loop_fd *watch;
+	struct loop_timer *timer;
+	bool over;
+};
+
+struct http_settle *http_settle_free(struct http_settle *s)
+{
+	if (!s)
+		return NULL;
+	loop_fd_free(s->watch);
+	loop_timer_free(s->timer);
+	fd_closep(&s->epoll);
+	free(s);
+	return NULL;
+}
+
+static void on_read(void *ctx, int events)
+{
+	struct http_settle *s = ctx;
+	struct epoll_event event;
+
+	(void)events;
+	while (epoll_wait(s->epoll, &event, 1, 0) < 0 && errno == EINTR)
+		;
+	http_conn_kick(s->conn);
+}
+
+static void on_settle_time(void *ctx)
+{
+	struct http_settle *s = ctx;
+
+	s->over = true;
+	http_conn_kick(s->conn);
+}
+
+static int start_settle(struct http_conn *c)
+{
+	struct epoll_event event = {.events = EPOLLOUT | EPOLLET};
+	struct http_settle *s = mem_new(struct http_settle);
+	struct loop *loop = c->server->loop;
+
+	s->conn = c;
+	s->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (s->epoll < 0 || epoll_ctl(s->epoll, EPOLL_CTL_ADD, c->fd, &event) < 0 ||
+	    loop_fd_new(loop, s->epoll, LOOP_IN, on_read, s, &s->watch, NULL) < 0) {
+		http_settle_free(s);
+		return -1;
+	}
+	s->timer = loop_timer_new(loop, on_settle_time, s);
+	loop_timer_arm(s->timer, SETTLE_MS);
+	c->settle = s;
+	return 0;
+}
+
+bool http_conn_settled(struct http_conn *c)
+{
+	int unread = 0;
+
+	if (c->tls || c->uid == UINT32_MAX || ioctl(c->fd, SIOCOUTQ, &unread) < 0 || unread == 0)
+		return true;
+	return c->settle ? c->settle->over : start_settle(c) < 0;
+}
+
 /* ---- giving away ---- */
 
 /* Takes the socket out of the connection, which is about to be freed. */
@@ -214,6 +287,7 @@ static int take_fd(struct http_conn *c)
 		epoll_ctl(c->server->hup_fd, EPOLL_CTL_DEL, c->fd, NULL);
 	c->half = false;
 	c->watch = loop_fd_free(c->watch);
+	c->settle = http_settle_free(c->settle);
 	return fd_take(&c->fd);
 }
 

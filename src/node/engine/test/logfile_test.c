@@ -216,6 +216,7 @@ static void test_container_record(void **state)
 	static char error[] = "a \"quoted\"\nerror";
 	struct record r = {.state = ENGINE_EXITED,
 			   .health = ENGINE_UNHEALTHY,
+			   .run = 3,
 			   .started_ms = 5,
 			   .ended_ms = 6,
 			   .exit = {.code = 137, .signal = 9, .oom = true, .error = error, .memory_peak = 7}};
@@ -233,6 +234,7 @@ static void test_container_record(void **state)
 	assert_int_equal(record_parse(text.data, text.len, &back, NULL), 0);
 	assert_int_equal(back.state, ENGINE_EXITED);
 	assert_int_equal(back.health, ENGINE_UNHEALTHY);
+	assert_int_equal(back.run, 3);
 	assert_int_equal(back.exit.code, 137);
 	assert_true(back.exit.oom);
 	assert_string_equal(back.exit.error, r.exit.error);
