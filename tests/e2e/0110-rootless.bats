@@ -347,13 +347,15 @@ build_context() {
 	yes "so many words of a text that is long" | head -c 60000000 >"$DIR/texts/long"
 	give_ranges
 	for signal in INT TERM; do
+		# Not what the last one has written.
+		rm -f "$DIR/runner"
 		# shellcheck disable=SC2016 # for the inner shell
 		as_user env -u BERTH_SOCKET INPUT="$DIR/texts" sh -c 'echo $$ >"$HOME/runner"; exec setsid env --default-signal=INT,QUIT "$0"' \
-			"$DIR/tree/tools/demo" >"$DIR/demo.log" 2>&1 3>&- &
-		WITHIN=60 eventually grep -q "split: running" "$DIR/demo.log"
+			"$DIR/tree/tools/demo" >"$DIR/demo.$signal" 2>&1 3>&- &
+		WITHIN=60 eventually grep -q "split: running" "$DIR/demo.$signal"
 		kill "-$signal" -- "-$(cat "$DIR/runner")"
 		wait "$!" || true
-		[[ "$(tail -n 1 "$DIR/demo.log")" == "demo: failed: "* ]]
+		[[ "$(tail -n 1 "$DIR/demo.$signal")" == "demo: failed: "* ]]
 		[ -z "$(compgen -G "$DIR/berth-demo.*")" ]
 		nothing_left
 	done

@@ -50,12 +50,16 @@ static void done(struct change *w)
 	http_reply(r, 204, NULL, NULL, 0);
 }
 
-/* Clients tell 127, 126 and 125 apart by these words (docs/DOCKER.md). */
-static bool says(const char *text, const char *const *words)
+/* Clients tell 127, 126 and 125 apart by these words, in these letters (docs/DOCKER.md); the C library writes some of them in others. */
+static bool says(char *text, const char *const *words)
 {
 	for (; *words; words++) {
-		if (strstr(text, *words))
+		char *at = strcasestr(text, *words);
+
+		if (at) {
+			memcpy(at, *words, strlen(*words));
 			return true;
+		}
 	}
 	return false;
 }
@@ -64,7 +68,8 @@ static void tell_failure(struct http_req *r, const struct engine_container *c)
 {
 	static const char *const missing[] = {"executable file not found", "no such file or directory", NULL};
 	static const char *const denied[] = {"permission denied", "is a directory", NULL};
-	const char *text = c->exit.error ? c->exit.error : "the container could not be started", *more = "";
+	mem_cleanup char *text = mem_strdup(c->exit.error ? c->exit.error : "the container could not be started");
+	const char *more = "";
 
 	if (c->exit.code == 127 && !says(text, missing))
 		more = ": executable file not found in $PATH";
