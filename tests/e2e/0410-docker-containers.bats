@@ -23,6 +23,7 @@ setup() {
 }
 
 teardown() {
+	command -v docker >/dev/null || return 0
 	local ids
 	ids=$(docker ps -aq)
 	# shellcheck disable=SC2086
@@ -84,8 +85,10 @@ is() { # NAME STATE
 }
 
 @test "point 4: clients and server agree on a version" {
-	[ "$(docker version -f '{{.Client.APIVersion}} {{.Server.APIVersion}} {{.Server.MinAPIVersion}}')" = "1.44 1.44 1.24" ]
-	for version in 1.24 1.40 1.44; do
+	[ "$(docker version -f '{{.Server.APIVersion}} {{.Server.MinAPIVersion}}')" = "1.44 1.24" ]
+	# Debian's client knows 1.41, newer ones come down to ours.
+	[[ "$(docker version -f '{{.Client.APIVersion}}')" == 1.4[1-4] ]]
+	for version in 1.24 1.40 1.41; do
 		[ "$(DOCKER_API_VERSION=$version docker run --rm busybox echo "spoke $version")" = "spoke $version" ]
 	done
 	run docker --host "$DOCKER_HOST" version

@@ -7,7 +7,7 @@ load helpers
 
 setup_file() {
 	command -v docker >/dev/null || skip "no docker CLI"
-	start_with_image
+	start_apart
 	export DOCKER_HOST=unix://$BERTH_SOCKET DOCKER_CONFIG=$DIR/docker HOME=$DIR
 	mkdir "$DIR/docker"
 	docker run -d --name idle busybox sleep 10000
@@ -15,6 +15,7 @@ setup_file() {
 }
 
 teardown_file() {
+	[ -n "${DIR:-}" ] || return 0
 	# A sleep that is PID 1's child does not hear SIGTERM.
 	docker rm -f idle >/dev/null
 	end_place

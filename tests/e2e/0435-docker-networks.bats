@@ -35,6 +35,7 @@ setup() {
 }
 
 teardown() {
+	command -v docker >/dev/null || return 0
 	local ids networks
 	ids=$(docker ps -aq)
 	# shellcheck disable=SC2086

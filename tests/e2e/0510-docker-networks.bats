@@ -44,6 +44,7 @@ setup() {
 }
 
 teardown() {
+	command -v docker >/dev/null || return 0
 	local ids
 	ids=$(docker ps -aq)
 	# shellcheck disable=SC2086

@@ -240,7 +240,7 @@ def test_outlive(berth, data):
     for s in (one, two):
         s.sendall(b"during")
         expect(s, b"during")
-    subprocess.run([berth, "up", "--data", data], check=True, stdout=subprocess.DEVNULL, close_fds=True)
+    subprocess.run(["nsenter", f"--net={os.environ['DIR']}/netns", berth, "up", "--data", data], check=True, stdout=subprocess.DEVNULL, close_fds=True)
     until(lambda: api("GET", f"/v1.44/exec/{x}/json")[0] == 200)
     told = ok(api("GET", f"/v1.44/exec/{x}/json"), 200)
     assert told["Running"] and told["ProcessConfig"]["arguments"] == ["-c", "cat; exit 9"], told

@@ -14,6 +14,9 @@ export TOP BERTH
 	exit 1
 }
 
+# Docker's client alone, where docker itself is not installed (tools/setup).
+PATH=$PATH:$TOP/build/peers
+
 # Reports of the sanitizers go to files that teardown looks for: a daemon's stderr is nobody's output.
 sanitizer_logs() {
 	export ASAN_OPTIONS="log_path=$DIR/sanitizer:detect_leaks=${LEAKS:-1}:abort_on_error=0:exitcode=99"
@@ -65,11 +68,30 @@ start_with_image() {
 	import_busybox
 }
 
+# apart COMMAND...: in a network namespace that belongs to this place, so that networks of containers touch nothing of the machine's.
+apart() {
+	if [ ! -e "$DIR/netns" ]; then
+		touch "$DIR/netns"
+		unshare --net="$DIR/netns" ip link set lo up
+	fi
+	nsenter --net="$DIR/netns" "$@"
+}
+
+# As start_with_image, with a daemon that is apart.
+start_apart() {
+	new_place
+	apart "$BERTH" up --data "$DIR/data" 3>&- 4>&-
+	import_busybox
+}
+
 # Ends everything that belongs to DIR, and fails when something does not end, stays or was found by a sanitizer.
 end_place() {
 	local status=0
 	if berth info >/dev/null 2>&1; then
 		berth down --all 3>&- || status=1
+	fi
+	if mountpoint -q "$DIR/netns" 2>/dev/null; then
+		umount "$DIR/netns" || status=1
 	fi
 	"$TOP/tools/check_leftovers" compare /dev/stdin "$DIR/" <<<'[]' | grep -v "folder $DIR\$" && status=1
 	if compgen -G "$DIR/sanitizer*" >/dev/null; then
