@@ -77,7 +77,7 @@ refused() { # TEXT COMMAND...
 	run docker cp c:/nosuch "$DIR/x"
 	[ "$status" -ne 0 ]
 	[[ $output == *"Could not find the file /nosuch in container c"* || $output == *"No such container:path: c:/nosuch"* ]]
-	refused "No such container: nobody" docker cp nobody:/x "$DIR/x"
+	refused "No such container" docker cp nobody:/x "$DIR/x"
 }
 
 @test "cp puts files, directories and a tar of standard input into a container, running or not" {
@@ -168,7 +168,8 @@ refused() { # TEXT COMMAND...
 	docker create --name c -v one:/x busybox true >"$DIR/id"
 	refused "remove one: volume is in use - [$(cat "$DIR/id")]" docker volume rm one
 	[ "$(docker volume ls -q -f dangling=false)" = one ]
-	docker volume prune -f | grep -qx "$(cat "$DIR/anonymous")"
+	# Of the names that nobody gave alone, as it is from 1.42 on; older clients mean all that is unused.
+	curl -sS -X POST --unix-socket "$BERTH_SOCKET" http://d/v1.44/volumes/prune | jq -r '.VolumesDeleted[]' | cmp - "$DIR/anonymous"
 	[ "$(docker volume ls -q | tr '\n' ' ')" = "one two " ]
 	docker rm c
 	docker volume rm one two
