@@ -85,6 +85,7 @@ bytes() {
 }
 
 @test "A5: clients that do not read, or come and go, do not make the monitor grow" {
+	[[ "$BERTH" != *asan* ]] || skip "the sanitizer keeps what is freed"
 	bytes flat
 }
 
