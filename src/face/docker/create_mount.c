@@ -160,7 +160,8 @@ static int pass_bind(struct making *m, const char *text, struct err *err)
 
 	if (strlen(text) > BIND_MAX)
 		return err_set(err, E2BIG, "Binds: an entry is longer than %d bytes", BIND_MAX);
-	copy = rest = mem_strdup(text);
+	copy = mem_strdup(text);
+	rest = copy;
 	while (rest && n < 3)
 		part[n++] = strsep(&rest, ":");
 	if (rest || !*part[0] || (n > 1 && !*part[1]) || (n == 2 && *part[0] != '/' && *part[1] != '/'))

@@ -113,7 +113,7 @@ static int read_owner(pid_t pid, struct process *p)
 	const char *line;
 	size_t n;
 
-	if (read_proc(pid, "status", 8192, &text, &n) < 0)
+	if (read_proc(pid, "status", 8192, &text, &n) < 0 || !text)
 		return -ESRCH;
 	line = strstr(text, "\nUid:");
 	/* The effective one, as ps shows it. */
