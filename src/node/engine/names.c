@@ -65,11 +65,6 @@ struct names *names_close(struct names *n)
 	return NULL;
 }
 
-struct dns_server *names_server(struct names *n)
-{
-	return n->dns;
-}
-
 /* ---- the name server ---- */
 
 static bool has_names(const struct net_endpoint *e)

@@ -52,5 +52,3 @@ int names_change(struct names *n, const struct names_of *c, int dir, const struc
  * `dir` does not name our server. */
 int names_offer(int dir, int netns, struct err *err);
 void names_forget(struct names *n, const char *id);
-
-struct dns_server *names_server(struct names *n);

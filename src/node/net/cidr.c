@@ -48,13 +48,6 @@ bool ip_is_any(const struct ip *a)
 	return memcmp(a->b, zero, ip_len(a)) == 0;
 }
 
-bool ip_is_loopback(const struct ip *a)
-{
-	static const unsigned char one[16] = {[15] = 1};
-
-	return a->family == AF_INET ? a->b[0] == 127 : a->family == AF_INET6 && memcmp(a->b, one, 16) == 0;
-}
-
 /* ---- subnets ---- */
 
 /* The bits of byte number i that belong to the prefix. */
@@ -147,14 +140,4 @@ struct ip cidr_nth(const struct cidr *c, uint64_t at)
 		at >>= 8;
 	}
 	return ip;
-}
-
-uint64_t cidr_index(const struct cidr *c, const struct ip *a)
-{
-	uint64_t at = 0;
-	size_t n = ip_len(a);
-
-	for (size_t i = n > 8 ? n - 8 : 0; i < n; i++)
-		at = at << 8 | (unsigned char)(a->b[i] & ~mask_of(c->prefix, i));
-	return at;
 }

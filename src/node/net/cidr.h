@@ -29,7 +29,6 @@ int ip_parse(const char *text, struct ip *ret, struct err *err);
 const char *ip_text(const struct ip *a, char out[static IP_TEXT_MAX]); /* out; "" for none */
 bool ip_equal(const struct ip *a, const struct ip *b);
 bool ip_is_any(const struct ip *a);
-bool ip_is_loopback(const struct ip *a);
 
 /* "10.0.0.0/8". cidr_parse() takes the bits behind the prefix away. */
 int cidr_parse(const char *text, struct cidr *ret, struct err *err);
@@ -42,6 +41,4 @@ bool cidr_within(const struct cidr *outer, const struct cidr *inner);
 bool cidr_overlap(const struct cidr *a, const struct cidr *b);
 /* How many addresses; UINT64_MAX when that does not fit. */
 uint64_t cidr_size(const struct cidr *c);
-/* Its address number `at` (0 = the first); and the number of one of its addresses (of the last 64 bits). */
-struct ip cidr_nth(const struct cidr *c, uint64_t at);
-uint64_t cidr_index(const struct cidr *c, const struct ip *a);
+struct ip cidr_nth(const struct cidr *c, uint64_t at); /* its address number `at`, 0 = the first */

@@ -240,11 +240,6 @@ int dns_zone_set(struct dns_zone *z, const struct dns_endpoint *from, struct err
 	return 0;
 }
 
-bool dns_zone_has(const struct dns_zone *z, const char *container)
-{
-	return map_get(&z->by_container, container);
-}
-
 size_t dns_zone_count(const struct dns_zone *z)
 {
 	return z->by_container.n;

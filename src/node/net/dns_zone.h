@@ -22,7 +22,6 @@ struct dns_zone *dns_zone_free(struct dns_zone *z);
 /* Replaces what the container had. -EINVAL, -E2BIG: as it was before. The members network, network_name and internal are not looked at. */
 int dns_zone_set(struct dns_zone *z, const struct dns_endpoint *from, struct err *err);
 void dns_zone_drop(struct dns_zone *z, const char *container);
-bool dns_zone_has(const struct dns_zone *z, const char *container);
 size_t dns_zone_count(const struct dns_zone *z); /* of endpoints */
 
 struct dns_found {

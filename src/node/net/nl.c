@@ -85,11 +85,6 @@ void nl_u8(struct buf *b, uint16_t type, uint8_t v)
 	nl_put(b, type, &v, sizeof v);
 }
 
-void nl_u16(struct buf *b, uint16_t type, uint16_t v)
-{
-	nl_put(b, type, &v, sizeof v);
-}
-
 void nl_u32(struct buf *b, uint16_t type, uint32_t v)
 {
 	nl_put(b, type, &v, sizeof v);

@@ -34,7 +34,6 @@ void nl_raw(struct buf *b, const void *data, size_t n); /* padded to 4 */
 void nl_put(struct buf *b, uint16_t type, const void *data, size_t n);
 void nl_str(struct buf *b, uint16_t type, const char *s); /* with its NUL */
 void nl_u8(struct buf *b, uint16_t type, uint8_t v);
-void nl_u16(struct buf *b, uint16_t type, uint16_t v);
 void nl_u32(struct buf *b, uint16_t type, uint32_t v);
 void nl_be32(struct buf *b, uint16_t type, uint32_t v); /* in network byte order */
 size_t nl_nest(struct buf *b, uint16_t type);

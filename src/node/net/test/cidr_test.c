@@ -60,16 +60,13 @@ static void test_numbers(void **state)
 
 	(void)state;
 	assert_string_equal(ip_text(&ip, text), "192.168.255.1");
-	assert_int_equal(cidr_index(&c, &ip), 257);
 	assert_int_equal(cidr_size(&c), 512);
 	ip = cidr_nth(&six, 65535);
 	assert_string_equal(ip_text(&ip, text), "fd00::ffff");
-	assert_int_equal(cidr_index(&six, &ip), 65535);
 	six = must("fd00::/64");
 	assert_true(cidr_size(&six) == UINT64_MAX);
 	ip = cidr_nth(&six, UINT64_MAX);
 	assert_string_equal(ip_text(&ip, text), "fd00::ffff:ffff:ffff:ffff");
-	assert_true(cidr_index(&six, &ip) == UINT64_MAX);
 }
 
 int main(void)
