@@ -10,6 +10,7 @@
 #include "base/wire/json.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #define ASKED_MAX 64
@@ -20,12 +21,13 @@ struct engine_answer {
 	engine_done_fn fn; /* NULL = nobody waits any more */
 	void *ctx;
 	answer_fn inner;
+	char about[65];
 };
 
 static void finish(struct container *c, struct engine_answer *a, const struct err *err)
 {
 	if (a->inner)
-		a->inner(c, err);
+		a->inner(c, a->about, err);
 	if (a->fn)
 		a->fn(a->ctx, err);
 	free(a);
@@ -49,6 +51,7 @@ int answer_ask(struct container *c, const char *request, const struct answer_to 
 		return r;
 	a = mem_new(struct engine_answer);
 	*a = (struct engine_answer){.number = c->e->asked, .fn = to->fn, .ctx = to->ctx, .inner = to->inner};
+	snprintf(a->about, sizeof a->about, "%s", to->about ? to->about : "");
 	*at = a;
 	if (ret)
 		*ret = a;

@@ -162,9 +162,10 @@ void action_close(struct engine *e);
 
 /* answer.c: request: members of a JSON object, at most 64 bytes. inner is called first, fn not after engine_answer_forget(). Not a word when the engine
  * closes. */
-typedef void (*answer_fn)(struct container *c, const struct err *err);
+typedef void (*answer_fn)(struct container *c, const char *about, const struct err *err);
 struct answer_to {
 	answer_fn inner;
+	const char *about; /* for inner: an id, or NULL */
 	engine_done_fn fn;
 	void *ctx;
 };

@@ -87,7 +87,7 @@ static int connect_all(struct container *c, int dir, const struct order *o, stru
 	return r;
 }
 
-static int publish_all(struct container *c, const struct order *o, struct err *err)
+int network_publish_all(struct container *c, const struct order *o, struct err *err)
 {
 	size_t n = yyjson_arr_size(o->spec.ports), i, max;
 	struct net_publish *wishes;
@@ -151,7 +151,7 @@ static int prepare(struct container *c, int dir, const struct order *o, struct e
 	if (kind != SPEC_NS_HOST && kind != SPEC_NS_NONE && kind != SPEC_NS_CONTAINER)
 		r = connect_all(c, dir, o, err);
 	if (r == 0)
-		r = publish_all(c, o, err);
+		r = network_publish_all(c, o, err);
 	if (r == 0)
 		r = network_write_plug(c, dir, err);
 	if (r == 0 && has_files(o))

@@ -29,6 +29,7 @@ yyjson_val *network_wanted(int dir, const struct order *o, yyjson_doc **doc);
 typedef int (*network_names_fn)(struct names *n, const struct names_of *c, int dir, const struct names_life *life,
 				struct err *err);
 struct names_of network_names_of(struct container *c, const struct order *o);
+int network_publish_all(struct container *c, const struct order *o, struct err *err);
 int network_write_plug(struct container *c, int dir, struct err *err);
 int network_tell_names(struct container *c, int dir, const struct order *o, network_names_fn fn, struct err *err);
 /* What a plug does not say of endpoints: aliases and names. */

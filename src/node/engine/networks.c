@@ -131,19 +131,33 @@ static int change_begin(struct engine *e, const char *container, const char *net
 	return 0;
 }
 
-static void on_plugged(struct container *c, const struct err *err)
+/* It did not come to the network: nor does the next life. */
+static void take_back(struct change *g)
 {
-	fd_cleanup int dir = container_dir(c, NULL);
-	struct order o = {.doc = NULL};
+	size_t at = find_wanted(g->c->e, g->wanted, g->n);
 
-	if (!err && dir >= 0 && order_read(dir, &o, NULL) == 0)
-		(void)network_tell_names(c, dir, &o, names_change, NULL);
-	order_free(&o);
+	(void)net_disconnect(g->c->e->net, g->c->pub.id, g->n->id, NULL);
+	(void)yyjson_mut_arr_remove(yyjson_mut_doc_get_root(g->wanted), at);
+	(void)save_wanted(g->dir, g->wanted, NULL);
+	(void)network_write_plug(g->c, g->dir, NULL);
 }
 
-static int tell_monitor(struct change *g, engine_done_fn done, void *ctx, struct engine_answer **ret, struct err *err)
+/* came_to: the id of the network, "" when it left one. */
+static void on_plugged(struct container *c, const char *came_to, const struct err *err)
 {
-	const struct answer_to to = {.inner = on_plugged, .fn = done, .ctx = ctx};
+	struct change g = {.dir = -1};
+
+	if (err && *came_to && change_begin(c->e, c->pub.id, came_to, &g, NULL) == 0)
+		take_back(&g);
+	else if (!err && (g.dir = container_dir(c, NULL)) >= 0 && order_read(g.dir, &g.o, NULL) == 0)
+		(void)network_tell_names(c, g.dir, &g.o, names_change, NULL);
+	change_free(&g);
+}
+
+static int tell_monitor(struct change *g, bool comes, engine_done_fn done, void *ctx, struct engine_answer **ret,
+			struct err *err)
+{
+	const struct answer_to to = {.inner = on_plugged, .about = comes ? g->n->id : NULL, .fn = done, .ctx = ctx};
 	int r = network_write_plug(g->c, g->dir, err);
 
 	return r < 0 ? r : answer_ask(g->c, "\"plug\":true", &to, ret, err);
@@ -159,6 +173,12 @@ static int connect(struct change *g, struct err *err)
 
 	if (r == 0)
 		r = net_connect(g->c->e->net, g->c->pub.id, &w.w, &made, err);
+	/* Those that had nowhere to lead to. */
+	if (r == 0 && !net_port_of(g->c->e->net, g->c->pub.id, 0)) {
+		r = network_publish_all(g->c, &g->o, err);
+		if (r < 0)
+			(void)net_disconnect(g->c->e->net, g->c->pub.id, g->n->id, NULL);
+	}
 	yyjson_doc_free(doc);
 	return r;
 }
@@ -166,22 +186,24 @@ static int connect(struct change *g, struct err *err)
 static int come(struct change *g, const struct net_endpoint_wish *wish, engine_done_fn done, void *ctx,
 		struct engine_answer **ret, struct err *err)
 {
-	bool idle = container_idle(g->c);
-	int r = 0;
+	int r;
 
 	if (g->at < yyjson_mut_arr_size(yyjson_mut_doc_get_root(g->wanted)))
 		return err_set(err, EEXIST, "endpoint with name %s already exists in network %s", g->c->pub.name,
 			       g->n->name);
 	add_wish(g->wanted, g->n, wish);
-	if (!idle)
-		r = connect(g, err);
-	if (r == 0)
+	if (container_idle(g->c)) {
 		r = save_wanted(g->dir, g->wanted, err);
-	if (r < 0 || idle)
 		return r < 0 ? r : 1;
-	r = tell_monitor(g, done, ctx, ret, err);
+	}
+	r = connect(g, err);
 	if (r < 0)
-		(void)net_disconnect(g->c->e->net, g->c->pub.id, g->n->id, NULL);
+		return r;
+	r = save_wanted(g->dir, g->wanted, err);
+	if (r == 0)
+		r = tell_monitor(g, true, done, ctx, ret, err);
+	if (r < 0)
+		take_back(g);
 	return r;
 }
 
@@ -209,7 +231,7 @@ static int leave(struct change *g, engine_done_fn done, void *ctx, struct engine
 	if (r < 0 || container_idle(g->c))
 		return r < 0 ? r : 1;
 	r = net_disconnect(g->c->e->net, g->c->pub.id, g->n->id, err);
-	return r < 0 ? r : tell_monitor(g, done, ctx, ret, err);
+	return r < 0 ? r : tell_monitor(g, false, done, ctx, ret, err);
 }
 
 int engine_disconnect(struct engine *e, const char *container, const char *network, bool force, engine_done_fn done,

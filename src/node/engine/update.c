@@ -109,10 +109,11 @@ static void take_over(struct container *c, const struct update *u)
 	event_add(c->e, ENGINE_EV_CHANGED, c, "update");
 }
 
-static void on_answer(struct container *c, const struct err *err)
+static void on_answer(struct container *c, const char *about, const struct err *err)
 {
 	struct update *u = mem_take(c->update);
 
+	(void)about;
 	if (!err)
 		take_over(c, u);
 	free(u);
