@@ -69,8 +69,8 @@ plug() {
 		"$id" "$id" "$(printf '%064d' "$4")" "$3" "$1" "$4" "$2" "$4" "$2" "$4" "$4" "$2" "$4" "${6:-}" "$5" >"$DIR/$1.json"
 }
 
-port() { # HOST-IP HOST-PORT IP
-	printf '{"proto":"tcp","host_ip":"%s","host_port":%s,"ip":"%s","port":80}' "$1" "$2" "$3"
+port() { # HOST-IP HOST-PORT IP [PROTOCOL]
+	printf '{"proto":"%s","host_ip":"%s","host_port":%s,"ip":"%s","port":80}' "${4:-tcp}" "$1" "$2" "$3"
 }
 
 attach() { # NAME PID
@@ -79,11 +79,52 @@ attach() { # NAME PID
 
 # serve PID: a web server there that tells who asks.
 serve() {
-	at "$1" busybox nc -ll -p 80 -e sh -c 'read -r line; printf "HTTP/1.0 200 OK\r\n\r\nhello\n"' 3>&- 4>&- >/dev/null 2>&1 &
+	# Itself, not a shell of the function: its pid is the one to kill.
+	nsenter -t "$1" -n busybox nc -ll -p 80 -e sh -c 'read -r line; printf "HTTP/1.0 200 OK\r\n\r\nhello\n"' 3>&- 4>&- >/dev/null 2>&1 &
 	PLACES+=($!)
 	until at "$1" busybox nc -w 1 127.0.0.1 80 </dev/null >/dev/null 2>&1; do
 		kill -0 "${PLACES[-1]}"
 	done
+}
+
+# mirror PID: there, port 80 of TCP and UDP and both families tells who asks.
+mirror() {
+	nsenter -t "$1" -n /usr/bin/python3 -c '
+import select, socket, sys
+t = socket.create_server(("::", 80), family=socket.AF_INET6, dualstack_ipv6=True)
+u = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+u.bind(("::", 80))
+open(sys.argv[1], "w").close()
+while True:
+    for s in select.select([t, u], [], [])[0]:
+        if s is t:
+            c, who = t.accept()
+            c.sendall(who[0].encode())
+            c.close()
+        else:
+            _, who = u.recvfrom(100)
+            u.sendto(who[0].encode(), who)' "$DIR/mirror.$1" 3>&- 4>&- >/dev/null 2>&1 &
+	PLACES+=($!)
+	until [ -e "$DIR/mirror.$1" ]; do
+		kill -0 "${PLACES[-1]}"
+	done
+}
+
+# seen PID tcp|udp ADDRESS PORT [FROM-PORT]: whom the mirror sees when that place asks; nothing when there is no answer within two seconds.
+seen() {
+	at "$1" /usr/bin/python3 -c '
+import socket, sys
+kind, address, port, own = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+s = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
+s.settimeout(2)
+s.bind(("", own))
+try:
+    s.connect((address, port))
+    if kind == "udp":
+        s.send(b"?")
+    print(s.recv(100).decode().removeprefix("::ffff:"))
+except OSError:
+    pass' "$2" "$3" "$4" "${5:-0}"
 }
 
 reach() { # PID ADDRESS PORT
@@ -110,6 +151,46 @@ blocked() { # PID ADDRESS PORT
 	reach "$host" 192.0.2.1 8080
 	reach "$host" 127.0.0.1 8080
 	reach "$two" 192.0.2.1 8080
+	reach "$one" 192.0.2.1 8080
+	reach "$one" 2001:db8::1 8080
+	# Whether the bridge shows its packets to nft (br_netfilter) or not.
+	if [ -e /proc/sys/net/bridge/bridge-nf-call-iptables ]; then
+		at "$host" sh -c 'echo $((1 - $(cat /proc/sys/net/bridge/bridge-nf-call-iptables))) >/proc/sys/net/bridge/bridge-nf-call-iptables'
+		reach "$two" 192.0.2.1 8080
+		reach "$one" 192.0.2.1 8080
+		reach "$lan" 192.0.2.1 8080
+	fi
+}
+
+@test "published ports of TCP and UDP keep the address of who asks" {
+	plug one 2 br-a 1 "$(port 0.0.0.0 8080 172.18.1.2),$(port :: 8080 fd00:1::2),$(port 192.0.2.1 53 172.18.1.2 udp),$(port :: 53 fd00:1::2 udp)"
+	attach one "$one"
+	mirror "$one"
+	[ "$(seen "$lan" tcp 192.0.2.1 8080)" = 192.0.2.2 ]
+	[ "$(seen "$lan" tcp 2001:db8::1 8080)" = 2001:db8::2 ]
+	[ "$(seen "$lan" udp 192.0.2.1 53)" = 192.0.2.2 ]
+	[ "$(seen "$lan" udp 2001:db8::1 53)" = 2001:db8::2 ]
+	[ "$(seen "$host" udp 192.0.2.1 53)" = 192.0.2.1 ]
+	[ "$(seen "$one" udp 192.0.2.1 53)" = 172.18.1.1 ]
+}
+
+@test "A17: the metadata service is for those alone who may ask it" {
+	plug one 2 br-a 1 ""
+	plug two 3 br-b 2 "" ',"metadata":true'
+	attach one "$one"
+	attach two "$two"
+	at "$lan" ip addr add 169.254.169.254/32 dev lo
+	at "$lan" ip addr add fd00:ec2::254/128 dev lo
+	at "$host" ip route add 169.254.169.254/32 via 192.0.2.2
+	at "$host" ip -6 route add fd00:ec2::254/128 via 2001:db8::2
+	mirror "$lan"
+	[ "$(seen "$two" tcp 169.254.169.254 80)" = 192.0.2.1 ]
+	[ "$(seen "$two" tcp fd00:ec2::254 80)" = 2001:db8::1 ]
+	[ -z "$(seen "$one" tcp 169.254.169.254 80)" ]
+	[ -z "$(seen "$one" tcp fd00:ec2::254 80)" ]
+	# The same packets pass when the rules are gone.
+	at "$host" nft flush chain inet berth forward
+	[ "$(seen "$one" tcp 169.254.169.254 80)" = 192.0.2.1 ]
 }
 
 @test "A15: what is published on 127.0.0.1 and what is not published cannot be reached from the wire" {

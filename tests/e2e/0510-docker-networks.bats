@@ -111,3 +111,44 @@ hello() { # URL
 	docker exec a ip addr show eth0 | grep -q 'inet 10.91.0.77/24'
 	docker run --rm --network one busybox ping -c 1 -W 5 10.91.0.77
 }
+
+@test "a published port follows the way out when the container comes to a network and leaves it" {
+	docker network create a-first >/dev/null
+	web --name web --network bridge -p 8080:80
+	eventually hello http://127.0.0.1:8080
+	# By its name the default route is the new one's.
+	docker network connect a-first web
+	[[ "$(docker exec web ip route)" == *"default via "*" dev eth1"* ]]
+	hello http://127.0.0.1:8080
+	at nft list map inet berth any4 | grep -q "8080 : $(docker inspect -f '{{(index .NetworkSettings.Networks "a-first").IPAddress}}' web) . 80"
+	docker network disconnect a-first web
+	hello http://127.0.0.1:8080
+	docker network disconnect bridge web
+	[ -z "$(docker port web)" ]
+	run -0 at nft list map inet berth any4
+	[[ $output != *8080* ]]
+	docker network connect a-first web
+	hello http://127.0.0.1:8080
+}
+
+@test "a second daemon with other data leaves the rules of the first alone" {
+	web --name web -p 8080:80
+	eventually hello http://127.0.0.1:8080
+	at nft list table inet berth >"$DIR/before"
+	mkdir -p "$DIR/second"
+	BERTH_SOCKET=$DIR/second.sock at "$BERTH" up --data "$DIR/second" 3>&- 4>&-
+	docker save busybox | docker -H "unix://$DIR/second.sock" load >/dev/null
+	run ! docker -H "unix://$DIR/second.sock" run --rm busybox true
+	[[ $output == *"a berth daemon with another data directory has containers on networks of this machine"* ]]
+	docker -H "unix://$DIR/second.sock" run --rm --network none busybox true
+	BERTH_SOCKET=$DIR/second.sock berth down 3>&-
+	at nft list table inet berth | diff "$DIR/before" -
+	hello http://127.0.0.1:8080
+	docker rm -f web >/dev/null
+	# Nobody has containers now: it may.
+	BERTH_SOCKET=$DIR/second.sock at "$BERTH" up --data "$DIR/second" 3>&- 4>&-
+	docker -H "unix://$DIR/second.sock" run --rm busybox true
+	BERTH_SOCKET=$DIR/second.sock berth down --all 3>&-
+	web --name web -p 8080:80
+	eventually hello http://127.0.0.1:8080
+}

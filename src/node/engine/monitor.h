@@ -21,6 +21,7 @@
 #include "node/engine/health.h"
 #include "node/engine/logfile.h"
 #include "node/engine/record.h"
+#include "node/net/plug.h"
 #include "node/runtime/rt.h"
 
 #define MONITOR_CONNS 4
@@ -54,8 +55,7 @@ struct monitor {
 	int netns; /* prepared for the container, or -1; closed when it runs in it */
 	enum uplink_kind uplink_kind;
 	struct uplink uplink;
-	struct plug_endpoint *plugged; /* its networks, where it has some */
-	size_t n_plugged;
+	struct plug plugged; /* its networks, where it has some */
 	bool started, ended;
 	int64_t paused_ms; /* clock_mono_ms() when it was */
 	struct health health;

@@ -57,13 +57,11 @@ static int need_netns(struct monitor *m, struct err *err)
 	return r < 0 ? r : 0;
 }
 
-/* What is remembered of it is what leaving a network takes. */
 static void remember(struct monitor *m, struct plug *p)
 {
-	free(m->plugged);
-	m->plugged = mem_take(p->endpoints);
-	m->n_plugged = p->n_endpoints;
-	p->n_endpoints = 0;
+	plug_free(&m->plugged);
+	m->plugged = *p;
+	*p = (struct plug){.n_endpoints = 0};
 }
 
 static int read_plug(struct monitor *m, struct plug *ret, struct err *err)
@@ -100,25 +98,6 @@ int monitor_network_start(struct monitor *m, struct err *err)
 	return names_offer(m->dir, m->netns, err);
 }
 
-static bool has(const struct plug *p, const char *id)
-{
-	for (size_t i = 0; i < p->n_endpoints; i++) {
-		if (!strcmp(p->endpoints[i].id, id))
-			return true;
-	}
-	return false;
-}
-
-static void drop_others(struct monitor *m, const struct plug *p)
-{
-	for (size_t i = 0; i < m->n_plugged; i++) {
-		struct plug one = {.endpoints = &m->plugged[i], .n_endpoints = 1};
-
-		if (!has(p, m->plugged[i].id))
-			plug_detach(&one);
-	}
-}
-
 int monitor_network_change(struct monitor *m, struct err *err)
 {
 	plug_cleanup struct plug p = {.n_endpoints = 0};
@@ -134,8 +113,7 @@ int monitor_network_change(struct monitor *m, struct err *err)
 	netns = open(path, O_RDONLY | O_CLOEXEC);
 	if (netns < 0)
 		return err_sys(err, errno, "open the container's network");
-	drop_others(m, &p);
-	r = plug_attach(&p, netns, err);
+	r = plug_change(&m->plugged, &p, netns, err);
 	if (r == 0)
 		remember(m, &p);
 	return r;
@@ -143,18 +121,9 @@ int monitor_network_change(struct monitor *m, struct err *err)
 
 void monitor_network_stop(struct monitor *m)
 {
-	plug_cleanup struct plug p = {.n_endpoints = 0};
-
 	uplink_stop(&m->uplink);
-	if (m->n_plugged == 0)
-		return;
-	/* Its ports stand in the file. */
-	if (read_plug(m, &p, NULL) == 0)
-		plug_detach(&p);
-	drop_others(m, &p);
-	free(m->plugged);
-	m->plugged = NULL;
-	m->n_plugged = 0;
+	plug_detach(&m->plugged);
+	plug_free(&m->plugged);
 }
 
 int monitor_network_names(struct monitor *m, int *ret_fd, struct err *err)

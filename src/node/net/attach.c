@@ -12,6 +12,7 @@
 
 #include <fcntl.h>
 #include <linux/netlink.h>
+#include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -157,6 +158,8 @@ static int make_veth(struct attach *a, const struct plug_endpoint *e, int bridge
 	    .bridge = bridge,
 	    .mtu = mtu,
 	    .isolated = !e->icc,
+	    /* It may ask for its own published port by the machine's address; with br_netfilter that does not leave the bridge. */
+	    .hairpin = a->plug->n_ports > 0,
 	    .peer = e->interface,
 	    .peer_netns = a->netns,
 	    .peer_mac = e->mac,
@@ -308,8 +311,49 @@ void plug_detach(const struct plug *p)
 	(void)wall_remove(p, NULL);
 	if (nl_open(&nl, NETLINK_ROUTE, NULL) < 0)
 		return;
-	for (size_t i = 0; i < p->n_endpoints; i++)
-		(void)link_delete(&nl, p->endpoints[i].port, NULL);
+	for (size_t i = 0; i < p->n_endpoints; i++) {
+		/* Asked without the lock that making and removing interfaces waits for: the daemon calls this too, when mostly nothing is left. */
+		if (if_nametoindex(p->endpoints[i].port) > 0)
+			(void)link_delete(&nl, p->endpoints[i].port, NULL);
+	}
+}
+
+static bool has_endpoint(const struct plug *p, const char *id)
+{
+	for (size_t i = 0; i < p->n_endpoints; i++) {
+		if (!strcmp(p->endpoints[i].id, id))
+			return true;
+	}
+	return false;
+}
+
+static bool same_ports(const struct plug *a, const struct plug *b)
+{
+	if (a->n_ports != b->n_ports)
+		return false;
+	for (size_t i = 0; i < a->n_ports; i++) {
+		const struct plug_port *x = &a->ports[i], *y = &b->ports[i];
+
+		if (x->proto != y->proto || x->host_port != y->host_port || x->port != y->port ||
+		    !ip_equal(&x->host_ip, &y->host_ip) || !ip_equal(&x->ip, &y->ip))
+			return false;
+	}
+	return true;
+}
+
+int plug_change(const struct plug *from, const struct plug *to, int netns, struct err *err)
+{
+	const struct plug ports = {.ports = from->ports, .n_ports = from->n_ports};
+	int r = 0;
+
+	for (size_t i = 0; i < from->n_endpoints; i++) {
+		if (!has_endpoint(to, from->endpoints[i].id))
+			plug_detach(&(struct plug){.endpoints = &from->endpoints[i], .n_endpoints = 1});
+	}
+	/* An element of a map cannot be given another value. */
+	if (!same_ports(from, to))
+		r = wall_remove(&ports, err);
+	return r < 0 ? r : plug_attach(to, netns, err);
 }
 
 int plug_remove_bridge(const char *bridge, struct err *err)
@@ -320,7 +364,7 @@ int plug_remove_bridge(const char *bridge, struct err *err)
 	if (r < 0)
 		return r;
 	index = link_find(&nl, bridge, NULL);
-	ports = index < 0 ? 0 : link_count_ports(&nl, index, err);
+	ports = index < 0 ? 0 : link_count(&nl, index, "", err);
 	if (ports != 0)
 		return ports < 0 ? ports : err_set(err, EBUSY, "bridge %s has %d interfaces", bridge, ports);
 	if (index >= 0)

@@ -5,7 +5,6 @@
 #include "base/core/err.h"
 #include "base/core/mem.h"
 #include "base/core/random.h"
-#include "node/net/wall.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -101,7 +100,7 @@ static struct endpoint *way_out(struct holder *h, int family)
 	return best;
 }
 
-static void choose_routes(struct holder *h)
+static void choose_routes(struct net *n, struct holder *h)
 {
 	struct endpoint *four = way_out(h, AF_INET), *six = way_out(h, AF_INET6);
 
@@ -109,6 +108,7 @@ static void choose_routes(struct holder *h)
 		h->endpoints[i]->pub.route4 = h->endpoints[i] == four;
 		h->endpoints[i]->pub.route6 = h->endpoints[i] == six;
 	}
+	ports_follow(n, h, four ? four->pub.ipv4 : "", six ? six->pub.ipv6 : "");
 }
 
 /* ---- connect ---- */
@@ -213,7 +213,7 @@ static void list_endpoint(struct net *n, struct holder *h, struct endpoint *e)
 	mem_grow(&h->endpoints, &h->cap, h->n);
 	h->endpoints[h->n++] = e;
 	n->n_endpoints++;
-	choose_routes(h);
+	choose_routes(n, h);
 }
 
 static int check_connect(struct net *n, const char *container, const struct net_network *w, struct err *err)
@@ -262,7 +262,7 @@ int net_rename(struct net *n, const char *container, const struct net_network *n
 		if (&h->endpoints[i]->network->pub != network)
 			continue;
 		set_names(h->endpoints[i], wish);
-		choose_routes(h);
+		choose_routes(n, h);
 		return 0;
 	}
 	return -ENOENT;
@@ -296,6 +296,8 @@ int net_connect(struct net *n, const char *container, const struct net_endpoint_
 
 	if (r == 0)
 		r = check_connect(n, container, w, err);
+	if (r == 0 && n->holders.n == 0)
+		r = net_claim(n, err);
 	if (r < 0)
 		return r;
 	h = get_holder(n, container);
@@ -328,7 +330,7 @@ int net_disconnect(struct net *n, const char *container, const char *network, st
 			continue;
 		memmove(&h->endpoints[i], &h->endpoints[i + 1], (--h->n - i) * sizeof(struct endpoint *));
 		free_endpoint(n, e);
-		choose_routes(h);
+		choose_routes(n, h);
 		drop_if_empty(n, h);
 		return 0;
 	}
@@ -342,10 +344,10 @@ void net_release(struct net *n, const char *container)
 
 	if (!h)
 		return;
-	/* Its monitor has done so, unless it was killed; or the rules were written anew after that. */
-	endpoint_fill_plug(h, &p);
+	/* Its monitor has done so, unless it was killed (and its network may live on in another container); or the rules were written anew after that. */
+	endpoint_fill_plug(n, h, &p);
 	if (!n->bare)
-		(void)wall_remove(&p, NULL);
+		plug_detach(&p);
 	(void)map_remove(&n->holders, container);
 	endpoint_free_holder(n, h);
 }
@@ -382,10 +384,11 @@ static void fill_one(const struct endpoint *e, struct plug_endpoint *p)
 	}
 }
 
-void endpoint_fill_plug(struct holder *h, struct plug *p)
+void endpoint_fill_plug(struct net *n, struct holder *h, struct plug *p)
 {
 	*p = (struct plug){.n_endpoints = h->n, .n_ports = h->n_ports};
 	snprintf(p->container, sizeof p->container, "%s", h->id);
+	snprintf(p->owner, sizeof p->owner, "%s", n->owner);
 	p->endpoints = mem_new_n(struct plug_endpoint, h->n + 1);
 	p->ports = mem_new_n(struct plug_port, h->n_ports + 1);
 	for (size_t i = 0; i < h->n; i++)
@@ -407,7 +410,7 @@ int net_plug(struct net *n, const char *container, struct buf *out, struct err *
 	plug_cleanup struct plug p = {.n_endpoints = 0};
 
 	snprintf(none.id, sizeof none.id, "%s", container);
-	endpoint_fill_plug(h ? h : &none, &p);
+	endpoint_fill_plug(n, h ? h : &none, &p);
 	plug_write(&p, out);
 	return out->full ? err_set(err, E2BIG, "the plug of container %.12s is too long", container) : 0;
 }

@@ -124,11 +124,11 @@ static void put_peer(struct buf *b, const struct link_veth *v)
 	nl_end(b, data);
 }
 
-static int isolate(struct nl *nl, const char *name)
+static int set_port(struct nl *nl, const struct link_veth *v)
 {
 	buf_cleanup struct buf b = BUF_LIMIT(MESSAGE_MAX);
 	struct found f = {.index = 0};
-	int r = look_up(nl, name, &f);
+	int r = look_up(nl, v->name, &f);
 	size_t at, nest;
 
 	if (r < 0)
@@ -136,7 +136,8 @@ static int isolate(struct nl *nl, const char *name)
 	at = nl_begin(&b, RTM_SETLINK, NLM_F_ACK, 1);
 	nl_raw(&b, &(struct ifinfomsg){.ifi_family = AF_BRIDGE, .ifi_index = f.index}, sizeof(struct ifinfomsg));
 	nest = nl_nest(&b, IFLA_PROTINFO);
-	nl_u8(&b, IFLA_BRPORT_ISOLATED, 1);
+	nl_u8(&b, IFLA_BRPORT_ISOLATED, v->isolated);
+	nl_u8(&b, IFLA_BRPORT_MODE, v->hairpin);
 	nl_end(&b, nest);
 	return call(nl, &b, at);
 }
@@ -155,8 +156,8 @@ int link_veth(struct nl *nl, const struct link_veth *v, struct err *err)
 	put_peer(&b, v);
 	nl_end(&b, info);
 	r = call(nl, &b, at);
-	if (r == 0 && v->isolated)
-		r = isolate(nl, v->name);
+	if (r == 0 && (v->isolated || v->hairpin))
+		r = set_port(nl, v);
 	return r < 0 ? err_sys(err, -r, "make interface %s of the container", v->peer) : 0;
 }
 
@@ -167,17 +168,6 @@ int link_up(struct nl *nl, int index, struct err *err)
 	int r = call(nl, &b, at);
 
 	return r < 0 ? err_sys(err, -r, "switch on interface %d", index) : 0;
-}
-
-int link_rename(struct nl *nl, int index, const char *name, struct err *err)
-{
-	buf_cleanup struct buf b = BUF_LIMIT(MESSAGE_MAX);
-	size_t at = begin_link(&b, RTM_NEWLINK, NLM_F_ACK, index, 0);
-	int r;
-
-	nl_str(&b, IFLA_IFNAME, name);
-	r = call(nl, &b, at);
-	return r < 0 ? err_sys(err, -r, "rename an interface to %s", name) : 0;
 }
 
 int link_delete(struct nl *nl, const char *name, struct err *err)

@@ -22,13 +22,13 @@ struct link_veth {
 	int bridge;
 	uint32_t mtu;
 	bool isolated; /* from other ports that are */
+	bool hairpin;  /* what came from it may go back to it */
 	const char *peer;
 	int peer_netns;
 	const unsigned char *peer_mac;
 };
 int link_veth(struct nl *nl, const struct link_veth *v, struct err *err);
 int link_up(struct nl *nl, int index, struct err *err);
-int link_rename(struct nl *nl, int index, const char *name, struct err *err);
 /* Gone already = success. */
 int link_delete(struct nl *nl, const char *name, struct err *err);
 /* There already = success. No duplicate address detection. */
@@ -36,11 +36,12 @@ int link_address(struct nl *nl, int index, const struct cidr *address, struct er
 /* The default route of the address's family. */
 int link_default_route(struct nl *nl, int index, const struct ip *gateway, struct err *err);
 
-/* All addresses and routes but default ones, of one family: fn for each; it stops at a result other than 0, and that is returned. */
+/* All addresses and routes but default ones, of one family: fn for each (and again when something changes meanwhile); it stops at a
+ * result other than 0, and that is returned. */
 typedef int (*link_cidr_fn)(void *ctx, const struct cidr *c, int index);
 int link_each_address(struct nl *nl, int family, link_cidr_fn fn, void *ctx, struct err *err);
 int link_each_route(struct nl *nl, int family, link_cidr_fn fn, void *ctx, struct err *err);
 /* The smallest MTU of the interfaces that default routes lead through, or 0. */
 int link_default_mtu(struct nl *nl, uint32_t *ret, struct err *err);
-/* How many interfaces have this one as their bridge. */
-int link_count_ports(struct nl *nl, int bridge, struct err *err);
+/* How many interfaces have this one as their bridge (0 = whatever they have) and a name that begins so. */
+int link_count(struct nl *nl, int bridge, const char *prefix, struct err *err);

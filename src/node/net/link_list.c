@@ -7,6 +7,7 @@
 #include "base/core/buf.h"
 #include "base/core/err.h"
 
+#include <errno.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
@@ -14,6 +15,7 @@
 #include <sys/socket.h>
 
 #define MESSAGE_MAX 256
+#define DUMPS_MAX 8 /* tries, while others change what is listed */
 
 struct walk {
 	int family;
@@ -70,19 +72,26 @@ static int on_route(void *ctx, const struct nlmsghdr *h)
 	return tell(w, &c, (int)nl_get_u32(attrs[RTA_OIF]));
 }
 
-static int dump(struct nl *nl, uint16_t type, const void *head, size_t n, nl_fn fn, struct walk *w, const char *what,
-		struct err *err)
+/* -EAGAIN: something changed while it was told; what fn was told already it is told again. */
+static int ask(struct nl *nl, uint16_t type, const void *head, size_t n, nl_fn fn, void *ctx)
 {
 	buf_cleanup struct buf b = BUF_LIMIT(MESSAGE_MAX);
 	size_t at = nl_begin(&b, type, NLM_F_DUMP, 1);
-	int r;
 
 	nl_raw(&b, head, n);
 	nl_finish(&b, at);
-	r = nl_ask(nl, &b, fn, w);
-	if (r < 0)
-		return err_sys(err, -r, "list the machine's %s", what);
-	return w->result;
+	return nl_ask(nl, &b, fn, ctx);
+}
+
+static int dump(struct nl *nl, uint16_t type, const void *head, size_t n, nl_fn fn, struct walk *w, const char *what,
+		struct err *err)
+{
+	int tries = DUMPS_MAX, r;
+
+	do
+		r = ask(nl, type, head, n, fn, w);
+	while (r == -EAGAIN && --tries > 0);
+	return r < 0 ? err_sys(err, -r, "list the machine's %s", what) : w->result;
 }
 
 int link_each_address(struct nl *nl, int family, link_cidr_fn fn, void *ctx, struct err *err)
@@ -139,25 +148,19 @@ static int on_mtu(void *ctx, const struct nlmsghdr *h)
 	return 0;
 }
 
-static int ask(struct nl *nl, uint16_t type, const void *head, size_t n, nl_fn fn, void *ctx)
-{
-	buf_cleanup struct buf b = BUF_LIMIT(MESSAGE_MAX);
-	size_t at = nl_begin(&b, type, NLM_F_DUMP, 1);
-
-	nl_raw(&b, head, n);
-	nl_finish(&b, at);
-	return nl_ask(nl, &b, fn, ctx);
-}
-
 int link_default_mtu(struct nl *nl, uint32_t *ret, struct err *err)
 {
 	const struct rtmsg routes = {.rtm_family = AF_INET};
 	const struct ifinfomsg links = {.ifi_family = AF_UNSPEC};
-	struct way w = {.n = 0};
-	int r = ask(nl, RTM_GETROUTE, &routes, sizeof routes, on_default, &w);
+	struct way w;
+	int tries = DUMPS_MAX, r;
 
-	if (r == 0 && w.n > 0)
-		r = ask(nl, RTM_GETLINK, &links, sizeof links, on_mtu, &w);
+	do {
+		w = (struct way){.n = 0};
+		r = ask(nl, RTM_GETROUTE, &routes, sizeof routes, on_default, &w);
+		if (r == 0 && w.n > 0)
+			r = ask(nl, RTM_GETLINK, &links, sizeof links, on_mtu, &w);
+	} while (r == -EAGAIN && --tries > 0);
 	if (r < 0)
 		return err_sys(err, -r, "find the machine's way out");
 	*ret = w.mtu;
@@ -167,24 +170,34 @@ int link_default_mtu(struct nl *nl, uint32_t *ret, struct err *err)
 /* ---- ports ---- */
 
 struct ports {
-	int bridge, n;
+	int bridge; /* 0 = of any, or none */
+	const char *prefix;
+	int n;
 };
 
 static int on_port(void *ctx, const struct nlmsghdr *h)
 {
 	const struct nlattr *attrs[IFLA_MASTER + 1];
 	struct ports *p = ctx;
+	const char *name;
+	size_t n;
 
 	nl_attrs(h, sizeof(struct ifinfomsg), attrs, IFLA_MASTER);
-	p->n += (int)nl_get_u32(attrs[IFLA_MASTER]) == p->bridge;
+	name = nl_data(attrs[IFLA_IFNAME], &n);
+	p->n += (!p->bridge || (int)nl_get_u32(attrs[IFLA_MASTER]) == p->bridge) && n > strlen(p->prefix) &&
+		!memcmp(name, p->prefix, strlen(p->prefix));
 	return 0;
 }
 
-int link_count_ports(struct nl *nl, int bridge, struct err *err)
+int link_count(struct nl *nl, int bridge, const char *prefix, struct err *err)
 {
 	const struct ifinfomsg links = {.ifi_family = AF_UNSPEC};
-	struct ports p = {.bridge = bridge};
-	int r = ask(nl, RTM_GETLINK, &links, sizeof links, on_port, &p);
+	struct ports p;
+	int tries = DUMPS_MAX, r;
 
-	return r < 0 ? err_sys(err, -r, "list the ports of a bridge") : p.n;
+	do {
+		p = (struct ports){.bridge = bridge, .prefix = prefix};
+		r = ask(nl, RTM_GETLINK, &links, sizeof links, on_port, &p);
+	} while (r == -EAGAIN && --tries > 0);
+	return r < 0 ? err_sys(err, -r, "list the machine's interfaces") : p.n;
 }

@@ -9,9 +9,11 @@
 #include "base/core/loop.h"
 #include "base/core/mem.h"
 #include "base/core/random.h"
+#include "node/net/link.h"
 #include "node/net/wall.h"
 
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -349,8 +351,10 @@ int net_open(int data_dir, struct loop *loop, bool bare, struct net **ret, struc
 		r = n->dir;
 	if (r == 0)
 		r = book_ula(n, err);
-	if (r == 0)
+	if (r == 0) {
+		cidr_text(&n->ula, n->owner);
 		r = book_load_all(n, err);
+	}
 	if (r == 0)
 		r = make_defaults(n, err);
 	if (r < 0)
@@ -360,15 +364,16 @@ int net_open(int data_dir, struct loop *loop, bool bare, struct net **ret, struc
 	return r;
 }
 
-/* Without a container on a network nothing stays in the kernel; what is in use all the same is another daemon's. */
+/* Without a container on a network nothing stays in the kernel; what is in use all the same is another daemon's. One that did not get to know its containers leaves
+ * all as it is. */
 static void clean(struct net *n)
 {
-	bool in_use = n->holders.n > 0 || n->bare;
+	bool in_use = n->holders.n > 0 || !n->reconciled;
 
 	for (size_t i = 0; i < n->n && !in_use; i++)
 		in_use = drop_bridge(n, n->list[i]) < 0;
-	if (!in_use && wall_stands())
-		(void)wall_assert(NULL, 0, NULL);
+	if (!in_use && wall_stands() && !wall_is_others(n->owner))
+		(void)wall_assert(NULL, 0, n->owner, NULL);
 }
 
 struct net *net_close(struct net *n)
@@ -395,6 +400,26 @@ struct net *net_close(struct net *n)
 
 /* ---- the rules ---- */
 
+/* The end of a container outside, whoever made it (endpoint.c). */
+static bool has_ports(void)
+{
+	nl_cleanup struct nl nl = NL_NULL;
+
+	return nl_open(&nl, NETLINK_ROUTE, NULL) == 0 && link_count(&nl, 0, "bv", NULL) > 0;
+}
+
+int net_claim(struct net *n, struct err *err)
+{
+	if (n->bare || !wall_is_others(n->owner))
+		return 0;
+	if (!has_ports())
+		return wall_assert(NULL, 0, n->owner, err);
+	return err_set(
+	    err, EADDRINUSE,
+	    "a berth daemon with another data directory has containers on networks of this machine (nft table "
+	    "\"inet berth\"); stop them, or start one of the two in a network namespace of its own");
+}
+
 static int assert_all(struct net *n, struct err *err)
 {
 	struct plug *plugs = mem_new_n(struct plug, n->holders.n + 1);
@@ -403,13 +428,15 @@ static int assert_all(struct net *n, struct err *err)
 	int r = 0;
 
 	for (struct map_slot *s = NULL; (s = map_next(&n->holders, s));) {
-		endpoint_fill_plug(s->value, &plugs[count]);
+		endpoint_fill_plug(n, s->value, &plugs[count]);
 		list[count] = &plugs[count];
 		count++;
 	}
+	if (count > 0)
+		r = net_claim(n, err);
 	/* Nothing of ours is there and nothing has to be: the kernel need not even know nft. */
-	if (count > 0 || wall_stands())
-		r = wall_assert(list, count, err);
+	if (r == 0 && (count > 0 || (wall_stands() && !wall_is_others(n->owner))))
+		r = wall_assert(list, count, n->owner, err);
 	for (size_t i = 0; i < count; i++)
 		plug_free(&plugs[i]);
 	free(plugs);
@@ -449,6 +476,7 @@ int net_reconcile(struct net *n, struct err *err)
 
 	if (n->bare)
 		return 0;
+	n->reconciled = true;
 	r = assert_all(n, err);
 	wall_others(add_warning, n);
 	if (r == 0 && n->loop && !n->watch)

@@ -3,15 +3,15 @@
  * net: the networks of this machine. Three parts that know each other by plain data alone:
  *
  *   books    which networks there are (<data>/networks/<id>.json), which container has which address and port. In the daemon. (this header)
- *   plug     what one container needs from the kernel, as JSON in the container's directory; carried out and undone by its monitor, or by a
- *            worker when the monitor is dead: without a daemon (plug.h)
+ *   plug     what one container needs from the kernel, as JSON in the container's directory; carried out and undone by its monitor, without a
+ *            daemon, or undone by the daemon when the monitor was killed (plug.h)
  *   wall     the nft tables "inet berth" and "bridge berth", of fixed rules over sets and maps; put there by whoever needs them first and put
  *            there again by the daemon within a second when somebody flushed them (wall.h)
  *
  * Nothing is in the kernel before the first container needs it. The default networks bridge, host and none always exist; host and none have no
  * endpoints here. A network is kept from the moment net_create() returns; an endpoint lives as long as its container runs and is kept by its plug.
  *
- *   cidr.c    address arithmetic   ipam.c   addresses of a network   taken.c  what the machine uses   ports.c  host ports
+ *   cidr.c    address arithmetic   ipam.c   addresses of a network   ports.c  host ports
  *   book.c    networks in files    net.c    networks in memory       endpoint.c  containers on them   plug.c  plug <-> JSON
  *   link.c    rtnetlink            nl.c     netlink messages         attach.c the plug in the kernel  wall*.c nft
  *
@@ -133,7 +133,8 @@ struct net_endpoint {
 
 /* Allocates: addresses, names of interfaces. The kernel follows when the container's plug is carried out. -ENOENT; -EEXIST: the container is on it; -EBUSY
  * "Address already in use"; -EINVAL not in a subnet, no such ...; -EDQUOT "no available IPv4 addresses on this network's address pools: NAME (ID)";
- * -ENOTSUP host and none. */
+ * -ENOTSUP host and none. -EADDRINUSE: a daemon with another data directory has containers on networks here. Published ports lead to the endpoint with the
+ * default route, so to another one afterwards perhaps; so does net_disconnect(), where those that lead nowhere any more are given back. */
 int net_connect(struct net *n, const char *container, const struct net_endpoint_wish *wish,
 		const struct net_endpoint **ret, struct err *err);
 /* -ENOENT "container ID is not connected to network NAME". */
@@ -141,7 +142,7 @@ int net_disconnect(struct net *n, const char *container, const char *network, st
 /* Other names, aliases and links than it has, as they are in the wish: of one that net_restore() took over, or that got another name. -ENOENT. */
 int net_rename(struct net *n, const char *container, const struct net_network *network,
 	       const struct net_endpoint_wish *wish);
-/* Everything of a container: endpoints and ports. Also takes what its plug may have left in the rules. Does nothing when it has none. */
+/* Everything of a container: endpoints and ports. Also takes what its plug may have left in the kernel. Does nothing when it has none. */
 void net_release(struct net *n, const char *container);
 
 /* Endpoints of a container or of a network, in the order of their coming; NULL at the end. */

@@ -60,7 +60,9 @@ struct net {
 	struct map ports;   /* "tcp4:8080" -> the first */
 	size_t n_endpoints;
 	uint16_t next_port;
-	struct cidr ula; /* of this installation, /48 */
+	struct cidr ula;	   /* of this installation, /48 */
+	char owner[CIDR_TEXT_MAX]; /* its text, by which our rules are known */
+	bool reconciled;
 	struct wall_watch *watch;
 	char *warnings[8];
 	size_t n_warnings;
@@ -87,10 +89,14 @@ void ipam_give_back(struct network *w, const char *ip);
 /* ports.c */
 int ports_add(struct net *n, struct holder *h, const struct plug_port *p, bool ask, struct err *err);
 void ports_drop(struct net *n, struct holder *h);
+/* The ways out are these addresses now, "" = there is none. */
+void ports_follow(struct net *n, struct holder *h, const char *ip4, const char *ip6);
 
 /* endpoint.c */
-void endpoint_fill_plug(struct holder *h, struct plug *p);
+void endpoint_fill_plug(struct net *n, struct holder *h, struct plug *p);
 void endpoint_free_holder(struct net *n, struct holder *h);
 
 /* net.c */
 int net_list(struct net *n, struct network *w, struct err *err);
+/* Before the first container comes to a network: -EADDRINUSE when another daemon has some here. What one left that is gone is removed. */
+int net_claim(struct net *n, struct err *err);

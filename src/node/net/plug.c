@@ -115,7 +115,9 @@ static void write_port(const struct plug_port *p, struct buf *out)
 
 void plug_write(const struct plug *p, struct buf *out)
 {
-	buf_printf(out, "{\"container\":\"%s\",\"endpoints\":[", p->container);
+	buf_printf(out, "{\"container\":\"%s\"", p->container);
+	add_text(out, "owner", p->owner);
+	buf_adds(out, ",\"endpoints\":[");
 	for (size_t i = 0; i < p->n_endpoints; i++) {
 		buf_adds(out, i ? ",\n" : "\n");
 		write_endpoint(&p->endpoints[i], out);
@@ -141,6 +143,18 @@ static int copy_id(yyjson_val *v, const char *key, char ret[static 65], struct e
 		return err_set(err, EINVAL, "%s: \"%.80s\" is no id", key, text);
 	memcpy(ret, text, 65);
 	return 0;
+}
+
+static int copy_owner(yyjson_val *v, char ret[static NET_CIDR_MAX], struct err *err)
+{
+	const char *text = "";
+	int r = json_opt_str(v, "owner", &text, err);
+
+	if (r == 0 && (strlen(text) >= NET_CIDR_MAX || strspn(text, "0123456789abcdef:/") != strlen(text)))
+		r = err_set(err, EINVAL, "owner: \"%.64s\" is no prefix", text);
+	if (r == 0)
+		snprintf(ret, NET_CIDR_MAX, "%s", text);
+	return r;
 }
 
 static int copy_link(yyjson_val *v, const char *key, char ret[static NET_LINK_MAX], struct err *err)
@@ -269,6 +283,8 @@ static int read_plug(yyjson_val *root, struct plug *ret, struct err *err)
 	if (!yyjson_is_obj(root))
 		return err_set(err, EINVAL, "an object is needed");
 	r = copy_id(root, "container", ret->container, err);
+	if (r == 0)
+		r = copy_owner(root, ret->owner, err);
 	if (r == 0)
 		r = json_get_arr(root, "endpoints", &endpoints, err);
 	if (r == 0)

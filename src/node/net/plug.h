@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * plug: what the kernel has to do so that one container is on its networks, as data: <container's directory>/plug.json, written by the daemon
- * (docs/NETWORKS.md), read by the monitor, by the worker that cleans up after a dead one, and by a later daemon. Nobody else writes it; it is
- * checked all the same, for it is acted on with all rights.
+ * (docs/NETWORKS.md), read by the monitor and by a later daemon. Nobody else writes it; it is checked all the same, for it is acted on with all
+ * rights.
  */
 #pragma once
 
@@ -34,6 +34,7 @@ struct plug_port {
 
 struct plug {
 	char container[65];
+	char owner[NET_CIDR_MAX]; /* of the rules: the networks of one daemon have one, its IPv6 prefix */
 	struct plug_endpoint *endpoints;
 	size_t n_endpoints;
 	struct plug_port *ports;
@@ -58,5 +59,7 @@ const char *plug_mac_text(const unsigned char mac[static PLUG_MAC_LEN], char out
 int plug_attach(const struct plug *p, int netns, struct err *err);
 /* Undoes it, however much of it there is: with the namespace gone as well. Bridges stay. */
 void plug_detach(const struct plug *p);
+/* From one to another one of the same container: what is in the first alone goes, then as with plug_attach(). */
+int plug_change(const struct plug *from, const struct plug *to, int netns, struct err *err);
 /* Removes the bridge of a network that has no container any more. -EBUSY when something is plugged into it all the same. No bridge = success. */
 int plug_remove_bridge(const char *bridge, struct err *err);

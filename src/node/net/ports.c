@@ -154,6 +154,18 @@ void ports_drop(struct net *n, struct holder *h)
 	h->cap_ports = 0;
 }
 
+void ports_follow(struct net *n, struct holder *h, const char *ip4, const char *ip6)
+{
+	for (size_t i = h->n_ports; i-- > 0;) {
+		struct port *port = h->ports[i];
+
+		if (ip_read(port->host_ip.family == AF_INET ? ip4 : ip6, &port->to))
+			continue;
+		memmove(&h->ports[i], &h->ports[i + 1], (--h->n_ports - i) * sizeof(struct port *));
+		drop_one(n, port);
+	}
+}
+
 const struct net_port *net_port_of(struct net *n, const char *container, size_t position)
 {
 	struct holder *h = map_get(&n->holders, container);

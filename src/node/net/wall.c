@@ -144,7 +144,7 @@ static int try_add(struct nl *nl, const struct plug *p, bool tables)
 	buf_cleanup struct buf b = BUF_LIMIT(NL_BATCH_MAX);
 	struct wall_batch w;
 
-	wall_begin(&w, &b);
+	wall_begin(&w, &b, p->owner);
 	if (tables)
 		wall_put_all(&w, true);
 	put_plug(&w, p);
@@ -173,38 +173,31 @@ int wall_add(const struct plug *p, struct err *err)
 
 /* ---- remove ---- */
 
-/* One transaction an element: one that is not there would keep all others in. */
-struct removal {
-	struct nl nl;
-	struct buf b;
-	int r;
-};
-
-static void remove_one(struct removal *m, void (*put)(struct wall_batch *w, const void *what), const void *what)
+/* Only what is there: one that is not would keep all others in. And nothing at all is no transaction, which would wait for the kernel (20 ms). */
+static int remove_all(void (*put)(struct wall_batch *w, const void *what), const void *what, struct err *err)
 {
-	struct wall_batch w;
-	int r;
+	buf_cleanup struct buf b = BUF_LIMIT(NL_BATCH_MAX);
+	nl_cleanup struct nl nl = NL_NULL;
+	int r = nl_open(&nl, NETLINK_NETFILTER, err);
+	/* Somebody may have taken one meanwhile. */
+	int tries = 8;
 
-	buf_clear(&m->b);
-	wall_begin(&w, &m->b);
-	put(&w, what);
-	wall_end(&w);
-	r = nl_batch(&m->nl, &m->b, NULL);
-	if (r < 0 && r != -ENOENT)
-		m->r = r;
+	if (r < 0)
+		return r;
+	do {
+		struct wall_batch w;
+
+		buf_clear(&b);
+		wall_begin(&w, &b, "");
+		w.present = &nl;
+		put(&w, what);
+		wall_end(&w);
+		r = w.n_elements > 0 ? nl_batch(&nl, &b, NULL) : 0;
+	} while (r == -ENOENT && --tries > 0);
+	return r;
 }
 
-static void take_endpoint(struct wall_batch *w, const void *what)
-{
-	put_endpoint(w, what, false);
-}
-
-static void take_port(struct wall_batch *w, const void *what)
-{
-	put_port(w, what, false);
-}
-
-static void take_all(struct wall_batch *w, const void *what)
+static void take_plug(struct wall_batch *w, const void *what)
 {
 	const struct plug *p = what;
 
@@ -214,68 +207,31 @@ static void take_all(struct wall_batch *w, const void *what)
 		put_port(w, &p->ports[i], false);
 }
 
-static int remove_plug(struct removal *m, const struct plug *p)
-{
-	struct wall_batch w;
-	int r;
-
-	wall_begin(&w, &m->b);
-	take_all(&w, p);
-	wall_end(&w);
-	r = nl_batch(&m->nl, &m->b, NULL);
-	if (r != -ENOENT)
-		return r;
-	for (size_t i = 0; i < p->n_endpoints; i++)
-		remove_one(m, take_endpoint, &p->endpoints[i]);
-	for (size_t i = 0; i < p->n_ports; i++)
-		remove_one(m, take_port, &p->ports[i]);
-	return m->r;
-}
-
 int wall_remove(const struct plug *p, struct err *err)
 {
-	struct removal m = {.nl = NL_NULL, .b = BUF_LIMIT(NL_BATCH_MAX)};
-	int r = nl_open(&m.nl, NETLINK_NETFILTER, err);
+	int r = remove_all(take_plug, p, err);
 
-	if (r < 0)
-		return r;
-	r = remove_plug(&m, p);
-	buf_free(&m.b);
-	nl_close(&m.nl);
 	return r < 0 ? err_sys(err, -r, "remove the container from nft table \"inet " WALL_TABLE "\"") : 0;
 }
 
-struct bridge_element {
-	enum wall_set_id set;
-	const char *bridge;
-};
-
 static void take_bridge(struct wall_batch *w, const void *what)
 {
-	const struct bridge_element *e = what;
-
-	put_name(w, e->set, e->bridge, false);
+	for (enum wall_set_id set = WALL_BRIDGES; set <= WALL_METADATA; set++)
+		put_name(w, set, what, false);
 }
 
 int wall_remove_bridge(const char *bridge, struct err *err)
 {
-	struct removal m = {.nl = NL_NULL, .b = BUF_LIMIT(NL_BATCH_MAX)};
-	int r = nl_open(&m.nl, NETLINK_NETFILTER, err);
+	int r = remove_all(take_bridge, bridge, err);
 
-	if (r < 0)
-		return r;
-	for (enum wall_set_id set = WALL_BRIDGES; set <= WALL_METADATA; set++)
-		remove_one(&m, take_bridge, &(struct bridge_element){.set = set, .bridge = bridge});
-	buf_free(&m.b);
-	nl_close(&m.nl);
-	return m.r < 0 ? err_sys(err, -m.r, "remove %s from nft table \"inet " WALL_TABLE "\"", bridge) : 0;
+	return r < 0 ? err_sys(err, -r, "remove %s from nft table \"inet " WALL_TABLE "\"", bridge) : 0;
 }
 
 /* ---- assert ---- */
 
 uint32_t wall_last_port;
 
-int wall_assert(const struct plug *const *plugs, size_t n, struct err *err)
+int wall_assert(const struct plug *const *plugs, size_t n, const char *owner, struct err *err)
 {
 	nl_cleanup struct nl nl = NL_NULL;
 	buf_cleanup struct buf b = BUF_LIMIT(NL_BATCH_MAX);
@@ -285,7 +241,7 @@ int wall_assert(const struct plug *const *plugs, size_t n, struct err *err)
 	if (r < 0)
 		return r;
 	wall_last_port = nl.port;
-	wall_begin(&w, &b);
+	wall_begin(&w, &b, owner);
 	wall_put_away(&w);
 	if (n > 0)
 		wall_put_all(&w, false);
@@ -296,31 +252,53 @@ int wall_assert(const struct plug *const *plugs, size_t n, struct err *err)
 	return r < 0 ? err_sys(err, -r, "write nft table \"inet " WALL_TABLE "\"") : 0;
 }
 
+/* ---- whose are they? ---- */
+
 static int on_table(void *ctx, const struct nlmsghdr *h)
 {
 	const struct nlattr *attrs[NFTA_TABLE_USERDATA + 1];
-	bool *same = ctx;
+	char *label = ctx;
 	const void *data;
 	size_t n;
 
 	nl_attrs(h, 4, attrs, NFTA_TABLE_USERDATA);
 	data = nl_data(attrs[NFTA_TABLE_USERDATA], &n);
-	*same = n == sizeof WALL_VERSION && memcmp(data, WALL_VERSION, n) == 0;
+	memcpy(label, data ? data : "", n < WALL_LABEL_MAX ? n : 0);
 	return 0;
 }
 
-static bool stands(struct nl *nl, uint8_t family)
+/* Its version and owner; "" = it is not there, or somebody else's of the same name. */
+static const char *label_of(uint8_t family, char out[static WALL_LABEL_MAX])
 {
 	buf_cleanup struct buf b = BUF_LIMIT(4096);
-	bool same = false;
+	nl_cleanup struct nl nl = NL_NULL;
 
+	memset(out, 0, WALL_LABEL_MAX);
+	if (nl_open(&nl, NETLINK_NETFILTER, NULL) < 0)
+		return out;
 	wall_put_question(&b, family);
-	return nl_ask(nl, &b, on_table, &same) == 0 && same;
+	(void)nl_ask(&nl, &b, on_table, out);
+	return out;
 }
 
 bool wall_stands(void)
 {
-	nl_cleanup struct nl nl = NL_NULL;
+	static const uint8_t families[] = {NFPROTO_INET, NFPROTO_BRIDGE};
+	static const char version[] = WALL_VERSION " ";
+	char label[WALL_LABEL_MAX];
 
-	return nl_open(&nl, NETLINK_NETFILTER, NULL) == 0 && stands(&nl, NFPROTO_INET) && stands(&nl, NFPROTO_BRIDGE);
+	for (size_t i = 0; i < sizeof families; i++) {
+		if (strncmp(label_of(families[i], label), version, sizeof version - 1) != 0)
+			return false;
+	}
+	return true;
+}
+
+bool wall_is_others(const char *owner)
+{
+	static const char version[] = WALL_VERSION " ";
+	char label[WALL_LABEL_MAX];
+	const char *is = label_of(NFPROTO_INET, label) + sizeof version - 1;
+
+	return strlen(label) > sizeof version - 1 && strcmp(is, owner) != 0;
 }

@@ -24,10 +24,12 @@ int wall_remove(const struct plug *p, struct err *err);
 /* The same for a network that goes. */
 int wall_remove_bridge(const char *bridge, struct err *err);
 
-/* Both tables anew, in one step, with these plugs in them. none = the tables are removed, if they are there. */
-int wall_assert(const struct plug *const *plugs, size_t n, struct err *err);
+/* Both tables anew, in one step, with these plugs in them and this owner's. None = the tables are removed, if they are there. */
+int wall_assert(const struct plug *const *plugs, size_t n, const char *owner, struct err *err);
 /* Whether both tables of this version are there. */
 bool wall_stands(void);
+/* Whether they are there and of another daemon's networks. */
+bool wall_is_others(const char *owner);
 
 /* Calls fn(ctx) soon after somebody other than wall_assert() of this process removed something of them. */
 struct wall_watch;

@@ -8,6 +8,7 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
+#include <stdio.h>
 #include <string.h>
 
 static const uint8_t families[] = {NFPROTO_INET, NFPROTO_BRIDGE};
@@ -32,9 +33,9 @@ static void edge(struct wall_batch *w, uint16_t type)
 	nl_finish(w->b, at);
 }
 
-void wall_begin(struct wall_batch *w, struct buf *b)
+void wall_begin(struct wall_batch *w, struct buf *b, const char *owner)
 {
-	*w = (struct wall_batch){.b = b, .seq = 1};
+	*w = (struct wall_batch){.b = b, .seq = 1, .owner = owner};
 	edge(w, NFNL_MSG_BATCH_BEGIN);
 }
 
@@ -46,9 +47,11 @@ void wall_end(struct wall_batch *w)
 static void put_table(struct wall_batch *w, uint8_t family, uint16_t flags)
 {
 	size_t at = begin(w, NFT_MSG_NEWTABLE, NLM_F_CREATE | flags, family);
+	char label[WALL_LABEL_MAX];
 
+	snprintf(label, sizeof label, WALL_VERSION " %s", w->owner);
 	nl_str(w->b, NFTA_TABLE_NAME, WALL_TABLE);
-	nl_put(w->b, NFTA_TABLE_USERDATA, WALL_VERSION, sizeof WALL_VERSION);
+	nl_str(w->b, NFTA_TABLE_USERDATA, label);
 	nl_finish(w->b, at);
 }
 
@@ -177,7 +180,7 @@ static void put_fib(struct buf *b, const struct wall_op *op)
 {
 	nl_be32(b, NFTA_FIB_DREG, reg(op->to));
 	nl_be32(b, NFTA_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE);
-	nl_be32(b, NFTA_FIB_FLAGS, NFTA_FIB_F_DADDR);
+	nl_be32(b, NFTA_FIB_FLAGS, op->key);
 }
 
 static void put_nat(struct buf *b, const struct wall_op *op)
@@ -221,7 +224,7 @@ static const struct {
     [WALL_IN] = {"lookup", put_lookup},
     [WALL_NOT_IN] = {"lookup", put_lookup},
     [WALL_MAP] = {"lookup", put_lookup},
-    [WALL_DEST_TYPE] = {"fib", put_fib},
+    [WALL_ROUTE_TYPE] = {"fib", put_fib},
     [WALL_DNAT] = {"nat", put_nat},
     [WALL_MASQUERADE] = {"masq", put_nothing},
     [WALL_VERDICT] = {"immediate", put_verdict},
@@ -272,20 +275,44 @@ void wall_put_all(struct wall_batch *w, bool exclusive)
 
 /* ---- elements ---- */
 
-void wall_put_element(struct wall_batch *w, enum wall_set_id set, const void *key, const void *data, bool add)
+static void put_element(struct wall_batch *w, uint16_t type, const struct wall_set *s, const void *key,
+			const void *data)
 {
-	const struct wall_set *s = &wall_sets[set];
-	size_t list, elem, at;
+	size_t list, elem, at = begin(w, type, type == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0, s->family);
 
-	at = begin(w, add ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM, add ? NLM_F_CREATE : 0, s->family);
 	nl_str(w->b, NFTA_SET_ELEM_LIST_TABLE, WALL_TABLE);
 	nl_str(w->b, NFTA_SET_ELEM_LIST_SET, s->name);
 	list = nl_nest(w->b, NFTA_SET_ELEM_LIST_ELEMENTS);
 	elem = nl_nest(w->b, NFTA_LIST_ELEM);
 	put_data(w->b, NFTA_SET_ELEM_KEY, key, s->key_len);
-	if (add && s->data_len)
+	if (type == NFT_MSG_NEWSETELEM && s->data_len)
 		put_data(w->b, NFTA_SET_ELEM_DATA, data, s->data_len);
 	nl_end(w->b, elem);
 	nl_end(w->b, list);
 	nl_finish(w->b, at);
+}
+
+static int on_element(void *ctx, const struct nlmsghdr *h)
+{
+	(void)ctx;
+	(void)h;
+	return 0;
+}
+
+static bool is_present(struct nl *nl, const struct wall_set *s, const void *key)
+{
+	buf_cleanup struct buf b = BUF_LIMIT(4096);
+
+	put_element(&(struct wall_batch){.b = &b, .seq = 1}, NFT_MSG_GETSETELEM, s, key, NULL);
+	return nl_ask(nl, &b, on_element, NULL) == 0;
+}
+
+void wall_put_element(struct wall_batch *w, enum wall_set_id set, const void *key, const void *data, bool add)
+{
+	const struct wall_set *s = &wall_sets[set];
+
+	if (w->present && !add && !is_present(w->present, s, key))
+		return;
+	put_element(w, add ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM, s, key, data);
+	w->n_elements++;
 }

@@ -9,13 +9,17 @@
 #include <stdbool.h>
 
 struct buf;
+struct nl;
 
 struct wall_batch {
 	struct buf *b;
 	uint32_t seq;
+	const char *owner;
+	struct nl *present; /* not NULL: elements to be removed that are not there are left out, asked by this */
+	size_t n_elements;
 };
 
-void wall_begin(struct wall_batch *w, struct buf *b);
+void wall_begin(struct wall_batch *w, struct buf *b, const char *owner);
 void wall_end(struct wall_batch *w);
 
 /* Tables, sets, chains and rules, all empty of elements. exclusive: fails when a table is there. */

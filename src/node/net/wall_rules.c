@@ -53,6 +53,7 @@ const struct wall_set wall_sets[WALL_SETS] = {
 #define IS4(r, ...) STEP(.kind = WALL_IS, .at = (r), .n = 4, .data = {__VA_ARGS__})
 #define IS16(r, ...) STEP(.kind = WALL_IS, .at = (r), .n = 16, .data = {__VA_ARGS__})
 #define IS_WORD(r, v) STEP(.kind = WALL_IS, .at = (r), .n = 0, .word = (v))
+#define IS_NOT_WORD(r, v) STEP(.kind = WALL_IS_NOT, .at = (r), .n = 0, .word = (v))
 #define BIT(r, v) STEP(.kind = WALL_ANY_BIT, .at = (r), .word = (v))
 #define IN(r, s) STEP(.kind = WALL_IN, .at = (r), .set = (s))
 #define NOT_IN(r, s) STEP(.kind = WALL_NOT_IN, .at = (r), .set = (s))
@@ -65,7 +66,8 @@ const struct wall_set wall_sets[WALL_SETS] = {
 
 #define V4 META(NFT_META_NFPROTO, 15), IS1(15, NFPROTO_IPV4)
 #define V6 META(NFT_META_NFPROTO, 15), IS1(15, NFPROTO_IPV6)
-#define LOCAL STEP(.kind = WALL_DEST_TYPE, .to = 15), IS_WORD(15, RTN_LOCAL)
+#define LOCAL STEP(.kind = WALL_ROUTE_TYPE, .key = NFTA_FIB_F_DADDR, .to = 15), IS_WORD(15, RTN_LOCAL)
+#define FROM_ELSEWHERE STEP(.kind = WALL_ROUTE_TYPE, .key = NFTA_FIB_F_SADDR, .to = 15), IS_NOT_WORD(15, RTN_LOCAL)
 #define CT(k, bits) STEP(.kind = WALL_CT, .key = (k), .to = 14), BIT(14, bits)
 #define DNATED CT(NFT_CT_STATUS, IPS_DST_NAT)
 #define KNOWN CT(NFT_CT_STATE, NF_CT_STATE_BIT(IP_CT_ESTABLISHED) | NF_CT_STATE_BIT(IP_CT_RELATED))
@@ -80,6 +82,7 @@ const struct wall_set wall_sets[WALL_SETS] = {
 #define TO_ANY4 V4, LOCAL, L4(1), TRANSPORT(2, 2, 2), LEADS(1, WALL_ANY4, 4), DNAT(NFPROTO_IPV4, 4)
 #define TO_ONE6 V6, NET(24, 16, 0), L4(4), TRANSPORT(2, 2, 5), LEADS(0, WALL_ONE6, 8), DNAT(NFPROTO_IPV6, 8)
 #define TO_ANY6 V6, LOCAL, L4(4), TRANSPORT(2, 2, 5), LEADS(4, WALL_ANY6, 8), DNAT(NFPROTO_IPV6, 8)
+#define PUBLISHED TO_ONE4, TO_ANY4, TO_ONE6, TO_ANY6
 #define SAME_BRIDGE IIF(0), OIF(4), IN(0, WALL_SAME)
 /* Who sends: the port it came through, its MAC; the address goes behind. */
 #define SENDER IIF(0), SOURCE_MAC(4)
@@ -98,20 +101,14 @@ static const struct wall_op dstnat[] = {
 	/* A port that is published on the loopback is for this machine alone. */
 	V4, NET(16, 1, 0), IS_LOOPBACK4(0), ACCEPT,
 	V6, NET(24, 16, 0), IS_LOOPBACK6(0), ACCEPT,
-	TO_ONE4,
-	TO_ANY4,
-	TO_ONE6,
-	TO_ANY6,
+	PUBLISHED,
 	END,
 };
 
 static const struct wall_op output[] = {
 	/* The kernel would drop the answers: refused at once is better, the next address that a client tries is 127.0.0.1. */
 	V6, NET(24, 16, 0), IS_LOOPBACK6(0), ACCEPT,
-	TO_ONE4,
-	TO_ANY4,
-	TO_ONE6,
-	TO_ANY6,
+	PUBLISHED,
 	END,
 };
 
@@ -119,6 +116,8 @@ static const struct wall_op srcnat[] = {
 	OIF(0), IN(0, WALL_BRIDGES), V4, NET(12, 1, 0), IS_LOOPBACK4(0), MASQUERADE,
 	/* From a container by the machine's address to one beside it: else the answer would take the short way and not be known. */
 	SAME_BRIDGE, DNATED, MASQUERADE,
+	/* The same where the bridge shows its packets to us (br_netfilter): they have no incoming interface here. */
+	META(NFT_META_IIF, 0), IS_WORD(0, 0), OIF(0), IN(0, WALL_BRIDGES), DNATED, FROM_ELSEWHERE, MASQUERADE,
 	IIF(0), IN(0, WALL_HIDDEN), OIF(0), NOT_IN(0, WALL_BRIDGES), MASQUERADE,
 	END,
 };

@@ -13,7 +13,8 @@
 
 #define WALL_TABLE "berth"
 /* Of the layout below: another one is replaced at the daemon's start. */
-#define WALL_VERSION "berth 1"
+#define WALL_VERSION "berth 2"
+#define WALL_LABEL_MAX 128 /* of a table: the version, a blank and the owner */
 
 enum wall_kind {
 	WALL_END,
@@ -25,9 +26,9 @@ enum wall_kind {
 	WALL_ANY_BIT, /* at & data (in the machine's order) is not 0 */
 	WALL_IN,      /* at is in `set` */
 	WALL_NOT_IN,
-	WALL_MAP,	/* at in map `set` -> to */
-	WALL_DEST_TYPE, /* kind of route that the destination has -> to */
-	WALL_DNAT,	/* to the address and port in `at`, family key */
+	WALL_MAP,	 /* at in map `set` -> to */
+	WALL_ROUTE_TYPE, /* kind of route that the destination or the source (key) has -> to */
+	WALL_DNAT,	 /* to the address and port in `at`, family key */
 	WALL_MASQUERADE,
 	WALL_VERDICT, /* key */
 };

@@ -56,7 +56,7 @@ static int assert_all(char **argv, struct err *err)
 		list[n] = &plugs[n];
 	}
 	if (r == 0)
-		r = wall_assert(list, n, err);
+		r = wall_assert(list, n, n > 0 ? list[0]->owner : "", err);
 	while (n > 0)
 		plug_free(&plugs[--n]);
 	return r;
@@ -73,11 +73,26 @@ static int forget(char **argv, struct err *err)
 	return plug_remove_bridge(argv[0], err);
 }
 
+/* KiB of the kernel's own small pieces, of the whole machine. */
+static long kernel_memory(void)
+{
+	FILE *f = fopen("/proc/meminfo", "re");
+	char line[128];
+	long n = 0;
+
+	while (f && fgets(line, sizeof line, f) && sscanf(line, "SUnreclaim: %ld", &n) != 1)
+		;
+	if (f)
+		fclose(f);
+	return n;
+}
+
 static int ports(char **argv, struct err *err)
 {
 	struct plug p = {.n_endpoints = 0};
 	size_t n = strtoul(argv[0], NULL, 10);
-	int64_t begin, middle, end;
+	int64_t begin, middle, end, again;
+	long before, memory;
 	int r;
 
 	p.ports = mem_new_n(struct plug_port, n);
@@ -89,16 +104,21 @@ static int ports(char **argv, struct err *err)
 		one->host_port = (uint16_t)(20000 + p.n_ports);
 		one->port = 80;
 	}
-	r = wall_assert(&(const struct plug *){&(struct plug){.n_ports = 0}}, 1, err);
+	r = wall_assert(&(const struct plug *){&(struct plug){.n_ports = 0}}, 1, "", err);
+	before = kernel_memory();
 	begin = clock_mono_ns();
 	if (r == 0)
 		r = wall_add(&p, err);
 	middle = clock_mono_ns();
+	memory = kernel_memory() - before;
 	if (r == 0)
 		r = wall_remove(&p, err);
 	end = clock_mono_ns();
-	printf("add %.3f ms, remove %.3f ms, of %zu\n", (double)(middle - begin) / 1e6, (double)(end - middle) / 1e6,
-	       n);
+	if (r == 0)
+		r = wall_remove(&p, err);
+	again = clock_mono_ns();
+	printf("add %.3f ms (%ld KiB), remove %.3f ms, once more %.3f ms, of %zu\n", (double)(middle - begin) / 1e6,
+	       memory, (double)(end - middle) / 1e6, (double)(again - end) / 1e6, n);
 	plug_free(&p);
 	return r;
 }
