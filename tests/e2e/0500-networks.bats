@@ -155,6 +155,7 @@ blocked() { # PID ADDRESS PORT
 	reach "$one" 2001:db8::1 8080
 	# Whether the bridge shows its packets to nft (br_netfilter) or not.
 	if [ -e /proc/sys/net/bridge/bridge-nf-call-iptables ]; then
+		# shellcheck disable=SC2016
 		at "$host" sh -c 'echo $((1 - $(cat /proc/sys/net/bridge/bridge-nf-call-iptables))) >/proc/sys/net/bridge/bridge-nf-call-iptables'
 		reach "$two" 192.0.2.1 8080
 		reach "$one" 192.0.2.1 8080
@@ -172,6 +173,23 @@ blocked() { # PID ADDRESS PORT
 	[ "$(seen "$lan" udp 2001:db8::1 53)" = 2001:db8::2 ]
 	[ "$(seen "$host" udp 192.0.2.1 53)" = 192.0.2.1 ]
 	[ "$(seen "$one" udp 192.0.2.1 53)" = 172.18.1.1 ]
+}
+
+@test "a client that goes on sending UDP is led to who has the port now" {
+	plug one 2 br-a 1 "$(port 0.0.0.0 53 172.18.1.2 udp),$(port :: 53 fd00:1::2 udp)"
+	plug two 3 br-a 1 "$(port 0.0.0.0 53 172.18.1.3 udp),$(port :: 53 fd00:1::3 udp)"
+	# The machine itself has nobody there; the kernel remembers that it was asked.
+	[ -z "$(seen "$lan" udp 192.0.2.1 53 5000)" ]
+	[ -z "$(seen "$lan" udp 2001:db8::1 53 5000)" ]
+	attach one "$one"
+	mirror "$one"
+	[ "$(seen "$lan" udp 192.0.2.1 53 5000)" = 192.0.2.2 ]
+	[ "$(seen "$lan" udp 2001:db8::1 53 5000)" = 2001:db8::2 ]
+	at "$host" "$DRIVE" detach "$DIR/one.json"
+	attach two "$two"
+	mirror "$two"
+	[ "$(seen "$lan" udp 192.0.2.1 53 5000)" = 192.0.2.2 ]
+	[ "$(seen "$lan" udp 2001:db8::1 53 5000)" = 2001:db8::2 ]
 }
 
 @test "A17: the metadata service is for those alone who may ask it" {

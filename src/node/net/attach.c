@@ -7,6 +7,7 @@
 
 #include "base/core/err.h"
 #include "base/core/fd.h"
+#include "node/net/flows.h"
 #include "node/net/link.h"
 #include "node/net/wall.h"
 
@@ -267,6 +268,8 @@ static int attach_all(struct attach *a, struct err *err)
 	/* The rules stand before the first packet can come. */
 	if (r == 0)
 		r = wall_add(p, err);
+	if (r == 0)
+		flows_forget(p, true);
 	for (size_t i = 0; i < p->n_endpoints && r == 0; i++)
 		r = attach_one(a, &p->endpoints[i], err);
 	for (size_t i = 0; i < p->n_endpoints && r == 0; i++)
@@ -308,7 +311,8 @@ void plug_detach(const struct plug *p)
 	if (p->n_endpoints == 0)
 		return;
 	/* Nobody is there to tell: what stays leads to an address that nobody has, and the daemon's next writing of the rules drops it. */
-	(void)wall_remove(p, NULL);
+	if (wall_remove(p, NULL) > 0)
+		flows_forget(p, false);
 	if (nl_open(&nl, NETLINK_ROUTE, NULL) < 0)
 		return;
 	for (size_t i = 0; i < p->n_endpoints; i++) {

@@ -14,6 +14,7 @@
  *   cidr.c    address arithmetic   ipam.c   addresses of a network   ports.c  host ports
  *   book.c    networks in files    net.c    networks in memory       endpoint.c  containers on them   plug.c  plug <-> JSON
  *   link.c    rtnetlink            nl.c     netlink messages         attach.c the plug in the kernel  wall*.c nft
+ *   flows.c   what is remembered of UDP
  *
  * Texts of errors are those that clients of Docker know, where they have one. All calls are made on the loop's thread and none waits.
  */

@@ -223,14 +223,12 @@ int nl_batch(struct nl *nl, struct buf *b, uint32_t *ret_seq)
 
 /* ---- answers ---- */
 
-void nl_attrs(const struct nlmsghdr *h, size_t skip, const struct nlattr *ret[], size_t max)
+static void list_attrs(const void *from, size_t at, size_t end, const struct nlattr *ret[], size_t max)
 {
-	size_t at = NLMSG_HDRLEN + NLMSG_ALIGN(skip), end = h->nlmsg_len;
-
 	for (size_t i = 0; i <= max; i++)
 		ret[i] = NULL;
 	while (at + HEAD <= end) {
-		const struct nlattr *a = (const struct nlattr *)(const void *)((const char *)h + at);
+		const struct nlattr *a = (const struct nlattr *)(const void *)((const char *)from + at);
 		size_t type = a->nla_type & 0x3fff; /* without the flags */
 
 		if (a->nla_len < HEAD || at + a->nla_len > end)
@@ -239,6 +237,16 @@ void nl_attrs(const struct nlmsghdr *h, size_t skip, const struct nlattr *ret[],
 			ret[type] = a;
 		at += (a->nla_len + 3u) & ~3u;
 	}
+}
+
+void nl_attrs(const struct nlmsghdr *h, size_t skip, const struct nlattr *ret[], size_t max)
+{
+	list_attrs(h, NLMSG_HDRLEN + NLMSG_ALIGN(skip), h->nlmsg_len, ret, max);
+}
+
+void nl_nested(const struct nlattr *a, const struct nlattr *ret[], size_t max)
+{
+	list_attrs(a, HEAD, a ? a->nla_len : 0, ret, max);
 }
 
 const void *nl_data(const struct nlattr *a, size_t *ret_n)

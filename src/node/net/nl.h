@@ -49,5 +49,7 @@ int nl_batch(struct nl *nl, struct buf *b, uint32_t *ret_seq);
 
 /* Attributes of a message with a family header of `skip` bytes: by type up to max, NULL when not there. */
 void nl_attrs(const struct nlmsghdr *h, size_t skip, const struct nlattr *ret[], size_t max);
+/* The same inside of one; NULL = there are none. */
+void nl_nested(const struct nlattr *a, const struct nlattr *ret[], size_t max);
 const void *nl_data(const struct nlattr *a, size_t *ret_n);
 uint32_t nl_get_u32(const struct nlattr *a); /* 0 when NULL or too short */

@@ -180,7 +180,7 @@ static int remove_all(void (*put)(struct wall_batch *w, const void *what), const
 	nl_cleanup struct nl nl = NL_NULL;
 	int r = nl_open(&nl, NETLINK_NETFILTER, err);
 	/* Somebody may have taken one meanwhile. */
-	int tries = 8;
+	int tries = 8, there = 0;
 
 	if (r < 0)
 		return r;
@@ -193,8 +193,9 @@ static int remove_all(void (*put)(struct wall_batch *w, const void *what), const
 		put(&w, what);
 		wall_end(&w);
 		r = w.n_elements > 0 ? nl_batch(&nl, &b, NULL) : 0;
+		there = w.n_elements > 0;
 	} while (r == -ENOENT && --tries > 0);
-	return r;
+	return r < 0 ? r : there;
 }
 
 static void take_plug(struct wall_batch *w, const void *what)
@@ -211,7 +212,7 @@ int wall_remove(const struct plug *p, struct err *err)
 {
 	int r = remove_all(take_plug, p, err);
 
-	return r < 0 ? err_sys(err, -r, "remove the container from nft table \"inet " WALL_TABLE "\"") : 0;
+	return r < 0 ? err_sys(err, -r, "remove the container from nft table \"inet " WALL_TABLE "\"") : r;
 }
 
 static void take_bridge(struct wall_batch *w, const void *what)

@@ -19,7 +19,7 @@ struct plug;
 
 /* The elements of a plug; puts the tables there when they are missing. */
 int wall_add(const struct plug *p, struct err *err);
-/* Takes away what is its own (not what belongs to its networks). What is not there is no error. */
+/* Takes away what is its own (not what belongs to its networks). 1: something of it was there; 0: nothing. */
 int wall_remove(const struct plug *p, struct err *err);
 /* The same for a network that goes. */
 int wall_remove_bridge(const char *bridge, struct err *err);

@@ -112,7 +112,7 @@ static int ports(char **argv, struct err *err)
 	middle = clock_mono_ns();
 	memory = kernel_memory() - before;
 	if (r == 0)
-		r = wall_remove(&p, err);
+		r = wall_remove(&p, err) < 0 ? -1 : 0;
 	end = clock_mono_ns();
 	if (r == 0)
 		r = wall_remove(&p, err);
