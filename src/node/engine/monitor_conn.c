@@ -189,6 +189,9 @@ bool monitor_conn_input(struct monitor *m, struct monitor_conn *c)
 		size_t n = (size_t)(end - c->in) + 1;
 
 		request(m, c, c->in, n - 1);
+		/* Whoever asked has gone meanwhile, which an answer shows: nothing is left of the connection. */
+		if (c->fd < 0)
+			return false;
 		c->n_in -= n;
 		memmove(c->in, end + 1, c->n_in);
 	}

@@ -18,6 +18,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -352,6 +355,43 @@ static void test_pause(void **state)
 	remove_it();
 }
 
+/* ---- who asks and goes ---- */
+
+static bool is_paused_or_over(struct world *world)
+{
+	(void)world;
+	return found()->paused || container_ended((const struct container *)found());
+}
+
+/* The monitor finds nobody to answer. */
+static void test_asker_gone(void **state)
+{
+	static const char request[] = "{\"re\":1,\"pause\":true}\n";
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	fd_cleanup int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct ucred monitor;
+	socklen_t n = sizeof monitor;
+	char record[RECORD_MAX];
+
+	(void)state;
+	create(SLEEPS);
+	start();
+	world_until(&w, is_running);
+	snprintf(addr.sun_path, sizeof addr.sun_path, "%s/containers/%s/sock", w.data, w.id);
+	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof addr), 0);
+	assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &monitor, &n), 0);
+	assert_true(read(fd, record, sizeof record) > 0);
+	/* So that all of it has happened when it looks. */
+	assert_int_equal(kill(monitor.pid, SIGSTOP), 0);
+	assert_int_equal(write(fd, request, sizeof request - 1), sizeof request - 1);
+	fd_closep(&fd);
+	assert_int_equal(kill(monitor.pid, SIGCONT), 0);
+	world_until(&w, is_paused_or_over);
+	assert_int_equal(found()->state, ENGINE_RUNNING);
+	pause_it(false);
+	remove_it();
+}
+
 /* ---- removal ---- */
 
 /* What cannot be moved keeps its container. */
@@ -657,6 +697,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(test_waiting),
 	    cmocka_unit_test(test_autoremove),
 	    cmocka_unit_test(test_pause),
+	    cmocka_unit_test(test_asker_gone),
 	    cmocka_unit_test(test_dead),
 	    cmocka_unit_test(test_rename),
 	    cmocka_unit_test(test_update),
