@@ -16,6 +16,8 @@
 #include <sys/pidfd.h>
 #include <sys/wait.h>
 
+#define READS_MAX 16
+
 void health_init(struct health *h)
 {
 	*h = (struct health){.pidfd = -1, .out = -1, .output = BUF_LIMIT(HEALTH_OUTPUT_MAX)};
@@ -69,14 +71,18 @@ bool health_result(struct health *h, bool good, int64_t now_ms)
 
 /* ---- the check that runs ---- */
 
+/* A pipe's worth in one turn: a check that writes faster than we read must not keep the monitor from everything else. */
 static void read_output(struct health *h)
 {
 	char text[HEALTH_OUTPUT_MAX];
-	ssize_t n;
+	ssize_t n = -1;
 
-	while (h->out >= 0 && (n = read(h->out, text, sizeof text)) != 0) {
+	for (int i = 0; h->out >= 0 && i < READS_MAX; i++) {
 		size_t room = HEALTH_OUTPUT_MAX - h->output.len;
 
+		n = read(h->out, text, sizeof text);
+		if (n == 0)
+			break;
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -84,7 +90,8 @@ static void read_output(struct health *h)
 		/* The rest is read and forgotten, for the check must not wait for us. */
 		(void)buf_add(&h->output, text, (size_t)n < room ? (size_t)n : room);
 	}
-	fd_closep(&h->out);
+	if (n == 0)
+		fd_closep(&h->out);
 }
 
 static bool add_result(struct health *h, int code, int64_t now_ms)

@@ -613,6 +613,23 @@ static void test_health_log(void **state)
 	remove_it();
 }
 
+static bool is_healthy(struct world *world)
+{
+	(void)world;
+	return found()->health == ENGINE_HEALTHY;
+}
+
+/* What a check has left behind writes on for ever, and faster than anybody reads. */
+static void test_flooding_check(void **state)
+{
+	(void)state;
+	create(
+	    "\"healthcheck\":{\"test\":[\"CMD-SHELL\",\"yes & yes & yes & yes & exit 0\"],\"interval_ms\":20}," SLEEPS);
+	start();
+	world_until(&w, is_healthy);
+	remove_it();
+}
+
 /* ---- a second daemon ---- */
 
 static const struct engine_container *named(const char *name)
@@ -704,6 +721,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(test_actions),
 	    cmocka_unit_test(test_ring),
 	    cmocka_unit_test(test_health_log),
+	    cmocka_unit_test(test_flooding_check),
 	    cmocka_unit_test(test_second_daemon),
 	};
 
