@@ -2,7 +2,7 @@
  *
  * What an earlier daemon left. The data directory's lock was held until the last monitor listened, so each container directory is in one of these
  * states:
- *   no readable config.json and no sock   the daemon died while it wrote the order: nobody acted on it, it is removed
+ *   no whole config.json and no sock      the daemon died while it wrote the order: nobody acted on it, it is removed
  *   exit.json                             ended
  *   sock answers                          its monitor lives and tells the rest
  *   sock refuses                          the monitor died: lost
@@ -17,6 +17,7 @@
 #include "base/core/log.h"
 #include "base/core/loop.h"
 #include "base/core/mem.h"
+#include "base/wire/json.h"
 #include "node/engine/network.h"
 #include "node/engine/order.h"
 
@@ -69,7 +70,7 @@ void recover_connect(struct container *c)
 {
 	struct err err = ERR_INIT;
 	fd_cleanup int dir = container_dir(c, NULL);
-	int fd = -1, r = connect_monitor(dir, &fd);
+	int fd = -1, r = dir < 0 ? dir : connect_monitor(dir, &fd);
 
 	if (r == -EAGAIN || r == -EMFILE || r == -ENFILE) {
 		if (!c->retry)
@@ -94,13 +95,27 @@ void recover_connect(struct container *c)
 	container_gone(c);
 }
 
+/* A whole order that cannot be followed is one of a container that was created: another version's, perhaps. */
+static bool is_half_written(int dir)
+{
+	mem_cleanup char *text = NULL;
+	json_doc_cleanup yyjson_doc *doc = NULL;
+	size_t n;
+	int r = fs_read(dir, "config.json", ORDER_MAX, &text, &n, NULL);
+
+	if (r == 0)
+		doc = json_parse(text, n, ORDER_MAX, "config.json", NULL);
+	return r == -ENOENT || (r == 0 && !doc);
+}
+
 /* Removes what no monitor has ever seen; leaves everything that is not surely that. */
 static void drop_unreadable(struct engine *e, int dir, const char *id, const struct err *err)
 {
 	struct stat st;
 	char path[96];
 
-	if (fstatat(dir, "sock", &st, AT_SYMLINK_NOFOLLOW) == 0 || fstatat(dir, "exit.json", &st, 0) == 0) {
+	if (fstatat(dir, "sock", &st, AT_SYMLINK_NOFOLLOW) == 0 || fstatat(dir, "exit.json", &st, 0) == 0 ||
+	    !is_half_written(dir)) {
 		log_err(err, "a container's directory cannot be understood and is left alone");
 		return;
 	}
@@ -154,6 +169,8 @@ static void recall(struct engine *e, const char *id)
 	if (dir < 0 || order_read(dir, &order, &err) < 0) {
 		if (dir >= 0)
 			drop_unreadable(e, dir, id, &err);
+		else
+			log_err(&err, "a container is left out");
 		order_free(&order);
 		container_free(c);
 		return;

@@ -28,33 +28,6 @@
 
 static struct world w;
 
-static int open_lock(const char *data)
-{
-	char path[96];
-	int fd;
-
-	snprintf(path, sizeof path, "%s/lock", data);
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	assert_true(fd >= 0);
-	return fd;
-}
-
-/* The parent of a process, from field 4 of its stat; init's parent is the monitor. */
-static pid_t parent_of(pid_t pid)
-{
-	mem_cleanup char *text = NULL;
-	char path[64], *p;
-	fd_cleanup int fd = -1;
-
-	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	assert_true(fd >= 0);
-	assert_int_equal(fd_read_all(fd, 4096, &text, NULL), 0);
-	p = strrchr(text, ')');
-	assert_non_null(p);
-	return (pid_t)strtol(p + 4, NULL, 10);
-}
-
 static void wait_gone(int pidfd)
 {
 	struct pollfd p = {.fd = pidfd, .events = POLLIN};
@@ -239,26 +212,40 @@ static void test_monitor_killed(void **state)
 /* What an interrupted creation leaves is removed; what cannot be understood is left alone. */
 static void test_half_created(void **state)
 {
-	static const char id[] = "00000000000000000000000000000000000000000000000000000000000000aa";
+	static const struct {
+		const char *id, *config;
+		bool left;
+	} rows[] = {
+	    {"00000000000000000000000000000000000000000000000000000000000000aa", "{\"version\":1,\"id", false},
+	    {"00000000000000000000000000000000000000000000000000000000000000ab", NULL, false},
+	    {"00000000000000000000000000000000000000000000000000000000000000ac", "{\"version\":2,\"start\":false}\n",
+	     true},
+	};
 	struct stat st;
 	char path[160], data[64];
-	int fd;
 
 	(void)state;
 	world_open(&w, NULL, -1);
 	snprintf(data, sizeof data, "%s", w.data);
 	world_close(&w, false);
-	snprintf(path, sizeof path, "%s/containers/%s", data, id);
-	assert_int_equal(mkdir(path, 0700), 0);
-	snprintf(path, sizeof path, "%s/containers/%s/config.json", data, id);
-	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-	assert_int_equal(fd_write_all(fd, "{\"version\":1,\"id", 16), 0);
-	close(fd);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		fd_cleanup int fd = -1;
+
+		snprintf(path, sizeof path, "%s/containers/%s", data, rows[i].id);
+		assert_int_equal(mkdir(path, 0700), 0);
+		snprintf(path, sizeof path, "%s/containers/%s/config.json", data, rows[i].id);
+		if (!rows[i].config)
+			continue;
+		fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+		assert_int_equal(fd_write_all(fd, rows[i].config, strlen(rows[i].config)), 0);
+	}
 	world_open(&w, data, -1);
 	assert_null(engine_at(w.e, 0));
 	world_until(&w, all_gone);
-	snprintf(path, sizeof path, "%s/containers/%s", data, id);
-	assert_int_equal(stat(path, &st), -1);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		snprintf(path, sizeof path, "%s/containers/%s", data, rows[i].id);
+		assert_int_equal(stat(path, &st), rows[i].left ? 0 : -1);
+	}
 	world_close(&w, true);
 }
 
