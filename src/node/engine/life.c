@@ -132,6 +132,8 @@ void life_load(struct container *c, int dir, bool waits)
 	if (r == 0)
 		return;
 	log_err(&err, "the wishes about a container cannot be read and are forgotten");
+	c->start_soon = c->automatic = c->pub.manual = c->pub.removing = false;
+	c->ending = LIFE_NOT_ENDING;
 	c->pub.run = recorded_run(dir);
 }
 
@@ -253,6 +255,9 @@ static void give_up(struct container *c, const struct err *err)
 	if (err)
 		log_err(err, "a container cannot be started again");
 	c->start_soon = c->pub.restarting = false;
+	/* It was to go at its end, which was told when another life was due. */
+	if (c->pub.remove)
+		c->remove_soon = c->pub.removing = true;
 	event_add(c->e, ENGINE_EV_CHANGED, c, "restart");
 }
 
@@ -274,6 +279,7 @@ static void on_backoff(void *ctx)
 		begin_again(c, true);
 	else
 		give_up(c, NULL);
+	container_try_forget(c);
 }
 
 void life_over(struct container *c)

@@ -10,6 +10,7 @@
 #include "base/wire/json.h"
 #include "node/engine/container.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -689,6 +690,27 @@ static void test_second_daemon(void **state)
 	}
 }
 
+/* Half of them is worse than none. */
+static void test_damaged_wishes(void **state)
+{
+	static const char damaged[] = "{\"run\":1,\"start\":true,\"manual\":true,\"removing\":true,\"ending\":\"x\"}\n";
+	const struct engine_container *c = create("\"name\":\"damaged\"," SLEEPS);
+	mem_cleanup char *path = mem_printf("%s/containers/%s/life.json", w.data, c->id);
+	fd_cleanup int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	char data[64];
+
+	(void)state;
+	assert_int_equal(fd_write_all(fd, damaged, sizeof damaged - 1), 0);
+	snprintf(data, sizeof data, "%s", w.data);
+	world_close(&w, false);
+	world_open(&w, data, -1);
+	c = named("damaged");
+	assert_int_equal(c->state, ENGINE_CREATED);
+	assert_int_equal(c->run, 0);
+	assert_false(c->manual || c->removing || engine_start_due(c));
+	remove_it();
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -723,6 +745,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(test_health_log),
 	    cmocka_unit_test(test_flooding_check),
 	    cmocka_unit_test(test_second_daemon),
+	    cmocka_unit_test(test_damaged_wishes),
 	};
 
 	if (argc > 0 && !strcmp(argv[0], "berth-launcher"))
