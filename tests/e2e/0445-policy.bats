@@ -105,3 +105,24 @@ made() { # prints the id
 	as $BUILDER 403 POST /containers/create '{"Image": "busybox", "Cmd": ["true"], "HostConfig": {"Binds": ["etc:/e"]}}'
 	as 0 204 DELETE /volumes/etc
 }
+
+@test "no-host-access reaches the machine over no chain of containers and by no name that looks like an id" {
+	local cmd='"Image": "busybox", "Cmd": ["sleep", "600"]' host joined own
+	as 0 201 POST /containers/create "{$cmd, \"HostConfig\": {\"PidMode\": \"host\", \"NetworkMode\": \"none\"}}"
+	host=$(made)
+	as 0 204 POST "/containers/$host/start"
+	as 0 201 POST /containers/create "{$cmd, \"HostConfig\": {\"PidMode\": \"container:$host\", \"NetworkMode\": \"none\"}}"
+	joined=$(made)
+	as 0 204 POST "/containers/$joined/start"
+	as $BUILDER 403 POST "/containers/$joined/exec" '{"Cmd": ["true"]}'
+	as $BUILDER 403 POST /containers/create "{$cmd, \"HostConfig\": {\"PidMode\": \"container:$joined\"}}"
+	# one of its own has the first digits of another's id as its name
+	as $BUILDER 201 POST "/containers/create?name=${host:0:12}" "{$cmd, \"HostConfig\": {\"NetworkMode\": \"none\"}}"
+	own=$(made)
+	as $BUILDER 403 POST /v1/containers/run "{\"image\": \"busybox\", \"command\": [\"true\"], \"pid_mode\": \"container:${host:0:12}\"}"
+	as $BUILDER 204 DELETE "/containers/$own"
+	as 0 204 DELETE "/containers/$host?force=1"
+	# what it joined has gone, but not what it is in
+	as $BUILDER 403 POST "/containers/$joined/exec" '{"Cmd": ["true"]}'
+	as 0 204 DELETE "/containers/$joined?force=1"
+}

@@ -240,6 +240,8 @@ bool rights_knows(const char *member)
 
 /* ---- what it names ---- */
 
+#define JOINS_MAX 4u
+
 static int check_members(yyjson_val *spec, struct err *err)
 {
 	yyjson_obj_iter it = yyjson_obj_iter_with(spec);
@@ -268,17 +270,40 @@ static int check_volumes(struct engine *e, const struct spec *s, struct err *err
 	return 0;
 }
 
-static int check_joined(struct engine *e, const struct spec *s, struct err *err)
+static int check_container(struct engine *e, const struct engine_container *c, unsigned joins, struct err *err);
+
+/* What a container has joined may have joined another one. c: whose spec it is; NULL: nobody's yet. joins: how many may still come. */
+static int check_joined(struct engine *e, const struct spec *s, const struct engine_container *c, unsigned joins,
+			struct err *err)
 {
 	const struct spec_ns *const all[] = {&s->pid_mode, &s->ipc_mode, &s->network_mode};
+	int r = 0;
 
-	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-		int r = all[i]->kind == SPEC_NS_CONTAINER ? rights_check_container(e, all[i]->name, err) : 0;
+	for (size_t i = 0; i < sizeof all / sizeof *all && r == 0; i++) {
+		const struct engine_container *other;
 
-		if (r < 0)
-			return r;
+		if (all[i]->kind != SPEC_NS_CONTAINER || !RT_GUARD(A1))
+			continue;
+		if (joins == 0)
+			return err_set(err, EPERM,
+				       "your role may not use more than %u containers that join one another",
+				       JOINS_MAX);
+		/* What else it says is looked up elsewhere, where names are none. */
+		if (strlen(all[i]->name) != sizeof other->id - 1)
+			return err_set(err, EPERM,
+				       "your role names a container to join by its whole id, not \"%.100s\"",
+				       all[i]->name);
+		r = engine_find(e, all[i]->name, &other, err);
+		if (r == 0)
+			r = check_container(e, other, joins - 1, err);
+		else if (c && c->started_ms && !c->ended_ms)
+			r = err_set(err, EPERM,
+				    "your role may not use the container %s, which has joined one that has gone",
+				    c->name);
+		else if (c)
+			r = 0;
 	}
-	return 0;
+	return r;
 }
 
 static int check_spec(const struct spec *s, struct err *err)
@@ -306,26 +331,31 @@ int rights_check(struct engine *e, yyjson_val *spec, struct err *err)
 	if (r == 0)
 		r = check_volumes(e, &s, err);
 	if (r == 0)
-		r = check_joined(e, &s, err);
+		r = check_joined(e, &s, NULL, JOINS_MAX, err);
 	spec_free(&s);
+	return r;
+}
+
+static int check_container(struct engine *e, const struct engine_container *c, unsigned joins, struct err *err)
+{
+	struct order o = {.doc = NULL};
+	fd_cleanup int dir = container_dir((const struct container *)c, err);
+	int r = dir < 0 ? dir : order_read(dir, &o, err);
+
+	if (r == 0 && rights_opens(&o.spec) && RT_GUARD(A1))
+		r = err_set(err, EPERM, "your role may not use the container %s, which opens the machine", c->name);
+	if (r == 0)
+		r = check_volumes(e, &o.spec, err);
+	if (r == 0)
+		r = check_joined(e, &o.spec, c, joins, err);
+	order_free(&o);
 	return r;
 }
 
 int rights_check_container(struct engine *e, const char *id, struct err *err)
 {
 	const struct engine_container *c;
-	struct order o = {.doc = NULL};
-	fd_cleanup int dir = -1;
 	int r = engine_find(e, id, &c, err);
 
-	if (r < 0)
-		return r;
-	dir = container_dir((const struct container *)c, err);
-	r = dir < 0 ? dir : order_read(dir, &o, err);
-	if (r == 0 && rights_opens(&o.spec) && RT_GUARD(A1))
-		r = err_set(err, EPERM, "your role may not use the container %s, which opens the machine", c->name);
-	if (r == 0)
-		r = check_volumes(e, &o.spec, err);
-	order_free(&o);
-	return r;
+	return r < 0 ? r : check_container(e, c, JOINS_MAX, err);
 }
