@@ -132,11 +132,6 @@ int docker_signal(const char *text, struct err *err)
 
 /* ---- state ---- */
 
-static bool has_ended(const struct engine_container *c)
-{
-	return c->state == ENGINE_EXITED || c->state == ENGINE_LOST;
-}
-
 const char *container_state(const struct engine_container *c)
 {
 	if (c->dead)
@@ -145,12 +140,12 @@ const char *container_state(const struct engine_container *c)
 		return "removing";
 	if (c->paused)
 		return "paused";
-	if (c->restarting && has_ended(c))
+	if (c->restarting)
 		return "restarting";
 	if (c->state == ENGINE_RUNNING || c->state == ENGINE_STOPPING)
 		return "running";
-	/* What could not be started was not started, in Docker's words. */
-	if (c->state == ENGINE_CREATED || c->exit.never_started)
+	/* What could not be started was not started, in Docker's words. Before a later life begins it is as the one before has left it. */
+	if (c->exit.never_started || (c->state == ENGINE_CREATED && !(c->starting && c->run > 1)))
 		return "created";
 	return "exited";
 }
@@ -221,7 +216,7 @@ const char *container_status(const struct engine_container *c, int64_t now_ms, c
 	const char *state = container_state(c);
 	char time[40];
 
-	human(now_ms - c->ended_ms, time, sizeof time);
+	human(now_ms - (c->ended_ms ? c->ended_ms : c->last_ended_ms), time, sizeof time);
 	if (!strcmp(state, "running") || !strcmp(state, "paused"))
 		status_up(c, now_ms, text, CONTAINER_STATUS_MAX);
 	else if (!strcmp(state, "restarting"))

@@ -54,17 +54,16 @@ static void add_state(struct docker *dk, yyjson_mut_doc *d, yyjson_mut_val *root
 {
 	yyjson_mut_val *o = yyjson_mut_obj_add_obj(d, root, "State");
 	bool ended = c->state == ENGINE_EXITED || c->state == ENGINE_LOST;
-	const char *error = ended && c->exit.error ? c->exit.error : "";
 
 	yyjson_mut_obj_add_str(d, o, "Status", container_state(c));
 	yyjson_mut_obj_add_bool(d, o, "Running", container_runs(c));
 	yyjson_mut_obj_add_bool(d, o, "Paused", c->paused);
-	yyjson_mut_obj_add_bool(d, o, "Restarting", c->restarting && ended);
-	yyjson_mut_obj_add_bool(d, o, "OOMKilled", ended && c->exit.oom);
+	yyjson_mut_obj_add_bool(d, o, "Restarting", c->restarting);
+	yyjson_mut_obj_add_bool(d, o, "OOMKilled", c->exit.oom);
 	yyjson_mut_obj_add_bool(d, o, "Dead", c->dead);
 	yyjson_mut_obj_add_int(d, o, "Pid", ended ? 0 : c->pid);
-	yyjson_mut_obj_add_int(d, o, "ExitCode", ended ? c->exit.code : 0);
-	yyjson_mut_obj_add_strcpy(d, o, "Error", error);
+	yyjson_mut_obj_add_int(d, o, "ExitCode", c->exit.code);
+	yyjson_mut_obj_add_strcpy(d, o, "Error", c->exit.error ? c->exit.error : "");
 	add_time(d, o, "StartedAt", ended && c->exit.never_started ? 0 : c->started_ms);
 	add_time(d, o, "FinishedAt", ended && !c->exit.never_started ? c->ended_ms : c->last_ended_ms);
 	add_health(dk, d, o, c);

@@ -7,7 +7,7 @@
 
 #include "base/core/err.h"
 #include "base/core/mem.h"
-#include "face/docker/docker_private.h"
+#include "face/docker/container.h"
 
 #include <string.h>
 
@@ -103,11 +103,69 @@ static void test_time(void **state)
 	assert_string_equal(docker_time(0, text), "1970-01-01T00:00:00.000Z");
 }
 
+static void test_states(void **state)
+{
+	static const struct {
+		struct engine_container c;
+		const char *name, *status;
+		bool runs;
+	} rows[] = {
+	    {{.state = ENGINE_CREATED}, "created", "Created", false},
+	    {{.state = ENGINE_CREATED, .starting = true, .run = 1}, "created", "Created", false},
+	    {{.state = ENGINE_RUNNING, .run = 1, .started_ms = 1000}, "running", "Up 9 seconds", true},
+	    {{.state = ENGINE_RUNNING, .run = 1, .started_ms = 1000, .paused = true},
+	     "paused",
+	     "Up 9 seconds (Paused)",
+	     true},
+	    {{.state = ENGINE_EXITED, .run = 1, .ended_ms = 2000, .exit = {.code = 3}},
+	     "exited",
+	     "Exited (3) 8 seconds ago",
+	     false},
+	    {{.state = ENGINE_EXITED, .run = 1, .exit = {.code = 127, .never_started = true}},
+	     "created",
+	     "Created",
+	     false},
+	    {{.state = ENGINE_EXITED, .run = 1, .ended_ms = 2000, .restarting = true},
+	     "restarting",
+	     "Restarting (0) 8 seconds ago",
+	     true},
+	    /* a later life is ordered and has not begun: by the policy, or by somebody */
+	    {{.state = ENGINE_CREATED,
+	      .starting = true,
+	      .run = 2,
+	      .last_ended_ms = 2000,
+	      .restarting = true,
+	      .exit = {.code = 3}},
+	     "restarting",
+	     "Restarting (3) 8 seconds ago",
+	     true},
+	    {{.state = ENGINE_CREATED, .starting = true, .run = 2, .last_ended_ms = 2000, .exit = {.code = 3}},
+	     "exited",
+	     "Exited (3) 8 seconds ago",
+	     false},
+	    {{.state = ENGINE_CREATED, .starting = true, .run = 2, .exit = {.code = 127, .never_started = true}},
+	     "created",
+	     "Created",
+	     false},
+	    {{.state = ENGINE_RUNNING, .run = 1, .removing = true}, "removing", "Removal In Progress", true},
+	    {{.state = ENGINE_EXITED, .run = 1, .dead = true}, "dead", "Dead", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char text[CONTAINER_STATUS_MAX];
+
+		assert_string_equal(container_state(&rows[i].c), rows[i].name);
+		assert_string_equal(container_status(&rows[i].c, 10000, text), rows[i].status);
+		assert_int_equal(container_runs(&rows[i].c), rows[i].runs);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_filters), cmocka_unit_test(test_bad_filters),
-					   cmocka_unit_test(test_names), cmocka_unit_test(test_auth),
-					   cmocka_unit_test(test_time)};
+					   cmocka_unit_test(test_names),   cmocka_unit_test(test_auth),
+					   cmocka_unit_test(test_time),	   cmocka_unit_test(test_states)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
