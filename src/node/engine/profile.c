@@ -17,12 +17,12 @@
 
 #if defined(__x86_64__)
 #define NATIVE "SCMP_ARCH_X86_64"
-static const char *const machine[] = {"amd64", "x86_64", "x86", "x32"};
+static const char *const machine[] = {"amd64", "x86_64"};
 #elif defined(__aarch64__)
 #define NATIVE "SCMP_ARCH_AARCH64"
-static const char *const machine[] = {"arm64", "aarch64", "arm"};
+static const char *const machine[] = {"arm64", "aarch64"};
 #endif
-/* The names above of this machine itself; the others are ABIs that run on it, which rules are about as well. */
+/* Rules name machines; as others do, one for "x86" alone is not taken on a machine that can run such programs, too. */
 #define N_MACHINE (sizeof machine / sizeof *machine)
 
 struct reading {

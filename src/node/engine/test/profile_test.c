@@ -64,6 +64,8 @@ static void test_rules(void **state)
 	    {RULE ",'includes':{'arches':['s390x']}}", 0, SECCOMP_RET_ALLOW},
 	    {RULE ",'includes':{'arches':['amd64','arm64']}}", 0, ERRNO(28)},
 	    {RULE ",'excludes':{'arches':['amd64','arm64']}}", 0, SECCOMP_RET_ALLOW},
+	    {RULE ",'includes':{'arches':['x86','x32','arm']}}", 0, SECCOMP_RET_ALLOW},
+	    {RULE ",'excludes':{'arches':['x86','x32','arm']}}", 0, ERRNO(28)},
 	    {RULE ",'includes':{'minKernel':'4.8'}}", 0, ERRNO(28)},
 	    {RULE ",'includes':{'minKernel':'99.1'}}", 0, SECCOMP_RET_ALLOW},
 	    {RULE ",'includes':{'minKernel':7}}", 0, SECCOMP_RET_ALLOW},
