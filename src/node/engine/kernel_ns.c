@@ -54,8 +54,21 @@ static int find_container(int data_dir, const char *name, char ret[static 65], s
 		       name);
 }
 
+/* A private one is nobody else's, as Docker has it. */
+static int check_shareable(int dir, struct err *err)
+{
+	struct order o;
+	int r = order_read(dir, &o, err);
+	enum spec_ns_kind kind = o.spec.ipc_mode.kind;
+
+	order_free(&o);
+	if (r < 0 || kind == SPEC_NS_SHAREABLE || kind == SPEC_NS_HOST || kind == SPEC_NS_CONTAINER)
+		return r;
+	return err_set(err, EINVAL, "non-shareable IPC (hint: use IpcMode:shareable for the donor container)");
+}
+
 /* Its first process, as a box whose pidfd proves who it is. */
-static int open_container(int data_dir, const char *name, struct rt_box *ret, struct err *err)
+static int open_container(int data_dir, const char *name, enum rt_ns type, struct rt_box *ret, struct err *err)
 {
 	char id[65], path[96];
 	fd_cleanup int dir = -1;
@@ -68,6 +81,9 @@ static int open_container(int data_dir, const char *name, struct rt_box *ret, st
 	dir = fs_open_in(data_dir, path, O_RDONLY | O_DIRECTORY, 0, FS_NO_SYMLINKS, err);
 	if (dir < 0)
 		return dir;
+	r = type == RT_NS_IPC ? check_shareable(dir, err) : 0;
+	if (r < 0)
+		return r;
 	if (record_read(dir, "state.json", &rec, NULL) < 0)
 		return err_set(err, ESRCH, "container %.12s does not run", id);
 	r = rec.pid > 0 ? rt_open(rec.pid, rec.start_time, ret, NULL) : -ESRCH;
@@ -92,7 +108,7 @@ static int open_namespace(const struct rt_box *box, enum rt_ns type, struct err 
 static int join(struct kernel *k, const struct kernel_start *s, const char *name, enum rt_ns type, struct err *err)
 {
 	struct rt_box other = {.pidfd = -1};
-	int r = open_container(s->data_dir, name, &other, err);
+	int r = open_container(s->data_dir, name, type, &other, err);
 
 	if (r == 0)
 		r = k->box.ns[type].fd = open_namespace(&other, type, err);

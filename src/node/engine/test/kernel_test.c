@@ -217,6 +217,24 @@ static void test_joined_namespaces(void **state)
 	forget_other(id);
 }
 
+static void test_private_ipc(void **state)
+{
+	mem_cleanup char *spec = spec_of("'key':'other'", "busybox sleep 1000"), *joined = NULL, *members = NULL;
+	const struct engine_container *c = world_run(&w, spec);
+	char id[65];
+
+	(void)state;
+	snprintf(id, sizeof id, "%s", c->id);
+	world_until(&w, other_runs);
+	members = mem_printf("'ipc_mode':'container:%s'", id);
+	joined = spec_of(members, "echo ran");
+	c = world_run_to_end(&w, joined);
+	assert_non_null(c->exit.error);
+	assert_non_null(strstr(c->exit.error, "non-shareable IPC"));
+	forget(c->id);
+	forget_other(id);
+}
+
 static void test_limits(void **state)
 {
 	struct rt_host host;
@@ -462,19 +480,13 @@ static int close_world(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_rights),
-	    cmocka_unit_test(test_privileged),
-	    cmocka_unit_test(test_profile),
-	    cmocka_unit_test(test_terminal_and_init),
-	    cmocka_unit_test(test_parameters),
-	    cmocka_unit_test(test_devices),
-	    cmocka_unit_test(test_host_namespaces),
-	    cmocka_unit_test(test_joined_namespaces),
-	    cmocka_unit_test(test_limits),
-	    cmocka_unit_test(test_mounts),
-	    cmocka_unit_test(test_user_namespace),
-	    cmocka_unit_test(test_refused),
-	    cmocka_unit_test(test_exec),
+	    cmocka_unit_test(test_rights),	    cmocka_unit_test(test_privileged),
+	    cmocka_unit_test(test_profile),	    cmocka_unit_test(test_terminal_and_init),
+	    cmocka_unit_test(test_parameters),	    cmocka_unit_test(test_devices),
+	    cmocka_unit_test(test_host_namespaces), cmocka_unit_test(test_joined_namespaces),
+	    cmocka_unit_test(test_private_ipc),	    cmocka_unit_test(test_limits),
+	    cmocka_unit_test(test_mounts),	    cmocka_unit_test(test_user_namespace),
+	    cmocka_unit_test(test_refused),	    cmocka_unit_test(test_exec),
 	    cmocka_unit_test(test_monitor_killed),
 	};
 
