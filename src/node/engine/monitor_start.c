@@ -132,6 +132,8 @@ static int add_file(struct monitor *m, struct start *s, const struct spec_file *
 		return r;
 	mount->read_only = true;
 	snprintf(name, sizeof name, FILE_NAME, i);
+	/* What a monitor that was killed in between has left. */
+	(void)unlinkat(m->dir, name, 0);
 	mount->source_fd = openat(m->dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (mount->source_fd < 0)
 		return err_sys(err, errno, "make the file for \"%s\"", file->target);
