@@ -132,7 +132,9 @@ static int copy_hard_link(struct copy *c, int to, const struct place *place, con
 	char key[48];
 	const char *first;
 
-	if (S_ISDIR(st->st_mode) || st->st_nlink < 2)
+	/* Nor of what is left out. */
+	if (S_ISDIR(st->st_mode) || S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode) || S_ISSOCK(st->st_mode) ||
+	    st->st_nlink < 2)
 		return 0;
 	snprintf(key, sizeof key, "%llx:%llx", (unsigned long long)st->st_dev, (unsigned long long)st->st_ino);
 	first = map_get(&c->links, key);
