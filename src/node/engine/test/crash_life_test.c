@@ -50,17 +50,6 @@ struct shared {
 static struct world w;
 static struct shared *shared;
 
-static int open_lock(const char *data)
-{
-	char path[96];
-	int fd;
-
-	snprintf(path, sizeof path, "%s/lock", data);
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	assert_true(fd >= 0);
-	return fd;
-}
-
 /* ---- the daemon ---- */
 
 static bool is_quiet(const struct container *c)
@@ -160,7 +149,7 @@ static _Noreturn void daemon_main(const char *data, int lock, int out, unsigned 
 
 static void round_of(const char *data, unsigned seed)
 {
-	int out[2], lock = open_lock(data);
+	int out[2], lock = world_lock_file(data);
 	unsigned steps = 1 + seed * 7 % STEPS_MAX;
 	char byte;
 	pid_t pid;
@@ -180,7 +169,7 @@ static void round_of(const char *data, unsigned seed)
 	close(out[0]);
 	close(lock);
 	/* When the launcher and all monitors to be are done. */
-	lock = open_lock(data);
+	lock = world_lock_file(data);
 	assert_int_equal(flock(lock, LOCK_EX), 0);
 	close(lock);
 }
@@ -264,12 +253,5 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_killed_at_any_time)};
 
-	if (argc > 0 && !strcmp(argv[0], "berth-launcher"))
-		launcher_main(argc, argv);
-	if (geteuid() != 0) {
-		puts("1..0 # SKIP containers need root");
-		return 0;
-	}
-	signal(SIGPIPE, SIG_IGN);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return !world_begin(argc, argv) ? 0 : cmocka_run_group_tests(tests, NULL, NULL);
 }

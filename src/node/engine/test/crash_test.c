@@ -99,7 +99,7 @@ static bool all_gone(struct world *world)
 
 static void start_daemon(const char *data, pid_t *ret_pid, struct report *r)
 {
-	int out[2], lock = open_lock(data);
+	int out[2], lock = world_lock_file(data);
 
 	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
 	*ret_pid = fork();
@@ -113,7 +113,7 @@ static void start_daemon(const char *data, pid_t *ret_pid, struct report *r)
 
 static void kill_daemon(pid_t pid, const struct report *r, const char *data)
 {
-	int orphan_monitor = watch_pid(parent_of(r->orphan)), ends = watch_pid(r->ends), lock;
+	int orphan_monitor = watch_pid(world_parent_of(r->orphan)), ends = watch_pid(r->ends), lock;
 	char path[96];
 
 	kill(pid, SIGKILL);
@@ -125,7 +125,7 @@ static void kill_daemon(pid_t pid, const struct report *r, const char *data)
 	close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
 	wait_gone(ends);
 	/* Free: no launcher and no monitor holds it any more, though two monitors live. */
-	lock = open_lock(data);
+	lock = world_lock_file(data);
 	assert_int_equal(flock(lock, LOCK_EX), 0);
 	close(lock);
 }
@@ -199,7 +199,7 @@ static void test_monitor_killed(void **state)
 	world_open(&w, NULL, -1);
 	c = world_wait_started(&w, world_run(&w, SPEC_ORPHAN)->id);
 	payload = watch_pid(c->pid);
-	assert_int_equal(kill(parent_of(c->pid), SIGKILL), 0);
+	assert_int_equal(kill(world_parent_of(c->pid), SIGKILL), 0);
 	c = world_wait_end(&w, c->id);
 	assert_int_equal(c->state, ENGINE_LOST);
 	assert_int_not_equal(c->exit.code, 0);
@@ -257,12 +257,5 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(test_half_created),
 	};
 
-	if (argc > 0 && !strcmp(argv[0], "berth-launcher"))
-		launcher_main(argc, argv);
-	if (geteuid() != 0) {
-		puts("1..0 # SKIP containers need root");
-		return 0;
-	}
-	signal(SIGPIPE, SIG_IGN);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return !world_begin(argc, argv) ? 0 : cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -748,12 +748,5 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(test_damaged_wishes),
 	};
 
-	if (argc > 0 && !strcmp(argv[0], "berth-launcher"))
-		launcher_main(argc, argv);
-	if (geteuid() != 0) {
-		puts("1..0 # SKIP containers need root");
-		return 0;
-	}
-	signal(SIGPIPE, SIG_IGN);
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return !world_begin(argc, argv) ? 0 : cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -10,11 +10,13 @@
 
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -164,6 +166,43 @@ void world_import(struct world *w, const void *tar, size_t n)
 	world_until(w, has_answer);
 	loop_fd_free(f.watch);
 	fd_closep(&f.fd);
+}
+
+bool world_begin(int argc, char **argv)
+{
+	if (argc > 0 && !strcmp(argv[0], "berth-launcher"))
+		launcher_main(argc, argv);
+	signal(SIGPIPE, SIG_IGN);
+	if (geteuid() != 0)
+		puts("1..0 # SKIP containers need root");
+	return geteuid() == 0;
+}
+
+int world_lock_file(const char *data)
+{
+	char path[96];
+	int fd;
+
+	snprintf(path, sizeof path, "%s/lock", data);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	return fd;
+}
+
+/* From field 4 of its stat. */
+pid_t world_parent_of(pid_t pid)
+{
+	mem_cleanup char *text = NULL;
+	char path[64], *p;
+	fd_cleanup int fd = -1;
+
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(fd_read_all(fd, 4096, &text, NULL), 0);
+	p = strrchr(text, ')');
+	assert_non_null(p);
+	return (pid_t)strtol(p + 4, NULL, 10);
 }
 
 void world_open(struct world *w, const char *data, int lock_fd)

@@ -8,6 +8,8 @@
 #include "base/core/err.h"
 #include "node/engine/engine.h"
 
+#include <sys/types.h>
+
 struct world {
 	char data[64];
 	struct loop *loop;
@@ -30,6 +32,11 @@ struct world {
 	char **paths;
 };
 
+/* What a main begins with: it may be the launcher's. False: there is nothing to be done. */
+bool world_begin(int argc, char **argv);
+int world_lock_file(const char *data); /* opens it */
+/* The parent of a process; init's is the monitor. */
+pid_t world_parent_of(pid_t pid);
 void world_open(struct world *w, const char *data, int lock_fd); /* data NULL = a new directory with the image in it */
 void world_close(struct world *w, bool remove);
 /* Turns the loop until the condition holds; fails the test after 60 s. */
