@@ -183,11 +183,12 @@ const struct engine_container *engine_at(struct engine *e, size_t position)
 
 /* ---- run ---- */
 
-/* What engine_run() builds before anything exists. */
 /* Ranges of users for containers with a user namespace; below 2^31, where every file system can store them. */
 #define USERNS_FIRST 1000000000
 #define USERNS_SIZE 65536
 #define USERNS_MAX 16000
+
+/* What engine_run() builds before anything exists. */
 struct draft {
 	struct spec spec;
 	struct image_info *image;

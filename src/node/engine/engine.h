@@ -88,7 +88,6 @@ enum engine_restart {
 	ENGINE_RESTART_UNLESS_STOPPED,
 	ENGINE_RESTART_ON_FAILURE
 };
-const char *engine_restart_name(enum engine_restart r); /* "no", "always", "unless-stopped", "on-failure" */
 
 struct engine_container {
 	char id[65];

@@ -43,7 +43,6 @@ struct kernel {
 	size_t n_rules, cap_rules;
 	struct rt_sysctl *sysctls;
 	struct rt_blkio_device *blkio[5];
-	char *shm_size;
 	char **texts; /* whatever else has to live as long */
 	size_t n_texts, cap_texts;
 };
@@ -75,6 +74,9 @@ void kernel_rights_free(struct kernel_rights *r);
 
 /* The cgroups of a container whose monitor has died, from what it wrote down in its directory; -ENOENT: there are none of that kind. */
 int kernel_cgroups(int dir, struct cgroup_box **ret, struct err *err);
+
+/* memory_swap of one with limit_memory who says nothing of it: none beyond the memory, from Docker's clients as much again. */
+int64_t kernel_usual_swap(const struct spec *s);
 
 /* ---- inside ---- */
 #define KERNEL_CGROUPS "cgroups" /* file in the container's directory */

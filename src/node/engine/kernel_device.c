@@ -73,8 +73,10 @@ static int add_all(struct kernel *k, int fd, const char *from, const char *to, c
 	int r = 0;
 
 	if (!dir) {
+		int code = errno;
+
 		close(fd);
-		return err_sys(err, errno, "read the directory %s", from);
+		return err_sys(err, code, "read the directory %s", from);
 	}
 	for (const struct dirent *e; r == 0 && (e = readdir(dir));) {
 		mem_cleanup char *path = mem_printf("%s/%s", from, e->d_name),

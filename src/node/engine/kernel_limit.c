@@ -118,7 +118,12 @@ static int limit_pids(const struct kernel *k, const struct kernel_start *s, stru
 	return r < 0 && r != -ENOTSUP ? err_set(err, -r, "%s", why.text) : 0;
 }
 
-/* Who says nothing of swap gets none beyond the memory, from Docker's clients as much again; where the machine does not count swap, neither. */
+int64_t kernel_usual_swap(const struct spec *s)
+{
+	return s->docker_caps && s->limit_memory < INT64_MAX / 2 ? 2 * s->limit_memory : s->limit_memory;
+}
+
+/* Where the machine does not count swap, neither. */
 static int limit_swap(const struct kernel *k, const struct spec *s, struct err *err)
 {
 	struct rt_resources res = RT_RESOURCES_INIT;
@@ -128,7 +133,7 @@ static int limit_swap(const struct kernel *k, const struct spec *s, struct err *
 	if (!s->limit_memory || given(s->memory_swap) != RT_UNSET)
 		return 0;
 	res.memory = s->limit_memory;
-	res.memory_swap = s->docker_caps && s->limit_memory < INT64_MAX / 2 ? 2 * s->limit_memory : s->limit_memory;
+	res.memory_swap = kernel_usual_swap(s);
 	r = cgroup_box_apply(k->cgroups, &res, &why);
 	return r < 0 && r != -ENOTSUP ? err_set(err, -r, "%s", why.text) : 0;
 }

@@ -274,6 +274,5 @@ int kernel_mounts(struct kernel *k, const struct kernel_start *s, struct err *er
 	add_system(k, s);
 	for (size_t i = 0; i < s->n_mounts && r == 0; i++)
 		r = add_user(k, s, &s->mounts[i], err);
-	/* A shared mount needs a root that is: what is mounted there must be able to come in. */
 	return r;
 }

@@ -117,7 +117,6 @@ void monitor_exec_poll(struct monitor *m, struct polls *p);
 void monitor_exec_serve(struct monitor *m, const struct polls *p);
 void monitor_exec_end(struct monitor *m);
 
-/* monitor_start.c */
 /* monitor_network.c: what leads out of the container's network, made before its start and ended with it. */
 int monitor_network_start(struct monitor *m, struct err *err);
 void monitor_network_stop(struct monitor *m);
@@ -127,6 +126,7 @@ int monitor_network_change(struct monitor *m, struct err *err);
 #define RESOLV_NAME "resolv.conf"
 int monitor_network_names(struct monitor *m, int *ret_fd, struct err *err);
 
+/* monitor_start.c */
 int monitor_start(struct monitor *m, enum rt_fault *ret_fault, struct err *err);
 /* The writable layer and everything else that is of no use after the end. */
 void monitor_cleanup(struct monitor *m);

@@ -8,6 +8,7 @@
 #include "base/core/clock.h"
 #include "base/core/err.h"
 #include "base/wire/json.h"
+#include "node/engine/kernel.h"
 #include "node/runtime/cgroup_box.h"
 
 #include <inttypes.h>
@@ -101,14 +102,6 @@ static void compare(const struct spec *old, const struct spec *new, struct rt_re
 	r->blkio_weight = changed_plain(old->blkio_weight, new->blkio_weight);
 }
 
-/* Who says nothing of swap has as much as at the start: none beyond the memory, from Docker's clients as much again. */
-static int64_t usual_swap(const struct spec *s)
-{
-	if (s->limit_memory == 0)
-		return -1;
-	return s->docker_caps && s->limit_memory < INT64_MAX / 2 ? 2 * s->limit_memory : s->limit_memory;
-}
-
 static int apply(struct cgroup_box *b, const struct spec *old, const struct spec *new, struct err *err)
 {
 	struct rt_resources r = RT_RESOURCES_INIT;
@@ -118,7 +111,7 @@ static int apply(struct cgroup_box *b, const struct spec *old, const struct spec
 	compare(old, new, &r);
 	usual = r.memory != RT_UNSET && (new->memory_swap == 0 || new->memory_swap == SPEC_UNSET);
 	if (usual)
-		r.memory_swap = usual_swap(new);
+		r.memory_swap = new->limit_memory ? kernel_usual_swap(new) : -1;
 	result = cgroup_box_apply(b, &r, usual ? NULL : err);
 	if (!usual || result == 0)
 		return result;

@@ -22,18 +22,6 @@ static const char *const health_names[] = {
     [ENGINE_UNHEALTHY] = "unhealthy",
 };
 
-static const char *const restart_names[] = {
-    [ENGINE_RESTART_NO] = "no",
-    [ENGINE_RESTART_ALWAYS] = "always",
-    [ENGINE_RESTART_UNLESS_STOPPED] = "unless-stopped",
-    [ENGINE_RESTART_ON_FAILURE] = "on-failure",
-};
-
-const char *engine_restart_name(enum engine_restart r)
-{
-	return restart_names[r];
-}
-
 const char *engine_state_name(enum engine_state s)
 {
 	return state_names[s];

@@ -302,28 +302,25 @@ static const struct spec_member restart_members[] = {
 };
 #undef AT
 
-int spec_restart_parse(yyjson_val *v, enum spec_restart *ret, int64_t *ret_max, struct err *err)
+static int read_restart(yyjson_val *obj, struct spec *s, struct err *err)
 {
 	static const char *const policies[] = {"no", "always", "unless-stopped", "on-failure", ""};
 	struct raw_restart raw = {.policy = "no"};
-	int r = spec_read_members(v, restart_members, &raw, err);
+	yyjson_val *v = yyjson_obj_get(obj, "restart");
+	int r;
 
+	if (!v || yyjson_is_null(v))
+		return 0;
+	r = spec_read_members(v, restart_members, &raw, err);
 	if (r == 0)
 		r = word("policy", raw.policy, policies, 5, err);
 	if (r >= 0 && raw.max_retries && r != SPEC_RESTART_ON_FAILURE)
 		r = err_set(err, EINVAL, "max_retries is for the policy on-failure only");
 	if (r < 0)
 		return err_wrap(err, "restart");
-	*ret = r == 4 ? SPEC_RESTART_NO : (enum spec_restart)r;
-	*ret_max = raw.max_retries;
+	s->restart = r == 4 ? SPEC_RESTART_NO : (enum spec_restart)r;
+	s->restart_max = raw.max_retries;
 	return 0;
-}
-
-static int read_restart(yyjson_val *obj, struct spec *s, struct err *err)
-{
-	yyjson_val *v = yyjson_obj_get(obj, "restart");
-
-	return v && !yyjson_is_null(v) ? spec_restart_parse(v, &s->restart, &s->restart_max, err) : 0;
 }
 
 /* In seconds, -1 = for ever. */

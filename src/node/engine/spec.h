@@ -189,9 +189,6 @@ struct spec {
 int spec_parse(yyjson_val *v, struct spec *ret, struct err *err);
 void spec_free(struct spec *s);
 
-/* The member "restart" alone, for a change of the policy. */
-int spec_restart_parse(yyjson_val *v, enum spec_restart *ret, int64_t *ret_max, struct err *err);
-
 /* What runs in the end: the spec merged with the image's defaults as Docker does: an entrypoint of the spec drops the image's command,
  * variables of the spec replace those of the image by name, and PATH and HOSTNAME have defaults. */
 struct spec_command {
