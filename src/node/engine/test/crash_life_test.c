@@ -125,7 +125,8 @@ static void step(int out)
 
 	if (s->want == GONE && op != OP_SETTLE)
 		op = OP_CREATE;
-	snprintf(s->asked_name, sizeof s->asked_name, "c%u", ++shared->names);
+	/* Not the beginning of an id. */
+	snprintf(s->asked_name, sizeof s->asked_name, "x%u", ++shared->names);
 	s->asked = op;
 	s->busy = true;
 	if (act(slot, op) == 0)
