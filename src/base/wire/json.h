@@ -15,6 +15,13 @@ struct buf;
 
 #define JSON_DEPTH_MAX 64
 
+/* yyjson's own counts on from NULL when there is no object. */
+#undef yyjson_obj_foreach
+#define yyjson_obj_foreach(obj, idx, max, key, val)                                                                    \
+	for ((idx) = 0, (max) = yyjson_obj_size(obj), (key) = (max) > 0 ? unsafe_yyjson_get_first(obj) : NULL,         \
+	    (val) = (key) ? (key) + 1 : NULL;                                                                          \
+	     (idx) < (max); (idx)++, (key) = unsafe_yyjson_get_next(val), (val) = (key) + 1)
+
 #define json_doc_cleanup __attribute__((cleanup(json_doc_freep)))
 #define json_mut_cleanup __attribute__((cleanup(json_mut_freep)))
 static inline void json_doc_freep(yyjson_doc **doc)
