@@ -310,7 +310,7 @@ outside_untouched() {
 }
 
 @test "the API answers nonsense with 4xx and goes on" {
-	api() { curl -s -o "$DIR/answer" -w '%{http_code}' --unix-socket "$BERTH_SOCKET" "$@"; }
+	api() { curl -s -H 'Content-Type: application/json' -o "$DIR/answer" -w '%{http_code}' --unix-socket "$BERTH_SOCKET" "$@"; }
 	[ "$(api -X POST -d '{' http://b/v1/jobs)" = 400 ]
 	[ "$(api -X POST -d '{"services": 5}' http://b/v1/jobs)" = 400 ]
 	[ "$(api -X POST -d '[]' http://b/v1/containers/run)" = 400 ]
