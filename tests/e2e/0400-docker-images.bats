@@ -23,23 +23,6 @@ teardown() {
 	registry_stop
 }
 
-# docker_api STATUS METHOD PATH [CURL-OPTION...]: headers in DIR/head, the body in DIR/body.
-docker_api() {
-	local want=$1 how=(-X "$2") path=$3 status
-	[ "$2" != HEAD ] || how=(-I)
-	shift 3
-	status=$(curl -sS --max-time 60 --unix-socket "$BERTH_SOCKET" -D "$DIR/head" -o "$DIR/body" -w '%{http_code}' "${how[@]}" "$@" "http://d$path")
-	[ "$status" = "$want" ] || {
-		echo "$path: $status, not $want"
-		cat "$DIR/body"
-		return 1
-	}
-}
-
-body() { # JQ-EXPRESSION
-	jq -r "$1" "$DIR/body"
-}
-
 # auth_header USER PASSWORD: as clients send it.
 auth_header() {
 	printf 'X-Registry-Auth: %s' "$(printf '{"username":"%s","password":"%s"}' "$1" "$2" | base64 -w0 | tr '+/' '-_')"

@@ -24,26 +24,7 @@ setup() {
 
 teardown() {
 	command -v docker >/dev/null || return 0
-	local ids
-	ids=$(docker ps -aq)
-	# shellcheck disable=SC2086
-	[ -z "$ids" ] || docker rm -f -v $ids >/dev/null
-}
-
-# docker_api STATUS METHOD PATH [CURL-OPTION...]: headers in DIR/head, the body in DIR/body.
-docker_api() {
-	local want=$1 how=(-X "$2") path=$3 status
-	shift 3
-	status=$(curl -sS --max-time 60 --unix-socket "$BERTH_SOCKET" -D "$DIR/head" -o "$DIR/body" -w '%{http_code}' -H 'Content-Type: application/json' "${how[@]}" "$@" "http://d$path")
-	[ "$status" = "$want" ] || {
-		echo "$path: $status, not $want"
-		cat "$DIR/body"
-		return 1
-	}
-}
-
-body() { # JQ-EXPRESSION
-	jq -r "$1" "$DIR/body"
+	docker_remove_all
 }
 
 # create NAME JSON-MEMBERS: a container by hand.

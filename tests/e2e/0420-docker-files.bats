@@ -23,7 +23,7 @@ teardown_file() {
 }
 
 teardown() {
-	docker ps -aq | xargs -r docker rm -f -v >/dev/null
+	docker_remove_all
 	docker volume ls -q | xargs -r docker volume rm -f >/dev/null
 }
 

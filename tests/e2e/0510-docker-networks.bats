@@ -45,10 +45,7 @@ setup() {
 
 teardown() {
 	command -v docker >/dev/null || return 0
-	local ids
-	ids=$(docker ps -aq)
-	# shellcheck disable=SC2086
-	[ -z "$ids" ] || docker rm -f -v $ids >/dev/null
+	docker_remove_all
 	docker network prune -f >/dev/null
 }
 

@@ -140,6 +140,30 @@ job_field() { # ID JQ-EXPRESSION
 	berth job "$1" --json | jq -r "$2"
 }
 
+# docker_api STATUS METHOD PATH [CURL-OPTION...]: headers in DIR/head, the body in DIR/body.
+docker_api() {
+	local want=$1 how=(-X "$2") path=$3 status
+	[ "$2" != HEAD ] || how=(-I)
+	shift 3
+	# A body is JSON unless somebody says otherwise.
+	[[ "$*" == *Content-Type* ]] || how+=(-H 'Content-Type: application/json')
+	status=$(curl -sS --max-time 60 --unix-socket "$BERTH_SOCKET" -D "$DIR/head" -o "$DIR/body" -w '%{http_code}' "${how[@]}" "$@" "http://d$path")
+	[ "$status" = "$want" ] || {
+		echo "$path: $status, not $want"
+		cat "$DIR/body"
+		return 1
+	}
+}
+
+body() { # JQ-OPTION... JQ-EXPRESSION
+	jq -r "$@" "$DIR/body"
+}
+
+# Every container, with the volumes that nobody named.
+docker_remove_all() {
+	docker ps -aq | xargs -r docker rm -f -v >/dev/null
+}
+
 # Waits for the end of a container and checks its exit code.
 exits_with() { # CODE CONTAINER
 	local code
