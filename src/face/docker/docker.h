@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * docker: the Docker Engine API (versions 1.24 to 1.44) for those who have Docker's clients: the part about images, their builds and the machine.
+ * docker: the Docker Engine API (versions 1.24 to 1.44) for those who have Docker's clients.
  * Source: Docker's API description; docs/DOCKER.md says which calls there are and what is different.
  *
  * The paths of this API and of our own (/v1/...) do not meet, so one socket serves both. No handler blocks: what speaks to registries, unpacks
