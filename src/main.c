@@ -348,6 +348,8 @@ static int open_api(struct daemon *d, struct err *err)
 	if (fd < 0)
 		return fd;
 	r = api_new(d->loop, fd_take(&fd), &o, &d->api, err);
+	if (r < 0)
+		unlink(d->o->socket);
 	return r < 0 ? r : open_doors(d, err);
 }
 

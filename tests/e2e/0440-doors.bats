@@ -51,6 +51,12 @@ make_certs() {
 	run start --listen tcp://127.0.0.1:0 --token-file "$DIR/short"
 	[ "$status" -ne 0 ]
 	[[ "$output" == *"16 characters"* ]]
+	run start --listen tcp://127.0.0.1:99999 --token-file "$DIR/token"
+	[ "$status" -ne 0 ]
+	[[ "$output" == *"0 to 65535"* ]]
+	run start --token-file "$DIR/token"
+	[ "$status" -ne 0 ]
+	[[ "$output" == *"there is none"* ]]
 	run start --listen udp://127.0.0.1:1
 	[ "$status" -ne 0 ]
 	[[ "$output" == *"tcp://HOST:PORT"* ]]

@@ -43,6 +43,7 @@ made() { # prints the id
 	BERTH_SOCKET=$DIR/other.sock run berth up --data "$DIR/other" --policy "$DIR/bad.json"
 	[ "$status" -ne 0 ]
 	[[ "$output" == *"bad.json"*"no role"* ]]
+	[ ! -e "$DIR/other.sock" ]
 	rm -rf "$DIR/other"
 }
 

@@ -130,6 +130,9 @@ static int split_address(const char *address, char host[static NI_MAXHOST], cons
 	}
 	if (!colon || !colon[1] || end - start >= NI_MAXHOST)
 		return err_set(err, EINVAL, "\"%s\" is not HOST:PORT, as 127.0.0.1:5000", address);
+	/* getaddrinfo(3) takes 99999 for 34463. */
+	if (strspn(colon + 1, "0123456789") != strlen(colon + 1) || strtoul(colon + 1, NULL, 10) > UINT16_MAX)
+		return err_set(err, EINVAL, "\"%s\": a port is a number from 0 to %d", address, UINT16_MAX);
 	memcpy(host, start, (size_t)(end - start));
 	host[end - start] = '\0';
 	*ret_port = colon + 1;

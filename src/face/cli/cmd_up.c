@@ -279,6 +279,9 @@ static int doors(const struct up_values *v, struct cli_up_options *o, char *path
 		return err_set(err, EINVAL, "TLS needs both --tls-cert and --tls-key");
 	if (v->tls_client_ca && !v->tls_cert)
 		return err_set(err, EINVAL, "--tls-client-ca needs --tls-cert and --tls-key");
+	if ((v->tls_cert || v->token_file) && !v->listen)
+		return err_set(err, EINVAL, "%s is for a door of --listen, and there is none",
+			       v->tls_cert ? "--tls-cert" : "--token-file");
 	for (size_t i = 0; i < N_PATHS && r == 0; i++) {
 		if (given[i])
 			r = absolute(given[i], &paths[i], err);

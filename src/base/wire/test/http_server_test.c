@@ -193,8 +193,10 @@ static const struct {
 	const char *address;
 	bool good;
 } addresses[] = {
-    {"127.0.0.1:0", true}, {"[::1]:0", true},	  {":0", true},	    {"localhost:0", true},     {"::1:0", false},
-    {"127.0.0.1", false},  {"127.0.0.1:", false}, {"[::1]", false}, {"127.0.0.1:http", false}, {"300.0.0.1:0", false},
+    {"127.0.0.1:0", true},  {"[::1]:0", true},		{":0", true},
+    {"localhost:0", true},  {"::1:0", false},		{"127.0.0.1", false},
+    {"127.0.0.1:", false},  {"[::1]", false},		{"127.0.0.1:http", false},
+    {"300.0.0.1:0", false}, {"127.0.0.1:99999", false},
 };
 
 static void test_tcp(void **state)
