@@ -4,7 +4,6 @@
  * nothing.
  */
 #include "base/core/err.h"
-#include "base/core/loop.h"
 #include "base/core/mem.h"
 #include "base/wire/http_server.h"
 #include "face/docker/container.h"
@@ -24,10 +23,8 @@ struct change {
 	struct http_req *r; /* NULL once answered */
 	char id[65];
 	enum wanted wanted;
-	uint32_t before;  /* the number of its life when this was asked for */
-	char **volumes;	  /* GONE: those that may go with it */
-	int64_t grace_ms; /* a stop by a signal of the client's: SIGKILL follows */
-	struct loop_timer *kill;
+	uint32_t before; /* the number of its life when this was asked for */
+	char **volumes;	 /* GONE: those that may go with it */
 	struct engine_listener *listener;
 };
 
@@ -37,7 +34,6 @@ static void on_close(struct http_req *r, void *ctx)
 
 	(void)r;
 	engine_unlisten(w->listener);
-	loop_timer_free(w->kill);
 	mem_strv_free(w->volumes);
 	free(w);
 }
@@ -193,45 +189,27 @@ void docker_container_restart(const struct docker_call *c)
 
 /* ---- stop and kill ---- */
 
-static void on_grace_over(void *ctx)
-{
-	struct change *w = ctx;
-
-	if (w->r)
-		(void)engine_kill(w->d->engine, w->id, SIGKILL, NULL);
-}
-
-static int stop(struct change *w, const char *signal, int64_t grace_ms, struct err *err)
-{
-	int n;
-
-	if (!signal || !*signal)
-		return engine_stop(w->d->engine, w->id, grace_ms, err);
-	n = docker_signal(signal, err);
-	if (n < 0)
-		return n;
-	n = engine_kill(w->d->engine, w->id, n, err);
-	if (n < 0)
-		return n;
-	w->kill = loop_timer_new(w->d->loop, on_grace_over, w);
-	loop_timer_arm(w->kill, grace_ms < 0 ? 10000 : grace_ms);
-	return 0;
-}
-
 void docker_container_stop(const struct docker_call *c)
 {
+	const char *text = http_req_query(c->r, "signal");
 	const struct engine_container *container = docker_container(c);
 	struct err err = ERR_INIT;
 	struct change *w;
+	int signal;
 
 	if (!container)
 		return;
+	signal = text && *text ? docker_signal(text, &err) : 0;
+	if (signal < 0) {
+		docker_fail(c->r, &err);
+		return;
+	}
 	if (!container_runs(container) && !container->starting) {
 		http_reply(c->r, 304, NULL, NULL, 0);
 		return;
 	}
 	w = await(c, container, ENDED);
-	if (!asked(w, stop(w, http_req_query(c->r, "signal"), grace(c), &err), &err))
+	if (!asked(w, engine_stop_by(c->d->engine, container->id, signal, grace(c), &err), &err))
 		return;
 	/* It was waiting for its policy: there is no end to come. */
 	if (w->r && !container_runs(container) && !container->starting)

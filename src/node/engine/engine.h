@@ -173,6 +173,8 @@ int engine_update(struct engine *e, const char *id, yyjson_val *changes, engine_
 int engine_kill(struct engine *e, const char *id, int signal, struct err *err);
 int engine_stop(struct engine *e, const char *id, int64_t grace_ms, struct err *err);
 /* Forgets a container that does not run and removes its files (in a worker); force stops it first with SIGKILL. -EBUSY: it runs. REMOVED tells that it
+/* The same by another signal, 0 = its own. */
+int engine_stop_by(struct engine *e, const char *id, int signal, int64_t grace_ms, struct err *err);
  * has gone. */
 int engine_remove(struct engine *e, const char *id, bool force, struct err *err);
 

@@ -55,11 +55,11 @@ void monitor_kill(struct monitor *m, int signal)
 		(void)kill(m->helper, SIGKILL);
 }
 
-void monitor_stop(struct monitor *m, int64_t grace_ms)
+void monitor_stop(struct monitor *m, int signal, int64_t grace_ms)
 {
 	int64_t at = clock_mono_ms() + (grace_ms < 0 ? m->order.spec.stop_grace_ms : grace_ms);
 
-	monitor_kill(m, (int)m->order.stop_signal);
+	monitor_kill(m, signal ? signal : (int)m->order.stop_signal);
 	if (!m->ended && at < m->kill_at)
 		m->kill_at = at;
 }

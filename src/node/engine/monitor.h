@@ -76,7 +76,7 @@ void monitor_publish(struct monitor *m);
 void monitor_write_state(struct monitor *m);
 /* A request for a signal, from the socket. */
 void monitor_kill(struct monitor *m, int signal);
-void monitor_stop(struct monitor *m, int64_t grace_ms);
+void monitor_stop(struct monitor *m, int signal, int64_t grace_ms); /* signal 0: its own stop signal */
 /* Of this process: -999 needs CAP_SYS_RESOURCE; without it we are as good a victim as anybody. "0" while a process of the container is being made. */
 void monitor_oom_score(const char *score);
 int monitor_fault_code(enum rt_fault fault);

@@ -140,7 +140,7 @@ static void request(struct monitor *m, struct monitor_conn *c, const char *line,
 	json_doc_cleanup yyjson_doc *doc = json_parse(line, n, MONITOR_LINE_MAX, "request", NULL);
 	yyjson_val *v = doc ? yyjson_doc_get_root(doc) : NULL;
 	bool follow = c->follow;
-	int64_t number;
+	int64_t number, signal = 0;
 
 	if (!yyjson_is_obj(v))
 		return;
@@ -148,8 +148,9 @@ static void request(struct monitor *m, struct monitor_conn *c, const char *line,
 		monitor_wish(m, c, v);
 	if (json_get_int(v, "kill", 1, 64, &number, NULL) == 0)
 		monitor_kill(m, (int)number);
-	if (json_get_int(v, "stop", -1, INT64_MAX / 2, &number, NULL) == 0)
-		monitor_stop(m, number);
+	if (json_get_int(v, "stop", -1, INT64_MAX / 2, &number, NULL) == 0 &&
+	    json_opt_int(v, "signal", 0, 64, &signal, NULL) == 0)
+		monitor_stop(m, (int)signal, number);
 	if (json_get_bool(v, "follow", &follow, NULL) == 0) {
 		/* Also says "I have read what you told me about". */
 		c->follow = c->armed = follow;

@@ -101,13 +101,13 @@ static int end_wait(struct container *c, struct err *err)
 	return 0;
 }
 
-static int ask_end(struct container *c, int64_t grace_ms, struct err *err)
+static int ask_end(struct container *c, int signal, int64_t grace_ms, struct err *err)
 {
 	char line[64];
 
 	c->ending = grace_ms < 0 ? -1 : grace_ms;
 	life_note(c);
-	snprintf(line, sizeof line, "{\"stop\":%lld}\n", (long long)c->ending);
+	snprintf(line, sizeof line, "{\"stop\":%lld,\"signal\":%d}\n", (long long)c->ending, signal);
 	return container_ask(c, line, err);
 }
 
@@ -143,23 +143,32 @@ int engine_kill(struct engine *e, const char *id, int signal, struct err *err)
 	return r;
 }
 
-int engine_stop(struct engine *e, const char *id, int64_t grace_ms, struct err *err)
+int engine_stop_by(struct engine *e, const char *id, int signal, int64_t grace_ms, struct err *err)
 {
 	struct container *c;
 	int r = container_find(e, id, &c, err);
 
 	if (r < 0)
 		return r;
+	if (signal < 0 || signal > 64)
+		return err_set(err, EINVAL, "%d is not a signal", signal);
 	if (container_idle(c))
 		return end_wait(c, err);
+	if (signal == 0)
+		signal = c->stop_signal;
 	c->pub.manual = true;
 	c->start_soon = false;
-	r = ask_end(c, grace_ms, err);
+	r = ask_end(c, signal, grace_ms, err);
 	if (r < 0)
 		return r;
 	c->stop_asked = true;
-	tell_kill(c, c->stop_signal);
+	tell_kill(c, signal);
 	return 0;
+}
+
+int engine_stop(struct engine *e, const char *id, int64_t grace_ms, struct err *err)
+{
+	return engine_stop_by(e, id, 0, grace_ms, err);
 }
 
 int engine_restart(struct engine *e, const char *id, int64_t grace_ms, struct err *err)
@@ -176,7 +185,7 @@ int engine_restart(struct engine *e, const char *id, int64_t grace_ms, struct er
 	}
 	c->start_soon = true;
 	c->pub.manual = false;
-	r = ask_end(c, grace_ms, err);
+	r = ask_end(c, c->stop_signal, grace_ms, err);
 	if (r < 0) {
 		c->start_soon = false;
 		c->ending = LIFE_NOT_ENDING;
