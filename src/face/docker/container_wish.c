@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * pause, unpause, rename, update and prune
+ * pause, unpause, rename and update
  */
 #include "base/core/err.h"
 #include "base/core/mem.h"
@@ -65,6 +65,16 @@ static struct wish *wish_new(const struct docker_call *c)
 	return w;
 }
 
+/* What the engine said to a wish: false = it failed, and the caller answers. */
+static bool is_taken(struct wish *w, int r)
+{
+	if (r > 0)
+		on_done(w, NULL); /* nobody had to be asked */
+	if (r < 0)
+		w->r = NULL;
+	return r >= 0;
+}
+
 static void freeze(const struct docker_call *c, bool pause)
 {
 	const struct engine_container *container = docker_container(c);
@@ -76,11 +86,8 @@ static void freeze(const struct docker_call *c, bool pause)
 		return;
 	w = wish_new(c);
 	r = (pause ? engine_pause : engine_unpause)(c->d->engine, container->id, on_done, w, &w->answer, &err);
-	if (r > 0)
-		on_done(w, NULL); /* nobody had to be asked */
-	if (r >= 0)
+	if (is_taken(w, r))
 		return;
-	w->r = NULL;
 	if (r == -ESRCH)
 		docker_message(c->r, 409, "Container %s is not running", container->id);
 	else if (r == -EALREADY)
@@ -195,10 +202,6 @@ void docker_container_update(const struct docker_call *c)
 	w = wish_new(c);
 	w->update = true;
 	r = start_update(c, container, w, &err);
-	if (r > 0)
-		on_done(w, NULL); /* nobody had to be asked */
-	if (r >= 0)
-		return;
-	w->r = NULL;
-	docker_fail(c->r, &err);
+	if (!is_taken(w, r))
+		docker_fail(c->r, &err);
 }
