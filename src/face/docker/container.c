@@ -2,6 +2,7 @@
 #include "face/docker/container.h"
 
 #include "base/core/buf.h"
+#include "base/core/clock.h"
 #include "base/core/err.h"
 #include "base/core/mem.h"
 #include "base/wire/http_server.h"
@@ -88,8 +89,10 @@ static int64_t parse_date(const char *text)
 	int hours, minutes;
 	char sign;
 
-	if (!rest)
+	if (!rest || tm.tm_year < 70)
 		return -1;
+	if (tm.tm_year > 350) /* farther than ns reach */
+		return INT64_MAX;
 	ns = (int64_t)timegm(&tm) * 1000000000;
 	if (*rest == '.')
 		ns += fraction(rest + 1, &rest);
@@ -121,6 +124,46 @@ int64_t docker_moment(const struct http_req *r, const char *name, int64_t otherw
 	const char *text = http_req_query(r, name);
 
 	return text && *text ? docker_moment_of(text) : otherwise;
+}
+
+/* "1h30m": as Go writes a duration. */
+static int64_t moment_or_back(const char *text)
+{
+	static const struct {
+		const char *unit;
+		double ns;
+	} units[] = {{"ms", 1e6}, {"h", 3600e9}, {"m", 60e9}, {"s", 1e9}};
+	int64_t now = clock_wall_ns();
+	double back = 0;
+
+	for (const char *p = text; *p;) {
+		char *end;
+		double v = strtod(p, &end);
+		size_t i = 0;
+
+		while (i < 4 && strncmp(end, units[i].unit, strlen(units[i].unit)) != 0)
+			i++;
+		if (end == p || i == 4 || !(v >= 0))
+			return docker_moment_of(text);
+		back += v * units[i].ns;
+		p = end + strlen(units[i].unit);
+	}
+	if (!*text)
+		return -1;
+	return back < (double)now ? now - (int64_t)back : 0;
+}
+
+int docker_until(const struct docker_filters *f, int64_t *ret_ns, struct err *err)
+{
+	const char *text = docker_filter(f, "until", 0);
+
+	*ret_ns = INT64_MAX;
+	if (!text)
+		return 0;
+	if (docker_filter(f, "until", 1))
+		return err_set(err, EINVAL, "more than one until filter specified");
+	*ret_ns = moment_or_back(text);
+	return *ret_ns < 0 ? err_set(err, EINVAL, "invalid filter 'until=[%.100s]'", text) : 0;
 }
 
 int docker_signal(const char *text, struct err *err)

@@ -15,9 +15,11 @@ void docker_message(struct http_req *r, int status, const char *fmt, ...) __attr
 void docker_name_taken(const struct docker_call *c, const char *name);
 /* A whole number in the query, `otherwise` when it is missing or none. */
 int64_t docker_number(const struct http_req *r, const char *name, int64_t otherwise);
-/* "1700000000", "1700000000.5" or a time as RFC 3339 -> ns since 1970; `otherwise` when it is missing, -1 when it is none. */
+/* "1700000000", "1700000000.5" or a time as RFC 3339, from 1970 on -> ns since then; `otherwise` when it is missing, -1 when it is none. */
 int64_t docker_moment(const struct http_req *r, const char *name, int64_t otherwise);
 int64_t docker_moment_of(const char *text);
+/* The filter `until`, a moment or a time back from now ("24h", "10m30s"), in ns since 1970; INT64_MAX when it is missing. -EINVAL */
+int docker_until(const struct docker_filters *f, int64_t *ret_ns, struct err *err);
 /* Of "SIGTERM", "TERM", "15". -EINVAL "invalid signal: x" */
 int docker_signal(const char *text, struct err *err);
 

@@ -2,7 +2,6 @@
  *
  * POST /networks/create, DELETE /networks/NAME, POST /networks/prune
  */
-#include "base/core/clock.h"
 #include "base/core/err.h"
 #include "base/core/mem.h"
 #include "base/wire/http_server.h"
@@ -119,45 +118,13 @@ void docker_network_delete(const struct docker_call *c)
 
 /* ---- prune ---- */
 
-/* A moment, or a time from now back ("24h", "10m30s"): in ns since 1970, -1 = it is neither. */
-static int64_t parse_until(const char *text)
-{
-	static const struct {
-		const char *unit;
-		int64_t ns;
-	} units[] = {{"ms", 1000000}, {"h", 3600000000000}, {"m", 60000000000}, {"s", 1000000000}};
-	int64_t back = 0;
-
-	for (const char *p = text; *p;) {
-		char *end;
-		double v = strtod(p, &end);
-		size_t i = 0;
-
-		while (i < 4 && strncmp(end, units[i].unit, strlen(units[i].unit)) != 0)
-			i++;
-		if (end == p || i == 4 || !(v >= 0 && v < 1e6))
-			return docker_moment_of(text);
-		back += (int64_t)(v * (double)units[i].ns);
-		p = end + strlen(units[i].unit);
-	}
-	return back > 0 ? clock_wall_ns() - back : -1;
-}
-
 static int parse_prune(const struct docker_call *c, struct docker_filters *f, int64_t *ret_until, struct err *err)
 {
 	static const char *const keys[] = {"label", "label!", "until", NULL};
-	const char *until;
 
-	*ret_until = INT64_MAX;
 	if (docker_filters_parse(http_req_query(c->r, "filters"), f, err) < 0 || docker_filters_check(f, keys, err) < 0)
 		return -EINVAL;
-	until = docker_filter(f, "until", 0);
-	if (!until)
-		return 0;
-	if (docker_filter(f, "until", 1))
-		return err_set(err, EINVAL, "more than one until filter specified");
-	*ret_until = parse_until(until);
-	return *ret_until < 0 ? err_set(err, EINVAL, "invalid filter 'until=[%.100s]'", until) : 0;
+	return docker_until(f, ret_until, err);
 }
 
 /* The ids of those that go; the list of the books changes as they go. */
