@@ -13,35 +13,49 @@
 #include <string.h>
 
 #define PATTERN_MAX 256
+#define SPECIAL "^$.*+?()[]|{\\"
 
 /* A regular expression somewhere in the text. Repetitions by number and back references, which can take for ever, are taken as they stand. */
-static bool pattern_fits(const char *pattern, const char *text)
-{
+struct container_pattern {
+	const char *text; /* of the query */
+	bool compiled;
 	regex_t re;
-	bool fits;
+};
 
-	if (!strcmp(pattern, text))
-		return true;
-	if (strlen(pattern) > PATTERN_MAX || strpbrk(pattern, "{\\") || regcomp(&re, pattern, REG_EXTENDED | REG_NOSUB))
-		return strstr(text, pattern) != NULL;
-	fits = regexec(&re, text, 0, NULL, 0) == 0;
-	regfree(&re);
-	return fits;
+static void read_patterns(struct container_patterns *p, const struct docker_filters *f, const char *key)
+{
+	const char *text;
+	size_t cap = 0;
+
+	for (; (text = docker_filter(f, key, p->n)); p->n++) {
+		mem_grow(&p->v, &cap, p->n);
+		p->v[p->n] = (struct container_pattern){.text = text};
+		if (strlen(text) <= PATTERN_MAX && strpbrk(text, SPECIAL) && !strpbrk(text, "{\\"))
+			p->v[p->n].compiled = regcomp(&p->v[p->n].re, text, REG_EXTENDED | REG_NOSUB) == 0;
+	}
 }
 
-bool container_filter_pattern(const struct docker_filters *f, const char *key, const char *text)
+static void free_patterns(struct container_patterns *p)
 {
-	const char *value;
-	size_t i = 0;
+	for (size_t i = 0; i < p->n; i++) {
+		if (p->v[i].compiled)
+			regfree(&p->v[i].re);
+	}
+	free(p->v);
+	*p = (struct container_patterns){.n = 0};
+}
 
-	for (; (value = docker_filter(f, key, i)); i++) {
-		if (pattern_fits(value, text))
+/* True if the filter is not there, or one of its values is a pattern of the text. */
+static bool patterns_fit(const struct container_patterns *p, const char *text)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		if (strstr(text, p->v[i].text) || (p->v[i].compiled && regexec(&p->v[i].re, text, 0, NULL, 0) == 0))
 			return true;
 	}
-	return i == 0;
+	return p->n == 0;
 }
 
-/* The same for a text that must be one of the values. */
+/* The same for a text that must be one of the values itself. */
 static bool one_of(const struct docker_filters *f, const char *key, const char *text)
 {
 	const char *value;
@@ -128,12 +142,16 @@ int container_wanted_read(struct container_wanted *w, const struct docker_call *
 	if (r < 0)
 		return r;
 	w->all |= docker_filter(&w->filters, "status", 0) != NULL;
+	read_patterns(&w->ids, &w->filters, "id");
+	read_patterns(&w->names, &w->filters, "name");
 	read_images(w, c);
 	return 0;
 }
 
 void container_wanted_free(struct container_wanted *w)
 {
+	free_patterns(&w->ids);
+	free_patterns(&w->names);
 	docker_filters_free(&w->filters);
 	mem_strv_free(w->images);
 	w->images = NULL;
@@ -162,11 +180,12 @@ static bool labels_fit(const struct docker_filters *f, const struct engine_conta
 	return true;
 }
 
-static bool name_fits(const struct docker_filters *f, const struct engine_container *c)
+/* With the slash that Docker writes before it, and without. */
+static bool name_fits(const struct container_patterns *p, const char *name)
 {
-	mem_cleanup char *slashed = mem_printf("/%s", c->name);
+	mem_cleanup char *slashed = mem_printf("/%s", name);
 
-	return container_filter_pattern(f, "name", slashed) || container_filter_pattern(f, "name", c->name);
+	return patterns_fit(p, slashed) || patterns_fit(p, name);
 }
 
 static bool time_fits(const struct container_wanted *w, const struct engine_container *c)
@@ -185,7 +204,7 @@ bool container_wanted(const struct container_wanted *w, const struct engine_cont
 		return false;
 	if (task && (!strcmp(task, "true") || !strcmp(task, "1")))
 		return false;
-	return time_fits(w, c) && container_filter_pattern(f, "id", c->id) && name_fits(f, c) && labels_fit(f, c) &&
+	return time_fits(w, c) && patterns_fit(&w->ids, c->id) && name_fits(&w->names, c->name) && labels_fit(f, c) &&
 	       one_of(f, "status", container_state(c)) && one_of(f, "health", container_health(c)) &&
 	       exit_code_fits(f, c);
 }

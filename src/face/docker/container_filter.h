@@ -6,6 +6,12 @@
 
 #include "face/docker/container.h"
 
+struct container_pattern;
+struct container_patterns {
+	struct container_pattern *v;
+	size_t n;
+};
+
 struct container_wanted {
 	bool all; /* with those that do not run */
 	size_t limit;
@@ -13,6 +19,7 @@ struct container_wanted {
 	int64_t before_ms, since_ms; /* made before, after; 0 = at any time */
 	char before[65], since[65];  /* those containers */
 	char **images;		     /* ids of "ancestor" */
+	struct container_patterns ids, names;
 };
 /* Reads the filters of the query. container_wanted_free() is called in every case. */
 int container_wanted_read(struct container_wanted *w, const struct docker_call *c, struct err *err);
@@ -21,9 +28,6 @@ void container_wanted_free(struct container_wanted *w);
 bool container_wanted(const struct container_wanted *w, const struct engine_container *c);
 bool container_wanted_doc(const struct container_wanted *w, struct docker *d, const struct engine_container *c,
 			  const struct container_doc *doc);
-
-/* True if the filter is not there, or one of its values is a pattern of the text. */
-bool container_filter_pattern(const struct docker_filters *f, const char *key, const char *text);
 
 /* container_list.c: ContainerSummary of all that are wanted, newest first. */
 void container_list_add(struct docker *dk, yyjson_mut_doc *d, yyjson_mut_val *list, const struct container_wanted *w);

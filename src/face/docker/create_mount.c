@@ -111,7 +111,7 @@ static int bind_option(struct making *m, yyjson_mut_val *o, const char *word, si
 		if (strlen(bind_options[i].word) != n || strncmp(bind_options[i].word, word, n) != 0)
 			continue;
 		if (member && yyjson_mut_obj_get(o, member))
-			return -EINVAL; /* twice, or ro and rw */
+			return -EINVAL; /* twice */
 		if (member && bind_options[i].text)
 			yyjson_mut_obj_add_str(m->d, o, member, bind_options[i].text);
 		else if (member)

@@ -162,7 +162,7 @@ static bool has_variable(yyjson_mut_val *list, const char *entry)
 	yyjson_mut_arr_foreach (list, i, max, v) {
 		const char *own = yyjson_mut_get_str(v);
 
-		if (strcspn(own, "=") == n && !strncmp(own, entry, n))
+		if (!strncmp(own, entry, n) && (own[n] == '=' || !own[n]))
 			return true;
 	}
 	return false;

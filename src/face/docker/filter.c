@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define FILTERS_BYTES_MAX 65536u
+#define VALUES_MAX 256 /* of all filters: each is asked of every object of a list */
 
 static int check_values(const char *key, yyjson_val *values, struct err *err)
 {
@@ -25,7 +26,7 @@ static int check_values(const char *key, yyjson_val *values, struct err *err)
 int docker_filters_parse(const char *text, struct docker_filters *ret, struct err *err)
 {
 	json_doc_cleanup yyjson_doc *doc = NULL;
-	size_t i, n;
+	size_t i, n, all = 0;
 	yyjson_val *key, *values;
 
 	ret->doc = NULL;
@@ -39,7 +40,10 @@ int docker_filters_parse(const char *text, struct docker_filters *ret, struct er
 	yyjson_obj_foreach (yyjson_doc_get_root(doc), i, n, key, values) {
 		if (check_values(yyjson_get_str(key), values, err) < 0)
 			return -EINVAL;
+		all += yyjson_get_len(values);
 	}
+	if (all > VALUES_MAX)
+		return err_set(err, EINVAL, "filters: %zu values; the limit is %d", all, VALUES_MAX);
 	ret->doc = doc;
 	doc = NULL;
 	return 0;
