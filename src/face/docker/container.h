@@ -50,7 +50,8 @@ void container_doc_free(struct container_doc *doc);
 
 /* The list "Mounts". */
 yyjson_mut_val *container_mounts(struct docker *d, yyjson_mut_doc *out, const struct container_doc *doc);
-/* Answers by a list or an object of containers ("Id"), or an object with such a list as "Containers", with what their files take; takes the document. */
+/* Answers by a list of containers or one of them ("Id"), or an object with such a list as "Containers" and one of "Volumes", with what their files take;
+ * takes the document. */
 void container_sizes(const struct docker_call *c, yyjson_mut_doc *view);
 
 bool container_label_fits(const struct engine_container *c, const char *wanted);

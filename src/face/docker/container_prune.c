@@ -2,16 +2,12 @@
  *
  * POST /containers/prune: what the containers take is counted first, by a process of its own; then they go, and the answer comes with the last of them.
  */
-#include "base/core/clock.h"
 #include "base/core/err.h"
-#include "base/core/fd.h"
 #include "base/core/mem.h"
 #include "base/wire/http_server.h"
 #include "face/docker/container.h"
-#include "face/docker/shape.h"
+#include "face/docker/policy.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 
 struct prune {
@@ -84,8 +80,7 @@ static void on_sizes(void *ctx, yyjson_val *reply, const struct err *err)
 {
 	struct prune *p = ctx;
 	struct http_req *r = p->r;
-	size_t i, n;
-	yyjson_val *v;
+	yyjson_arr_iter sizes = yyjson_arr_iter_with(yyjson_obj_get(reply, "ids"));
 
 	p->tool = NULL;
 	if (err) {
@@ -94,9 +89,8 @@ static void on_sizes(void *ctx, yyjson_val *reply, const struct err *err)
 		return;
 	}
 	p->listener = engine_listen(p->d->engine, on_event, p);
-	yyjson_arr_foreach (yyjson_obj_get(reply, "body"), i, n, v) {
-		remove_one(p, shape_text(v, "Id"), shape_number(v, "SizeRw"));
-	}
+	for (char **id = p->ids; *id; id++)
+		remove_one(p, *id, yyjson_get_sint(yyjson_arr_iter_next(&sizes)));
 	if (p->waiting == 0)
 		answer(p);
 }
@@ -118,38 +112,6 @@ static bool labels_fit(const struct docker_filters *f, const struct engine_conta
 	return true;
 }
 
-/* A duration as Go writes it ("1h30m", "10s") before now, or a moment. */
-static int read_until(const struct docker_filters *f, int64_t *ret_ms, struct err *err)
-{
-	static const struct {
-		char unit;
-		int64_t ms;
-	} units[] = {{'h', 3600000}, {'m', 60000}, {'s', 1000}};
-	const char *text = docker_filter(f, "until", 0), *p = text;
-	int64_t ago = 0;
-
-	*ret_ms = INT64_MAX;
-	if (!text)
-		return 0;
-	while (*p) {
-		char *end;
-		double n = strtod(p, &end);
-		size_t i = 0;
-
-		while (i < 3 && (*end != units[i].unit || end[1] == 's'))
-			i++;
-		if (end == p || i == 3 || n < 0 || n > 1e9)
-			break;
-		ago += (int64_t)(n * (double)units[i].ms);
-		p = end + 1;
-	}
-	*ret_ms = clock_wall_ms() - ago;
-	if (!*p && p > text)
-		return 0;
-	*ret_ms = docker_moment_of(text) / 1000000;
-	return *ret_ms >= 0 ? 0 : err_set(err, EINVAL, "invalid filter 'until=%.100s'", text);
-}
-
 static int choose(const struct docker_call *c, struct prune *p, struct err *err)
 {
 	static const char *const keys[] = {"until", "label", "label!", NULL};
@@ -161,29 +123,14 @@ static int choose(const struct docker_call *c, struct prune *p, struct err *err)
 	if (r == 0)
 		r = docker_filters_check(&f, keys, err);
 	if (r == 0)
-		r = read_until(&f, &until, err);
+		r = docker_until(&f, &until, err);
 	for (size_t i = 0; r == 0 && (container = engine_at(c->d->engine, i)); i++) {
 		if (!container->job && !container_runs(container) && !container->starting && !container->removing &&
-		    container->created_ms <= until && labels_fit(&f, container))
+		    container->created_ms <= until / 1000000 && labels_fit(&f, container) &&
+		    policy_check_container(c->d->engine, c->r, container->id, NULL) == 0)
 			mem_strv_add(&p->ids, container->id);
 	}
 	return r;
-}
-
-static int count(struct prune *p, struct err *err)
-{
-	fd_cleanup int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	const struct engine_tool_fds io = {.in = null, .out = null};
-	json_mut_cleanup yyjson_mut_doc *request = docker_tool_request("sizes");
-	yyjson_mut_val *list = yyjson_mut_obj_add_arr(request, yyjson_mut_doc_get_root(request), "view");
-	mem_cleanup char *text = NULL;
-
-	if (null < 0)
-		return err_sys(err, errno, "open /dev/null");
-	for (char **id = p->ids; id && *id; id++)
-		yyjson_mut_obj_add_str(request, yyjson_mut_arr_add_obj(request, list), "Id", *id);
-	text = json_text(request, false, NULL);
-	return engine_tool(p->d->engine, text, &io, on_sizes, p, &p->tool, err);
 }
 
 void docker_containers_prune(const struct docker_call *c)
@@ -201,7 +148,7 @@ void docker_containers_prune(const struct docker_call *c)
 		return;
 	}
 	if (r == 0)
-		r = count(p, &err);
+		r = docker_count_sizes(c->d, p->ids, NULL, on_sizes, p, &p->tool, &err);
 	if (r < 0) {
 		p->r = NULL;
 		docker_fail(c->r, &err);

@@ -5,6 +5,7 @@
 #include "face/docker/container_filter.h"
 #include "face/docker/docker_private.h"
 #include "face/docker/image_group.h"
+#include "face/docker/volume_group.h"
 #include "node/engine/engine.h"
 
 #include <fnmatch.h>
@@ -160,6 +161,82 @@ static uint64_t part_bytes(yyjson_val *usage, const char *what)
 	return 0;
 }
 
+/* How many containers there are of each image. */
+static void add_users(yyjson_mut_doc *d, yyjson_mut_val *image, yyjson_mut_val *containers)
+{
+	const char *id = yyjson_mut_get_str(yyjson_mut_obj_get(image, "Id"));
+	yyjson_mut_val *c;
+	int64_t users = 0;
+	size_t i, n;
+
+	yyjson_mut_arr_foreach (containers, i, n, c) {
+		users += yyjson_mut_equals_str(yyjson_mut_obj_get(c, "ImageID"), id);
+	}
+	yyjson_mut_obj_put(image, yyjson_mut_str(d, "Containers"), yyjson_mut_sint(d, users));
+}
+
+/* What its layers take on the disk, so that it adds up with LayersSize, and how much of that other images have, too. */
+static void add_usage(yyjson_mut_doc *d, yyjson_mut_val *image, yyjson_val *usage)
+{
+	const char *id = yyjson_mut_get_str(yyjson_mut_obj_get(image, "Id"));
+	size_t i, n;
+	yyjson_val *v;
+
+	yyjson_arr_foreach (yyjson_obj_get(usage, "images"), i, n, v) {
+		int64_t bytes = yyjson_get_sint(yyjson_obj_get(v, "bytes"));
+
+		if (!yyjson_equals_str(yyjson_obj_get(v, "id"), id))
+			continue;
+		yyjson_mut_obj_put(image, yyjson_mut_str(d, "Size"), yyjson_mut_sint(d, bytes));
+		yyjson_mut_obj_put(image, yyjson_mut_str(d, "SharedSize"),
+				   yyjson_mut_sint(d, bytes - yyjson_get_sint(yyjson_obj_get(v, "unique"))));
+		return;
+	}
+}
+
+/* Their sizes are counted later. */
+static void add_volumes(struct engine *e, yyjson_mut_doc *d, yyjson_mut_val *list)
+{
+	struct volume **volumes = NULL;
+
+	if (engine_volumes(e, &volumes, NULL) < 0)
+		return;
+	for (struct volume **v = volumes; *v; v++) {
+		yyjson_mut_val *o = yyjson_mut_arr_add_obj(d, list);
+
+		volume_group_json(d, o, *v);
+		yyjson_mut_obj_add_int(d, yyjson_mut_obj_add_obj(d, o, "UsageData"), "RefCount",
+				       (int64_t)(*v)->n_users);
+	}
+	volumes_free(volumes);
+}
+
+static yyjson_mut_doc *df_view(struct docker *dk, unsigned minor, yyjson_val *usage)
+{
+	static const struct container_wanted everything = {.all = true, .limit = SIZE_MAX};
+	struct image_groups groups = image_groups_of(dk->images);
+	yyjson_mut_doc *d = yyjson_mut_doc_new(NULL);
+	yyjson_mut_val *root = yyjson_mut_obj(d), *images, *containers, *image;
+	size_t i, n;
+
+	yyjson_mut_doc_set_root(d, root);
+	yyjson_mut_obj_add_uint(d, root, "LayersSize", part_bytes(usage, "layers"));
+	images = yyjson_mut_obj_add_arr(d, root, "Images");
+	for (i = 0; i < groups.n; i++)
+		add_image(d, images, &groups.v[i], minor);
+	image_groups_free(&groups);
+	containers = yyjson_mut_obj_add_arr(d, root, "Containers");
+	container_list_add(dk, d, containers, &everything);
+	yyjson_mut_arr_foreach (images, i, n, image) {
+		add_users(d, image, containers);
+		add_usage(d, image, usage);
+	}
+	add_volumes(dk->engine, d, yyjson_mut_obj_add_arr(d, root, "Volumes"));
+	yyjson_mut_obj_add_arr(d, root, "BuildCache");
+	yyjson_mut_obj_add_uint(d, root, "BuilderSize", part_bytes(usage, "build cache"));
+	return d;
+}
+
 struct df {
 	struct http_req *r; /* NULL once its client has gone */
 	struct docker *d;
@@ -181,11 +258,7 @@ static void on_counted(void *ctx, const char *json, const struct err *error)
 {
 	struct df *df = ctx;
 	json_doc_cleanup yyjson_doc *usage = json ? yyjson_read(json, strlen(json), 0) : NULL;
-	static const struct container_wanted everything = {.all = true, .limit = SIZE_MAX};
-	struct image_groups groups;
 	struct docker_call call;
-	yyjson_mut_doc *d;
-	yyjson_mut_val *root, *list;
 
 	df->counted = true;
 	if (!df->r) {
@@ -196,23 +269,10 @@ static void on_counted(void *ctx, const char *json, const struct err *error)
 		docker_fail(df->r, error);
 		return;
 	}
-	d = yyjson_mut_doc_new(NULL);
-	root = yyjson_mut_obj(d);
-	yyjson_mut_doc_set_root(d, root);
-	yyjson_mut_obj_add_uint(d, root, "LayersSize", part_bytes(yyjson_doc_get_root(usage), "layers"));
-	list = yyjson_mut_obj_add_arr(d, root, "Images");
-	groups = image_groups_of(df->d->images);
-	for (size_t i = 0; i < groups.n; i++)
-		add_image(d, list, &groups.v[i], df->minor);
-	image_groups_free(&groups);
-	container_list_add(df->d, d, yyjson_mut_obj_add_arr(d, root, "Containers"), &everything);
-	yyjson_mut_obj_add_arr(d, root, "Volumes");
-	yyjson_mut_obj_add_arr(d, root, "BuildCache");
-	yyjson_mut_obj_add_uint(d, root, "BuilderSize", part_bytes(yyjson_doc_get_root(usage), "build cache"));
 	call = (struct docker_call){.d = df->d, .r = df->r, .minor = df->minor, .arg = ""};
 	/* The request has another owner from now on. */
 	free(df);
-	container_sizes(&call, d);
+	container_sizes(&call, df_view(call.d, call.minor, yyjson_doc_get_root(usage)));
 }
 
 void docker_df(const struct docker_call *c)

@@ -37,7 +37,6 @@ static const struct {
 		  {"files_put", tool_files_put},
 		  {"files_export", tool_files_export},
 		  {"files_changes", tool_files_changes},
-		  {"volume_sizes", tool_volume_sizes},
 		  {"commit", tool_commit}};
 
 /* ---- the request ---- */

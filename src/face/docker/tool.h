@@ -35,7 +35,7 @@ tool_fn tool_build;
 
 /* tool_files.c */
 tool_fn tool_commit; /* tool_commit.c */
-tool_fn tool_files_stat, tool_files_get, tool_files_put, tool_files_export, tool_files_changes, tool_volume_sizes;
+tool_fn tool_files_stat, tool_files_get, tool_files_put, tool_files_export, tool_files_changes;
 
 const char *tool_text(const struct tool *t, const char *key); /* NULL = it is not there */
 bool tool_flag(const struct tool *t, const char *key);

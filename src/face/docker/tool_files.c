@@ -9,7 +9,6 @@
 #include "base/core/fs.h"
 #include "base/core/mem.h"
 #include "node/engine/archive.h"
-#include "node/image/usage.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -134,26 +133,4 @@ int tool_files_changes(struct tool *t, struct err *err)
 		return r;
 	l.changes = yyjson_mut_obj_add_arr(t->answer, yyjson_mut_doc_get_root(t->answer), "body");
 	return changes_each(t->data, id, add_change, &l, err);
-}
-
-/* ---- volumes ---- */
-
-int tool_volume_sizes(struct tool *t, struct err *err)
-{
-	struct usage_seen seen cleanup_with(usage_seen_free) = USAGE_SEEN_INIT;
-	yyjson_mut_val *sizes = yyjson_mut_obj_add_obj(t->answer, yyjson_mut_doc_get_root(t->answer), "sizes");
-	char **names cleanup_with(mem_strv_freep) = NULL;
-	fd_cleanup int dir = -1;
-	int r = tool_list(t, "names", &names, err);
-
-	if (r < 0 || !names)
-		return r;
-	dir = fs_open_in(t->data, "volumes", O_RDONLY | O_DIRECTORY, 0, FS_NO_SYMLINKS, err);
-	for (char **name = names; dir >= 0 && *name; name++) {
-		yyjson_mut_val *key = yyjson_mut_strcpy(t->answer, *name);
-
-		if (fs_name_ok(*name))
-			yyjson_mut_obj_add(sizes, key, yyjson_mut_uint(t->answer, usage_tree(dir, *name, &seen)));
-	}
-	return dir < 0 ? dir : 0;
 }

@@ -1,41 +1,53 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * "sizes": what the writable layers of containers take on the disk. {"view": an object or a list of objects with "Id"}; each gets "SizeRw", and that is
- * added to its "SizeRootFs". The answer's "body" is the view.
+ * "sizes": what containers ("ids": their writable layers) and volumes ("volumes": names) take on the disk. The answer has lists of the same names, each
+ * with a number for each of them.
  */
 #include "base/core/err.h"
+#include "base/core/fd.h"
+#include "base/core/fs.h"
+#include "base/core/mem.h"
 #include "face/docker/tool.h"
 #include "node/engine/archive.h"
+#include "node/image/usage.h"
 
-#include <string.h>
+#include <fcntl.h>
 
-static void add_size(struct tool *t, yyjson_mut_val *o)
+static void count_containers(struct tool *t, char *const *ids)
 {
-	const char *id = yyjson_mut_get_str(yyjson_mut_obj_get(o, "Id"));
-	yyjson_mut_val *root = yyjson_mut_obj_get(o, "SizeRootFs");
-	int64_t n = id ? changes_size(t->data, id) : 0;
+	yyjson_mut_val *list = yyjson_mut_obj_add_arr(t->answer, yyjson_mut_doc_get_root(t->answer), "ids");
 
-	/* One that has gone meanwhile takes nothing. */
-	if (n < 0)
-		n = 0;
-	yyjson_mut_obj_put(o, yyjson_mut_str(t->answer, "SizeRw"), yyjson_mut_sint(t->answer, n));
-	yyjson_mut_obj_put(o, yyjson_mut_str(t->answer, "SizeRootFs"),
-			   yyjson_mut_sint(t->answer, n + yyjson_mut_get_sint(root)));
+	for (; ids && *ids; ids++) {
+		int64_t n = changes_size(t->data, *ids);
+
+		/* One that has gone meanwhile takes nothing. */
+		yyjson_mut_arr_add_int(t->answer, list, n < 0 ? 0 : n);
+	}
+}
+
+static int count_volumes(struct tool *t, char *const *names, struct err *err)
+{
+	yyjson_mut_val *list = yyjson_mut_obj_add_arr(t->answer, yyjson_mut_doc_get_root(t->answer), "volumes");
+	struct usage_seen seen cleanup_with(usage_seen_free) = USAGE_SEEN_INIT;
+	fd_cleanup int dir = -1;
+
+	if (!names)
+		return 0;
+	dir = fs_open_in(t->data, "volumes", O_RDONLY | O_DIRECTORY, 0, FS_NO_SYMLINKS, err);
+	for (; dir >= 0 && *names; names++)
+		yyjson_mut_arr_add_uint(t->answer, list, fs_name_ok(*names) ? usage_tree(dir, *names, &seen) : 0);
+	return dir < 0 ? dir : 0;
 }
 
 int tool_sizes(struct tool *t, struct err *err)
 {
-	yyjson_mut_val *view = yyjson_val_mut_copy(t->answer, yyjson_obj_get(t->request, "view")), *o, *list;
-	size_t i, n;
+	char **ids cleanup_with(mem_strv_freep) = NULL, **names cleanup_with(mem_strv_freep) = NULL;
+	int r = tool_list(t, "ids", &ids, err);
 
-	if (!view)
-		return err_set(err, EINVAL, "view is missing");
-	list = yyjson_mut_is_arr(view) ? view : yyjson_mut_obj_get(view, "Containers");
-	if (yyjson_mut_obj_get(view, "Id"))
-		add_size(t, view);
-	yyjson_mut_arr_foreach (list, i, n, o) {
-		add_size(t, o);
-	}
-	yyjson_mut_obj_add_val(t->answer, yyjson_mut_doc_get_root(t->answer), "body", view);
-	return 0;
+	if (r == 0)
+		r = tool_list(t, "volumes", &names, err);
+	if (r < 0)
+		return r;
+	count_containers(t, ids);
+	return count_volumes(t, names, err);
 }

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/core/err.h"
-#include "base/core/fd.h"
 #include "base/core/mem.h"
 #include "base/wire/http_server.h"
+#include "face/docker/container.h"
 #include "face/docker/policy.h"
-#include "face/docker/docker_private.h"
 #include "face/docker/volume_group.h"
 #include "node/engine/action.h"
 #include "node/engine/engine.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -102,8 +100,9 @@ static void on_close(struct http_req *r, void *ctx)
 	free(p);
 }
 
-static void remove_all(const struct prune *p, yyjson_val *sizes, yyjson_mut_doc *d)
+static void remove_all(const struct prune *p, yyjson_val *list, yyjson_mut_doc *d)
 {
+	yyjson_arr_iter sizes = yyjson_arr_iter_with(list);
 	yyjson_mut_val *root = yyjson_mut_obj(d), *gone;
 	char bytes[24];
 	uint64_t sum = 0;
@@ -111,11 +110,13 @@ static void remove_all(const struct prune *p, yyjson_val *sizes, yyjson_mut_doc 
 	yyjson_mut_doc_set_root(d, root);
 	gone = yyjson_mut_obj_add_arr(d, root, "VolumesDeleted");
 	for (char **name = p->names; name && *name; name++) {
+		uint64_t taken = yyjson_get_uint(yyjson_arr_iter_next(&sizes));
+
 		/* Somebody may use it by now. */
 		if (engine_volume_remove(p->engine, *name, false, NULL) < 0)
 			continue;
 		yyjson_mut_arr_add_strcpy(d, gone, *name);
-		sum += yyjson_get_uint(yyjson_obj_get(sizes, *name));
+		sum += taken;
 	}
 	yyjson_mut_obj_add_uint(d, root, "SpaceReclaimed", sum);
 	snprintf(bytes, sizeof bytes, "%llu", (unsigned long long)sum);
@@ -133,7 +134,7 @@ static void on_counted(void *ctx, yyjson_val *answer, const struct err *err)
 		return;
 	}
 	d = yyjson_mut_doc_new(NULL);
-	remove_all(p, yyjson_obj_get(answer, "sizes"), d);
+	remove_all(p, yyjson_obj_get(answer, "volumes"), d);
 	docker_reply(p->r, 200, d);
 }
 
@@ -160,20 +161,6 @@ static int choose(const struct docker_call *c, const struct docker_filters *f, c
 	return 0;
 }
 
-static int count(const struct docker_call *c, struct prune *p, struct err *err)
-{
-	json_mut_cleanup yyjson_mut_doc *request = docker_tool_request("volume_sizes");
-	fd_cleanup int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	const struct engine_tool_fds io = {.in = null, .out = null};
-	mem_cleanup char *text = NULL;
-
-	if (null < 0)
-		return err_sys(err, errno, "open /dev/null");
-	json_add_strv(request, yyjson_mut_doc_get_root(request), "names", p->names);
-	text = json_text(request, false, NULL);
-	return engine_tool(c->d->engine, text, &io, on_counted, p, &p->tool, err);
-}
-
 void docker_volumes_prune(const struct docker_call *c)
 {
 	cleanup_with(docker_filters_free) struct docker_filters f = {.doc = NULL};
@@ -183,6 +170,6 @@ void docker_volumes_prune(const struct docker_call *c)
 	*p = (struct prune){.r = c->r, .engine = c->d->engine};
 	http_req_on_close(c->r, on_close, p);
 	if (docker_filters_parse(http_req_query(c->r, "filters"), &f, &err) < 0 || choose(c, &f, &p->names, &err) < 0 ||
-	    count(c, p, &err) < 0)
+	    docker_count_sizes(c->d, NULL, p->names, on_counted, p, &p->tool, &err) < 0)
 		docker_fail(c->r, &err);
 }
