@@ -47,11 +47,18 @@ struct container_doc {
 	}
 int container_doc_read(struct docker *d, const struct engine_container *c, struct container_doc *ret, struct err *err);
 void container_doc_free(struct container_doc *doc);
+/* The same for lists, from memory mostly: of Config, HostConfig and the spec only what ContainerSummary and the filters of its list need. */
+int container_doc_brief(struct docker *d, const struct engine_container *c, struct container_doc *ret, struct err *err);
+void container_doc_forget(struct docker *d, const char *id);
+void container_doc_forget_all(struct docker *d);
 
 /* The list "Mounts". */
 yyjson_mut_val *container_mounts(struct docker *d, yyjson_mut_doc *out, const struct container_doc *doc);
 /* Answers by a list of containers or one of them ("Id"), or an object with such a list as "Containers" and one of "Volumes", with what their files take;
  * takes the document. */
 void container_sizes(const struct docker_call *c, yyjson_mut_doc *view);
+/* What the files of containers and volumes take: lists that end with NULL, or NULL. The answer has "ids" and "volumes", a list of numbers for each. */
+int docker_count_sizes(struct docker *d, char *const *ids, char *const *volumes, engine_tool_fn done, void *ctx,
+		       struct engine_tool **ret, struct err *err);
 
 bool container_label_fits(const struct engine_container *c, const char *wanted);

@@ -3,13 +3,16 @@
  * What is written down about a container, as Config and HostConfig.
  */
 #include "base/core/err.h"
+#include "base/core/map.h"
 #include "base/core/mem.h"
 #include "face/docker/container.h"
 #include "face/docker/create.h"
 #include "face/docker/shape.h"
 #include "node/image/image.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* ---- one that was not made by this API ---- */
 
@@ -81,6 +84,14 @@ static char *image_id(struct docker *d, const char *name)
 	return image_find(d->images, name, &info, NULL) < 0 ? mem_strdup("") : mem_strdup(info->id);
 }
 
+static void fill(struct docker *d, const struct engine_container *c, yyjson_val *docker, struct container_doc *ret)
+{
+	ret->config = yyjson_obj_get(docker, "Config");
+	ret->host = yyjson_obj_get(docker, "HostConfig");
+	ret->networking = yyjson_obj_get(docker, "NetworkingConfig");
+	ret->image = *shape_text(docker, "Image") ? mem_strdup(shape_text(docker, "Image")) : image_id(d, c->image);
+}
+
 int container_doc_read(struct docker *d, const struct engine_container *c, struct container_doc *ret, struct err *err)
 {
 	yyjson_val *docker;
@@ -101,10 +112,7 @@ int container_doc_read(struct docker *d, const struct engine_container *c, struc
 		container_doc_free(ret);
 		return r;
 	}
-	ret->config = yyjson_obj_get(docker, "Config");
-	ret->host = yyjson_obj_get(docker, "HostConfig");
-	ret->networking = yyjson_obj_get(docker, "NetworkingConfig");
-	ret->image = *shape_text(docker, "Image") ? mem_strdup(shape_text(docker, "Image")) : image_id(d, c->image);
+	fill(d, c, docker, ret);
 	return 0;
 }
 
@@ -114,6 +122,99 @@ void container_doc_free(struct container_doc *doc)
 	yyjson_doc_free(doc->made);
 	free(doc->image);
 	*doc = (struct container_doc)CONTAINER_DOC_INIT;
+}
+
+/* ---- in short, for lists ---- */
+
+#define BRIEF_MAX 8192
+#define BRIEFS_MAX (2u << 20)
+
+/* What a list shows of config.json, as JSON of the same form: kept until the file is another one. */
+struct brief {
+	ino_t inode;
+	struct timespec changed;
+	size_t len;
+	char text[];
+};
+
+static void copy_all(yyjson_mut_doc *d, yyjson_mut_val *to, yyjson_val *from, const char *const *names)
+{
+	for (; *names; names++)
+		copy(d, to, *names, yyjson_obj_get(from, *names));
+}
+
+static char *brief_text(const struct container_doc *doc, size_t *ret_len)
+{
+	static const char *const of_spec[] = {"mounts", "networks", "network_mode", NULL};
+	static const char *const of_config[] = {"ExposedPorts", NULL};
+	static const char *const of_host[] = {"NetworkMode", "Annotations", "PortBindings", "Tmpfs", NULL};
+	json_mut_cleanup yyjson_mut_doc *d = yyjson_mut_doc_new(NULL);
+	yyjson_mut_val *root = yyjson_mut_obj(d), *spec = yyjson_mut_obj_add_obj(d, root, "spec"), *docker;
+
+	yyjson_mut_doc_set_root(d, root);
+	copy_all(d, spec, doc->spec, of_spec);
+	docker = yyjson_mut_obj_add_obj(d, spec, "docker");
+	copy(d, docker, "Image", yyjson_obj_get(yyjson_obj_get(doc->spec, "docker"), "Image"));
+	copy_all(d, yyjson_mut_obj_add_obj(d, docker, "Config"), doc->config, of_config);
+	copy_all(d, yyjson_mut_obj_add_obj(d, docker, "HostConfig"), doc->host, of_host);
+	return json_text(d, false, ret_len);
+}
+
+void container_doc_forget(struct docker *d, const char *id)
+{
+	struct brief *b = map_remove(&d->briefs, id);
+
+	if (b)
+		d->brief_bytes -= b->len;
+	free(b);
+}
+
+static void remember(struct docker *d, const char *id, const struct stat *st, const struct container_doc *doc)
+{
+	mem_cleanup char *text = NULL;
+	struct brief *b;
+	size_t n;
+
+	container_doc_forget(d, id);
+	text = brief_text(doc, &n);
+	if (n > BRIEF_MAX || d->brief_bytes + n > BRIEFS_MAX)
+		return;
+	b = mem_zalloc(1, sizeof *b + n + 1);
+	b->inode = st->st_ino;
+	b->changed = st->st_ctim;
+	b->len = n;
+	memcpy(b->text, text, n);
+	d->brief_bytes += n;
+	(void)map_put(&d->briefs, id, b);
+}
+
+int container_doc_brief(struct docker *d, const struct engine_container *c, struct container_doc *ret, struct err *err)
+{
+	const struct brief *b = map_get(&d->briefs, c->id);
+	struct stat st;
+	int r = engine_config_stat(d->engine, c->id, &st, err);
+
+	if (r < 0)
+		return r;
+	if (!b || b->inode != st.st_ino || b->changed.tv_sec != st.st_ctim.tv_sec ||
+	    b->changed.tv_nsec != st.st_ctim.tv_nsec) {
+		r = container_doc_read(d, c, ret, err);
+		if (r == 0)
+			remember(d, c->id, &st, ret);
+		return r;
+	}
+	*ret = (struct container_doc){.doc = yyjson_read(b->text, b->len, 0)};
+	ret->order = yyjson_doc_get_root(ret->doc);
+	ret->spec = yyjson_obj_get(ret->order, "spec");
+	fill(d, c, yyjson_obj_get(ret->spec, "docker"), ret);
+	return 0;
+}
+
+void container_doc_forget_all(struct docker *d)
+{
+	for (struct map_slot *s = NULL; (s = map_next(&d->briefs, s));)
+		free(s->value);
+	map_free(&d->briefs);
 }
 
 /* ---- mounts ---- */

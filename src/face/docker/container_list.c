@@ -66,7 +66,7 @@ void container_list_add(struct docker *dk, yyjson_mut_doc *d, yyjson_mut_val *li
 		if (!container_wanted(w, c))
 			continue;
 		/* One that is being removed may have lost its files already. */
-		if (container_doc_read(dk, c, &doc, NULL) < 0)
+		if (container_doc_brief(dk, c, &doc, NULL) < 0)
 			continue;
 		if (container_wanted_doc(w, dk, c, &doc)) {
 			add_container(dk, d, list, c, &doc);

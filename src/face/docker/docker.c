@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "face/docker/docker_private.h"
+#include "face/docker/container.h"
 
 #include "base/core/err.h"
 #include "base/core/mem.h"
@@ -248,6 +248,12 @@ void docker_request(struct docker *d, struct http_req *r)
 
 /* ---- life ---- */
 
+static void on_engine(void *ctx, const struct engine_event *ev)
+{
+	if (ev->type == ENGINE_EV_REMOVED && ev->c)
+		container_doc_forget(ctx, ev->c->id);
+}
+
 struct docker *docker_new(struct loop *l, const struct docker_options *o)
 {
 	struct docker *d = mem_new(struct docker);
@@ -257,6 +263,7 @@ struct docker *docker_new(struct loop *l, const struct docker_options *o)
 			     .images = engine_images(o->engine),
 			     .data_dir = mem_strdup(o->data_dir),
 			     .cgroup_layout = mem_strdup(o->cgroup_layout)};
+	d->removed = engine_listen(o->engine, on_engine, d);
 	return d;
 }
 
@@ -264,6 +271,8 @@ struct docker *docker_free(struct docker *d)
 {
 	if (!d)
 		return NULL;
+	engine_unlisten(d->removed);
+	container_doc_forget_all(d);
 	free(d->data_dir);
 	free(d->cgroup_layout);
 	free(d);

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "base/core/map.h"
 #include "base/wire/json.h"
 #include "face/docker/docker.h"
 
@@ -25,6 +26,9 @@ struct docker {
 	struct engine *engine;
 	struct image_store *images;
 	char *data_dir, *cgroup_layout;
+	struct engine_listener *removed;
+	struct map briefs; /* id -> struct brief, container_doc.c */
+	size_t brief_bytes;
 };
 
 /* A call that goes to a handler: the version that the client speaks, and the part of the path that '*' stands for. */

@@ -399,6 +399,18 @@ int engine_config(struct engine *e, const char *id, yyjson_doc **ret, struct err
 	return read_file(e, id, "config.json", ORDER_MAX, ret, err);
 }
 
+int engine_config_stat(struct engine *e, const char *id, struct stat *ret, struct err *err)
+{
+	struct container *c;
+	char path[80];
+	int r = container_find(e, id, &c, err);
+
+	if (r < 0)
+		return r;
+	snprintf(path, sizeof path, "%s/config.json", c->pub.id);
+	return fstatat(e->dir, path, ret, AT_SYMLINK_NOFOLLOW) < 0 ? err_sys(err, errno, "look at %s", path) : 0;
+}
+
 int engine_health_log(struct engine *e, const char *id, yyjson_doc **ret, struct err *err)
 {
 	return read_file(e, id, "health.json", HEALTH_TEXT_MAX, ret, err);

@@ -182,6 +182,8 @@ int engine_remove(struct engine *e, const char *id, bool force, struct err *err)
  * name there is that of the creation. */
 int engine_config(struct engine *e, const char *id, yyjson_doc **ret, struct err *err);
 /* {"failing_streak": n, "log": [{"start_ns", "end_ns", "code", "output"} ...]}: at most the last 5, oldest first, 4 KiB of output each. The caller's. -ENOENT: no
+/* Of the same file: one that has changed is another one (inode, st_ctim). */
+int engine_config_stat(struct engine *e, const char *id, struct stat *ret, struct err *err);
  * check was made in this life. */
 int engine_health_log(struct engine *e, const char *id, yyjson_doc **ret, struct err *err);
 
