@@ -197,6 +197,54 @@ assert docker.from_env().containers.run("busybox", "echo works", remove=True) ==
 PY
 }
 
+@test "times that are none or lie beyond all clocks, and filters without end" {
+	create t '"Cmd":["true"]'
+	docker_api 400 POST /containers/prune -G --data-urlencode 'filters={"until":["nonsense"]}'
+	docker_api 200 POST /containers/prune -G --data-urlencode 'filters={"until":["1h30m"]}'
+	docker_api 200 POST /containers/prune -G --data-urlencode 'filters={"until":["2000-01-01T00:00:00Z"]}'
+	is t created
+	docker_api 200 GET '/containers/t/logs?stdout=1&since=9999-12-31T23:59:59Z'
+	docker_api 400 GET '/containers/t/logs?stdout=1&since=0001-01-01T00:00:00Z'
+	docker_api 400 GET /containers/json -G --data-urlencode "filters=$(jq -cn '{name: [range(300) | "n\(.)"]}')"
+	[[ "$(body .message)" == "filters: 300 values; the limit is 256" ]]
+	docker_api 200 POST /containers/prune -G --data-urlencode 'filters={"until":["9999-12-31T23:59:59Z"]}'
+	docker_api 404 GET /containers/t/json
+}
+
+@test "a stop by another signal is a stop: no policy starts the container again" {
+	create s '"Cmd":["sh","-c","trap \"exit 5\" USR1; echo ready; while :; do sleep 0.05; done"],"HostConfig":{"RestartPolicy":{"Name":"always"}}'
+	docker start s
+	eventually eval '[ "$(docker logs s)" = ready ]'
+	docker_api 400 POST '/containers/s/stop?signal=LOUD'
+	docker_api 204 POST '/containers/s/stop?signal=USR1&t=60'
+	[ "$(docker inspect -f '{{.State.Status}} {{.State.ExitCode}} {{.RestartCount}}' s)" = "exited 5 0" ]
+	docker start s
+	docker_api 204 POST '/containers/s/stop?signal=WINCH&t=0'
+	[ "$(docker inspect -f '{{.State.Status}} {{.State.ExitCode}}' s)" = "exited 137" ]
+}
+
+@test "a list is the same when it comes from memory, and system df tells who uses what" {
+	create d '"Cmd":["true"],"HostConfig":{"Binds":["used:/used"],"Tmpfs":{"/t":""}},"ExposedPorts":{"80/tcp":{}}'
+	docker_api 200 GET '/containers/json?all=1'
+	cp "$DIR/body" "$DIR/first"
+	[ "$(body '.[0] | (.NetworkSettings.Networks | keys | join(",")) + " " + (.Mounts | map(.Name) | join(","))')" = "bridge used" ]
+	docker_api 200 GET '/containers/json?all=1'
+	cmp "$DIR/first" "$DIR/body"
+	docker update --restart always d
+	docker_api 200 GET /containers/json -G --data-urlencode all=1 --data-urlencode size=1 --data-urlencode \
+		'filters={"volume":["/used"],"expose":["80"],"network":["bridge"],"ancestor":["busybox"]}'
+	[ "$(body 'map(del(.SizeRw, .SizeRootFs, .Status))')" = "$(jq 'map(del(.Status))' "$DIR/first")" ]
+	body -e '.[0] | .SizeRw >= 0 and .SizeRootFs >= .SizeRw'
+	docker volume create idle
+	docker_api 200 GET /system/df
+	[ "$(body '[.Images[0].Containers, (.Volumes[] | select(.Name == "used" or .Name == "idle").UsageData.RefCount)] | join(" ")')" = "1 0 1" ]
+	body -e '(.Images[0] | .SharedSize >= 0 and .Size >= .SharedSize) and .LayersSize >= .Images[0].Size and (.Volumes | all(.UsageData.Size >= 0)) and .Containers[0].SizeRw >= 0'
+	docker rm d
+	docker volume rm used idle
+	docker_api 200 GET /system/df
+	[ "$(body '.Images[0].Containers')" = 0 ]
+}
+
 @test "the docker command makes, shows, changes and removes containers" {
 	[ "$(docker run --rm busybox echo hello)" = hello ]
 	[ "$(echo typed | docker run -i --rm busybox cat)" = typed ]

@@ -101,7 +101,9 @@ made() { # prints the id
 	as $BUILDER 403 POST /containers/create "{\"Image\": \"busybox\", \"Cmd\": [\"true\"], \"HostConfig\": {\"VolumesFrom\": [\"$open\"]}}"
 	as 0 201 POST "/containers/$open/exec" '{"Cmd": ["true"]}'
 	as $BUILDER 403 POST "/exec/$(made)/start" '{"Detach": true}'
-	as 0 204 DELETE "/containers/$open?force=1"
+	as 0 204 POST "/containers/$open/stop?t=0"
+	as $BUILDER 200 POST /containers/prune
+	as 0 204 DELETE "/containers/$open"
 	as 0 201 POST /volumes/create '{"Name": "etc", "DriverOpts": {"type": "none", "o": "bind", "device": "/etc"}}'
 	as $BUILDER 403 POST /containers/create '{"Image": "busybox", "Cmd": ["true"], "HostConfig": {"Binds": ["etc:/e"]}}'
 	as 0 204 DELETE /volumes/etc
