@@ -38,6 +38,7 @@
 
 struct err;
 struct loop;
+struct stat;
 struct engine;
 struct launcher;
 struct image_info;
@@ -172,18 +173,18 @@ int engine_update(struct engine *e, const char *id, yyjson_val *changes, engine_
  * ever: a year). Both end a wait for the restart policy, too, which is told as CHANGED, and SIGKILL lets a paused container go on first. */
 int engine_kill(struct engine *e, const char *id, int signal, struct err *err);
 int engine_stop(struct engine *e, const char *id, int64_t grace_ms, struct err *err);
-/* Forgets a container that does not run and removes its files (in a worker); force stops it first with SIGKILL. -EBUSY: it runs. REMOVED tells that it
 /* The same by another signal, 0 = its own. */
 int engine_stop_by(struct engine *e, const char *id, int signal, int64_t grace_ms, struct err *err);
+/* Forgets a container that does not run and removes its files (in a worker); force stops it first with SIGKILL. -EBUSY: it runs. REMOVED tells that it
  * has gone. */
 int engine_remove(struct engine *e, const char *id, bool force, struct err *err);
 
 /* config.json (docs/formats/container.md), the caller's: its member `spec` is what was asked for (with `docker`), argv, env, layers what came of it. The
  * name there is that of the creation. */
 int engine_config(struct engine *e, const char *id, yyjson_doc **ret, struct err *err);
-/* {"failing_streak": n, "log": [{"start_ns", "end_ns", "code", "output"} ...]}: at most the last 5, oldest first, 4 KiB of output each. The caller's. -ENOENT: no
 /* Of the same file: one that has changed is another one (inode, st_ctim). */
 int engine_config_stat(struct engine *e, const char *id, struct stat *ret, struct err *err);
+/* {"failing_streak": n, "log": [{"start_ns", "end_ns", "code", "output"} ...]}: at most the last 5, oldest first, 4 KiB of output each. The caller's. -ENOENT: no
  * check was made in this life. */
 int engine_health_log(struct engine *e, const char *id, yyjson_doc **ret, struct err *err);
 
