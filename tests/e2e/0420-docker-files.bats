@@ -137,6 +137,11 @@ refused() { # TEXT COMMAND...
 	[ "$(docker wait d)" = 0 ]
 	[ "$(docker logs d)" = hi ]
 	refused "RUN is not a valid change command" docker commit -c 'RUN x' c
+	# A Config of the client's: what it does not say the container says.
+	curl -sS --unix-socket "$BERTH_SOCKET" -H 'Content-Type: application/json' -d '{"Cmd":["id"],"Env":["C=d"]}' \
+		"http://d/v1.44/commit?container=c&repo=made&tag=2" | jq -e .Id
+	[ "$(docker inspect -f '{{.Config.Cmd}} {{.Config.WorkingDir}} {{index .Config.Env 0}}' made:2)" = "[id] /tmp C=d" ]
+	docker inspect -f '{{.Config.Env}}' made:2 | grep -q 'A=b'
 }
 
 @test "stats tell what a container uses, and nothing of one that does not run" {
@@ -172,8 +177,25 @@ refused() { # TEXT COMMAND...
 	curl -sS -X POST --unix-socket "$BERTH_SOCKET" http://d/v1.44/volumes/prune | jq -r '.VolumesDeleted[]' | cmp - "$DIR/anonymous"
 	[ "$(docker volume ls -q | tr '\n' ' ')" = "one two " ]
 	docker rm c
+	# A damaged record takes nothing away from the others, and not the volume's end.
+	echo '{' >"$DIR/data/volume-records/one.json"
+	[ "$(docker volume ls -q | tr '\n' ' ')" = "one two " ]
+	refused 'the record of volume "one"' docker volume inspect one
+	refused 'the record of volume "one"' docker create -v one:/x busybox true
 	docker volume rm one two
 	[ -z "$(docker volume ls -q)" ]
+}
+
+@test "volumes tell who uses them, and how much they take" {
+	local since
+	since=$(date +%s.%N)
+	docker run --name c -v used:/x busybox sh -c 'head -c 100000 /dev/zero >/x/f'
+	docker events --since "$since" --until "$(date +%s.%N)" --filter type=volume --filter volume=used --format '{{json .}}' >"$DIR/told"
+	[ "$(jq -r .Action "$DIR/told" | tr '\n' ' ')" = "create mount unmount " ]
+	[ "$(jq -r 'select(.Action == "mount").Actor.Attributes.container' "$DIR/told")" = "$(docker inspect -f '{{.Id}}' c)" ]
+	docker volume create spare
+	curl -sS --unix-socket "$BERTH_SOCKET" http://d/system/df >"$DIR/json"
+	[ "$(jq -c '[.Volumes[] | [.Name, .UsageData.RefCount, .UsageData.Size >= 100000]]' "$DIR/json")" = '[["spare",0,false],["used",1,true]]' ]
 }
 
 @test "a new volume begins with what the image has there, unless nocopy says otherwise; anonymous ones go with rm -v" {

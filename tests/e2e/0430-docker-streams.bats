@@ -57,6 +57,18 @@ bytes() {
 	[ "$status" != 0 ]
 }
 
+@test "attach and exec are told as events" {
+	local since
+	since=$(date +%s.%N)
+	docker run --rm --name told busybox true
+	run -7 docker exec idle sh -c 'exit 7'
+	docker events --since "$since" --until "$(date +%s.%N)" --filter type=container --format '{{json .}}' >"$DIR/told"
+	[ "$(jq -r 'select(.Actor.Attributes.name == "told").Action' "$DIR/told" | grep -Ex 'create|attach|start|die' | tr '\n' ' ')" = "create attach start die " ]
+	[ "$(jq -r 'select(.Actor.Attributes.name == "idle") | .Action + "|" + (.Actor.Attributes.exitCode // "")' "$DIR/told")" = \
+		$'exec_create: sh -c exit 7|\nexec_start: sh -c exit 7|\nexec_die|7' ]
+	[ "$(jq -r 'select(.Actor.Attributes.name == "idle").Actor.Attributes.execID' "$DIR/told" | sort -u | grep -Exc '[0-9a-f]{64}')" = 1 ]
+}
+
 @test "docker exec is refused in a container that is paused or has ended" {
 	docker run --name ended busybox true
 	run docker exec ended true

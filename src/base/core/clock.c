@@ -57,3 +57,16 @@ char *clock_format(int64_t wall_ms, char text[static CLOCK_TEXT_MAX])
 	snprintf(text + n, CLOCK_TEXT_MAX - n, ".%03dZ", ms);
 	return text;
 }
+
+char *clock_format_ns(int64_t seconds, unsigned ns, char text[static CLOCK_TEXT_NS_MAX])
+{
+	static const int64_t first = -30610224000, last = 253402300799;
+	time_t t = seconds < first ? first : seconds > last ? last : seconds;
+	struct tm tm;
+	size_t n;
+
+	gmtime_r(&t, &tm);
+	n = strftime(text, CLOCK_TEXT_NS_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(text + n, CLOCK_TEXT_NS_MAX - n, ".%09uZ", ns % 1000000000);
+	return text;
+}

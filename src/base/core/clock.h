@@ -21,3 +21,7 @@ void clock_use(int64_t (*wall_ns)(void), int64_t (*mono_ns)(void));
 #define CLOCK_TEXT_MAX 32
 /* RFC 3339 in UTC with milliseconds: 2026-01-31T12:00:00.000Z. Returns text. */
 char *clock_format(int64_t wall_ms, char text[static CLOCK_TEXT_MAX]);
+
+#define CLOCK_TEXT_NS_MAX 40
+/* The same with nanoseconds. A time before the year 1000 or after 9999 becomes the first or last one of those: readers want four digits. */
+char *clock_format_ns(int64_t seconds, unsigned ns, char text[static CLOCK_TEXT_NS_MAX]);

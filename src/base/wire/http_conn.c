@@ -249,7 +249,7 @@ static void flush(struct http_conn *c)
 static void linger(struct http_conn *c)
 {
 	if (c->tls)
-		tls_end(c->tls);
+		(void)tls_end(c->tls);
 	shutdown(c->fd, SHUT_WR);
 	c->lingering = true;
 	buf_free(&c->rest);
@@ -483,7 +483,7 @@ struct http_conn *http_conn_free(struct http_conn *c)
 	loop_fd_free(c->watch);
 	http_settle_free(c->settle);
 	if (c->tls)
-		tls_end(c->tls);
+		(void)tls_end(c->tls);
 	tls_conn_free(c->tls);
 	fd_closep(&c->fd);
 	buf_free(&c->rest);

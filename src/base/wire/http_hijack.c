@@ -159,12 +159,10 @@ static void move(struct http_pump *p)
 		p->in.passed = true;
 		shutdown(p->pair, SHUT_WR);
 	}
-	if (due(&p->out)) {
+	if (due(&p->out) && (!p->tls || tls_end(p->tls))) {
 		struct pollfd pfd = {.fd = p->pair};
 
 		p->out.passed = true;
-		if (p->tls)
-			tls_end(p->tls);
 		shutdown(p->peer, SHUT_WR);
 		/* Closed altogether, not only for what it sends. */
 		if (poll(&pfd, 1, 0) > 0 && (pfd.revents & (POLLHUP | POLLERR)))
@@ -175,7 +173,7 @@ static void move(struct http_pump *p)
 static void watch(struct http_pump *p)
 {
 	int peer = (p->in.n == 0 && !p->in.ended ? LOOP_IN : 0) |
-		   (p->out.n > 0 || (p->tls && tls_wants_out(p->tls)) ? LOOP_OUT : 0);
+		   (p->out.n > 0 || due(&p->out) || (p->tls && tls_wants_out(p->tls)) ? LOOP_OUT : 0);
 	int pair = (p->out.n == 0 && !p->out.ended ? LOOP_IN : 0) | (p->in.n > 0 ? LOOP_OUT : 0);
 
 	loop_fd_set(p->peer_watch, peer);

@@ -252,11 +252,16 @@ bool tls_peer_name(const struct tls_conn *c, char *name, size_t n)
 	return fits;
 }
 
-void tls_end(struct tls_conn *c)
+bool tls_end(struct tls_conn *c)
 {
+	bool told;
+	int r;
+
 	if (c->broken || ossl->SSL_in_init(c->ssl))
-		return;
+		return true;
 	ossl->ERR_clear_error();
-	(void)ossl->SSL_shutdown(c->ssl);
+	r = ossl->SSL_shutdown(c->ssl);
+	told = r >= 0 || ossl->SSL_get_error(c->ssl, r) != SSL_ERROR_WANT_WRITE;
 	ossl->ERR_clear_error();
+	return told;
 }

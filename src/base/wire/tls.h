@@ -38,5 +38,5 @@ bool tls_wants_out(const struct tls_conn *c);
 bool tls_is_ready(const struct tls_conn *c); /* the handshake is over */
 /* The common name in the certificate that the client has shown; false: it has none, or one with a NUL or too long for `n`. */
 bool tls_peer_name(const struct tls_conn *c, char *name, size_t n);
-/* Tells the peer that nothing more comes. */
-void tls_end(struct tls_conn *c);
+/* Tells the peer that nothing more comes. False: the socket takes nothing now, so that it is not told yet. */
+bool tls_end(struct tls_conn *c);

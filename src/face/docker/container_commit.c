@@ -7,6 +7,7 @@
 #include "base/core/mem.h"
 #include "base/wire/http_server.h"
 #include "face/docker/container.h"
+#include "face/docker/create.h"
 #include "node/engine/action.h"
 
 #include <fcntl.h>
@@ -104,13 +105,9 @@ static void on_paused(void *ctx, const struct err *err)
 
 static void start(struct commit *m, const struct engine_container *c, bool pause)
 {
-	int r = pause && c->pid > 0 && !c->paused ? engine_pause(m->d->engine, m->id, on_paused, m, &m->pausing, NULL)
-						  : -ESRCH;
-
-	if (r == 0)
-		return;
-	m->paused = r > 0;
-	make(m);
+	if (!pause || c->pid <= 0 || c->paused ||
+	    engine_pause(m->d->engine, m->id, on_paused, m, &m->pausing, NULL) < 0)
+		make(m);
 }
 
 /* ---- the request ---- */
@@ -130,23 +127,27 @@ static void add_text(yyjson_mut_doc *d, const char *key, const char *value)
 	yyjson_mut_obj_add_strcpy(d, yyjson_mut_doc_get_root(d), key, value ? value : "");
 }
 
-/* The body is a Config that takes the place of the container's, if it says anything. */
+/* The body is a Config; what it does not say the container's says, as a container's does not what its image says. */
 static int add_config(const struct docker_call *c, yyjson_mut_doc *d, const struct container_doc *doc, struct err *err)
 {
 	json_doc_cleanup yyjson_doc *body = NULL;
+	json_mut_cleanup yyjson_mut_doc *merged = NULL;
+	yyjson_mut_val *config = yyjson_val_mut_copy(d, doc->config);
 	size_t n;
 	const char *text = http_req_body(c->r, &n);
-	yyjson_val *config = doc->config;
 
 	if (n > 0) {
 		body = json_parse(text, n, BODY_MAX, "the body", err);
 		if (!body)
 			return -EINVAL;
-		if (yyjson_obj_size(yyjson_doc_get_root(body)) > 0)
-			config = yyjson_doc_get_root(body);
 	}
-	if (config)
-		yyjson_mut_obj_add_val(d, yyjson_mut_doc_get_root(d), "config", yyjson_val_mut_copy(d, config));
+	if (yyjson_obj_size(yyjson_doc_get_root(body)) > 0) {
+		merged = create_shape(yyjson_doc_get_root(body), doc->config, err);
+		if (!merged)
+			return -EINVAL;
+		config = yyjson_mut_val_mut_copy(d, yyjson_mut_obj_get(yyjson_mut_doc_get_root(merged), "Config"));
+	}
+	yyjson_mut_obj_add_val(d, yyjson_mut_doc_get_root(d), "config", config);
 	return 0;
 }
 

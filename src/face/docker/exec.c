@@ -154,7 +154,7 @@ void docker_exec_create(const struct docker_call *c)
 
 struct starting {
 	struct engine *engine;
-	struct http_req *r; /* NULL once answered */
+	struct http_req *r;
 	char id[65];
 	struct engine_exec_start how;
 };

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "face/docker/path_stat.h"
 
+#include "base/core/clock.h"
 #include "base/core/mem.h"
 #include "node/registry/base64.h"
 
-#include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #define GO(bit) (1u << (bit))
 
@@ -37,15 +35,12 @@ char *path_stat_header(yyjson_val *answer)
 	yyjson_mut_val *root = yyjson_mut_obj(d);
 	const char *name = yyjson_get_str(yyjson_obj_get(answer, "name"));
 	const char *target = yyjson_get_str(yyjson_obj_get(answer, "target"));
-	time_t s = yyjson_get_sint(yyjson_obj_get(answer, "mtime_s"));
 	mem_cleanup char *text = NULL;
-	char time[64];
-	struct tm tm;
+	char time[CLOCK_TEXT_NS_MAX];
 	size_t n;
 
-	gmtime_r(&s, &tm);
-	n = strftime(time, sizeof time, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(time + n, sizeof time - n, ".%09dZ", (int)yyjson_get_sint(yyjson_obj_get(answer, "mtime_ns")));
+	clock_format_ns(yyjson_get_sint(yyjson_obj_get(answer, "mtime_s")),
+			(unsigned)yyjson_get_sint(yyjson_obj_get(answer, "mtime_ns")), time);
 	yyjson_mut_doc_set_root(d, root);
 	yyjson_mut_obj_add_strcpy(d, root, "name", name ? name : "");
 	yyjson_mut_obj_add_sint(d, root, "size", yyjson_get_sint(yyjson_obj_get(answer, "size")));

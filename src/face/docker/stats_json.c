@@ -4,13 +4,12 @@
  */
 #include "face/docker/stats_json.h"
 
+#include "base/core/clock.h"
 #include "base/core/mem.h"
 #include "node/engine/engine.h"
 #include "node/engine/stats.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define NEVER "0001-01-01T00:00:00Z"
 
@@ -40,19 +39,13 @@ void stats_before_free(struct stats_before *b)
 
 static void add_time(yyjson_mut_doc *d, yyjson_mut_val *o, const char *key, int64_t ns)
 {
-	time_t s = ns / 1000000000;
-	char text[64];
-	struct tm tm;
-	size_t n;
+	char text[CLOCK_TEXT_NS_MAX];
 
-	if (!ns) {
+	if (ns)
+		yyjson_mut_obj_add_strcpy(d, o, key,
+					  clock_format_ns(ns / 1000000000, (unsigned)(ns % 1000000000), text));
+	else
 		yyjson_mut_obj_add_str(d, o, key, NEVER);
-		return;
-	}
-	gmtime_r(&s, &tm);
-	n = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(text + n, sizeof text - n, ".%09dZ", (int)(ns % 1000000000));
-	yyjson_mut_obj_add_strcpy(d, o, key, text);
 }
 
 static void add_cpu(yyjson_mut_doc *d, yyjson_mut_val *root, const char *key, const struct stats_before *b)

@@ -12,13 +12,12 @@
 #include "base/core/mem.h"
 #include "node/engine/tarball.h"
 #include "node/image/image.h"
+#include "node/runtime/caps.h"
 #include "node/runtime/user.h"
 
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define PATH_LONGEST 4095
@@ -255,22 +254,6 @@ int archive_get(const struct files *f, const char *path, int out, struct err *er
 	return confined(f, get, &j, err);
 }
 
-/* In a container with users of its own the host's root is nobody: to file systems we are its root. Capabilities go with a change of it, and are
- * taken back. */
-static int act_as(uint32_t id, struct err *err)
-{
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct data[2];
-
-	(void)syscall(SYS_setfsgid, id);
-	(void)syscall(SYS_setfsuid, id);
-	if (syscall(SYS_capget, &header, data) < 0)
-		return err_sys(err, errno, "read the capabilities");
-	for (size_t i = 0; i < 2; i++)
-		data[i].effective = data[i].permitted;
-	return syscall(SYS_capset, &header, data) < 0 ? err_sys(err, errno, "raise the capabilities") : 0;
-}
-
 static int find_user(const struct job *j, struct image_into *into, struct err *err)
 {
 	struct user *user = mem_new(struct user);
@@ -293,7 +276,7 @@ static int put(void *ctx, struct err *err)
 	int r = parse(j->path, &w, err);
 
 	if (r == 0 && j->f->shift)
-		r = act_as(j->f->shift, err);
+		r = caps_files_as(j->f->shift, err);
 	if (r == 0 && j->put->user)
 		r = find_user(j, &into, err);
 	if (r < 0)

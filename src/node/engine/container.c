@@ -279,6 +279,7 @@ static void set_started(struct container *c, const struct record *r)
 	c->pub.started_ms = r->started_ms;
 	c->pub.state = ENGINE_RUNNING;
 	c->pub.starting = c->pub.restarting = false;
+	volume_tell_use(c, "mount");
 	engine_action_of(c->e, &c->pub, "start", NULL);
 	if (c->restart_asked)
 		engine_action_of(c->e, &c->pub, "restart", NULL);
@@ -321,6 +322,8 @@ static void set_end(struct container *c, const struct record *r)
 	life_ended(c);
 	exec_ended(c);
 	tell_die(c);
+	if (c->pub.started_ms)
+		volume_tell_use(c, "unmount");
 	if (!needs_image(c))
 		container_drop_lease(c);
 	follow_wake(c, false);

@@ -7,7 +7,6 @@
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/fs.h"
-#include "base/core/log.h"
 #include "base/core/mem.h"
 #include "base/core/random.h"
 #include "base/wire/json.h"
@@ -44,6 +43,13 @@ static size_t bytes_of(char *const *v)
 	for (; v && *v; v++)
 		n += strlen(*v) + 1 + sizeof(char *);
 	return n;
+}
+
+/* What the record of one takes. */
+static size_t bytes_of_spec(const struct engine_exec_spec *s)
+{
+	return sizeof(struct exec) + bytes_of(s->argv) + bytes_of(s->env) + (s->cwd ? strlen(s->cwd) : 0) +
+	       (s->user ? strlen(s->user) : 0);
 }
 
 static void file_of(const struct exec *x, char path[static 160])
@@ -143,7 +149,7 @@ static struct exec *add(struct container *c, const char *id, const struct engine
 	x->pub.spec.cwd = x->cwd = mem_strdup(spec->cwd);
 	x->pub.spec.user = x->user = mem_strdup(spec->user);
 	x->pub.spec.detach_keys = x->detach_keys = mem_strdup(spec->detach_keys);
-	x->bytes = sizeof *x + bytes_of(x->argv) + bytes_of(x->env);
+	x->bytes = bytes_of_spec(spec);
 	snprintf(x->pub.id, sizeof x->pub.id, "%s", id);
 	snprintf(x->pub.container, sizeof x->pub.container, "%s", c->pub.id);
 	e->execs = x;
@@ -349,7 +355,6 @@ static int may_run(const struct container *c, struct err *err)
 int engine_exec_create(struct engine *e, const char *container, const struct engine_exec_spec *spec,
 		       const struct engine_exec **ret, struct err *err)
 {
-	size_t bytes = bytes_of(spec->argv) + bytes_of(spec->env);
 	struct container *c;
 	struct detach keys;
 	struct exec *x;
@@ -364,9 +369,9 @@ int engine_exec_create(struct engine *e, const char *container, const struct eng
 		return r;
 	if (!spec->argv || !spec->argv[0])
 		return err_set(err, EINVAL, "No exec command specified");
-	if (bytes > EXEC_ARGS_MAX)
+	if (bytes_of(spec->argv) + bytes_of(spec->env) > EXEC_ARGS_MAX)
 		return err_set(err, E2BIG, "arguments and environment have more than %u bytes", EXEC_ARGS_MAX);
-	r = make_room(c, bytes, err);
+	r = make_room(c, bytes_of_spec(spec), err);
 	random_hex(id, 64);
 	if (r == 0)
 		r = write_file(c, id, spec, err);

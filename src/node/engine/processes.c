@@ -5,6 +5,7 @@
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/mem.h"
+#include "node/engine/stats_parse.h"
 #include "node/runtime/cgroup.h"
 #include "node/runtime/cgroup_box.h"
 
@@ -33,28 +34,23 @@ static int read_proc(pid_t pid, const char *name, size_t limit, char **ret, size
 
 /* ---- which ---- */
 
-/* The directory of the container's cgroup that tells its processes: the one named by its id, of version 2, or of the freezer. */
+/* The directory of the container's cgroup that tells its processes: the one named by its id, of the freezer, or of version 2. */
 static char *cgroup_path(const char *id, pid_t pid)
 {
 	const struct cgroup_layout *l;
-	mem_cleanup char *text = NULL;
-	char *save = NULL;
+	mem_cleanup char *text = NULL, *own = NULL;
+	const char *root;
 	size_t n;
 
 	if (cgroup_machine(&l, NULL) < 0 || read_proc(pid, "cgroup", FILE_MAX, &text, &n) < 0)
 		return NULL;
-	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		const char *root = !strncmp(line, "0::", 3)    ? l->v2_root
-				   : strstr(line, ":freezer:") ? l->base[CGROUP_FREEZER]
-							       : "";
-		char *path = strchr(line, '/'), *own = path ? strstr(path, id) : NULL;
-
-		if (!*root || !own)
-			continue;
-		own[strcspn(own, "/")] = '\0';
-		return mem_printf("%s%s", root, path);
+	root = l->base[CGROUP_FREEZER];
+	own = *root ? stats_parse_group(text, "freezer", id) : NULL;
+	if (!own) {
+		root = l->v2_root;
+		own = *root ? stats_parse_group(text, "", id) : NULL;
 	}
-	return NULL;
+	return own ? mem_printf("%s%s", root, own) : NULL;
 }
 
 static int pids_of(const char *id, pid_t pid, pid_t **ret, size_t *ret_n, struct err *err)

@@ -73,7 +73,7 @@ const struct engine_exec *engine_exec_at(struct engine *e, const char *container
 
 /* Would the start be allowed? -EBUSY: it was started before, the container is paused, stopped or has too many of them. */
 int engine_exec_check(struct engine *e, const char *id, struct err *err);
-/* fd: the client's socket, or -1: nobody looks (detached). tty, rows, cols: the start may say again what create has said (rows 0 = as created).
+/* fd: the client's socket, or -1: nobody looks (detached). rows, cols: the start may say again what create has said (0 = as created).
  * started() is called once, from the loop: err NULL when the program runs. With a client the reason of a failure was written to it, too. fn may be NULL. */
 struct engine_exec_start {
 	int fd;

@@ -29,6 +29,14 @@ static void tell(struct engine *e, const char *action, const char *name)
 	engine_action_add(e, "volume", action, name, attributes);
 }
 
+void volume_tell_use(const struct container *c, const char *action)
+{
+	const char *const attributes[] = {"driver", "local", "container", c->pub.id, NULL};
+
+	for (char *const *name = c->volumes; name && *name; name++)
+		engine_action_add(c->e, "volume", action, *name, attributes);
+}
+
 static int open_dir(struct engine *e, const char *name, struct err *err)
 {
 	return fs_mkdirs_in(e->data_dir, name, strcmp(name, VOLUME_ROOT) ? 0700 : 0755, FS_NO_SYMLINKS, err);
@@ -97,19 +105,31 @@ char **volume_own_names(const struct spec *s)
 
 /* ---- find ---- */
 
-static int look(struct engine *e, int root, int records, const char *name, struct volume **ret, struct err *err)
+/* By its directory alone: what no record can take away from it. NULL = there is none. */
+static struct volume *find_plain(const struct engine *e, int root, const char *name)
 {
-	cleanup_with(volume_freep) struct volume *v = NULL;
+	struct volume *v;
 	struct stat st;
-	int r;
 
 	if (!spec_name_ok(name) || fstatat(root, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode))
-		return err_set(err, ENOENT, "get %.200s: no such volume", name);
+		return NULL;
 	v = mem_new(struct volume);
 	v->name = mem_strdup(name);
 	v->path = mem_printf("%s/" VOLUME_ROOT "/%s", e->data_path, name);
 	v->created_ms = (int64_t)st.st_mtim.tv_sec * 1000;
-	r = volume_record_read(records, name, v, err);
+	return v;
+}
+
+static int no_volume(const char *name, struct err *err)
+{
+	return err_set(err, ENOENT, "get %.200s: no such volume", name);
+}
+
+static int look(struct engine *e, int root, int records, const char *name, struct volume **ret, struct err *err)
+{
+	cleanup_with(volume_freep) struct volume *v = find_plain(e, root, name);
+	int r = v ? volume_record_read(records, name, v, err) : no_volume(name, err);
+
 	if (r == 0)
 		*ret = mem_take(v);
 	return r;
@@ -149,33 +169,30 @@ static void add_users(const struct engine *e, struct volume **list, size_t n)
 	map_free(&map);
 }
 
+/* One whose record cannot be read is there all the same, with what could be read of it. */
 static int read_all(struct engine *e, int root, int records, struct volume ***ret, size_t *ret_n, struct err *err)
 {
 	int copy = openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = copy < 0 ? NULL : fdopendir(copy);
 	size_t n = 0, cap = 0;
-	int r = 0;
 
 	if (!d) {
 		fd_closep(&copy);
 		return err_sys(err, errno, "list the volumes");
 	}
 	mem_grow(ret, &cap, n);
-	for (struct dirent *entry = readdir(d); entry && n < VOLUMES_MAX && r == 0; entry = readdir(d)) {
-		struct volume *v = NULL;
+	for (struct dirent *entry = readdir(d); entry && n < VOLUMES_MAX; entry = readdir(d)) {
+		struct volume *v = find_plain(e, root, entry->d_name);
 
-		if (!spec_name_ok(entry->d_name))
-			continue;
-		r = look(e, root, records, entry->d_name, &v, err);
-		r = r == -ENOENT ? 0 : r;
 		if (!v)
 			continue;
+		(void)volume_record_read(records, v->name, v, NULL);
 		(*ret)[n++] = v;
 		mem_grow(ret, &cap, n);
 	}
 	closedir(d);
 	*ret_n = n;
-	return r;
+	return 0;
 }
 
 int engine_volumes(struct engine *e, struct volume ***ret, struct err *err)
@@ -263,13 +280,16 @@ static int create_in(struct engine *e, int root, int records, const struct volum
 		     struct volume **ret, struct err *err)
 {
 	cleanup_with(volume_freep) struct volume *v = NULL;
-	int r = look(e, root, records, n->name, &v, NULL);
+	int r = look(e, root, records, n->name, &v, err);
 
+	if (r < 0 && r != -ENOENT)
+		return r;
 	if (r == 0 && n->options && !same_options(n->options, v->options))
 		return err_set(err, EEXIST,
 			       "create %s: a volume of this name exists already and was made with other options",
 			       n->name);
 	if (r < 0) {
+		err_clear(err);
 		v = mem_new(struct volume);
 		v->name = mem_strdup(n->name);
 		v->anonymous = anonymous;
@@ -328,10 +348,12 @@ int engine_volume_remove(struct engine *e, const char *name, bool force, struct 
 	cleanup_with(volume_freep) struct volume *v = NULL;
 	mem_cleanup char *users = NULL;
 	char gone[33];
-	int r = records < 0 ? records : look(e, root, records, name, &v, err);
 
-	if (r < 0)
-		return r == -ENOENT && force ? 0 : r;
+	if (records < 0)
+		return records;
+	v = find_plain(e, root, name);
+	if (!v)
+		return force ? 0 : no_volume(name, err);
 	users = user_ids(e, name);
 	if (*users)
 		return err_set(err, EBUSY, "remove %s: volume is in use - [%s]", name, users);

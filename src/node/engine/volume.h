@@ -5,6 +5,7 @@
  *   <data>/volumes/<name>/             the data itself: what is mounted
  *   <data>/volume-records/<name>.json  labels, options, time of its making, whether nobody named it; a volume without one is plain
  *   <data>/volume-records/<name>.new   (empty) there while the image's content is copied in: whoever finds it begins again
+ *   <data>/volume-records/<name>.lock  (empty) locked by whoever looks whether the volume is empty, and fills it
  *
  * A volume exists when its directory does. Options as Docker's driver "local" has them: type, o, device. Such a volume is a mount that every container
  * makes of its own: type=tmpfs (empty at every start), type=nfs (device ":/path", o "addr=HOST,..."), o=bind (device: a directory of this
@@ -20,6 +21,7 @@
 #include <sys/types.h>
 #include <yyjson.h>
 
+struct container;
 struct engine;
 struct err;
 struct spec;
@@ -55,7 +57,7 @@ struct volume_new {
 /* A volume that is there already is given as it is; -EEXIST when it was made with other options. */
 int engine_volume_create(struct engine *e, const struct volume_new *n, struct volume **ret, struct err *err);
 int engine_volume_find(struct engine *e, const char *name, struct volume **ret, struct err *err); /* -ENOENT */
-/* All of them, by name. */
+/* All of them, by name; one with a damaged record without what that would say. */
 int engine_volumes(struct engine *e, struct volume ***ret, struct err *err);
 /* Moves it to the trash. -ENOENT (not with force); -EBUSY when a container names it: the text has their ids. */
 int engine_volume_remove(struct engine *e, const char *name, bool force, struct err *err);
@@ -67,6 +69,8 @@ void volume_complete(yyjson_val *spec, yyjson_doc **ret);
 int volume_make_all(struct engine *e, const struct spec *s, struct err *err);
 /* For `rm -v`, autoremove and a failed engine_create(): removes those anonymous volumes among `names` that no listed container names. */
 void volume_remove_anonymous(struct engine *e, char *const *names);
+/* "mount" and "unmount" of each of a container's volumes, for listeners. */
+void volume_tell_use(const struct container *c, const char *action);
 /* The names of a container's volumes, NULL-terminated and without doubles, NULL = none: what struct container keeps as `volumes`. */
 char **volume_names(const struct spec *s);
 /* Of them those that were made for this container and that nobody named: what goes with it (`own_volumes`). */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The monitor's side of volumes. Several containers may start with one new volume at once: whoever has the lock of its directory looks whether it
- * is empty, and fills it. A mark lies beside it meanwhile, so that the next one begins again when the filler was killed.
+ * The monitor's side of volumes. Several containers may start with one new volume at once: whoever has its lock looks whether it is empty, and fills
+ * it. A mark lies beside it meanwhile, so that the next one begins again when the filler was killed. The lock is a file beside it, too: a container
+ * that has the volume could hold a lock of the directory for ever.
  */
 #include "node/engine/volume_record.h"
 
@@ -78,19 +79,39 @@ static int fill_from(int records, const char *mark, int from, int volume, struct
 	return r;
 }
 
+/* In this order: the mark is there before the first entry, and goes after the last. */
+static bool is_filled(int records, const char *mark, int volume)
+{
+	mem_cleanup char *name = first_name(volume);
+
+	return name && faccessat(records, mark, F_OK, AT_SYMLINK_NOFOLLOW) < 0;
+}
+
+static int lock(int records, const struct volume_mount *m, struct err *err)
+{
+	mem_cleanup char *name = mem_printf("%s.lock", m->name);
+	fd_cleanup int fd = openat(records, name, O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int r;
+
+	if (fd < 0)
+		return err_sys(err, errno, "open \"%s\"", name);
+	do {
+		r = flock(fd, LOCK_EX);
+	} while (r < 0 && errno == EINTR);
+	return r < 0 ? err_sys(err, errno, "lock \"%s\"", name) : fd_take(&fd);
+}
+
 int volume_fill(int records, const struct volume_mount *m, int volume, struct err *err)
 {
-	mem_cleanup char *mark = mem_printf("%s.new", m->name), *name = NULL;
-	fd_cleanup int root = -1, from = -1;
-	bool broken;
+	mem_cleanup char *mark = mem_printf("%s.new", m->name);
+	fd_cleanup int locked = -1, root = -1, from = -1;
 
-	if (m->n_lowers == 0)
+	if (m->n_lowers == 0 || is_filled(records, mark, volume))
 		return 0;
-	if (flock(volume, LOCK_EX) < 0)
-		return err_sys(err, errno, "lock volume \"%s\"", m->name);
-	name = first_name(volume);
-	broken = faccessat(records, mark, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-	if (name && !broken)
+	locked = lock(records, m, err);
+	if (locked < 0)
+		return locked;
+	if (is_filled(records, mark, volume))
 		return 0;
 	root = view(m, err);
 	if (root < 0)
@@ -116,9 +137,6 @@ static int open_plain(int data_dir, int records, const struct volume_mount *m, s
 	fd_cleanup int volume = fs_mkdirs_in(data_dir, path, 0755, FS_NO_SYMLINKS, err);
 	int r = volume < 0 ? volume : volume_fill(records, m, volume, err);
 
-	/* A duplicate would keep the lock: it belongs to the open file. */
-	if (volume >= 0)
-		(void)flock(volume, LOCK_UN);
 	return r < 0 ? r : sub(volume, m, err);
 }
 

@@ -107,8 +107,11 @@ int volume_record_write(int dir, const struct volume *v, struct err *err)
 
 void volume_record_remove(int dir, const char *name)
 {
-	mem_cleanup char *file = mem_printf("%s.json", name), *mark = mem_printf("%s.new", name);
+	static const char *const ends[] = {"json", "new", "lock"};
 
-	(void)unlinkat(dir, file, 0);
-	(void)unlinkat(dir, mark, 0);
+	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+		mem_cleanup char *file = mem_printf("%s.%s", name, ends[i]);
+
+		(void)unlinkat(dir, file, 0);
+	}
 }

@@ -243,7 +243,8 @@ static int set_paused(struct engine *e, const char *id, bool pause, const struct
 		return r;
 	if (c->pub.state != ENGINE_RUNNING)
 		return not_running(c, err);
-	if (c->pub.paused == pause)
+	/* The answer to a pause may be on its way: whoever asked for that one may take it back already. */
+	if (c->pub.paused == pause && (pause || !c->answers))
 		return err_set(err, EALREADY, "container %s is %s paused", c->pub.name, pause ? "already" : "not");
 	return answer_ask(c, pause ? "\"pause\":true" : "\"pause\":false", to, ret, err);
 }

@@ -82,3 +82,17 @@ int caps_apply(const struct rt_caps *caps, struct err *err)
 	}
 	return 0;
 }
+
+int caps_files_as(uint32_t id, struct err *err)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2];
+
+	(void)syscall(SYS_setfsgid, id);
+	(void)syscall(SYS_setfsuid, id);
+	if (syscall(SYS_capget, &header, data) < 0)
+		return err_sys(err, errno, "read the capabilities");
+	for (size_t i = 0; i < 2; i++)
+		data[i].effective = data[i].permitted;
+	return syscall(SYS_capset, &header, data) < 0 ? err_sys(err, errno, "raise the capabilities") : 0;
+}

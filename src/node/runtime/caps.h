@@ -18,3 +18,7 @@ int caps_set(uint64_t set, struct err *err);
 
 /* Sets all but the bounding set as an OCI configuration says. What the caller itself does not have cannot be given and is left out. */
 int caps_apply(const struct rt_caps *caps, struct err *err);
+
+/* To file systems we are user and group `id` from now on, with the capabilities that a change of it takes away: root of a container with users of
+ * its own, for whose files the host's root is nobody. 0 = ourselves again. */
+int caps_files_as(uint32_t id, struct err *err);

@@ -6,6 +6,7 @@
  * Kernels: Linux 6.13 takes layers as descriptors, 6.7 as one string each ("lowerdir+"); before that one string of at most 255 bytes holds
  * them all, so the names are kept short: plain numbers, relative to /proc/self/fd. Before 6.15 the layers must be attached somewhere.
  */
+#include "node/runtime/caps.h"
 #include "node/runtime/mount_api.h"
 #include "node/runtime/rootless.h"
 #include "node/runtime/setup.h"
@@ -19,7 +20,6 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <sched.h>
-#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -138,22 +138,6 @@ static int create_with_list(int context, const struct layers *l, struct err *err
 	return r;
 }
 
-/* The one who makes an overlay is the one who writes to its upper for ever after, and in an upper with shifted owners the host's root is nobody. So
- * for the making we are, to file systems, root of the container: file system ids of our own, and the capabilities that go with uid 0 again. */
-static int act_as(uint32_t id, struct err *err)
-{
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct data[2];
-
-	(void)syscall(SYS_setfsgid, id);
-	(void)syscall(SYS_setfsuid, id);
-	if (syscall(SYS_capget, &header, data) < 0)
-		return err_sys(err, errno, "read the capabilities");
-	for (size_t i = 0; i < 2; i++)
-		data[i].effective = data[i].permitted;
-	return syscall(SYS_capset, &header, data) < 0 ? err_sys(err, errno, "raise the capabilities") : 0;
-}
-
 static int plain_overlay(const struct setup *s, const struct layers *l, struct err *err)
 {
 	fd_cleanup int context = fsopen("overlay", FSOPEN_CLOEXEC);
@@ -183,16 +167,17 @@ static int plain_overlay(const struct setup *s, const struct layers *l, struct e
 	return fd < 0 ? err_sys(err, errno, "mount the overlay") : fd;
 }
 
+/* The one who makes an overlay is the one who writes to its upper for ever after, and an upper with shifted owners is the container's root's. */
 static int shifted_overlay(const struct setup *s, const struct layers *l, struct err *err)
 {
 	int r, back;
 
 	if (s->idmap < 0)
 		return plain_overlay(s, l, err);
-	r = act_as(s->spec->userns_base, err);
+	r = caps_files_as(s->spec->userns_base, err);
 	if (r == 0)
 		r = plain_overlay(s, l, err);
-	back = act_as(0, r < 0 ? NULL : err);
+	back = caps_files_as(0, r < 0 ? NULL : err);
 	if (back < 0 && r >= 0)
 		fd_closep(&r);
 	return back < 0 ? back : r;

@@ -199,7 +199,7 @@ static void test_clock(void **state)
 	    {-1, "1969-12-31T23:59:59.999Z"},
 	    {-1000, "1969-12-31T23:59:59.000Z"},
 	};
-	char text[CLOCK_TEXT_MAX];
+	char text[CLOCK_TEXT_MAX], text_ns[CLOCK_TEXT_NS_MAX];
 	int64_t before = clock_mono_ns();
 
 	(void)state;
@@ -214,6 +214,10 @@ static void test_clock(void **state)
 	/* No date may overrun the text. */
 	clock_format(INT64_MAX, text);
 	clock_format(INT64_MIN, text);
+	assert_string_equal(clock_format_ns(1, 20, text_ns), "1970-01-01T00:00:01.000000020Z");
+	assert_string_equal(clock_format_ns(-1, 0, text_ns), "1969-12-31T23:59:59.000000000Z");
+	assert_string_equal(clock_format_ns(INT64_MAX, 0, text_ns), "9999-12-31T23:59:59.000000000Z");
+	assert_int_equal(strlen(clock_format_ns(INT64_MIN, UINT32_MAX, text_ns)), 30);
 }
 
 static void test_fd_messages(void **state)

@@ -8,8 +8,12 @@
 #include "base/core/err.h"
 #include "base/core/mem.h"
 #include "face/docker/container.h"
+#include "face/docker/docker_private.h"
+#include "face/docker/path_stat.h"
+#include "node/registry/base64.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 /* Clients send either shape; what a map calls false is not asked for. */
 static void test_filters(void **state)
@@ -161,11 +165,42 @@ static void test_states(void **state)
 	}
 }
 
+/* Go's os.FileMode has bits of its own; a container may give its files any time. */
+static void test_path_stat(void **state)
+{
+	static const struct {
+		mode_t mode;
+		uint32_t go;
+	} modes[] = {
+	    {S_IFREG | 0644, 0644},
+	    {S_IFDIR | 01777, 1u << 31 | 1u << 20 | 0777},
+	    {S_IFLNK | 0777, 1u << 27 | 0777},
+	    {S_IFREG | 06755, 1u << 23 | 1u << 22 | 0755},
+	    {S_IFCHR | 0600, 1u << 26 | 1u << 21 | 0600},
+	    {S_IFBLK | 0600, 1u << 26 | 0600},
+	};
+	static const char found[] =
+	    "{\"name\":\"f\",\"size\":5,\"mode\":33188,\"mtime_s\":4611686018427387904,\"mtime_ns\":7,\"target\":\"\"}";
+	yyjson_doc *doc = yyjson_read(found, sizeof found - 1, 0);
+	mem_cleanup char *header = path_stat_header(yyjson_doc_get_root(doc)), *text = NULL;
+	size_t n;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
+		assert_int_equal(path_stat_mode(modes[i].mode), modes[i].go);
+	text = base64_bytes(header, &n);
+	assert_string_equal(text,
+			    "{\"name\":\"f\",\"size\":5,\"mode\":420,\"mtime\":\"9999-12-31T23:59:59.000000007Z\","
+			    "\"linkTarget\":\"\"}");
+	yyjson_doc_free(doc);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_filters), cmocka_unit_test(test_bad_filters),
-					   cmocka_unit_test(test_names),   cmocka_unit_test(test_auth),
-					   cmocka_unit_test(test_time),	   cmocka_unit_test(test_states)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_filters),  cmocka_unit_test(test_bad_filters),
+					   cmocka_unit_test(test_names),    cmocka_unit_test(test_auth),
+					   cmocka_unit_test(test_time),	    cmocka_unit_test(test_states),
+					   cmocka_unit_test(test_path_stat)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,15 +3,20 @@
  * The pure parts of figures and volumes: texts of the kernel, and options of volumes.
  */
 #include "base/core/err.h"
+#include "base/core/fs.h"
 #include "base/core/mem.h"
 #include "node/engine/spec.h"
 #include "node/engine/stats_parse.h"
 #include "node/engine/volume.h"
 #include "node/engine/volume_record.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -150,13 +155,62 @@ static void names_of_volumes(void **state)
 	mem_strv_free(own);
 }
 
+static void write_in(int dir, const char *name)
+{
+	assert_int_equal(fs_write_atomic(dir, name, "x", 1, 0644, false, NULL), 0);
+}
+
+static bool has(int dir, const char *name)
+{
+	return faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* Whoever uses the volume may lock its directory for as long as he likes. */
+static void a_volume_is_filled_once(void **state)
+{
+	char path[] = "/tmp/berth-files-XXXXXX";
+	struct volume_mount m = {.name = "v", .target = "/seed", .n_lowers = 1};
+	int top, volume, records, image, seed, other;
+
+	(void)state;
+	assert_non_null(mkdtemp(path));
+	top = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	volume = fs_mkdirs_in(top, "volume", 0755, FS_NO_SYMLINKS, NULL);
+	records = fs_mkdirs_in(top, "records", 0700, FS_NO_SYMLINKS, NULL);
+	image = fs_mkdirs_in(top, "image", 0755, FS_NO_SYMLINKS, NULL);
+	seed = fs_mkdirs_in(image, "seed", 0755, FS_NO_SYMLINKS, NULL);
+	write_in(seed, "one");
+	m.lowers = &image;
+	other = openat(top, "volume", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(flock(other, LOCK_EX), 0);
+	assert_int_equal(volume_fill(records, &m, volume, NULL), 0);
+	assert_true(has(volume, "one"));
+	assert_false(has(records, "v.new"));
+	write_in(seed, "two");
+	assert_int_equal(volume_fill(records, &m, volume, NULL), 0);
+	assert_false(has(volume, "two"));
+	/* Cut short, it begins again. */
+	write_in(records, "v.new");
+	write_in(volume, "half");
+	assert_int_equal(volume_fill(records, &m, volume, NULL), 0);
+	assert_true(has(volume, "one") && has(volume, "two"));
+	assert_false(has(volume, "half") || has(records, "v.new"));
+	volume_record_remove(records, "v");
+	assert_false(has(records, "v.lock"));
+	for (size_t i = 0; i < 6; i++)
+		close(((const int[]){other, seed, image, records, volume, top})[i]);
+	top = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(fs_remove_tree(top, path + 5, NULL), 0);
+	close(top);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(network_figures),	  cmocka_unit_test(block_figures),
 	    cmocka_unit_test(other_figures),	  cmocka_unit_test(groups_of_a_container),
 	    cmocka_unit_test(options_of_volumes), cmocka_unit_test(mounts_get_names),
-	    cmocka_unit_test(names_of_volumes),
+	    cmocka_unit_test(names_of_volumes),	  cmocka_unit_test(a_volume_is_filled_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -336,6 +336,9 @@ static void test_pause(void **state)
 	assert_int_equal(engine_pause(w.e, c->id, NULL, NULL, NULL, &err), -EALREADY);
 	assert_int_equal(engine_start(w.e, c->id, &err), -EBUSY);
 	pause_it(false);
+	/* Taken back before it is known. */
+	assert_int_equal(engine_pause(w.e, c->id, NULL, NULL, NULL, &err), 0);
+	pause_it(false);
 	pause_it(true);
 	assert_int_equal(engine_kill(w.e, c->id, SIGKILL, &err), 0);
 	world_until(&w, is_over);
