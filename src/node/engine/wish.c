@@ -101,6 +101,14 @@ static int end_wait(struct container *c, struct err *err)
 	return 0;
 }
 
+/* Without a monitor the end is on its way, only not read yet: what was written down about the time after it holds. */
+static int ask_or_over(struct container *c, const char *line, struct err *err)
+{
+	int r = container_ask(c, line, err);
+
+	return r == -ESRCH ? 0 : r;
+}
+
 static int ask_end(struct container *c, int signal, int64_t grace_ms, struct err *err)
 {
 	char line[64];
@@ -108,7 +116,7 @@ static int ask_end(struct container *c, int signal, int64_t grace_ms, struct err
 	c->ending = grace_ms < 0 ? -1 : grace_ms;
 	life_note(c);
 	snprintf(line, sizeof line, "{\"stop\":%lld,\"signal\":%d}\n", (long long)c->ending, signal);
-	return container_ask(c, line, err);
+	return ask_or_over(c, line, err);
 }
 
 /* SIGKILL, and what ends a container by its own word. */
@@ -137,7 +145,7 @@ int engine_kill(struct engine *e, const char *id, int signal, struct err *err)
 		life_note(c);
 	}
 	snprintf(line, sizeof line, "{\"kill\":%d}\n", signal);
-	r = container_ask(c, line, err);
+	r = is_end(c, signal) ? ask_or_over(c, line, err) : container_ask(c, line, err);
 	if (r == 0)
 		tell_kill(c, signal);
 	return r;
@@ -175,6 +183,8 @@ int engine_restart(struct engine *e, const char *id, int64_t grace_ms, struct er
 {
 	struct container *c;
 	int r = find_present(e, id, &c, err);
+	int64_t ending;
+	bool due;
 
 	if (r < 0)
 		return r;
@@ -183,12 +193,15 @@ int engine_restart(struct engine *e, const char *id, int64_t grace_ms, struct er
 		c->restart_asked = r == 0;
 		return r;
 	}
+	due = c->start_soon;
+	ending = c->ending;
 	c->start_soon = true;
 	c->pub.manual = false;
 	r = ask_end(c, c->stop_signal, grace_ms, err);
 	if (r < 0) {
-		c->start_soon = false;
-		c->ending = LIFE_NOT_ENDING;
+		/* Somebody may have asked for another restart before. */
+		c->start_soon = due;
+		c->ending = ending;
 		life_note(c);
 		return r;
 	}
@@ -215,9 +228,8 @@ int engine_remove(struct engine *e, const char *id, bool force, struct err *err)
 	if (!container_idle(c) || has_monitor(c))
 		life_note(c);
 	if (!container_idle(c)) {
-		r = container_ask(c, "{\"kill\":9}\n", err);
-		/* Without a monitor its end is on the way. */
-		if (r < 0 && r != -ESRCH) {
+		r = ask_or_over(c, "{\"kill\":9}\n", err);
+		if (r < 0) {
 			c->remove_soon = c->pub.removing = false;
 			life_note(c);
 			return r;

@@ -5,6 +5,7 @@
  */
 #include "node/engine/test/world.h"
 
+#include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/fs.h"
 #include "base/core/mem.h"
@@ -38,6 +39,7 @@ struct slot {
 	char name[32], asked_name[32];
 	enum op asked;
 	bool busy;
+	char story[2000]; /* what was asked since the round began, for whoever reads of a failure */
 };
 
 /* Seen by the daemon and by the test. */
@@ -68,7 +70,7 @@ static bool all_quiet(struct world *world)
 	return !world->e->gone;
 }
 
-static int create(unsigned slot)
+static int create(unsigned slot, struct err *err)
 {
 	mem_cleanup char *text = mem_printf("{\"image\":\"busybox\",\"name\":\"%s\",\"command\":[\"sleep\",\"1000\"],"
 					    "\"restart\":{\"policy\":\"%s\"}}",
@@ -76,28 +78,28 @@ static int create(unsigned slot)
 	json_doc_cleanup yyjson_doc *doc = json_parse(text, strlen(text), 1u << 20, "spec", NULL);
 	const struct engine_container *c;
 
-	return engine_create(w.e, yyjson_doc_get_root(doc), &c, NULL);
+	return engine_create(w.e, yyjson_doc_get_root(doc), &c, err);
 }
 
-static int act(unsigned slot, enum op op)
+static int act(unsigned slot, enum op op, struct err *err)
 {
 	const char *name = shared->slots[slot].name;
 
 	switch (op) {
 	case OP_CREATE:
-		return create(slot);
+		return create(slot, err);
 	case OP_START:
-		return engine_start(w.e, name, NULL);
+		return engine_start(w.e, name, err);
 	case OP_STOP:
-		return engine_stop(w.e, name, 0, NULL);
+		return engine_stop(w.e, name, 0, err);
 	case OP_KILL:
-		return engine_kill(w.e, name, SIGKILL, NULL);
+		return engine_kill(w.e, name, SIGKILL, err);
 	case OP_RESTART:
-		return engine_restart(w.e, name, 0, NULL);
+		return engine_restart(w.e, name, 0, err);
 	case OP_RENAME:
-		return engine_rename(w.e, name, shared->slots[slot].asked_name, NULL);
+		return engine_rename(w.e, name, shared->slots[slot].asked_name, err);
 	case OP_REMOVE:
-		return engine_remove(w.e, name, true, NULL);
+		return engine_remove(w.e, name, true, err);
 	case OP_SETTLE:
 	case OPS:
 		world_until(&w, all_quiet);
@@ -117,10 +119,18 @@ static void answer(struct slot *s, enum op op)
 		s->want = wants[op];
 }
 
+static void tell(struct slot *s, const char *mark, const char *text)
+{
+	size_t n = strlen(s->story);
+
+	snprintf(s->story + n, sizeof s->story - n, "%s%s", mark, text);
+}
+
 static void step(int out)
 {
 	unsigned slot = (unsigned)random() % SLOTS;
 	struct slot *s = &shared->slots[slot];
+	struct err err = ERR_INIT;
 	enum op op = (enum op)(1 + random() % (OPS - 1));
 
 	if (s->want == GONE && op != OP_SETTLE)
@@ -129,8 +139,11 @@ static void step(int out)
 	snprintf(s->asked_name, sizeof s->asked_name, "x%u", ++shared->names);
 	s->asked = op;
 	s->busy = true;
-	if (act(slot, op) == 0)
+	tell(s, " ", op_names[op]);
+	if (act(slot, op, &err) == 0)
 		answer(s, op);
+	else
+		tell(s, ": ", err.text);
 	s->busy = false;
 	if (write(out, "", 1) != 1)
 		_exit(1);
@@ -219,11 +232,12 @@ static void check(unsigned slot)
 	enum want is = state_of(c);
 
 	if (!may_be(slot, is))
-		fail_msg("slot %u (%s): state %d is not %d; %s%s", slot, c ? c->name : s->name, (int)is, (int)s->want,
-			 s->busy ? "asked: " : "nothing was asked", s->busy ? op_names[s->asked] : "");
+		fail_msg("slot %u (%s): state %d is not %d; %s:%s", slot, c ? c->name : s->name, (int)is, (int)s->want,
+			 s->busy ? "not answered" : "all answered", s->story);
 	/* The next daemon goes on from what there is. */
 	s->want = is;
 	s->busy = false;
+	*s->story = 0;
 	snprintf(s->name, sizeof s->name, "%s", c ? c->name : "");
 }
 
