@@ -25,6 +25,7 @@ struct http_client {
 	char *path;
 	struct http_parse parse;
 	bool open_reply;  /* a reply has begun and its end was not seen */
+	bool upgrading;	  /* 101 was asked for */
 	bool unsent;	  /* the server replied early: the rest of the request was not sent */
 	const char *body; /* decoded bytes that were not handed out yet */
 	size_t body_len;
@@ -161,9 +162,9 @@ static int find_head(struct http_client *c, struct err *err)
 
 		if (event < 0)
 			return event;
-		if (event == HTTP_PARSE_HEAD && status == 101)
+		if (event == HTTP_PARSE_HEAD && status == 101 && !c->upgrading)
 			return err_set(err, EPROTO, "the server at \"%s\" changes the protocol unasked", c->path);
-		if (event == HTTP_PARSE_HEAD && status / 100 != 1) {
+		if (event == HTTP_PARSE_HEAD && (status == 101 || status / 100 != 1)) {
 			c->open_reply = true;
 			return 1;
 		}
@@ -330,19 +331,26 @@ static int send_fd(struct http_client *c, int body_fd, struct err *err)
 	return r;
 }
 
-static int make_head(struct buf *b, const char *method, const char *target, const char *content_type, bool has_body,
-		     size_t n, bool chunked, struct err *err)
+struct head {
+	const char *method, *target, *content_type, *protocol;
+	bool has_body, chunked;
+	size_t n;
+};
+
+static int make_head(struct buf *b, const struct head *h, struct err *err)
 {
-	for (const char *p = target; *p; p++)
+	for (const char *p = h->target; *p; p++)
 		if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 0x7f)
-			return err_set(err, EINVAL, "the request target \"%s\" is not percent-encoded", target);
-	buf_printf(b, "%s %s HTTP/1.1\r\nHost: berth\r\nUser-Agent: berth/" BERTH_VERSION "\r\n", method, target);
-	if (content_type)
-		buf_printf(b, "Content-Type: %s\r\n", content_type);
-	if (chunked)
+			return err_set(err, EINVAL, "the request target \"%s\" is not percent-encoded", h->target);
+	buf_printf(b, "%s %s HTTP/1.1\r\nHost: berth\r\nUser-Agent: berth/" BERTH_VERSION "\r\n", h->method, h->target);
+	if (h->protocol)
+		buf_printf(b, "Connection: Upgrade\r\nUpgrade: %s\r\n", h->protocol);
+	if (h->content_type)
+		buf_printf(b, "Content-Type: %s\r\n", h->content_type);
+	if (h->chunked)
 		buf_adds(b, "Transfer-Encoding: chunked\r\n");
-	else if (has_body || strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0)
-		buf_printf(b, "Content-Length: %zu\r\n", n);
+	else if (h->has_body || strcmp(h->method, "POST") == 0 || strcmp(h->method, "PUT") == 0)
+		buf_printf(b, "Content-Length: %zu\r\n", h->n);
 	buf_adds(b, "\r\n");
 	return 0;
 }
@@ -374,28 +382,61 @@ static int make_ready(struct http_client *c, bool is_head, struct err *err)
 	return 0;
 }
 
-int http_client_request(struct http_client *c, const char *method, const char *target, const char *content_type,
-			const void *body, size_t n, int body_fd, struct err *err)
+static int request(struct http_client *c, const struct head *h, const void *body, int body_fd, struct err *err)
 {
 	struct buf head buf_cleanup = BUF_INIT;
-	int r = make_head(&head, method, target, content_type, body != NULL, n, body_fd >= 0, err);
+	int r = make_head(&head, h, err);
 
 	if (r == 0)
-		r = make_ready(c, strcmp(method, "HEAD") == 0, err);
+		r = make_ready(c, strcmp(h->method, "HEAD") == 0, err);
 	if (r < 0)
 		return r;
+	c->upgrading = h->protocol != NULL;
 	c->unsent = true;
 	r = send_bytes(c, head.data, head.len, err);
 	if (r == 0 && body_fd >= 0)
 		r = send_fd(c, body_fd, err);
-	else if (r == 0 && n > 0)
-		r = send_bytes(c, body, n, err);
+	else if (r == 0 && h->n > 0)
+		r = send_bytes(c, body, h->n, err);
 	if (r < 0)
 		return r;
 	if (r > 0)
 		return http_parse_reply_status(&c->parse);
 	c->unsent = false;
 	return wait_head(c, err);
+}
+
+int http_client_request(struct http_client *c, const char *method, const char *target, const char *content_type,
+			const void *body, size_t n, int body_fd, struct err *err)
+{
+	const struct head h = {.method = method,
+			       .target = target,
+			       .content_type = content_type,
+			       .has_body = body != NULL,
+			       .chunked = body_fd >= 0,
+			       .n = n};
+
+	return request(c, &h, body, body_fd, err);
+}
+
+int http_client_upgrade(struct http_client *c, const char *target, const char *content_type, const void *body, size_t n,
+			const char *protocol, struct err *err)
+{
+	const struct head h = {.method = "POST",
+			       .target = target,
+			       .content_type = content_type,
+			       .protocol = protocol,
+			       .has_body = true,
+			       .n = n};
+
+	return request(c, &h, body, -1, err);
+}
+
+int http_client_take(struct http_client *c, struct buf *early)
+{
+	buf_add(early, c->in + c->in_at, c->in_len - c->in_at);
+	c->in_at = c->in_len;
+	return fd_take(&c->fd); /* the reply stays open: the next request connects anew */
 }
 
 char *http_url_encode(const char *s)

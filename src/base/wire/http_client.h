@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct buf;
 struct err;
 struct http_client;
 
@@ -21,6 +22,12 @@ struct http_client *http_client_close(struct http_client *c);
  * A signal does not interrupt it (http_client_read tells of signals). The connection is kept and used again where that is possible. */
 int http_client_request(struct http_client *c, const char *method, const char *target, const char *content_type,
 			const void *body, size_t n, int body_fd, struct err *err);
+/* POSTs with a wish to speak `protocol` instead from then on. After status 101 the connection is to be taken by http_client_take(); with any other
+ * status there is a reply as usual. */
+int http_client_upgrade(struct http_client *c, const char *target, const char *content_type, const void *body, size_t n,
+			const char *protocol, struct err *err);
+/* The caller's socket (non-blocking) after a 101; what has come on it already is added to *early. The client itself may go on with other requests. */
+int http_client_take(struct http_client *c, struct buf *early);
 const char *http_client_header(struct http_client *c, const char *name); /* of the reply, or NULL */
 
 /* Reads decoded body bytes: > 0, 0 at the end, -EAGAIN when timeout_ms passed (-1 = for ever), -EINTR when a signal came, or another -errno (a cut reply is -EPROTO). */

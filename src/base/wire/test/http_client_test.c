@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http_lib.h"
 
+#include "base/core/buf.h"
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/mem.h"
@@ -9,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -242,6 +244,50 @@ static void test_replies(void **state)
 	http_lib_stop(t);
 }
 
+/* What comes with the head belongs to the new protocol; the client goes on with another connection. */
+static void test_upgrade(void **state)
+{
+	struct http_lib *t = http_lib_start(NULL);
+	struct http_client *c = NULL;
+	struct err err = ERR_INIT;
+	buf_cleanup struct buf early = BUF_INIT;
+	struct liar l = {.fd = -1,
+			 .text = "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\nearly bytes"};
+	char path[128], piece[32];
+	pthread_t id;
+	int fd;
+
+	(void)state;
+	snprintf(path, sizeof path, "%s/liar", t->dir);
+	l.fd = http_listen_unix(path, 0600, NULL, NULL);
+	assert_int_equal(fcntl(l.fd, F_SETFL, fcntl(l.fd, F_GETFL) & ~O_NONBLOCK), 0);
+	assert_int_equal(pthread_create(&id, NULL, lie, &l), 0);
+	c = opened(path);
+	assert_int_equal(http_client_upgrade(c, "/x", NULL, NULL, 0, "tcp", &err), 101);
+	fd = http_client_take(c, &early);
+	assert_true(fd >= 0);
+	pthread_join(id, NULL);
+	for (ssize_t n; (n = read(fd, piece, sizeof piece)) > 0;)
+		buf_add(&early, piece, (size_t)n);
+	assert_string_equal(buf_str(&early), "early bytes");
+	close(fd);
+	http_client_close(c);
+	close(l.fd);
+	unlink(path);
+	c = opened(t->path);
+	assert_int_equal(http_client_upgrade(c, "/none-such", NULL, NULL, 0, "tcp", &err), 404);
+	check_body(c, "{\"message\":\"no such path\"}");
+	assert_int_equal(http_client_upgrade(c, "/hijack", NULL, NULL, 0, "tcp", &err), 101);
+	fd = http_client_take(c, &early);
+	assert_int_equal(http_client_request(c, "GET", "/hello", NULL, NULL, 0, -1, &err), 200);
+	check_body(c, "hello");
+	close(fd);
+	while (atomic_load(&t->given) == 0)
+		sched_yield();
+	http_client_close(c);
+	http_lib_stop(t);
+}
+
 static void test_read_limit(void **state)
 {
 	struct http_lib *t = http_lib_start(NULL);
@@ -280,8 +326,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_requests),	cmocka_unit_test(test_timeout_and_end),
 	    cmocka_unit_test(test_interrupted), cmocka_unit_test(test_upload_file),
-	    cmocka_unit_test(test_replies),	cmocka_unit_test(test_read_limit),
-	    cmocka_unit_test(test_nobody),	cmocka_unit_test(test_url_encode),
+	    cmocka_unit_test(test_replies),	cmocka_unit_test(test_upgrade),
+	    cmocka_unit_test(test_read_limit),	cmocka_unit_test(test_nobody),
+	    cmocka_unit_test(test_url_encode),
 	};
 
 	return cmocka_run_group_tests_name("http_client", tests, NULL, NULL);
