@@ -22,6 +22,8 @@ const struct cli_command *const cli_commands[] = {
     &command_down,
     &command_info,
     &command_run,
+    &command_exec,
+    &command_attach,
     &command_ps,
     &command_logs,
     &command_wait,

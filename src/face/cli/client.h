@@ -17,6 +17,10 @@ struct http_client;
 /* Of one reply that is read as a whole. */
 #define CLIENT_REPLY_MAX (256u << 20)
 
+/* Calls of Docker's API (docs/DOCKER.md) have this before their path: what it promises stays the same. */
+#define CLIENT_DOCKER "/v1.44"
+#define CLIENT_DOCKER_CONTAINERS CLIENT_DOCKER "/containers/"
+
 /* The data directory of root's daemon. */
 #define CLIENT_SYSTEM_DATA "/var/lib/berth"
 

@@ -5,6 +5,7 @@
 #include "base/core/fd.h"
 #include "base/core/mem.h"
 #include "base/wire/json.h"
+#include "face/cli/env_words.h"
 #include "face/cli/units.h"
 
 #include <ctype.h>
@@ -12,62 +13,6 @@
 #include <limits.h>
 #include <string.h>
 #include <unistd.h>
-
-#define ENV_FILE_MAX (1u << 20)
-
-/* "NAME=value", or "NAME" for ours; one that we do not have is passed over, as docker does. */
-static int add_env(char ***env, const char *word, const char *where, struct err *err)
-{
-	mem_cleanup char *both = NULL;
-	const char *ours;
-
-	if (*word == '=' || *word == '\0')
-		return err_set(err, EINVAL, "%s: \"%s\" is not NAME=VALUE", where, word);
-	if (!strchr(word, '=')) {
-		ours = getenv(word);
-		if (!ours)
-			return 0;
-		both = mem_printf("%s=%s", word, ours);
-		word = both;
-	}
-	mem_strv_add(env, word);
-	return 0;
-}
-
-static int add_env_file(char ***env, const char *path, struct err *err)
-{
-	fd_cleanup int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	mem_cleanup char *text = NULL;
-	char *rest, *line;
-	size_t n;
-	int r = fd < 0 ? -errno : fd_read_all(fd, ENV_FILE_MAX, &text, &n);
-
-	if (r < 0)
-		return err_sys(err, -r, "--env-file: read \"%s\"", path);
-	if (strlen(text) != n)
-		return err_set(err, EINVAL, "--env-file: \"%s\" holds a NUL byte", path);
-	for (rest = text; r == 0 && (line = strsep(&rest, "\n"));) {
-		size_t len = strlen(line);
-
-		if (len > 0 && line[len - 1] == '\r')
-			line[len - 1] = '\0';
-		line += strspn(line, " \t");
-		if (*line && *line != '#')
-			r = add_env(env, line, path, err);
-	}
-	return r;
-}
-
-static int environment(const struct run_options *o, char ***ret, struct err *err)
-{
-	int r = 0;
-
-	for (char **f = o->env_files; r == 0 && f && *f; f++)
-		r = add_env_file(ret, *f, err);
-	for (char **e = o->env; r == 0 && e && *e; e++)
-		r = add_env(ret, *e, "--env", err);
-	return r;
-}
 
 static int absolute(const char *path, char **ret, struct err *err)
 {
@@ -240,7 +185,7 @@ int run_request(const struct run_options *o, char **words, char **ret_json, stru
 	yyjson_mut_doc *doc json_mut_cleanup = yyjson_mut_doc_new(NULL);
 	yyjson_mut_val *root = yyjson_mut_obj(doc);
 	char **env cleanup_with(mem_strv_freep) = NULL;
-	int r = environment(o, &env, err);
+	int r = env_words_read(o->env_files, o->env, &env, err);
 
 	yyjson_mut_doc_set_root(doc, root);
 	yyjson_mut_obj_add_strcpy(doc, root, "image", words[0]);

@@ -34,6 +34,8 @@ struct pump {
 	bool in;		 /* standard input has more */
 	size_t at, n;		 /* of `input`: what the connection has not taken yet */
 	bool half_closed, ended; /* the other side */
+	unsigned char keys[STREAM_CLIENT_KEYS_MAX], typed[STREAM_CLIENT_KEYS_MAX]; /* typed: the last n_keys bytes */
+	size_t n_keys;
 	char input[PIECE], output[PIECE];
 };
 
@@ -62,6 +64,49 @@ void stream_client_close(struct stream_client *s)
 {
 	fd_closep(&s->fd);
 	buf_free(&s->early);
+}
+
+/* ---- detach keys ---- */
+
+/* "a" or "ctrl-a"; -1: neither. */
+static int key_of(const char *word, size_t n)
+{
+	static const char others[] = "@[\\]^_";
+
+	if (n == 1)
+		return (unsigned char)*word;
+	if (n != 6 || strncmp(word, "ctrl-", 5) != 0)
+		return -1;
+	if ((word[5] >= 'a' && word[5] <= 'z') || strchr(others, word[5]))
+		return word[5] & 0x1f;
+	return -1;
+}
+
+int stream_client_keys(const char *text, unsigned char ret[static STREAM_CLIENT_KEYS_MAX], size_t *ret_n,
+		       struct err *err)
+{
+	const char *p = text ? text : "ctrl-p,ctrl-q";
+
+	*ret_n = 0;
+	while (*p) {
+		size_t n = strcspn(p, ",");
+		int key = key_of(p, n);
+
+		if (key < 0 || *ret_n == STREAM_CLIENT_KEYS_MAX)
+			return err_set(err, EINVAL,
+				       "--detach-keys: \"%s\" is not a list such as ctrl-p,ctrl-q or ctrl-a,d", text);
+		ret[(*ret_n)++] = (unsigned char)key;
+		p += n + (p[n] == ',');
+	}
+	return 0;
+}
+
+static void remember(struct pump *p)
+{
+	size_t n = p->n_keys, m = p->n < n ? p->n : n;
+
+	memmove(p->typed, p->typed + m, n - m);
+	memcpy(p->typed + n - m, p->input + p->n - m, m);
 }
 
 /* ---- the terminal ---- */
@@ -145,6 +190,7 @@ static void read_input(struct pump *p)
 	p->in = n > 0;
 	p->at = 0;
 	p->n = n > 0 ? (size_t)n : 0;
+	remember(p);
 }
 
 /* An end on the other side is not ours to tell: its output may go on, and ends the stream. */
@@ -225,9 +271,12 @@ int stream_client_pump(struct stream_client *s, const struct stream_client_how *
 
 	*p =
 	    (struct pump){.how = how, .fd = s->fd, .in = how->in, .signals = SIGNALS_NONE, .frames = FRAME_READER_INIT};
+	r = how->tty ? stream_client_keys(how->detach_keys, p->keys, &p->n_keys, err) : 0;
 	make_raw(p);
 	open_signals(p);
-	r = run(p, s, err);
+	if (r == 0)
+		r = run(p, s, err);
+	s->detached = r == 0 && p->n_keys > 0 && memcmp(p->keys, p->typed, p->n_keys) == 0;
 	signals_close(&p->signals);
 	if (p->raw)
 		(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &p->before);

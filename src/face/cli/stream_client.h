@@ -9,14 +9,14 @@
  *	r = stream_client_pump(&s, &(struct stream_client_how){.cli = cli, .tty = tty, .in = true, .resize = "..."}, err);
  *	stream_client_close(&s);
  *
- * The detach keys are the other side's matter (detachKeys of the request): it ends the stream, and whoever wants to know why asks whether the
- * program still runs.
+ * The other side obeys the detach keys (detachKeys of the request) and ends the stream; here it is seen that they were the last that was typed.
  */
 #pragma once
 
 #include "base/core/buf.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct cli;
 struct err;
@@ -24,6 +24,7 @@ struct err;
 struct stream_client {
 	int fd;		  /* -1: not open */
 	struct buf early; /* output that came with the answer */
+	bool detached;	  /* after the pump: it ended by the detach keys */
 };
 #define STREAM_CLIENT_NONE                                                                                             \
 	{                                                                                                              \
@@ -43,6 +44,8 @@ struct stream_client_how {
 	bool in; /* standard input is sent, and its end is told (half-close) */
 	/* With tty: where the size of our terminal is told, at the beginning and when it changes: "/v1.44/exec/ID/resize". NULL: nowhere. */
 	const char *resize;
+	/* With tty: what the request said; NULL: CTRL-P CTRL-Q, as there. */
+	const char *detach_keys;
 	/* Signals for on_signal (ends with 0), which returns false when the pump is to end. NULL: they do what they always do; with a raw
 	 * terminal SIGINT, SIGTERM and SIGHUP then end the pump. */
 	const int *signals;
@@ -53,3 +56,8 @@ struct stream_client_how {
 /* Passes bytes until the other side ends the stream: 0. -EINTR: ended by a signal; -EPIPE: nobody reads our output any more; -EPROTO: the stream
  * was cut; or another negative errno. The terminal is as before in each case. */
 int stream_client_pump(struct stream_client *s, const struct stream_client_how *how, struct err *err);
+
+#define STREAM_CLIENT_KEYS_MAX 32
+/* The bytes of "ctrl-p,ctrl-q", at the most STREAM_CLIENT_KEYS_MAX. NULL: the default. -EINVAL: it is no such list. */
+int stream_client_keys(const char *text, unsigned char ret[static STREAM_CLIENT_KEYS_MAX], size_t *ret_n,
+		       struct err *err);
