@@ -22,6 +22,8 @@ const struct cli_command *const cli_commands[] = {
     &command_down,
     &command_info,
     &command_run,
+    &command_create,
+    &command_update,
     &command_exec,
     &command_attach,
     &command_ps,

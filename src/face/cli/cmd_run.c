@@ -10,6 +10,7 @@
 #include "base/core/mem.h"
 #include "base/wire/http_client.h"
 #include "face/cli/client.h"
+#include "face/cli/container_create.h"
 #include "face/cli/frame.h"
 #include "face/cli/image_fetch.h"
 #include "face/cli/interrupt.h"
@@ -23,37 +24,6 @@
 #include <unistd.h>
 
 #define PIECE (64u << 10)
-
-static const struct option_spec run_options[] = {
-    {"rm", 0, OPTION_FLAG, offsetof(struct run_options, remove), NULL, "forget the container when it has ended"},
-    {"detach", 'd', OPTION_FLAG, offsetof(struct run_options, detach), NULL,
-     "do not wait for its end: print its ID once it runs"},
-    {"name", 0, OPTION_TEXT, offsetof(struct run_options, name), "NAME", "name of the container"},
-    {"env", 'e', OPTION_LIST, offsetof(struct run_options, env), "K[=V]",
-     "environment variable, or the name of one of yours"},
-    {"env-file", 0, OPTION_LIST, offsetof(struct run_options, env_files), "FILE", "environment variables, one a line"},
-    {"volume", 'v', OPTION_LIST, offsetof(struct run_options, volumes), "SRC:DST[:ro]",
-     "directory, file or named volume that it sees at DST"},
-    {"tmpfs", 0, OPTION_LIST, offsetof(struct run_options, tmpfs), "DST[:OPTS]",
-     "directory in memory; options: size=64m,mode=1777"},
-    {"workdir", 'w', OPTION_TEXT, offsetof(struct run_options, workdir), "DIR", "working directory"},
-    {"user", 'u', OPTION_TEXT, offsetof(struct run_options, user), "USER", "user, or user:group, by name or number"},
-    {"entrypoint", 0, OPTION_TEXT, offsetof(struct run_options, entrypoint), "PROGRAM",
-     "instead of the image's; \"\" for none"},
-    {"read-only", 0, OPTION_FLAG, offsetof(struct run_options, read_only), NULL,
-     "its root filesystem cannot be written"},
-    {"userns", 0, OPTION_FLAG, offsetof(struct run_options, userns), NULL,
-     "its users, root too, are nobody outside: a user namespace with a range of its own"},
-    {"cpus", 0, OPTION_CPUS, offsetof(struct run_options, cpus), "N", "at the most so many cores, for example 0.5"},
-    {"memory", 'm', OPTION_SIZE, offsetof(struct run_options, memory), "SIZE",
-     "at the most so much memory, for example 512m"},
-    {"pids", 0, OPTION_COUNT, offsetof(struct run_options, pids), "N", "at the most so many processes and threads"},
-    {"pull", 0, OPTION_TEXT, offsetof(struct run_options, pull), "WHEN",
-     "fetch the image from its registry: missing (default), always, never"},
-    {"quiet", 'q', OPTION_FLAG, offsetof(struct run_options, quiet), NULL, "no progress of that"},
-    {"hostname", 'h', OPTION_TEXT, offsetof(struct run_options, hostname), "NAME", "its host name"},
-    {NULL},
-};
 
 /* A `berth run` whose program's output comes in. */
 struct attached {
@@ -221,14 +191,15 @@ static int run_detached(struct http_client *c, struct err *err)
 	return CLI_OK;
 }
 
-static int run_attached(struct cli *cli, struct http_client *c, const char *json, struct err *err)
+static int run_attached(struct cli *cli, struct http_client *c, bool sig_proxy, const char *json, struct err *err)
 {
 	struct attached a = {.cli = cli};
 	struct signals s = SIGNALS_NONE;
 	void (*on_pipe)(int) = signal(SIGPIPE, SIG_IGN);
 	int r;
 
-	signals_open(&s, signal_list);
+	if (sig_proxy)
+		signals_open(&s, signal_list);
 	r = client_begin(c, "POST", "/v1/containers/run", json, err);
 	if (r == 0)
 		r = follow(&a, c, s.fd, err);
@@ -238,15 +209,15 @@ static int run_attached(struct cli *cli, struct http_client *c, const char *json
 	return r;
 }
 
-static int run_once(struct cli *cli, bool detach, const char *json, struct err *err)
+static int run_once(struct cli *cli, const struct run_options *o, const char *json, struct err *err)
 {
 	struct http_client *c = NULL;
 	int r = client_http(cli, &c, err);
 
 	if (r < 0)
 		return r;
-	if (!detach)
-		return run_attached(cli, c, json, err);
+	if (!o->detach)
+		return run_attached(cli, c, o->sig_proxy, json, err);
 	r = client_begin(c, "POST", "/v1/containers/run", json, err);
 	return r < 0 ? r : run_detached(c, err);
 }
@@ -258,9 +229,8 @@ static bool lacks_image(struct cli *cli, int r, const char *image)
 }
 
 /* A run of an image that is there costs no request more. */
-static int run_run(struct cli *cli, void *values, char **operands, struct err *err)
+static int run_plain(struct cli *cli, const struct run_options *o, char **operands, struct err *err)
 {
-	const struct run_options *o = values;
 	enum image_fetch pull = IMAGE_FETCH_MISSING;
 	mem_cleanup char *json = NULL;
 	int r = image_fetch_parse(o->pull, &pull, err);
@@ -270,13 +240,21 @@ static int run_run(struct cli *cli, void *values, char **operands, struct err *e
 	if (r == 0 && pull == IMAGE_FETCH_ALWAYS)
 		r = image_fetch(cli, operands[0], o->quiet, err);
 	if (r == 0)
-		r = run_once(cli, o->detach, json, err);
+		r = run_once(cli, o, json, err);
 	if (pull == IMAGE_FETCH_MISSING && lacks_image(cli, r, operands[0])) {
 		err_clear(err);
 		r = image_fetch(cli, operands[0], o->quiet, err);
 		if (r == 0)
-			r = run_once(cli, o->detach, json, err);
+			r = run_once(cli, o, json, err);
 	}
+	return r;
+}
+
+static int run_run(struct cli *cli, void *values, char **operands, struct err *err)
+{
+	const struct run_options *o = values;
+	int r = run_options_plain(o) ? run_plain(cli, o, operands, err) : container_create_run(cli, o, operands, err);
+
 	return interrupt_status(r, err);
 }
 
@@ -288,12 +266,16 @@ const struct cli_command command_run = {
 	"Options end at IMAGE: what follows belongs to the command. The exit status is that of the program, or 125 "
 	"when\n"
 	"berth failed, 126 when the command cannot be executed, 127 when it was not found. Ctrl-C is passed on to the\n"
-	"program; a second one leaves it running and returns.",
+	"program; a second one leaves it running and returns. A container has a network when it is asked for "
+	"(--network,\n"
+	"--publish ...).",
     .examples = "  berth run --rm busybox echo hello\n"
-		"  berth run -d --name web -v ./site:/www:ro busybox httpd -f -h /www\n"
+		"  berth run -it --rm busybox sh\n"
+		"  berth run -d --name web -p 8080:80 -v ./site:/www:ro busybox httpd -f -h /www\n"
 		"  berth run --rm --cpus 0.5 --memory 256m --pids 100 -e LANG busybox env",
-    .options = run_options,
+    .options = run_option_specs,
     .values_size = sizeof(struct run_options),
+    .defaults = &run_option_defaults,
     .least = 1,
     .most = CLI_MANY,
     .operand = OPERAND_IMAGE,

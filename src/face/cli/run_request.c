@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static int absolute(const char *path, char **ret, struct err *err)
+int run_request_absolute(const char *path, char **ret, struct err *err)
 {
 	char here[PATH_MAX];
 
@@ -28,29 +28,31 @@ static int absolute(const char *path, char **ret, struct err *err)
 	return 0;
 }
 
-static bool is_path(const char *source)
+int run_request_is_path(const char *source, const char *spec, struct err *err)
 {
-	return *source == '/' || *source == '.' || *source == '~';
+	if (*source == '~')
+		return err_set(err, EINVAL, "--volume \"%s\": your shell did not expand ~; write $HOME", spec);
+	if (*source == '/' || *source == '.')
+		return 1;
+	if (strchr(source, '/'))
+		return err_set(err, EINVAL,
+			       "--volume \"%s\": a name of a volume has no \"/\"; a path begins with / or ./", spec);
+	return 0;
 }
 
 /* A bind mount of SRC when it looks like a path, else a named volume. */
 static int add_source(yyjson_mut_doc *doc, yyjson_mut_val *mount, const char *source, const char *spec, struct err *err)
 {
 	mem_cleanup char *full = NULL;
-	int r;
+	int r = run_request_is_path(source, spec, err);
 
-	if (*source == '~')
-		return err_set(err, EINVAL, "--volume \"%s\": your shell did not expand ~; write $HOME", spec);
-	if (!is_path(source)) {
-		if (strchr(source, '/'))
-			return err_set(err, EINVAL,
-				       "--volume \"%s\": a name of a volume has no \"/\"; a path begins with / or ./",
-				       spec);
+	if (r == 0) {
 		yyjson_mut_obj_add_str(doc, mount, "type", "volume");
 		yyjson_mut_obj_add_strcpy(doc, mount, "source", source);
 		return 0;
 	}
-	r = absolute(source, &full, err);
+	if (r > 0)
+		r = run_request_absolute(source, &full, err);
 	if (r < 0)
 		return r;
 	yyjson_mut_obj_add_str(doc, mount, "type", "bind");

@@ -79,7 +79,7 @@ static void test_help(void **state)
 	    {{"help", "run"}, "Usage: berth run [OPTIONS] IMAGE [COMMAND [ARG...]]"},
 	    {{"help", "image", "ls"}, "Usage: berth image ls"},
 	    {{"image", "--help"}, "image import"},
-	    {{"run", "--help"}, "-v, --volume SRC:DST[:ro]"},
+	    {{"run", "--help"}, "-v, --volume [SRC:]DST[:OPTS]"},
 	    {{"run", "--help"}, "      --help "},
 	    {{"jobs", "-h"}, "-h, --help "},
 	    {{"version"}, "berth " BERTH_VERSION "\n"},
