@@ -116,8 +116,11 @@ static int finish(struct loader *l, char **ret_json, size_t *ret_len, struct err
 int compose_parse(const struct compose_options *o, const char *text, size_t len, char **ret_json, size_t *ret_len,
 		  struct compose_messages *ret_messages, struct err *err)
 {
-	struct loader l = {
-	    .options = o, .messages = ret_messages, .text_budget = TEXT_BUDGET, .file_budget = FILE_BUDGET};
+	struct loader l = {.options = o,
+			   .messages = ret_messages,
+			   .node_budget = YAML_NODES_MAX,
+			   .text_budget = TEXT_BUDGET,
+			   .file_budget = FILE_BUDGET};
 	int r;
 
 	run(&l, text, len);

@@ -31,10 +31,10 @@ struct err;
 
 /* What the user said; all of it may be left empty. Lists are NULL-terminated, or NULL. */
 struct compose_project_options {
-	char **files;	       /* -f; "-" is standard input. Else COMPOSE_FILE, else the first compose.yaml, compose.yml,
+	char **files;	  /* -f; "-" is standard input. Else COMPOSE_FILE, else the first compose.yaml, compose.yml,
 				  docker-compose.yml, docker-compose.yaml of the directory or one above, with its
 				  override file */
-	char **env_files;      /* --env-file; else COMPOSE_ENV_FILES, else .env of the project's directory */
+	char **env_files; /* --env-file; else COMPOSE_ENV_FILES, else .env of the project's directory */
 	const char *directory; /* --project-directory; else that of the first file */
 	const char *project;   /* -p; else COMPOSE_PROJECT_NAME, `name:`, the name of the directory */
 	char **profiles;       /* --profile; else COMPOSE_PROFILES; "*" = all */

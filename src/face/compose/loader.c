@@ -83,6 +83,27 @@ char *loader_path(struct loader *l, const struct node *at, const char *path)
 	return below(&l->arena, home, path + 1 + (path[1] == '/'));
 }
 
+char *loader_tidy(struct loader *l, const char *path)
+{
+	return path[0] == '/' ? tidy(&l->arena, path) : tidy(&l->arena, path) + 1;
+}
+
+void loader_absolute(struct loader *l, struct node *n)
+{
+	char *path;
+
+	if (l->no_paths || loader_is_open(l, n) || !n->text[0] || n->text[0] == '/')
+		return;
+	path = loader_path(l, n, n->text);
+	if (path)
+		n->text = path;
+}
+
+bool loader_is_open(const struct loader *l, const struct node *n)
+{
+	return l->no_interpolate && n->kind == NODE_SCALAR && strchr(n->text, '$');
+}
+
 char *loader_cwd_path(struct loader *l, const char *path)
 {
 	char *cwd, *full;

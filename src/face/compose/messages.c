@@ -65,8 +65,9 @@ static void add_clean(struct buf *b, const char *text)
 	}
 }
 
-__attribute__((format(printf, 6, 0))) static void tell(struct loader *l, enum compose_level level, int line, int column,
-						       const char *path, const char *fmt, va_list ap)
+__attribute__((format(printf, 7, 0))) static void tell(struct loader *l, enum compose_level level, const char *file,
+						       int line, int column, const char *path, const char *fmt,
+						       va_list ap)
 {
 	struct buf b = BUF_INIT;
 	mem_cleanup char *text = NULL;
@@ -75,7 +76,7 @@ __attribute__((format(printf, 6, 0))) static void tell(struct loader *l, enum co
 		text = NULL;
 		return;
 	}
-	add_clean(&b, l->file_name);
+	add_clean(&b, file ? file : l->file_name);
 	if (line > 0)
 		buf_printf(&b, ":%d:%d", line, column);
 	buf_printf(&b, ": %s: ", level == COMPOSE_ERROR ? "error" : "warning");
@@ -91,7 +92,7 @@ __attribute__((format(printf, 6, 0))) static void tell(struct loader *l, enum co
 	do {                                                                                                           \
 		va_list ap;                                                                                            \
 		va_start(ap, fmt);                                                                                     \
-		tell(l, level, (at)->line, (at)->column, node_path(&l->arena, path), fmt, ap);                         \
+		tell(l, level, (at)->file, (at)->line, (at)->column, node_path(&l->arena, path), fmt, ap);             \
 		va_end(ap);                                                                                            \
 	} while (0)
 
@@ -121,7 +122,7 @@ void message_place_error(struct loader *l, int line, int column, const char *fmt
 	va_list ap;
 
 	va_start(ap, fmt);
-	tell(l, COMPOSE_ERROR, line, column, "", fmt, ap);
+	tell(l, COMPOSE_ERROR, NULL, line, column, "", fmt, ap);
 	va_end(ap);
 }
 
@@ -130,7 +131,7 @@ void message_place_warn(struct loader *l, int line, int column, const char *fmt,
 	va_list ap;
 
 	va_start(ap, fmt);
-	tell(l, COMPOSE_WARNING, line, column, "", fmt, ap);
+	tell(l, COMPOSE_WARNING, NULL, line, column, "", fmt, ap);
 	va_end(ap);
 }
 

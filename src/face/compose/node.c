@@ -56,6 +56,8 @@ struct node *node_copy(struct arena *a, const struct node *n, size_t *budget)
 	copy->plain = n->plain;
 	copy->interpolated = n->interpolated;
 	copy->bad = n->bad;
+	copy->tag = n->tag;
+	copy->file = n->file;
 	if (n->kind == NODE_SCALAR)
 		copy->text = n->text;
 	for (size_t i = 0; i < n->n; i++) {

@@ -11,14 +11,18 @@
 struct arena;
 
 enum node_kind { NODE_SCALAR, NODE_LIST, NODE_MAP };
+/* Compose's tags for merging files: !reset takes the value of the earlier files away, !override replaces it. */
+enum node_tag { NODE_UNTAGGED, NODE_RESET, NODE_OVERRIDE };
 
 struct node {
 	enum node_kind kind;
 	bool plain;	   /* scalar without quotes or tag: its type is told by its text */
 	bool interpolated; /* scalar that held a variable: takes the type that its place needs */
-	int line, column;  /* from 1 */
-	char *text;	   /* scalar: never NULL, NUL-terminated */
-	char *bad;	   /* why this node cannot be used (an unsupported tag), or NULL */
+	enum node_tag tag;
+	int line, column; /* from 1 */
+	const char *file; /* in messages; NULL = the loader's */
+	char *text;	  /* scalar: never NULL, NUL-terminated */
+	char *bad;	  /* why this node cannot be used (an unsupported tag), or NULL */
 	struct node *parent;
 	struct node *key; /* in a map: its key, a scalar */
 	size_t index;	  /* in a list or map */

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "face/compose/project.h"
 
-#include "base/core/err.h"
-#include "base/core/mem.h"
-#include "face/compose/dotenv.h"
+#include "face/compose/env_files.h"
 #include "face/compose/interpolate.h"
 #include "face/compose/job.h"
 #include "face/compose/loader.h"
@@ -15,67 +13,11 @@
 
 #define NAME_MAX_BYTES 48
 
-static const char *dotenv_lookup(void *ctx, const char *name)
-{
-	return loader_variable(ctx, name);
-}
-
-struct collected {
-	struct loader *l;
-	struct strings entries;
-};
-
-static const char *collected_lookup(void *ctx, const char *name)
-{
-	return dotenv_lookup(((struct collected *)ctx)->l, name);
-}
-
-static void collect(void *ctx, const char *name, const char *value)
-{
-	struct collected *c = ctx;
-
-	if (value)
-		strings_add(&c->l->arena, &c->entries, arena_printf(&c->l->arena, "%s=%s", name, value));
-}
-
-/* A later line of the same name wins: the list is searched from its start, so it is turned round. */
-static void reverse(struct strings *s)
-{
-	for (size_t i = 0; i < s->n / 2; i++) {
-		char *t = s->v[i];
-
-		s->v[i] = s->v[s->n - 1 - i];
-		s->v[s->n - 1 - i] = t;
-	}
-}
-
-static void read_dotenv(struct loader *l)
-{
-	struct collected c = {.l = l};
-	struct dotenv d = {.lookup = collected_lookup, .set = collect, .ctx = &c};
-	mem_cleanup char *text = NULL;
-	struct err err = ERR_INIT;
-	size_t len;
-	char *path = arena_printf(&l->arena, "%s/.env", l->directory);
-
-	if (loader_read(path, DOTENV_BYTES_MAX, true, &text, &len, &err) < 0) {
-		if (err.code != ENOENT)
-			message_place_error(l, 0, 0, "%s", err.text);
-		return;
-	}
-	if (strlen(text) != len)
-		message_place_error(l, 0, 0, "%s: the file contains a NUL character", path);
-	else if (dotenv_parse(&d, text) < 0)
-		message_place_error(l, 0, 0, "%s: %s", path, d.why);
-	reverse(&c.entries);
-	l->dotenv = c.entries.v;
-}
-
 void project_locate(struct loader *l)
 {
 	const char *file = l->options->file;
 	bool is_stdin = strcmp(file, "-") == 0;
-	char *slash;
+	char *slash, *defaults[2] = {NULL, NULL};
 	size_t at;
 
 	l->file_name = arena_strdup(&l->arena, is_stdin ? "<stdin>" : file);
@@ -89,30 +31,30 @@ void project_locate(struct loader *l)
 	}
 	if (!scalar_utf8(l->file, strlen(l->file), &at))
 		message_place_error(l, 0, 0, "the path of the file is not UTF-8 text");
-	read_dotenv(l);
+	defaults[0] = env_files_default(l);
+	env_files_load(l, defaults);
 }
 
-/* The directory's name as Compose makes a project of it: lower case, what is not allowed left out. */
-static char *from_directory(struct loader *l)
+char *project_name_of_directory(struct loader *l, size_t max)
 {
 	const char *base = strrchr(l->directory, '/') + 1;
 	char *name = arena_alloc(&l->arena, strlen(base) + 8), *end = name;
 
-	for (; *base && end - name < NAME_MAX_BYTES; base++) {
+	for (; *base && (size_t)(end - name) < max; base++) {
 		int c = tolower((unsigned char)*base);
 
 		if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (end > name && (c == '-' || c == '_')))
 			*end++ = (char)c;
 	}
-	return end > name ? name : arena_strdup(&l->arena, "job");
+	return end > name ? name : NULL;
 }
 
-static bool name_ok(const char *name)
+bool project_name_ok(const char *name, size_t max)
 {
 	size_t n = strlen(name);
 
-	return n > 0 && n <= NAME_MAX_BYTES && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == n &&
-	       name[0] != '-' && name[0] != '_';
+	return n > 0 && n <= max && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == n && name[0] != '-' &&
+	       name[0] != '_';
 }
 
 void project_name(struct loader *l)
@@ -131,8 +73,9 @@ void project_name(struct loader *l)
 		from = NULL;
 	}
 	if (!name || (!*name && from)) {
-		name = from_directory(l);
-	} else if (!name_ok(name)) {
+		name = project_name_of_directory(l, NAME_MAX_BYTES);
+		name = name ? name : "job";
+	} else if (!project_name_ok(name, NAME_MAX_BYTES)) {
 		const char *why =
 		    "is no name of a project: a-z, 0-9, \"_\" and \"-\", at most 48, a letter or digit first";
 
@@ -155,7 +98,7 @@ void project_profiles(struct loader *l)
 		return;
 	}
 	text = arena_strdup(&l->arena, names ? names : "");
-	for (char *p = strtok_r(text, ",", &save); p; p = strtok_r(NULL, ",", &save))
+	for (char *p = strtok_r(text, ", ", &save); p; p = strtok_r(NULL, ", ", &save))
 		strings_add(&l->arena, &profiles, p);
 	l->profiles = profiles.v;
 }

@@ -5,6 +5,9 @@
  */
 #pragma once
 
+#include <stdbool.h>
+#include <stddef.h>
+
 struct loader;
 
 /* File name, directory and .env: before the YAML is looked at. */
@@ -12,3 +15,8 @@ void project_locate(struct loader *l);
 /* Name and profiles: after the tree and the params are there. Sets l->job->name. */
 void project_name(struct loader *l);
 void project_profiles(struct loader *l);
+
+/* l->directory's name as Compose makes a project of it: lower case, what is not allowed left out. NULL when nothing
+ * is left. */
+char *project_name_of_directory(struct loader *l, size_t max);
+bool project_name_ok(const char *name, size_t max);

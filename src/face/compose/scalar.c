@@ -116,23 +116,22 @@ bool scalar_number(const char *text, double *ret)
 	return *p == '\0' && isfinite(*ret);
 }
 
-bool scalar_duration(const char *text, int64_t *ret_ms)
+static bool read_duration(const char *text, bool exact, double *ret_ms)
 {
 	static const struct {
 		const char *name;
 		double ms;
-	} units[] = {{"us", 0.001},  {"ms", 1},		{"s", 1000},	   {"m", 60000},
-		     {"h", 3600000}, {"d", 86400000.0}, {"w", 604800000.0}};
+	} units[] = {{"us", 0.001},  {"ms", 1},		{"s", 1000},	    {"m", 60000},
+		     {"h", 3600000}, {"d", 86400000.0}, {"w", 604800000.0}, {"ns", 0.000001}};
 	const double max = 10 * 366 * 86400000.0;
 	double total = 0, number;
 	const char *p = text;
 
-	if (strcmp(text, "0") == 0) {
-		*ret_ms = 0;
+	*ret_ms = 0;
+	if (strcmp(text, "0") == 0)
 		return true;
-	}
 	do {
-		size_t letters, i, n = sizeof units / sizeof *units;
+		size_t letters, i, n = sizeof units / sizeof *units - !exact;
 
 		if (!take_decimal(&p, &number))
 			return false;
@@ -145,10 +144,28 @@ bool scalar_duration(const char *text, int64_t *ret_ms)
 		total += number * units[i].ms;
 		p += letters;
 	} while (*p);
-	if (total > max)
+	*ret_ms = total;
+	return total <= max;
+}
+
+bool scalar_duration(const char *text, int64_t *ret_ms)
+{
+	double total;
+
+	if (!read_duration(text, false, &total))
 		return false;
 	/* half a thousandth of slack: 1.1s must not become 1101 ms by the binary fraction */
 	*ret_ms = (int64_t)ceil(total - 0.0005);
+	return true;
+}
+
+bool scalar_nanoseconds(const char *text, int64_t *ret_ns)
+{
+	double total;
+
+	if (!read_duration(text, true, &total))
+		return false;
+	*ret_ns = (int64_t)llround(total * 1e6);
 	return true;
 }
 

@@ -18,6 +18,8 @@ bool scalar_number(const char *text, double *ret);
 /* 1m30s, 500ms, 1.5h, 2d, 1w; units us, ms, s, m, h, d, w in any order, each with a number. Whole ms, rounded up; at
  * most 10 years. "0" is 0. A number without a unit is none. */
 bool scalar_duration(const char *text, int64_t *ret_ms);
+/* The same, exact and in nanoseconds; the unit ns, too. */
+bool scalar_nanoseconds(const char *text, int64_t *ret_ns);
 /* 512, 64k, 512m, 1.5gb, 2GiB, 3t: powers of 1024, letters in any case, in bytes. At most 2^53. */
 bool scalar_size(const char *text, int64_t *ret_bytes);
 /* 0.5, 2, 1.25 CPUs in thousandths, rounded up; at most 1,000,000 CPUs. */

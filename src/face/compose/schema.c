@@ -253,3 +253,11 @@ void schema_check(struct loader *l)
 {
 	check_fields(l, l->root, schema_top);
 }
+
+bool schema_check_one(struct loader *l, const struct node *n, const struct schema *s)
+{
+	size_t before = l->messages->n_errors;
+
+	check_value(l, n, s);
+	return l->messages->n_errors == before;
+}

@@ -63,5 +63,7 @@ extern const struct schema schema_item_str, schema_item_text;
 
 /* Checks the whole file against schema_top. */
 void schema_check(struct loader *l);
+/* Checks one value against a row that the caller made; false when an error was told. */
+bool schema_check_one(struct loader *l, const struct node *n, const struct schema *s);
 /* True for a value that asks for nothing: null, false, [] or {}. */
 bool schema_is_empty(const struct node *n);

@@ -98,6 +98,10 @@ static void set_tag(struct builder *b, struct node *n, struct fy_token *tag)
 		n->plain = false;
 		return;
 	}
+	if (b->l->merges && (strcmp(full, "!reset") == 0 || strcmp(full, "!override") == 0)) {
+		n->tag = full[1] == 'r' ? NODE_RESET : NODE_OVERRIDE;
+		return;
+	}
 	n->bad = arena_printf(&b->l->arena, "the tag %.60s is not supported", full);
 	message_place_error(b->l, n->line, n->column, "%s", n->bad);
 }
@@ -408,7 +412,6 @@ bool yaml_load(struct loader *l, const char *text, size_t len)
 		message_place_error(l, line, column, "this is not UTF-8 text");
 		return false;
 	}
-	l->node_budget = YAML_NODES_MAX;
 	ok = parse(&b, text, len);
 	map_free(&b.anchors);
 	if (!ok)
