@@ -94,6 +94,9 @@ end_place() {
 		umount "$DIR/netns" || status=1
 	fi
 	"$TOP/tools/check_leftovers" compare /dev/stdin "$DIR/" <<<'[]' | grep -v "folder $DIR\$" && status=1
+	if [ -d "$DIR/answers" ]; then
+		python3 "$TOP/tests/schema/check.py" "$DIR/answers" || status=1
+	fi
 	if compgen -G "$DIR/sanitizer*" >/dev/null; then
 		cat "$DIR"/sanitizer*
 		status=1
@@ -153,6 +156,16 @@ docker_api() {
 		cat "$DIR/body"
 		return 1
 	}
+	docker_answer "${how[1]}" "$path" "$status"
+}
+
+# Keeps an answer in JSON for end_place, which checks all of them against the API description at once.
+docker_answer() { # METHOD PATH STATUS
+	local name=$DIR/answers/$EPOCHREALTIME
+	grep -qi '^content-type: application/json' "$DIR/head" || return 0
+	mkdir -p "$DIR/answers"
+	cp "$DIR/body" "$name.body"
+	echo "$1 ${2// /%20} $3" >"$name.call"
 }
 
 body() { # JQ-OPTION... JQ-EXPRESSION

@@ -8,6 +8,7 @@
 #include "face/docker/container.h"
 #include "face/docker/network.h"
 #include "face/docker/shape.h"
+#include "node/engine/kernel.h"
 #include "node/engine/stream.h"
 
 #include <string.h>
@@ -114,15 +115,33 @@ static void add_files(struct docker *dk, yyjson_mut_doc *d, yyjson_mut_val *root
 	}
 }
 
-static void add_config(yyjson_mut_doc *d, yyjson_mut_val *root, const struct engine_container *c,
-		       const struct container_doc *doc)
+/* Paths that the client left to us; a privileged container has none. */
+static void add_paths(yyjson_mut_doc *d, yyjson_mut_val *host, const char *key, const char *const *usual)
+{
+	yyjson_mut_val *list;
+
+	if (yyjson_mut_is_arr(yyjson_mut_obj_get(host, key)))
+		return;
+	yyjson_mut_obj_remove_key(host, key);
+	if (yyjson_mut_is_true(yyjson_mut_obj_get(host, "Privileged"))) {
+		yyjson_mut_obj_add(host, yyjson_mut_str(d, key), yyjson_mut_null(d));
+		return;
+	}
+	list = yyjson_mut_arr(d);
+	for (; *usual; usual++)
+		yyjson_mut_arr_add_str(d, list, *usual);
+	yyjson_mut_obj_add(host, yyjson_mut_str(d, key), list);
+}
+
+static void add_config(yyjson_mut_doc *d, yyjson_mut_val *root, const struct container_doc *doc)
 {
 	yyjson_mut_val *config = yyjson_val_mut_copy(d, doc->config), *host = yyjson_val_mut_copy(d, doc->host);
 	const char *hostname = shape_text(doc->order, "hostname");
 
 	if (!*shape_text(doc->config, "Hostname"))
 		yyjson_mut_obj_put(config, yyjson_mut_str(d, "Hostname"), yyjson_mut_strcpy(d, hostname));
-	(void)c;
+	add_paths(d, host, "MaskedPaths", kernel_masked_paths);
+	add_paths(d, host, "ReadonlyPaths", kernel_readonly_paths);
 	yyjson_mut_obj_add_val(d, root, "HostConfig", host);
 	yyjson_mut_obj_add_val(d, root, "Config", config);
 }
@@ -182,7 +201,7 @@ static yyjson_mut_doc *view(struct docker *dk, const struct engine_container *c,
 	yyjson_mut_obj_add_str(d, part, "Name", "overlay2");
 	yyjson_mut_obj_add_obj(d, part, "Data");
 	yyjson_mut_obj_add_val(d, root, "Mounts", container_mounts(dk, d, doc));
-	add_config(d, root, c, doc);
+	add_config(d, root, doc);
 	add_settings(dk, d, root, c, doc);
 	return d;
 }

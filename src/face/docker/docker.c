@@ -25,6 +25,8 @@ static const struct route {
     {"GET", "/system/df", docker_df, false},
     {"POST", "/auth", docker_auth, false},
     {"POST", "/build", docker_build, true},
+    {"POST", "/build/prune", docker_build_prune, false},
+    {"GET", "/distribution/*/json", docker_distribution, false},
     {"GET", "/images/json", docker_images, false},
     {"GET", "/images/search", docker_search, false},
     {"GET", "/images/get", docker_images_get, false},
@@ -79,6 +81,7 @@ static const struct route {
     {"POST", "/volumes/create", docker_volume_create, false},
     {"POST", "/volumes/prune", docker_volumes_prune, false},
     {"GET", "/volumes/*", docker_volume_inspect, false},
+    {"PUT", "/volumes/*", docker_volume_update, false},
     {"DELETE", "/volumes/*", docker_volume_delete, false},
     {"GET", "/plugins/*/json", docker_not_here, false},
 };
@@ -188,17 +191,21 @@ static const struct route *find(const struct http_req *r, const char *path, char
 	return NULL;
 }
 
+void docker_no_swarm(struct http_req *r)
+{
+	http_reply_json(r, 503,
+			"{\"message\":\"This node is not a swarm manager. Use \\\"berth submit\\\" for services.\"}");
+}
+
 static void refuse(struct http_req *r, const char *path)
 {
-	static const char *const later[] = {"/containers", "/volumes", "/events",	"/commit",
-					    "/plugins",	   "/session", "/distribution", "/grpc"};
+	static const char *const later[] = {"/containers", "/volumes", "/events", "/commit",
+					    "/plugins",	   "/session", "/grpc"};
 	static const char *const swarm[] = {"/swarm", "/nodes", "/services", "/tasks", "/secrets", "/configs"};
 
 	for (size_t i = 0; i < sizeof swarm / sizeof *swarm; i++) {
 		if (!strncmp(path, swarm[i], strlen(swarm[i]))) {
-			http_reply_json(r, 503,
-					"{\"message\":\"This node is not a swarm manager. Use \\\"berth submit\\\" for "
-					"services.\"}");
+			docker_no_swarm(r);
 			return;
 		}
 	}

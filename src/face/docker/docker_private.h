@@ -29,6 +29,7 @@ struct docker {
 	struct engine_listener *removed;
 	struct map briefs; /* id -> struct brief, container_doc.c */
 	size_t brief_bytes;
+	size_t n_event_clients; /* event_stream.c */
 };
 
 /* A call that goes to a handler: the version that the client speaks, and the part of the path that '*' stands for. */
@@ -43,6 +44,7 @@ typedef void (*docker_fn)(const struct docker_call *c);
 /* system.c */
 void docker_ping(const struct docker_call *c);
 void docker_version(const struct docker_call *c);
+/* system_info.c */
 void docker_info(const struct docker_call *c);
 
 void docker_not_here(const struct docker_call *c);
@@ -72,6 +74,8 @@ void docker_image_get(const struct docker_call *c);
 void docker_search(const struct docker_call *c);
 void docker_auth(const struct docker_call *c);
 void docker_build(const struct docker_call *c); /* from on_headers */
+void docker_build_prune(const struct docker_call *c);
+void docker_distribution(const struct docker_call *c);
 
 /* container_files.c, container_stats.c, container_commit.c */
 void docker_archive_stat(const struct docker_call *c);
@@ -85,6 +89,7 @@ void docker_commit(const struct docker_call *c);
 /* volume_list.c, volume_change.c */
 void docker_volumes(const struct docker_call *c);
 void docker_volume_inspect(const struct docker_call *c);
+void docker_volume_update(const struct docker_call *c); /* of volumes of a Swarm alone, which are not here */
 void docker_volume_create(const struct docker_call *c);
 void docker_volume_delete(const struct docker_call *c);
 void docker_volumes_prune(const struct docker_call *c);
@@ -166,6 +171,8 @@ int docker_filters_check(const struct docker_filters *f, const char *const *keys
 /* Helpers of handlers (docker.c) */
 void docker_reply(struct http_req *r, int status, yyjson_mut_doc *doc); /* frees doc */
 bool docker_flag(const struct http_req *r, const char *name, bool otherwise);
+/* 503 in Docker's words: a call of Swarm's. */
+void docker_no_swarm(struct http_req *r);
 /* {"message": ...}; an image that is not here gets the words that clients look for. */
 void docker_fail(struct http_req *r, const struct err *err);
 /* "2026-11-22T10:00:00.123456789Z" */

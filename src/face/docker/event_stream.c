@@ -30,6 +30,7 @@ static void on_close(struct http_req *r, void *ctx)
 	struct events *e = ctx;
 
 	(void)r;
+	e->d->n_event_clients--;
 	engine_action_unlisten(e->listener);
 	loop_timer_free(e->until);
 	docker_filters_free(&e->filters);
@@ -245,6 +246,7 @@ void docker_events(const struct docker_call *c)
 		return;
 	}
 	left = e->until_ns == INT64_MAX ? 0 : (e->until_ns - clock_wall_ns()) / 1000000;
+	c->d->n_event_clients++;
 	http_req_on_close(c->r, on_close, e);
 	http_reply_begin(c->r, 200, "application/json");
 	http_reply_on_drain(c->r, on_drain, e);

@@ -8,6 +8,7 @@
 #include "base/wire/http_server.h"
 #include "face/docker/container.h"
 #include "face/docker/policy.h"
+#include "face/docker/shape.h"
 #include "face/docker/stream.h"
 #include "node/engine/stream.h"
 
@@ -242,7 +243,7 @@ void docker_exec_resize(const struct docker_call *c)
 
 /* ---- inspect ---- */
 
-static yyjson_mut_val *process_of(yyjson_mut_doc *d, const struct engine_exec *x)
+static yyjson_mut_val *process_of(yyjson_mut_doc *d, const struct engine_exec *x, const char *user)
 {
 	yyjson_mut_val *p = yyjson_mut_obj(d), *arguments;
 
@@ -252,19 +253,22 @@ static yyjson_mut_val *process_of(yyjson_mut_doc *d, const struct engine_exec *x
 	for (char *const *arg = x->spec.argv + 1; *arg; arg++)
 		yyjson_mut_arr_add_strcpy(d, arguments, *arg);
 	yyjson_mut_obj_add_bool(d, p, "privileged", x->spec.privileged);
-	if (x->spec.user)
-		yyjson_mut_obj_add_strcpy(d, p, "user", x->spec.user);
+	if (user && *user)
+		yyjson_mut_obj_add_strcpy(d, p, "user", user);
 	return p;
 }
 
 void docker_exec_inspect(const struct docker_call *c)
 {
+	struct container_doc doc = CONTAINER_DOC_INIT;
+	const struct engine_container *container;
 	const struct engine_exec *x;
 	struct err err = ERR_INIT;
 	yyjson_mut_doc *d;
 	yyjson_mut_val *o;
 
-	if (find_exec(c, &x, &err) < 0) {
+	if (find_exec(c, &x, &err) < 0 || engine_find(c->d->engine, x->container, &container, &err) < 0 ||
+	    container_doc_read(c->d, container, &doc, &err) < 0) {
 		docker_fail(c->r, &err);
 		return;
 	}
@@ -277,7 +281,8 @@ void docker_exec_inspect(const struct docker_call *c)
 		yyjson_mut_obj_add_int(d, o, "ExitCode", x->exit_code);
 	else
 		yyjson_mut_obj_add_null(d, o, "ExitCode");
-	yyjson_mut_obj_add_val(d, o, "ProcessConfig", process_of(d, x));
+	yyjson_mut_obj_add_val(d, o, "ProcessConfig",
+			       process_of(d, x, x->spec.user ? x->spec.user : shape_text(doc.config, "User")));
 	yyjson_mut_obj_add_bool(d, o, "OpenStdin", x->spec.in);
 	yyjson_mut_obj_add_bool(d, o, "OpenStderr", x->spec.err);
 	yyjson_mut_obj_add_bool(d, o, "OpenStdout", x->spec.out);
@@ -285,5 +290,6 @@ void docker_exec_inspect(const struct docker_call *c)
 	yyjson_mut_obj_add_strcpy(d, o, "ContainerID", x->container);
 	yyjson_mut_obj_add_str(d, o, "DetachKeys", "");
 	yyjson_mut_obj_add_int(d, o, "Pid", x->pid);
+	container_doc_free(&doc);
 	docker_reply(c->r, 200, d);
 }

@@ -48,7 +48,7 @@ static const char *text_of(yyjson_val *obj, const char *key)
 }
 
 /* Docker's container configuration: what the image says, between members that an image has no word about. */
-static void add_config(yyjson_mut_doc *d, yyjson_mut_val *root, yyjson_val *config)
+static void add_config(yyjson_mut_doc *d, yyjson_mut_val *root, const char *key, yyjson_val *config)
 {
 	static const char *const empty[] = {"Hostname", "Domainname", "User", "Image", "WorkingDir"};
 	static const char *const no[] = {"AttachStdin", "AttachStdout", "AttachStderr",
@@ -66,7 +66,7 @@ static void add_config(yyjson_mut_doc *d, yyjson_mut_val *root, yyjson_val *conf
 		if (!yyjson_mut_obj_get(o, null[i]))
 			yyjson_mut_obj_add_null(d, o, null[i]);
 	}
-	yyjson_mut_obj_add_val(d, root, "Config", o);
+	yyjson_mut_obj_add(root, yyjson_mut_str(d, key), o);
 }
 
 static void add_layers(yyjson_mut_doc *d, yyjson_mut_val *root, yyjson_val *config)
@@ -106,7 +106,10 @@ void docker_image_inspect(const struct docker_call *c)
 				  docker_time(yyjson_get_sint(yyjson_obj_get(v.root, "created_ms")), time));
 	yyjson_mut_obj_add_str(d, root, "DockerVersion", "");
 	yyjson_mut_obj_add_strcpy(d, root, "Author", text_of(v.config, "author"));
-	add_config(d, root, yyjson_obj_get(v.config, "config"));
+	add_config(d, root, "Config", yyjson_obj_get(v.config, "config"));
+	/* Of the container that it was made from, which no builder of today keeps. */
+	yyjson_mut_obj_add_str(d, root, "Container", "");
+	add_config(d, root, "ContainerConfig", NULL);
 	yyjson_mut_obj_add_strcpy(d, root, "Architecture", text_of(v.config, "architecture"));
 	if (*text_of(v.config, "variant"))
 		yyjson_mut_obj_add_strcpy(d, root, "Variant", text_of(v.config, "variant"));
@@ -116,7 +119,7 @@ void docker_image_inspect(const struct docker_call *c)
 		yyjson_mut_obj_add_uint(d, root, "VirtualSize", yyjson_get_uint(yyjson_obj_get(v.root, "size")));
 	o = yyjson_mut_obj_add_obj(d, root, "GraphDriver");
 	yyjson_mut_obj_add_str(d, o, "Name", "overlay2");
-	yyjson_mut_obj_add_null(d, o, "Data");
+	yyjson_mut_obj_add_obj(d, o, "Data");
 	add_layers(d, root, v.config);
 	o = yyjson_mut_obj_add_obj(d, root, "Metadata");
 	yyjson_mut_obj_add_str(d, o, "LastTagTime", "0001-01-01T00:00:00Z");

@@ -30,6 +30,8 @@ static const struct {
 		  {"load", tool_load},
 		  {"save", tool_save},
 		  {"build", tool_build},
+		  {"build_prune", tool_build_prune},
+		  {"distribution", tool_distribution},
 		  {"top", tool_top},
 		  {"sizes", tool_sizes},
 		  {"files_stat", tool_files_stat},

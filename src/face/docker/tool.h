@@ -26,12 +26,14 @@ typedef int tool_fn(struct tool *t, struct err *err);
 
 /* tool_registry.c */
 tool_fn tool_pull, tool_push, tool_search, tool_auth;
+/* tool_distribution.c */
+tool_fn tool_distribution;
 /* tool_archive.c */
 tool_fn tool_load, tool_save;
 /* tool_top.c, tool_sizes.c */
 tool_fn tool_top, tool_sizes;
-/* tool_build.c */
-tool_fn tool_build;
+/* tool_build.c, tool_build_prune.c */
+tool_fn tool_build, tool_build_prune;
 
 /* tool_files.c */
 tool_fn tool_commit; /* tool_commit.c */

@@ -2,10 +2,12 @@
 #include "base/core/err.h"
 #include "base/core/mem.h"
 #include "base/wire/http_server.h"
-#include "face/docker/docker_private.h"
+#include "face/docker/container.h"
 #include "face/docker/policy.h"
 #include "node/image/image.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define SEARCH_LIMIT 25
@@ -161,6 +163,17 @@ void docker_auth(const struct docker_call *c)
 	docker_task_run(c->d, c->r, &how, request);
 }
 
+void docker_distribution(const struct docker_call *c)
+{
+	yyjson_mut_doc *request = docker_tool_request("distribution");
+	struct docker_task how = answer;
+
+	add_text(request, "image", c->arg);
+	docker_request_auth(request, c->r, c->arg);
+	how.denied = 401;
+	docker_task_run(c->d, c->r, &how, request);
+}
+
 /* ---- build ---- */
 
 static int check_network(const struct http_req *r, struct err *err)
@@ -184,4 +197,55 @@ void docker_build(const struct docker_call *c)
 	}
 	how.body = true;
 	docker_task_run(c->d, c->r, &how, request);
+}
+
+/* Bytes that may stay, from "keep-storage"; false = it is no number. */
+static bool kept_storage(const struct docker_call *c, yyjson_mut_doc *request)
+{
+	const char *text = http_req_query(c->r, "keep-storage");
+	char *end = NULL;
+	uint64_t n;
+
+	errno = 0;
+	n = text && *text ? strtoull(text, &end, 10) : 0;
+	if (text && *text && (*end || errno || *text == '-'))
+		return false;
+	yyjson_mut_obj_add_uint(request, yyjson_mut_doc_get_root(request), "keep", n);
+	return true;
+}
+
+static int prune_request(const struct docker_call *c, yyjson_mut_doc *request, struct err *err)
+{
+	static const char *const keys[] = {"until",	  "unused-for", "id",	  "parent",  "type",
+					   "description", "inuse",	"shared", "private", NULL};
+	cleanup_with(docker_filters_free) struct docker_filters f = {.doc = NULL};
+	int64_t until;
+	int r = docker_filters_parse(http_req_query(c->r, "filters"), &f, err);
+
+	if (r == 0)
+		r = docker_filters_check(&f, keys, err);
+	if (r == 0)
+		r = docker_until(&f, &until, err);
+	if (r < 0)
+		return r;
+	for (const char *const *key = keys + 1; *key; key++) {
+		if (docker_filter(&f, *key, 0))
+			return err_set(err, EINVAL, "filters: %s: the build cache knows the filter until alone", *key);
+	}
+	if (until != INT64_MAX)
+		yyjson_mut_obj_add_int(request, yyjson_mut_doc_get_root(request), "until_s", until / 1000000000);
+	return kept_storage(c, request) ? 0 : err_set(err, EINVAL, "keep-storage: a number of bytes is needed");
+}
+
+void docker_build_prune(const struct docker_call *c)
+{
+	yyjson_mut_doc *request = docker_tool_request("build_prune");
+	struct err err = ERR_INIT;
+
+	if (prune_request(c, request, &err) == 0) {
+		docker_task_run(c->d, c->r, &answer, request);
+		return;
+	}
+	yyjson_mut_doc_free(request);
+	docker_fail(c->r, &err);
 }

@@ -173,3 +173,8 @@ void docker_volumes_prune(const struct docker_call *c)
 	    docker_count_sizes(c->d, NULL, p->names, on_counted, p, &p->tool, &err) < 0)
 		docker_fail(c->r, &err);
 }
+
+void docker_volume_update(const struct docker_call *c)
+{
+	docker_no_swarm(c->r);
+}

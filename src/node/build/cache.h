@@ -65,3 +65,6 @@ void cache_recover(struct cache *c);
 /* Forgets what was not used for long, then the oldest until the rest is within the size, and leases what stays. What a running build uses is
  * leased by that build. */
 int cache_collect(struct cache *c, const struct cache_limits *limits, struct err *err);
+/* The same, and tells what was forgotten: the keys (NULL = none; the caller's) and the sum of their sizes. */
+int cache_prune(struct cache *c, const struct cache_limits *limits, char ***ret_keys, uint64_t *ret_bytes,
+		struct err *err);

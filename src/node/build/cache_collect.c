@@ -167,7 +167,8 @@ static int lease(struct cache *c, const struct things *t, size_t from, struct er
 	return r;
 }
 
-int cache_collect(struct cache *c, const struct cache_limits *limits, struct err *err)
+int cache_prune(struct cache *c, const struct cache_limits *limits, char ***ret_keys, uint64_t *ret_bytes,
+		struct err *err)
 {
 	struct things t = {.list = NULL};
 	int64_t now = clock_wall_ms() / 1000;
@@ -175,6 +176,8 @@ int cache_collect(struct cache *c, const struct cache_limits *limits, struct err
 	size_t gone = 0;
 	int r;
 
+	*ret_keys = NULL;
+	*ret_bytes = 0;
 	list_records(c, &t);
 	list_mounts(c, &t);
 	for (size_t i = 0; i < t.n; i++)
@@ -182,11 +185,24 @@ int cache_collect(struct cache *c, const struct cache_limits *limits, struct err
 	if (t.n > 0)
 		qsort(t.list, t.n, sizeof *t.list, oldest_first);
 	while (gone < t.n && (sum > limits->size || now - t.list[gone].used_s > limits->age_s)) {
-		sum -= t.list[gone].size;
-		(void)forget(c, &t.list[gone++]);
+		const struct thing *one = &t.list[gone++];
+
+		sum -= one->size;
+		if (!forget(c, one))
+			continue;
+		*ret_bytes += one->size;
+		mem_strv_add(ret_keys, one->name);
 	}
 	collect_contents(c, now, limits->age_s);
 	r = lease(c, &t, gone, err);
 	free(t.list);
 	return r;
+}
+
+int cache_collect(struct cache *c, const struct cache_limits *limits, struct err *err)
+{
+	char **keys cleanup_with(mem_strv_freep) = NULL;
+	uint64_t bytes;
+
+	return cache_prune(c, limits, &keys, &bytes, err);
 }

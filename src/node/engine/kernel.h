@@ -47,6 +47,9 @@ struct kernel {
 	size_t n_texts, cap_texts;
 };
 
+/* What a container that is not privileged and does not name its own (masked_paths, readonly_paths) has. NULL-terminated. */
+extern const char *const kernel_masked_paths[], *const kernel_readonly_paths[];
+
 /* Does the spec ask for more than the simple start can do? */
 bool kernel_needed(const struct order *o);
 

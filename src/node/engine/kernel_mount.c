@@ -240,28 +240,30 @@ static int add_user(struct kernel *k, const struct kernel_start *s, const struct
 
 /* ---- paths ---- */
 
-static const char *const masked[] = {"/proc/asound",
-				     "/proc/acpi",
-				     "/proc/interrupts",
-				     "/proc/kcore",
-				     "/proc/keys",
-				     "/proc/latency_stats",
-				     "/proc/timer_list",
-				     "/proc/timer_stats",
-				     "/proc/sched_debug",
-				     "/proc/scsi",
-				     "/sys/firmware",
-				     "/sys/devices/virtual/powercap",
-				     NULL};
-static const char *const read_only_paths[] = {"/proc/bus",	     "/proc/fs", "/proc/irq", "/proc/sys",
-					      "/proc/sysrq-trigger", NULL};
+const char *const kernel_masked_paths[] = {"/proc/asound",
+					   "/proc/acpi",
+					   "/proc/interrupts",
+					   "/proc/kcore",
+					   "/proc/keys",
+					   "/proc/latency_stats",
+					   "/proc/timer_list",
+					   "/proc/timer_stats",
+					   "/proc/sched_debug",
+					   "/proc/scsi",
+					   "/sys/firmware",
+					   "/sys/devices/virtual/powercap",
+					   NULL};
+const char *const kernel_readonly_paths[] = {"/proc/bus",	    "/proc/fs", "/proc/irq", "/proc/sys",
+					     "/proc/sysrq-trigger", NULL};
 
 static void set_paths(struct kernel *k, const struct spec *s)
 {
-	k->box.masked = s->masked_paths ? (const char *const *)s->masked_paths : s->privileged ? NULL : masked;
+	k->box.masked = s->masked_paths ? (const char *const *)s->masked_paths
+			: s->privileged ? NULL
+					: kernel_masked_paths;
 	k->box.read_only_paths = s->readonly_paths ? (const char *const *)s->readonly_paths
 				 : s->privileged   ? NULL
-						   : read_only_paths;
+						   : kernel_readonly_paths;
 }
 
 int kernel_mounts(struct kernel *k, const struct kernel_start *s, struct err *err)

@@ -6,6 +6,7 @@
 
 #include "base/core/clock.h"
 #include "base/core/err.h"
+#include "base/core/mem.h"
 #include "base/core/fd.h"
 #include "node/build/cache.h"
 #include "node/build/cache_impl.h"
@@ -101,6 +102,29 @@ static void collect(struct test *t, uint64_t size, int64_t age)
 
 	if (cache_collect(t->cache, &limits, &err) < 0)
 		fail_msg("%s", err.text);
+}
+
+static void test_prune(void **state)
+{
+	const struct cache_limits all = {.size = 0, .age_s = -1}, none = {.size = UINT64_MAX, .age_s = DAY};
+	char **keys cleanup_with(mem_strv_freep) = NULL;
+	uint64_t bytes;
+	struct test t;
+
+	(void)state;
+	begin(&t);
+	put(&t, 0, 400, 0);
+	put(&t, 1, 300, 10);
+	assert_int_equal(cache_prune(t.cache, &none, &keys, &bytes, NULL), 0);
+	assert_null(keys);
+	assert_int_equal(bytes, 0);
+	assert_int_equal(cache_prune(t.cache, &all, &keys, &bytes, NULL), 0);
+	assert_int_equal(bytes, 700);
+	assert_string_equal(keys[0], key(1)); /* the oldest first */
+	assert_string_equal(keys[1], key(0));
+	assert_null(keys[2]);
+	assert_false(has(&t, 0) || has(&t, 1));
+	end(&t);
 }
 
 static void test_size(void **state)
@@ -266,8 +290,9 @@ static void test_damaged(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_size),  cmocka_unit_test(test_age),	   cmocka_unit_test(test_mounts),
-	    cmocka_unit_test(test_lease), cmocka_unit_test(test_imported), cmocka_unit_test(test_damaged),
+	    cmocka_unit_test(test_prune),   cmocka_unit_test(test_size),  cmocka_unit_test(test_age),
+	    cmocka_unit_test(test_mounts),  cmocka_unit_test(test_lease), cmocka_unit_test(test_imported),
+	    cmocka_unit_test(test_damaged),
 	};
 
 	return cmocka_run_group_tests_name("build/cache", tests, NULL, NULL);
