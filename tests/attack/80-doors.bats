@@ -24,6 +24,44 @@ listen_to_the_world() {
 	bites api listen_to_the_world -- unguarded
 }
 
+# A container whose program has got hold of the operator's certificate, by all addresses that the machine has for it.
+call_from_a_container() {
+	local url lock gateway mine=(--cacert "$DIR/ca.crt" --cert "$DIR/client.crt" --key "$DIR/client.key" --connect-timeout 1)
+	# It changes the folder.
+	(make_certs) || return 2
+	BERTH_UNGUARDED=$([ "$WHO" != unguarded ] || row) apart "$(berth_of "$WHO")" up --data "$DIR/data" --listen tcp://:0 --tls-cert "$DIR/server.crt" \
+		--tls-key "$DIR/server.key" --tls-client-ca "$DIR/ca.crt" >/dev/null 3>&- 4>&- && engine_image box || return 2
+	url=https://berth.test:$(apart ss -Hltn | sed -n 's/.*:\([0-9]*\) .*/\1/p')/_ping
+	docker_api 201 POST "/containers/create?name=box" -d '{"Image":"box","Cmd":["sleep","60"]}' && docker_api 204 POST /containers/box/start &&
+		docker_api 200 GET /containers/box/json || return 2
+	mv "$DIR/body" "$DIR/box.json"
+	for lock in "the rules" "the door"; do
+		for gateway in $(jq -r '.NetworkSettings.Networks.bridge | .Gateway, "[\(.IPv6Gateway)]"' "$DIR/box.json"); do
+			mine+=(--connect-to "::$gateway:")
+			# The machine itself may.
+			[ "$(apart curl -sS -o /dev/null -w '%{http_code}' "${mine[@]}" "$url")" = 200 ] || return 2
+			[ "$(nsenter -t "$(jq .State.Pid "$DIR/box.json")" -n curl -sS -o /dev/null -w '%{http_code}' "${mine[@]}" "$url")" != 200 ] ||
+				bitten "a container rules the machine ($gateway, $lock)" || return 1
+			unset 'mine[-1]' 'mine[-1]'
+		done
+		# Now without the first lock.
+		apart nft insert rule inet berth input accept
+	done
+}
+
+# The name of the network goes; the daemon has it until its end.
+from_a_container() {
+	local status=0
+	call_from_a_container || status=$?
+	umount "$DIR/netns"
+	return "$status"
+}
+
+@test "A2: the API from a container of the machine" {
+	withstands api from_a_container
+	bites api from_a_container -- unguarded
+}
+
 serve_the_desk() {
 	echo a-token-that-the-page-knows >"$DIR/token"
 	eb up --data "$DIR/data" --listen tcp://127.0.0.1:0 --token-file "$DIR/token" >/dev/null || return 2

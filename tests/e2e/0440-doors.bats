@@ -24,21 +24,6 @@ status_of() { # CURL-ARGUMENT...
 	curl -sS --max-time 20 -o "$DIR/body" -w '%{http_code}' "$@"
 }
 
-make_certs() {
-	cd "$DIR" || return 1
-	for ca in ca other; do
-		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=$ca" -keyout "$ca.key" -out "$ca.crt" 2>/dev/null
-	done
-	printf 'subjectAltName=DNS:berth.test,IP:127.0.0.1\n' >server.ext
-	printf 'extendedKeyUsage=clientAuth\n' >client.ext
-	for pair in server:ca client:ca stranger:other; do
-		local name=${pair%:*} ca=${pair#*:} ext=client.ext
-		[ "$name" != server ] || ext=server.ext
-		openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$name" -keyout "$name.key" -out "$name.csr" 2>/dev/null
-		openssl x509 -req -in "$name.csr" -CA "$ca.crt" -CAkey "$ca.key" -CAcreateserial -days 2 -extfile "$ext" -out "$name.crt" 2>/dev/null
-	done
-}
-
 @test "TCP wants mutual TLS, or a loopback address and a token" {
 	run start --listen tcp://0.0.0.0:0
 	[ "$status" -ne 0 ]

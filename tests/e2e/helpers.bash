@@ -84,6 +84,22 @@ start_apart() {
 	import_busybox
 }
 
+# In DIR: server and client certificates of one authority, and a stranger's of another. The server is berth.test and 127.0.0.1.
+make_certs() {
+	cd "$DIR" || return 1
+	for ca in ca other; do
+		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=$ca" -keyout "$ca.key" -out "$ca.crt" 2>/dev/null
+	done
+	printf 'subjectAltName=DNS:berth.test,IP:127.0.0.1\n' >server.ext
+	printf 'extendedKeyUsage=clientAuth\n' >client.ext
+	for pair in server:ca client:ca stranger:other; do
+		local name=${pair%:*} ca=${pair#*:} ext=client.ext
+		[ "$name" != server ] || ext=server.ext
+		openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$name" -keyout "$name.key" -out "$name.csr" 2>/dev/null
+		openssl x509 -req -in "$name.csr" -CA "$ca.crt" -CAkey "$ca.key" -CAcreateserial -days 2 -extfile "$ext" -out "$name.crt" 2>/dev/null
+	done
+}
+
 # Ends everything that belongs to DIR, and fails when something does not end, stays or was found by a sanitizer.
 end_place() {
 	local status=0

@@ -163,7 +163,9 @@ static bool accept_one(struct http_server *s)
 		return accept_without_fd(s);
 	if (fd < 0)
 		return errno == EINTR || errno == ECONNABORTED;
-	if (s->n_conns >= s->limits.connections) {
+	if (s->handler.on_accept && !s->handler.on_accept(fd, s->handler.ctx)) {
+		close(fd);
+	} else if (s->n_conns >= s->limits.connections) {
 		turn_away(fd);
 	} else if (!http_conn_new(s, fd, &err)) {
 		log_err(&err, "accept a connection");

@@ -31,6 +31,7 @@ struct http_limits {
 /* Called when the headers are complete. It must do one of: nothing (the body is buffered, then on_request is called), or http_req_stream_body() and on_request
  * is called at once. It may also reply at once (an error): the body is then discarded or the connection closed. */
 struct http_handler {
+	bool (*on_accept)(int fd, void *ctx); /* a connection comes: false = it is closed at once. May be NULL */
 	void (*on_headers)(struct http_req *r, void *ctx); /* may be NULL */
 	void (*on_request)(struct http_req *r, void *ctx);
 	void *ctx;

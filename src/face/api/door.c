@@ -11,6 +11,7 @@
 #include "base/wire/tls.h"
 #include "face/api/api_private.h"
 #include "face/docker/policy.h"
+#include "node/engine/networks.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -87,6 +88,16 @@ static bool is_for_another(const struct door *d, struct http_req *r)
 	if (!header || !host_of(header, host))
 		return true;
 	return d->tls && tls_serves(d->tls, host) ? false : d->token == NULL || !is_loopback(host);
+}
+
+/* A container of ours, even one that has a certificate: nothing is answered. */
+static bool on_accept(int fd, void *ctx)
+{
+	const struct door *d = ctx;
+	struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
+	socklen_t n = sizeof peer;
+
+	return getpeername(fd, (struct sockaddr *)&peer, &n) == 0 && !engine_holds(d->a->o.engine, &peer);
 }
 
 /* Its time tells nothing of where two texts differ. */
@@ -191,7 +202,8 @@ void door_close_all(struct door **list)
 
 static int serve(struct door *d, int fd, struct door **list, struct err *err)
 {
-	const struct http_handler handler = {.on_headers = route_headers, .on_request = route_request, .ctx = d};
+	const struct http_handler handler = {
+	    .on_accept = d->tcp ? on_accept : NULL, .on_headers = route_headers, .on_request = route_request, .ctx = d};
 	int r = http_server_new(d->a->loop, fd, NULL, &handler, &d->http, err);
 
 	if (r < 0) {
@@ -241,6 +253,14 @@ static bool listens_on_loopback(int fd)
 	return host_of(name, host) && is_loopback(host);
 }
 
+static int close_to_containers(struct api *a, int fd, struct err *err)
+{
+	char name[HTTP_NAME_MAX];
+
+	http_listen_name(fd, name);
+	return engine_door(a->o.engine, (uint16_t)strtoul(strrchr(name, ':') + 1, NULL, 10), err);
+}
+
 static int secure(struct door *d, int fd, const char *address, const struct api_doors *o, struct err *err)
 {
 	const struct tls_files files = {.cert = o->cert, .key = o->key, .client_ca = o->client_ca};
@@ -268,6 +288,8 @@ static int open_tcp(struct api *a, int fd, const char *address, const struct api
 	d->a = a;
 	d->tcp = true;
 	r = secure(d, fd, address, o, err);
+	if (r == 0)
+		r = close_to_containers(a, fd, err);
 	if (r < 0) {
 		close(fd);
 		door_free(d);

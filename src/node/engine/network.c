@@ -26,6 +26,16 @@ struct net *engine_net(struct engine *e)
 	return e->net;
 }
 
+int engine_door(struct engine *e, uint16_t port, struct err *err)
+{
+	return e->net ? net_door(e->net, port, err) : 0;
+}
+
+bool engine_holds(struct engine *e, const struct sockaddr_storage *peer)
+{
+	return e->net && net_is_inside(e->net, peer);
+}
+
 int network_open(struct engine *e, struct err *err)
 {
 	/* Only root of the machine makes interfaces there; root of a user namespace is not. */

@@ -10,6 +10,10 @@
 /* The books of the networks; NULL when this engine has none. */
 struct net *engine_net(struct engine *e);
 
+/* The API listens with TCP at this port, and no container may come there: net_door(). Who is there all the same: net_is_inside(). */
+int engine_door(struct engine *e, uint16_t port, struct err *err);
+bool engine_holds(struct engine *e, const struct sockaddr_storage *peer);
+
 /* A container comes to a network, or leaves one. 1: it does not run, so it was written down for its next start, and done is not called. 0: its monitor
  * plugs it in, and done tells of it, as with engine_pause(). -ENOENT container or network; -EEXIST it is on it; -EPERM it has the machine's network, none or another container's, or
  * the network is host or none; -EBUSY, -EINVAL the address; -ESRCH. force: a container that is not there any more is forgotten by the network. */

@@ -389,6 +389,8 @@ void endpoint_fill_plug(struct net *n, struct holder *h, struct plug *p)
 	*p = (struct plug){.n_endpoints = h->n, .n_ports = h->n_ports};
 	snprintf(p->container, sizeof p->container, "%s", h->id);
 	snprintf(p->owner, sizeof p->owner, "%s", n->owner);
+	memcpy(p->doors, n->doors, sizeof p->doors);
+	p->n_doors = n->n_doors;
 	p->endpoints = mem_new_n(struct plug_endpoint, h->n + 1);
 	p->ports = mem_new_n(struct plug_port, h->n_ports + 1);
 	for (size_t i = 0; i < h->n; i++)

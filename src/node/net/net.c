@@ -372,7 +372,7 @@ static void clean(struct net *n)
 
 	for (size_t i = 0; i < n->n && !in_use; i++)
 		in_use = drop_bridge(n, n->list[i]) < 0;
-	if (!in_use && wall_stands() && !wall_is_others(n->owner))
+	if (!in_use && wall_is_ours(n->owner))
 		(void)wall_assert(NULL, 0, n->owner, NULL);
 }
 
@@ -420,7 +420,7 @@ int net_claim(struct net *n, struct err *err)
 	    "\"inet berth\"); stop them, or start one of the two in a network namespace of its own");
 }
 
-static int assert_all(struct net *n, struct err *err)
+int net_assert(struct net *n, struct err *err)
 {
 	struct plug *plugs = mem_new_n(struct plug, n->holders.n + 1);
 	const struct plug **list = mem_new_n(const struct plug *, n->holders.n + 1);
@@ -435,7 +435,7 @@ static int assert_all(struct net *n, struct err *err)
 	if (count > 0)
 		r = net_claim(n, err);
 	/* Nothing of ours is there and nothing has to be: the kernel need not even know nft. */
-	if (r == 0 && (count > 0 || (wall_stands() && !wall_is_others(n->owner))))
+	if (r == 0 && (count > 0 || wall_is_ours(n->owner)))
 		r = wall_assert(list, count, n->owner, err);
 	for (size_t i = 0; i < count; i++)
 		plug_free(&plugs[i]);
@@ -451,7 +451,7 @@ static void on_flush(void *ctx)
 
 	if (n->holders.n == 0)
 		return;
-	if (assert_all(n, &err) < 0)
+	if (net_assert(n, &err) < 0)
 		log_err(&err, "the rules of the networks were removed by somebody, and could not be put back");
 	else
 		log_warning("the rules of the networks were removed by somebody and were put back");
@@ -477,7 +477,7 @@ int net_reconcile(struct net *n, struct err *err)
 	if (n->bare)
 		return 0;
 	n->reconciled = true;
-	r = assert_all(n, err);
+	r = net_assert(n, err);
 	wall_others(add_warning, n);
 	if (r == 0 && n->loop && !n->watch)
 		r = wall_watch_new(n->loop, on_flush, n, &n->watch, err);

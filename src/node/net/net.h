@@ -14,7 +14,7 @@
  *   cidr.c    address arithmetic   ipam.c   addresses of a network   ports.c  host ports
  *   book.c    networks in files    net.c    networks in memory       endpoint.c  containers on them   plug.c  plug <-> JSON
  *   link.c    rtnetlink            nl.c     netlink messages         attach.c the plug in the kernel  wall*.c nft
- *   flows.c   what is remembered of UDP
+ *   flows.c   what is remembered of UDP       doors.c   the API, closed to containers
  *
  * Texts of errors are those that clients of Docker know, where they have one. All calls are made on the loop's thread and none waits.
  */
@@ -29,6 +29,7 @@ struct buf;
 struct err;
 struct loop;
 struct net;
+struct sockaddr_storage;
 
 #define NET_NETWORKS_MAX 4000
 #define NET_ENDPOINTS_MAX 100000 /* of all networks together */
@@ -42,6 +43,7 @@ struct net;
 #define NET_CIDR_MAX 50
 #define NET_MAC_MAX 18
 #define NET_LINK_MAX 16 /* name of an interface */
+#define NET_DOORS_MAX 64
 
 /* ---- open ---- */
 
@@ -188,6 +190,14 @@ int net_plug(struct net *n, const char *container, struct buf *out, struct err *
 int net_restore(struct net *n, const char *container, const char *text, size_t len, struct err *err);
 /* After all living containers were restored: the rules are made to be as the books say. Then watches. */
 int net_reconcile(struct net *n, struct err *err);
+
+/* ---- the API ---- */
+
+/* The daemon listens with TCP at this port: no container of our networks may come to it, by whatever address. -E2BIG. */
+int net_door(struct net *n, uint16_t port, struct err *err);
+/* Whether this is a container of a network of ours that somebody is on (the machine's own address there is not). The second lock of the same door, for when
+ * the rules are gone. */
+bool net_is_inside(struct net *n, const struct sockaddr_storage *peer);
 
 /* ---- the machine ---- */
 

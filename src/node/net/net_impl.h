@@ -64,6 +64,8 @@ struct net {
 	char owner[CIDR_TEXT_MAX]; /* its text, by which our rules are known */
 	bool reconciled;
 	struct wall_watch *watch;
+	uint16_t doors[NET_DOORS_MAX];
+	size_t n_doors;
 	char *warnings[8];
 	size_t n_warnings;
 };
@@ -100,3 +102,5 @@ void endpoint_free_holder(struct net *n, struct holder *h);
 int net_list(struct net *n, struct network *w, struct err *err);
 /* Before the first container comes to a network: -EADDRINUSE when another daemon has some here. What one left that is gone is removed. */
 int net_claim(struct net *n, struct err *err);
+/* The rules are made to be as the books say. */
+int net_assert(struct net *n, struct err *err);

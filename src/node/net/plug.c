@@ -127,6 +127,9 @@ void plug_write(const struct plug *p, struct buf *out)
 		buf_adds(out, i ? ",\n" : "\n");
 		write_port(&p->ports[i], out);
 	}
+	buf_adds(out, "],\"doors\":[");
+	for (size_t i = 0; i < p->n_doors; i++)
+		buf_printf(out, "%s%u", i ? "," : "", p->doors[i]);
 	buf_adds(out, "]}\n");
 }
 
@@ -274,6 +277,22 @@ static int read_port(yyjson_val *v, struct plug_port *p, struct err *err)
 	return r;
 }
 
+/* Older ones have none. */
+static int read_doors(yyjson_val *root, struct plug *ret, struct err *err)
+{
+	yyjson_val *doors = yyjson_obj_get(root, "doors"), *v;
+	size_t i, n;
+
+	if (doors && (!yyjson_is_arr(doors) || yyjson_arr_size(doors) > NET_DOORS_MAX))
+		return err_set(err, EINVAL, "doors: a list of at most %d ports is needed", NET_DOORS_MAX);
+	yyjson_arr_foreach (doors, i, n, v) {
+		if (!yyjson_is_uint(v) || yyjson_get_uint(v) == 0 || yyjson_get_uint(v) > UINT16_MAX)
+			return err_set(err, EINVAL, "doors: a port is 1 to 65535");
+		ret->doors[ret->n_doors++] = (uint16_t)yyjson_get_uint(v);
+	}
+	return 0;
+}
+
 static int read_plug(yyjson_val *root, struct plug *ret, struct err *err)
 {
 	yyjson_val *endpoints = NULL, *ports = NULL, *v;
@@ -303,7 +322,7 @@ static int read_plug(yyjson_val *root, struct plug *ret, struct err *err)
 		if (r == 0)
 			r = read_port(v, &ret->ports[ret->n_ports++], err);
 	}
-	return r;
+	return r < 0 ? r : read_doors(root, ret, err);
 }
 
 int plug_parse(const char *text, size_t n, struct plug *ret, struct err *err)

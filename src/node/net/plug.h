@@ -39,6 +39,8 @@ struct plug {
 	size_t n_endpoints;
 	struct plug_port *ports;
 	size_t n_ports;
+	uint16_t doors[NET_DOORS_MAX]; /* where the daemon's API listens with TCP: closed to all containers */
+	size_t n_doors;
 };
 
 #define plug_cleanup __attribute__((cleanup(plug_free)))

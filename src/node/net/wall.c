@@ -127,6 +127,15 @@ static void put_port(struct wall_batch *w, const struct plug_port *p, bool in)
 	wall_put_element(w, four ? any ? WALL_ANY4 : WALL_ONE4 : any ? WALL_ANY6 : WALL_ONE6, k.b, to.b, in);
 }
 
+/* They stay until the rules are written anew. */
+static void put_door(struct wall_batch *w, uint16_t port)
+{
+	struct key k = {.n = 0};
+
+	add_port(&k, port);
+	wall_put_element(w, WALL_DOORS, k.b, NULL, true);
+}
+
 static void put_plug(struct wall_batch *w, const struct plug *p)
 {
 	for (size_t i = 0; i < p->n_endpoints; i++) {
@@ -135,6 +144,8 @@ static void put_plug(struct wall_batch *w, const struct plug *p)
 	}
 	for (size_t i = 0; i < p->n_ports; i++)
 		put_port(w, &p->ports[i], true);
+	for (size_t i = 0; i < p->n_doors; i++)
+		put_door(w, p->doors[i]);
 }
 
 /* ---- add ---- */
@@ -295,11 +306,30 @@ bool wall_stands(void)
 	return true;
 }
 
+/* Of any version: an upgrade changes no owner. NULL = there is no table of berth's. */
+static const char *owner_of(char label[static WALL_LABEL_MAX])
+{
+	static const char name[] = WALL_TABLE " ";
+	size_t n = sizeof name - 1;
+
+	if (strncmp(label_of(NFPROTO_INET, label), name, n) != 0)
+		return NULL;
+	n += strspn(label + n, "0123456789");
+	return label[n] == ' ' ? label + n + 1 : NULL;
+}
+
 bool wall_is_others(const char *owner)
 {
-	static const char version[] = WALL_VERSION " ";
 	char label[WALL_LABEL_MAX];
-	const char *is = label_of(NFPROTO_INET, label) + sizeof version - 1;
+	const char *is = owner_of(label);
 
-	return strlen(label) > sizeof version - 1 && strcmp(is, owner) != 0;
+	return is && *is && strcmp(is, owner) != 0;
+}
+
+bool wall_is_ours(const char *owner)
+{
+	char label[WALL_LABEL_MAX];
+	const char *is = owner_of(label);
+
+	return is && strcmp(is, owner) == 0;
 }

@@ -30,6 +30,8 @@ int wall_assert(const struct plug *const *plugs, size_t n, const char *owner, st
 bool wall_stands(void);
 /* Whether they are there and of another daemon's networks. */
 bool wall_is_others(const char *owner);
+/* Whether they are there, of whatever version, and of this one's. */
+bool wall_is_ours(const char *owner);
 
 /* Calls fn(ctx) soon after somebody other than wall_assert() of this process removed something of them. */
 struct wall_watch;

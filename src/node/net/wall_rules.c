@@ -18,7 +18,7 @@ enum { T_IP4 = 7, T_IP6 = 8, T_MAC = 9, T_PROTO = 12, T_PORT = 13, T_IFNAME = 41
 enum { ROUTER_ADVERTISEMENT = 134, NEIGHBOUR_ADVERTISEMENT = 136, REDIRECT = 137 };
 
 /* What they take in registers and keys. */
-enum { L_IFNAME = 16, L_MAC = 8, L_IP4 = 4, L_IP6 = 16, L_WORD = 4 };
+enum { L_IFNAME = 16, L_MAC = 8, L_IP4 = 4, L_IP6 = 16, L_WORD = 4, L_PORT = 2 };
 
 const struct wall_set wall_sets[WALL_SETS] = {
     [WALL_BRIDGES] = {NFPROTO_INET, "bridges", T_IFNAME, 0, L_IFNAME, 0},
@@ -27,6 +27,7 @@ const struct wall_set wall_sets[WALL_SETS] = {
     [WALL_ALONE] = {NFPROTO_INET, "alone", T_IFNAME, 0, L_IFNAME, 0},
     [WALL_HIDDEN] = {NFPROTO_INET, "hidden", T_IFNAME, 0, L_IFNAME, 0},
     [WALL_METADATA] = {NFPROTO_INET, "metadata", T_IFNAME, 0, L_IFNAME, 0},
+    [WALL_DOORS] = {NFPROTO_INET, "doors", T_PORT, 0, L_PORT, 0},
     [WALL_ONE4] = {NFPROTO_INET, "one4", T3(T_IP4, T_PROTO, T_PORT), T2(T_IP4, T_PORT), L_IP4 + 2 * L_WORD,
 		   L_IP4 + L_WORD},
     [WALL_ANY4] = {NFPROTO_INET, "any4", T2(T_PROTO, T_PORT), T2(T_IP4, T_PORT), 2 * L_WORD, L_IP4 + L_WORD},
@@ -122,6 +123,12 @@ static const struct wall_op srcnat[] = {
 	END,
 };
 
+/* The programs of the machine may be asked, but for the API: whoever has that has the machine. */
+static const struct wall_op input[] = {
+	IIF(0), IN(0, WALL_BRIDGES), L4(0), IS1(0, IPPROTO_TCP), TRANSPORT(2, 2, 0), IN(0, WALL_DOORS), DROP,
+	END,
+};
+
 static const struct wall_op forward[] = {
 	IIF(0), NOT_IN(0, WALL_BRIDGES), OIF(0), NOT_IN(0, WALL_BRIDGES), ACCEPT,
 	SAME_BRIDGE, DNATED, ACCEPT,
@@ -162,6 +169,7 @@ const struct wall_chain wall_chains[] = {
     {NFPROTO_INET, "dstnat", "nat", NF_INET_PRE_ROUTING, -100, dstnat},
     {NFPROTO_INET, "output", "nat", NF_INET_LOCAL_OUT, -100, output},
     {NFPROTO_INET, "srcnat", "nat", NF_INET_POST_ROUTING, 100, srcnat},
+    {NFPROTO_INET, "input", "filter", NF_INET_LOCAL_IN, 0, input},
     {NFPROTO_INET, "forward", "filter", NF_INET_FORWARD, 0, forward},
     {NFPROTO_BRIDGE, "sender", "filter", NF_INET_PRE_ROUTING, -300, sender},
 };

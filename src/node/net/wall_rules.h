@@ -13,7 +13,7 @@
 
 #define WALL_TABLE "berth"
 /* Of the layout below: another one is replaced at the daemon's start. */
-#define WALL_VERSION "berth 2"
+#define WALL_VERSION "berth 3"
 #define WALL_LABEL_MAX 128 /* of a table: the version, a blank and the owner */
 
 enum wall_kind {
@@ -59,6 +59,7 @@ enum wall_set_id {
 	WALL_ALONE,    /* interface: its containers do not speak to each other */
 	WALL_HIDDEN,   /* interface: what leaves gets the machine's address */
 	WALL_METADATA, /* interface: may ask 169.254.169.254 */
+	WALL_DOORS,    /* port: the API listens there, and no container comes to it */
 	WALL_ONE4,     /* address, protocol, port : address, port */
 	WALL_ANY4,     /* protocol, port : address, port */
 	WALL_ONE6,

@@ -253,12 +253,49 @@ static void test_plug(void **state)
 	net_release(net, A);
 }
 
+static bool is_inside(const char *address)
+{
+	struct sockaddr_storage peer = {.ss_family = strchr(address, ':') ? AF_INET6 : AF_INET};
+	struct sockaddr_in6 *six = (struct sockaddr_in6 *)&peer;
+
+	if (peer.ss_family == AF_INET6)
+		assert_int_equal(inet_pton(AF_INET6, address, &six->sin6_addr), 1);
+	else
+		assert_int_equal(inet_pton(AF_INET, address, &((struct sockaddr_in *)&peer)->sin_addr), 1);
+	return net_is_inside(net, &peer);
+}
+
+static void test_doors(void **state)
+{
+	static const char last[] = "],\"doors\":[2376,2377]}\n";
+	buf_cleanup struct buf text = BUF_INIT;
+
+	(void)state;
+	assert_int_equal(net_door(net, 2376, &err), 0);
+	assert_int_equal(net_door(net, 2377, &err), 0);
+	assert_int_equal(net_door(net, 2376, &err), 0);
+	assert_non_null(make("n", "10.77.0.0/24"));
+	/* Nobody is there: these may be addresses of somewhere else. */
+	assert_false(is_inside("10.77.0.5"));
+	assert_non_null(join(A, "n", NULL));
+	assert_true(is_inside("10.77.0.5"));
+	assert_true(is_inside("::ffff:10.77.0.5"));
+	assert_false(is_inside("10.77.0.1"));
+	assert_false(is_inside("10.78.0.5"));
+	assert_false(is_inside("::1"));
+	assert_int_equal(net_plug(net, A, &text, &err), 0);
+	assert_string_equal(text.data + text.len - strlen(last), last);
+}
+
 static void test_bad_plugs(void **state)
 {
 	static const char *const bad[] = {
 	    "",
 	    "[]",
 	    "{\"container\":\"x\",\"endpoints\":[],\"ports\":[]}",
+	    "{\"container\":\"" A "\",\"endpoints\":[],\"ports\":[],\"doors\":[0]}",
+	    "{\"container\":\"" A "\",\"endpoints\":[],\"ports\":[],\"doors\":[65536]}",
+	    "{\"container\":\"" A "\",\"endpoints\":[],\"ports\":[],\"doors\":1}",
 	    "{\"container\":\"" A "\",\"endpoints\":[1],\"ports\":[]}",
 	    "{\"container\":\"" A "\",\"endpoints\":[],\"ports\":[{\"proto\":\"icmp\",\"host_ip\":\"0.0.0.0\",\"host_"
 	    "port\":1,\"ip\":\"1.2.3.4\",\"port\":1}]}",
@@ -290,6 +327,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_addresses, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_ports, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_plug, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_doors, setup, teardown),
 	    cmocka_unit_test(test_bad_plugs),
 	};
 
