@@ -61,6 +61,7 @@ no_tool() {
 	docker_api 200 GET /images/other:2/json
 	[ "$(body '.RepoTags | sort | join(" ")')" = "busybox:latest other:2" ]
 	[ "$(body .RootFS.Type)" = layers ]
+	[ "$(body '.ContainerConfig == .Config')" = true ]
 	docker_api 200 GET /images/docker.io/library/other:2/history
 	[ "$(body 'length')" -ge 1 ]
 	docker_api 200 GET '/images/json?filters=%7B%22reference%22%3A%5B%22oth*%22%5D%7D'

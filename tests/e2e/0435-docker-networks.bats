@@ -97,6 +97,30 @@ knows_not() {
 	[[ "$output" == *"network shop not found"* || "$output" == *"No such network: shop"* ]]
 }
 
+@test "a network with IPv6 that nobody asked for does not say that somebody did" {
+	docker network create plain
+	docker network create --ipv6 --subnet fd77::/64 six
+	[ "$(docker network inspect -f '{{.EnableIPv6}}' plain six | xargs)" = "false true" ]
+	docker network rm plain six
+}
+
+@test "a container at rest shows the networks that it came to, not those that it left" {
+	docker network create one
+	docker network create two
+	docker create --name rest --network one busybox true
+	docker network connect --alias here two rest
+	[ "$(docker inspect -f '{{range $n, $e := .NetworkSettings.Networks}}{{$n}} {{end}}' rest)" = "one two " ]
+	[ "$(docker inspect -f '{{.NetworkSettings.Networks.two.Aliases}}' rest)" = "[here]" ]
+	docker network disconnect one rest
+	docker start -a rest
+	[ "$(docker inspect -f '{{range $n, $e := .NetworkSettings.Networks}}{{$n}} {{end}}' rest)" = "two " ]
+	[ "$(docker ps -aq --filter network=one | wc -l)" = 0 ]
+	docker network disconnect two rest
+	[ "$(docker inspect -f '{{len .NetworkSettings.Networks}}' rest)" = 0 ]
+	docker rm rest
+	docker network rm one two
+}
+
 @test "containers of a network find each other by name, alias and id; those of another do not" {
 	docker network create shop
 	docker network create other

@@ -107,9 +107,10 @@ void docker_image_inspect(const struct docker_call *c)
 	yyjson_mut_obj_add_str(d, root, "DockerVersion", "");
 	yyjson_mut_obj_add_strcpy(d, root, "Author", text_of(v.config, "author"));
 	add_config(d, root, "Config", yyjson_obj_get(v.config, "config"));
-	/* Of the container that it was made from, which no builder of today keeps. */
+	/* Of the container that it was made from, which no builder of today keeps. docker-compose 1 looks there for the volumes of a container that it
+	 * makes anew. */
 	yyjson_mut_obj_add_str(d, root, "Container", "");
-	add_config(d, root, "ContainerConfig", NULL);
+	add_config(d, root, "ContainerConfig", yyjson_obj_get(v.config, "config"));
 	yyjson_mut_obj_add_strcpy(d, root, "Architecture", text_of(v.config, "architecture"));
 	if (*text_of(v.config, "variant"))
 		yyjson_mut_obj_add_strcpy(d, root, "Variant", text_of(v.config, "variant"));

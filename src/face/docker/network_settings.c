@@ -87,18 +87,29 @@ static yyjson_mut_val *wish_view(struct net *net, yyjson_mut_doc *d, yyjson_val 
 	return o;
 }
 
-static void add_wishes(struct net *net, yyjson_mut_doc *d, yyjson_mut_val *map, yyjson_val *spec)
+static void add_wishes(struct net *net, yyjson_mut_doc *d, yyjson_mut_val *map, yyjson_val *wishes)
 {
 	size_t i, n;
 	yyjson_val *v;
 
-	yyjson_arr_foreach (yyjson_obj_get(spec, "networks"), i, n, v) {
+	yyjson_arr_foreach (wishes, i, n, v) {
 		const struct net_network *found = NULL;
 
 		(void)net_find(net, shape_text(v, "name"), &found, NULL);
 		yyjson_mut_obj_put(map, yyjson_mut_strcpy(d, found ? found->name : shape_text(v, "name")),
 				   wish_view(net, d, v));
 	}
+}
+
+static void add_wanted(struct docker *d, yyjson_mut_doc *doc, yyjson_mut_val *map, const char *container,
+		       yyjson_val *spec)
+{
+	json_doc_cleanup yyjson_doc *changed = NULL;
+
+	if (engine_networks(d->engine, container, &changed, NULL) == 0)
+		add_wishes(engine_net(d->engine), doc, map, yyjson_doc_get_root(changed));
+	else
+		add_wishes(engine_net(d->engine), doc, map, yyjson_obj_get(spec, "networks"));
 }
 
 /* The machine's network, or none, is a network too. */
@@ -127,7 +138,7 @@ yyjson_mut_val *network_settings_networks(struct docker *d, yyjson_mut_doc *doc,
 	for (size_t i = 0; (e = net_endpoint_of(net, container, i)); i++)
 		yyjson_mut_obj_put(map, yyjson_mut_strcpy(doc, e->network->name), endpoint_view(doc, e));
 	if (yyjson_mut_obj_size(map) == 0)
-		add_wishes(net, doc, map, spec);
+		add_wanted(d, doc, map, container, spec);
 	if (yyjson_mut_obj_size(map) == 0)
 		add_mode(net, doc, map, spec);
 	return map;

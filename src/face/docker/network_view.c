@@ -121,7 +121,8 @@ yyjson_mut_val *network_view(struct docker *d, yyjson_mut_doc *doc, const struct
 	yyjson_mut_obj_add_str(doc, o, "Scope", "local");
 	yyjson_mut_obj_add_str(doc, o, "Driver", net_driver_name(n->driver));
 	yyjson_mut_obj_add_bool(doc, o, "EnableIPv4", n->ipv4 != 0);
-	yyjson_mut_obj_add_bool(doc, o, "EnableIPv6", n->ipv6 > 0);
+	/* What was asked for: docker-compose 1 takes a network that has what it did not ask for as one to be made anew. */
+	yyjson_mut_obj_add_bool(doc, o, "EnableIPv6", n->ipv6 > 0 && !n->ipv6_own);
 	add_ipam(doc, o, n);
 	yyjson_mut_obj_add_bool(doc, o, "Internal", n->internal);
 	yyjson_mut_obj_add_bool(doc, o, "Attachable", n->attachable);

@@ -415,3 +415,8 @@ int engine_health_log(struct engine *e, const char *id, yyjson_doc **ret, struct
 {
 	return read_file(e, id, "health.json", HEALTH_TEXT_MAX, ret, err);
 }
+
+int engine_networks(struct engine *e, const char *id, yyjson_doc **ret, struct err *err)
+{
+	return read_file(e, id, NETWORK_WANTED, NETWORK_WANTED_MAX, ret, err);
+}

@@ -187,6 +187,8 @@ int engine_config_stat(struct engine *e, const char *id, struct stat *ret, struc
 /* {"failing_streak": n, "log": [{"start_ns", "end_ns", "code", "output"} ...]}: at most the last 5, oldest first, 4 KiB of output each. The caller's. -ENOENT: no
  * check was made in this life. */
 int engine_health_log(struct engine *e, const char *id, yyjson_doc **ret, struct err *err);
+/* networks.json: what a container wants of networks, in place of `networks` in its spec, since it came to one or left one. The caller's. -ENOENT: it never did. */
+int engine_networks(struct engine *e, const char *id, yyjson_doc **ret, struct err *err);
 
 /* ---- events: facts go up ---- */
 

@@ -18,6 +18,7 @@ struct engine;
 struct err;
 
 #define NETWORK_WANTED "networks.json"
+#define NETWORK_WANTED_MAX (1u << 20)
 
 /* Before the order of a life: what the monitor needs to plug the container in is written into its directory. Also called again for a life whose
  * order has to be given once more, perhaps by a later daemon. On failure nothing stays. */

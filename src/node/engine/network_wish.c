@@ -12,7 +12,6 @@
 #include <string.h>
 
 #define SHORT_ID 12
-#define WANTED_MAX (1u << 20)
 
 yyjson_val *network_wanted(int dir, const struct order *o, yyjson_doc **doc)
 {
@@ -20,8 +19,8 @@ yyjson_val *network_wanted(int dir, const struct order *o, yyjson_doc **doc)
 	size_t n;
 
 	*doc = NULL;
-	if (fs_read(dir, NETWORK_WANTED, WANTED_MAX, &text, &n, NULL) == 0)
-		*doc = json_parse(text, n, WANTED_MAX, NETWORK_WANTED, NULL);
+	if (fs_read(dir, NETWORK_WANTED, NETWORK_WANTED_MAX, &text, &n, NULL) == 0)
+		*doc = json_parse(text, n, NETWORK_WANTED_MAX, NETWORK_WANTED, NULL);
 	return *doc && yyjson_is_arr(yyjson_doc_get_root(*doc)) ? yyjson_doc_get_root(*doc) : o->spec.networks;
 }
 

@@ -73,6 +73,7 @@ char *book_text(const struct net_network *w, size_t *ret_len)
 	yyjson_mut_obj_add_bool(d, root, "default", w->is_default);
 	yyjson_mut_obj_add_bool(d, root, "ipv4", w->ipv4 > 0);
 	yyjson_mut_obj_add_bool(d, root, "ipv6", w->ipv6 > 0);
+	yyjson_mut_obj_add_bool(d, root, "ipv6_own", w->ipv6_own);
 	yyjson_mut_obj_add_int(d, root, "created_ns", w->created_ns);
 	add_str(d, root, "ipam_driver", w->ipam_driver ? w->ipam_driver : "default");
 	add_pairs(d, root, "ipam_options", w->ipam_options, w->n_ipam_options);
@@ -312,6 +313,8 @@ static int read_network(struct network *w, struct err *err)
 		r = json_opt_bool(root, "ipv4", &ipv4, err);
 	if (r == 0)
 		r = json_opt_bool(root, "ipv6", &ipv6, err);
+	if (r == 0)
+		r = json_opt_bool(root, "ipv6_own", &p->ipv6_own, err);
 	if (r == 0)
 		r = json_opt_int(root, "created_ns", 0, INT64_MAX, &p->created_ns, err);
 	if (r == 0)

@@ -196,7 +196,8 @@ static int choose_pools(struct net *n, struct draft *d, struct err *err)
 		r = err_set(err, EINVAL, "invalid network config: two of the subnets overlap");
 	if (d->w.ipv4 < 0)
 		d->w.ipv4 = 1;
-	if (d->w.ipv6 < 0)
+	d->w.ipv6_own = d->w.ipv6 < 0;
+	if (d->w.ipv6_own)
 		d->w.ipv6 = six || machine_has_ipv6();
 	if (r == 0 && d->w.ipv4 && !four)
 		r = add_default(n, d, AF_INET, err);

@@ -120,7 +120,7 @@ static void test_networks_last(void **state)
 	net = net_close(net);
 	open_net();
 	assert_int_equal(net_find(net, id, &n, &err), 0);
-	assert_true(n->internal && n->mtu == 1400 && n->ipv6 == 1);
+	assert_true(n->internal && n->mtu == 1400 && n->ipv6 == 1 && !n->ipv6_own);
 	assert_string_equal(n->pools[1].subnet, subnet);
 	assert_string_equal(n->labels[0].value, "b\"c");
 	id[12] = '\0';
@@ -128,6 +128,20 @@ static void test_networks_last(void **state)
 	assert_int_equal(net_remove(net, "one", &err), 0);
 	assert_int_equal(net_find(net, "one", &n, &err), -ENOENT);
 	assert_string_equal(err.text, "network one not found");
+}
+
+static void test_ipv6_unasked(void **state)
+{
+	const struct net_network wish = {.name = "one", .ipv4 = -1, .ipv6 = -1};
+	const struct net_network *n = NULL;
+
+	(void)state;
+	assert_int_equal(net_create(net, &wish, &n, &err), 0);
+	assert_true(n->ipv6_own);
+	net = net_close(net);
+	open_net();
+	assert_int_equal(net_find(net, "one", &n, &err), 0);
+	assert_true(n->ipv6_own && n->ipv6 >= 0);
 }
 
 static void test_subnets(void **state)
@@ -323,6 +337,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_defaults, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_networks_last, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_ipv6_unasked, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_subnets, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_addresses, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_ports, setup, teardown),
