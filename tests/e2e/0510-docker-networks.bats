@@ -128,6 +128,25 @@ hello() { # URL
 	hello http://127.0.0.1:8080
 }
 
+@test "a container with users of its own is on networks, too" {
+	docker network create --subnet 10.91.0.0/24 one >/dev/null
+	web --name web --network one
+	docker_api 201 POST "/containers/create?name=own" -d '{"Image":"busybox","Cmd":["httpd","-f","-p","80","-h","/etc"],"User":"1000",
+		"ExposedPorts":{"80/tcp":{}},"HostConfig":{"UsernsMode":"private","NetworkMode":"one","PortBindings":{"80/tcp":[{"HostPort":"8080"}]}}}'
+	docker start own >/dev/null
+	[ "$(docker exec own awk '{print ($2 > 0)}' /proc/self/uid_map)" = 1 ]
+	eventually docker exec own wget -q -O - http://web/x
+	docker exec web wget -q -O - http://own/hostname
+	at timeout 5 busybox wget -q -O - http://127.0.0.1:8080/hostname
+	docker exec -u 0 own ping -c 1 -W 5 web
+	[ "$(docker exec own cat /proc/sys/net/ipv4/ping_group_range)" = "0	65535" ]
+	docker network create two >/dev/null
+	docker network connect two own
+	docker exec own ip addr show eth1 | grep -q 'inet '
+	docker restart -t 0 own >/dev/null
+	eventually docker exec own wget -q -O - http://web/x
+}
+
 @test "a second daemon with other data leaves the rules of the first alone" {
 	web --name web -p 8080:80
 	eventually hello http://127.0.0.1:8080

@@ -192,14 +192,15 @@ static void add_sysctl(struct kernel *k, const char *key, const char *value)
 int kernel_sysctls(struct kernel *k, const struct spec *s, struct err *err)
 {
 	/* Docker's containers bind any port and send pings without a capability. */
-	static const struct rt_sysctl dockers[] = {{"net.ipv4.ip_unprivileged_port_start", "0"},
-						   {"net.ipv4.ping_group_range", "0 2147483647"}};
 	bool own = k->box.ns[RT_NS_NETWORK].wanted && k->box.ns[RT_NS_NETWORK].fd < 0;
-	bool users = k->box.ns[RT_NS_USER].wanted;
+	/* A range of users has no groups beyond it. */
+	const struct rt_sysctl dockers[] = {
+	    {"net.ipv4.ip_unprivileged_port_start", "0"},
+	    {"net.ipv4.ping_group_range", k->box.ns[RT_NS_USER].wanted ? "0 65535" : "0 2147483647"}};
 
 	k->sysctls = mem_new_n(struct rt_sysctl, s->n_sysctls + 3);
 	k->box.sysctls = k->sysctls;
-	for (size_t i = 0; s->docker_caps && own && !users && i < 2; i++) {
+	for (size_t i = 0; s->docker_caps && own && i < 2; i++) {
 		if (!is_set(s, dockers[i].key))
 			add_sysctl(k, dockers[i].key, dockers[i].value);
 	}

@@ -56,6 +56,7 @@ struct monitor {
 	enum uplink_kind uplink_kind;
 	struct uplink uplink;
 	struct plug plugged; /* its networks, where it has some */
+	bool plug_later;     /* they wait for the first process */
 	bool started, ended;
 	int64_t paused_ms; /* clock_mono_ms() when it was */
 	struct health health;
@@ -119,6 +120,8 @@ void monitor_exec_end(struct monitor *m);
 
 /* monitor_network.c: what leads out of the container's network, made before its start and ended with it. */
 int monitor_network_start(struct monitor *m, struct err *err);
+/* rt_spec.furnish, ctx is the monitor: the networks of a container with users of its own, whose network comes with its first process. */
+int monitor_network_furnish(void *ctx, pid_t pid, struct err *err);
 void monitor_network_stop(struct monitor *m);
 /* A request {"re": n, "plug": true}: plug.json is another one. */
 int monitor_network_change(struct monitor *m, struct err *err);

@@ -46,10 +46,6 @@ static int need_netns(struct monitor *m, struct err *err)
 	struct netpool one = {.want = 1};
 	int r;
 
-	if (m->order.userns_base > 0)
-		return err_set(err, ENOTSUP,
-			       "a container with users of its own (userns) cannot be on a network; start it with "
-			       "--network none or --network host");
 	if (m->netns >= 0)
 		return 0;
 	r = netpool_fill_one(&one, err);
@@ -78,6 +74,16 @@ static int read_plug(struct monitor *m, struct plug *ret, struct err *err)
 	return 0;
 }
 
+static int open_netns(pid_t pid, struct err *err)
+{
+	char path[48];
+	int fd;
+
+	snprintf(path, sizeof path, "/proc/%d/ns/net", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? err_sys(err, errno, "open the container's network") : fd;
+}
+
 int monitor_network_start(struct monitor *m, struct err *err)
 {
 	plug_cleanup struct plug p = {.n_endpoints = 0};
@@ -89,30 +95,42 @@ int monitor_network_start(struct monitor *m, struct err *err)
 		start_uplink(m);
 		return 0;
 	}
-	r = need_netns(m, err);
-	if (r == 0)
+	/* A user namespace must own its network, which comes with the container's first process. */
+	m->plug_later = m->order.userns_base > 0;
+	r = m->plug_later ? 0 : need_netns(m, err);
+	if (r == 0 && !m->plug_later)
 		r = plug_attach(&p, m->netns, err);
 	if (r < 0)
 		return r;
 	remember(m, &p);
-	return names_offer(m->dir, m->netns, err);
+	return m->plug_later ? 0 : names_offer(m->dir, m->netns, err);
+}
+
+int monitor_network_furnish(void *ctx, pid_t pid, struct err *err)
+{
+	struct monitor *m = ctx;
+	fd_cleanup int netns = m->plug_later ? open_netns(pid, err) : -1;
+	int r;
+
+	if (!m->plug_later || netns < 0)
+		return m->plug_later ? netns : 0;
+	r = plug_attach(&m->plugged, netns, err);
+	return r < 0 ? r : names_offer(m->dir, netns, err);
 }
 
 int monitor_network_change(struct monitor *m, struct err *err)
 {
 	plug_cleanup struct plug p = {.n_endpoints = 0};
 	fd_cleanup int netns = -1;
-	char path[48];
 	int r = m->started && !m->ended ? 0 : err_set(err, ESRCH, "the container does not run");
 
 	if (r == 0)
 		r = read_plug(m, &p, err);
 	if (r < 0)
 		return r;
-	snprintf(path, sizeof path, "/proc/%d/ns/net", (int)m->box.pid);
-	netns = open(path, O_RDONLY | O_CLOEXEC);
+	netns = open_netns(m->box.pid, err);
 	if (netns < 0)
-		return err_sys(err, errno, "open the container's network");
+		return netns;
 	r = plug_change(&m->plugged, &p, netns, err);
 	if (r == 0)
 		remember(m, &p);

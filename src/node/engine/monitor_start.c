@@ -311,7 +311,7 @@ static bool has_own_network(const struct spec *s)
 }
 
 /* What both kinds of a start are told. */
-static struct rt_spec basic_spec(const struct monitor *m, const struct start *s)
+static struct rt_spec basic_spec(struct monitor *m, const struct start *s)
 {
 	const struct order *c = &m->order;
 
@@ -334,6 +334,8 @@ static struct rt_spec basic_spec(const struct monitor *m, const struct start *s)
 	    .netns = m->netns,
 	    .user_namespace = c->userns_base > 0,
 	    .userns_base = (uint32_t)c->userns_base,
+	    .furnish = monitor_network_furnish,
+	    .furnish_ctx = m,
 	    .stdin_fd = s->in,
 	    .stdout_fd = s->pipes[0],
 	    .stderr_fd = s->pipes[1],

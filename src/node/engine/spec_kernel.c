@@ -292,6 +292,8 @@ static int read_modes(yyjson_val *obj, struct spec *s, struct err *err)
 	for (size_t i = 0; i < sizeof modes / sizeof *modes && r == 0; i++)
 		r = read_mode(obj, modes[i].name, modes[i].kinds,
 			      (struct spec_ns *)(void *)((char *)s + modes[i].offset), err);
+	/* Docker's word for it. */
+	s->userns |= r == 0 && s->userns_mode.kind == SPEC_NS_PRIVATE;
 	return r;
 }
 

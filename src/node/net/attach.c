@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 
 #define MTU_DEFAULT 1500
+#define LOOPBACK_INDEX 1 /* of every network namespace */
 
 struct attach {
 	const struct plug *plug;
@@ -265,6 +266,9 @@ static int attach_all(struct attach *a, struct err *err)
 
 	if (r == 0)
 		r = open_inside(a, err);
+	/* A network that came with a container's first process is as the kernel makes it, and has nothing for a name server to listen on. */
+	if (r == 0)
+		r = link_up(&a->inside, LOOPBACK_INDEX, err);
 	/* The rules stand before the first packet can come. */
 	if (r == 0)
 		r = wall_add(p, err);

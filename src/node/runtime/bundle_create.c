@@ -115,6 +115,11 @@ static int map_users(struct start *st, struct err *err)
 	return ns_map_users(st->setup, st->result.pid, err);
 }
 
+static int furnish(struct start *st, struct err *err)
+{
+	return st->spec->furnish ? st->spec->furnish(st->spec->furnish_ctx, st->result.pid, err) : 0;
+}
+
 static int identify(struct start *st, struct err *err)
 {
 	return proc_start_time(st->result.pid, &st->result.start_time, err);
@@ -194,6 +199,7 @@ static const struct {
     {"open the cgroups", open_cgroups},
     {"start the first process", spawn},
     {"map the users", map_users},
+    {"furnish the network", furnish},
     {"release the first process", release},
     {"identify the first process", identify},
     {NULL, converse},

@@ -107,6 +107,11 @@ static int map_users(struct start *st, struct err *err)
 	return ns_map_users(st->setup, st->box.pid, err);
 }
 
+static int furnish(struct start *st, struct err *err)
+{
+	return st->spec->furnish ? st->spec->furnish(st->spec->furnish_ctx, st->box.pid, err) : 0;
+}
+
 static int set_limits(struct start *st, struct err *err)
 {
 	return cgroup_make_v1(st->box.cgroup, &st->limits, st->box.pid, err);
@@ -154,6 +159,7 @@ static const struct {
     {"make the cgroup", make_cgroup},
     {"start the first process", spawn},
     {"map the users", map_users},
+    {"furnish the network", furnish},
     {"set the limits", set_limits},
     {"release the first process", release},
     {"prepare the root", send_root},

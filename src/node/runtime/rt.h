@@ -70,6 +70,10 @@ struct rt_spec {
 	bool user_namespace; /* uids are shifted by userns_base (65536 ids), by idmapped mounts */
 	uint32_t userns_base;
 	struct rt_limits limits;
+	/* Called when the first process and its namespaces are there, before it does anything in them: for a network of its own that somebody outside has to
+	 * make. The calling process has one thread. NULL = nothing is to be done. */
+	int (*furnish)(void *ctx, pid_t pid, struct err *err);
+	void *furnish_ctx;
 
 	int stdin_fd, stdout_fd, stderr_fd; /* -1 = /dev/null */
 
