@@ -175,6 +175,48 @@ blocked() { # PID ADDRESS PORT
 	[ "$(seen "$one" udp 192.0.2.1 53)" = 172.18.1.1 ]
 }
 
+# A packet of SCTP that asks for an association, by raw sockets: the kernel need not speak it. The one at NETNS tells who asks whom at which port.
+sctp_seen() { # PID-OF-WHO-ASKS ADDRESS PORT PID-OF-THE-CONTAINER
+	/usr/bin/python3 - "$@" <<'PY'
+import os, socket, struct, sys
+asks, address, port, container = int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+
+def raw(pid):
+    # os.setns() is of a later Python.
+    import ctypes
+    fd = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY)
+    assert ctypes.CDLL(None).setns(fd, 0) == 0
+    os.close(fd)
+    return socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_RAW, 132)
+
+def crc32c(data):
+    crc = 0xffffffff
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
+    return crc ^ 0xffffffff
+
+inside = raw(container)
+inside.settimeout(5)
+outside = raw(asks)
+init = struct.pack(">BBHIIHHI", 1, 0, 20, 7, 65536, 1, 1, 7)
+packet = struct.pack(">HHII", 5000, port, 0, 0) + init
+outside.sendto(packet[:8] + struct.pack("<I", crc32c(packet)) + packet[12:], (address, 0))
+got, who = inside.recvfrom(2000)
+got = got if ":" in address else got[(got[0] & 15) * 4:]
+assert crc32c(got[:8] + bytes(4) + got[12:]) == struct.unpack("<I", got[8:12])[0]
+print(who[0], *struct.unpack(">HH", got[:4]))
+PY
+}
+
+@test "published ports of SCTP lead to the container, and keep the address of who asks" {
+	plug one 2 br-a 1 "$(port 0.0.0.0 5060 172.18.1.2 sctp),$(port :: 5060 fd00:1::2 sctp)"
+	attach one "$one"
+	[ "$(sctp_seen "$lan" 192.0.2.1 5060 "$one")" = "192.0.2.2 5000 80" ]
+	[ "$(sctp_seen "$lan" 2001:db8::1 5060 "$one")" = "2001:db8::2 5000 80" ]
+}
+
 @test "a client that goes on sending UDP is led to who has the port now" {
 	plug one 2 br-a 1 "$(port 0.0.0.0 53 172.18.1.2 udp),$(port :: 53 fd00:1::2 udp)"
 	plug two 3 br-a 1 "$(port 0.0.0.0 53 172.18.1.3 udp),$(port :: 53 fd00:1::3 udp)"

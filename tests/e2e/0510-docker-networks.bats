@@ -67,6 +67,29 @@ hello() { # URL
 	docker run --rm --name third -p 8080:80 busybox true
 }
 
+@test "ports of ranges, any free port, IPv6 and [::1]" {
+	local any url
+	at ip addr add 2001:db8::1/128 dev lo
+	web --name one -p 8000-8001:80 -p 80 -p '[2001:db8::1]:8443:80' -p 9000-9001:80-81/udp
+	web --name two -p 8000-8001:80
+	run -125 docker run --name other -p 8000-8001:80 busybox true
+	[[ $output == *"Bind for 0.0.0.0:8000-8001 failed: all ports are allocated"* ]]
+	run -125 docker run --name third -p 9001:80/udp busybox true
+	[[ $output == *"Bind for 0.0.0.0:9001 failed: port is already allocated"* ]]
+	[ "$(docker port two 80 | head -n 1)" = 0.0.0.0:8001 ]
+	[ "$(docker port one 81/udp | head -n 1)" = 0.0.0.0:9001 ]
+	any=$(docker inspect one | jq -r '.[0].NetworkSettings.Ports["80/tcp"][] | select(.HostIp == "0.0.0.0" and .HostPort != "8000").HostPort')
+	for url in 127.0.0.1:8000 127.0.0.1:8001 "127.0.0.1:$any" '[2001:db8::1]:8000' '[2001:db8::1]:8443'; do
+		eventually hello "http://$url"
+	done
+	# The published address alone.
+	run ! hello http://127.0.0.1:8443
+	# Who tries "localhost" goes on to 127.0.0.1 at once.
+	run -7 at curl -sS --max-time 5 'http://[::1]:8000/x'
+	[ "$(at curl -sS --max-time 5 --resolve 'localhost:8000:[::1],127.0.0.1' http://localhost:8000/x)" = hello ]
+	at ip addr del 2001:db8::1/128 dev lo
+}
+
 @test "rules that somebody flushes come back" {
 	web --name web -p 8080:80
 	eventually hello http://127.0.0.1:8080
