@@ -23,7 +23,7 @@ const struct cli_command *const cli_commands[] = {
     &command_info,
     &command_run,
     &command_create,
-    &command_update,
+    &command_start,
     &command_exec,
     &command_attach,
     &command_ps,
@@ -31,7 +31,19 @@ const struct cli_command *const cli_commands[] = {
     &command_wait,
     &command_kill,
     &command_stop,
+    &command_restart,
     &command_rm,
+    &command_container_prune,
+    &command_pause,
+    &command_unpause,
+    &command_rename,
+    &command_update,
+    &command_inspect,
+    &command_top,
+    &command_port,
+    &command_diff,
+    &command_commit,
+    &command_export,
     &command_submit,
     &command_build,
     &command_jobs,
@@ -52,7 +64,20 @@ const struct cli_command *const cli_commands[] = {
     &command_image_history,
     &command_image_convert,
     &command_image_prune,
+    &command_volume_create,
+    &command_volume_ls,
+    &command_volume_inspect,
+    &command_volume_rm,
+    &command_volume_prune,
+    &command_network_create,
+    &command_network_ls,
+    &command_network_inspect,
+    &command_network_rm,
+    &command_network_connect,
+    &command_network_disconnect,
+    &command_network_prune,
     &command_system_df,
+    &command_system_prune,
     &command_tag,
     &command_image_save,
     &command_image_load,
@@ -92,6 +117,17 @@ static const char *own_word(const struct cli_command *c)
 	return c->group ? c->name + strlen(c->group) + 1 : c->name;
 }
 
+static const struct cli_command *find_alias(char **argv, size_t *ret_words)
+{
+	for (const struct cli_alias *a = cli_aliases; a->first; a++) {
+		if (strcmp(argv[0], a->first) != 0 || (a->second && !(argv[1] && strcmp(argv[1], a->second) == 0)))
+			continue;
+		*ret_words = a->second ? 2 : 1;
+		return a->command;
+	}
+	return NULL;
+}
+
 /* The command whose words begin argv; *ret_words = how many of argv they are. */
 static const struct cli_command *find(char **argv, size_t *ret_words)
 {
@@ -105,7 +141,7 @@ static const struct cli_command *find(char **argv, size_t *ret_words)
 		*ret_words = group ? 2 : 1;
 		return *c;
 	}
-	return NULL;
+	return find_alias(argv, ret_words);
 }
 
 static bool is_group(const char *word)

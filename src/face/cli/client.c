@@ -118,7 +118,7 @@ int client_check(struct http_client *c, int status, struct err *err)
 	const char *message = NULL;
 	size_t n = 0;
 
-	if (status >= 200 && status < 300)
+	if ((status >= 200 && status < 300) || status == 304)
 		return 0;
 	if (http_client_read_all(c, MESSAGE_MAX, &body, &n, NULL) == 0)
 		doc = json_parse(body, n, MESSAGE_MAX, "the reply", NULL);

@@ -40,7 +40,7 @@ int client_http(struct cli *cli, struct http_client **ret, struct err *err);
 /* Sends one request and reads the headers of its reply: 0 when the status is 2xx (the body is still to be read), or a
  * negative errno with the server's message. `body` is JSON, or NULL. */
 int client_begin(struct http_client *c, const char *method, const char *target, const char *body, struct err *err);
-/* What an answer with this status means: 0 for 2xx, else reads the message of the reply. */
+/* What an answer with this status means: 0 for 2xx and 304 (it was so already), else reads the message of the reply. */
 int client_check(struct http_client *c, int status, struct err *err);
 
 /* A request with a short reply over the shared connection. *ret_doc (may be NULL) is NULL when the reply has no body.

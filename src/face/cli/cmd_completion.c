@@ -59,7 +59,12 @@ static void print_command(const struct cli_command *c)
 {
 	const char *gap = "";
 
-	printf("\t\"%s\")\n\t\toptions=\"", c->name);
+	printf("\t\"%s\"", c->name);
+	for (const struct cli_alias *a = cli_aliases; a->first; a++) {
+		if (a->command == c)
+			printf("|\"%s%s%s\"", a->first, a->second ? " " : "", a->second ? a->second : "");
+	}
+	fputs(")\n\t\toptions=\"", stdout);
 	print_options(c->options);
 	print_options(cli_common_options);
 	printf("\"\n\t\toperand=\"%s\"\n\t\tcase \"$previous\" in\n\t\t", operands[c->operand]);
@@ -99,6 +104,10 @@ static void print_groups(void)
 			if ((*d)->group && strcmp((*d)->group, g) == 0)
 				printf("%s ", (*d)->name + strlen(g) + 1);
 		}
+		for (const struct cli_alias *a = cli_aliases; a->first; a++) {
+			if (a->second && strcmp(a->first, g) == 0)
+				printf("%s ", a->second);
+		}
 		fputs("\" -- \"$word\"))\n\t\t\treturn\n\t\tfi\n\t\tname=\"$name ${COMP_WORDS[2]}\"\n\tfi\n", stdout);
 	}
 }
@@ -112,6 +121,10 @@ static int completion_run(struct cli *cli, void *values, char **words, struct er
 	fputs(head, stdout);
 	fputs("\tif [ \"$COMP_CWORD\" -eq 1 ]; then\n\t\tCOMPREPLY=($(compgen -W \"", stdout);
 	print_words(first_word);
+	for (const struct cli_alias *a = cli_aliases; a->first; a++) {
+		if (!a->second)
+			printf("%s ", a->first);
+	}
 	fputs("help\" -- \"$word\"))\n\t\treturn\n\tfi\n", stdout);
 	print_groups();
 	fputs("\tcase \"$name\" in\n", stdout);

@@ -9,6 +9,7 @@
 #include "base/core/err.h"
 #include "base/core/mem.h"
 #include "face/cli/client.h"
+#include "face/cli/each.h"
 #include "face/cli/show.h"
 #include "face/cli/table.h"
 #include "face/cli/text.h"
@@ -164,25 +165,6 @@ const struct cli_command command_wait = {
     .run = wait_run,
 };
 
-/* Does something to each of the IDs; goes on after a failure and tells each one. */
-static int for_each(struct cli *cli, char **ids, const void *values,
-		    int (*act)(struct cli *cli, const char *id, const void *values, struct err *err))
-{
-	int status = CLI_OK;
-
-	for (char **id = ids; *id; id++) {
-		struct err err = ERR_INIT;
-
-		if (act(cli, *id, values, &err) < 0) {
-			text_error("%s", err.text);
-			status = CLI_FAILED;
-		} else {
-			text_line(stdout, "%s", *id);
-		}
-	}
-	return status;
-}
-
 struct kill_values {
 	const char *signal;
 };
@@ -207,7 +189,7 @@ static int kill_one(struct cli *cli, const char *id, const void *values, struct 
 static int kill_run(struct cli *cli, void *values, char **operands, struct err *err)
 {
 	(void)err;
-	return for_each(cli, operands, values, kill_one);
+	return each_of(cli, operands, values, kill_one);
 }
 
 const struct cli_command command_kill = {
@@ -225,14 +207,28 @@ const struct cli_command command_kill = {
 };
 
 struct stop_values {
-	const char *time;
+	const char *time, *signal;
 	uint64_t grace_ms;
 };
 static const struct option_spec stop_options[] = {
     {"time", 't', OPTION_TEXT, offsetof(struct stop_values, time), "TIME",
      "how long it may take before it is killed (default: its own, else 10 s)"},
+    {"signal", 's', OPTION_TEXT, offsetof(struct stop_values, signal), "SIGNAL",
+     "what it gets first instead of its stop signal"},
     {NULL},
 };
+
+static int stop_by(struct cli *cli, const char *id, const struct stop_values *v, struct err *err)
+{
+	mem_cleanup char *path = client_target(CLIENT_DOCKER_CONTAINERS, id, "/stop");
+	struct buf target buf_cleanup = BUF_INIT;
+
+	buf_adds(&target, path);
+	client_query(&target, "signal", v->signal);
+	if (v->time)
+		buf_printf(&target, "&t=%" PRIu64, (v->grace_ms + 999) / 1000);
+	return client_call(cli, "POST", buf_str(&target), NULL, NULL, err);
+}
 
 static int stop_one(struct cli *cli, const char *id, const void *values, struct err *err)
 {
@@ -240,6 +236,8 @@ static int stop_one(struct cli *cli, const char *id, const void *values, struct 
 	mem_cleanup char *path = client_target("/v1/containers/", id, "/stop");
 	mem_cleanup char *target = v->time ? mem_printf("%s?grace_ms=%" PRIu64, path, v->grace_ms) : mem_strdup(path);
 
+	if (v->signal)
+		return stop_by(cli, id, v, err);
 	return client_call(cli, "POST", target, NULL, NULL, err);
 }
 
@@ -248,7 +246,7 @@ static int stop_run(struct cli *cli, void *values, char **operands, struct err *
 	struct stop_values *v = values;
 	int r = v->time ? units_time(v->time, &v->grace_ms, err) : 0;
 
-	return r < 0 ? r : for_each(cli, operands, values, stop_one);
+	return r < 0 ? r : each_of(cli, operands, values, stop_one);
 }
 
 const struct cli_command command_stop = {
@@ -265,17 +263,19 @@ const struct cli_command command_stop = {
 };
 
 struct rm_values {
-	bool force;
+	bool force, volumes;
 };
 static const struct option_spec rm_options[] = {
     {"force", 'f', OPTION_FLAG, offsetof(struct rm_values, force), NULL, "kill a container that still runs"},
+    {"volumes", 'v', OPTION_FLAG, offsetof(struct rm_values, volumes), NULL, "and its volumes without a name"},
     {NULL},
 };
 
 static int rm_one(struct cli *cli, const char *id, const void *values, struct err *err)
 {
+	static const char *const tails[2][2] = {{"", "?force=1"}, {"?v=1", "?v=1&force=1"}};
 	const struct rm_values *v = values;
-	mem_cleanup char *target = client_target("/v1/containers/", id, v->force ? "?force=1" : "");
+	mem_cleanup char *target = client_target(CLIENT_DOCKER_CONTAINERS, id, tails[v->volumes][v->force]);
 	mem_cleanup char *job = client_target("/v1/jobs/", id, "");
 	struct err why = ERR_INIT;
 	int r = client_call(cli, "DELETE", target, NULL, NULL, &why);
@@ -292,7 +292,7 @@ static int rm_one(struct cli *cli, const char *id, const void *values, struct er
 static int rm_run(struct cli *cli, void *values, char **operands, struct err *err)
 {
 	(void)err;
-	return for_each(cli, operands, values, rm_one);
+	return each_of(cli, operands, values, rm_one);
 }
 
 const struct cli_command command_rm = {

@@ -55,6 +55,12 @@ struct cli_command {
 
 /* The table, in the order of the help; ended by NULL. */
 extern const struct cli_command *const cli_commands[];
+/* Other names of commands, as docker has them; ended by NULL. */
+struct cli_alias {
+	const char *first, *second; /* second NULL: one word */
+	const struct cli_command *command;
+};
+extern const struct cli_alias cli_aliases[];
 /* Options that every command takes: --socket, --help. */
 extern const struct option_spec cli_common_options[];
 struct cli_common {
@@ -74,6 +80,14 @@ extern const struct cli_command command_registry, command_registry_ls, command_r
 extern const struct cli_command command_jobs, command_job, command_cancel, command_resume;
 extern const struct cli_command command_ps, command_logs, command_wait, command_kill, command_stop, command_rm;
 extern const struct cli_command command_exec, command_attach, command_create, command_update;
+extern const struct cli_command command_start, command_restart, command_pause, command_unpause, command_rename;
+extern const struct cli_command command_top, command_diff, command_port, command_inspect, command_commit,
+    command_export;
+extern const struct cli_command command_container_prune, command_system_prune;
+extern const struct cli_command command_volume_create, command_volume_ls, command_volume_inspect, command_volume_rm,
+    command_volume_prune;
+extern const struct cli_command command_network_create, command_network_ls, command_network_inspect, command_network_rm,
+    command_network_connect, command_network_disconnect, command_network_prune;
 extern const struct cli_command command_events, command_completion, command_oci;
 
 /* help.c */

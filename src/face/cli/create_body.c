@@ -85,20 +85,6 @@ static const struct member {
 #undef OF
 };
 
-static int add_pairs(yyjson_mut_doc *d, yyjson_mut_val *to, const char *option, char *const *pairs, bool value_needed,
-		     struct err *err)
-{
-	for (; pairs && *pairs; pairs++) {
-		size_t n = strcspn(*pairs, "=");
-
-		if (n == 0 || (value_needed && !(*pairs)[n]))
-			return err_set(err, EINVAL, "--%s \"%s\": write NAME=VALUE", option, *pairs);
-		yyjson_mut_obj_put(to, yyjson_mut_strncpy(d, *pairs, n),
-				   yyjson_mut_strcpy(d, (*pairs)[n] ? *pairs + n + 1 : ""));
-	}
-	return 0;
-}
-
 static int add_typed(yyjson_mut_doc *d, yyjson_mut_val *to, const struct member *m, const char *text, struct err *err)
 {
 	struct err why = ERR_INIT;
@@ -138,7 +124,7 @@ static int add_member(yyjson_mut_doc *d, yyjson_mut_val *to, const struct member
 		json_add_strv(d, to, m->key, list);
 		return 0;
 	case FORM_PAIRS:
-		return list ? add_pairs(d, create_parts_obj(d, to, m->key), m->option, list, true, err) : 0;
+		return create_parts_pairs(d, to, m->key, m->option, list, err);
 	case FORM_TYPED:
 	case FORM_SIZE:
 		return text ? add_typed(d, to, m, text, err) : 0;
@@ -265,13 +251,9 @@ static int add_labels(yyjson_mut_doc *d, yyjson_mut_val *root, const struct run_
 	char **lines cleanup_with(mem_strv_freep) = NULL;
 	int r = env_words_read(o->label_files, NULL, &lines, err);
 
-	if (!o->labels && !lines)
-		return r;
 	if (r == 0)
-		r = add_pairs(d, create_parts_obj(d, root, "Labels"), "label-file", lines, false, err);
-	if (r == 0)
-		r = add_pairs(d, create_parts_obj(d, root, "Labels"), "label", o->labels, false, err);
-	return r;
+		r = create_parts_pairs(d, root, "Labels", "label-file", lines, err);
+	return r < 0 ? r : create_parts_pairs(d, root, "Labels", "label", o->labels, err);
 }
 
 static int add_log(yyjson_mut_doc *d, yyjson_mut_val *host, const struct run_options *o, struct err *err)
@@ -282,7 +264,7 @@ static int add_log(yyjson_mut_doc *d, yyjson_mut_val *host, const struct run_opt
 		return 0;
 	log = yyjson_mut_obj_add_obj(d, host, "LogConfig");
 	yyjson_mut_obj_add_strcpy(d, log, "Type", o->log_driver ? o->log_driver : "json-file");
-	return add_pairs(d, yyjson_mut_obj_add_obj(d, log, "Config"), "log-opt", o->log_options, true, err);
+	return create_parts_pairs(d, log, "Config", "log-opt", o->log_options, err);
 }
 
 static int add_health(yyjson_mut_doc *d, yyjson_mut_val *root, const struct run_options *o, struct err *err)

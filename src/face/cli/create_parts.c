@@ -38,6 +38,25 @@ static void put(yyjson_mut_doc *d, yyjson_mut_val *obj, const char *key, yyjson_
 	yyjson_mut_obj_put(obj, yyjson_mut_strcpy(d, key), value);
 }
 
+static void add_pair(yyjson_mut_doc *d, yyjson_mut_val *obj, const char *pair)
+{
+	size_t n = strcspn(pair, "=");
+	mem_cleanup char *key = mem_strndup(pair, n);
+
+	put(d, obj, key, yyjson_mut_strcpy(d, pair[n] ? pair + n + 1 : ""));
+}
+
+int create_parts_pairs(yyjson_mut_doc *d, yyjson_mut_val *obj, const char *key, const char *option, char *const *pairs,
+		       struct err *err)
+{
+	for (; pairs && *pairs; pairs++) {
+		if (**pairs == '=' || !**pairs)
+			return err_set(err, EINVAL, "--%s \"%s\": write NAME=VALUE", option, *pairs);
+		add_pair(d, create_parts_obj(d, obj, key), *pairs);
+	}
+	return 0;
+}
+
 /* ---- ports ---- */
 
 struct range {
@@ -239,14 +258,6 @@ static const struct mount_word {
     {"tmpfs-size", "TmpfsOptions", "SizeBytes", WORD_SIZE},
     {"tmpfs-mode", "TmpfsOptions", "Mode", WORD_MODE},
 };
-
-static void add_pair(yyjson_mut_doc *d, yyjson_mut_val *obj, const char *pair)
-{
-	size_t n = strcspn(pair, "=");
-	mem_cleanup char *key = mem_strndup(pair, n);
-
-	put(d, obj, key, yyjson_mut_strcpy(d, pair[n] ? pair + n + 1 : ""));
-}
 
 static int set_word(yyjson_mut_doc *d, yyjson_mut_val *to, const struct mount_word *w, const char *value,
 		    struct err *err)

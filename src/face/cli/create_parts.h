@@ -13,6 +13,9 @@ struct run_options;
 yyjson_mut_val *create_parts_obj(yyjson_mut_doc *d, yyjson_mut_val *obj, const char *key);
 yyjson_mut_val *create_parts_list(yyjson_mut_doc *d, yyjson_mut_val *obj, const char *key);
 
+/* "NAME=VALUE" each, or "NAME" for an empty one, into the object `key`, which is made when there is one. `option`: for the error. */
+int create_parts_pairs(yyjson_mut_doc *d, yyjson_mut_val *obj, const char *key, const char *option, char *const *pairs,
+		       struct err *err);
 /* "[IP:][HOST:]PORT[/PROTOCOL]", each port may be a range: PortBindings and ExposedPorts. */
 int create_parts_publish(yyjson_mut_doc *d, yyjson_mut_val *root, const char *text, struct err *err);
 /* "80", "80/udp", "8000-8010" */

@@ -123,6 +123,17 @@ static bool print_topic(const char *word)
 	return false;
 }
 
+static bool print_alias(const char *first, const char *second)
+{
+	for (const struct cli_alias *a = cli_aliases; a->first; a++) {
+		if (strcmp(a->first, first) != 0 || (a->second && !(second && strcmp(a->second, second) == 0)))
+			continue;
+		help_command(a->command, stdout);
+		return true;
+	}
+	return false;
+}
+
 static bool print_command(const char *first, const char *second)
 {
 	for (const struct cli_command *const *c = cli_commands; *c; c++) {
@@ -135,7 +146,7 @@ static bool print_command(const char *first, const char *second)
 		help_command(*c, stdout);
 		return true;
 	}
-	return false;
+	return print_alias(first, second);
 }
 
 int help_topic(char **words)

@@ -343,7 +343,7 @@ static void test_wait_and_rm(void **state)
 	    {.request = "GET /v1/containers/c/wait", .status = 200, .body = "{\"exit_code\":3}"},
 	    {.request = "GET /v1/containers/j/wait", .status = 200, .body = "{\"state\":\"failed\",\"exit_code\":0}"},
 	    {.request = "GET /v1/containers/k/wait", .status = 200, .body = "{\"state\":\"failed\",\"exit_code\":9}"},
-	    {.request = "DELETE /v1/containers/c?force=1", .status = 204},
+	    {.request = "DELETE /v1.44/containers/c?force=1", .status = 204},
 	    {.request = "DELETE /v1/jobs/j", .status = 204},
 	    {.request = "POST /v1/containers/c/stop?grace_ms=1500", .status = 204},
 	    {.request = "POST /v1/containers/c/kill?signal=HUP",

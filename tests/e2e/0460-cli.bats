@@ -1,0 +1,174 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# berth's own commands for containers, volumes and networks.
+
+load helpers
+
+setup_file() {
+	start_apart
+	berth run -d --name idle busybox sleep 10000
+}
+
+teardown_file() {
+	end_place
+}
+
+# in_terminal COMMAND...: with a terminal for all three streams; what it shows, without the carriage returns.
+in_terminal() {
+	script -qec "$(printf '%q ' "$BERTH" "$@")" /dev/null </dev/null | tr -d '\r'
+	return "${PIPESTATUS[0]}"
+}
+
+@test "exec: output, exit codes, input, user, directory, environment" {
+	run --separate-stderr berth exec idle sh -c 'echo out; echo err >&2; exit 3'
+	[ "$status" = 3 ]
+	[ "$output" = out ]
+	[ "$stderr" = err ]
+	run -127 berth exec idle no-such-command
+	run -126 berth exec idle /etc
+	run -125 berth exec nobody true
+	fails_with 'nobody'
+	[ "$(echo hi | berth exec -i idle cat)" = hi ]
+	run berth exec -u 1000:7 -w /tmp -e A=b idle sh -c 'id -u; id -g; pwd; echo $A'
+	[ "$output" = $'1000\n7\n/tmp\nb' ]
+	berth exec -d idle touch /touched
+	eventually berth exec idle test -e /touched
+	run -125 berth exec -it idle true </dev/null
+	fails_with 'not a terminal'
+}
+
+@test "exec: a terminal has its size and its exit code" {
+	run in_terminal exec -it idle sh -c 'test -t 0 && test -t 1 && stty size; exit 5'
+	[ "$status" = 5 ]
+	[[ "$output" == *24\ 80* ]]
+	run -125 berth exec --detach-keys ctrl-1 idle true
+	fails_with 'ctrl-1'
+}
+
+@test "exec: the detach keys leave it running" {
+	mkfifo "$DIR/keys"
+	exec 8<>"$DIR/keys"
+	printf '\x01x' >&8
+	run script -qec "$BERTH exec -it --detach-keys ctrl-a,x idle sleep 1000" /dev/null <"$DIR/keys" 8>&-
+	exec 8>&-
+	[[ "$output" == *detached* ]]
+	berth top idle | grep -q 'sleep 1000'
+}
+
+@test "run with input, with a terminal, and what is wrong with it" {
+	[ "$(echo hi | berth run --rm -i busybox cat)" = hi ]
+	run -4 berth run --rm -l a=b busybox sh -c 'exit 4'
+	run in_terminal run --rm -it busybox sh -c 'stty size; exit 9'
+	[ "$status" = 9 ]
+	[[ "$output" == *24\ 80* ]]
+	run -127 berth run --rm -i busybox no-such-command
+	run -125 berth run --rm -p 80:90-91 busybox true
+	fails_with '80:90-91'
+	run -125 berth run --rm --mount type=bind,from=/x busybox true
+	fails_with '"from"'
+	run -125 berth run --rm --ulimit nofile busybox true
+	fails_with 'NAME=SOFT'
+	run -125 berth run --rm --network nowhere busybox true
+	fails_with nowhere
+	[ -z "$(berth ps -aq | grep -v "$(berth inspect idle | jq -r '.[0].Id')")" ]
+}
+
+@test "run: every kind of option reaches the container" {
+	berth network create --subnet 10.77.0.0/24 shop
+	berth run -d --name web --hostname shop1 --network shop --ip 10.77.0.9 --network-alias store -p 127.0.0.1:8085:80 --add-host far:1.2.3.4 \
+		--restart on-failure:3 --ulimit nofile=100 --sysctl net.ipv4.ip_forward=0 --tmpfs /t:size=1m,noexec --mount type=tmpfs,dst=/m,tmpfs-size=1m \
+		-v "$DIR:/host:ro" -v named:/vol --shm-size 1m --cap-drop ALL --init --stop-signal USR1 --stop-timeout 3 --health-cmd 'test -e /' \
+		--health-interval 5m --log-opt max-size=1m --memory 64m --oom-score-adj 500 --cidfile "$DIR/cid" busybox sleep 10000
+	run berth exec web sh -c 'ulimit -n; hostname; grep -c "1.2.3.4.far" /etc/hosts; grep CapEff /proc/self/status; cat /proc/1/comm; df -m /dev/shm | tail -n 1 | { read a b c; echo $b; }'
+	[ "$output" = $'100\nshop1\n1\nCapEff:\t0000000000000000\n'"$(berth exec web cat /proc/1/comm)"$'\n1' ]
+	[ "$(cat "$DIR/cid")" = "$(berth inspect web | jq -r '.[0].Id')" ]
+	run -0 bash -c "'$BERTH' inspect web | jq -c '.[0] | [.HostConfig.RestartPolicy, .HostConfig.Memory, .Config.StopSignal, .Config.StopTimeout, .Config.Healthcheck.Interval, .HostConfig.OomScoreAdj, .NetworkSettings.Networks.shop.IPAddress, .HostConfig.LogConfig.Config, .HostConfig.PortBindings]'"
+	[ "$output" = '[{"Name":"on-failure","MaximumRetryCount":3},67108864,"USR1",3,300000000000,500,"10.77.0.9",{"max-size":"1m"},{"80/tcp":[{"HostIp":"127.0.0.1","HostPort":"8085"}]}]' ]
+	[ "$(berth port web 80)" = 127.0.0.1:8085 ]
+	run -0 berth exec web mount
+	[[ "$output" == *"on /host type"*"ro,"* && "$output" == *"tmpfs on /m "* && "$output" == *"on /vol "* ]]
+	run -0 berth update --memory 32m --restart no web
+	[ "$(berth inspect web | jq -c '.[0].HostConfig | [.Memory, .RestartPolicy.Name]')" = '[33554432,"no"]' ]
+	run -125 berth run --cidfile "$DIR/cid" busybox true
+	fails_with cid
+	berth rm -f web
+	berth volume rm named
+	berth network rm shop
+}
+
+@test "create, start, attach, rename, pause, restart, rm" {
+	berth create --name once -i busybox sh -c 'cat; exit 3'
+	run -3 berth start -ai once <<<hello
+	[ "$output" = hello ]
+	berth start idle
+	berth create --name life busybox sleep 10000
+	run berth attach life
+	fails_with 'berth start -a life'
+	berth start life
+	run berth start -a life
+	fails_with 'runs already'
+	berth pause life
+	run berth attach life
+	fails_with 'berth unpause life'
+	berth unpause life
+	berth rename life death
+	berth restart -t 0 death
+	berth container inspect death | jq -e '.[0].State.Running'
+	berth stop -s KILL death
+	berth rm -v death
+	run berth inspect death
+	fails_with 'no container, image, network or volume'
+	berth container prune -f
+	run berth inspect --type container once
+	fails_with once
+}
+
+@test "attach takes part, passes signals on and tells the exit code" {
+	berth run -d --name talk busybox sh -c 'trap "echo got; exit 7" USR1; while :; do sleep 0.05; echo tick; done'
+	"$BERTH" attach --no-stdin talk >"$DIR/talk" &
+	local attached=$!
+	eventually grep -q tick "$DIR/talk"
+	kill -USR1 "$attached"
+	ends_with 7 "$attached"
+	grep -q got "$DIR/talk"
+	berth rm talk
+}
+
+@test "top, diff, commit, export, and other names of commands" {
+	berth top idle -o pid,args | grep -q 'sleep 10000'
+	berth exec idle touch /new
+	berth diff idle | grep -qx 'A /new'
+	berth commit -m text -c 'CMD echo committed' idle team/idle:2
+	[ "$(berth run --rm team/idle:2)" = committed ]
+	berth images -q | grep -qx team/idle:2
+	berth history team/idle:2
+	berth rmi team/idle:2
+	berth export -o "$DIR/idle.tar" idle
+	tar tf "$DIR/idle.tar" | grep -qx new
+	berth container ls -q
+	run berth container lst
+	fails_with 'container ls'
+}
+
+@test "volumes and networks" {
+	[ "$(berth volume create -l a=b -o type=tmpfs -o device=tmpfs vol)" = vol ]
+	[ "$(berth volume ls -q -f label=a=b)" = vol ]
+	[ "$(berth volume inspect vol | jq -c '.[0] | [.Labels, .Options]')" = '[{"a":"b"},{"type":"tmpfs","device":"tmpfs"}]' ]
+	run berth volume prune -a </dev/null
+	fails_with --force
+	berth volume prune -af | grep -qx vol
+	run berth network create --gateway 10.78.0.1 net
+	fails_with --subnet
+	berth network create --subnet 10.78.0.0/24 --gateway 10.78.0.1 --internal -l a=b net
+	[ "$(berth network inspect net | jq -c '.[0] | [.IPAM.Config[0].Gateway, .Internal, .Labels]')" = '["10.78.0.1",true,{"a":"b"}]' ]
+	berth run -d --name guest --network bridge busybox sleep 10000
+	berth network connect --ip 10.78.0.7 --alias other net guest
+	[ "$(berth inspect guest | jq -r '.[0].NetworkSettings.Networks.net.IPAddress')" = 10.78.0.7 ]
+	berth network disconnect net guest
+	berth kill guest
+	berth network ls -q -f label=a=b | grep -q .
+	berth network prune -f | grep -qx net
+	berth wait guest
+	berth system prune -f | grep -q "$(berth inspect guest | jq -r '.[0].Id')"
+}
