@@ -92,6 +92,10 @@ bytes() {
 	bytes attach
 }
 
+@test "attach by a websocket: data, pings, closes, and clients that break the rules" {
+	bytes websocket
+}
+
 @test "a daemon that goes away leaves streams and processes alone" {
 	bytes outlive "$BERTH" "$DIR/data"
 }

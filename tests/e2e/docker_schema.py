@@ -17,7 +17,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import check  # noqa: E402
 
 # Served by an error alone: docs/DOCKER.md.
-NOT_SERVED = ("/swarm", "/nodes", "/services", "/tasks", "/secrets", "/configs", "/plugins", "/session", "/containers/{id}/attach/ws")
+NOT_SERVED = ("/swarm", "/nodes", "/services", "/tasks", "/secrets", "/configs", "/plugins", "/session")
 complaints, asked = [], set()
 
 
@@ -132,6 +132,7 @@ def containers():
     call("POST", "/containers/full/update", {"RestartPolicy": {"Name": "no"}})
     call("POST", "/containers/bare/rename", name="barer", want=204)
     call("POST", "/containers/barer/rename", name="full", want=409)
+    call("GET", "/containers/full/attach/ws", want=400)
     hijack("/containers/barer/attach?stdout=1&stream=0")
 
 

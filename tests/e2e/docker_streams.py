@@ -8,6 +8,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 
 SOCKET = sys.argv[1]
@@ -311,6 +312,109 @@ def test_docker_py():
     c.wait()
     c.remove()
     client.close()
+
+
+# ---- websockets (RFC 6455) ----
+
+WS_KEY = "dGhlIHNhbXBsZSBub25jZQ=="  # its own example, and the answer to it
+WS_ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+WS_ALL = "stream=1&stdin=1&stdout=1&stderr=1"
+TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
+
+
+def ws_open(path, status=101, **headers):
+    s = connect()
+    fields = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": WS_KEY}
+    fields.update({k.replace("_", "-"): v for k, v in headers.items()})
+    s.sendall(f"GET {path} HTTP/1.1\r\nHost: d\r\n".encode() + b"".join(f"{k}: {v}\r\n".encode() for k, v in fields.items()) + b"\r\n")
+    got, head = read_head(s)
+    assert got == status, (got, head)
+    if status == 101:
+        assert head["upgrade"] == "websocket" and head["sec-websocket-accept"] == WS_ACCEPT, head
+    return s
+
+
+def ws_frame(opcode, data, fin=True, mask=b"\x01\x02\x03\x04"):
+    n = len(data)
+    size = bytes([n]) if n < 126 else b"\x7e" + struct.pack(">H", n) if n < 65536 else b"\x7f" + struct.pack(">Q", n)
+    masked = bytes(c ^ mask[i % 4] for i, c in enumerate(data))
+    return bytes([(0x80 if fin else 0) | opcode, size[0] | 0x80]) + size[1:] + mask + masked
+
+
+def ws_read(s):
+    """One frame of the server's: its opcode and data."""
+    first, size = exactly(s, 2)
+    assert first & 0x80 and not size & 0x80, (first, size)
+    if size == 126:
+        size = struct.unpack(">H", exactly(s, 2))[0]
+    elif size == 127:
+        size = struct.unpack(">Q", exactly(s, 8))[0]
+    return first & 0x0F, exactly(s, size)
+
+
+def ws_expect(s, want, opcode=BINARY):
+    got = b""
+    while len(got) < len(want):
+        op, data = ws_read(s)
+        assert op == opcode, (op, data)
+        got += data
+    assert got == want, (got[:100], want[:100])
+
+
+def ws_closed(s, code):
+    assert ws_read(s) == (CLOSE, struct.pack(">H", code))
+    s.sendall(ws_frame(CLOSE, struct.pack(">H", 1000)))
+    end(s)
+
+
+def test_websocket():
+    cat = create(["cat"], OpenStdin=True)
+    path = f"/v1.44/containers/{cat}/attach/ws?{WS_ALL}"
+    ok(api("POST", f"/v1.44/containers/{cat}/start"), 204)
+    # Text, binary and pieces are one stream; a ping in between is answered, an empty frame is nothing.
+    s = ws_open(path)
+    s.sendall(ws_frame(TEXT, b"one"))
+    ws_expect(s, b"one")
+    s.sendall(ws_frame(BINARY, b"tw", fin=False) + ws_frame(PING, b"there?") + ws_frame(0, b"o") + ws_frame(TEXT, b""))
+    got = sorted([ws_read(s), ws_read(s)])
+    while sum(len(d) for op, d in got if op == BINARY) < 3:
+        got.append(ws_read(s))
+    assert (PONG, b"there?") in got and b"".join(d for op, d in got if op == BINARY) == b"two", got
+    # Much, both ways at once.
+    big = os.urandom(300000)
+    sender = threading.Thread(target=s.sendall, args=(ws_frame(BINARY, big),))
+    sender.start()
+    ws_expect(s, big)
+    sender.join()
+    # A close is answered with its own code.
+    s.sendall(ws_frame(CLOSE, struct.pack(">H", 4000) + b"bye"))
+    assert ws_read(s) == (CLOSE, struct.pack(">H", 4000))
+    end(s)
+    # Who breaks the rules is told, and left.
+    for bad in (b"\x82\x03abc", ws_frame(3, b""), ws_frame(PING, b"", fin=False), ws_frame(0, b"x"), b"\xc2" + ws_frame(BINARY, b"x")[1:]):
+        s = ws_open(path)
+        s.sendall(bad)
+        assert ws_read(s) == (CLOSE, struct.pack(">H", 1002)), bad
+        end(s)
+    # Before API 1.28 frames are text. The end of the program is a close, and its output is in the log.
+    s = ws_open(path.replace("v1.44", "v1.27"))
+    s.sendall(ws_frame(TEXT, b"last"))
+    ws_expect(s, b"last", TEXT)
+    ok(api("POST", f"/v1.44/containers/{cat}/kill"), 204)
+    ws_closed(s, 1000)
+    s = ws_open(f"/containers/{cat}/attach/ws?logs=1&stdout=1")
+    log = b""
+    while not log.endswith(b"last"):
+        op, data = ws_read(s)
+        assert op == BINARY, (op, data)
+        log += data
+    assert log.startswith(b"onetwo"), log[:20]
+    ws_closed(s, 1000)
+    # No handshake.
+    for wrong in ({"Upgrade": "tcp"}, {"Sec-WebSocket-Version": "8"}, {"Sec-WebSocket-Key": "short"}, {"Sec-WebSocket-Key": "!" * 24}):
+        ws_open(path, 400, **wrong).close()
+    ws_open("/containers/nope/attach/ws", 404).close()
+    ok(api("DELETE", f"/v1.44/containers/{cat}?force=1"), 204)
 
 
 globals()["test_" + sys.argv[2]](*sys.argv[3:])

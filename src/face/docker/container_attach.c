@@ -49,22 +49,54 @@ bool stream_size(const struct docker_call *c, unsigned *ret_rows, unsigned *ret_
 	return one_size(c, "h", ret_rows) && one_size(c, "w", ret_cols);
 }
 
-static void on_close(struct http_req *r, void *ctx)
-{
-	struct attaching *a = ctx;
+/* ---- attach ---- */
 
-	(void)r;
+struct attaching *attaching_new(const struct docker_call *c, const struct engine_container *container, bool raw)
+{
+	struct attaching *a = mem_new(struct attaching);
+
+	*a = (struct attaching){.engine = c->d->engine, .keys = mem_strdup(http_req_query(c->r, "detachKeys"))};
+	memcpy(a->id, container->id, sizeof a->id);
+	a->how = (struct engine_attach){
+	    .in = docker_flag(c->r, "stdin", false),
+	    .out = docker_flag(c->r, "stdout", false),
+	    .err = docker_flag(c->r, "stderr", false),
+	    .logs = docker_flag(c->r, "logs", false),
+	    .stream = docker_flag(c->r, "stream", false),
+	    .raw = raw,
+	    .detach_keys = a->keys && *a->keys ? a->keys : NULL,
+	};
+	return a;
+}
+
+void attaching_free(struct attaching *a)
+{
 	free(a->keys);
 	free(a);
 }
 
-static void on_socket(void *ctx, int fd)
+int attaching_check(const struct attaching *a, struct err *err)
 {
-	struct attaching *a = ctx;
+	return engine_attach_check(a->engine, a->id, &a->how, err);
+}
+
+void attaching_begin(const struct attaching *a, int fd)
+{
 	struct err err = ERR_INIT;
 
 	if (engine_attach(a->engine, a->id, &a->how, fd, &err) < 0)
 		log_err(&err, "a client cannot be attached");
+}
+
+static void on_close(struct http_req *r, void *ctx)
+{
+	(void)r;
+	attaching_free(ctx);
+}
+
+static void on_socket(void *ctx, int fd)
+{
+	attaching_begin(ctx, fd);
 }
 
 void docker_container_attach(const struct docker_call *c)
@@ -75,19 +107,9 @@ void docker_container_attach(const struct docker_call *c)
 
 	if (!container)
 		return;
-	a = mem_new(struct attaching);
-	*a = (struct attaching){.engine = c->d->engine, .keys = mem_strdup(http_req_query(c->r, "detachKeys"))};
-	memcpy(a->id, container->id, sizeof a->id);
-	a->how = (struct engine_attach){
-	    .in = docker_flag(c->r, "stdin", false),
-	    .out = docker_flag(c->r, "stdout", false),
-	    .err = docker_flag(c->r, "stderr", false),
-	    .logs = docker_flag(c->r, "logs", false),
-	    .stream = docker_flag(c->r, "stream", false),
-	    .detach_keys = a->keys && *a->keys ? a->keys : NULL,
-	};
+	a = attaching_new(c, container, false);
 	http_req_on_close(c->r, on_close, a);
-	if (engine_attach_check(a->engine, a->id, &a->how, &err) < 0)
+	if (attaching_check(a, &err) < 0)
 		docker_fail(c->r, &err);
 	else
 		http_req_hijack(c->r, "tcp", stream_type(c, engine_has_tty(a->engine, a->id)), on_socket, a);

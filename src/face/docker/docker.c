@@ -5,6 +5,7 @@
 #include "base/core/mem.h"
 #include "base/wire/http_server.h"
 #include "face/docker/policy.h"
+#include "face/docker/ws_pump.h"
 #include "node/engine/engine.h"
 
 #include <errno.h>
@@ -55,6 +56,7 @@ static const struct route {
     {"POST", "/containers/*/update", docker_container_update, false},
     {"POST", "/containers/*/wait", docker_container_wait, false},
     {"POST", "/containers/*/attach", docker_container_attach, false},
+    {"GET", "/containers/*/attach/ws", docker_container_ws, false},
     {"POST", "/containers/*/resize", docker_container_resize, false},
     {"POST", "/containers/*/exec", docker_exec_create, false},
     {"POST", "/exec/*/start", docker_exec_start, false},
@@ -279,6 +281,7 @@ struct docker *docker_free(struct docker *d)
 	if (!d)
 		return NULL;
 	engine_unlisten(d->removed);
+	ws_pump_end_all(&d->pumps);
 	container_doc_forget_all(d);
 	free(d->data_dir);
 	free(d->cgroup_layout);

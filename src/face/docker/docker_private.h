@@ -7,6 +7,7 @@
 #include "base/core/map.h"
 #include "base/wire/json.h"
 #include "face/docker/docker.h"
+#include "face/docker/ws_pump.h"
 
 #include <stddef.h>
 
@@ -30,6 +31,7 @@ struct docker {
 	struct map briefs; /* id -> struct brief, container_doc.c */
 	size_t brief_bytes;
 	size_t n_event_clients; /* event_stream.c */
+	struct ws_pumps pumps;
 };
 
 /* A call that goes to a handler: the version that the client speaks, and the part of the path that '*' stands for. */
@@ -138,6 +140,7 @@ void docker_container_top(const struct docker_call *c);
 void docker_events(const struct docker_call *c);
 
 /* container_attach.c, exec.c */
+void docker_container_ws(const struct docker_call *c); /* container_ws.c */
 void docker_container_attach(const struct docker_call *c);
 void docker_container_resize(const struct docker_call *c);
 void docker_exec_create(const struct docker_call *c);
