@@ -29,6 +29,7 @@ static const uint32_t shapes[MODEL_TYPES] = {[MODEL_STR] = S_STR,
 					     [MODEL_STRINGS] = S_TEXT | S_LIST,
 					     [MODEL_ENV] = S_LIST | S_NAMES,
 					     [MODEL_MAP] = S_LIST | S_NAMES,
+					     [MODEL_KEYS] = S_LIST | S_NAMES,
 					     [MODEL_LISTS] = S_NAMES,
 					     [MODEL_HOSTS] = S_LIST | S_NAMES,
 					     [MODEL_OBJECT] = S_NAMES,
@@ -48,8 +49,10 @@ static const struct model *short_field(const struct model *table)
 
 static bool fits(struct loader *l, const struct node *n, const struct model *m)
 {
+	/* sizes may be -1, which is "no limit" */
+	const int64_t min = m->type == MODEL_SIZE ? -1 : m->min;
 	const struct schema s = {
-	    .name = m->name, .shapes = shapes[m->type], .words = m->words, .min = m->min, .max = m->max};
+	    .name = m->name, .shapes = shapes[m->type], .words = m->words, .min = min, .max = m->max};
 
 	return schema_check_one(l, n, &s);
 }
@@ -145,7 +148,7 @@ static void to_map(struct loader *l, struct node *n, const struct model *m)
 	if (n->kind == NODE_LIST) {
 		edit_become(n, NODE_MAP);
 		for (size_t i = 0; i < count; i++)
-			put_entry(l, n, items[i], m->type == MODEL_ENV);
+			put_entry(l, n, items[i], m->type != MODEL_MAP);
 	}
 	for (size_t i = 0; i < n->n; i++) {
 		if (node_is_null(n->items[i]))
@@ -232,7 +235,7 @@ static void one_object(struct loader *l, struct node *n, const struct model *m, 
 {
 	static const struct schema map = {.name = "", .shapes = S_NAMES};
 
-	if (loader_is_open(l, n) || (null_too && node_is_null(n)))
+	if (n->bad || loader_is_open(l, n) || (null_too && node_is_null(n)))
 		return;
 	expand_short(l, n, m->fields);
 	if (schema_check_one(l, n, &map))
@@ -318,12 +321,12 @@ static void to_mode(struct loader *l, struct node *n, const struct model *m)
 }
 
 static void (*const transforms[MODEL_TYPES])(struct loader *l, struct node *n, const struct model *m) = {
-    [MODEL_STR] = to_path,	  [MODEL_COUNT] = to_count,   [MODEL_MODE] = to_mode,
-    [MODEL_RAW_MODE] = to_mode,	  [MODEL_COMMAND] = to_words, [MODEL_TEST] = to_test,
-    [MODEL_STRINGS] = to_strings, [MODEL_ENV] = to_map,	      [MODEL_MAP] = to_map,
-    [MODEL_LISTS] = to_lists,	  [MODEL_HOSTS] = to_hosts,   [MODEL_OBJECT] = to_object,
-    [MODEL_OBJECTS] = to_objects, [MODEL_NAMED] = to_named,   [MODEL_EXTERNAL] = to_external,
-    [MODEL_ULIMITS] = to_ulimits,
+    [MODEL_STR] = to_path,	    [MODEL_COUNT] = to_count,	  [MODEL_MODE] = to_mode,
+    [MODEL_RAW_MODE] = to_mode,	    [MODEL_COMMAND] = to_words,	  [MODEL_TEST] = to_test,
+    [MODEL_STRINGS] = to_strings,   [MODEL_ENV] = to_map,	  [MODEL_MAP] = to_map,
+    [MODEL_KEYS] = to_map,	    [MODEL_LISTS] = to_lists,	  [MODEL_HOSTS] = to_hosts,
+    [MODEL_OBJECT] = to_object,	    [MODEL_OBJECTS] = to_objects, [MODEL_NAMED] = to_named,
+    [MODEL_EXTERNAL] = to_external, [MODEL_ULIMITS] = to_ulimits,
 };
 
 static void canon_value(struct loader *l, struct node *n, const struct model *m)

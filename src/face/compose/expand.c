@@ -34,6 +34,7 @@ static void one_device(struct loader *l, struct node *n)
 
 	if (permissions && strchr(permissions + 1, ':')) {
 		message_error(l, n, "SOURCE, SOURCE:TARGET or SOURCE:TARGET:PERMISSIONS is needed, not \"%s\"", source);
+		n->bad = n->text;
 		return;
 	}
 	source = arena_strndup(&l->arena, source, target ? (size_t)(target - source) : strlen(source));

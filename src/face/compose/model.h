@@ -28,6 +28,7 @@ enum model_type {
 	MODEL_STRINGS,	/* a string or a list */
 	MODEL_ENV,	/* KEY=VALUE list or map; a key alone has the value null */
 	MODEL_MAP,	/* the same; a key alone has an empty value */
+	MODEL_KEYS,	/* as MODEL_ENV, written as a list */
 	MODEL_LISTS,	/* map of lists; a text is a list of one */
 	MODEL_HOSTS,	/* "NAME=ADDRESS" list or map */
 	MODEL_OBJECT,	/* keys of `fields`; a string is the value of the first field that has MODEL_SHORT */

@@ -107,6 +107,17 @@ static void clean_targets(struct loader *l, const struct node *volumes)
 	}
 }
 
+/* The number of copies is said in both places. */
+static void copy_scale(struct loader *l, const struct node *service)
+{
+	struct node *deploy = node_value(service, "deploy");
+	const struct node *scale = node_value(service, "scale");
+
+	if (deploy && deploy->kind == NODE_MAP && scale && scale->kind == NODE_SCALAR &&
+	    !node_value(deploy, "replicas"))
+		edit_put(l, deploy, "replicas", edit_plain(l, scale, scale->text));
+}
+
 static bool make_service(struct loader *l, struct node *service)
 {
 	struct node *build = node_value(service, "build");
@@ -117,6 +128,7 @@ static bool make_service(struct loader *l, struct node *service)
 		edit_put(l, service, "pull_policy", edit_text(l, service, "missing"));
 	if (build)
 		make_build(l, build);
+	copy_scale(l, service);
 	implied_depends(l, service);
 	clean_targets(l, read_list(service, "volumes"));
 	return join_default(l, service);

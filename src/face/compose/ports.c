@@ -127,7 +127,9 @@ static void expand_one(struct loader *l, struct node *list, struct node *n)
 	split(arena_strdup(&l->arena, n->text), &s);
 	why = what_is_wrong(&s);
 	if (why) {
+		node_add(&l->arena, list, NULL, n);
 		message_error(l, n, "\"%s\": %s; for example 8080:80", n->text, why);
+		n->bad = n->text;
 		return;
 	}
 	count = (size_t)(s.container.last - s.container.first + 1);

@@ -224,6 +224,21 @@ static yyjson_mut_val *emit_map(const struct out *o, const struct node *n, const
 	return map;
 }
 
+static yyjson_mut_val *emit_keys(const struct out *o, const struct node *n)
+{
+	const struct node **items = sorted(o, n);
+	yyjson_mut_val *list = yyjson_mut_arr(o->doc);
+
+	for (size_t i = 0; i < n->n; i++) {
+		const char *key = items[i]->key->text;
+
+		yyjson_mut_arr_append(list, text(o, node_is_null(items[i]) || !*items[i]->text
+							? key
+							: arena_printf(&o->l->arena, "%s=%s", key, items[i]->text)));
+	}
+	return list;
+}
+
 static yyjson_mut_val *emit_objects(const struct out *o, const struct node *n, const struct model *m)
 {
 	yyjson_mut_val *list = yyjson_mut_arr(o->doc);
@@ -254,6 +269,8 @@ static yyjson_mut_val *emit_value(const struct out *o, const struct node *n, con
 		return emit_object(o, n, m->fields);
 	if (m->type == MODEL_OBJECTS)
 		return emit_objects(o, n, m);
+	if (m->type == MODEL_KEYS && n->kind == NODE_MAP)
+		return emit_keys(o, n);
 	return n->kind == NODE_LIST ? emit_strings(o, n, m) : emit_map(o, n, m);
 }
 

@@ -121,8 +121,8 @@ static bool read_duration(const char *text, bool exact, double *ret_ms)
 	static const struct {
 		const char *name;
 		double ms;
-	} units[] = {{"us", 0.001},  {"ms", 1},		{"s", 1000},	    {"m", 60000},
-		     {"h", 3600000}, {"d", 86400000.0}, {"w", 604800000.0}, {"ns", 0.000001}};
+	} units[] = {{"us", 0.001},	{"ms", 1},	    {"s", 1000},	  {"m", 60000},	   {"h", 3600000},
+		     {"d", 86400000.0}, {"w", 604800000.0}, {"\xc2\xb5s", 0.001}, {"ns", 0.000001}};
 	const double max = 10 * 366 * 86400000.0;
 	double total = 0, number;
 	const char *p = text;
@@ -135,7 +135,7 @@ static bool read_duration(const char *text, bool exact, double *ret_ms)
 
 		if (!take_decimal(&p, &number))
 			return false;
-		letters = strspn(p, "abcdefghijklmnopqrstuvwxyz");
+		letters = strspn(p, "abcdefghijklmnopqrstuvwxyz\xc2\xb5");
 		for (i = 0; i < n; i++)
 			if (strlen(units[i].name) == letters && strncmp(p, units[i].name, letters) == 0)
 				break;

@@ -27,13 +27,22 @@ static void append(struct loader *l, struct node *base, struct node *over, const
 	}
 }
 
+/* A value of the wrong type was told already. */
+static void tell_other_kind(struct loader *l, const struct node *base, const struct node *over)
+{
+	if (l->messages->n_errors == 0)
+		message_error(l, over, "%s stands here, but an earlier file has %s", node_what(&l->arena, over),
+			      node_what(&l->arena, base));
+}
+
 /* Neither is null or tagged. */
 static void unite_value(struct loader *l, struct node *base, struct node *over, const struct model *m)
 {
-	if (base->kind != over->kind && base->kind != NODE_SCALAR)
-		message_error(l, over, "%s stands here, but an earlier file has %s", node_what(&l->arena, over),
-			      node_what(&l->arena, base));
-	else if (base->kind != over->kind || over->kind == NODE_SCALAR || (m && (m->flags & MODEL_REPLACE)))
+	bool replaced = over->kind == NODE_SCALAR || base->kind == NODE_SCALAR || (m && (m->flags & MODEL_REPLACE));
+
+	if (base->kind != over->kind && !(m && (m->flags & MODEL_REPLACE)) && base->kind != NODE_SCALAR)
+		tell_other_kind(l, base, over);
+	else if (replaced)
 		edit_take(base, over);
 	else if (m && m->unite)
 		m->unite(l, base, over, m);

@@ -72,6 +72,7 @@ static void expand_text(struct loader *l, struct node *n)
 	if (!*text || (target && !*target) || (options && (!*options || strchr(options, ':')))) {
 		message_error(l, n, "[SOURCE:]TARGET[:OPTIONS] is needed, not \"%s\"; for example ./data:/data:ro",
 			      n->text);
+		n->bad = n->text;
 		return;
 	}
 	if (target)
