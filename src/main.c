@@ -18,6 +18,7 @@
 #include "face/cli/cli.h"
 #include "face/docker/docker.h"
 #include "face/oci/oci.h"
+#include "face/project/compose_main.h"
 #include "node/engine/engine.h"
 #include "base/core/guard.h"
 #include "node/runtime/rootless.h"
@@ -441,5 +442,7 @@ int main(int argc, char **argv)
 		return oci_main(argc, argv, argv);
 	if (argc > 1 && !strcmp(argv[1], "oci"))
 		return oci_main(argc - 1, argv + 1, argv);
+	if (argc > 1 && !strcmp(argv[1], "compose"))
+		return compose_main(argc - 1, argv + 1, NULL);
 	return cli_main(argc, argv, &hooks);
 }

@@ -89,6 +89,7 @@ const struct cli_command *const cli_commands[] = {
     &command_version,
     &command_completion,
     &command_oci,
+    &command_compose,
     NULL,
 };
 

@@ -329,3 +329,23 @@ const struct cli_command command_oci = {
     .stop = true,
     .run = oci_run,
 };
+
+/* For the help, too: main.c hands the words to face/project. */
+static int compose_run(struct cli *cli, void *values, char **operands, struct err *err)
+{
+	(void)cli;
+	(void)values;
+	return err_set(err, EINVAL, "compose has to be the first word: berth compose --socket PATH %s", operands[0]);
+}
+
+const struct cli_command command_compose = {
+    .name = "compose",
+    .usage = "[OPTIONS] COMMAND [ARGUMENTS]",
+    .summary = "Run projects of several services, as docker compose does",
+    .detail = "Its commands and options: berth compose --help",
+    .examples = "  berth compose up -d\n  berth compose logs -f web\n  berth compose down",
+    .least = 1,
+    .most = CLI_MANY,
+    .stop = true,
+    .run = compose_run,
+};

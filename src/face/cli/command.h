@@ -88,9 +88,10 @@ extern const struct cli_command command_volume_create, command_volume_ls, comman
     command_volume_prune;
 extern const struct cli_command command_network_create, command_network_ls, command_network_inspect, command_network_rm,
     command_network_connect, command_network_disconnect, command_network_prune;
-extern const struct cli_command command_events, command_completion, command_oci;
+extern const struct cli_command command_events, command_completion, command_oci, command_compose;
 
 /* help.c */
+void help_options(const struct option_spec *specs, FILE *to); /* specs may be NULL */
 void help_overview(FILE *to);
 void help_command(const struct cli_command *c, FILE *to);
 /* `berth help [TOPIC...]`: a command, a group of commands or a topic. Returns the exit status. */

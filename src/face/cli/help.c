@@ -43,7 +43,7 @@ static void list_commands(const char *group, FILE *to)
 	}
 }
 
-static void print_options(const struct option_spec *specs, FILE *to)
+void help_options(const struct option_spec *specs, FILE *to)
 {
 	char left[64];
 
@@ -67,7 +67,7 @@ void help_overview(FILE *to)
 	for (size_t i = 0; i < N_TOPICS; i++)
 		fprintf(to, "  help %-12s %s\n", topics[i].name, topics[i].summary);
 	fputs("\nOptions of all commands:\n", to);
-	print_options(cli_common_options, to);
+	help_options(cli_common_options, to);
 	fputs("\n`berth COMMAND --help` tells more about a command.\n", to);
 }
 
@@ -87,13 +87,13 @@ void help_command(const struct cli_command *c, FILE *to)
 	if (c->detail)
 		fprintf(to, "\n%s\n", c->detail);
 	fputs("\nOptions:\n", to);
-	print_options(c->options, to);
+	help_options(c->options, to);
 	for (const struct option_spec *s = cli_common_options; s->name; s++) {
 		struct option_spec one[2] = {*s, {NULL}};
 
 		if (letter_taken(c, s->letter))
 			one[0].letter = 0;
-		print_options(one, to);
+		help_options(one, to);
 	}
 	if (c->examples)
 		fprintf(to, "\nExamples:\n%s\n", c->examples);

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * logs and events.
+ */
+#include "face/project/command.h"
+
+#include "base/core/buf.h"
+#include "base/core/err.h"
+#include "base/core/loop.h"
+#include "base/core/mem.h"
+#include "face/cli/client.h"
+#include "face/cli/show.h"
+#include "face/project/events.h"
+#include "face/project/follow.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+struct logs_values {
+	bool follow, times, no_color, no_prefix;
+	const char *tail, *since, *until;
+	uint64_t index;
+};
+#define V(field) offsetof(struct logs_values, field)
+static const struct option_spec logs_options[] = {
+    {"follow", 'f', OPTION_FLAG, V(follow), NULL, "go on as more comes"},
+    {"tail", 'n', OPTION_TEXT, V(tail), "N|all", "only the last lines of each container"},
+    {"since", 0, OPTION_TEXT, V(since), "TIME", "from then on: 2024-05-01T10:00:00Z, or 42m ago"},
+    {"until", 0, OPTION_TEXT, V(until), "TIME", "what was before"},
+    {"timestamps", 't', OPTION_FLAG, V(times), NULL, "with the time of each line"},
+    {"no-color", 0, OPTION_FLAG, V(no_color), NULL, "no colours"},
+    {"no-log-prefix", 0, OPTION_FLAG, V(no_prefix), NULL, "without the name of the container"},
+    {"index", 0, OPTION_COUNT, V(index), "N", "only the container with this number"},
+    {NULL},
+};
+
+struct logs {
+	struct project *p;
+	const struct logs_values *v;
+	char **services;
+	struct members m;
+	struct follow *follow;
+	size_t next;
+	struct err failed;
+};
+
+/* "42m" is a time ago; what the API takes is left as it is. */
+static char *api_time(const char *text)
+{
+	char *end = NULL;
+	double n = strtod(text, &end);
+	static const struct {
+		char unit;
+		int seconds;
+	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}};
+
+	for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+		if (end > text && end[0] == units[i].unit && !end[1])
+			return mem_printf("%.3f", (double)time(NULL) - n * units[i].seconds);
+	}
+	return mem_strdup(text);
+}
+
+static char *target_of(const struct logs_values *v, const char *id, const char *since)
+{
+	struct buf b buf_cleanup = BUF_INIT;
+	mem_cleanup char *from = v->since ? api_time(v->since) : NULL, *until = v->until ? api_time(v->until) : NULL;
+
+	buf_printf(&b, "/containers/%s/logs?stdout=1&stderr=1&follow=%d&timestamps=%d", id, v->follow, v->times);
+	if (since || from)
+		client_query(&b, "since", since ? since : from);
+	if (until)
+		client_query(&b, "until", until);
+	if (v->tail && !since)
+		client_query(&b, "tail", v->tail);
+	return buf_take(&b);
+}
+
+static bool is_shown(const struct logs *l, const struct member *m)
+{
+	return project_in(l->services, m->service) && (!l->v->index || (int64_t)l->v->index == m->number);
+}
+
+static void add(struct logs *l, const struct member *m)
+{
+	mem_cleanup char *target = target_of(l->v, m->id, NULL);
+
+	follow_add(l->follow, m->id, follow_label(l->p, m->name), "GET", target);
+}
+
+/* One after the other, so that what is printed is the same each time. */
+static void on_idle(void *ctx)
+{
+	struct logs *l = ctx;
+
+	if (l->v->follow)
+		return;
+	while (l->next < l->m.n && follow_open(l->follow) == 0) {
+		const struct member *m = &l->m.v[l->next++];
+
+		if (is_shown(l, m))
+			add(l, m);
+	}
+	if (follow_open(l->follow) == 0)
+		loop_stop(l->p->loop);
+}
+
+static void on_event(void *ctx, const struct event *e)
+{
+	struct logs *l = ctx;
+	mem_cleanup char *since = NULL, *target = NULL;
+
+	if (strcmp(e->action, "start") != 0 || e->oneoff || !project_in(l->services, e->service) ||
+	    follow_has(l->follow, e->id))
+		return;
+	since = mem_printf("%" PRId64 ".%09" PRId64, e->time_ns / 1000000000, e->time_ns % 1000000000);
+	target = target_of(l->v, e->id, since);
+	follow_add(l->follow, e->id, follow_label(l->p, e->name), "GET", target);
+}
+
+static void on_lost(void *ctx, const struct err *e)
+{
+	struct logs *l = ctx;
+
+	if (e)
+		l->failed = *e;
+	loop_stop(l->p->loop);
+}
+
+static int show_logs(struct logs *l, struct err *err)
+{
+	struct events *events = NULL;
+	int r = 0;
+
+	for (size_t i = 0; i < l->m.n; i++) {
+		if (is_shown(l, &l->m.v[i]))
+			follow_widen(l->follow, follow_label(l->p, l->m.v[i].name));
+	}
+	if (l->v->follow)
+		r = events_open(l->p, NULL, on_event, on_lost, l, &events, err);
+	for (size_t i = 0; r == 0 && l->v->follow && i < l->m.n; i++) {
+		if (is_shown(l, &l->m.v[i]))
+			add(l, &l->m.v[i]);
+	}
+	if (r == 0 && !l->v->follow)
+		on_idle(l);
+	if (r == 0 && follow_open(l->follow) + (events != NULL) > 0)
+		r = loop_run(l->p->loop, err);
+	events_free(events);
+	if (r == 0 && l->failed.code) {
+		*err = l->failed;
+		r = -err->code;
+	}
+	return r;
+}
+
+static int logs_run(struct project *p, void *values, char **operands, struct err *err)
+{
+	struct logs l = {.p = p, .v = values, .services = operands, .m = MEMBERS_INIT};
+	const struct follow_how how = {
+	    .no_color = l.v->no_color, .no_prefix = l.v->no_prefix, .idle = on_idle, .ctx = &l};
+	int r = members_read(p, &l.m, err);
+
+	if (r == 0)
+		r = project_check_names(p, &l.m, operands, err);
+	if (r == 0) {
+		l.follow = follow_new(p, &how);
+		r = show_logs(&l, err);
+		follow_free(l.follow);
+	}
+	members_free(&l.m);
+	return r;
+}
+
+const struct project_command project_logs = {
+    .name = "logs",
+    .usage = "[SERVICE...]",
+    .summary = "Show the output of containers",
+    .options = logs_options,
+    .values_size = sizeof(struct logs_values),
+    .most = CLI_MANY,
+    .need = PROJECT_NAME,
+    .all_profiles = true,
+    .run = logs_run,
+};
+
+/* ---- events ---- */
+
+struct events_values {
+	bool json;
+	const char *since, *until;
+};
+static const struct option_spec events_options[] = {
+    {"json", 0, OPTION_FLAG, offsetof(struct events_values, json), NULL, "one JSON object a line"},
+    {"since", 0, OPTION_TEXT, offsetof(struct events_values, since), "TIME", "what was from then on, too"},
+    {"until", 0, OPTION_TEXT, offsetof(struct events_values, until), "TIME", "end then"},
+    {NULL},
+};
+
+struct telling {
+	struct project *p;
+	char **services;
+	bool json;
+	struct err failed;
+};
+
+static void attributes(yyjson_val *from, bool json, struct buf *b)
+{
+	yyjson_val *key, *val;
+	size_t i, n, count = 0;
+
+	yyjson_obj_foreach (from, i, n, key, val) {
+		const char *name = yyjson_get_str(key), *text = yyjson_get_str(val);
+
+		if (!strncmp(name, PROJECT_LABEL, strlen(PROJECT_LABEL)) || !text)
+			continue;
+		buf_adds(b, count++ ? (json ? "," : ", ") : "");
+		if (!json) {
+			buf_printf(b, "%s=%s", name, text);
+			continue;
+		}
+		json_quote(b, name, strlen(name));
+		buf_addc(b, ':');
+		json_quote(b, text, strlen(text));
+	}
+}
+
+static void tell(void *ctx, const struct event *e)
+{
+	struct telling *t = ctx;
+	struct buf b buf_cleanup = BUF_INIT;
+	time_t s = (time_t)(e->time_ns / 1000000000);
+	char when[64];
+	struct tm tm;
+
+	if (!project_in(t->services, e->service))
+		return;
+	localtime_r(&s, &tm);
+	strftime(when, sizeof when, t->json ? "%Y-%m-%dT%H:%M:%S" : "%Y-%m-%d %H:%M:%S", &tm);
+	attributes(yyjson_obj_get(yyjson_obj_get(e->json, "Actor"), "Attributes"), t->json, &b);
+	if (t->json)
+		printf("{\"time\":\"%s.%06" PRId64 "\",\"type\":\"container\",\"service\":\"%s\",\"id\":\"%s\","
+		       "\"action\":\"%s\",\"attributes\":{%s}}\n",
+		       when, e->time_ns / 1000 % 1000000, e->service, e->id, e->action, buf_str(&b));
+	else
+		printf("%s.%06" PRId64 " container %s %s (%s)\n", when, e->time_ns / 1000 % 1000000, e->action, e->id,
+		       buf_str(&b));
+	fflush(stdout);
+}
+
+static void tell_end(void *ctx, const struct err *e)
+{
+	struct telling *t = ctx;
+
+	if (e)
+		t->failed = *e;
+	loop_stop(t->p->loop);
+}
+
+static int events_run(struct project *p, void *values, char **operands, struct err *err)
+{
+	const struct events_values *v = values;
+	struct telling t = {.p = p, .services = operands, .json = v->json};
+	struct buf more buf_cleanup = BUF_INIT;
+	mem_cleanup char *since = v->since ? api_time(v->since) : NULL, *until = v->until ? api_time(v->until) : NULL;
+	struct events *events = NULL;
+	int r;
+
+	buf_adds(&more, since ? "&since=" : "");
+	buf_adds(&more, since ? since : "");
+	buf_adds(&more, until ? "&until=" : "");
+	buf_adds(&more, until ? until : "");
+	r = events_open(p, buf_str(&more), tell, tell_end, &t, &events, err);
+	if (r == 0)
+		r = loop_run(p->loop, err);
+	events_free(events);
+	if (r == 0 && t.failed.code) {
+		*err = t.failed;
+		r = -err->code;
+	}
+	return r;
+}
+
+const struct project_command project_events = {
+    .name = "events",
+    .usage = "[SERVICE...]",
+    .summary = "Tell what happens to the containers",
+    .options = events_options,
+    .values_size = sizeof(struct events_values),
+    .most = CLI_MANY,
+    .need = PROJECT_NAME,
+    .all_profiles = true,
+    .run = events_run,
+};

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * converge: the containers that a project should have, made out of those it has: created, created anew when the service or its image has
+ * changed, removed when there are too many; then started in the order of what depends on what.
+ */
+#pragma once
+
+#include "face/project/project.h"
+
+#include <stdbool.h>
+
+struct converge;
+struct map;
+struct step;
+
+enum converge_recreate { CONVERGE_CHANGED, CONVERGE_ALWAYS, CONVERGE_NEVER };
+
+struct converge_how {
+	char *const *services; /* in order; what these are not stays untouched */
+	char *const *wanted;   /* those that the user named, NULL or empty = all: for --force-recreate */
+	char *const *scales;   /* "web=3", NULL = none */
+	enum converge_recreate recreate, recreate_deps;
+	bool renew_volumes; /* -V */
+	bool quiet;
+};
+
+/* One container: slots are in the order of how->services and of their numbers. */
+struct slot {
+	struct converge *c;
+	const char *service;
+	yyjson_val *def;
+	const struct member *old; /* NULL: there is none yet */
+	char *name, *id;	  /* id NULL until it is created */
+	int64_t number;
+	bool recreate, running;
+	yyjson_doc *inspected;
+	struct step *step;
+};
+
+struct converge {
+	struct project *p;
+	struct converge_how how;
+	struct members members;
+	struct slot *slots;
+	size_t n, cap;
+	struct map *images; /* service -> id of its image */
+};
+
+int converge_new(struct project *p, const struct converge_how *how, struct converge **ret, struct err *err);
+/* The containers that there are, as they are; for `start`. */
+int converge_existing(struct project *p, char *const *services, struct converge **ret, struct err *err);
+struct converge *converge_free(struct converge *c);
+/* Images must be there. Creates, recreates and removes. */
+int converge_create(struct converge *c, struct err *err);
+/* Starts what does not run, after what it depends on; `hold` also waits until all are running or healthy, `timeout` seconds (-1: for ever). */
+int converge_start(struct converge *c, bool hold, int64_t timeout, struct err *err);
+
+/* Containers of services that the file does not have: told, or removed. */
+int converge_orphans(struct project *p, const struct members *m, bool remove, struct err *err);

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * follow: the output of several containers at once, each line begun by the name of its container in a colour of its own.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct err;
+struct follow;
+struct project;
+
+struct follow_how {
+	bool no_color, no_prefix;
+	void (*closed)(void *ctx, const char *id); /* a stream has ended; may be NULL */
+	void (*idle)(void *ctx);		   /* the last one has; may be NULL */
+	void *ctx;
+};
+
+struct follow *follow_new(struct project *p, const struct follow_how *how);
+struct follow *follow_free(struct follow *f);
+/* Prefixes become at least as wide as this name. */
+void follow_widen(struct follow *f, const char *label);
+/* Opens a stream: GET logs, or POST attach. The label is the name without the project. False when one of this id is open already. */
+bool follow_add(struct follow *f, const char *id, const char *label, const char *method, const char *target);
+bool follow_has(const struct follow *f, const char *id); /* a stream that is open */
+/* A line of ours among those of the containers. */
+void follow_say(struct follow *f, const char *label, const char *text);
+size_t follow_open(const struct follow *f);
+/* "web-1" of "project-web-1" (or of "project_web_1"); part of name. */
+const char *follow_label(const struct project *p, const char *name);

@@ -1,0 +1,291 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# `berth compose`: projects by Docker's API, and together with Compose itself, which may manage the same ones.
+
+load helpers
+
+setup_file() {
+	start_apart
+	export DOCKER_HOST=unix://$BERTH_SOCKET
+}
+
+teardown_file() {
+	end_place
+}
+
+# Each test has a project of its own, in a folder of its name.
+setup() {
+	PROJECT=t$BATS_TEST_NUMBER
+	mkdir "$DIR/$PROJECT"
+	cd "$DIR/$PROJECT" || return 1
+}
+
+teardown() {
+	cd /
+	berth compose -p "$PROJECT" down -v -t 0 >/dev/null 2>&1 || true
+}
+
+compose() {
+	"$BERTH" compose "$@"
+}
+
+# What the API says of a container.
+api() { # JQ-EXPRESSION CONTAINER
+	docker_api 200 GET "/containers/$2/json" && body "$1"
+}
+
+shop() {
+	cat >compose.yaml <<'YAML'
+services:
+  web:
+    image: busybox
+    command: sh -c 'echo serving; exec httpd -f -p 80 -h /run/secrets'
+    depends_on:
+      db: {condition: service_healthy}
+      init: {condition: service_completed_successfully}
+    ports: ["127.0.0.1:8080:80"]
+    secrets: [word]
+    stop_grace_period: 0s
+  db:
+    image: busybox
+    command: sh -c 'echo up; touch /tmp/ok; exec sleep 100'
+    healthcheck: {test: test -f /tmp/ok, interval: 50ms}
+    volumes: [data:/data]
+    stop_grace_period: 0s
+  init:
+    image: busybox
+    command: echo done
+volumes:
+  data:
+secrets:
+  word: {environment: WORD}
+YAML
+	export WORD=hidden
+}
+
+@test "up waits for what services depend on, and down leaves nothing" {
+	shop
+	run --separate-stderr compose up -d
+	succeeds
+	[[ $stderr == *"Service db  Healthy"*"Container $PROJECT-web-1  Starting"* ]]
+	[[ $stderr == *"Service init  Exited"*"Container $PROJECT-web-1  Starting"* ]]
+	eventually apart "$(command -v busybox)" wget -q -O - http://127.0.0.1:8080/word
+	[ "$(apart busybox wget -q -O - http://127.0.0.1:8080/word)" = hidden ]
+	[ "$(compose port web 80)" = 127.0.0.1:8080 ]
+	[ "$(compose ps --services)" = $'db\nweb' ]
+	[ "$(compose ps -a --format json | jq -r '.Name + " " + .State' | sort)" = "$PROJECT-db-1 running
+$PROJECT-init-1 exited
+$PROJECT-web-1 running" ]
+	[ "$(compose logs --no-color)" = $'db-1    | up\ninit-1  | done\nweb-1   | serving' ]
+	# Names of services are names of machines.
+	compose exec -T web busybox nslookup db >/dev/null
+	run compose down -v
+	succeeds
+	docker_api 200 GET '/containers/json?all=1' && [ "$(body length)" = 0 ]
+	docker_api 404 GET "/networks/${PROJECT}_default"
+	docker_api 404 GET "/volumes/${PROJECT}_data"
+}
+
+@test "only what has changed is made anew, and its anonymous volumes go on" {
+	cat >compose.yaml <<'YAML'
+services:
+  a: {image: busybox, command: sleep 100, stop_grace_period: 0s, volumes: [/keep], environment: {V: "${V}"}}
+  b: {image: busybox, command: sleep 100, stop_grace_period: 0s}
+YAML
+	V=1 compose up -d 2>/dev/null
+	local a b
+	a=$(compose ps -q a) b=$(compose ps -q b)
+	compose exec -T a sh -c 'echo text >/keep/x'
+	V=1 compose up -d 2>/dev/null
+	[ "$(compose ps -q)" = "$a"$'\n'"$b" ]
+	V=2 compose up -d 2>/dev/null
+	[ "$(compose ps -q b)" = "$b" ]
+	[ "$(compose ps -q a)" != "$a" ]
+	[ "$(compose exec -T a cat /keep/x)" = text ]
+	[ "$(api .Name "$PROJECT-a-1")" = "/$PROJECT-a-1" ]
+	V=2 compose up -d --force-recreate -V 2>/dev/null
+	run -1 compose exec -T a cat /keep/x
+	[ "$(compose ps -q b)" != "$b" ]
+	b=$(compose ps -q b)
+	V=3 compose up -d --no-recreate 2>/dev/null
+	[ "$(compose ps -q b)" = "$b" ]
+}
+
+@test "scale up and down: each container has a number, and gaps are filled" {
+	cat >compose.yaml <<'YAML'
+services:
+  a: {image: busybox, command: sleep 100, stop_grace_period: 0s, scale: 2}
+YAML
+	compose up -d 2>/dev/null
+	compose scale a=3 2>/dev/null
+	docker_api 204 DELETE "/containers/$PROJECT-a-2?force=1"
+	compose up -d --scale a=4 2>/dev/null
+	[ "$(compose ps --format json | jq -r .Name | sort | tr '\n' ' ')" = "$PROJECT-a-1 $PROJECT-a-2 $PROJECT-a-3 $PROJECT-a-4 " ]
+	compose up -d 2>/dev/null
+	[ "$(compose ps --format json | jq -r .Name | sort | tr '\n' ' ')" = "$PROJECT-a-1 $PROJECT-a-2 " ]
+	# What the file does not have any more is told, then removed.
+	sed -i 's/ a:/ b:/' compose.yaml
+	run compose up -d
+	[[ $output == *"$PROJECT-a-1 belongs to no service"* ]]
+	compose up -d --remove-orphans 2>/dev/null
+	[ "$(compose ps -a --services)" = b ]
+}
+
+@test "what cannot come up says why, by service and container" {
+	cat >compose.yaml <<'YAML'
+services:
+  web: {image: busybox, command: sleep 100, depends_on: {job: {condition: service_completed_successfully}}}
+  job: {image: busybox, command: sh -c 'exit 3'}
+  sick: {image: busybox, command: sleep 100, stop_grace_period: 0s, healthcheck: {test: "false", interval: 50ms, retries: 1}}
+  late: {image: busybox, command: sleep 100, depends_on: {sick: {condition: service_healthy}}}
+  soft: {image: busybox, command: sleep 100, stop_grace_period: 0s, depends_on: {job: {condition: service_completed_successfully, required: false}}}
+  lost: {image: not-here, pull_policy: never}
+YAML
+	run compose up -d web
+	fails_with "service \"job\" didn't complete successfully" "$PROJECT-job-1 exited with code 3"
+	run compose up -d late
+	fails_with "container $PROJECT-sick-1 is unhealthy"
+	run compose up -d soft
+	succeeds
+	run compose up -d lost
+	fails_with "service lost: the image not-here is not here"
+	run compose up -d nobody
+	fails_with 'there is no service "nobody"'
+	run compose up -d --wait sick
+	fails_with "$PROJECT-sick-1"
+}
+
+@test "up in the foreground: prefixes, exit codes, and Ctrl-C stops" {
+	cat >compose.yaml <<'YAML'
+services:
+  a: {image: busybox, command: sh -c 'echo from a; exit 7'}
+  long: {image: busybox, command: sleep 100, stop_grace_period: 0s}
+YAML
+	run --separate-stderr compose up a
+	[ "$status" = 0 ]
+	[ "$output" = $'a-1  | from a\na-1 exited with code 7' ]
+	run -7 --separate-stderr compose up --exit-code-from a
+	[[ $output == *"a-1     | from a"* ]]
+	[ -z "$(compose ps -q)" ]
+	"$BERTH" compose up long >"$DIR/$PROJECT.out" 2>&1 3>&- &
+	local pid=$!
+	eventually grep "long-1  Started" "$DIR/$PROJECT.out"
+	kill -INT "$pid"
+	ends_with 130 "$pid"
+	[ -z "$(compose ps -q)" ]
+	[ "$(compose ps -aq long | wc -l)" = 1 ]
+}
+
+@test "run makes containers of its own, exec joins one" {
+	cat >compose.yaml <<'YAML'
+services:
+  app: {image: busybox, command: sleep 100, stop_grace_period: 0s, environment: {A: "1"}, depends_on: [db], ports: ["8080:80"]}
+  db: {image: busybox, command: sleep 100, stop_grace_period: 0s}
+YAML
+	run -5 --separate-stderr compose run --rm -T -e B=2 -w /tmp app sh -c 'echo $A$B; pwd; exit 5'
+	[ "$output" = $'12\n/tmp' ]
+	[ "$(compose ps --services)" = db ]
+	local name
+	name=$(compose run -d --name "$PROJECT-one" --no-deps app sleep 100 2>/dev/null)
+	[ "$name" = "$PROJECT-one" ]
+	[ "$(api '.Config.Labels["com.docker.compose.oneoff"]' "$name")" = True ]
+	[ "$(api '.HostConfig.PortBindings | length' "$name")" = 0 ]
+	run compose exec -T app true
+	fails_with 'service "app" is not running'
+	[ "$(echo typed | compose exec -T -e C=3 db sh -c 'cat; echo $C')" = $'typed\n3' ]
+	run -4 compose exec -T db sh -c 'exit 4'
+}
+
+@test "stop, start, restart, kill, pause, rm, wait, top, images, ls, events" {
+	cat >compose.yaml <<'YAML'
+services:
+  a: {image: busybox, command: sleep 100, stop_grace_period: 0s}
+  b: {image: busybox, command: sh -c 'exit 3', depends_on: [a]}
+YAML
+	local since
+	since=$(date +%s)
+	compose up -d 2>/dev/null
+	run compose wait b
+	[ "$output" = 3 ]
+	[[ "$(compose top a)" == *"sleep 100"* ]]
+	[[ "$(compose images)" == *"$PROJECT-a-1"*busybox* ]]
+	[ "$(compose ls --format json | jq -r ".[] | select(.Name == \"$PROJECT\").Status")" = "running(1)" ]
+	compose pause a 2>/dev/null
+	[ "$(compose ps --status paused --services)" = a ]
+	compose unpause a 2>/dev/null
+	compose restart a 2>/dev/null
+	[ "$(api .State.Status "$PROJECT-a-1")" = running ]
+	compose kill -s KILL a 2>/dev/null
+	eventually sh -c "[ -z \"\$('$BERTH' compose ps -q)\" ]"
+	compose start a 2>/dev/null
+	compose stop 2>/dev/null
+	compose rm -f 2>/dev/null
+	[ -z "$(compose ps -aq)" ]
+	[ "$(compose events --json --since "$since" --until "$(($(date +%s) + 1))" | jq -r .action | grep -c create)" = 2 ]
+}
+
+@test "images are built when they are missing, or when --build says so" {
+	cat >compose.yaml <<'YAML'
+services:
+  a: {build: {context: ., args: {WHAT: one}}, command: cat /what}
+YAML
+	printf 'FROM busybox\nARG WHAT\nRUN echo $WHAT >/what\n' >Dockerfile
+	run --separate-stderr compose up
+	[ "$output" = $'a-1  | one\na-1 exited with code 0' ]
+	sed -i s/one/two/ compose.yaml
+	run --separate-stderr compose up --build
+	[ "$output" = $'a-1  | two\na-1 exited with code 0' ]
+	compose build -q --build-arg WHAT=three a >/dev/null
+	[ "$(compose run --rm -T a 2>/dev/null)" = three ]
+	run compose down --rmi local
+	docker_api 404 GET "/images/$PROJECT-a/json"
+}
+
+# ---- Compose itself and we manage each other's projects ----
+
+both() {
+	cat >docker-compose.yml <<'YAML'
+version: "3.4"
+services:
+  a: {image: busybox, command: sh -c 'echo from a; exec sleep 100', stop_grace_period: 0s}
+YAML
+}
+
+# What the other one's command makes of ours, and we of its own. It is slow to start: each call counts.
+manage_each_other() { # COMPOSE...
+	local id
+	both
+	compose up -d 2>/dev/null
+	id=$(compose ps -q a)
+	[ "$("$@" ps -q)" = "$id" ]
+	"$@" down
+	[ -z "$(compose ps -aq)" ]
+	docker_api 404 GET "/networks/${PROJECT}_default"
+	"$@" up -d
+	id=$(compose ps -q a)
+	[ "$(compose logs --no-color --no-log-prefix a)" = "from a" ]
+	[ "$(compose exec -T a echo in)" = in ]
+	compose stop
+	[ "$(api .State.Status "$id")" = exited ]
+	compose down
+	docker_api 404 GET "/containers/$id/json"
+	docker_api 404 GET "/networks/${PROJECT}_default"
+}
+
+@test "docker-compose v1 manages our projects, and we manage its own" {
+	grep -q python "$(command -v docker-compose)" /dev/null || skip "docker-compose 1 is not installed"
+	manage_each_other docker-compose
+}
+
+@test "docker compose v2 manages our projects, and we manage its own" {
+	docker compose version >/dev/null 2>&1 || skip "docker has no compose plugin"
+	manage_each_other docker compose
+	# What neither has changed neither makes anew.
+	both
+	docker compose up -d
+	local id
+	id=$(compose ps -q a)
+	compose up -d
+	[ "$(compose ps -q a)" = "$id" ]
+}
