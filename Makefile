@@ -51,7 +51,7 @@ install: all ## install, stripped, below PREFIX (/usr/local) and DESTDIR
 	@tools/install $(BUILD)
 
 clean: ## remove all that was built
-	rm -rf build build-asan build-clang build-werror build-fuzz build-unguarded
+	rm -rf build build-asan build-clang build-werror build-fuzz
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | sort | awk -F '\t' '{ printf "make %-9s %s\n", $$1, $$2 }'

@@ -10,8 +10,17 @@ load helpers
 	[ "$output" = 0 ]
 	# And would be found if they could.
 	[ "${QUICK:-no}" = yes ] || grep -q BERTH_UNGUARDED "$UNGUARDED"
-	# What is installed is what is tested: the option is off, in the kinds of build and by default.
-	grep -q "option('unguarded', type: 'boolean', value: false" "$TOP/meson_options.txt"
-	run grep -n unguarded=true "$TOP/tools/install" "$TOP/Makefile" "$TOP/.ci/run"
+	# What is installed is what is tested.
+	run grep -rn unguarded "$TOP/tools/install" "$TOP/Makefile" "$TOP/.ci/run" "$TOP/packaging"
 	[ "$status" -ne 0 ]
+}
+
+@test "R0: every source that has a guard is in the program without them" {
+	cd "$TOP/src"
+	grep -rlE '"(base/core|node/image)/guard\.h"|"node/registry/session_auth\.h"' --include='*.c' . | sed 's|^\./||' | grep -vE '/test/|^main\.c$' | sort >"$BATS_TEST_TMPDIR/with"
+	[ -s "$BATS_TEST_TMPDIR/with" ]
+	sed -n "/^  executable('berth-unguarded'/,/include_directories/p" meson.build | grep -oE "[a-z]+/[a-z/_0-9]+\.c" | sort | diff "$BATS_TEST_TMPDIR/with" -
+	# The headers that bring a guard along are the ones looked for.
+	run -1 grep -rlE '/guard\.h"' --include='*.h' base/wire node/runtime node/oci node/engine node/build node/depot face
+	[ "$(grep -rlE '/guard\.h"' --include='*.h' .)" = ./node/registry/session_auth.h ]
 }

@@ -13,7 +13,7 @@
 load ../e2e/helpers
 
 ATTACK_BIN=${ATTACK_BIN:-$TOP/build/tests/attack}
-UNGUARDED=${UNGUARDED:-$TOP/build-unguarded/src/berth}
+UNGUARDED=${UNGUARDED:-$TOP/build/src/berth-unguarded}
 ATTACK_TABLE=${ATTACK_TABLE:-/dev/null}
 ATTACKER=$ATTACK_BIN/attacker
 SECRET=the-canary-sings

@@ -3,7 +3,7 @@
  * guard: names the lines that hold an attack off, by its row in tests/attack ("R1" ...). RT_GUARD(R3) is the constant true, and what stands
  * behind a guard that is out is no part of the program.
  *
- * Only the build for the attack tests (meson's option "unguarded", never installed) is another one: there the environment variable
+ * Only berth-unguarded, the program for the attack tests that is never installed, is another one: there the environment variable
  * BERTH_UNGUARDED names a row whose guards are out, so that the tests can show that the attack bites without them.
  */
 #pragma once
