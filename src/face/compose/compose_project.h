@@ -31,18 +31,19 @@ struct err;
 
 /* What the user said; all of it may be left empty. Lists are NULL-terminated, or NULL. */
 struct compose_project_options {
-	char **files;	  /* -f; "-" is standard input. Else COMPOSE_FILE, else the first compose.yaml, compose.yml,
+	char **files; /* -f; "-" is standard input. Else COMPOSE_FILE, else the first compose.yaml, compose.yml,
 				  docker-compose.yml, docker-compose.yaml of the directory or one above, with its
 				  override file */
-	char **env_files; /* --env-file; else COMPOSE_ENV_FILES, else .env of the project's directory */
-	const char *directory; /* --project-directory; else that of the first file */
-	const char *project;   /* -p; else COMPOSE_PROJECT_NAME, `name:`, the name of the directory */
-	char **profiles;       /* --profile; else COMPOSE_PROFILES; "*" = all */
-	char **env;	       /* "NAME=value", normally environ */
-	char **services;       /* services of the command line: their profiles are active, too */
-	bool only_services;    /* keep these and what they depend on; the others become inactive */
-	bool all_resources;    /* networks, volumes, secrets, configs that no active service uses are kept, too */
-	bool contents;	       /* secrets and configs with `environment` have its value as `content` */
+	const char *const *texts; /* of `files`, which are not read then; NULL = read them */
+	char **env_files;	  /* --env-file; else COMPOSE_ENV_FILES, else .env of the project's directory */
+	const char *directory;	  /* --project-directory; else that of the first file */
+	const char *project;	  /* -p; else COMPOSE_PROJECT_NAME, `name:`, the name of the directory */
+	char **profiles;	  /* --profile; else COMPOSE_PROFILES; "*" = all */
+	char **env;		  /* "NAME=value", normally environ */
+	char **services;	  /* services of the command line: their profiles are active, too */
+	bool only_services;	  /* keep these and what they depend on; the others become inactive */
+	bool all_resources;	  /* networks, volumes, secrets, configs that no active service uses are kept, too */
+	bool contents;		  /* secrets and configs with `environment` have its value as `content` */
 	bool no_interpolate, no_normalize, no_paths, no_consistency, no_env_files;
 };
 

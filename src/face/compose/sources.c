@@ -176,4 +176,6 @@ void sources_find(struct loader *l, const struct compose_project_options *o, str
 	if (!ret->env_files && strcmp(first, l->directory) != 0)
 		read_env(l, NULL);
 	set_files(l, files, ret);
+	for (size_t i = 0; o->texts && i < ret->n; i++)
+		ret->files[i].text = o->texts[i];
 }

@@ -44,6 +44,11 @@ static int read_text(const struct tree_file *f, char **ret, size_t *ret_len, str
 {
 	int r;
 
+	if (f->text) {
+		*ret = mem_strdup(f->text);
+		*ret_len = strlen(f->text);
+		return 0;
+	}
 	if (strcmp(f->path, "-") != 0)
 		return loader_read(f->path, YAML_BYTES_MAX, false, ret, ret_len, err);
 	r = fd_read_all(STDIN_FILENO, YAML_BYTES_MAX, ret, ret_len);

@@ -16,8 +16,9 @@ struct node;
 
 /* A file and its tree, before anything was done with it. */
 struct tree_file {
-	char *path; /* absolute, or "-" */
-	char *name; /* in messages */
+	char *path;	  /* absolute, or "-" */
+	char *name;	  /* in messages */
+	const char *text; /* when it need not be read, else NULL */
 	struct node *root;
 };
 

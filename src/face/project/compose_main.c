@@ -16,7 +16,7 @@
 #include <string.h>
 
 static const struct project_command *const commands[] = {
-    &project_build,   &project_config,	&project_create,
+    &project_build,   &project_config,  &project_convert,	&project_create,
     &project_down,    &project_events,	&project_exec,
     &project_images,  &project_kill,	&project_logs,
     &project_ls,      &project_pause,	&project_port,
@@ -105,7 +105,7 @@ static int with_project(const struct project_command *c, const struct globals *g
 			struct err *err)
 {
 	struct cli cli = {.socket_option = g->socket};
-	struct project p = {.cli = &cli, .timeout = -1};
+	struct project p = {.cli = &cli, .globals = &g->g, .timeout = -1};
 	bool quiet = g->g.progress && !strcmp(g->g.progress, "quiet");
 	int r;
 

@@ -53,24 +53,38 @@ static bool is_said(const struct project_globals *g)
 	return (g->files && *g->files) || (env && *env);
 }
 
+struct compose_project_options load_options(const struct project_globals *g)
+{
+	return (struct compose_project_options){.files = g->files,
+						.env_files = g->env_files,
+						.directory = g->directory,
+						.project = g->project,
+						.profiles = g->profiles,
+						.env = environ,
+						.all_resources = g->all_resources,
+						.contents = true};
+}
+
+void load_tell(const struct compose_messages *m, int r, struct err *err)
+{
+	tell(m, r < 0);
+	if (r < 0 && m->n_errors > 0 && m->n_errors <= COMPOSE_ERRORS_MAX)
+		err_clear(err); /* all of them are told already */
+}
+
 int load_project(struct project *p, const struct project_globals *g, const struct project_command *c, char **operands,
 		 struct err *err)
 {
 	static char *all_profiles[] = {(char *)"*", NULL};
-	struct compose_project_options o = {.files = g->files,
-					    .env_files = g->env_files,
-					    .directory = g->directory,
-					    .project = g->project,
-					    .profiles = c->all_profiles && !g->profiles ? all_profiles : g->profiles,
-					    .env = environ,
-					    .all_resources = g->all_resources,
-					    .contents = true};
+	struct compose_project_options o = load_options(g);
 	struct compose_messages messages compose_messages_cleanup = COMPOSE_MESSAGES_INIT;
 	struct compose_project found compose_project_cleanup = COMPOSE_PROJECT_INIT;
 	int r;
 
 	if (c->need == PROJECT_NONE)
 		return 0;
+	if (c->all_profiles && !g->profiles)
+		o.profiles = all_profiles;
 	if (c->need == PROJECT_FILE && operands && c->most == CLI_MANY && !c->stop)
 		o.services = operands;
 	r = compose_project_load(&o, &found, &messages, err);
@@ -79,9 +93,7 @@ int load_project(struct project *p, const struct project_globals *g, const struc
 		r = compose_project_name(&o, &found, err);
 		return r < 0 ? r : take(p, &found, err);
 	}
-	tell(&messages, r < 0);
-	if (r < 0 && messages.n_errors > 0 && messages.n_errors <= COMPOSE_ERRORS_MAX)
-		err_clear(err); /* all of them are told already */
+	load_tell(&messages, r, err);
 	return r < 0 ? r : take(p, &found, err);
 }
 

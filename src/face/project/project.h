@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 struct cli;
+struct project_globals;
 struct err;
 struct loop;
 struct steps;
@@ -22,6 +23,7 @@ struct view;
 
 struct project {
 	struct cli *cli;
+	const struct project_globals *globals;
 	struct loop *loop;
 	struct view *view;
 	struct steps *plan; /* that runs, or NULL */
