@@ -140,12 +140,18 @@ no_tool() {
 	docker_api 200 POST "/images/load?quiet=1" --data-binary "@$DIR/saved.tar"
 	body 'select(.stream) | .stream' | grep -qx 'Loaded image: saved:1'
 	docker_api 200 DELETE /images/saved:1
-	docker_api 400 POST "/images/load" -H 'Transfer-Encoding: chunked' --data-binary "nonsense"
-	[[ "$(body .message)" == *"no tar"* ]]
+	docker_api 200 POST "/images/load" -H 'Transfer-Encoding: chunked' --data-binary "nonsense"
+	[[ "$(body .error)" == *"no tar"* ]]
 	docker_api 200 POST "/images/create?fromSrc=-&repo=imported&tag=1" --data-binary "@$(busybox_tar)"
 	[[ "$(body .status)" == sha256:* ]]
 	[ "$(berth run --rm imported:1 echo works)" = works ]
 	docker_api 200 DELETE /images/imported:1
+	tar -C "$DIR/home" -cf "$DIR/empty.tar" .
+	docker_api 200 POST "/images/create?fromSrc=-" --data-binary "@$DIR/empty.tar"
+	id=$(body .status)
+	docker_api 200 GET "/images/$id/json"
+	[ "$(body '.RepoTags | length')" = 0 ]
+	docker_api 200 DELETE "/images/$id"
 	docker_api 400 POST "/images/create?fromSrc=http://x/y&repo=z"
 	docker_api 400 POST "/images/create"
 }

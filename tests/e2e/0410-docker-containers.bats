@@ -304,6 +304,16 @@ PY
 	docker rm ours
 }
 
+@test "the IPC of a container that an old client makes is for others to join" {
+	docker_api 201 POST "/v1.39/containers/create?name=old" -d '{"Image":"busybox","Cmd":["sleep","1000"]}'
+	docker_api 201 POST "/v1.40/containers/create?name=new" -d '{"Image":"busybox","Cmd":["sleep","1000"]}'
+	[ "$(docker inspect -f '{{.HostConfig.IpcMode}}' old new | xargs)" = "shareable private" ]
+	docker start old new
+	docker run --rm --ipc container:old busybox true
+	run ! docker run --rm --ipc container:new busybox true
+	docker rm -f old new
+}
+
 @test "health checks, exit and restart counts are in inspect" {
 	docker run -d --name h --health-cmd 'echo fine' --health-interval 20ms busybox sleep 1000
 	eventually eval '[ "$(docker inspect -f "{{.State.Health.Status}}" h)" = healthy ]'

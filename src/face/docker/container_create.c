@@ -52,6 +52,18 @@ static int resolve_modes(const struct docker_call *c, yyjson_mut_doc *d, struct 
 	return r;
 }
 
+/* Before 1.40 a container's IPC was for others to join unless the client said otherwise. */
+static void share_ipc(yyjson_val *body, yyjson_mut_doc *d)
+{
+	yyjson_mut_val *spec = yyjson_mut_doc_get_root(d);
+	yyjson_mut_val *host = yyjson_mut_obj_get(yyjson_mut_obj_get(spec, "docker"), "HostConfig");
+
+	if (*shape_text(yyjson_obj_get(body, "HostConfig"), "IpcMode"))
+		return;
+	yyjson_mut_obj_put(spec, yyjson_mut_str(d, "ipc_mode"), yyjson_mut_str(d, "shareable"));
+	yyjson_mut_obj_put(host, yyjson_mut_str(d, "IpcMode"), yyjson_mut_str(d, "shareable"));
+}
+
 /* The mount that is at the place of another one; a VOLUME of the image gives way to one of another container. */
 static bool is_taken(yyjson_mut_val *mounts, const char *target)
 {
@@ -204,6 +216,8 @@ static int make(const struct docker_call *c, yyjson_val *body, const char *name,
 	yyjson_mut_obj_add_strcpy(made->doc, yyjson_mut_obj_get(root, "docker"), "Image", id);
 	if (*name)
 		yyjson_mut_obj_add_str(made->doc, root, "name", name);
+	if (c->minor < 40)
+		share_ipc(body, made->doc);
 	r = resolve_modes(c, made->doc, err);
 	if (r == 0)
 		r = resolve_volumes(c, made->doc, err);

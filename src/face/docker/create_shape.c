@@ -208,6 +208,20 @@ static void merge_command(yyjson_mut_doc *d, yyjson_mut_val *config, yyjson_mut_
 		replace(d, config, "Entrypoint", yyjson_mut_null(d));
 }
 
+/* null and 0 are as good as missing: docker-compose 1 sends them, and wants them not back. */
+static void clean_health(yyjson_mut_val *config)
+{
+	yyjson_mut_obj_iter it = yyjson_mut_obj_iter_with(yyjson_mut_obj_get(config, "Healthcheck"));
+	yyjson_mut_val *key;
+
+	while ((key = yyjson_mut_obj_iter_next(&it))) {
+		yyjson_mut_val *v = yyjson_mut_obj_iter_get_val(key);
+
+		if (yyjson_mut_is_null(v) || (yyjson_mut_is_uint(v) && yyjson_mut_get_uint(v) == 0))
+			yyjson_mut_obj_iter_remove(&it);
+	}
+}
+
 static void merge_health(yyjson_mut_doc *d, yyjson_mut_val *config, yyjson_mut_val *image)
 {
 	static const char *const numbers[] = {"Interval", "Timeout", "StartPeriod", "StartInterval", "Retries"};
@@ -300,6 +314,7 @@ static int shape_all(yyjson_mut_doc *d, yyjson_mut_val *root, yyjson_val *body, 
 
 	if (shape_copy(d, config, body, config_members, "Config", err) < 0)
 		return -err->code;
+	clean_health(config);
 	if (image && merge_image(d, config, image, err) < 0)
 		return -EINVAL;
 	if (shape_copy(d, host, from, host_members, "HostConfig", err) < 0)

@@ -85,6 +85,7 @@ static const struct route {
     {"GET", "/volumes/*", docker_volume_inspect, false},
     {"PUT", "/volumes/*", docker_volume_update, false},
     {"DELETE", "/volumes/*", docker_volume_delete, false},
+    {"GET", "/plugins", docker_plugins, false},
     {"GET", "/plugins/*/json", docker_not_here, false},
 };
 

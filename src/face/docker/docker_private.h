@@ -50,6 +50,7 @@ void docker_version(const struct docker_call *c);
 void docker_info(const struct docker_call *c);
 
 void docker_not_here(const struct docker_call *c);
+void docker_plugins(const struct docker_call *c);
 
 /* image_list.c */
 void docker_images(const struct docker_call *c);
@@ -154,6 +155,7 @@ struct docker_task {
 	int status;	  /* of the answer, 200 mostly */
 	bool body;	  /* the body of the request is its input: from on_headers */
 	bool messages;	  /* its output are Docker's messages: an error after the first one becomes one more */
+	bool always;	  /* `messages`, and an error before the first one, too */
 	bool answer;	  /* its answer, not its output, is the reply */
 	int denied;	  /* status for -EACCES, 0 = as usual */
 };

@@ -43,18 +43,17 @@ static void on_done(void *ctx, const struct image_info *image, const struct err 
 
 static int check(const struct docker_call *c, const char *source, struct err *err)
 {
-	const char *repo = http_req_query(c->r, "repo");
-
 	if (strcmp(source, "-") != 0)
 		return err_set(err, EINVAL,
 			       "fromSrc: only \"-\", the body of the request, is supported, not \"%.200s\"", source);
 	if (http_req_query(c->r, "changes"))
 		return err_set(err, EINVAL, "changes are not supported; build an image FROM the imported one instead");
-	return repo && *repo ? 0 : err_set(err, EINVAL, "repo is missing: an imported image needs a name");
+	return 0;
 }
 
 void docker_image_import(const struct docker_call *c, const char *source)
 {
+	const char *repo = http_req_query(c->r, "repo");
 	mem_cleanup char *name = NULL;
 	struct import *im;
 	struct err err = ERR_INIT;
@@ -64,7 +63,7 @@ void docker_image_import(const struct docker_call *c, const char *source)
 		docker_fail(c->r, &err);
 		return;
 	}
-	name = docker_image_name(http_req_query(c->r, "repo"), http_req_query(c->r, "tag"));
+	name = repo && *repo ? docker_image_name(repo, http_req_query(c->r, "tag")) : NULL;
 	im = mem_new(struct import);
 	im->r = c->r;
 	if (engine_import(c->d->engine, name, NULL, on_done, im, &fd, &im->import, &err) < 0 ||

@@ -32,6 +32,12 @@ void docker_ping(const struct docker_call *c)
 	http_reply(c->r, 200, "text/plain; charset=utf-8", "OK", 2);
 }
 
+/* berth has none, and needs none. */
+void docker_plugins(const struct docker_call *c)
+{
+	http_reply_json(c->r, 200, "[]");
+}
+
 /* Objects that berth does not show by this API yet. */
 void docker_not_here(const struct docker_call *c)
 {

@@ -79,7 +79,7 @@ static void try_finish(struct task *t)
 {
 	if (t->tool || !t->output_ended)
 		return;
-	if (!t->began && t->err.code) {
+	if (!t->began && t->err.code && !t->how.always) {
 		fail(t);
 		return;
 	}

@@ -79,6 +79,7 @@ void docker_images_load(const struct docker_call *c)
 
 	yyjson_mut_obj_add_bool(request, yyjson_mut_doc_get_root(request), "quiet", docker_flag(c->r, "quiet", false));
 	how.body = true;
+	how.always = true;
 	docker_task_run(c->d, c->r, &how, request);
 }
 

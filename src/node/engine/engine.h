@@ -236,7 +236,8 @@ struct engine_log *engine_log_close(struct engine_log *l);
 
 /* ---- images and files, done by workers ---- */
 
-/* Import: write the tar to the returned descriptor (non-blocking pipe, the caller's), close it at the end of the data; done is called once. */
+/* Import: write the tar to the returned descriptor (non-blocking pipe, the caller's), close it at the end of the data; done is called once.
+ * ref NULL: an image without a name. */
 typedef void (*engine_import_fn)(void *ctx, const struct image_info *image, const struct err *error);
 struct engine_import;
 int engine_import(struct engine *e, const char *ref, yyjson_val *config, engine_import_fn done, void *ctx, int *ret_fd,

@@ -135,7 +135,7 @@ static int commit(struct engine_import *i, yyjson_val *answer, struct image_info
 	if (owners > 0)
 		log_warning("image \"%s\": %" PRId64 " of its files belong to users that the user namespace has not, "
 			    "and to user 0 now",
-			    i->ref, owners);
+			    i->ref ? i->ref : "", owners);
 	return image_import_commit(i->e->images, i->tmp_name, i->ref, &u, &i->options, ret, err);
 }
 
@@ -159,7 +159,7 @@ static void on_unpacked(void *ctx, yyjson_val *answer, const struct err *why)
 	if (!info)
 		discard(i);
 	else
-		event_add(i->e, ENGINE_EV_IMAGE, NULL, info->name);
+		event_add(i->e, ENGINE_EV_IMAGE, NULL, *info->name ? info->name : info->id);
 	if (i->done)
 		i->done(i->ctx, info, info ? NULL : &err);
 	image_info_free(info);
@@ -203,8 +203,8 @@ int engine_import(struct engine *e, const char *ref, yyjson_val *config, engine_
 		  struct engine_import **ret, struct err *err)
 {
 	struct engine_import *i;
-	char *full;
-	int r = image_ref_normalise(ref, &full, err);
+	char *full = NULL;
+	int r = ref ? image_ref_normalise(ref, &full, err) : 0;
 
 	if (r < 0)
 		return r;

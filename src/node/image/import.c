@@ -118,11 +118,11 @@ int image_import_commit(struct image_store *s, const char *tmp_name, const char 
 {
 	struct import **at = find(s, tmp_name);
 	mem_cleanup char *name = NULL;
-	int r = image_ref_normalise(ref, &name, err);
+	int r = ref ? image_ref_normalise(ref, &name, err) : 0;
 
 	if (r < 0)
 		return r;
-	if (strchr(name, '@'))
+	if (name && strchr(name, '@'))
 		return err_set(err, EINVAL, "\"%s\": an import makes its digest itself; give a name and a tag", ref);
 	if (!*at)
 		return err_set(err, EINVAL, "there is no import \"%.63s\"", tmp_name);
@@ -130,7 +130,7 @@ int image_import_commit(struct image_store *s, const char *tmp_name, const char 
 	if (r == 0)
 		r = commit(s, (*at)->lease, tmp_name, name, u, o, ret, err);
 	if (r < 0)
-		return err ? err_wrap(err, "import \"%s\"", name) : r;
+		return err ? err_wrap(err, "import \"%s\"", name ? name : "") : r;
 	finish(at);
 	return 0;
 }

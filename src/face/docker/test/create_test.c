@@ -235,6 +235,22 @@ static void test_image(void **state)
 		expect(cases[i].body, image, cases[i].pointer, cases[i].want);
 }
 
+/* docker-compose 1 compares what it gets back with what it sent, without the nulls. */
+static void test_health_shown(void **state)
+{
+	static const char body[] = "{\"Image\":\"b\",\"Healthcheck\":{\"Test\":[\"CMD\",\"t\"],\"StartPeriod\":null,"
+				   "\"Retries\":0,\"Interval\":5000000000}}";
+	json_doc_cleanup yyjson_doc *doc = yyjson_read(body, strlen(body), 0);
+	json_mut_cleanup yyjson_mut_doc *shaped = create_shape(yyjson_doc_get_root(doc), NULL, NULL);
+	yyjson_mut_val *health =
+	    yyjson_mut_obj_get(yyjson_mut_obj_get(yyjson_mut_doc_get_root(shaped), "Config"), "Healthcheck");
+
+	(void)state;
+	assert_int_equal(yyjson_mut_obj_size(health), 2);
+	assert_non_null(yyjson_mut_obj_get(health, "Test"));
+	assert_int_equal(yyjson_mut_get_sint(yyjson_mut_obj_get(health, "Interval")), 5000000000);
+}
+
 static void test_refused(void **state)
 {
 	static const struct {
@@ -377,9 +393,11 @@ static void test_update(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_members), cmocka_unit_test(test_mounts),	    cmocka_unit_test(test_network),
-	    cmocka_unit_test(test_image),   cmocka_unit_test(test_refused),	    cmocka_unit_test(test_warnings),
-	    cmocka_unit_test(test_update),  cmocka_unit_test(test_engine_takes_it),
+	    cmocka_unit_test(test_members),	 cmocka_unit_test(test_mounts),
+	    cmocka_unit_test(test_network),	 cmocka_unit_test(test_image),
+	    cmocka_unit_test(test_health_shown), cmocka_unit_test(test_health_shown),
+	    cmocka_unit_test(test_refused),	 cmocka_unit_test(test_warnings),
+	    cmocka_unit_test(test_update),	 cmocka_unit_test(test_engine_takes_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
