@@ -170,6 +170,58 @@ hello() { # URL
 	eventually docker exec own wget -q -O - http://web/x
 }
 
+# Kills the daemon when it is about to make its system call CALL for the NUMBERth time, while COMMAND asks it for something.
+killed_at() { # CALL NUMBER COMMAND...
+	local pid tracer status=0
+	pid=$(daemon_pid)
+	strace -f -qq -p "$pid" -o "$DIR/trace" -e "trace=$1" -e "inject=$1:signal=KILL:when=$2" 3>&- 4>&- &
+	tracer=$!
+	eventually grep -q "^TracerPid:[[:space:]]$tracer$" "/proc/$pid/status"
+	"${@:3}" >/dev/null 2>&1 || status=$?
+	kill -9 "$pid" 2>/dev/null || true
+	wait "$tracer" || true
+	eventually gone "$pid"
+	at "$BERTH" up --data "$DIR/data" 3>&- 4>&-
+}
+
+# What the daemon tells of its networks' containers, and what the kernel has.
+books() {
+	docker inspect web | jq -r '.[0].NetworkSettings | (.Networks[] | .IPAddress + "/" + (.IPPrefixLen | tostring)), (.Ports["80/tcp"] // [] | .[].HostPort)' | sort -u
+}
+
+kernel() {
+	{
+		nsenter -t "$(docker inspect -f '{{.State.Pid}}' web)" -n ip -4 -o addr show scope global | awk '{print $4}'
+		at nft -j list map inet berth any4 | jq -r '.nftables[1].map.elem // [] | .[][0].concat[1]'
+	} | sort -u
+}
+
+same_as_kernel() {
+	[ "$(books)" = "$(kernel)" ]
+}
+
+@test "a daemon killed between its books and the kernel finds them equal at its next start" {
+	command -v strace >/dev/null || skip "strace is not installed"
+	local call verb body
+	local -A want=([connect]=2 [disconnect]=1)
+	docker network create a-first >/dev/null
+	web --name web --network bridge -p 8080:80
+	body=(-d '{"Container":"web"}')
+	# Written down that it comes or goes, but no plug for its monitor; then with the plug, and the monitor was not told.
+	for call in "renameat 2" "sendto 1"; do
+		for verb in connect disconnect; do
+			# shellcheck disable=SC2086 # two words
+			killed_at $call docker_api 200 POST "/networks/a-first/$verb" "${body[@]}"
+			eventually same_as_kernel || {
+				diff <(books) <(kernel)
+				return 1
+			}
+			[ "$(docker inspect web | jq '.[0].NetworkSettings.Networks | length')" = "${want[$verb]}" ]
+		done
+	done
+	hello http://127.0.0.1:8080
+}
+
 @test "a second daemon with other data leaves the rules of the first alone" {
 	web --name web -p 8080:80
 	eventually hello http://127.0.0.1:8080

@@ -57,6 +57,7 @@ struct monitor {
 	struct uplink uplink;
 	struct plug plugged; /* its networks, where it has some */
 	bool plug_later;     /* they wait for the first process */
+	ino_t plug_inode;    /* of the plug.json that they are of, 0 = there was none: each is a new file */
 	bool started, ended;
 	int64_t paused_ms; /* clock_mono_ms() when it was */
 	struct health health;
@@ -125,6 +126,8 @@ int monitor_network_furnish(void *ctx, pid_t pid, struct err *err);
 void monitor_network_stop(struct monitor *m);
 /* A request {"re": n, "plug": true}: plug.json is another one. */
 int monitor_network_change(struct monitor *m, struct err *err);
+/* A daemon comes: the one before it may have written another plug.json and died before it asked. */
+void monitor_network_catch_up(struct monitor *m);
 /* Its name servers as a file to mount, named RESOLV_NAME in the container's directory; -1 with no error = there are none to give. */
 #define RESOLV_NAME "resolv.conf"
 int monitor_network_names(struct monitor *m, int *ret_fd, struct err *err);

@@ -101,6 +101,7 @@ void monitor_conn_accept(struct monitor *m)
 		return;
 	}
 	monitor_conn_add(m, fd);
+	monitor_network_catch_up(m);
 }
 
 /* The descriptor of a request that says it has one, or -1. They come in the order of the requests. */

@@ -20,9 +20,9 @@
 enum { RESOLV_MAX = 65536 };
 
 /* A machine without a way out has none for containers either; what they can do alone they shall do. Whoever reads their output is told. */
-static void tell(struct monitor *m, const struct err *why)
+static void tell(struct monitor *m, const char *what, const struct err *why)
 {
-	mem_cleanup char *text = mem_printf("berth: this container has no network but its loopback: %s\n", why->text);
+	mem_cleanup char *text = mem_printf("berth: %s: %s\n", what, why->text);
 
 	logfile_write(&m->log, 2, clock_wall_ns(), text, strlen(text));
 }
@@ -36,7 +36,7 @@ static void start_uplink(struct monitor *m)
 		return;
 	fd_closep(&m->netns);
 	if (uplink_start(m->uplink_kind, &m->uplink, &m->netns, &why) < 0)
-		tell(m, &why);
+		tell(m, "this container has no network but its loopback", &why);
 }
 
 /* ---- the plug ---- */
@@ -60,12 +60,22 @@ static void remember(struct monitor *m, struct plug *p)
 	*p = (struct plug){.n_endpoints = 0};
 }
 
+static ino_t inode_of_plug(const struct monitor *m)
+{
+	struct stat st;
+
+	return fstatat(m->dir, PLUG_NAME, &st, AT_SYMLINK_NOFOLLOW) == 0 ? st.st_ino : 0;
+}
+
 static int read_plug(struct monitor *m, struct plug *ret, struct err *err)
 {
 	mem_cleanup char *text = NULL;
 	size_t n;
-	int r = fs_read(m->dir, PLUG_NAME, PLUG_TEXT_MAX, &text, &n, err);
+	int r;
 
+	/* Before it is read: one that comes meanwhile is not overlooked. */
+	m->plug_inode = inode_of_plug(m);
+	r = fs_read(m->dir, PLUG_NAME, PLUG_TEXT_MAX, &text, &n, err);
 	*ret = (struct plug){.n_endpoints = 0};
 	if (r != -ENOENT)
 		return r < 0 ? r : plug_parse(text, n, ret, err);
@@ -135,6 +145,16 @@ int monitor_network_change(struct monitor *m, struct err *err)
 	if (r == 0)
 		remember(m, &p);
 	return r;
+}
+
+void monitor_network_catch_up(struct monitor *m)
+{
+	struct err why = ERR_INIT;
+
+	if (!m->started || m->ended || inode_of_plug(m) == m->plug_inode)
+		return;
+	if (monitor_network_change(m, &why) < 0)
+		tell(m, "its networks are not what they should be", &why);
 }
 
 void monitor_network_stop(struct monitor *m)

@@ -254,6 +254,75 @@ void network_started(struct container *c, int pid, uint64_t start_time)
 
 /* ---- the daemon's start ---- */
 
+static bool is_wanted(struct net *n, yyjson_val *list, const struct net_network *w)
+{
+	yyjson_val *v;
+	size_t i, max;
+
+	yyjson_arr_foreach (list, i, max, v) {
+		if (network_wish_is(n, yyjson_get_str(yyjson_obj_get(v, "name")), w))
+			return true;
+	}
+	return false;
+}
+
+static bool is_on(struct container *c, yyjson_val *v)
+{
+	const char *name = yyjson_get_str(yyjson_obj_get(v, "name"));
+	const struct net_endpoint *e;
+
+	for (size_t i = 0; (e = net_endpoint_of(c->e->net, c->pub.id, i)); i++) {
+		if (network_wish_is(c->e->net, name, e->network))
+			return true;
+	}
+	return false;
+}
+
+static size_t count_endpoints(struct container *c)
+{
+	size_t n = 0;
+
+	while (net_endpoint_of(c->e->net, c->pub.id, n))
+		n++;
+	return n;
+}
+
+static int leave_unwanted(struct container *c, yyjson_val *list, struct err *err)
+{
+	const struct net_endpoint *e;
+	size_t i = 0;
+	int r = 0;
+
+	while (r == 0 && (e = net_endpoint_of(c->e->net, c->pub.id, i))) {
+		if (is_wanted(c->e->net, list, e->network))
+			i++;
+		else
+			r = net_disconnect(c->e->net, c->pub.id, e->network->id, err);
+	}
+	return r;
+}
+
+/* The daemon before this one wrote down that it comes to a network or leaves one, and died before it wrote the plug. The monitor follows when we
+ * connect to it (monitor_network_catch_up). */
+static int settle(struct container *c, int dir, const struct order *o, struct err *err)
+{
+	json_doc_cleanup yyjson_doc *doc = NULL;
+	yyjson_val *list = network_wanted(dir, o, &doc), *v;
+	size_t i, n, had = count_endpoints(c), stays;
+	int r = leave_unwanted(c, list, err);
+
+	stays = count_endpoints(c);
+	yyjson_arr_foreach (list, i, n, v) {
+		if (r == 0 && !is_on(c, v))
+			r = connect_one(c, o, v, err);
+	}
+	if (r < 0 || (stays == had && count_endpoints(c) == had))
+		return r;
+	if (!net_port_of(c->e->net, c->pub.id, 0))
+		r = network_publish_all(c, o, err);
+	return r < 0 ? r : network_write_plug(c, dir, err);
+}
+
 static int recall(struct container *c, int dir, const struct order *o, struct err *err)
 {
 	const struct names_of of = network_names_of(c, o);
@@ -265,6 +334,8 @@ static int recall(struct container *c, int dir, const struct order *o, struct er
 		r = net_restore(c->e->net, c->pub.id, plug, n, err);
 	else if (r == -ENOENT)
 		r = 0;
+	if (r == 0)
+		r = settle(c, dir, o, err);
 	if (r == 0)
 		r = network_recall_names(c, dir, o, err);
 	if (r == 0 && has_files(o))

@@ -24,6 +24,13 @@ yyjson_val *network_wanted(int dir, const struct order *o, yyjson_doc **doc)
 	return *doc && yyjson_is_arr(yyjson_doc_get_root(*doc)) ? yyjson_doc_get_root(*doc) : o->spec.networks;
 }
 
+bool network_wish_is(struct net *n, const char *name, const struct net_network *w)
+{
+	const struct net_network *found = NULL;
+
+	return name && net_find(n, !strcmp(name, "default") ? "bridge" : name, &found, NULL) == 0 && found == w;
+}
+
 void network_wish_free(struct network_wish *w)
 {
 	mem_strv_free(w->aliases);

@@ -24,6 +24,8 @@ int network_publish_read(yyjson_val *v, struct net_publish *ret, struct err *err
 
 /* The list of networks that it wants; NULL = none. *doc: to be freed after the list was used. */
 yyjson_val *network_wanted(int dir, const struct order *o, yyjson_doc **doc);
+/* Whether this is what that name means in such a list. */
+bool network_wish_is(struct net *n, const char *name, const struct net_network *w);
 
 /* network.c, for networks.c */
 typedef int (*network_names_fn)(struct names *n, const struct names_of *c, int dir, const struct names_life *life,

@@ -36,11 +36,7 @@ static size_t find_wanted(struct engine *e, yyjson_mut_doc *d, const struct net_
 	size_t i, max;
 
 	yyjson_mut_arr_foreach (list, i, max, v) {
-		const char *name = yyjson_mut_get_str(yyjson_mut_obj_get(v, "name"));
-		const struct net_network *found = NULL;
-
-		if (name && net_find(e->net, !strcmp(name, "default") ? "bridge" : name, &found, NULL) == 0 &&
-		    found == n)
+		if (network_wish_is(e->net, yyjson_mut_get_str(yyjson_mut_obj_get(v, "name")), n))
 			return i;
 	}
 	return yyjson_mut_arr_size(list);
