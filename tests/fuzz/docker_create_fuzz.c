@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The body of POST /containers/create, an image's configuration (its member "Image-Config") and the body of update; the engine reads what comes of it. */
+/* The body of POST /containers/create, an image's configuration (its member "Image-Config"), what a file of CDI devices says (its member
+ * "containerEdits") and the body of update; the engine reads what comes of it. */
 #include "base/core/err.h"
+#include "face/docker/cdi.h"
 #include "face/docker/create.h"
 #include "node/engine/spec.h"
 
@@ -29,8 +31,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 
 	if (!doc)
 		return 0;
-	if (create_spec(root, yyjson_obj_get(root, "Image-Config"), &c, &err) == 0)
+	if (create_spec(root, yyjson_obj_get(root, "Image-Config"), &c, &err) == 0) {
+		(void)cdi_edit(c.doc, yyjson_obj_get(root, "containerEdits"), "containerEdits", NULL);
 		read_spec(&c);
+	}
 	if (create_update(root, &c, &shown, NULL) == 0)
 		create_free(&c);
 	return 0;

@@ -41,7 +41,7 @@ ProcessConfig.user
 Resources.Init Resources.KernelMemoryTCP
 Runtime.runtimeArgs Runtime.status
 SwarmInfo.Cluster SwarmInfo.Managers SwarmInfo.Nodes
-SystemInfo.CDISpecDirs SystemInfo.DefaultAddressPools SystemInfo.KernelMemoryTCP SystemInfo.ProductLicense
+SystemInfo.DefaultAddressPools SystemInfo.KernelMemoryTCP SystemInfo.ProductLicense
 SystemVersion.BuildTime
 Volume.ClusterVolume Volume.CreatedAt Volume.Status Volume.UsageData
 """.split())

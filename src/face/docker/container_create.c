@@ -5,6 +5,7 @@
 #include "base/core/err.h"
 #include "base/core/mem.h"
 #include "base/wire/http_server.h"
+#include "face/docker/cdi.h"
 #include "face/docker/container.h"
 #include "face/docker/create.h"
 #include "face/docker/policy.h"
@@ -178,6 +179,14 @@ static int read_image(const struct docker_call *c, const char *name, yyjson_doc 
 	return 0;
 }
 
+/* What files of the machine say of devices that it asks for by name. */
+static int add_devices(const struct create *made, struct err *err)
+{
+	int r = cdi_apply(cdi_dirs, made->cdi, made->doc, err);
+
+	return r == -ENODEV && made->no_device ? err_set(err, EINVAL, "%s", made->no_device) : r;
+}
+
 /* ---- the answer ---- */
 
 static void answer(const struct docker_call *c, const struct engine_container *made, char *const *warnings)
@@ -221,6 +230,8 @@ static int make(const struct docker_call *c, yyjson_val *body, const char *name,
 	r = resolve_modes(c, made->doc, err);
 	if (r == 0)
 		r = resolve_volumes(c, made->doc, err);
+	if (r == 0)
+		r = add_devices(made, err);
 	if (r < 0)
 		return r;
 	spec = yyjson_mut_doc_imut_copy(made->doc, NULL);

@@ -234,5 +234,7 @@ void create_free(struct create *c)
 {
 	yyjson_mut_doc_free(c->doc);
 	mem_strv_free(c->warnings);
+	mem_strv_free(c->cdi);
+	free(c->no_device);
 	*c = (struct create){.doc = NULL};
 }

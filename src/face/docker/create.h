@@ -5,6 +5,7 @@
  *   create_shape.c    the body as inspect shows it: Config, HostConfig, NetworkingConfig, each with all its members
  *   create.c          the spec of it (node/engine/spec.h)
  *   create_host.c     HostConfig: resources, rights, devices, namespaces
+ *   create_device.c   DeviceRequests
  *   create_mount.c    Binds, Mounts, Tmpfs, Volumes
  *   create_network.c  networks and published ports
  *
@@ -19,6 +20,8 @@ struct err;
 struct create {
 	yyjson_mut_doc *doc; /* its root is the spec */
 	char **warnings;     /* NULL = none */
+	char **cdi;	     /* names of devices that CDI files describe (cdi.h), for the caller to add; NULL = none */
+	char *no_device;     /* the error when there is none of them, in Docker's words; NULL = that of cdi_apply() */
 };
 
 /* body: of the request. image: the configuration of the image ("config" of the OCI image configuration), NULL = it has none. The spec has no

@@ -400,10 +400,6 @@ static int refuse(const struct making *m, struct err *err)
 		return err_set(err, EINVAL,
 			       "StorageOpt: --storage-opt is supported only for overlay over xfs with 'pquota' mount "
 			       "option");
-	if (shape_is_set(yyjson_obj_get(m->host, "DeviceRequests")))
-		return err_set(err, ENOTSUP,
-			       "DeviceRequests: could not select device driver: berth passes devices by their paths "
-			       "(--device) alone");
 	if (*shape_text(m->host, "Cgroup"))
 		return err_set(err, EINVAL, "Cgroup: joining another container's cgroup is not supported");
 	return 0;
@@ -447,5 +443,7 @@ int create_host(struct making *m, struct err *err)
 		r = pass_rights(m, err);
 	if (r == 0)
 		r = pass_log(m, err);
+	if (r == 0)
+		r = create_devices(m, err);
 	return r;
 }

@@ -20,4 +20,7 @@ int create_host(struct making *m, struct err *err);
 /* Limits and the restart policy: what update changes, too. */
 int create_resources(struct making *m, struct err *err);
 int create_mounts(struct making *m, struct err *err);
+/* HostConfig.DeviceRequests of `from` as inspect shows it. */
+int create_device_shape(yyjson_mut_doc *d, yyjson_mut_val *host, yyjson_val *from, struct err *err);
+int create_devices(struct making *m, struct err *err);
 int create_network(struct making *m, struct err *err);

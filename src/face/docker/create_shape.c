@@ -320,7 +320,8 @@ static int shape_all(yyjson_mut_doc *d, yyjson_mut_val *root, yyjson_val *body, 
 	if (shape_copy(d, host, from, host_members, "HostConfig", err) < 0)
 		return -err->code;
 	if (shape_part(d, host, from, "LogConfig", log_members, err) < 0 ||
-	    shape_part(d, host, from, "RestartPolicy", restart_members, err) < 0)
+	    shape_part(d, host, from, "RestartPolicy", restart_members, err) < 0 ||
+	    create_device_shape(d, host, from, err) < 0)
 		return -EINVAL;
 	name_modes(d, host);
 	network = yyjson_mut_obj_add_obj(d, root, "NetworkingConfig");

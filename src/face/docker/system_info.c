@@ -7,6 +7,7 @@
 #include "base/core/fs.h"
 #include "base/core/mem.h"
 #include "base/wire/http_server.h"
+#include "face/docker/cdi.h"
 #include "face/docker/container.h"
 #include "node/engine/engine.h"
 #include "node/image/image.h"
@@ -238,6 +239,9 @@ void docker_info(const struct docker_call *c)
 	add_runtimes(d, root);
 	add_swarm(d, root);
 	yyjson_mut_obj_add_null(d, root, "GenericResources");
+	part = yyjson_mut_obj_add_arr(d, root, "CDISpecDirs");
+	for (const char *const *dir = cdi_dirs; *dir; dir++)
+		yyjson_mut_arr_add_str(d, part, *dir);
 	part = yyjson_mut_obj_add_arr(d, root, "SecurityOptions");
 	yyjson_mut_arr_add_str(d, part, "name=seccomp,profile=builtin");
 	yyjson_mut_obj_add_arr(d, root, "Labels");
