@@ -73,7 +73,9 @@ no_tool() {
 	docker_api 200 DELETE /images/other:2
 	[ "$(body '.[0].Untagged')" = other:2 ]
 	docker_api 404 DELETE /images/other:2
-	[[ "$(body .message)" == "No such image: "* ]]
+	[ "$(body .message)" = "No such image: other:2" ]
+	docker_api 404 DELETE /images/lab:5000/nope
+	[ "$(body .message)" = "No such image: lab:5000/nope:latest" ]
 	docker_api 200 GET /system/df
 	[ "$(body '.Images | length')" = 1 ]
 	docker_api 200 POST /images/prune
@@ -97,7 +99,7 @@ no_tool() {
 	[ "$(body 'select(.stream) | .stream' | grep -c .)" = 1 ]
 	printf 'FROM busybox\nRUN echo why; exit 7\n' >"$DIR/context/Fails"
 	docker_api 200 POST '/build?dockerfile=Fails' --data-binary "@-" < <(tar -C "$DIR/context" -cf - .)
-	[[ "$(body 'select(.error) | .error')" == *"Fails:2: RUN echo why; exit 7: the command ended with exit code 7"* ]]
+	[[ "$(body 'select(.error) | .error')" == *"Fails:2: RUN echo why; exit 7: the command returned a non-zero code: 7"* ]]
 	[ "$(body 'select(.error) | .error')" = "$(body 'select(.error) | .errorDetail.message')" ]
 	docker_api 400 POST '/build?version=2' --data-binary "@$DIR/context.tar"
 	docker_api 400 POST '/build?buildargs=nonsense' --data-binary "@$DIR/context.tar"
@@ -121,6 +123,11 @@ no_tool() {
 	[ "$(body 'select(.status) | .status' | tail -n 1)" = "Status: Downloaded newer image for $image:1" ]
 	docker_api 200 POST "/images/create?fromImage=$image&tag=1" -H "$(auth_header alice wonderland)"
 	[ "$(body 'select(.status) | .status' | tail -n 1)" = "Status: Image is up to date for $image:1" ]
+	printf 'FROM %s:1\nLABEL c=d\n' "$image" >"$DIR/home/Dockerfile"
+	tar -C "$DIR/home" -cf "$DIR/again.tar" Dockerfile
+	docker_api 200 POST "/build?pull=1" --data-binary "@$DIR/again.tar" \
+		-H "X-Registry-Config: $(printf '{"%s":{"username":"alice","password":"wonderland"}}' "$HOST" | base64 -w0 | tr '+/' '-_')"
+	body 'select(.status) | .status' | grep -qx "Status: Image is up to date for $image:1"
 	docker_api 200 POST "/images/create?fromImage=$image&tag=nope" -H "$(auth_header alice wonderland)"
 	[[ "$(body 'select(.error) | .error')" == *"does not have it"* ]]
 	docker_api 200 POST /auth -H 'Content-Type: application/json' -d "{\"username\":\"alice\",\"password\":\"wonderland\",\"serveraddress\":\"$HOST\"}"

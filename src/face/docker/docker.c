@@ -113,15 +113,33 @@ bool docker_flag(const struct http_req *r, const char *name, bool otherwise)
 	return strcmp(text, "0") != 0 && strcasecmp(text, "false") != 0;
 }
 
+static bool has_tag(const char *name, size_t n)
+{
+	const char *slash = memrchr(name, '/', n), *last = slash ? slash + 1 : name;
+
+	return memchr(last, ':', n - (size_t)(last - name)) || memchr(name, '@', n);
+}
+
 void docker_fail(struct http_req *r, const struct err *err)
 {
+	static const char before[] = "image \"", after[] = "\" is not here";
+	const char *end = strstr(err->text, after), *name = strstr(err->text, before);
 	struct err named = ERR_INIT;
+	int n;
 
 	if (err->code != ENOENT || !strstr(err->text, " is not here")) {
 		http_reply_err(r, err);
 		return;
 	}
-	err_set(&named, ENOENT, "No such image: %s", err->text);
+	if (!end || !name || name + strlen(before) > end) {
+		err_set(&named, ENOENT, "No such image: %s", err->text);
+		http_reply_err(r, &named);
+		return;
+	}
+	name += strlen(before);
+	n = (int)(end - name);
+	/* As Docker names it: with the tag that was meant. */
+	err_set(&named, ENOENT, "No such image: %.*s%s", n, name, has_tag(name, (size_t)n) ? "" : ":latest");
 	http_reply_err(r, &named);
 }
 

@@ -53,3 +53,5 @@ void tool_aux(struct tool *t, yyjson_mut_doc *value);
 /* image_progress_fn with the tool as ctx; a line of the same layer and action comes at most ten times a second. */
 void tool_progress(void *ctx, const struct image_progress *p);
 void tool_lines_free(struct tool *t);
+struct registry_pulled;
+void tool_pulled(struct tool *t, const struct registry_pulled *p); /* tool_registry.c: the last words of a pull */

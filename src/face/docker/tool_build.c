@@ -68,7 +68,11 @@ static int fetch(void *ctx, struct image_store *s, const char *ref, const char *
 	const struct registry_pull_options o = {
 	    .platform = platform, .progress = b->quiet ? NULL : tool_progress, .ctx = b->t};
 
-	return registry_pull(s, ref, &o, &pulled, err);
+	int r = registry_pull(s, ref, &o, &pulled, err);
+
+	if (r == 0 && !b->quiet)
+		tool_pulled(b->t, &pulled);
+	return r;
 }
 
 static int find_network(const char *word, enum build_network *ret, struct err *err)

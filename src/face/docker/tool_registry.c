@@ -13,6 +13,13 @@
 
 /* ---- pull ---- */
 
+void tool_pulled(struct tool *t, const struct registry_pulled *p)
+{
+	tool_status(t, NULL, "Digest: %s", p->digest);
+	tool_status(t, NULL, p->fresh ? "Status: Downloaded newer image for %s" : "Status: Image is up to date for %s",
+		    p->name);
+}
+
 static int pull_one(struct tool *t, struct image_store *s, const char *image, struct err *err)
 {
 	cleanup_with(registry_pulled_free) struct registry_pulled p = {.info = NULL};
@@ -27,9 +34,7 @@ static int pull_one(struct tool *t, struct image_store *s, const char *image, st
 	r = registry_pull(s, image, &o, &p, err);
 	if (r < 0)
 		return r;
-	tool_status(t, NULL, "Digest: %s", p.digest);
-	tool_status(t, NULL, p.fresh ? "Status: Downloaded newer image for %s" : "Status: Image is up to date for %s",
-		    p.name);
+	tool_pulled(t, &p);
 	return 0;
 }
 
