@@ -151,6 +151,31 @@ hello() { # URL
 	hello http://127.0.0.1:8080
 }
 
+@test "options of a network: its bridge, who speaks to whom, where ports are open, several subnets, sysctls" {
+	local ip
+	docker network create --subnet 10.91.0.0/24 --subnet 10.92.0.0/24 --ipv6 --subnet fd00:91::/64 -o com.docker.network.bridge.name=mine0 \
+		-o com.docker.network.bridge.enable_icc=false -o com.docker.network.bridge.host_binding_ipv4=127.0.0.1 one >/dev/null
+	web --name web --network one --ip6 fd00:91::77 -p 8080:80
+	docker run -d --name b --network one --ip 10.92.0.9 --sysctl net.ipv4.conf.eth0.arp_ignore=1 busybox sleep 100 >/dev/null
+	eventually hello http://127.0.0.1:8080
+	[ "$(docker port web)" = "80/tcp -> 127.0.0.1:8080" ]
+	at ip link show mine0
+	docker exec web ip addr show eth0 | grep -q 'inet6 fd00:91::77/64'
+	docker exec b ip addr show eth0 | grep -q 'inet 10.92.0.9/24'
+	[ "$(docker exec b cat /proc/sys/net/ipv4/conf/eth0/arp_ignore)" = 1 ]
+	ip=$(docker inspect -f '{{.NetworkSettings.Networks.one.IPAddress}}' web)
+	hello "http://$ip"
+	# The neighbour is silent; the machine is not.
+	run ! docker exec b timeout 1 wget -q -O - "http://$ip/x"
+	docker exec b ping -c 1 -W 5 10.92.0.1
+	run -1 docker network create -d macvlan other
+	[[ $output == *'berth has the driver "bridge"'* ]]
+	docker rm -f web b >/dev/null
+	docker network rm one
+	# Its bridge may be the user's own: it stays, and is his to remove.
+	at ip link del mine0
+}
+
 @test "a container with users of its own is on networks, too" {
 	docker network create --subnet 10.91.0.0/24 one >/dev/null
 	web --name web --network one
