@@ -170,5 +170,40 @@ in_terminal() {
 	berth network ls -q -f label=a=b | grep -q .
 	berth network prune -f | grep -qx net
 	berth wait guest
-	berth system prune -f | grep -q "$(berth inspect guest | jq -r '.[0].Id')"
+	local id
+	id=$(berth inspect guest | jq -r '.[0].Id')
+	berth system prune -f | grep -qx "$id"
+}
+
+@test "cp: files and directories, both ways, by their names and as tars" {
+	mkdir -p "$DIR/site/sub"
+	echo a >"$DIR/site/a"
+	echo b >"$DIR/site/sub/b"
+	ln -s a "$DIR/site/link"
+	cd "$DIR"
+	berth exec idle mkdir /there
+	berth cp site idle:/there        # into what is there
+	berth cp site idle:/fresh        # under a new name
+	berth cp site/. idle:/there      # what it holds
+	berth cp site/a idle:/there/name # a file under a new name
+	run berth exec idle sh -c 'cat /there/site/sub/b /fresh/sub/b /there/a /there/name; readlink /there/site/link; stat -c %u /there/a'
+	[ "$output" = $'b\nb\na\na\na\n0' ]
+	berth cp idle:/fresh out
+	berth cp idle:/fresh out
+	berth cp idle:/fresh/. held
+	berth cp idle:/fresh/a .
+	berth cp -L idle:/fresh/link led
+	[ "$(cat out/sub/b out/fresh/sub/b held/sub/b a led | tr -d '\n')" = bbbaa ]
+	berth cp idle:/fresh - | tar t | grep -qx fresh/sub/b
+	tar c -C site sub | berth cp - idle:/there
+	berth exec idle test -e /there/sub/b
+	run berth cp idle:/nothing .
+	fails_with /nothing
+	run berth cp site/a idle:/no/such/place
+	fails_with /no/such
+	run berth cp site idle:/there/name
+	fails_with 'is no directory'
+	run berth cp site out
+	fails_with 'CONTAINER:PATH'
+	[ -z "$(compgen -G "$DIR/.berth-cp*")" ]
 }

@@ -42,6 +42,7 @@ const struct cli_command *const cli_commands[] = {
     &command_top,
     &command_port,
     &command_diff,
+    &command_cp,
     &command_commit,
     &command_export,
     &command_submit,

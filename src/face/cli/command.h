@@ -89,6 +89,7 @@ extern const struct cli_command command_volume_create, command_volume_ls, comman
 extern const struct cli_command command_network_create, command_network_ls, command_network_inspect, command_network_rm,
     command_network_connect, command_network_disconnect, command_network_prune;
 extern const struct cli_command command_events, command_completion, command_oci, command_compose;
+extern const struct cli_command command_cp;
 
 /* help.c */
 void help_options(const struct option_spec *specs, FILE *to); /* specs may be NULL */

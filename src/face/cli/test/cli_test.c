@@ -75,7 +75,7 @@ static void test_help(void **state)
 	} rows[] = {
 	    {{"--help"}, "submit         Submit a job"},
 	    {{"help"}, "Commands:"},
-	    {{"help", "exit-codes"}, "126  berth run"},
+	    {{"help", "exit-codes"}, "126  berth run, exec"},
 	    {{"help", "run"}, "Usage: berth run [OPTIONS] IMAGE [COMMAND [ARG...]]"},
 	    {{"help", "image", "ls"}, "Usage: berth image ls"},
 	    {{"image", "--help"}, "image import"},
