@@ -208,6 +208,22 @@ static void merge_command(yyjson_mut_doc *d, yyjson_mut_val *config, yyjson_mut_
 		replace(d, config, "Entrypoint", yyjson_mut_null(d));
 }
 
+/* "80" is "80/tcp": compose 2 sends what stands under `expose` as it is. */
+static void name_ports(yyjson_mut_doc *d, yyjson_mut_val *config)
+{
+	yyjson_mut_obj_iter it = yyjson_mut_obj_iter_with(yyjson_mut_obj_get(config, "ExposedPorts"));
+	yyjson_mut_val *key, *named = it.obj ? yyjson_mut_obj(d) : NULL;
+
+	while ((key = yyjson_mut_obj_iter_next(&it))) {
+		const char *port = yyjson_mut_get_str(key);
+		mem_cleanup char *name = mem_printf("%s%s", port, strchr(port, '/') ? "" : "/tcp");
+
+		yyjson_mut_obj_put(named, yyjson_mut_strcpy(d, name), yyjson_mut_obj(d));
+	}
+	if (named)
+		replace(d, config, "ExposedPorts", named);
+}
+
 /* null and 0 are as good as missing: docker-compose 1 sends them, and wants them not back. */
 static void clean_health(yyjson_mut_val *config)
 {
@@ -315,6 +331,7 @@ static int shape_all(yyjson_mut_doc *d, yyjson_mut_val *root, yyjson_val *body, 
 	if (shape_copy(d, config, body, config_members, "Config", err) < 0)
 		return -err->code;
 	clean_health(config);
+	name_ports(d, config);
 	if (image && merge_image(d, config, image, err) < 0)
 		return -EINVAL;
 	if (shape_copy(d, host, from, host_members, "HostConfig", err) < 0)

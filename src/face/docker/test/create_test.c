@@ -235,6 +235,20 @@ static void test_image(void **state)
 		expect(cases[i].body, image, cases[i].pointer, cases[i].want);
 }
 
+static void test_exposed_shown(void **state)
+{
+	static const char body[] = "{\"Image\":\"b\",\"ExposedPorts\":{\"80\":{},\"53/udp\":null}}";
+	json_doc_cleanup yyjson_doc *doc = yyjson_read(body, strlen(body), 0);
+	json_mut_cleanup yyjson_mut_doc *shaped = create_shape(yyjson_doc_get_root(doc), NULL, NULL);
+	yyjson_mut_val *ports =
+	    yyjson_mut_obj_get(yyjson_mut_obj_get(yyjson_mut_doc_get_root(shaped), "Config"), "ExposedPorts");
+
+	(void)state;
+	assert_int_equal(yyjson_mut_obj_size(ports), 2);
+	assert_non_null(yyjson_mut_obj_get(ports, "80/tcp"));
+	assert_non_null(yyjson_mut_obj_get(ports, "53/udp"));
+}
+
 /* docker-compose 1 compares what it gets back with what it sent, without the nulls. */
 static void test_health_shown(void **state)
 {
@@ -401,11 +415,12 @@ static void test_update(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_members),	 cmocka_unit_test(test_mounts),
-	    cmocka_unit_test(test_network),	 cmocka_unit_test(test_image),
-	    cmocka_unit_test(test_health_shown), cmocka_unit_test(test_health_shown),
-	    cmocka_unit_test(test_refused),	 cmocka_unit_test(test_warnings),
-	    cmocka_unit_test(test_update),	 cmocka_unit_test(test_engine_takes_it),
+	    cmocka_unit_test(test_members),	    cmocka_unit_test(test_mounts),
+	    cmocka_unit_test(test_network),	    cmocka_unit_test(test_image),
+	    cmocka_unit_test(test_exposed_shown),   cmocka_unit_test(test_health_shown),
+	    cmocka_unit_test(test_health_shown),    cmocka_unit_test(test_refused),
+	    cmocka_unit_test(test_warnings),	    cmocka_unit_test(test_update),
+	    cmocka_unit_test(test_engine_takes_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
