@@ -128,6 +128,11 @@ no_tool() {
 	docker_api 200 POST "/build?pull=1" --data-binary "@$DIR/again.tar" \
 		-H "X-Registry-Config: $(printf '{"%s":{"username":"alice","password":"wonderland"}}' "$HOST" | base64 -w0 | tr '+/' '-_')"
 	body 'select(.status) | .status' | grep -qx "Status: Image is up to date for $image:1"
+	# A header that nobody can decode, and the one of nobody, are no reason for an error of their own (point 9).
+	for header in '!!!' e30= bm90IGpzb24=; do
+		docker_api 200 POST "/images/create?fromImage=$image&tag=1" -H "X-Registry-Auth: $header"
+		[[ "$(body 'select(.error) | .error')" == *"wants to know who asks"* ]]
+	done
 	docker_api 200 POST "/images/create?fromImage=$image&tag=nope" -H "$(auth_header alice wonderland)"
 	[[ "$(body 'select(.error) | .error')" == *"does not have it"* ]]
 	docker_api 200 POST /auth -H 'Content-Type: application/json' -d "{\"username\":\"alice\",\"password\":\"wonderland\",\"serveraddress\":\"$HOST\"}"

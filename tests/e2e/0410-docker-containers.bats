@@ -314,6 +314,39 @@ PY
 	docker rm -f old new
 }
 
+@test "logs of several files are read across them: all, tail, since, until, follow" {
+	for driver in json-file local; do
+		docker run -d --name "rot-$driver" --log-driver "$driver" --log-opt max-size=64k --log-opt max-file=3 busybox \
+			sh -c 'i=0; while [ $i -lt 30000 ]; do echo "line $i"; i=$((i + 1)); done'
+		docker logs -f "rot-$driver" >/dev/null
+		[ "$(docker wait "rot-$driver")" = 0 ]
+		[ "$(find "$DIR/data/containers/$(docker inspect -f '{{.Id}}' "rot-$driver")" -name 'log*' | wc -l)" = 3 ]
+		docker logs -t "rot-$driver" >"$DIR/all"
+		# What was rotated away is gone, nothing of the rest is.
+		first=$(head -n 1 "$DIR/all" | cut -d' ' -f3)
+		[ "$first" -gt 0 ]
+		cmp <(cut -d' ' -f2- "$DIR/all") <(seq -f 'line %.0f' "$first" 29999)
+		n=$(wc -l <"$DIR/all")
+		cmp <(docker logs --tail $((n - 10)) "rot-$driver") <(tail -n +11 "$DIR/all" | cut -d' ' -f2-)
+		cmp <(docker logs -f --tail $((n - 10)) "rot-$driver") <(tail -n +11 "$DIR/all" | cut -d' ' -f2-)
+		early=$(sed -n 100p "$DIR/all" | cut -d' ' -f1) late=$(sed -n "$((n - 100))p" "$DIR/all" | cut -d' ' -f1)
+		docker logs -t --since "$early" --until "$late" "rot-$driver" >"$DIR/part"
+		cmp "$DIR/part" <(awk -v from="$early" -v to="$late" '$1 >= from && $1 <= to' "$DIR/all")
+		docker rm "rot-$driver"
+	done
+}
+
+@test "log drivers: none keeps nothing, journald warns, others are not known" {
+	[ "$(docker run --name quiet --log-driver none busybox echo shown)" = shown ]
+	run -1 docker logs quiet
+	[[ "$output" == *"configured logging driver does not support reading"* ]]
+	[ -z "$(find "$DIR/data/containers/$(docker inspect -f '{{.Id}}' quiet)" -name 'log*' -size +16c)" ]
+	create j '"Cmd":["true"],"HostConfig":{"LogConfig":{"Type":"journald","Config":{}}}'
+	[[ "$(body '.Warnings[0]')" == *"journald does not get it" ]]
+	docker_api 400 POST /containers/create -d '{"Image":"busybox","Cmd":["true"],"HostConfig":{"LogConfig":{"Type":"syslog","Config":{}}}}'
+	[[ "$(body .message)" == "logger: no log driver named 'syslog' is registered"* ]]
+}
+
 @test "health checks, exit and restart counts are in inspect" {
 	docker run -d --name h --health-cmd 'echo fine' --health-interval 20ms busybox sleep 1000
 	eventually eval '[ "$(docker inspect -f "{{.State.Health.Status}}" h)" = healthy ]'

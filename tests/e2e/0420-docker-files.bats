@@ -80,6 +80,23 @@ refused() { # TEXT COMMAND...
 	refused "No such container" docker cp nobody:/x "$DIR/x"
 }
 
+@test "point 12: the header of a path tells docker-py what it is" {
+	/usr/bin/python3 -c 'import docker' 2>/dev/null || skip "docker-py (python3-docker) is not installed"
+	docker run -d --name stat busybox sh -c 'mkdir -m 1777 /s; echo 12345 >/s/f; chmod 4751 /s/f; ln -s f /s/l; sleep 1000'
+	eventually docker exec stat test -L /s/l
+	DOCKER_HOST=$DOCKER_HOST /usr/bin/python3 - <<'PY'
+import docker
+c = docker.from_env().containers.get("stat")
+# Bits of Go's FileMode: directory 1<<31, symlink 1<<27, setuid 1<<23, sticky 1<<20.
+want = {"/s": ("s", 1 << 31 | 1 << 20 | 0o777, None), "/s/f": ("f", 1 << 23 | 0o751, 6), "/s/l": ("l", 1 << 27 | 0o777, None)}
+for path, (name, mode, size) in want.items():
+    stat = c.get_archive(path)[1]
+    assert (stat["name"], stat["mode"]) == (name, mode) and (size is None or stat["size"] == size), stat
+    assert stat["mtime"][:2] == "20" and (stat["linkTarget"] != "") == (name == "l"), stat
+PY
+	docker rm -f stat
+}
+
 @test "cp puts files, directories and a tar of standard input into a container, running or not" {
 	mkdir -p "$DIR/in/sub" && echo one >"$DIR/in/a" && echo two >"$DIR/in/sub/b"
 	docker create --name c -v vol:/data busybox sh -c 'cat /data/a /new/sub/b; echo ready; exec sleep 1000' >"$DIR/id"

@@ -371,6 +371,9 @@ static int pass_log(struct making *m, struct err *err)
 		    err, EINVAL,
 		    "logger: no log driver named '%.100s' is registered; json-file, local, journald and none are",
 		    type);
+	if (!strcmp(type, "journald"))
+		create_warn(
+		    m, "LogConfig: the output is kept by berth, where docker logs reads it; journald does not get it");
 	yyjson_mut_obj_add_strcpy(m->d, log, "driver", type);
 	yyjson_obj_foreach (yyjson_obj_get(from, "Config"), i, n, key, value) {
 		if (pass_log_option(m, log, others, yyjson_get_str(key), value, err) < 0)

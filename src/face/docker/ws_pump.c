@@ -276,6 +276,8 @@ int ws_pump_start(struct ws_pumps *all, struct loop *loop, int socket, int strea
 
 void ws_pump_end_all(struct ws_pumps *all)
 {
-	while (all->first)
-		pump_free(all->first);
+	for (struct ws_pump *p = all->first, *next; p; p = next) {
+		next = p->next;
+		pump_free(p);
+	}
 }
