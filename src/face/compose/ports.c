@@ -132,7 +132,7 @@ static void expand_one(struct loader *l, struct node *list, struct node *n)
 		n->bad = n->text;
 		return;
 	}
-	count = (size_t)(s.container.last - s.container.first + 1);
+	count = (size_t)s.container.last - (size_t)s.container.first + 1;
 	if (count * NODES_OF_PORT > l->node_budget) {
 		message_error(l, n, "the file has too many ports");
 		return;

@@ -152,7 +152,7 @@ static void set_files(struct loader *l, char *const *files, struct sources *ret)
 		ret->n = 0;
 	}
 	ret->files = arena_new_n(&l->arena, struct tree_file, ret->n + 1);
-	for (size_t i = 0; i < ret->n; i++) {
+	for (size_t i = 0; i < ret->n && files && files[i]; i++) {
 		bool is_stdin = strcmp(files[i], "-") == 0;
 
 		ret->files[i].path = is_stdin ? arena_strdup(&l->arena, "-") : loader_cwd_path(l, files[i]);
