@@ -38,7 +38,7 @@ static int add_env_file(char ***env, const char *path, struct err *err)
 
 	if (r < 0)
 		return err_sys(err, -r, "--env-file: read \"%s\"", path);
-	if (strlen(text) != n)
+	if (!text || strlen(text) != n)
 		return err_set(err, EINVAL, "--env-file: \"%s\" holds a NUL byte", path);
 	for (rest = text; r == 0 && (line = strsep(&rest, "\n"));) {
 		size_t len = strlen(line);
