@@ -195,6 +195,10 @@ YAML
 	fails_with 'service "app" is not running'
 	[ "$(echo typed | compose exec -T -e C=3 db sh -c 'cat; echo $C')" = $'typed\n3' ]
 	run -4 compose exec -T db sh -c 'exit 4'
+	echo here >x
+	compose cp x db:/tmp/
+	compose cp db:/tmp/x y
+	cmp x y
 }
 
 @test "stop, start, restart, kill, pause, rm, wait, top, images, ls, events" {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * exec and run.
+ * exec, run and cp.
  */
 #include "face/compose/compose_project.h"
 #include "face/project/command.h"
@@ -319,4 +319,78 @@ const struct project_command project_run = {
     .stop = true,
     .all_profiles = true,
     .run = run_run,
+};
+#undef V
+
+/* ---- cp ---- */
+
+struct cp_values {
+	bool follow_link, archive;
+	uint64_t index;
+};
+#define V(field) offsetof(struct cp_values, field)
+static const struct option_spec cp_options[] = {
+    {"archive", 'a', OPTION_FLAG, V(archive), NULL, "keep owners"},
+    {"follow-link", 'L', OPTION_FLAG, V(follow_link), NULL, "what a link leads to instead of the link"},
+    {"index", 0, OPTION_COUNT, V(index), "N", "number of the container (default: the first)"},
+    {NULL},
+};
+
+/* SERVICE:PATH -> ID:PATH; a path of this machine and "-" stay. */
+static int cp_operand(const struct project *p, const struct members *m, const struct cp_values *v, const char *text,
+		      char ***words, struct err *err)
+{
+	size_t n = strcspn(text, ":");
+	mem_cleanup char *service = mem_strndup(text, n), *place = NULL;
+	char *const name[] = {service, NULL};
+	int r;
+
+	if (!text[n] || memchr(text, '/', n)) {
+		mem_strv_add(words, text);
+		return 0;
+	}
+	r = project_check_names(p, m, name, err);
+	for (size_t i = 0; r == 0 && !place && i < m->n; i++) {
+		if (!strcmp(m->v[i].service, service) && !m->v[i].oneoff &&
+		    (!v->index || (int64_t)v->index == m->v[i].number))
+			place = mem_printf("%s%s", m->v[i].id, text + n);
+	}
+	if (r == 0 && !place)
+		return err_set(err, ESRCH, "service \"%s\" has no container", service);
+	if (r == 0)
+		mem_strv_add(words, place);
+	return r;
+}
+
+static int cp_run(struct project *p, void *values, char **operands, struct err *err)
+{
+	const struct cp_values *v = values;
+	char **words cleanup_with(mem_strv_freep) = NULL;
+	struct members m = MEMBERS_INIT;
+	int r = members_read(p, &m, err);
+
+	mem_strv_add(&words, "cp");
+	if (v->archive)
+		mem_strv_add(&words, "-a");
+	if (v->follow_link)
+		mem_strv_add(&words, "-L");
+	for (char **o = operands; r == 0 && *o; o++)
+		r = cp_operand(p, &m, v, *o, &words, err);
+	if (r == 0)
+		r = ensure_run(p, words, err);
+	members_free(&m);
+	return r;
+}
+
+const struct project_command project_cp = {
+    .name = "cp",
+    .usage = "SERVICE:PATH PATH|-, or PATH|- SERVICE:PATH",
+    .summary = "Copy files from or to the container of a service",
+    .options = cp_options,
+    .values_size = sizeof(struct cp_values),
+    .least = 2,
+    .most = 2,
+    .need = PROJECT_NAME,
+    .all_profiles = true,
+    .run = cp_run,
 };
