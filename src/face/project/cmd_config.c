@@ -13,12 +13,10 @@
 #include "face/compose/compose_project.h"
 #include "face/compose/yaml_text.h"
 #include "face/project/load.h"
-#include "face/project/spec.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define OUTPUT_MAX (128u << 20)
 
