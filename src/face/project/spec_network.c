@@ -69,7 +69,7 @@ static int own_ports(struct spec *s)
 {
 	for (char **p = s->how->publish; p && *p; p++) {
 		mem_cleanup char *text = mem_strdup(*p);
-		char *protocol = strchr(text, '/'), *port = strrchr(text, ':'), *host;
+		char *protocol = strchr(text, '/'), *port, *host;
 
 		if (protocol)
 			*protocol++ = '\0';
