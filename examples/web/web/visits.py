@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 # Counts visits in the database, and keeps the last count in the cache.
 import psycopg2
 import redis
