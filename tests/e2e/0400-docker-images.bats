@@ -89,6 +89,9 @@ no_tool() {
 	[ "$(body 'select(.stream) | .stream' | grep -c '^Step ')" -ge 2 ]
 	body 'select(.stream) | .stream' | grep -qx "Successfully built ${id:7:12}"
 	body 'select(.stream) | .stream' | grep -qx "Successfully tagged built:1"
+	docker_api 200 POST "/build?t=docker.io/team/built:1" --data-binary "@$DIR/context.tar"
+	docker_api 200 DELETE /images/team/built:1
+	[ "$(body '.[0].Untagged')" = team/built:1 ]
 	[ "$(berth run --rm built:1)" = hello ]
 	docker_api 200 GET /images/built:1/json
 	[ "$(body .Id) $(body .Config.Labels.a) $(body .Config.Labels.x) $(body .Config.Tty)" = "$id b y false" ]

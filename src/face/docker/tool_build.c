@@ -4,11 +4,13 @@
  */
 #include "base/core/err.h"
 #include "base/core/mem.h"
+#include "face/docker/docker_private.h"
 #include "face/docker/tool.h"
 #include "node/build/build.h"
 #include "node/registry/pull.h"
 
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -128,6 +130,17 @@ static int read_lists(const struct tool *t, struct lists *l, struct err *err)
 	return r;
 }
 
+/* "docker.io/team/app" is "team/app" here, as in every other call. */
+static void name_tags(char **tags)
+{
+	for (char **t = tags; t && *t; t++) {
+		char *local = mem_strdup(docker_local_name(*t));
+
+		free(*t);
+		*t = local;
+	}
+}
+
 static void lists_free(struct lists *l)
 {
 	mem_strv_free(l->tags);
@@ -155,6 +168,8 @@ int tool_build(struct tool *t, struct err *err)
 				  .fetch_ctx = &b};
 	int r = read_lists(t, &l, err);
 
+	if (r == 0)
+		name_tags(l.tags);
 	if (r == 0)
 		r = find_network(tool_text(t, "network"), &o.network, err);
 	if (r < 0)
