@@ -84,6 +84,10 @@ bytes() {
 	bytes terminal
 }
 
+@test "exec: the start decides about frames, and its keys may be written small" {
+	bytes frames
+}
+
 @test "hijack in both forms, half-close, frames, types by version" {
 	bytes hijack
 }

@@ -174,6 +174,23 @@ def test_hijack():
     assert ok(api("GET", f"/v1.44/exec/{x}/json"), 200)["ExitCode"] is None
 
 
+def test_frames():
+    """What the start says of a terminal decides about frames; docker-py writes detachKeys small."""
+    for tty, said in ((True, False), (True, None), (False, True)):
+        x = exec_create(["printf", "some words"], Tty=tty)
+        s, status, head = hijack(f"/v1.44/exec/{x}/start", {} if said is None else {"Tty": said})
+        assert status == 101 and head["content-type"].endswith("raw-stream" if said else "multiplexed-stream"), head
+        expect(s, b"some words", framed=not said)
+        end(s)
+    x = exec_create(["cat"], Tty=True, detachKeys="ctrl-p")
+    s = hijack(f"/v1.44/exec/{x}/start", {"Tty": True})[0]
+    s.sendall(b"word\r")
+    expect_in(s, b"word\r\nword\r\n")
+    s.sendall(b"\x10")
+    end(s)
+    assert ok(api("GET", f"/v1.44/exec/{x}/json"), 200)["Running"]
+
+
 def attach(c, query):
     s, status, _ = hijack(f"/v1.44/containers/{c}/attach?{query}")
     return s, status

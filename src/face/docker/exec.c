@@ -92,7 +92,10 @@ static int read_flags(yyjson_val *body, struct engine_exec_spec *s, struct err *
 		     {"Privileged", &s->privileged}};
 	const struct {
 		const char *key, **value;
-	} texts[] = {{"User", &s->user}, {"WorkingDir", &s->cwd}, {"DetachKeys", &s->detach_keys}};
+	} texts[] = {{"User", &s->user},
+		     {"WorkingDir", &s->cwd},
+		     {"DetachKeys", &s->detach_keys},
+		     {"detachKeys", &s->detach_keys}};
 	int r = 0;
 
 	for (size_t i = 0; i < sizeof flags / sizeof *flags && r == 0; i++)
@@ -207,24 +210,25 @@ void docker_exec_start(const struct docker_call *c)
 	const struct engine_exec *x;
 	struct err err = ERR_INIT;
 	struct starting *s;
-	bool detach = false;
+	bool detach = false, tty = false;
 	unsigned rows, cols;
 	yyjson_val *body;
 
 	if (read_body(c, &doc, &body, &err) < 0 || json_opt_bool(body, "Detach", &detach, &err) < 0 ||
-	    read_size(body, &rows, &cols, &err) < 0 || find_exec(c, &x, &err) < 0 ||
-	    engine_exec_check(c->d->engine, c->arg, &err) < 0) {
+	    json_opt_bool(body, "Tty", &tty, &err) < 0 || read_size(body, &rows, &cols, &err) < 0 ||
+	    find_exec(c, &x, &err) < 0 || engine_exec_check(c->d->engine, c->arg, &err) < 0) {
 		docker_fail(c->r, &err);
 		return;
 	}
 	s = mem_new(struct starting);
-	*s = (struct starting){.engine = c->d->engine, .r = c->r, .how = {.rows = rows, .cols = cols}};
+	*s = (struct starting){.engine = c->d->engine, .r = c->r, .how = {.raw = tty, .rows = rows, .cols = cols}};
 	memcpy(s->id, x->id, sizeof s->id);
 	http_req_on_close(c->r, on_close, s);
 	if (detach)
 		start_detached(c, s);
+	/* As Docker: what the start says decides about frames, not what the creation has said. */
 	else
-		http_req_hijack(c->r, "tcp", stream_type(c, x->spec.tty), on_socket, s);
+		http_req_hijack(c->r, "tcp", stream_type(c, tty), on_socket, s);
 }
 
 void docker_exec_resize(const struct docker_call *c)

@@ -450,9 +450,9 @@ int engine_exec_start(struct engine *e, const char *id, const struct engine_exec
 		x->pub.spec.rows = how->rows;
 		x->pub.spec.cols = how->cols;
 	}
-	snprintf(line, sizeof line, "{\"exec\":\"%s\",\"fd\":%s,\"size\":[%u,%u],\"keys\":\"%s\"}\n", x->pub.id,
-		 fd >= 0 ? "true" : "false", x->pub.spec.rows & UINT16_MAX, x->pub.spec.cols & UINT16_MAX,
-		 stream_keys(&x->keys, keys));
+	snprintf(line, sizeof line, "{\"exec\":\"%s\",\"fd\":%s,\"raw\":%s,\"size\":[%u,%u],\"keys\":\"%s\"}\n",
+		 x->pub.id, fd >= 0 ? "true" : "false", how->raw ? "true" : "false", x->pub.spec.rows & UINT16_MAX,
+		 x->pub.spec.cols & UINT16_MAX, stream_keys(&x->keys, keys));
 	r = fd >= 0 ? container_give(x->c, line, fd, err) : container_tell(x->c, line, err);
 	if (r < 0)
 		return r;

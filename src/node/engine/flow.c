@@ -219,7 +219,7 @@ void flow_attach(struct flow *f, const struct flow_attach *how, int fd)
 	    .place = -1,
 	    .want = {how->out, how->err && !f->tty},
 	    .in = how->in && how->stream && (f->in >= 0 || !f->begun),
-	    .framed = !f->tty && !how->raw,
+	    .framed = how->framed || (!f->tty && !how->raw),
 	    .replay = how->logs ? flow_replay_new(f->dir) : NULL,
 	    .stays = how->stream,
 	    .leaving = !how->logs && !how->stream,

@@ -55,7 +55,8 @@ struct flow {
 	}
 
 struct flow_attach {
-	bool in, out, err, logs, stream, raw;
+	bool in, out, err, logs, stream;
+	bool raw, framed; /* without frames, with them; neither: as the terminal has it */
 	struct detach detach;
 };
 /* The process runs: clients that came before have their streams now. */

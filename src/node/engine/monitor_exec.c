@@ -261,9 +261,9 @@ static int start(struct monitor *m, struct exec_run *x, yyjson_val *size, bool s
 }
 
 /* As docker has it: the reason goes into the stream, the code says whose fault it is. */
-static void fail(struct monitor *m, struct exec_run *x, enum rt_fault fault, const struct err *err, int fd)
+static void fail(struct monitor *m, struct exec_run *x, enum rt_fault fault, const struct err *err, bool raw, int fd)
 {
-	struct flow_attach how = {.out = true, .stream = true};
+	struct flow_attach how = {.out = true, .stream = true, .raw = raw, .framed = !raw};
 	mem_cleanup char *text = mem_printf("%s\r\n", err->text);
 
 	for (int i = 0; i < 2; i++)
@@ -281,9 +281,9 @@ static void fail(struct monitor *m, struct exec_run *x, enum rt_fault fault, con
 	flow_end(&x->flow);
 }
 
-static void attach(struct exec_run *x, yyjson_val *v, int fd)
+static void attach(struct exec_run *x, yyjson_val *v, bool raw, int fd)
 {
-	struct flow_attach how = {.in = true, .out = true, .err = true, .stream = true};
+	struct flow_attach how = {.in = true, .out = true, .err = true, .stream = true, .raw = raw, .framed = !raw};
 
 	monitor_stream_keys(&how.detach, v);
 	flow_begin(&x->flow);
@@ -294,6 +294,7 @@ static void attach(struct exec_run *x, yyjson_val *v, int fd)
 void monitor_exec_start(struct monitor *m, yyjson_val *v, int fd)
 {
 	const char *id = yyjson_get_str(yyjson_obj_get(v, "exec"));
+	const bool raw = yyjson_get_bool(yyjson_obj_get(v, "raw"));
 	struct exec_run *x = mem_new(struct exec_run);
 	enum rt_fault fault;
 	struct err err = ERR_INIT;
@@ -303,10 +304,10 @@ void monitor_exec_start(struct monitor *m, yyjson_val *v, int fd)
 	x->flow.in_once = x->flow.holds = true;
 	m->execs = x;
 	if (start(m, x, yyjson_obj_get(v, "size"), fd >= 0, &fault, &err) < 0) {
-		fail(m, x, fault, &err, fd);
+		fail(m, x, fault, &err, raw, fd);
 		return;
 	}
-	attach(x, v, fd);
+	attach(x, v, raw, fd);
 	monitor_stream_size(&x->flow, yyjson_obj_get(v, "size"));
 	tell_all(m, x);
 }

@@ -77,6 +77,7 @@ int engine_exec_check(struct engine *e, const char *id, struct err *err);
  * started() is called once, from the loop: err NULL when the program runs. With a client the reason of a failure was written to it, too. fn may be NULL. */
 struct engine_exec_start {
 	int fd;
+	bool raw; /* without frames; the terminal has no say in it */
 	unsigned rows, cols;
 	void (*started)(void *ctx, const struct err *err);
 	void *ctx;

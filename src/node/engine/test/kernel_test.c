@@ -314,8 +314,9 @@ static int exec_says(const char *container, const struct engine_exec_spec *spec,
 	if (engine_exec_create(w.e, container, spec, &x, &err) < 0)
 		fail_msg("%s", err.text);
 	snprintf(exec_id, sizeof exec_id, "%s", x->id);
-	if (engine_exec_start(w.e, exec_id, &(struct engine_exec_start){.fd = pair[1], .rows = 40, .cols = 120}, &err) <
-	    0)
+	if (engine_exec_start(w.e, exec_id,
+			      &(struct engine_exec_start){.fd = pair[1], .raw = true, .rows = 40, .cols = 120},
+			      &err) < 0)
 		fail_msg("%s", err.text);
 	world_until(&w, exec_has_ended);
 	while ((n = read(pair[0], text, sizeof text)) > 0)
