@@ -104,6 +104,8 @@ no_tool() {
 	docker_api 200 POST '/build?dockerfile=Fails' --data-binary "@-" < <(tar -C "$DIR/context" -cf - .)
 	[[ "$(body 'select(.error) | .error')" == *"Fails:2: RUN echo why; exit 7: the command returned a non-zero code: 7"* ]]
 	[ "$(body 'select(.error) | .error')" = "$(body 'select(.error) | .errorDetail.message')" ]
+	[[ "$(body 'select(.error) | .error')" == "The command '/bin/sh -c echo why; exit 7' returned a non-zero code: 7"* ]]
+	[ "$(body 'select(.error) | .errorDetail.code')" = 7 ]
 	docker_api 400 POST '/build?version=2' --data-binary "@$DIR/context.tar"
 	docker_api 400 POST '/build?buildargs=nonsense' --data-binary "@$DIR/context.tar"
 }
@@ -143,6 +145,30 @@ no_tool() {
 	docker_api 401 POST /auth -H 'Content-Type: application/json' -d "{\"username\":\"alice\",\"password\":\"wrong\",\"serveraddress\":\"$HOST\"}"
 	[ -z "$(find "$DIR/docker" "$DIR/home" -name config.json)" ]
 	docker_api 200 DELETE "/images/$image:1"
+}
+
+@test "an import with changes, what prune says, what a commit came from" {
+	docker_api 200 POST '/images/create?fromSrc=-&repo=changed&tag=1&changes=USER+foobar&changes=CMD+%5B%22echo%22%5D' --data-binary "@$(busybox_tar)"
+	id=$(body .status)
+	docker_api 200 GET /images/changed:1/json
+	[ "$(body '[.Id, .Config.User, .Config.Cmd[0]] | join(" ")')" = "$id foobar echo" ]
+	[ "$(body '.RootFS.Layers | length')" = 1 ]
+	docker_api 400 POST '/images/create?fromSrc=-&repo=changed&tag=2&changes=RUN+true' --data-binary "@$(busybox_tar)"
+	docker_api 201 POST "/images/busybox/tag?repo=kept"
+	docker_api 201 POST /containers/create?name=source -d '{"Image":"kept","Cmd":["true"],"Runtime":"runc"}'
+	docker_api 200 GET /containers/source/json
+	[ "$(body .HostConfig.Runtime)" = runc ]
+	docker_api 201 POST '/commit?container=source&repo=made'
+	docker_api 200 GET /images/kept/json
+	kept=$(body .Id)
+	docker_api 200 GET /images/made/json
+	[ "$(body .Parent)" = "$kept" ]
+	docker_api 200 POST '/images/prune?filters=%7B%22dangling%22%3A%5B%22false%22%5D%7D'
+	body '.ImagesDeleted[] | .Untagged // empty' | grep -qx changed:1
+	body '.ImagesDeleted[] | .Deleted // empty' | grep -qx "$id"
+	! body '.ImagesDeleted[] | .Deleted // empty' | grep -qx "$kept"
+	docker_api 204 DELETE /containers/source
+	import_busybox
 }
 
 @test "archives go out and in, and a root filesystem becomes an image" {

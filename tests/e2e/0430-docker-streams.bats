@@ -88,6 +88,10 @@ bytes() {
 	bytes frames
 }
 
+@test "logs: a frame for each line" {
+	bytes log_lines
+}
+
 @test "hijack in both forms, half-close, frames, types by version" {
 	bytes hijack
 }

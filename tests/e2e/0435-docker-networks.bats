@@ -268,8 +268,24 @@ listens_or_fails() {
 import docker
 from docker.types import IPAMConfig, IPAMPool
 c = docker.from_env()
+made = c.networks.create("with 1 space")
+assert made.attrs["IPAM"]["Options"] is None, made.attrs
+waiting = c.containers.create("busybox", "true", name="waiting")
+c.api._raise_for_status(c.api._post_json(c.api._url("/networks/{0}/connect", made.id), data={
+    "Container": waiting.id, "EndpointConfig": {"MacAddress": "02:42:ac:11:00:02"}}))
+waiting.reload()
+assert waiting.attrs["NetworkSettings"]["Networks"]["with 1 space"]["MacAddress"] == "02:42:ac:11:00:02", waiting.attrs
+waiting.remove()
+made.remove()
+body = {"Image": "busybox", "Cmd": ["sleep", "1000"], "NetworkingConfig": {"EndpointsConfig": {"bridge": {"DriverOpts": {"example": "on"}}}}}
+opted = c.api._result(c.api._post_json(c.api._url("/containers/create"), data=body), True)["Id"]
+c.api.start(opted)
+shown = c.api.inspect_container(opted)["NetworkSettings"]["Networks"]["bridge"]
+assert shown["DriverOpts"] == {"example": "on"}, shown
+c.api.remove_container(opted, force=True)
 n = c.networks.create("shop", driver="bridge", labels={"a": "b"}, check_duplicate=True,
                       ipam=IPAMConfig(pool_configs=[IPAMPool(subnet="10.78.0.0/24", gateway="10.78.0.1")]))
+assert [x["Subnet"] for x in n.attrs["IPAM"]["Config"]] == ["10.78.0.0/24"] and not n.attrs["EnableIPv6"], n.attrs
 assert [x.id for x in c.networks.list(names=["shop"])] == [n.id]
 assert [x.id for x in c.networks.list(filters={"label": ["a=b"]})] == [n.id]
 box = c.containers.run("busybox", "sleep 1000", detach=True, name="box")

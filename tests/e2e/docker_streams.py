@@ -191,6 +191,24 @@ def test_frames():
     assert ok(api("GET", f"/v1.44/exec/{x}/json"), 200)["Running"]
 
 
+def test_log_lines():
+    """Every line of a log is a frame, also when the container has written several at once."""
+    c = create(["printf", "first\\nsecond\\nthird"])
+    ok(api("POST", f"/v1.44/containers/{c}/start"), 204)
+    ok(api("POST", f"/v1.44/containers/{c}/wait"), 200)
+    s = connect()
+    send(s, "GET", f"/v1.44/containers/{c}/logs?stdout=1")
+    read_head(s)
+    got = b""
+    while not got.endswith(b"0\r\n\r\n"):
+        piece = s.recv(65536)
+        assert piece, got
+        got += piece
+    for line in (b"first\n", b"second\n", b"third"):
+        assert struct.pack(">BxxxI", 1, len(line)) + line in got, got
+    remove(c)
+
+
 def attach(c, query):
     s, status, _ = hijack(f"/v1.44/containers/{c}/attach?{query}")
     return s, status

@@ -66,6 +66,31 @@ static int send_bytes(struct logs *l, int stream, const char *data, size_t n)
 	return http_reply_data(l->r, data, n);
 }
 
+/* Each line in a frame of its own, as docker-py wants it of Docker, and all of them in one piece. */
+static int send_frames(struct logs *l, int stream, const char *data, size_t n)
+{
+	buf_cleanup struct buf out = BUF_INIT;
+
+	while (n > 0) {
+		const char *end = memchr(data, '\n', n);
+		size_t piece = end ? (size_t)(end - data) + 1 : n;
+		const unsigned char head[8] = {(unsigned char)stream,
+					       0,
+					       0,
+					       0,
+					       (unsigned char)(piece >> 24),
+					       (unsigned char)(piece >> 16),
+					       (unsigned char)(piece >> 8),
+					       (unsigned char)piece};
+
+		buf_add(&out, head, sizeof head);
+		buf_add(&out, data, piece);
+		data += piece;
+		n -= piece;
+	}
+	return http_reply_data(l->r, out.data, out.len);
+}
+
 /* Each line with what is to stand before it, in one frame; a line that comes in pieces has it once. */
 static int send_lines(struct logs *l, int stream, int64_t time_ms, const char *data, size_t n)
 {
@@ -113,7 +138,7 @@ static int on_log(void *ctx, int stream, int64_t time_ms, const void *data, size
 		return 0;
 	if (l->timestamps || l->details)
 		return send_lines(l, stream, time_ms, data, n);
-	return send_bytes(l, stream, data, n);
+	return l->raw ? send_bytes(l, stream, data, n) : send_frames(l, stream, data, n);
 }
 
 static int read_tail(const struct docker_call *c, struct engine_log_options *o)

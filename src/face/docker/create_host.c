@@ -367,10 +367,7 @@ static int pass_log(struct making *m, struct err *err)
 	while (i < 4 && strcmp(type, drivers[i]) != 0)
 		i++;
 	if (i == 4)
-		return err_set(
-		    err, EINVAL,
-		    "logger: no log driver named '%.100s' is registered; json-file, local, journald and none are",
-		    type);
+		return err_set(err, EINVAL, "logger: no log driver named '%.100s' is registered", type);
 	if (!strcmp(type, "journald"))
 		create_warn(
 		    m, "LogConfig: the output is kept by berth, where docker logs reads it; journald does not get it");

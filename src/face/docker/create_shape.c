@@ -326,7 +326,9 @@ static int shape_all(yyjson_mut_doc *d, yyjson_mut_val *root, yyjson_val *body, 
 {
 	yyjson_mut_val *config = yyjson_mut_obj_add_obj(d, root, "Config"), *network;
 	yyjson_mut_val *host = yyjson_mut_obj_add_obj(d, root, "HostConfig");
-	yyjson_val *from = yyjson_obj_get(body, "HostConfig");
+	yyjson_val *inner = yyjson_obj_get(body, "HostConfig");
+	/* As Docker: old clients have the members of a HostConfig beside the others. */
+	yyjson_val *from = inner ? inner : body;
 
 	if (shape_copy(d, config, body, config_members, "Config", err) < 0)
 		return -err->code;

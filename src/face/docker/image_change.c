@@ -139,10 +139,11 @@ void docker_images_prune(const struct docker_call *c)
 	yyjson_mut_doc_set_root(d, root);
 	list = yyjson_mut_obj_add_arr(d, root, "ImagesDeleted");
 	for (char **name = p.images; name && *name; name++) {
-		yyjson_mut_val *one = yyjson_mut_arr_add_obj(d, list);
-
-		yyjson_mut_obj_add_strcpy(d, one, strncmp(*name, "sha256:", 7) ? "Untagged" : "Deleted", *name);
+		if (strncmp(*name, "sha256:", 7) != 0)
+			yyjson_mut_obj_add_strcpy(d, yyjson_mut_arr_add_obj(d, list), "Untagged", *name);
 	}
+	for (char **id = p.gone; id && *id; id++)
+		yyjson_mut_obj_add_strcpy(d, yyjson_mut_arr_add_obj(d, list), "Deleted", *id);
 	yyjson_mut_obj_add_uint(d, root, "SpaceReclaimed", p.bytes);
 	image_pruned_free(&p);
 	docker_reply(c->r, 200, d);

@@ -86,6 +86,15 @@ static const char *comment_of(yyjson_val *config)
 	return text_of(yyjson_arr_get_last(history), "comment");
 }
 
+/* What a commit has written down, as long as that is there. */
+static const char *parent_of(const struct docker_call *c, yyjson_val *config)
+{
+	cleanup_with(image_info_freep) struct image_info *info = NULL;
+	const char *parent = text_of(config, "parent");
+
+	return *parent && image_find(c->d->images, parent, &info, NULL) == 0 ? parent : "";
+}
+
 void docker_image_inspect(const struct docker_call *c)
 {
 	struct view v = {.doc = NULL};
@@ -100,7 +109,7 @@ void docker_image_inspect(const struct docker_call *c)
 	yyjson_mut_doc_set_root(d, root);
 	yyjson_mut_obj_add_strcpy(d, root, "Id", text_of(v.root, "id"));
 	image_group_names(d, root, v.group);
-	yyjson_mut_obj_add_str(d, root, "Parent", "");
+	yyjson_mut_obj_add_strcpy(d, root, "Parent", parent_of(c, v.config));
 	yyjson_mut_obj_add_strcpy(d, root, "Comment", comment_of(v.config));
 	yyjson_mut_obj_add_strcpy(d, root, "Created",
 				  docker_time(yyjson_get_sint(yyjson_obj_get(v.root, "created_ms")), time));

@@ -3,6 +3,7 @@
 #include "base/core/mem.h"
 #include "face/docker/network.h"
 #include "face/docker/shape.h"
+#include "node/engine/network_wish.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -32,7 +33,30 @@ static void add_asked(yyjson_mut_doc *d, yyjson_mut_val *o, const char *ip4, con
 		yyjson_mut_obj_add_strcpy(d, ipam, "IPv6Address", ip6);
 }
 
-static yyjson_mut_val *endpoint_view(yyjson_mut_doc *d, const struct net_endpoint *e)
+static void copy_member(yyjson_mut_doc *d, yyjson_mut_val *o, const char *key, yyjson_val *spec, const char *from)
+{
+	yyjson_val *v = yyjson_obj_get(spec, from);
+
+	if (v)
+		yyjson_mut_obj_add_val(d, o, key, yyjson_val_mut_copy(d, v));
+	else
+		yyjson_mut_obj_add_null(d, o, key);
+}
+
+/* What was asked for when it was made. */
+static yyjson_val *wish_of(struct net *net, yyjson_val *spec, const struct net_network *network)
+{
+	size_t i, n;
+	yyjson_val *v;
+
+	yyjson_arr_foreach (yyjson_obj_get(spec, "networks"), i, n, v) {
+		if (network_wish_is(net, shape_text(v, "name"), network))
+			return v;
+	}
+	return NULL;
+}
+
+static yyjson_mut_val *endpoint_view(yyjson_mut_doc *d, const struct net_endpoint *e, yyjson_val *wish)
 {
 	yyjson_mut_val *o = yyjson_mut_obj(d);
 
@@ -40,7 +64,7 @@ static yyjson_mut_val *endpoint_view(yyjson_mut_doc *d, const struct net_endpoin
 	add_list(d, o, "Links", e->links);
 	add_list(d, o, "Aliases", e->aliases);
 	yyjson_mut_obj_add_strcpy(d, o, "MacAddress", e->mac);
-	yyjson_mut_obj_add_null(d, o, "DriverOpts");
+	copy_member(d, o, "DriverOpts", wish, "driver_options");
 	yyjson_mut_obj_add_int(d, o, "GwPriority", e->gw_priority);
 	yyjson_mut_obj_add_strcpy(d, o, "NetworkID", e->network->id);
 	yyjson_mut_obj_add_strcpy(d, o, "EndpointID", e->id);
@@ -52,16 +76,6 @@ static yyjson_mut_val *endpoint_view(yyjson_mut_doc *d, const struct net_endpoin
 	yyjson_mut_obj_add_int(d, o, "GlobalIPv6PrefixLen", *e->ipv6 ? e->prefix6 : 0);
 	add_list(d, o, "DNSNames", e->network->is_default ? NULL : e->dns_names);
 	return o;
-}
-
-static void copy_member(yyjson_mut_doc *d, yyjson_mut_val *o, const char *key, yyjson_val *spec, const char *from)
-{
-	yyjson_val *v = yyjson_obj_get(spec, from);
-
-	if (v)
-		yyjson_mut_obj_add_val(d, o, key, yyjson_val_mut_copy(d, v));
-	else
-		yyjson_mut_obj_add_null(d, o, key);
 }
 
 /* One that it will be on when it runs. */
@@ -136,7 +150,8 @@ yyjson_mut_val *network_settings_networks(struct docker *d, yyjson_mut_doc *doc,
 	if (!net)
 		return map;
 	for (size_t i = 0; (e = net_endpoint_of(net, container, i)); i++)
-		yyjson_mut_obj_put(map, yyjson_mut_strcpy(doc, e->network->name), endpoint_view(doc, e));
+		yyjson_mut_obj_put(map, yyjson_mut_strcpy(doc, e->network->name),
+				   endpoint_view(doc, e, wish_of(net, spec, e->network)));
 	if (yyjson_mut_obj_size(map) == 0)
 		add_wanted(d, doc, map, container, spec);
 	if (yyjson_mut_obj_size(map) == 0)

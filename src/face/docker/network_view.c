@@ -69,7 +69,7 @@ static void add_ipam(yyjson_mut_doc *d, yyjson_mut_val *o, const struct net_netw
 	yyjson_mut_val *ipam = yyjson_mut_obj_add_obj(d, o, "IPAM"), *list;
 
 	yyjson_mut_obj_add_strcpy(d, ipam, "Driver", n->ipam_driver ? n->ipam_driver : "default");
-	if (n->n_ipam_options > 0 || n->n_pools > 0)
+	if (n->n_ipam_options > 0)
 		add_pairs(d, ipam, "Options", n->ipam_options, n->n_ipam_options);
 	else
 		yyjson_mut_obj_add_null(d, ipam, "Options");

@@ -7,6 +7,7 @@
 #include "base/wire/http_pipe.h"
 #include "base/wire/http_server.h"
 #include "face/docker/docker_private.h"
+#include "face/docker/tool.h"
 #include "node/engine/engine.h"
 
 #include <errno.h>
@@ -49,16 +50,17 @@ static void send_error(struct task *t)
 {
 	yyjson_mut_doc *d json_mut_cleanup = yyjson_mut_doc_new(NULL);
 	yyjson_mut_val *root = yyjson_mut_obj(d), *detail;
-	mem_cleanup char *text = NULL;
+	mem_cleanup char *text = NULL, *line = NULL;
 
 	yyjson_mut_doc_set_root(d, root);
 	detail = yyjson_mut_obj_add_obj(d, root, "errorDetail");
-	yyjson_mut_obj_add_int(d, detail, "code", t->err.code);
+	yyjson_mut_obj_add_int(d, detail, "code", tool_exit_code(&t->err));
 	yyjson_mut_obj_add_str(d, detail, "message", t->err.text);
 	yyjson_mut_obj_add_str(d, root, "error", t->err.text);
 	text = json_text(d, false, NULL);
-	(void)http_reply_data(t->r, text, strlen(text));
-	(void)http_reply_data(t->r, "\r\n", 2);
+	/* In one piece: docker-py takes the end of a line that comes alone for a message. */
+	line = mem_printf("%s\r\n", text);
+	(void)http_reply_data(t->r, line, strlen(line));
 }
 
 static void fail(struct task *t)

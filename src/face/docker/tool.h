@@ -39,6 +39,9 @@ tool_fn tool_build, tool_build_prune;
 tool_fn tool_commit; /* tool_commit.c */
 tool_fn tool_files_stat, tool_files_get, tool_files_put, tool_files_export, tool_files_changes;
 
+/* What Docker's clients end with after this error: the exit code of a command of a build (tool_build.c), else its own code. */
+int tool_exit_code(const struct err *err);
+
 const char *tool_text(const struct tool *t, const char *key); /* NULL = it is not there */
 bool tool_flag(const struct tool *t, const char *key);
 int tool_list(const struct tool *t, const char *key, char ***ret, struct err *err);

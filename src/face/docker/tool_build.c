@@ -24,6 +24,7 @@ struct building {
 	struct tool *t;
 	size_t total, begun;
 	bool quiet;
+	char *failed; /* the command that failed */
 };
 
 static void step(struct building *b, const struct build_event *e)
@@ -32,10 +33,43 @@ static void step(struct building *b, const struct build_event *e)
 	tool_stream(b->t, "Step %zu/%zu : %s\n", b->begun, b->total > b->begun ? b->total : b->begun, e->step);
 }
 
+/* Docker's words for a command that failed: clients look for them, and end with the code. */
+static void keep_failed(struct building *b, const struct build_event *e)
+{
+	const char *words = !strncmp(e->step, "RUN ", 4) ? e->step + 4 : e->step;
+
+	free(b->failed);
+	b->failed = mem_printf("%s%s", *words == '[' ? "" : "/bin/sh -c ", words);
+}
+
+static const char *exit_number(const struct err *err)
+{
+	const char *found = err->code == EREMOTEIO ? strstr(err->text, BUILD_EXIT_TEXT) : NULL;
+
+	return found ? found + strlen(BUILD_EXIT_TEXT) : NULL;
+}
+
+int tool_exit_code(const struct err *err)
+{
+	const char *number = exit_number(err);
+	long n = number ? strtol(number, NULL, 10) : 0;
+
+	return n > 0 && n <= UINT8_MAX ? (int)n : err->code;
+}
+
+static int explain(const struct building *b, struct err *err)
+{
+	if (!exit_number(err) || !b->failed)
+		return -err->code;
+	return err_wrap(err, "The command '%.400s' returned a non-zero code: %d", b->failed, tool_exit_code(err));
+}
+
 static void on_event(void *ctx, const struct build_event *e)
 {
 	struct building *b = ctx;
 
+	if (e->type == BUILD_EVENT_FAILED)
+		keep_failed(b, e);
 	if (b->quiet)
 		return;
 	switch (e->type) {
@@ -183,5 +217,8 @@ int tool_build(struct tool *t, struct err *err)
 	r = build_run(t->data, &o, on_event, &b, &result, err);
 	if (r == 0)
 		tell_result(&b, &result);
+	else
+		r = explain(&b, err);
+	free(b.failed);
 	return r;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * "commit": the writable layer of a container becomes one more layer on its image, with the container's own Config, changed by lines of a
- * Dockerfile. What those mean is what they mean in a build.
+ * Dockerfile. What those mean is what they mean in a build. Without "id" it is an image with another config: what an import has made and "changes" say.
  */
 #include "base/core/buf.h"
 #include "base/core/clock.h"
@@ -180,7 +180,8 @@ static char **layers_of(const struct build_config *c, const char *own)
 
 	for (char **diff = c->diff_ids; diff && *diff; diff++)
 		mem_strv_add(&layers, *diff + 7);
-	mem_strv_add(&layers, own);
+	if (own)
+		mem_strv_add(&layers, own);
 	return layers;
 }
 
@@ -193,6 +194,7 @@ static char *config_with(struct tool *t, const struct build_config *c, char *con
 	struct build_history h = {.created_by = tool_text(t, "command"),
 				  .author = author && *author ? author : NULL,
 				  .comment = tool_text(t, "comment"),
+				  .empty_layer = !tool_text(t, "id"),
 				  .stage = -1,
 				  .step = -1,
 				  .created = now};
@@ -218,21 +220,35 @@ static char *config_with(struct tool *t, const struct build_config *c, char *con
 	return text;
 }
 
+/* Docker's images know what they were committed from. */
+static char *with_parent(const struct tool *t, const char *config, size_t *n)
+{
+	yyjson_doc *doc json_doc_cleanup = yyjson_read(config, *n, 0);
+	json_mut_cleanup yyjson_mut_doc *d = yyjson_doc_mut_copy(doc, NULL);
+	yyjson_mut_val *root = yyjson_mut_doc_get_root(d);
+
+	yyjson_mut_obj_add_strcpy(d, root, "parent", tool_text(t, "image"));
+	return json_text(d, false, n);
+}
+
 static int make_image(struct tool *t, struct image_store *s, struct image_lease *lease, const struct build_config *c,
 		      struct err *err)
 {
 	cleanup_with(image_info_freep) struct image_info *info = NULL;
 	struct image_unpacked layer = {.tar_size = 0};
-	mem_cleanup char *config = NULL, *manifest = NULL;
+	mem_cleanup char *bare = NULL, *config = NULL, *manifest = NULL;
 	char **layers cleanup_with(mem_strv_freep) = NULL;
 	struct image_docs docs = {.media_type = MANIFEST_OCI};
 	const char *ref = tool_text(t, "ref");
-	int r = make_layer(t, s, lease, &layer, err);
+	/* Without a container there is another config alone. */
+	const bool container = tool_text(t, "id") != NULL;
+	int r = container ? make_layer(t, s, lease, &layer, err) : 0;
 
 	if (r < 0)
 		return r;
-	layers = layers_of(c, layer.diff_id);
-	config = config_with(t, c, layers, &docs.n_config);
+	layers = layers_of(c, container ? layer.diff_id : NULL);
+	bare = config_with(t, c, layers, &docs.n_config);
+	config = container ? with_parent(t, bare, &docs.n_config) : mem_take(bare);
 	r = export_manifest(s, layers, config, docs.n_config, &manifest, &docs.n_manifest, err);
 	docs.config = config;
 	docs.manifest = manifest;

@@ -9,14 +9,9 @@
 
 static void add_pairs(yyjson_mut_doc *d, yyjson_mut_val *o, const char *key, char *const *pairs)
 {
-	yyjson_mut_val *to;
+	yyjson_mut_val *to = yyjson_mut_obj_add_obj(d, o, key);
 
-	if (!pairs) {
-		yyjson_mut_obj_add_null(d, o, key);
-		return;
-	}
-	to = yyjson_mut_obj_add_obj(d, o, key);
-	for (; *pairs; pairs++) {
+	for (; pairs && *pairs; pairs++) {
 		size_t n = strcspn(*pairs, "=");
 
 		yyjson_mut_obj_add(to, yyjson_mut_strncpy(d, *pairs, n),

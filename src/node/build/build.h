@@ -66,6 +66,9 @@ struct build_event {
 	unsigned line;
 	int64_t ms;
 };
+/* How a failure of a RUN ends; its number follows. */
+#define BUILD_EXIT_TEXT "the command returned a non-zero code: "
+
 typedef void build_event_fn(void *ctx, const struct build_event *e);
 
 struct build_result {

@@ -97,7 +97,7 @@ static int judge(const struct rt_exit *e, struct err *err)
 	if (e->signal)
 		return err_set(err, EREMOTEIO, "the command was ended by signal %d (%s)", e->signal,
 			       strsignal(e->signal));
-	return e->code ? err_set(err, EREMOTEIO, "the command returned a non-zero code: %d", e->code) : 0;
+	return e->code ? err_set(err, EREMOTEIO, BUILD_EXIT_TEXT "%d", e->code) : 0;
 }
 
 static int run(struct build *b, const struct plan_step *step, const struct exec_mounts *m, const char *id, int out,

@@ -11,6 +11,7 @@
 void image_pruned_free(struct image_pruned *p)
 {
 	mem_strv_free(p->images);
+	mem_strv_free(p->gone);
 	*p = (struct image_pruned){.images = NULL};
 }
 
@@ -25,6 +26,15 @@ static bool is_due(const struct image_prune_options *o, const struct store_lease
 	return (o->all || !*i->name) && !is_used(l, i);
 }
 
+static bool has_id(const struct image_store *s, const char *id)
+{
+	for (size_t n = 0; n < s->n; n++) {
+		if (s->images[n].info && !strcmp(s->images[n].info->id, id))
+			return true;
+	}
+	return false;
+}
+
 static int drop_due(struct image_store *s, const struct image_prune_options *o, struct image_pruned *p, struct err *err)
 {
 	struct store_leases l;
@@ -34,11 +44,15 @@ static int drop_due(struct image_store *s, const struct image_prune_options *o, 
 		return r;
 	for (size_t n = s->n; n-- > 0;) {
 		struct store_image *i = &s->images[n];
+		mem_cleanup char *id = NULL;
 
 		if (!is_due(o, &l, i))
 			continue;
 		mem_strv_add(&p->images, *i->name ? i->name : i->info->id);
+		id = mem_strdup(i->info->id);
 		store_drop(s, i);
+		if (!has_id(s, id))
+			mem_strv_add(&p->gone, id);
 	}
 	store_leases_free(&l);
 	return p->images && !o->dry_run ? store_save(s, err) : 0;

@@ -15,6 +15,7 @@ struct image_prune_options {
 };
 struct image_pruned {
 	char **images;		  /* names; ids of those without one */
+	char **gone;		  /* ids of which no name is left */
 	uint64_t n_layers, bytes; /* on the disk */
 };
 int image_prune(struct image_store *s, const struct image_prune_options *o, struct image_pruned *ret, struct err *err);

@@ -92,10 +92,11 @@ int net_find(struct net *n, const char *name, const struct net_network **ret, st
 
 static bool name_ok(const char *name)
 {
-	static const char ok[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+	static const char ok[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.- ";
 	size_t n = strlen(name);
 
-	return n > 0 && n <= NET_NAME_MAX && strspn(name, ok) == n && name[0] != '-' && name[0] != '.';
+	return n > 0 && n <= NET_NAME_MAX && strspn(name, ok) == n && name[0] != '-' && name[0] != '.' &&
+	       name[0] != ' ' && name[n - 1] != ' ';
 }
 
 static bool machine_has_ipv6(void)
@@ -198,7 +199,7 @@ static int choose_pools(struct net *n, struct draft *d, struct err *err)
 		d->w.ipv4 = 1;
 	d->w.ipv6_own = d->w.ipv6 < 0;
 	if (d->w.ipv6_own)
-		d->w.ipv6 = six || machine_has_ipv6();
+		d->w.ipv6 = six || (d->w.n_pools == 0 && machine_has_ipv6());
 	if (r == 0 && d->w.ipv4 && !four)
 		r = add_default(n, d, AF_INET, err);
 	if (r == 0 && d->w.ipv6 && !six)
@@ -235,8 +236,10 @@ static int make(struct net *n, struct draft *d, struct network **ret, struct err
 static int check_wish(struct net *n, const struct net_network *w, struct err *err)
 {
 	if (!w->name || !name_ok(w->name))
-		return err_set(err, EINVAL, "invalid network name: \"%.64s\": letters, digits, _ . - are allowed",
-			       w->name ? w->name : "");
+		return err_set(
+		    err, EINVAL,
+		    "invalid network name: \"%.64s\": letters, digits, _ . - and spaces between them are allowed",
+		    w->name ? w->name : "");
 	if (w->driver != NET_BRIDGE && !w->is_default)
 		return err_set(err, EPERM, "only one instance of \"%s\" network is allowed",
 			       net_driver_name(w->driver));

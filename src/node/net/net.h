@@ -73,7 +73,7 @@ struct net_network {
 	const char *id, *name; /* id: 64 hex digits, NULL in a wish */
 	enum net_driver driver;
 	bool internal, attachable, ingress, is_default; /* is_default: bridge, host, none */
-	int ipv4, ipv6; /* 1 yes, 0 no; -1 in a wish: yes, and IPv6 where the machine has it */
+	int ipv4, ipv6; /* 1 yes, 0 no; -1 in a wish: yes, and IPv6 where the machine has it and no subnet is named */
 	bool ipv6_own;	/* ipv6 was -1: nobody asked for it, whatever has become of it */
 	int64_t created_ns;
 	const char *ipam_driver; /* "default" */
