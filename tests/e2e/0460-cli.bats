@@ -77,11 +77,11 @@ in_terminal() {
 @test "run: every kind of option reaches the container" {
 	berth network create --subnet 10.77.0.0/24 shop
 	berth run -d --name web --hostname shop1 --network shop --ip 10.77.0.9 --network-alias store -p 127.0.0.1:8085:80 --add-host far:1.2.3.4 \
-		--restart on-failure:3 --ulimit nofile=100 --sysctl net.ipv4.ip_forward=0 --tmpfs /t:size=1m,noexec --mount type=tmpfs,dst=/m,tmpfs-size=1m \
+		--restart on-failure:3 --ulimit nofile=20 --sysctl net.ipv4.ip_forward=0 --tmpfs /t:size=1m,noexec --mount type=tmpfs,dst=/m,tmpfs-size=1m \
 		-v "$DIR:/host:ro" -v named:/vol --shm-size 1m --cap-drop ALL --init --stop-signal USR1 --stop-timeout 3 --health-cmd 'test -e /' \
 		--health-interval 5m --log-opt max-size=1m --memory 64m --oom-score-adj 500 --cidfile "$DIR/cid" busybox sleep 10000
 	run berth exec web sh -c 'ulimit -n; hostname; grep -c "1.2.3.4.far" /etc/hosts; grep CapEff /proc/self/status; cat /proc/1/comm; df -m /dev/shm | tail -n 1 | { read a b c; echo $b; }'
-	[ "$output" = $'100\nshop1\n1\nCapEff:\t0000000000000000\n'"$(berth exec web cat /proc/1/comm)"$'\n1' ]
+	[ "$output" = $'20\nshop1\n1\nCapEff:\t0000000000000000\n'"$(berth exec web cat /proc/1/comm)"$'\n1' ]
 	[ "$(cat "$DIR/cid")" = "$(berth inspect web | jq -r '.[0].Id')" ]
 	run -0 bash -c "'$BERTH' inspect web | jq -c '.[0] | [.HostConfig.RestartPolicy, .HostConfig.Memory, .Config.StopSignal, .Config.StopTimeout, .Config.Healthcheck.Interval, .HostConfig.OomScoreAdj, .NetworkSettings.Networks.shop.IPAddress, .HostConfig.LogConfig.Config, .HostConfig.PortBindings]'"
 	[ "$output" = '[{"Name":"on-failure","MaximumRetryCount":3},67108864,"USR1",3,300000000000,500,"10.77.0.9",{"max-size":"1m"},{"80/tcp":[{"HostIp":"127.0.0.1","HostPort":"8085"}]}]' ]
@@ -90,6 +90,9 @@ in_terminal() {
 	[[ "$output" == *"on /host type"*"ro,"* && "$output" == *"tmpfs on /m "* && "$output" == *"on /vol "* ]]
 	run -0 berth update --memory 32m --restart no web
 	[ "$(berth inspect web | jq -c '.[0].HostConfig | [.Memory, .RestartPolicy.Name]')" = '[33554432,"no"]' ]
+	# One kind of container, whatever was asked for.
+	local look='grep -E "^(CapEff|NoNewPrivs)" /proc/self/status; cat /proc/1/comm'
+	[ "$(berth run --rm -p 80 busybox sh -c "$look")" = "$(berth run --rm busybox sh -c "$look")" ]
 	run -125 berth run --cidfile "$DIR/cid" busybox true
 	fails_with cid
 	berth rm -f web

@@ -11,6 +11,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #define PROFILE_MAX (1u << 20)
@@ -46,7 +47,6 @@ static const struct member {
     {"stop-timeout", "StopTimeout", FORM_TYPED, OF(stop_timeout)},
     {"rm", "AutoRemove", FORM_FLAG, OF(remove), true},
     {"read-only", "ReadonlyRootfs", FORM_FLAG, OF(read_only), true},
-    {"init", "Init", FORM_FLAG, OF(init), true},
     {"privileged", "Privileged", FORM_FLAG, OF(privileged), true},
     {"publish-all", "PublishAllPorts", FORM_FLAG, OF(publish_all), true},
     {"oom-kill-disable", "OomKillDisable", FORM_FLAG, OF(oom_kill_disable), true},
@@ -329,6 +329,44 @@ static int add_command(yyjson_mut_doc *d, yyjson_mut_val *root, const struct run
 	return r;
 }
 
+/* ---- what a container of ours has, whichever road it takes ---- */
+
+static bool names_capability(char *const *list, const char *name)
+{
+	for (; list && *list; list++) {
+		const char *given = strncasecmp(*list, "CAP_", 4) == 0 ? *list + 4 : *list;
+
+		if (!strcasecmp(given, name) || !strcasecmp(given, "ALL"))
+			return true;
+	}
+	return false;
+}
+
+static bool names_new_privileges(char *const *list)
+{
+	for (; list && *list; list++) {
+		if (!strncmp(*list, "no-new-privileges", strlen("no-new-privileges")))
+			return true;
+	}
+	return false;
+}
+
+/* Docker gives three capabilities more, and lets programs with a set-user bit have their way. */
+static void add_own_ways(yyjson_mut_doc *d, yyjson_mut_val *host, const struct run_options *o)
+{
+	static const char *const extra[] = {"AUDIT_WRITE", "MKNOD", "NET_RAW"};
+
+	yyjson_mut_obj_add_bool(d, host, "Init", true);
+	if (o->privileged)
+		return;
+	for (size_t i = 0; i < sizeof extra / sizeof *extra; i++) {
+		if (!names_capability(o->cap_add, extra[i]) && !names_capability(o->cap_drop, extra[i]))
+			yyjson_mut_arr_add_str(d, create_parts_list(d, host, "CapDrop"), extra[i]);
+	}
+	if (!names_new_privileges(o->security))
+		yyjson_mut_arr_add_str(d, create_parts_list(d, host, "SecurityOpt"), "no-new-privileges");
+}
+
 int create_body(const struct run_options *o, char **words, char **ret_json, struct err *err)
 {
 	yyjson_mut_doc *d json_mut_cleanup = yyjson_mut_doc_new(NULL);
@@ -343,6 +381,7 @@ int create_body(const struct run_options *o, char **words, char **ret_json, stru
 		r = add_members(d, root, host, o, err);
 	if (r == 0)
 		r = add_parts(d, root, o, err);
+	add_own_ways(d, host, o);
 	if (r == 0)
 		r = add_labels(d, root, o, err);
 	if (r == 0)

@@ -47,11 +47,13 @@ int terminal_make(int root, const struct rt_process_attr *p, uid_t owner, int ta
 int terminal_bind_console(int root, int terminal, struct err *err); /* as /dev/console */
 int terminal_connect(int terminal, struct err *err);		    /* controlling terminal, and 0, 1, 2 */
 
-/* limits.c: what of a process another may set: rlimits, oom_score_adj, scheduler, I/O priority, processors. pid 0 = the caller. */
+/* limits.c: what of a process another may set: rlimits, oom_score_adj, scheduler, I/O priority, processors. pid 0 = the caller.
+ * rlimits are only raised, for the setting up needs files and memory; what makes them smaller comes last, and everybody may do that. */
 int limits_apply(const struct rt_process_attr *p, pid_t pid, struct err *err);
 int limits_scheduler(const struct rt_process_attr *p, pid_t pid,
 		     struct err *err); /* not part of limits_apply(): it may be lost by a fork */
-int limits_cpus(const char *cpus, pid_t pid, struct err *err); /* "0-3,7" */
+int limits_lower(const struct rt_process_attr *p, struct err *err); /* rlimits as they are asked for, of the caller */
+int limits_cpus(const char *cpus, pid_t pid, struct err *err);	    /* "0-3,7" */
 
 /* gate.c: waits for rt_release() on the listening socket; returns the connected one. */
 int gate_wait(int gate, struct err *err);

@@ -130,7 +130,7 @@ static int release(struct start *st, struct err *err)
 	return setup_say(st->setup, "g", err);
 }
 
-/* Limits not before: the child needs files and memory for its mounts. From here, because only the host's root may raise them. */
+/* From here, because only the host's root may raise limits. */
 static int limit_and_run_hooks(struct start *st, struct err *err)
 {
 	int r = limits_apply(st->spec->process, st->result.pid, err);

@@ -24,13 +24,23 @@ struct sched_attr_v1 {
 	uint32_t util_min, util_max;
 };
 
-static int set_rlimits(const struct rt_process_attr *p, pid_t pid, struct err *err)
+static rlim_t larger(rlim_t a, rlim_t b)
+{
+	return a > b ? a : b;
+}
+
+static int set_rlimits(const struct rt_process_attr *p, pid_t pid, bool only_raise, struct err *err)
 {
 	for (size_t i = 0; i < p->n_rlimits; i++) {
 		const struct rt_rlimit *l = &p->rlimits[i];
-		const struct rlimit value = {.rlim_cur = l->soft, .rlim_max = l->hard};
+		enum __rlimit_resource resource = (enum __rlimit_resource)l->resource;
+		struct rlimit value = {.rlim_cur = l->soft, .rlim_max = l->hard}, now;
 
-		if (prlimit(pid, (enum __rlimit_resource)l->resource, &value, NULL) < 0)
+		if (only_raise && prlimit(pid, resource, NULL, &now) == 0) {
+			value.rlim_cur = larger(value.rlim_cur, now.rlim_cur);
+			value.rlim_max = larger(value.rlim_max, now.rlim_max);
+		}
+		if (prlimit(pid, resource, &value, NULL) < 0)
 			return err_sys(err, errno, "set the limit number %d to %llu (hard %llu)", l->resource,
 				       (unsigned long long)l->soft, (unsigned long long)l->hard);
 	}
@@ -122,9 +132,14 @@ static void free_cpus(pid_t pid)
 	(void)sched_setaffinity(pid, sizeof all, &all);
 }
 
+int limits_lower(const struct rt_process_attr *p, struct err *err)
+{
+	return set_rlimits(p, 0, false, err);
+}
+
 int limits_apply(const struct rt_process_attr *p, pid_t pid, struct err *err)
 {
-	int r = set_rlimits(p, pid, err);
+	int r = set_rlimits(p, pid, true, err);
 
 	if (r == 0)
 		r = set_oom(p, pid, err);

@@ -315,7 +315,11 @@ static int become_as_told(const struct payload *p, struct err *err)
 
 static int set_traits(const struct rt_process_attr *a, struct err *err)
 {
+	int r = limits_lower(a, err);
+
 	(void)umask(a->has_umask ? a->umask : 022);
+	if (r < 0)
+		return r;
 	if (a->has_personality && personality(a->personality) < 0)
 		return err_sys(err, errno, "set the personality %lx", a->personality);
 	return limits_cpus(a->cpus_final, 0, err);
