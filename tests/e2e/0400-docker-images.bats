@@ -166,7 +166,7 @@ no_tool() {
 	docker_api 200 POST '/images/prune?filters=%7B%22dangling%22%3A%5B%22false%22%5D%7D'
 	body '.ImagesDeleted[] | .Untagged // empty' | grep -qx changed:1
 	body '.ImagesDeleted[] | .Deleted // empty' | grep -qx "$id"
-	! body '.ImagesDeleted[] | .Deleted // empty' | grep -qx "$kept"
+	[ "$(body '.ImagesDeleted[] | .Deleted // empty' | grep -cx "$kept")" = 0 ]
 	docker_api 204 DELETE /containers/source
 	import_busybox
 }

@@ -91,7 +91,8 @@
 	    LIST("ulimit", 0, ulimits, "NAME=SOFT[:HARD]", "limit of each process, for example nofile=1024"),          \
 	    LIST("sysctl", 0, sysctls, "NAME=VALUE", "parameter of the kernel"),                                       \
 	    TEXT("shm-size", 0, shm_size, "SIZE", "of /dev/shm (default 64m)"),                                        \
-	    FLAG("init", 0, init, "for people used to docker: there is always a process 1 that reaps and passes signals on"),                             \
+	    FLAG("init", 0, init,                                                                                      \
+		 "for people used to docker: there is always a process 1 that reaps and passes signals on"),           \
 	    TEXT("pid", 0, pid, "SPACE", "process ids of: host, container:NAME"),                                      \
 	    TEXT("ipc", 0, ipc, "SPACE", "shared memory of: host, container:NAME; shareable, private, none"),          \
 	    TEXT("uts", 0, uts, "SPACE", "host name of: host"),                                                        \
