@@ -10,22 +10,24 @@ import subprocess
 import sys
 import time
 
-from measure import BERTH, RUNS, Skip, in_turns, run, spawn_ms
+from measure import BERTH, RUNS, Skip, in_turns, read, run, spawn_ms
 from place import Docker
 
 MANY = int(os.environ.get('MANY', '100'))  #  containers that start and stop at once
 LISTED = int(os.environ.get('LISTED', '1000'))  # containers in a list
 LOG_MB = int(os.environ.get('LOG_MB', '256'))
 REQUESTS = 2000
+CHECKED = 20
+CHECK_SECONDS = 10
 AT_ONCE = 10
 
 
-def own_network():
+def own_network(group):
     """Begins again in a network namespace of its own, for this group alone."""
     if os.environ.get('BENCH_NETWORK') == 'own':
         return
     os.environ['BENCH_NETWORK'] = 'own'
-    os.execvp('unshare', ['unshare', '--net', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh', sys.executable, *sys.argv[:1], 'api'])
+    os.execvp('unshare', ['unshare', '--net', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh', sys.executable, *sys.argv[:1], group])
 
 
 class Engine:
@@ -153,6 +155,31 @@ def bench_logs(engines, table):
         engine.remove_all()
 
 
+def busy_ms():
+    """What all processors have done since the machine came up."""
+    words = read('/proc/stat').split('\n', 1)[0].split()[1:9]
+    return (sum(int(w) for w in words) - int(words[3]) - int(words[4])) * 1000 / os.sysconf('SC_CLK_TCK')
+
+
+def bench_health(engines, table):
+    """Of the whole machine, for a check of docker's is made by processes that are nobody's children: less what it does anyway in that time."""
+    def cost(engine):
+        idle = spent(CHECK_SECONDS)
+        for _ in range(CHECKED):
+            engine.call('run', '-d', '--network', 'none', '--stop-signal', 'KILL', '--health-cmd', 'true', '--health-interval', '1s', 'busybox', 'sleep', '1000000')
+        took = spent(CHECK_SECONDS) - idle
+        engine.remove_all()
+        return took / (CHECKED * CHECK_SECONDS)
+
+    add(table, f'a health check, {CHECKED} containers with one each second', 'ms', each(engines, table, 'health checks', cost), runs=1)
+
+
+def spent(interval):
+    before = busy_ms()
+    time.sleep(interval)
+    return busy_ms() - before
+
+
 def bench_api(place, table):
     if not shutil.which('docker'):
         raise Skip('the docker command is not installed')
@@ -165,7 +192,7 @@ def bench_api(place, table):
     except Skip as e:
         table.note(f'api, docker: not measured: {e}')
     try:
-        for rows in (bench_runs, bench_exec, bench_many, bench_list, bench_logs):
+        for rows in (bench_runs, bench_exec, bench_many, bench_list, bench_logs, bench_health):
             rows(engines, table)
     finally:
         if place.docker:

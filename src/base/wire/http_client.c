@@ -19,6 +19,7 @@
 
 #define HEAD_MAX (64u << 10)
 #define IN_SIZE (32u << 10)
+#define COPY_SIZE (256u << 10)
 
 struct http_client {
 	int fd;
@@ -33,7 +34,7 @@ struct http_client {
 	char in[IN_SIZE];
 };
 
-static int connect_to(const char *path, struct err *err)
+int http_client_connect(const char *path, struct err *err)
 {
 	fd_cleanup int fd = -1;
 	struct sockaddr_un a;
@@ -48,13 +49,22 @@ static int connect_to(const char *path, struct err *err)
 	while (connect(fd, (struct sockaddr *)&a, sizeof a) < 0)
 		if (errno != EINTR)
 			return err_sys(err, errno, "connect to \"%s\"", path);
-	r = fd_nonblock(fd);
-	return r < 0 ? err_sys(err, -r, "connect to \"%s\"", path) : fd_take(&fd);
+	return fd_take(&fd);
+}
+
+static int connect_nonblocking(const char *path, struct err *err)
+{
+	fd_cleanup int fd = http_client_connect(path, err);
+	int r = fd < 0 ? fd : fd_nonblock(fd);
+
+	if (fd >= 0 && r < 0)
+		return err_sys(err, -r, "connect to \"%s\"", path);
+	return fd < 0 ? fd : fd_take(&fd);
 }
 
 int http_client_open(const char *socket_path, struct http_client **ret, struct err *err)
 {
-	int fd = connect_to(socket_path, err);
+	int fd = connect_nonblocking(socket_path, err);
 	struct http_client *c;
 
 	if (fd < 0)
@@ -251,6 +261,20 @@ int http_client_read_all(struct http_client *c, size_t limit, char **ret, size_t
 	return 0;
 }
 
+int http_client_read_into(struct http_client *c, int fd, struct err *err)
+{
+	mem_cleanup char *data = mem_zalloc(1, COPY_SIZE);
+	ssize_t n;
+	int r = 0;
+
+	while (r == 0 && (n = http_client_read(c, data, COPY_SIZE, -1, err)) != 0) {
+		if (n < 0 && n != -EINTR)
+			return (int)n;
+		r = n > 0 ? fd_write_all(fd, data, (size_t)n) : 0;
+	}
+	return r < 0 ? err_sys(err, -r, "write what berth sends") : 0;
+}
+
 /* Sending */
 
 /* Sends all of it. 0 = sent, 1 = the server has replied before it was sent, or a negative errno. */
@@ -369,7 +393,7 @@ static int make_ready(struct http_client *c, bool is_head, struct err *err)
 	int fd;
 
 	if (!can_reuse(c)) {
-		fd = connect_to(c->path, err);
+		fd = connect_nonblocking(c->path, err);
 		if (fd < 0)
 			return fd;
 		fd_closep(&c->fd);

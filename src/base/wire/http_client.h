@@ -13,7 +13,9 @@ struct buf;
 struct err;
 struct http_client;
 
-/* Connects. -ENOENT / -ECONNREFUSED: nobody listens there. */
+/* A connected (blocking) socket, the caller's. -ENOENT / -ECONNREFUSED: nobody listens there. */
+int http_client_connect(const char *socket_path, struct err *err);
+/* Connects; errors as above. */
 int http_client_open(const char *socket_path, struct http_client **ret, struct err *err);
 struct http_client *http_client_close(struct http_client *c);
 
@@ -34,6 +36,8 @@ const char *http_client_header(struct http_client *c, const char *name); /* of t
 ssize_t http_client_read(struct http_client *c, void *data, size_t cap, int timeout_ms, struct err *err);
 /* The whole rest of the body, at most `limit` bytes; NUL-terminated, the caller's. */
 int http_client_read_all(struct http_client *c, size_t limit, char **ret, size_t *ret_len, struct err *err);
+/* The same, written to the file `fd` as it comes, however much it is. -EPIPE: nobody reads there any more. */
+int http_client_read_into(struct http_client *c, int fd, struct err *err);
 int http_client_fd(const struct http_client *c); /* for poll */
 
 /* Percent-encodes a path component or query value into new memory. */

@@ -27,7 +27,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PIECE (256u << 10)
 #define STAT_MAX 65536
 #define GO_DIR (1u << 31)
 #define GO_LINK (1u << 27)
@@ -162,20 +161,6 @@ static int unpack(void *ctx, struct err *err)
 	return image_unpack_into(u->tar, u->dir, &limits, &how, err);
 }
 
-static int body_to(struct http_client *c, int fd, struct err *err)
-{
-	mem_cleanup char *data = mem_zalloc(1, PIECE);
-	ssize_t n;
-	int r = 0;
-
-	while (r == 0 && (n = http_client_read(c, data, PIECE, -1, err)) != 0) {
-		if (n < 0 && n != -EINTR)
-			return (int)n;
-		r = n > 0 ? fd_write_all(fd, data, (size_t)n) : 0;
-	}
-	return r < 0 ? err_sys(err, -r, "write the files of the container") : 0;
-}
-
 /* The connection is read here, in a process of its own, while the worker unpacks: a process with two threads must not fork. */
 static int start_reader(struct http_client *c, int fds[static 2], pid_t *ret, struct err *err)
 {
@@ -190,7 +175,7 @@ static int start_reader(struct http_client *c, int fds[static 2], pid_t *ret, st
 		return err_sys(err, errno, "start a process");
 	if (pid == 0) {
 		close(fds[0]);
-		_exit(body_to(c, fds[1], &own) < 0 && own.code != EPIPE ? 1 : 0);
+		_exit(http_client_read_into(c, fds[1], &own) < 0 && own.code != EPIPE ? 1 : 0);
 	}
 	fd_closep(&fds[1]);
 	*ret = pid;
@@ -293,7 +278,7 @@ static int copy_out(struct cli *cli, const struct side *from, const char *to, co
 		return place(c, path, to, v, err);
 	if (term_is(STDOUT_FILENO))
 		return err_set(err, EINVAL, "a tar is no text for a terminal; send it to a file or a program");
-	return body_to(c, STDOUT_FILENO, err);
+	return http_client_read_into(c, STDOUT_FILENO, err);
 }
 
 /* ---- in ---- */

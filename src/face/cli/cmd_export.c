@@ -18,8 +18,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PIECE (256u << 10)
-
 struct commit_values {
 	bool pause;
 	const char *author, *message;
@@ -93,20 +91,6 @@ static const struct option_spec export_options[] = {
     {NULL},
 };
 
-static int copy_body(struct http_client *c, int fd, struct err *err)
-{
-	mem_cleanup char *data = mem_zalloc(1, PIECE);
-	ssize_t n;
-	int r = 0;
-
-	while (r == 0 && (n = http_client_read(c, data, PIECE, -1, err)) != 0) {
-		if (n < 0 && n != -EINTR)
-			return (int)n;
-		r = n > 0 ? fd_write_all(fd, data, (size_t)n) : 0;
-	}
-	return r < 0 ? err_sys(err, -r, "write the files of the container") : 0;
-}
-
 static int export_run(struct cli *cli, void *values, char **operands, struct err *err)
 {
 	const struct export_values *v = values;
@@ -123,7 +107,7 @@ static int export_run(struct cli *cli, void *values, char **operands, struct err
 	if (r == 0 && v->output)
 		r = outfile_open(v->output, 0666, &out, err);
 	if (r == 0)
-		r = copy_body(c, v->output ? out.fd : STDOUT_FILENO, err);
+		r = http_client_read_into(c, v->output ? out.fd : STDOUT_FILENO, err);
 	return r == 0 && v->output ? outfile_name(&out, err) : r;
 }
 

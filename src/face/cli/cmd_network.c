@@ -9,8 +9,8 @@
 #include "base/core/mem.h"
 #include "face/cli/client.h"
 #include "face/cli/create_parts.h"
+#include "face/cli/docker_list.h"
 #include "face/cli/each.h"
-#include "face/cli/filters.h"
 #include "face/cli/prune.h"
 #include "face/cli/show.h"
 #include "face/cli/table.h"
@@ -137,16 +137,6 @@ const struct cli_command command_network_create = {
 
 /* ---- ls ---- */
 
-struct ls_values {
-	bool quiet, json;
-	char **filters;
-};
-static const struct option_spec ls_options[] = {
-    {"quiet", 'q', OPTION_FLAG, offsetof(struct ls_values, quiet), NULL, "print IDs only"},
-    {"json", 0, OPTION_FLAG, offsetof(struct ls_values, json), NULL, "print JSON"},
-    FILTERS_OPTION(struct ls_values),
-    {NULL},
-};
 static const struct table_column ls_columns[] = {{.title = "ID"},
 						 {.title = "NAME", .least = 12},
 						 {.title = "DRIVER"},
@@ -171,30 +161,10 @@ static void row(struct table *t, yyjson_val *network)
 
 static int ls_run(struct cli *cli, void *values, char **operands, struct err *err)
 {
-	const struct ls_values *v = values;
-	struct buf target buf_cleanup = BUF_INIT;
-	yyjson_doc *doc json_doc_cleanup = NULL;
-	struct table *t cleanup_with(table_freep) = table_new(ls_columns);
-	yyjson_val *network;
-	size_t i, n;
-	int r;
+	static const struct docker_list list = {.path = NETWORKS, .name = "Id", .columns = ls_columns, .row = row};
 
 	(void)operands;
-	buf_adds(&target, NETWORKS);
-	r = filters_query(&target, v->filters, err);
-	if (r == 0)
-		r = client_call(cli, "GET", buf_str(&target), NULL, &doc, err);
-	if (r < 0 || v->json)
-		return r < 0 ? r : client_print_json(doc);
-	yyjson_arr_foreach (yyjson_doc_get_root(doc), i, n, network) {
-		if (v->quiet)
-			text_line(stdout, "%s", show_str(network, "Id", ""));
-		else
-			row(t, network);
-	}
-	if (!v->quiet)
-		table_print(t);
-	return CLI_OK;
+	return docker_list_run(cli, &list, values, err);
 }
 
 const struct cli_command command_network_ls = {
@@ -203,8 +173,8 @@ const struct cli_command command_network_ls = {
     .usage = "",
     .summary = "List networks",
     .examples = "  berth network ls\n  berth network ls -q -f driver=bridge",
-    .options = ls_options,
-    .values_size = sizeof(struct ls_values),
+    .options = docker_list_options,
+    .values_size = sizeof(struct docker_list_choice),
     .run = ls_run,
 };
 

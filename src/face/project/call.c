@@ -6,8 +6,8 @@
 #include "base/core/fd.h"
 #include "base/core/loop.h"
 #include "base/core/mem.h"
+#include "base/wire/http_client.h"
 #include "base/wire/http_parse.h"
-#include "base/wire/http_unix.h"
 #include "face/cli/client.h"
 
 #include <string.h>
@@ -28,20 +28,11 @@ struct call {
 
 static int connect_unix(const char *path, struct err *err)
 {
-	struct sockaddr_un a;
-	fd_cleanup int fd = -1;
-	int r = http_unix_address(path, &a, err);
+	int fd = http_client_connect(path, err);
 
-	if (r < 0)
-		return r;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return err_sys(err, errno, "open a socket");
-	if (connect(fd, (struct sockaddr *)&a, sizeof a) == 0)
-		return fd_take(&fd);
-	if (errno == ENOENT || errno == ECONNREFUSED)
-		return err_set(err, errno, "berth is not running (no answer on %s); start it with: berth up", path);
-	return err_sys(err, errno, "connect to \"%s\"", path);
+	if (fd == -ENOENT || fd == -ECONNREFUSED)
+		return err_set(err, -fd, "berth is not running (no answer on %s); start it with: berth up", path);
+	return fd;
 }
 
 static int send_all(int fd, const struct buf *b)
