@@ -225,7 +225,8 @@ prefixes() {
 engine_unknown() {
 	local option
 	engine_up || return 2
-	for option in --security-opt=no-new-privileges --privileged --cap-add=ALL --apparmor=x --seccomp=unconfined; do
+	for option in --security-opt=imaginary=1 --security-opt=no-new-privileges=perhaps --security-opt=apparmor=berth-no-such-profile \
+		--security-opt=seccomp=/no/such/profile --cap-drop=IMAGINARY --apparmor=x --seccomp=unconfined --userns=imaginary; do
 		! eb run --rm "$option" box true >"$DIR/out" 2>&1 || bitten "run $option is ignored" || return 1
 	done
 	! eb run --rm -v /etc:/x:ro,imaginary box true >"$DIR/out" 2>&1 || bitten "an unknown option of a volume is ignored"

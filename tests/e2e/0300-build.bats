@@ -66,7 +66,7 @@ two" ]
 	run berth build --progress quiet "$CTX"
 	[ "$status" -eq 1 ]
 	[[ "$output" == *"the reason"* ]]
-	[[ "$output" == *"Dockerfile:3: "*"exit code 3"* ]]
+	[[ "$output" == *"Dockerfile:3: "*"non-zero code: 3"* ]]
 	dockerfile <<<'FROM base
 RUN ["/no/such/program"]'
 	run berth build -q "$CTX"

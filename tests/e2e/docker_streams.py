@@ -195,7 +195,7 @@ def test_log_lines():
     """Every line of a log is a frame, also when the container has written several at once."""
     c = create(["printf", "first\\nsecond\\nthird"])
     ok(api("POST", f"/v1.44/containers/{c}/start"), 204)
-    ok(api("POST", f"/v1.44/containers/{c}/wait"), 200)
+    until(lambda: ok(api("GET", f"/v1.44/containers/{c}/json"), 200)["State"]["Status"] == "exited")
     s = connect()
     send(s, "GET", f"/v1.44/containers/{c}/logs?stdout=1")
     read_head(s)
