@@ -24,14 +24,14 @@ struct source {
 	unsigned number;
 	struct frame_reader frames;
 	struct buf line[2];
-	bool framed, open;
+	bool framed, open, begun;
 };
 
 struct follow {
 	struct project *p;
 	struct follow_how how;
 	struct source **sources;
-	size_t n, cap, open, width;
+	size_t n, cap, open, waiting, width;
 };
 
 struct follow *follow_new(struct project *p, const struct follow_how *how)
@@ -137,12 +137,25 @@ static int on_frame(void *ctx, enum frame_type type, const char *data, size_t n,
 	return 0;
 }
 
+static void set_begun(struct source *s)
+{
+	struct follow *f = s->f;
+
+	if (s->begun)
+		return;
+	s->begun = true;
+	f->waiting--;
+	if (f->waiting == 0 && f->how.ready)
+		f->how.ready(f->how.ctx);
+}
+
 static void on_begin(void *ctx)
 {
 	struct source *s = ctx;
 	const char *type = call_header(s->call, "Content-Type");
 
 	s->framed = type && strstr(type, "multiplexed");
+	set_begun(s);
 }
 
 static void close_source(struct source *s)
@@ -155,6 +168,7 @@ static void close_source(struct source *s)
 	}
 	if (!s->open)
 		return;
+	set_begun(s);
 	s->open = false;
 	s->call = call_free(s->call);
 	f->open--;
@@ -228,7 +242,9 @@ bool follow_add(struct follow *f, const char *id, const char *label, const char 
 		return false;
 	}
 	s->open = true;
+	s->begun = false;
 	f->open++;
+	f->waiting++;
 	return true;
 }
 
@@ -242,4 +258,9 @@ void follow_say(struct follow *f, const char *label, const char *text)
 size_t follow_open(const struct follow *f)
 {
 	return f->open;
+}
+
+size_t follow_waiting(const struct follow *f)
+{
+	return f->waiting;
 }

@@ -13,6 +13,7 @@ struct project;
 
 struct follow_how {
 	bool no_color, no_prefix;
+	void (*ready)(void *ctx);		   /* the last one that was opened has been answered; may be NULL */
 	void (*closed)(void *ctx, const char *id); /* a stream has ended; may be NULL */
 	void (*idle)(void *ctx);		   /* the last one has; may be NULL */
 	void *ctx;
@@ -28,5 +29,6 @@ bool follow_has(const struct follow *f, const char *id); /* a stream that is ope
 /* A line of ours among those of the containers. */
 void follow_say(struct follow *f, const char *label, const char *text);
 size_t follow_open(const struct follow *f);
+size_t follow_waiting(const struct follow *f); /* those that were not answered yet */
 /* "web-1" of "project-web-1" (or of "project_web_1"); part of name. */
 const char *follow_label(const struct project *p, const char *name);

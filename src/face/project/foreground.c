@@ -19,9 +19,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The end is told after the last of the output. */
+/* The end is told after the last of the output. `attached`: the start that is to come is that of the life whose output we have. */
 struct ending {
-	bool ended, untold;
+	bool ended, untold, attached;
 	int64_t code;
 };
 
@@ -93,8 +93,8 @@ static void on_die(struct foreground *f, size_t i, const struct event *e)
 {
 	const struct foreground_how *how = f->how;
 
-	f->endings[i].ended = true;
-	f->endings[i].untold = true;
+	f->endings[i].ended = f->endings[i].untold = true;
+	f->endings[i].attached = false;
 	f->endings[i].code = e->exit_code;
 	say_end(f, i);
 	if (how->exit_from ? !strcmp(how->exit_from, e->service) && !f->stopping : how->abort_any || how->abort_failed)
@@ -112,6 +112,10 @@ static void on_start(struct foreground *f, size_t i, const struct event *e)
 		       e->time_ns / 1000000000, e->time_ns % 1000000000);
 
 	f->endings[i].ended = false;
+	if (f->endings[i].attached) {
+		f->endings[i].attached = false;
+		return;
+	}
 	if (f->started && shows(f, s->service) && !follow_has(f->follow, s->id))
 		follow_add(f->follow, s->id, follow_label(f->c->p, s->name), "GET", target);
 }
@@ -171,8 +175,26 @@ static void attach(struct foreground *f)
 		mem_cleanup char *target = mem_printf("/containers/%s/attach?stream=1&stdout=1&stderr=1", s->id);
 
 		if (shows(f, s->service))
-			follow_add(f->follow, s->id, follow_label(f->c->p, s->name), "POST", target);
+			f->endings[i].attached =
+			    follow_add(f->follow, s->id, follow_label(f->c->p, s->name), "POST", target);
 	}
+}
+
+static void on_ready(void *ctx)
+{
+	struct foreground *f = ctx;
+
+	loop_stop(f->c->p->loop);
+}
+
+/* A container that is started before its stream is open may have said all it says by then. */
+static int wait_for_streams(struct foreground *f, struct err *err)
+{
+	int r = 0;
+
+	while (r == 0 && follow_waiting(f->follow) > 0 && f->signals == 0 && !f->lost.code)
+		r = loop_run(f->c->p->loop, err);
+	return r;
 }
 
 static int end_all(struct foreground *f, enum life_verb verb, struct err *err)
@@ -235,8 +257,12 @@ static int open_all(struct foreground *f, struct err *err)
 int foreground_run(struct converge *c, const struct foreground_how *how, struct err *err)
 {
 	struct foreground f = {.c = c, .how = how};
-	const struct follow_how own = {
-	    .no_color = how->no_color, .no_prefix = how->no_prefix, .closed = on_closed, .idle = on_idle, .ctx = &f};
+	const struct follow_how own = {.no_color = how->no_color,
+				       .no_prefix = how->no_prefix,
+				       .ready = on_ready,
+				       .closed = on_closed,
+				       .idle = on_idle,
+				       .ctx = &f};
 	int r;
 
 	if (how->exit_from && !project_service(c->p, how->exit_from))
@@ -246,8 +272,10 @@ int foreground_run(struct converge *c, const struct foreground_how *how, struct 
 	r = open_all(&f, err);
 	if (r == 0) {
 		attach(&f);
-		r = stay(&f, err);
+		r = wait_for_streams(&f, err);
 	}
+	if (r == 0)
+		r = stay(&f, err);
 	events_free(f.events);
 	follow_free(f.follow);
 	loop_signal_free(f.interrupt);
