@@ -52,7 +52,7 @@ def rows(table, address, ports):
         found = by_turns(bases, measure)
         host = found.pop('host')
         add(table, f'port on {address}, {what}', unit, found, more_is_better=True, runs=TURNS)
-        table.against(f'port on {address}, {what}: against host network', unit, found['berth'], 'host', host, more_is_better=True, runs=TURNS)
+        table.against(f'api: port on {address}, {what}: against host network', unit, found['berth'], 'host', host, more_is_better=True, runs=TURNS)
 
 
 def bench_ports(place, table):
