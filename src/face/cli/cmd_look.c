@@ -8,6 +8,7 @@
 #include "base/core/err.h"
 #include "base/core/mem.h"
 #include "face/cli/client.h"
+#include "face/cli/each.h"
 #include "face/cli/session.h"
 #include "face/cli/show.h"
 #include "face/cli/table.h"
@@ -184,9 +185,10 @@ static const struct option_spec inspect_options[] = {
 };
 
 /* The first kind that has something of that name. */
-static int inspect_one(struct cli *cli, const struct inspect_values *v, const char *name, yyjson_doc **ret,
-		       struct err *err)
+static int inspect_one(struct cli *cli, const char *name, const void *values, yyjson_doc **ret, struct err *err)
 {
+	const struct inspect_values *v = values;
+
 	for (size_t i = 0; i < N_KINDS; i++) {
 		const char *tail = v->size && i == 0 ? "/json?size=1" : kinds[i].after;
 		mem_cleanup char *target = client_target(kinds[i].before, name, tail);
@@ -217,28 +219,10 @@ static bool is_kind(const char *type)
 static int inspect_run(struct cli *cli, void *values, char **operands, struct err *err)
 {
 	const struct inspect_values *v = values;
-	yyjson_mut_doc *all json_mut_cleanup = yyjson_mut_doc_new(NULL);
-	yyjson_mut_val *list = yyjson_mut_arr(all);
-	yyjson_doc *out json_doc_cleanup = NULL;
-	int status = CLI_OK;
 
 	if (v->type && !is_kind(v->type))
 		return err_set(err, EINVAL, "--type: \"%s\" is not container, image, network or volume", v->type);
-	yyjson_mut_doc_set_root(all, list);
-	for (char **name = operands; *name; name++) {
-		yyjson_doc *doc json_doc_cleanup = NULL;
-		struct err why = ERR_INIT;
-
-		if (inspect_one(cli, v, *name, &doc, &why) == 0 && doc) {
-			yyjson_mut_arr_append(list, yyjson_val_mut_copy(all, yyjson_doc_get_root(doc)));
-		} else {
-			text_error("%s", why.text);
-			status = CLI_FAILED;
-		}
-	}
-	out = yyjson_mut_doc_imut_copy(all, NULL);
-	client_print_json(out);
-	return status;
+	return each_json(cli, operands, v, inspect_one);
 }
 
 const struct cli_command command_inspect = {

@@ -25,7 +25,7 @@ int each_of(struct cli *cli, char **ids, const void *values,
 	return status;
 }
 
-int each_inspect(struct cli *cli, const char *base, char **names)
+int each_json(struct cli *cli, char **names, const void *values, each_get_fn *get)
 {
 	yyjson_mut_doc *all json_mut_cleanup = yyjson_mut_doc_new(NULL);
 	yyjson_mut_val *list = yyjson_mut_arr(all);
@@ -34,11 +34,10 @@ int each_inspect(struct cli *cli, const char *base, char **names)
 
 	yyjson_mut_doc_set_root(all, list);
 	for (; *names; names++) {
-		mem_cleanup char *target = client_target(base, *names, "");
 		yyjson_doc *doc json_doc_cleanup = NULL;
 		struct err err = ERR_INIT;
 
-		if (client_call(cli, "GET", target, NULL, &doc, &err) == 0) {
+		if (get(cli, *names, values, &doc, &err) == 0 && doc) {
 			yyjson_mut_arr_append(list, yyjson_val_mut_copy(all, yyjson_doc_get_root(doc)));
 		} else {
 			text_error("%s", err.text);
@@ -48,4 +47,16 @@ int each_inspect(struct cli *cli, const char *base, char **names)
 	out = yyjson_mut_doc_imut_copy(all, NULL);
 	client_print_json(out);
 	return status;
+}
+
+static int get_below(struct cli *cli, const char *name, const void *base, yyjson_doc **ret, struct err *err)
+{
+	mem_cleanup char *target = client_target(base, name, "");
+
+	return client_call(cli, "GET", target, NULL, ret, err);
+}
+
+int each_inspect(struct cli *cli, const char *base, char **names)
+{
+	return each_json(cli, names, base, get_below);
 }
