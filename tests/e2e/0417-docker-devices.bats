@@ -72,7 +72,7 @@ cdi() {
 	[ "$(body .message)" = 'could not select device driver "" with capabilities: [[gpu]]' ]
 	if command -v docker >/dev/null; then
 		run -125 env DOCKER_HOST="unix://$BERTH_SOCKET" docker run --rm --gpus all busybox true
-		[[ "$output" == *'could not select device driver "" with capabilities: [[gpu]].'* ]]
+		[[ "$output" == *'could not select device driver "" with capabilities: [[gpu]]'* ]]
 	fi
 	sed 's,berth.test/device,nvidia.com/gpu,; s/"one"/"0"/; s/"two"/"all"/' "/proc/$(daemon_pid)/root/run/cdi/test.json" >"$DIR/gpu.json"
 	cp "$DIR/gpu.json" "/proc/$(daemon_pid)/root/run/cdi/gpu.json"
