@@ -231,7 +231,8 @@ static void world_free(struct sim *w)
 	free(w);
 }
 
-/* A task that may only be tried elsewhere, and has failed on every node that is large enough, waits and says so. */
+/* A task that may only be tried elsewhere, and has failed on every node that is large enough, waits and says so. The
+ * spare node may be one of them: what runs longer than its walltime fails in a calm world, too. */
 static bool has_nowhere_to_go(const struct sim *w, const struct sim_job *j)
 {
 	char text[512];
@@ -240,7 +241,7 @@ static bool has_nowhere_to_go(const struct sim *w, const struct sim_job *j)
 		if (!j->specs[t].elsewhere)
 			continue;
 		sched_why(w->s, j->id, t, w->now_ms, text, sizeof text);
-		if (strstr(text, " in all"))
+		if (strstr(text, " in all") || strstr(text, "may not run again"))
 			return true;
 	}
 	return false;
@@ -284,6 +285,24 @@ static void end_hanging(struct sim *w)
 	}
 }
 
+/* For the report: what the scheduler says of each job that does not end. */
+static void trace_open(struct sim *w)
+{
+	char why[120];
+
+	for (size_t k = 0; k < w->n_jobs; k++) {
+		const struct sim_job *j = w->jobs[k];
+
+		for (uint32_t t = 0; t < j->spec.n_tasks && !j->ended; t++) {
+			struct sched_task_view v;
+
+			sched_task_view(w->s, j->id, t, &v);
+			sched_why(w->s, j->id, t, w->now_ms, why, sizeof why);
+			sim_trace(w, "%s/%s is %s: %s", j->id, v.name, sched_task_state_name(v.state), why);
+		}
+	}
+}
+
 static void calm_down(struct sim *w)
 {
 	struct sim_node *spare = &w->nodes[SIM_NODES];
@@ -298,8 +317,10 @@ static void calm_down(struct sim *w)
 	while (w->n_open) {
 		if (!advance(w) || w->steps % 1000 == 0)
 			tidy(w);
-		if (w->steps > limit)
+		if (w->steps > limit) {
+			trace_open(w);
 			sim_fail(w, "%zu jobs do not end though nothing fails any more", w->n_open);
+		}
 	}
 }
 
