@@ -122,6 +122,14 @@ void sched_node_down(struct sched *s, struct node *n)
 	}
 }
 
+/* It keeps its place in the order: what it has free is only not to be had. */
+void sched_node_close(struct sched *s, struct node *n, bool closed)
+{
+	n->closed = closed;
+	if (!closed && n->up)
+		sched_place_freed(s, n);
+}
+
 bool sched_node_take(struct sched *s, struct node *n, const struct shape *sh)
 {
 	uint64_t cpu, memory;
@@ -167,7 +175,7 @@ static bool banned(const struct shape *sh, uint32_t node)
 bool sched_node_fits(const struct sched *s, const struct node *n, const struct shape *sh)
 {
 	(void)s;
-	return n->up && n->live < NODE_LIVE_MAX && sh->slots <= sched_node_free_slots(n) &&
+	return n->up && !n->closed && n->live < NODE_LIVE_MAX && sh->slots <= sched_node_free_slots(n) &&
 	       sh->cpu_milli <= left(n->cpu_milli, n->cpu_used) && sh->memory <= left(n->memory, n->memory_used) &&
 	       !banned(sh, n->pos);
 }

@@ -122,6 +122,31 @@ static int node_down(struct sched *s, const struct sched_event *e, struct err *e
 	return 0;
 }
 
+/* A node may be closed before it comes for the first time. */
+static int node_closed(struct sched *s, const struct sched_event *e, struct err *err, bool closed)
+{
+	struct node *n;
+
+	if (!sched_name_ok(e->node, SCHED_ID_MAX))
+		return err_set(err, EINVAL, "the node's name is missing, longer than %d bytes or not printable",
+			       SCHED_ID_MAX - 1);
+	n = map_get(&s->by_node, e->node);
+	if (!n && s->n_nodes >= NODES_MAX)
+		return err_set(err, E2BIG, "node %s: there are %d nodes already", e->node, NODES_MAX);
+	sched_node_close(s, n ? n : sched_node_add(s, e->node), closed);
+	return 0;
+}
+
+static int node_close(struct sched *s, const struct sched_event *e, struct err *err)
+{
+	return node_closed(s, e, err, true);
+}
+
+static int node_open(struct sched *s, const struct sched_event *e, struct err *err)
+{
+	return node_closed(s, e, err, false);
+}
+
 static int job_submit(struct sched *s, const struct sched_event *e, struct err *err)
 {
 	struct err why = ERR_INIT;
@@ -234,6 +259,7 @@ static const struct {
 	bool attempt; /* carries an attempt id */
 } handlers[] = {
     [SCHED_EV_NODE_UP] = {node_up, false},	 [SCHED_EV_NODE_DOWN] = {node_down, false},
+    [SCHED_EV_NODE_CLOSE] = {node_close, false}, [SCHED_EV_NODE_OPEN] = {node_open, false},
     [SCHED_EV_JOB_SUBMIT] = {job_submit, false}, [SCHED_EV_JOB_CANCEL] = {job_cancel, false},
     [SCHED_EV_JOB_RESUME] = {job_resume, false}, [SCHED_EV_JOB_FORGET] = {job_forget, false},
     [SCHED_EV_EXPANDED] = {expanded, false},	 [SCHED_EV_STARTED] = {started, true},

@@ -86,6 +86,8 @@ struct sched_job_spec {
 enum sched_event_type {
 	SCHED_EV_NODE_UP,    /* node: capacity. Known attempts of it stay as they are */
 	SCHED_EV_NODE_DOWN,  /* node: its live attempts are lost */
+	SCHED_EV_NODE_CLOSE, /* node: nothing new starts on it, what runs goes on; stays so over DOWN and UP */
+	SCHED_EV_NODE_OPEN,  /* node: it takes attempts again */
 	SCHED_EV_JOB_SUBMIT, /* job_spec */
 	SCHED_EV_JOB_CANCEL, /* job */
 	SCHED_EV_JOB_RESUME, /* job: paused -> running; tasks in error are tried again with fresh tries */
@@ -116,7 +118,7 @@ struct sched_event {
 	const char *job;		 /* CANCEL, RESUME, FORGET, EXPANDED */
 	uint32_t task, count;		 /* EXPANDED */
 	const struct sched_job_spec *job_spec;
-	const char *node; /* NODE_UP, NODE_DOWN */
+	const char *node; /* NODE_... */
 	uint32_t node_slots;
 	uint64_t node_cpu_milli, node_memory;
 	bool healthy;
@@ -262,7 +264,7 @@ void sched_why(const struct sched *s, const char *job, uint32_t task, int64_t no
 
 struct sched_node_view {
 	const char *name;
-	bool up;
+	bool up, closed;
 	uint32_t slots, slots_used;
 	uint64_t cpu_milli, cpu_used, memory, memory_used;
 	size_t live; /* attempts on it */

@@ -221,7 +221,8 @@ static uint8_t job_state(struct reader *r)
 static void load_node(struct reader *r, struct sched *s)
 {
 	mem_cleanup char *name = text(r);
-	bool up = flag(r), shrunk = flag(r);
+	uint64_t state = number(r, 3); /* 1 up, 2 closed */
+	bool shrunk = flag(r);
 	uint32_t slots = number32(r);
 	uint64_t cpu_milli = number(r, UINT64_MAX), memory = number(r, UINT64_MAX);
 	struct node *n;
@@ -233,7 +234,8 @@ static void load_node(struct reader *r, struct sched *s)
 		return;
 	}
 	n = sched_node_add(s, name);
-	if (up)
+	n->closed = state & 2;
+	if (state & 1)
 		sched_node_up(s, n, slots, cpu_milli, memory);
 	n->slots = slots;
 	n->cpu_milli = cpu_milli;

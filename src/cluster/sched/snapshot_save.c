@@ -122,8 +122,8 @@ char *sched_save(const struct sched *s, size_t *ret_len)
 
 		buf_adds(&b, "node");
 		add_text(&b, n->name);
-		buf_printf(&b, " %d %d %" PRIu32 " %" PRIu64 " %" PRIu64, n->up, n->shrunk, n->slots, n->cpu_milli,
-			   n->memory);
+		buf_printf(&b, " %d %d %" PRIu32 " %" PRIu64 " %" PRIu64, n->up | n->closed << 1, n->shrunk, n->slots,
+			   n->cpu_milli, n->memory);
 		end_line(&b, &lines);
 	}
 	for (size_t k = 0; k < s->n_jobs; k++)

@@ -147,6 +147,7 @@ struct job {
 struct node {
 	char *name;
 	bool up;
+	bool closed; /* takes nothing new */
 	bool shrunk; /* came back smaller than what runs on it */
 	uint32_t slots, pos;
 	uint64_t cpu_milli, memory;
@@ -204,6 +205,7 @@ struct node *sched_node_add(struct sched *s, const char *name);
 uint64_t sched_node_free_slots(const struct node *n);
 void sched_node_up(struct sched *s, struct node *n, uint32_t slots, uint64_t cpu_milli, uint64_t memory);
 void sched_node_down(struct sched *s, struct node *n);
+void sched_node_close(struct sched *s, struct node *n, bool closed);
 /* The attempt's request, taken from the node or given back. Taking fails (false) only on overflow. */
 bool sched_node_take(struct sched *s, struct node *n, const struct shape *sh);
 void sched_node_release(struct sched *s, struct node *n, const struct shape *sh);

@@ -179,6 +179,7 @@ int sched_node_at(const struct sched *s, size_t position, struct sched_node_view
 		return -ENOENT;
 	*ret = (struct sched_node_view){.name = n->name,
 					.up = n->up,
+					.closed = n->closed,
 					.slots = n->slots,
 					.slots_used = (uint32_t)n->slots_used,
 					.cpu_milli = n->cpu_milli,

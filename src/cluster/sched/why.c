@@ -83,12 +83,14 @@ static bool is_too_small(const struct node *n, const struct shape *sh)
 }
 
 /* How well a node could serve. */
-enum rank { RANK_DOWN, RANK_SMALL, RANK_BANNED, RANK_BUSY };
+enum rank { RANK_DOWN, RANK_CLOSED, RANK_SMALL, RANK_BANNED, RANK_BUSY };
 
 static enum rank rank(const struct node *n, const struct shape *sh)
 {
 	if (!n->up)
 		return RANK_DOWN;
+	if (n->closed)
+		return RANK_CLOSED;
 	if (is_too_small(n, sh))
 		return RANK_SMALL;
 	return is_banned(sh, n) ? RANK_BANNED : RANK_BUSY;
@@ -154,6 +156,8 @@ static void why_no_room(const struct sched *s, const struct shape *sh, struct bu
 
 	if (how == RANK_DOWN) {
 		buf_adds(b, "no node is up");
+	} else if (how == RANK_CLOSED) {
+		buf_printf(b, "node %s is locked or being drained, and no other is up", n->name);
 	} else if (how == RANK_SMALL) {
 		why_too_small(n, sh, b);
 	} else if (how == RANK_BANNED) {

@@ -11,7 +11,16 @@
 
 #define EVENT_MAX (1u << 20)
 
-enum { HAS_JOB = 1, HAS_ATTEMPT = 2, HAS_NODE = 4, HAS_CAPACITY = 8, HAS_COUNT = 16, HAS_HEALTH = 32, HAS_EXIT = 64 };
+enum {
+	HAS_JOB = 1,
+	HAS_ATTEMPT = 2,
+	HAS_NODE = 4,
+	HAS_CAPACITY = 8,
+	HAS_COUNT = 16,
+	HAS_HEALTH = 32,
+	HAS_EXIT = 64,
+	HAS_ERROR = 128
+};
 
 /* Which members each kind of event has. */
 static const struct shape {
@@ -19,7 +28,9 @@ static const struct shape {
 	unsigned has;
 } shapes[] = {
     [SCHED_EV_NODE_UP] = {"node_up", HAS_NODE | HAS_CAPACITY},
-    [SCHED_EV_NODE_DOWN] = {"node_down", HAS_NODE},
+    [SCHED_EV_NODE_DOWN] = {"node_down", HAS_NODE | HAS_ERROR},
+    [SCHED_EV_NODE_CLOSE] = {"node_close", HAS_NODE | HAS_ERROR},
+    [SCHED_EV_NODE_OPEN] = {"node_open", HAS_NODE},
     [SCHED_EV_JOB_SUBMIT] = {"job_submit", HAS_JOB},
     [SCHED_EV_JOB_CANCEL] = {"job_cancel", HAS_JOB},
     [SCHED_EV_JOB_RESUME] = {"job_resume", HAS_JOB},
@@ -91,6 +102,8 @@ void event_encode(const struct sched_event *e, const struct event_extra *extra, 
 	}
 	if (has & HAS_NODE)
 		add_str(out, "node", e->node);
+	if (has & HAS_ERROR)
+		add_str(out, "error", e->error);
 	if (has & HAS_CAPACITY) {
 		add_int(out, "slots", e->node_slots);
 		add_int(out, "cpu_milli", (int64_t)e->node_cpu_milli);
@@ -178,6 +191,8 @@ static int read_members(yyjson_val *o, unsigned has, struct sched_event *e, stru
 		r = read_attempt(o, &e->attempt, err);
 	if (r == 0 && (has & HAS_NODE))
 		r = json_get_str(o, "node", &e->node, err);
+	if (r == 0 && (has & HAS_ERROR))
+		r = json_opt_str(o, "error", &e->error, err);
 	if (r == 0 && (has & HAS_CAPACITY)) {
 		r = get_u32(o, "slots", &e->node_slots, err);
 		if (r == 0)

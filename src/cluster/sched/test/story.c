@@ -167,6 +167,16 @@ static void ev_down(struct story *st)
 	step(st, &(struct sched_event){.type = SCHED_EV_NODE_DOWN, .node = st->words[1]});
 }
 
+static void ev_close(struct story *st)
+{
+	step(st, &(struct sched_event){.type = SCHED_EV_NODE_CLOSE, .node = st->words[1]});
+}
+
+static void ev_open(struct story *st)
+{
+	step(st, &(struct sched_event){.type = SCHED_EV_NODE_OPEN, .node = st->words[1]});
+}
+
 static void job_event(struct story *st, enum sched_event_type type)
 {
 	step(st, &(struct sched_event){.type = type, .job = st->words[1]});
@@ -514,8 +524,8 @@ static void ask_nodes(struct story *st)
 	struct sched_node_view v;
 
 	for (size_t k = 0; sched_node_at(st->s, k, &v) == 0; k++)
-		say(st, "= %s %s %" PRIu32 "/%" PRIu32 " slots, %zu live", v.name, v.up ? "up" : "down", v.slots_used,
-		    v.slots, v.live);
+		say(st, "= %s %s%s %" PRIu32 "/%" PRIu32 " slots, %zu live", v.name, v.up ? "up" : "down",
+		    v.closed ? " closed" : "", v.slots_used, v.slots, v.live);
 }
 
 static int say_live(void *ctx, const struct sched_attempt_id *a, const char *node, bool started,
@@ -554,7 +564,8 @@ static const struct {
     {"forget", 2, ev_forget}, {"started", 2, ev_started}, {"exit", 2, ev_exit},		  {"fail", 2, ev_fail},
     {"lost", 2, ev_lost},     {"healthy", 2, ev_healthy}, {"unhealthy", 2, ev_unhealthy}, {"expanded", 3, ev_expanded},
     {"wait", 2, ev_wait},     {"clock", 2, ev_clock},	  {"state", 2, ask_state},	  {"why", 2, ask_why},
-    {"next", 1, ask_next},    {"nodes", 1, ask_nodes},	  {"live", 1, ask_live},
+    {"close", 2, ev_close},   {"open", 2, ev_open},	  {"next", 1, ask_next},	  {"nodes", 1, ask_nodes},
+    {"live", 1, ask_live},
 };
 
 static void play_line(struct story *st, const char *line)
