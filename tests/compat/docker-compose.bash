@@ -6,7 +6,7 @@
 : "${DOCKER_COMPOSE_SRC:=}"
 
 docker-compose_build() {
-	[ -d "$place/hub" ] || "$here/engine" images
+	"$here/engine" images
 }
 
 docker-compose_all() {

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash disable=SC2154 # variables of tools/compat
+# shellcheck shell=bash disable=SC2034,SC2154 # of tools/compat
 #
-# The integration tests of docker-py, from the checkout DOCKER_PY_SRC, judge an engine. All of them run beside one engine in one box (docker-py.engine).
-# CGROUPS=v1 is what both engines are shown.
+# The integration tests of docker-py, from the checkout DOCKER_PY_SRC: a client of the engine ENGINE. PATTERN is pytest's: "exec and not swarm".
 
 : "${DOCKER_PY_SRC:=}"
 
@@ -10,28 +9,23 @@ docker-py_build() {
 	mkdir -p "$place"
 	python3 -m venv "$place/docker-py"
 	"$place/docker-py/bin/pip" install --quiet pytest pytest-timeout requests urllib3 paramiko websocket-client
+	"$here/engine" images
 }
 
-# What failed has a second try, whose line is the later one.
-docker-py_run() { # [PATTERN]
-	local out engine=dockerd
-	out=$(folder docker-py)
-	rm -rf "$out"
-	mkdir -p "$out"
-	[ "$ENGINE" = docker ] || engine=$top/build/src/berth
-	OUTCOMES=$out/lines ENGINE_LOG=$out/engine.log BOX_SECONDS=3600 \
-		"$here/box" "$cgroups" "$here/docker-py.engine" "$engine" "$top/tools/compat" inside-docker-py docker-py "${1:-}" >"$out/log" 2>&1 || true
-	awk -F '\t' '{ line[$2] = $0 } END { for (name in line) print line[name] }' "$out/lines" | LC_ALL=C sort -t $'\t' -k 2 >"$out/results"
-	echo "compat: $out: $(cut -f1 "$out/results" | sort | uniq -c | tr '\n' ' ')" >&2
-}
-
-# Inside of the box. PATTERN is pytest's: "exec and not swarm".
-docker-py_inside() { # PATTERN
+docker-py_all() { # [PATTERN]
 	local test=("$place/docker-py/bin/python" -m pytest -p outcomes -p no:cacheprovider --timeout="${COMPAT_SECONDS:-60}" -q)
-	cp -r "$DOCKER_PY_SRC" "$BOX_WORK/docker-py"
-	cd "$BOX_WORK/docker-py"
-	export PYTHONPATH=$BOX_WORK/docker-py:$here/python PYTHONDONTWRITEBYTECODE=1
+	mkdir "$HOME/.docker"
+	echo '{}' >"$HOME/.docker/config.json"
+	cp -r "$DOCKER_PY_SRC" checkout
+	cd checkout || return
+	export PYTHONPATH=$PWD:$here/python PYTHONDONTWRITEBYTECODE=1 OUTCOMES=$PWD/../outcomes
 	"${test[@]}" ${1:+-k "$1"} tests/integration || true
 	mapfile -t failed < <(awk -F '\t' '$1 == "not ok" { print "tests/integration/" $2 }' "$OUTCOMES")
 	[ "${#failed[@]}" -eq 0 ] || "${test[@]}" "${failed[@]}" || true
+	sed 's/^/outcome\t/' "$OUTCOMES"
+}
+
+# What failed has a second try, whose line is the later one.
+docker-py_results() {
+	awk -F '\t' '$1 == "outcome" { line[$3] = $2 "\t" $3 "\t" $4 } END { for (name in line) print line[name] }'
 }

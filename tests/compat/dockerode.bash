@@ -7,7 +7,7 @@
 
 dockerode_build() {
 	(cd "$DOCKERODE_SRC" && npm install --no-audit --no-fund)
-	[ -d "$place/hub" ] || "$here/engine" images
+	"$here/engine" images
 }
 
 dockerode_all() {
