@@ -225,7 +225,7 @@ void sim_node_trouble(struct sim *w, struct sim_node *n)
 
 	if (!n->connected)
 		return;
-	sim_trace(w, "%ld ms trouble %u on %s", (long)w->now_ms, dice, n->name);
+	sim_trace(w, "trouble %u on %s", dice, n->name);
 	switch (dice) {
 	case 0: /* the agent restarts and finds its containers again */
 		sim_node_disconnect(w, n);

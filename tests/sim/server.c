@@ -9,6 +9,7 @@
 #include "base/core/err.h"
 #include "base/core/mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,9 +106,7 @@ void sim_step(struct sim *w, struct sched_event e)
 	e.now_ms = w->now_ms;
 	if (!w->calm && sim_chance(w, 20))
 		e.now_ms -= sim_below(w, 100000); /* somebody set the clock back */
-	sim_trace(w, "%ld ms event %d %s%s%s %u/%u#%u outcome %d code %d", (long)w->now_ms, e.type, e.job ? e.job : "",
-		  e.node ? e.node : "", e.attempt.job, e.attempt.task, e.attempt.index, e.attempt.epoch, e.outcome,
-		  e.exit_code);
+	sim_trace_event(w, &e);
 	sim_model_event(w, &e);
 	if (sched_step(w->s, &e, &acts, &err) < 0)
 		sim_fail(w, "step: %s", err.text);
@@ -160,8 +159,10 @@ static void reopen(struct sim *w)
 	struct sched *s = sim_chance(w, 100) ? from_log(w) : from_snapshot(w, before, n1);
 
 	after = sched_save(s, &n2);
-	if (n1 != n2 || memcmp(before, after, n1) != 0)
-		sim_fail(w, "another state after the restart:\n%s\n---\n%s", before, after);
+	if (n1 != n2 || memcmp(before, after, n1) != 0) {
+		fprintf(stderr, "%s\n---\n%s", before, after);
+		sim_fail(w, "another state after the restart (both are printed above)");
+	}
 	sched_free(w->s);
 	w->s = s;
 }
@@ -174,7 +175,7 @@ static int expand_again(void *ctx, const char *job, uint32_t task)
 
 void sim_restart(struct sim *w)
 {
-	sim_trace(w, "%ld ms the server restarts", (long)w->now_ms);
+	sim_trace(w, "the server restarts");
 	w->restarts++;
 	w->connection++; /* answers to expansions on their way are lost */
 	reopen(w);

@@ -21,6 +21,7 @@
 #define SIM_TASKS 8
 #define SIM_DEPS 3
 #define SIM_COPIES 24 /* instances of a task at most */
+#define SIM_TRACES 64
 
 /* What the world knows of one instance. */
 struct sim_instance {
@@ -92,6 +93,13 @@ struct sim_message {
 	struct sched_event event;
 };
 
+/* What happened: an event as it was (put into words only when something fails), or a text. */
+struct sim_trace {
+	int64_t at_ms;
+	struct sched_event event;
+	char text[160]; /* empty: the event */
+};
+
 struct sim {
 	uint64_t seed, random;
 	int64_t now_ms;
@@ -107,7 +115,8 @@ struct sim {
 	size_t n_jobs, cap_jobs, n_open;
 	struct sim_node nodes[SIM_NODES + 1]; /* the last one joins when all is calm */
 	uint64_t starts, restarts, replays, downs, dups, lost;
-	char trace[64][160]; /* the last events, for a report */
+	struct sim_trace trace[SIM_TRACES]; /* a ring, for a report */
+	uint64_t n_traces;
 };
 
 /* main.c */
@@ -116,6 +125,7 @@ uint32_t sim_below(struct sim *w, uint32_t n); /* 0 .. n - 1 */
 bool sim_chance(struct sim *w, uint32_t per_mille);
 void sim_fail(struct sim *w, const char *fmt, ...) __attribute__((format(printf, 2, 3), noreturn));
 void sim_trace(struct sim *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void sim_trace_event(struct sim *w, const struct sched_event *e);
 void sim_post(struct sim *w, struct sim_message m, int64_t delay_ms);
 
 /* jobs.c */
