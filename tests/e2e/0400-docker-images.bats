@@ -290,3 +290,46 @@ assert c.info()["OSType"] == "linux"
 assert c.df()["LayersSize"] > 0
 PY
 }
+
+# said EXPRESSION...: the build's words, each line one that matches, in this order.
+said() {
+	local line
+	mapfile -t lines < <(body 'select(.stream) | .stream' | sed '/^$/d')
+	for expression; do
+		line=${lines[0]}
+		lines=("${lines[@]:1}")
+		[[ "$line" =~ ^$expression$ ]] || {
+			echo "\"$line\", not $expression"
+			return 1
+		}
+	done
+}
+
+@test "a build tells every instruction, and which of them are from the cache" {
+	mkdir "$DIR/words"
+	printf '%s\n' 'FROM busybox AS first' 'ENV FOO=bar' 'RUN touch baz' 'RUN touch bax' 'CMD ["sh"]' >"$DIR/words/Dockerfile"
+	tar -C "$DIR/words" -cf "$DIR/words.tar" .
+	docker_api 200 POST '/build?t=words:1' --data-binary "@$DIR/words.tar"
+	said 'Step 1/5 : FROM busybox AS first' ' ---> [0-9a-f]{12}' 'Step 2/5 : ENV FOO=bar' 'Step 3/5 : RUN touch baz' 'Step 4/5 : RUN touch bax' \
+		'Step 5/5 : CMD .*' 'Successfully built .*' 'Successfully tagged words:1'
+	# Only the named images answer, where any is named.
+	docker_api 200 POST '/build?t=words:2&cachefrom=%5B%22words:1%22%5D' --data-binary "@$DIR/words.tar"
+	[ "$(body 'select(.stream) | .stream' | grep -c 'Using cache')" = 4 ]
+	docker_api 200 POST '/build?t=words:2&cachefrom=%5B%22busybox%22%5D' --data-binary "@$DIR/words.tar"
+	[ "$(body 'select(.stream) | .stream' | grep -c 'Using cache')" = 0 ]
+	docker_api 200 POST '/build?t=words:2' --data-binary "@$DIR/words.tar"
+	[ "$(body 'select(.stream) | .stream' | grep -c 'Using cache')" = 4 ]
+}
+
+@test "an image of nothing but labels, a name for a build, pings in a build" {
+	printf 'FROM scratch\n' >"$DIR/words/Dockerfile"
+	tar -C "$DIR/words" -cf "$DIR/words.tar" Dockerfile
+	docker_api 200 POST '/build?t=labels&labels=%7B%22test%22%3A+%22OK%22%7D' --data-binary "@$DIR/words.tar"
+	docker_api 200 GET /images/labels/json
+	[ "$(body '.Config.Labels.test, (.RootFS.Layers | length)' | xargs)" = "OK 1" ]
+	docker_api 200 GET /images/labels/get
+	printf 'FROM busybox\nRUN ping -c1 far.test && cp /etc/hosts /hosts\n' >"$DIR/words/Dockerfile"
+	tar -C "$DIR/words" -cf "$DIR/words.tar" Dockerfile
+	docker_api 200 POST '/build?t=hosts&extrahosts=far.test:127.0.0.1' --data-binary "@$DIR/words.tar"
+	berth run --rm hosts cat /hosts | grep -qx $'127.0.0.1\tfar.test'
+}

@@ -20,17 +20,84 @@ static void on_signal(int signal)
 	build_stop();
 }
 
+/* An instruction that changes the config alone: whether it is "cached" is what the next step of its stage is, or else the image. */
+struct waiting {
+	char *stage, *text;
+};
+
 struct building {
 	struct tool *t;
 	size_t total, begun;
+	bool *shown; /* steps by their index */
 	bool quiet;
 	char *failed; /* the command that failed */
+	struct waiting *waiting;
+	size_t n_waiting, cap;
 };
 
-static void step(struct building *b, const struct build_event *e)
+static void step(struct building *b, const char *text, bool cached)
 {
 	b->begun++;
-	tool_stream(b->t, "Step %zu/%zu : %s\n", b->begun, b->total > b->begun ? b->total : b->begun, e->step);
+	tool_stream(b->t, "Step %zu/%zu : %s\n", b->begun, b->total > b->begun ? b->total : b->begun, text);
+	if (cached)
+		tool_stream(b->t, " ---> Using cache\n");
+}
+
+static void stage(struct building *b, const struct build_event *e)
+{
+	step(b, e->text, false);
+	if (e->id)
+		tool_stream(b->t, " ---> %.12s\n", e->id + strlen("sha256:"));
+}
+
+static void wait_with(struct building *b, const struct build_event *e)
+{
+	mem_grow(&b->waiting, &b->cap, b->n_waiting);
+	b->waiting[b->n_waiting++] = (struct waiting){mem_strdup(e->stage), mem_strdup(e->step)};
+}
+
+/* What waits in a stage (NULL = in all) is told. */
+static void tell_waiting(struct building *b, const char *stage, bool cached)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < b->n_waiting; i++) {
+		struct waiting w = b->waiting[i];
+
+		if (stage && strcmp(stage, w.stage) != 0) {
+			b->waiting[kept++] = w;
+			continue;
+		}
+		step(b, w.text, cached);
+		free(w.stage);
+		free(w.text);
+	}
+	b->n_waiting = kept;
+}
+
+/* One that began may turn out to have been made by another build meanwhile. */
+static void step_of(struct building *b, const struct build_event *e)
+{
+	const bool cached = e->type == BUILD_EVENT_CACHED;
+
+	if (b->shown[e->index]) {
+		tool_stream(b->t, " ---> Using cache\n");
+		return;
+	}
+	tell_waiting(b, e->stage, cached);
+	step(b, e->step, cached);
+	b->shown[e->index] = true;
+}
+
+static void building_free(struct building *b)
+{
+	for (size_t i = 0; i < b->n_waiting; i++) {
+		free(b->waiting[i].stage);
+		free(b->waiting[i].text);
+	}
+	free(b->waiting);
+	free(b->shown);
+	free(b->failed);
 }
 
 /* Docker's words for a command that failed: clients look for them, and end with the code. */
@@ -74,18 +141,22 @@ static void on_event(void *ctx, const struct build_event *e)
 		return;
 	switch (e->type) {
 	case BUILD_EVENT_PLAN:
-		b->total = e->total;
+		b->total = e->n_instructions;
+		b->shown = mem_new_n(bool, e->total + 1);
 		break;
 	case BUILD_EVENT_WARNING:
 	case BUILD_EVENT_NOTE:
 		tool_stream(b->t, "[Warning] %s\n", e->text);
 		break;
-	case BUILD_EVENT_BEGIN:
-		step(b, e);
+	case BUILD_EVENT_STAGE:
+		stage(b, e);
 		break;
+	case BUILD_EVENT_CONFIG:
+		wait_with(b, e);
+		break;
+	case BUILD_EVENT_BEGIN:
 	case BUILD_EVENT_CACHED:
-		step(b, e);
-		tool_stream(b->t, " ---> Using cache\n");
+		step_of(b, e);
 		break;
 	case BUILD_EVENT_OUTPUT:
 		tool_stream(b->t, "%s\n", e->text);
@@ -133,6 +204,8 @@ static void tell_result(struct building *b, const struct build_result *result)
 	root = yyjson_mut_obj(aux);
 	yyjson_mut_doc_set_root(aux, root);
 	yyjson_mut_obj_add_strcpy(aux, root, "ID", result->id);
+	if (!b->quiet)
+		tell_waiting(b, NULL, result->unchanged);
 	tool_aux(b->t, aux);
 	if (b->quiet) {
 		tool_stream(b->t, "%s\n", result->id);
@@ -190,7 +263,7 @@ int tool_build(struct tool *t, struct err *err)
 	const char *remote = tool_text(t, "remote");
 	cleanup_with(build_result_free) struct build_result result = {.id = NULL};
 	cleanup_with(lists_free) struct lists l = {.tags = NULL};
-	struct building b = {.t = t, .quiet = tool_flag(t, "q")};
+	cleanup_with(building_free) struct building b = {.t = t, .quiet = tool_flag(t, "q")};
 	struct build_options o = {.context = remote && strcmp(remote, "client-session") != 0 ? remote : "-",
 				  .dockerfile = tool_text(t, "dockerfile"),
 				  .stdin_fd = STDIN_FILENO,
@@ -198,6 +271,8 @@ int tool_build(struct tool *t, struct err *err)
 				  .platform = tool_text(t, "platform"),
 				  .no_cache = tool_flag(t, "nocache"),
 				  .pull = tool_flag(t, "pull"),
+				  .cache_from_only = true,
+				  .docker_caps = true,
 				  .fetch = fetch,
 				  .fetch_ctx = &b};
 	int r = read_lists(t, &l, err);
@@ -219,6 +294,5 @@ int tool_build(struct tool *t, struct err *err)
 		tell_result(&b, &result);
 	else
 		r = explain(&b, err);
-	free(b.failed);
 	return r;
 }

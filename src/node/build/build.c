@@ -65,11 +65,13 @@ void build_tell(struct build *b, const struct build_stage *s, enum build_event_t
 	    .type = type,
 	    .index = s ? index_of(s) : 0,
 	    .total = b->n_steps,
+	    .n_instructions = b->n_instructions,
 	    .stage = s ? s->plan->label : NULL,
 	    .number = step ? step->number : 0,
 	    .of = step ? step->total : 0,
 	    .step = step ? step->text : NULL,
 	    .text = text,
+	    .id = s && s->image ? s->image->id : NULL,
 	    .file = b->context.name,
 	    .line = step ? step->line : 0,
 	    .ms = ms,
@@ -114,9 +116,21 @@ static int layer_of_context(struct build *b, struct build_stage *s, struct err *
 	return r < 0 ? r : take_layer(b, s, u.diff_id, err);
 }
 
+static void tell_stage(struct build *b, const struct build_stage *s)
+{
+	const struct plan_stage *p = s->plan;
+	const char *base = p->kind == PLAN_BASE_STAGE ? b->stages[p->base_stage].plan->label : p->base;
+	mem_cleanup char *text =
+	    mem_printf("FROM %s%s%s", *base ? base : "scratch", *p->name ? " AS " : "", *p->name ? p->name : "");
+
+	if (!p->implicit)
+		build_tell(b, s, BUILD_EVENT_STAGE, text, 0);
+}
+
 static int begin_stage(struct build *b, struct build_stage *s, struct err *err)
 {
 	s->begun = true;
+	tell_stage(b, s);
 	if (s->plan->kind == PLAN_BASE_STAGE) {
 		s->layers = mem_strv_dup(b->stages[s->plan->base_stage].layers);
 		s->key = b->stages[s->plan->base_stage].key;
@@ -164,7 +178,7 @@ static int step_made(struct build *b, struct build_stage *s, const struct key *k
 /* A result of this machine's, or one of a cache that the user named. */
 static bool is_cached(struct build *b, const struct build_stage *s, char ret_diff[static 65])
 {
-	return cache_find(b->cache, b->lease, s->step_key, ret_diff) || build_imported(b, s->step_key, ret_diff);
+	return build_cached(b, s->step_key, ret_diff) || build_imported(b, s->step_key, ret_diff);
 }
 
 /* The error of a step says where it stands. */
@@ -184,6 +198,7 @@ static int try_step(struct build *b, struct build_stage *s, const struct plan_st
 	int r;
 
 	if (step->kind == STEP_CONFIG) {
+		build_tell(b, s, BUILD_EVENT_CONFIG, NULL, 0);
 		s->next++;
 		return 1;
 	}
@@ -341,6 +356,7 @@ static void count_steps(struct build *b)
 		struct build_stage *s = &b->stages[i];
 
 		s->first_index = b->n_steps;
+		b->n_instructions += s->plan->needed && !s->plan->implicit ? 1 + s->plan->n_steps : 0;
 		for (size_t k = 0; s->plan->needed && k < s->plan->n_steps; k++)
 			b->n_steps += s->plan->steps[k].kind != STEP_CONFIG;
 	}

@@ -31,6 +31,10 @@ struct build_options {
 	char *const *hosts;   /* "NAME:ADDRESS" or "NAME=ADDRESS" */
 	char *const *outputs; /* "type=local,dest=DIR", "type=tar|oci|docker,dest=FILE", "type=image,name=REF" */
 	char *const *cache_from, *const *cache_to; /* cache_option.h */
+	bool
+	    cache_from_only; /* as Docker does it: with cache_from, a result counts only when it is a layer of a named image that is here, or
+				 comes from the cache inside of it */
+	bool docker_caps; /* RUN has Docker's capabilities, of which our own are a few less */
 	const char *target, *platform;
 	const char *check; /* more for "# check=": lint.h */
 	bool no_cache, pull, check_only;
@@ -44,6 +48,8 @@ struct build_options {
 
 enum build_event_type {
 	BUILD_EVENT_PLAN,    /* total: steps that may run */
+	BUILD_EVENT_STAGE,   /* a stage begins: text is its FROM, id its image's or NULL */
+	BUILD_EVENT_CONFIG,  /* a step that changes the config alone: over already */
 	BUILD_EVENT_WARNING, /* about the Dockerfile: text; line, 0 = of none */
 	BUILD_EVENT_NOTE,    /* text: something else to tell */
 	BUILD_EVENT_BEGIN,   /* a step begins */
@@ -58,10 +64,11 @@ struct build_event {
 	enum build_event_type type;
 	size_t index; /* of the step among all steps, from 1 */
 	size_t total;
-	const char *stage; /* its label */
-	int number, of;	   /* of the step in its stage */
-	const char *step;  /* "RUN make" */
-	const char *text;
+	size_t n_instructions; /* of the stages that are needed, with FROM and what changes the config alone */
+	const char *stage;     /* its label */
+	int number, of;	       /* of the step in its stage */
+	const char *step;      /* "RUN make" */
+	const char *text, *id;
 	const char *file; /* of the Dockerfile */
 	unsigned line;
 	int64_t ms;
@@ -76,6 +83,7 @@ struct build_result {
 	char **names;
 	size_t n_steps, n_cached;
 	bool on_stdout; /* an output went there: nothing else may */
+	bool unchanged; /* the image is one that was made before */
 };
 void build_result_free(struct build_result *r);
 

@@ -43,6 +43,18 @@ static void warn(struct build *b, const struct err *err)
 	build_tell(b, NULL, BUILD_EVENT_NOTE, text, 0);
 }
 
+/* Where results of named images alone count: the layers of one that is here. It is not asked for elsewhere then. */
+static void know_layers(struct build *b, struct cache_option *o)
+{
+	cleanup_with(image_info_freep) struct image_info *info = NULL;
+
+	if (!b->o->cache_from_only || !o->plain || image_find(b->store, o->ref, &info, NULL) < 0)
+		return;
+	for (char **l = info->layers; l && *l; l++)
+		mem_strv_add(&b->known, *l);
+	o->stored = true;
+}
+
 static int open_import(struct build *b, const char *text, struct err *err)
 {
 	struct cache_option option;
@@ -51,6 +63,8 @@ static int open_import(struct build *b, const char *text, struct err *err)
 	int r = cache_option_parse(text, CACHE_FROM, &option, err);
 
 	platform_host(&want);
+	if (r == 0)
+		know_layers(b, &option);
 	if (r == 0 && b->o->platform)
 		r = platform_parse(b->o->platform, &want, err);
 	if (r == 0)
@@ -78,6 +92,23 @@ void build_close_caches(struct build *b)
 	for (size_t i = 0; i < b->n_imports; i++)
 		cache_from_close(b->imports[i]);
 	free(b->imports);
+	mem_strv_free(b->known);
+}
+
+static bool is_known(const struct build *b, const char *diff)
+{
+	for (char **l = b->known; l && *l; l++) {
+		if (!strcmp(*l, diff))
+			return true;
+	}
+	return false;
+}
+
+bool build_cached(struct build *b, const char *key, char ret_diff[static 65])
+{
+	const bool only = b->o->cache_from_only && b->o->cache_from && *b->o->cache_from;
+
+	return cache_find(b->cache, b->lease, key, ret_diff) && (!only || is_known(b, ret_diff));
 }
 
 bool build_imported(struct build *b, const char *key, char ret_diff[static 65])

@@ -75,13 +75,14 @@ struct build {
 	struct cache *cache;
 	struct cache_from **imports;
 	size_t n_imports;
+	char **known; /* layers of the images that cache_from names and that are here */
 	struct digests *digests;
 	struct context context;
 	struct outside *outside;
 	struct dockerfile *file;
 	struct plan *plan;
 	struct build_stage *stages;
-	size_t n_stages, n_steps, n_cached;
+	size_t n_stages, n_steps, n_cached, n_instructions;
 	int64_t epoch;
 };
 
@@ -94,6 +95,8 @@ int build_find_bases(struct build *b, struct err *err);
 int build_check_caches(const struct build_options *o, struct err *err);
 void build_open_caches(struct build *b);
 void build_close_caches(struct build *b);
+/* A result of this machine's that may be taken: its layer, which is leased then. */
+bool build_cached(struct build *b, const char *key, char ret_diff[static 65]);
 /* True when a named cache has a result for the key: its layer, which is leased then. The first one looks at what is in the store already, the
  * second one fetches it (in the child); what went wrong with that is told on `out`. */
 bool build_imported(struct build *b, const char *key, char ret_diff[static 65]);

@@ -30,7 +30,7 @@ static int make(struct build *b, struct build_stage *s, const struct plan_step *
 
 	if (lock < 0)
 		return lock;
-	if (!step->no_cache && cache_find(b->cache, b->lease, s->step_key, v->layer)) {
+	if (!step->no_cache && build_cached(b, s->step_key, v->layer)) {
 		v->cached = true;
 		return 0;
 	}

@@ -102,7 +102,7 @@ int cache_from_open(struct image_store *s, struct cache_option *o, const struct 
 
 	*c = (struct cache_from){.o = *o, .artifact = ARTIFACT_INIT, .doc = CACHE_DOC_INIT, .dir = -1};
 	*o = (struct cache_option){.ref = NULL};
-	if (!c->o.plain || !open_stored(c, s)) {
+	if ((!c->o.plain || !open_stored(c, s)) && !c->o.stored) {
 		r = c->o.type == CACHE_LOCAL ? open_dir(c, want, err)
 					     : registry_artifact_read(c->o.ref, want, &c->artifact, &c->from, err);
 		if (r == 0)

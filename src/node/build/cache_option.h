@@ -16,6 +16,7 @@ enum cache_option_type { CACHE_REGISTRY, CACHE_LOCAL, CACHE_INLINE };
 struct cache_option {
 	enum cache_option_type type;
 	bool plain;	   /* a word without '=' */
+	bool stored;	   /* it is an image of the store, with or without a cache inside: set by whoever has looked */
 	char *ref;	   /* of CACHE_REGISTRY */
 	char *dir;	   /* of CACHE_LOCAL */
 	char *tag;	   /* of CACHE_LOCAL; "latest" */

@@ -124,7 +124,9 @@ static int run(struct build *b, const struct plan_step *step, const struct exec_
 	    .cwd = step->workdir,
 	    .user = step->user && *step->user ? step->user : NULL,
 	    .hostname = "build",
-	    .caps = privileged ? UINT64_MAX : RT_CAPS_DEFAULT,
+	    .caps = privileged		? UINT64_MAX
+		    : b->o->docker_caps ? RT_CAPS_DOCKER
+					: RT_CAPS_DEFAULT,
 	    .privileged_syscalls = privileged,
 	    .host_network = host,
 	    .netns = -1,

@@ -88,7 +88,7 @@ static char *config_at(struct build *b, const struct build_stage *s, const char 
 
 /* When nothing had to be done, the image is the one that was made before, with its time, if it is still here: the cache remembers the config by
  * what it says besides the time. */
-static char *make_config(struct build *b, const struct build_stage *s, size_t *ret_n)
+static char *make_config(struct build *b, const struct build_stage *s, size_t *ret_n, bool *ret_unchanged)
 {
 	mem_cleanup char *now = build_config_time(b->epoch >= 0 ? b->epoch : clock_wall_ms() / 1000);
 	mem_cleanup char *timeless = config_at(b, s, "", ret_n);
@@ -98,8 +98,10 @@ static char *make_config(struct build *b, const struct build_stage *s, size_t *r
 		return config_at(b, s, now, ret_n);
 	sha256_of(timeless, *ret_n, key);
 	if (b->n_cached == b->n_steps && cache_content_find(b->cache, key, hex) &&
-	    image_blob_read(b->store, hex, CONFIG_BYTES_MAX, &config, ret_n, NULL) == 0)
+	    image_blob_read(b->store, hex, CONFIG_BYTES_MAX, &config, ret_n, NULL) == 0) {
+		*ret_unchanged = true;
 		return config;
+	}
 	config = config_at(b, s, now, ret_n);
 	sha256_of(config, *ret_n, hex);
 	cache_content_put(b->cache, key, hex);
@@ -125,14 +127,36 @@ static int commit(struct build *b, const struct image_docs *docs, const char *re
 	return 0;
 }
 
-static int make_image(struct build *b, const struct build_stage *s, char *const *names, struct build_result *ret,
+/* An image has a layer, if only an empty one: what was built from nothing to carry labels, say. */
+static int need_layer(struct build *b, struct build_stage *s, struct err *err)
+{
+	struct snapshot snapshot = SNAPSHOT_NULL;
+	struct image_unpacked u;
+	int r;
+
+	if (s->layers && *s->layers)
+		return 0;
+	r = snapshot_open(b->store, b->lease, NULL, &snapshot, err);
+	if (r == 0)
+		r = snapshot_commit(&snapshot, b->epoch, &u, err);
+	snapshot_discard(&snapshot);
+	if (r == 0)
+		r = image_lease_layer(b->lease, u.diff_id, err);
+	if (r >= 0)
+		mem_strv_add(&s->layers, u.diff_id);
+	return r < 0 ? r : 0;
+}
+
+static int make_image(struct build *b, struct build_stage *s, char *const *names, struct build_result *ret,
 		      struct err *err)
 {
 	mem_cleanup char *config = NULL, *manifest = NULL;
 	struct image_docs docs = {.media_type = MANIFEST_OCI};
-	int r;
+	int r = need_layer(b, s, err);
 
-	config = make_config(b, s, &docs.n_config);
+	if (r < 0)
+		return r;
+	config = make_config(b, s, &docs.n_config, &ret->unchanged);
 	r = export_manifest(b->store, s->layers, config, docs.n_config, &manifest, &docs.n_manifest, err);
 	docs.config = config;
 	docs.manifest = manifest;
@@ -195,7 +219,7 @@ static int write_tar(struct build *b, const struct build_stage *s, const struct 
 /* ---- archives of the image ---- */
 
 /* The names go into the archive alone, not into the store. */
-static int write_archive(struct build *b, const struct build_stage *s, const struct output *o, struct build_result *ret,
+static int write_archive(struct build *b, struct build_stage *s, const struct output *o, struct build_result *ret,
 			 struct err *err)
 {
 	char **names cleanup_with(mem_strv_freep) = NULL;
@@ -227,7 +251,7 @@ static int write_archive(struct build *b, const struct build_stage *s, const str
 	return save_target_close(&t, r, err);
 }
 
-static int write_output(struct build *b, const struct build_stage *s, const struct output *o, struct build_result *ret,
+static int write_output(struct build *b, struct build_stage *s, const struct output *o, struct build_result *ret,
 			struct err *err)
 {
 	switch (o->type) {
@@ -244,7 +268,7 @@ static int write_output(struct build *b, const struct build_stage *s, const stru
 
 int build_export(struct build *b, struct build_result *ret, struct err *err)
 {
-	const struct build_stage *s = &b->stages[plan_target(b->plan)];
+	struct build_stage *s = &b->stages[plan_target(b->plan)];
 	int r = 0;
 
 	if (!b->o->outputs || !*b->o->outputs)

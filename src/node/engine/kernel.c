@@ -20,7 +20,6 @@
 
 #define BIT(cap) (1ull << (cap))
 #define ALL_CAPS (~0ull)
-#define DOCKERS_CAPS (RT_CAPS_DEFAULT | BIT(CAP_MKNOD) | BIT(CAP_NET_RAW) | BIT(CAP_AUDIT_WRITE))
 
 /* ---- is it needed ---- */
 
@@ -103,7 +102,7 @@ static int read_caps(const char *what, char *const *names, struct wish *ret, str
 /* As Docker does it: ALL in the one list makes the other one the list of exceptions. */
 int kernel_caps(const struct spec *s, uint64_t *ret, struct err *err)
 {
-	uint64_t caps = s->docker_caps ? DOCKERS_CAPS : RT_CAPS_DEFAULT;
+	uint64_t caps = s->docker_caps ? RT_CAPS_DOCKER : RT_CAPS_DEFAULT;
 	struct wish add = {.all = false}, drop = {.all = false};
 	int r = read_caps("cap_add", s->cap_add, &add, err);
 

@@ -13,9 +13,12 @@
 
 #define BIT(cap) (1ull << (cap))
 
-const uint64_t RT_CAPS_DEFAULT = BIT(CAP_CHOWN) | BIT(CAP_DAC_OVERRIDE) | BIT(CAP_FSETID) | BIT(CAP_FOWNER) |
-				 BIT(CAP_SETGID) | BIT(CAP_SETUID) | BIT(CAP_SETFCAP) | BIT(CAP_SETPCAP) |
-				 BIT(CAP_NET_BIND_SERVICE) | BIT(CAP_SYS_CHROOT) | BIT(CAP_KILL);
+#define CAPS_DEFAULT                                                                                                   \
+	(BIT(CAP_CHOWN) | BIT(CAP_DAC_OVERRIDE) | BIT(CAP_FSETID) | BIT(CAP_FOWNER) | BIT(CAP_SETGID) |                \
+	 BIT(CAP_SETUID) | BIT(CAP_SETFCAP) | BIT(CAP_SETPCAP) | BIT(CAP_NET_BIND_SERVICE) | BIT(CAP_SYS_CHROOT) |     \
+	 BIT(CAP_KILL))
+const uint64_t RT_CAPS_DEFAULT = CAPS_DEFAULT;
+const uint64_t RT_CAPS_DOCKER = CAPS_DEFAULT | BIT(CAP_MKNOD) | BIT(CAP_NET_RAW) | BIT(CAP_AUDIT_WRITE);
 
 int caps_bound(uint64_t keep, struct err *err)
 {

@@ -87,6 +87,7 @@ struct rt_spec {
 
 /* CHOWN DAC_OVERRIDE FSETID FOWNER SETGID SETUID SETFCAP SETPCAP NET_BIND_SERVICE SYS_CHROOT KILL (Podman's eleven) */
 extern const uint64_t RT_CAPS_DEFAULT;
+extern const uint64_t RT_CAPS_DOCKER; /* and what Docker gives besides */
 
 struct rt_box {
 	pid_t pid; /* PID 1 of the container, in the caller's pid namespace; a child of the caller */
