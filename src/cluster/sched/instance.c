@@ -37,7 +37,7 @@ struct instance *sched_instance_open(struct task *t)
 	i = &t->pages[index / PAGE_SIZE][index % PAGE_SIZE];
 	i->index = index;
 	i->state = t->fresh_state;
-	i->live_pos = i->timer_pos = NOT_LISTED;
+	i->live_pos = i->node_pos = i->timer_pos = NOT_LISTED;
 	return i;
 }
 
@@ -147,7 +147,7 @@ void sched_instance_start(struct sched *s, struct job *j, struct task *t, struct
 	a->epoch = ++i->epoch;
 	a->node = n->pos;
 	a->sent_ms = s->now_ms;
-	(void)sched_node_take(s, n, sched_instance_shape(t, i));
+	(void)sched_node_take(s, n, t, i);
 	sched_instance_set(j, t, i, SCHED_TASK_STARTING);
 	sched_live_add(j, t, i);
 	if (!j->started_ms)
@@ -332,7 +332,7 @@ void sched_instance_end(struct sched *s, struct job *j, struct task *t, struct i
 	note_end(s, t, a, e);
 	sched_timer_unset(s, i);
 	live_remove(j, i);
-	sched_node_release(s, s->nodes[a->node], sched_instance_shape(t, i));
+	sched_node_release(s, s->nodes[a->node], t, i);
 	count_healthy(t, i, false);
 	if (a->started_ms) {
 		count_started(t, i);

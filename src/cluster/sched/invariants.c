@@ -64,6 +64,8 @@ static int audit_live(struct audit *a, const struct job *j, const struct task *t
 
 	if (!listed(a, j, i))
 		return BROKEN(a, "%s/%s/%u: live and not listed", j->id, t->name, i->index);
+	if (i->node_pos >= a->s->nodes[at->node]->n_live || a->s->nodes[at->node]->live[i->node_pos].instance != i)
+		return BROKEN(a, "%s/%s/%u: not in the list of its node", j->id, t->name, i->index);
 	if (!a->s->nodes[at->node]->up)
 		return BROKEN(a, "%s/%s/%u: live on node %s, which is down", j->id, t->name, i->index,
 			      a->s->nodes[at->node]->name);
@@ -231,6 +233,7 @@ static int audit_job(struct audit *a, const struct job *j)
 
 static int audit_nodes(struct audit *a)
 {
+	struct order_at at = {.block = 0};
 	size_t up = 0;
 
 	for (size_t k = 0; k < a->s->n_nodes; k++) {
@@ -239,21 +242,20 @@ static int audit_nodes(struct audit *a)
 
 		up += n->up;
 		if (u->slots != n->slots_used || u->cpu_milli != n->cpu_used || u->memory != n->memory_used ||
-		    u->live != n->live)
+		    u->live != n->n_live)
 			return BROKEN(a, "node %s: %" PRIu64 " slots in use, %" PRIu64 " counted", n->name,
 				      n->slots_used, u->slots);
 		if (!n->shrunk &&
 		    (n->slots_used > n->slots || n->cpu_used > n->cpu_milli || n->memory_used > n->memory))
 			return BROKEN(a, "node %s is over-committed", n->name);
 	}
-	for (size_t k = 0; k < a->s->n_order; k++) {
-		const struct node *n = a->s->nodes[a->s->order[k]], *p = k ? a->s->nodes[a->s->order[k - 1]] : NULL;
+	for (const struct node *n, *p = NULL; (n = sched_order_next(&a->s->order, &at)); p = n) {
 		uint64_t free_slots = sched_node_free_slots(n), before = p ? sched_node_free_slots(p) : 0;
 
 		if (!n->up || before > free_slots || (p && before == free_slots && p->pos >= n->pos))
 			return BROKEN(a, "node %s stands wrong in the order", n->name);
 	}
-	return up == a->s->n_order ? 0 : BROKEN(a, "%zu nodes up, %zu in the order", up, a->s->n_order);
+	return up == a->s->order.n ? 0 : BROKEN(a, "%zu nodes up, %zu in the order", up, a->s->order.n);
 }
 
 /* Nothing that could start is left waiting. A fresh snapshot holds that too: it was taken after a step. */

@@ -28,6 +28,7 @@ struct sched *sched_free(struct sched *s)
 		sched_job_free(s, s->jobs[k]);
 	for (size_t k = 0; k < s->n_nodes; k++) {
 		free(s->nodes[k]->name);
+		free(s->nodes[k]->live);
 		free(s->nodes[k]);
 	}
 	map_free(&s->by_id);
@@ -35,7 +36,7 @@ struct sched *sched_free(struct sched *s)
 	map_free(&s->by_shape);
 	free(s->jobs);
 	free(s->nodes);
-	free(s->order);
+	sched_order_free(&s->order);
 	free(s->shapes);
 	free(s->timers);
 	free(s->touched);

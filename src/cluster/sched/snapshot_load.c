@@ -395,7 +395,7 @@ static void enlist(struct reader *r, struct sched *s, struct job *j, struct task
 	const struct attempt *a = sched_instance_last(i);
 
 	if (!a->ended) {
-		if (!s->nodes[a->node]->up || !sched_node_take(s, s->nodes[a->node], sched_instance_shape(t, i))) {
+		if (!s->nodes[a->node]->up || !sched_node_take(s, s->nodes[a->node], t, i)) {
 			fail(r, "an attempt is live where it cannot be");
 			return;
 		}

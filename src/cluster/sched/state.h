@@ -76,7 +76,7 @@ struct instance {
 	uint32_t index, epoch;
 	uint32_t tries;	 /* failures (tasks), restarts (services) since the start or the last resume */
 	uint32_t delays; /* restart delays in a row (services) */
-	uint32_t live_pos, timer_pos;
+	uint32_t live_pos, node_pos, timer_pos; /* in job->live, node->live, sched.timers */
 	uint8_t state, lost, n_attempts, cap_attempts;
 	bool started, healthy; /* counted in n_started, n_healthy of the task */
 };
@@ -152,7 +152,20 @@ struct node {
 	uint32_t slots, pos;
 	uint64_t cpu_milli, memory;
 	uint64_t slots_used, cpu_used, memory_used;
-	size_t live;
+	struct live *live; /* in no order */
+	size_t n_live, cap_live;
+};
+
+struct order_block;
+struct order {
+	struct order_block **blocks; /* none is empty */
+	size_t n_blocks, cap_blocks, n;
+};
+
+/* A place in the order; {0} is the beginning. Valid until the order changes. */
+struct order_at {
+	size_t block;
+	uint32_t index;
 };
 
 struct timer {
@@ -171,8 +184,7 @@ struct sched {
 	struct node **nodes; /* by number, in the order they came */
 	size_t n_nodes, cap_nodes;
 	struct map by_node;
-	uint32_t *order; /* nodes that are up, fewest free slots first, then by number */
-	size_t n_order, cap_order;
+	struct order order; /* nodes that are up, fewest free slots first, then by number */
 	struct shape **shapes;
 	size_t n_shapes, cap_shapes;
 	struct map by_shape;
@@ -203,14 +215,24 @@ bool sched_name_ok(const char *name, size_t size);
 /* node.c */
 struct node *sched_node_add(struct sched *s, const char *name);
 uint64_t sched_node_free_slots(const struct node *n);
+uint64_t sched_node_free_cpu(const struct node *n);
+uint64_t sched_node_free_memory(const struct node *n);
 void sched_node_up(struct sched *s, struct node *n, uint32_t slots, uint64_t cpu_milli, uint64_t memory);
 void sched_node_down(struct sched *s, struct node *n);
 void sched_node_close(struct sched *s, struct node *n, bool closed);
-/* The attempt's request, taken from the node or given back. Taking fails (false) only on overflow. */
-bool sched_node_take(struct sched *s, struct node *n, const struct shape *sh);
-void sched_node_release(struct sched *s, struct node *n, const struct shape *sh);
+/* The request of the instance's attempt, taken from the node or given back. Taking fails (false) only on overflow. */
+bool sched_node_take(struct sched *s, struct node *n, struct task *t, struct instance *i);
+void sched_node_release(struct sched *s, struct node *n, struct task *t, struct instance *i);
 bool sched_node_fits(const struct sched *s, const struct node *n, const struct shape *sh);
 struct node *sched_node_best(const struct sched *s, const struct shape *sh);
+
+/* order.c */
+struct order_at sched_order_find(const struct order *o, uint64_t free_slots, uint32_t pos); /* the first not before */
+struct node *sched_order_next(const struct order *o, struct order_at *at);		    /* NULL at the end */
+void sched_order_insert(struct order *o, struct node *n);
+void sched_order_remove(struct order *o, const struct node *n); /* before its free slots change */
+struct node *sched_order_best(const struct order *o, const struct sched *s, const struct shape *sh);
+void sched_order_free(struct order *o);
 
 /* place.c */
 struct shape *sched_shape_get(struct sched *s, const struct shape *like); /* a reference to the one like it */

@@ -186,6 +186,6 @@ int sched_node_at(const struct sched *s, size_t position, struct sched_node_view
 					.cpu_used = n->cpu_used,
 					.memory = n->memory,
 					.memory_used = n->memory_used,
-					.live = n->live};
+					.live = n->n_live};
 	return 0;
 }
