@@ -90,7 +90,61 @@ struct err;
 	X(EVP_MD_CTX_free)                                                                                             \
 	X(EVP_sha256)                                                                                                  \
 	X(EVP_DigestVerifyInit)                                                                                        \
-	X(EVP_DigestVerify)
+	X(EVP_DigestVerify)                                                                                            \
+	X(SSL_CTX_use_certificate)                                                                                     \
+	X(SSL_CTX_use_PrivateKey)                                                                                      \
+	X(SSL_CTX_get_cert_store)                                                                                      \
+	X(SSL_CTX_set_alpn_select_cb)                                                                                  \
+	X(SSL_CTX_add_client_CA)                                                                                       \
+	X(SSL_set_alpn_protos)                                                                                         \
+	X(SSL_get0_alpn_selected)                                                                                      \
+	X(TLS_client_method)                                                                                           \
+	X(SSL_set_connect_state)                                                                                       \
+	X(SSL_get_peer_cert_chain)                                                                                     \
+	X(SSL_get_verify_result)                                                                                       \
+	X(SSL_CTX_set_cipher_list)                                                                                     \
+	X(X509_STORE_add_cert)                                                                                         \
+	X(OPENSSL_sk_num)                                                                                              \
+	X(OPENSSL_sk_value)                                                                                            \
+	X(X509_new)                                                                                                    \
+	X(X509_set_version)                                                                                            \
+	X(X509_get_serialNumber)                                                                                       \
+	X(ASN1_INTEGER_set_uint64)                                                                                     \
+	X(X509_gmtime_adj)                                                                                             \
+	X(X509_getm_notBefore)                                                                                         \
+	X(X509_getm_notAfter)                                                                                          \
+	X(X509_get0_notBefore)                                                                                         \
+	X(X509_get0_notAfter)                                                                                          \
+	X(ASN1_TIME_to_tm)                                                                                             \
+	X(X509_set_pubkey)                                                                                             \
+	X(X509_NAME_new)                                                                                               \
+	X(X509_NAME_add_entry_by_txt)                                                                                  \
+	X(X509_set_subject_name)                                                                                       \
+	X(X509_set_issuer_name)                                                                                        \
+	X(X509V3_set_ctx)                                                                                              \
+	X(X509V3_EXT_conf_nid)                                                                                         \
+	X(X509_add_ext)                                                                                                \
+	X(X509_EXTENSION_free)                                                                                         \
+	X(X509_sign)                                                                                                   \
+	X(X509_verify)                                                                                                 \
+	X(X509_check_purpose)                                                                                          \
+	X(X509_REQ_new)                                                                                                \
+	X(X509_REQ_free)                                                                                               \
+	X(X509_REQ_set_pubkey)                                                                                         \
+	X(X509_REQ_sign)                                                                                               \
+	X(X509_REQ_verify)                                                                                             \
+	X(X509_REQ_get_pubkey)                                                                                         \
+	X(PEM_write_bio_X509)                                                                                          \
+	X(PEM_write_bio_PrivateKey)                                                                                    \
+	X(PEM_write_bio_X509_REQ)                                                                                      \
+	X(PEM_read_bio_X509)                                                                                           \
+	X(PEM_read_bio_PrivateKey)                                                                                     \
+	X(PEM_read_bio_X509_REQ)                                                                                       \
+	X(BIO_new)                                                                                                     \
+	X(BIO_s_mem)                                                                                                   \
+	X(BIO_ctrl)                                                                                                    \
+	X(i2d_X509)                                                                                                    \
+	X(EVP_PKEY_Q_keygen)
 
 #define OPENSSL_MEMBER(name) __typeof__(name) *(name);
 struct openssl {

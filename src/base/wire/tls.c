@@ -3,14 +3,10 @@
 
 #include "base/core/err.h"
 #include "base/core/mem.h"
-#include "base/wire/openssl.h"
+#include "base/wire/tls_private.h"
 
 #include <string.h>
 #include <sys/socket.h>
-
-struct tls {
-	SSL_CTX *ctx;
-};
 
 struct tls_conn {
 	SSL *ssl;
@@ -20,8 +16,7 @@ struct tls_conn {
 
 /* ---- settings ---- */
 
-/* The first of OpenSSL's reasons, which is the deepest one. */
-static const char *reason(void)
+const char *tls_reason(void)
 {
 	unsigned long code = ossl->ERR_get_error();
 	const char *text =
@@ -35,7 +30,7 @@ static int load_cert(struct tls *t, const char *file, struct err *err)
 {
 	if (ossl->SSL_CTX_use_certificate_chain_file(t->ctx, file) == 1)
 		return 0;
-	return err_set(err, EINVAL, "the TLS certificate \"%s\": %s (a PEM file is needed)", file, reason());
+	return err_set(err, EINVAL, "the TLS certificate \"%s\": %s (a PEM file is needed)", file, tls_reason());
 }
 
 /* A password would be asked for on a terminal, which a server does not have. */
@@ -52,7 +47,7 @@ static int load_key(struct tls *t, const struct tls_files *files, struct err *er
 {
 	ossl->SSL_CTX_set_default_passwd_cb(t->ctx, no_password);
 	if (ossl->SSL_CTX_use_PrivateKey_file(t->ctx, files->key, SSL_FILETYPE_PEM) != 1) {
-		const char *why = reason();
+		const char *why = tls_reason();
 
 		if (strstr(why, "mismatch"))
 			return err_set(err, EINVAL, "the TLS key \"%s\" is not the one of the certificate \"%s\"",
@@ -77,11 +72,24 @@ static int load_client_ca(struct tls *t, const char *file, struct err *err)
 	names = ossl->SSL_load_client_CA_file(file);
 	if (!names || ossl->SSL_CTX_load_verify_locations(t->ctx, file, NULL) != 1) {
 		ossl->OPENSSL_sk_pop_free((OPENSSL_STACK *)names, free_name);
-		return err_set(err, EINVAL, "the certificates of clients' issuers \"%s\": %s", file, reason());
+		return err_set(err, EINVAL, "the certificates of clients' issuers \"%s\": %s", file, tls_reason());
 	}
 	ossl->SSL_CTX_set_client_CA_list(t->ctx, names);
 	ossl->SSL_CTX_set_verify(t->ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
 	return 0;
+}
+
+void tls_settle(struct tls *t, int least_version)
+{
+	ossl->SSL_CTX_ctrl(t->ctx, SSL_CTRL_SET_MIN_PROTO_VERSION, least_version, NULL);
+	ossl->SSL_CTX_set_options(t->ctx,
+				  SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_COMPRESSION);
+	ossl->SSL_CTX_ctrl(
+	    t->ctx, SSL_CTRL_MODE,
+	    SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER, NULL);
+	ossl->SSL_CTX_ctrl(t->ctx, SSL_CTRL_SET_SESS_CACHE_MODE, SSL_SESS_CACHE_OFF, NULL);
+	/* With certificates of clients a resumed session needs a name; without it the handshake fails. */
+	ossl->SSL_CTX_set_session_id_context(t->ctx, (const unsigned char *)"berth", 5);
 }
 
 int tls_new(const struct tls_files *files, struct tls **ret, struct err *err)
@@ -97,17 +105,9 @@ int tls_new(const struct tls_files *files, struct tls **ret, struct err *err)
 	t->ctx = ossl->SSL_CTX_new(ossl->TLS_server_method());
 	if (!t->ctx) {
 		free(t);
-		return err_set(err, EIO, "start TLS: %s", reason());
+		return err_set(err, EIO, "start TLS: %s", tls_reason());
 	}
-	ossl->SSL_CTX_ctrl(t->ctx, SSL_CTRL_SET_MIN_PROTO_VERSION, TLS1_2_VERSION, NULL);
-	ossl->SSL_CTX_set_options(t->ctx,
-				  SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_COMPRESSION);
-	ossl->SSL_CTX_ctrl(
-	    t->ctx, SSL_CTRL_MODE,
-	    SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER, NULL);
-	ossl->SSL_CTX_ctrl(t->ctx, SSL_CTRL_SET_SESS_CACHE_MODE, SSL_SESS_CACHE_OFF, NULL);
-	/* With certificates of clients a resumed session needs a name; without it the handshake fails. */
-	ossl->SSL_CTX_set_session_id_context(t->ctx, (const unsigned char *)"berth", 5);
+	tls_settle(t, TLS1_2_VERSION);
 	r = load_cert(t, files->cert, err);
 	if (r == 0)
 		r = load_key(t, files, err);
@@ -151,7 +151,10 @@ struct tls_conn *tls_conn_new(struct tls *t, int fd)
 	c->ssl = ossl->SSL_new(t->ctx);
 	if (!c->ssl || ossl->SSL_set_fd(c->ssl, fd) != 1)
 		return tls_conn_free(c);
-	ossl->SSL_set_accept_state(c->ssl);
+	if (t->client)
+		ossl->SSL_set_connect_state(c->ssl);
+	else
+		ossl->SSL_set_accept_state(c->ssl);
 	return c;
 }
 
@@ -236,20 +239,28 @@ bool tls_is_ready(const struct tls_conn *c)
 	return !ossl->SSL_in_init(c->ssl);
 }
 
-bool tls_peer_name(const struct tls_conn *c, char *name, size_t n)
+SSL *tls_conn_ssl(const struct tls_conn *c)
+{
+	return c->ssl;
+}
+
+bool tls_peer_text(const struct tls_conn *c, int nid, char *name, size_t n)
 {
 	X509 *cert = ossl->SSL_get1_peer_certificate(c->ssl);
 	/* It cuts a long name off without a word; the length that it would have comes without a buffer. */
-	int whole =
-	    cert ? ossl->X509_NAME_get_text_by_NID(ossl->X509_get_subject_name(cert), NID_commonName, NULL, 0) : -1;
-	bool fits =
-	    whole > 0 && (size_t)whole < n &&
-	    ossl->X509_NAME_get_text_by_NID(ossl->X509_get_subject_name(cert), NID_commonName, name, (int)n) == whole &&
-	    strlen(name) == (size_t)whole;
+	int whole = cert ? ossl->X509_NAME_get_text_by_NID(ossl->X509_get_subject_name(cert), nid, NULL, 0) : -1;
+	bool fits = whole > 0 && (size_t)whole < n &&
+		    ossl->X509_NAME_get_text_by_NID(ossl->X509_get_subject_name(cert), nid, name, (int)n) == whole &&
+		    strlen(name) == (size_t)whole;
 
 	ossl->X509_free(cert);
 	ossl->ERR_clear_error();
 	return fits;
+}
+
+bool tls_peer_name(const struct tls_conn *c, char *name, size_t n)
+{
+	return tls_peer_text(c, NID_commonName, name, n);
 }
 
 bool tls_end(struct tls_conn *c)

@@ -303,6 +303,11 @@ static void on_message(void *ctx, const struct link_msg *m)
 	case LINK_FORGET:
 		enact_forget(a, m);
 		break;
+	case LINK_WELCOME:
+	case LINK_REFUSE:
+	case LINK_CERT:
+	case LINK_BEAT:
+	case LINK_RENEW:
 	case LINK_HELLO:
 	case LINK_HAVE:
 	case LINK_STARTED:

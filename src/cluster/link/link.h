@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * link: the messages between server and agent, and the way they travel. Today both ends live in one process and a message is handed over on the next turn of
- * the loop; nothing but this file knows that. A message is copied when it is sent, so each side owns what it gets only during the call.
+ * link: the messages between server and agent, and two ends that they travel between: both in one process (link_pair()), where a message is handed over on
+ * the next turn of the loop, or on two machines (dial.h at the agent, listen.h at the server). Whoever holds an end does not know which. A message is
+ * copied when it is sent, so each side owns what it gets only during the call.
  *
- * Messages may come twice, late, or not at all (a peer that died): every message is safe to repeat, and an attempt's epoch tells an old one.
+ * Messages may come twice, late, or not at all (a peer that died, a connection that broke): every message is safe to repeat, and an attempt's epoch tells
+ * an old one. Each time the link is up the agent says HELLO and both tell each other again what they hold live.
  */
 #pragma once
 
@@ -11,10 +13,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct err;
 struct loop;
 struct link_end;
 
 #define LINK_JOB_MAX 64
+/* What this release speaks; peers agree on the highest that both do. */
+#define LINK_PROTOCOL_MIN 1
+#define LINK_PROTOCOL_MAX 1
 
 struct link_attempt {
 	char job[LINK_JOB_MAX];
@@ -25,15 +31,20 @@ enum link_type {
 	/* server -> agent */
 	LINK_START, /* attempt, text = container spec (JSON, engine.h), flag = the server knows that it was started once: do not start it again */
 	LINK_KILL,  /* attempt, text = reason: stop signal, grace, SIGKILL. Answered by EXITED */
-	LINK_EXPAND, /* attempt.job and .task, text = path of the space, text2 = glob. Answered by EXPANDED */
-	LINK_FORGET, /* attempt.job: its containers and private spaces are not needed any more */
+	LINK_EXPAND,  /* attempt.job and .task, text = path of the space, text2 = glob. Answered by EXPANDED */
+	LINK_FORGET,  /* attempt.job: its containers and private spaces are not needed any more */
+	LINK_WELCOME, /* protocol_max = the one to speak, lease_ms: BEAT three times within it */
+	LINK_REFUSE,  /* text = why; the connection ends */
+	LINK_CERT,    /* text = certificate (PEM), the answer to RENEW */
 	/* agent -> server */
-	LINK_HELLO, /* text = node name, text2 = directory for managed spaces, slots, cpu_milli, memory. Answered by START, KILL of what is live */
+	LINK_HELLO, /* text = node name, text2 = directory for managed spaces, slots, cpu_milli, memory, protocol_min and _max, facts. Answered by WELCOME, then START, KILL of what is live */
 	LINK_HAVE, /* attempt.job: there is something of this job here. Answered by FORGET when the server does not know it */
 	LINK_STARTED,  /* attempt, text = container id */
 	LINK_HEALTH,   /* attempt, flag = healthy */
 	LINK_EXITED,   /* attempt, outcome, code, signal, flag = oom, text = error or NULL */
 	LINK_EXPANDED, /* attempt.job and .task, text = JSON list of paths, or NULL and text2 = error */
+	LINK_BEAT,     /* still here */
+	LINK_RENEW,    /* text = request for a certificate (PEM) */
 };
 
 enum link_outcome { LINK_OUT_EXITED, LINK_OUT_FAILED, LINK_OUT_LOST };
@@ -42,10 +53,11 @@ struct link_msg {
 	enum link_type type;
 	struct link_attempt attempt;
 	const char *text, *text2;
+	const char *facts; /* JSON: what the node says of itself */
 	bool flag;
 	enum link_outcome outcome;
 	int32_t code, signal;
-	uint32_t slots;
+	uint32_t slots, protocol_min, protocol_max, lease_ms;
 	uint64_t cpu_milli, memory;
 };
 
@@ -54,8 +66,16 @@ typedef void (*link_fn)(void *ctx, const struct link_msg *m);
 /* Two ends that are joined in this process. */
 void link_pair(struct loop *l, struct link_end **ret_server, struct link_end **ret_agent);
 void link_on_message(struct link_end *e, link_fn fn, void *ctx);
-/* Queues a copy for the other end. */
+/* Called each time the link is up, and when it has broken; at once when it is up already. A pair is always up. */
+typedef void (*link_state_fn)(void *ctx, bool up);
+void link_on_state(struct link_end *e, link_state_fn fn, void *ctx);
+/* Queues a copy for the other end; lost while the link is not up. */
 void link_send(struct link_end *e, const struct link_msg *m);
+/* Joins the connected socket, which becomes the link's, with one that the other end's tunnel function gives: bytes and half-closes go both ways, each tunnel at
+ * the pace of its own readers. -ENOTCONN, -EBUSY: too many. */
+int link_tunnel(struct link_end *e, int fd, struct err *err);
+typedef int (*link_tunnel_fn)(void *ctx); /* a connected socket that does not block, or negative */
+void link_on_tunnel(struct link_end *e, link_tunnel_fn fn, void *ctx);
 /* The other end gets nothing more; takes NULL. */
 struct link_end *link_free(struct link_end *e);
 

@@ -379,6 +379,11 @@ void ingest_on_link(void *ctx, const struct link_msg *m)
 	case LINK_EXPANDED:
 		on_expanded(s, m);
 		break;
+	case LINK_WELCOME:
+	case LINK_REFUSE:
+	case LINK_CERT:
+	case LINK_BEAT:
+	case LINK_RENEW:
 	case LINK_START:
 	case LINK_KILL:
 	case LINK_EXPAND:

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * conn: one connection between server and agent: TLS, and in it HTTP/2 with the roles reversed. The agent has dialled, and the server opens the streams: one
+ * for control, which carries length-prefixed messages both ways as long as the connection lives, and one for each tunnel, which carries bytes. The credit
+ * of the connection is given back at once and that of a stream as its reader takes, so that no stream that is stuck holds up another one.
+ *
+ * Limits: a message MSG_MAX, CONN_TUNNELS streams, 64 KiB of each that wait for their reader, CONN_OUT_MAX of messages that wait for the peer.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct conn;
+struct err;
+struct loop;
+struct tls_conn;
+
+#define CONN_TUNNELS 128
+#define CONN_OUT_MAX (64u << 20)
+
+struct conn_hooks {
+	void (*up)(void *ctx);
+	void (*message)(void *ctx, const char *text, size_t n);
+	int (*tunnel)(void *ctx); /* of an agent: a connected socket that does not block, or negative: refused */
+	void (*down)(void *ctx, const struct err *why); /* once; the owner frees the connection, now or later */
+};
+
+/* The socket and its TLS become the connection's. Any hook may free the connection. */
+int conn_new(struct loop *l, struct tls_conn *tls, int fd, bool server, const struct conn_hooks *hooks, void *ctx,
+	     struct conn **ret, struct err *err);
+struct conn *conn_free(struct conn *c);
+void conn_send(struct conn *c, const char *text, size_t n);
+/* Of a server: the other end of a connected socket, which becomes the connection's also when it fails. */
+int conn_tunnel(struct conn *c, int fd, struct err *err);
+
+/* For tests and for information: messages that wait, and bytes that wait in tunnels for their readers. */
+size_t conn_waiting(const struct conn *c);
