@@ -171,3 +171,30 @@ PYTHON
 	oci delete "$NAME"
 	eventually gone "$left"
 }
+
+# In a mount namespace of the test's own, where "/" is shared.
+spreading() {
+	unshare --mount --propagation shared "$@"
+}
+
+@test "the root's mount spreads as it is told, read-only or not; a mapped slave stays a slave" {
+	local read_only how tags
+	for read_only in true false; do
+		while read -r how tags; do
+			change --argjson ro "$read_only" --arg how "$how" '.root.readonly = $ro | .linux.rootfsPropagation = $how'
+			args cat /proc/self/mountinfo
+			run -0 spreading "$BERTH" oci --root "$DIR/root" run -b "$BUNDLE" "$NAME"
+			[ "$(awk 'NR == 1 { for (i = 7; $i != "-"; i++) printf "%s", $i }' <<<"$output" | tr -d 0-9)" = "$tags" ]
+		done <<-END
+			slave master:
+			private
+			shared shared:
+		END
+	done
+	mkdir "$DIR/there"
+	change --arg from "$DIR/there" '.linux.rootfsPropagation = "private" | .mounts += [{destination: "/tmp", type: "bind", source: $from,
+		options: ["bind", "rslave"], uidMappings: [{containerID: 0, hostID: 1000, size: 1}], gidMappings: [{containerID: 0, hostID: 1000, size: 1}]}]'
+	run -0 spreading "$BERTH" oci --root "$DIR/root" run -b "$BUNDLE" "$NAME"
+	grep " /tmp " <<<"$output" | grep -q " master:"
+	[[ ${lines[0]} != *" master:"* ]]
+}

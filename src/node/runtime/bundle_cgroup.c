@@ -67,7 +67,7 @@ static int bind_dir(const struct work *w, const char *dir, struct err *err)
 
 	if (fd < 0)
 		return err_sys(err, errno, "copy the mount of %s", dir);
-	r = mount_change(fd, false, attributes(w), -1, err);
+	r = mount_own(fd, false, attributes(w), -1, err);
 	return r < 0 ? r : fd_take(&fd);
 }
 

@@ -43,7 +43,7 @@ static int check(struct start *st, struct err *err)
 static int prepare_root(struct start *st, struct err *err)
 {
 	/* A copy of a shared mount is shared with it (dockerd's are), and pivot_root refuses such a root. */
-	struct mount_attr attr = {.propagation = MS_SLAVE};
+	struct mount_attr attr = {.propagation = MS_PRIVATE};
 	struct setup *s = st->setup;
 	int r;
 
@@ -51,11 +51,13 @@ static int prepare_root(struct start *st, struct err *err)
 		r = ns_prepare_idmap(s, err);
 		return r < 0 ? r : rootfs_prepare(s, err);
 	}
+	if (!st->box->root_propagation || st->box->root_propagation == MS_SLAVE)
+		attr.propagation = MS_SLAVE;
 	s->root = open_tree(st->spec->root_fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
 	if (s->root < 0)
 		return err_sys(err, errno, "copy the mount of the root");
 	if (mount_setattr(s->root, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof attr) < 0)
-		return err_sys(err, errno, "make the root a slave of its mount");
+		return err_sys(err, errno, "keep what is mounted in the root from spreading");
 	return 0;
 }
 

@@ -179,7 +179,7 @@ int bundle_sysctls(struct setup *s, struct err *err)
 	return 0;
 }
 
-/* After pivot_root, which a shared root would refuse. A slave was made one when it was copied, while it still had a master. */
+/* After pivot_root, which a shared root would refuse. A slave or private one was made so when it was copied: a slave needs its master. */
 int bundle_root_propagation(struct setup *s, struct err *err)
 {
 	const struct rt_box_attr *box = s->spec->box;

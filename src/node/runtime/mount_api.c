@@ -39,9 +39,9 @@ int mount_new(const char *type, const struct mount_option *options, uint64_t att
 	return fd < 0 ? err_sys(err, errno, "mount a new %s", type) : fd;
 }
 
-int mount_change(int mount, bool recursive, uint64_t attributes, int idmap, struct err *err)
+static int change(int mount, bool recursive, uint64_t attributes, int idmap, unsigned propagation, struct err *err)
 {
-	struct mount_attr attr = {.attr_set = attributes, .propagation = MS_PRIVATE};
+	struct mount_attr attr = {.attr_set = attributes, .propagation = propagation};
 	unsigned flags = AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0);
 
 	if (idmap >= 0) {
@@ -57,6 +57,16 @@ int mount_change(int mount, bool recursive, uint64_t attributes, int idmap, stru
 	return err_sys(err, errno, "change the attributes of a mount");
 }
 
+int mount_change(int mount, bool recursive, uint64_t attributes, int idmap, struct err *err)
+{
+	return change(mount, recursive, attributes, idmap, 0, err);
+}
+
+int mount_own(int mount, bool recursive, uint64_t attributes, int idmap, struct err *err)
+{
+	return change(mount, recursive, attributes, idmap, MS_PRIVATE, err);
+}
+
 int mount_copy(int dir, const char *name, bool recursive, uint64_t attributes, int idmap, struct err *err)
 {
 	unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW;
@@ -65,7 +75,7 @@ int mount_copy(int dir, const char *name, bool recursive, uint64_t attributes, i
 
 	if (fd < 0)
 		return err_sys(err, errno, "copy the mount of \"%s\"", name);
-	r = mount_change(fd, recursive, attributes, idmap, err);
+	r = mount_own(fd, recursive, attributes, idmap, err);
 	return r < 0 ? r : fd_take(&fd);
 }
 

@@ -21,8 +21,10 @@ int mount_new(const char *type, const struct mount_option *options, uint64_t att
 /* A detached copy of the mount at (dir, name), name "" for dir itself; private; `recursive` takes the mounts below along. */
 int mount_copy(int dir, const char *name, bool recursive, uint64_t attributes, int idmap, struct err *err);
 
-/* Adds attributes to a whole mount (all below it too when recursive); idmap >= 0 also maps its owners. */
+/* Adds attributes to a whole mount (all below it too when recursive); idmap >= 0 also maps its owners. What spreads into it, or from it, stays. */
 int mount_change(int mount, bool recursive, uint64_t attributes, int idmap, struct err *err);
+/* The same, and it becomes private: a copy of a shared mount is its peer, until then. */
+int mount_own(int mount, bool recursive, uint64_t attributes, int idmap, struct err *err);
 
 /* Puts a detached mount on (dir, name), name "" for dir itself. Links are not followed. */
 int mount_put(int mount, int dir, const char *name, struct err *err);

@@ -50,7 +50,7 @@ static int take_loose(const struct rt_mount *m, uint64_t attributes, int idmap, 
 
 	if (fd < 0)
 		return err_sys(err, errno, "copy the descriptor of a mount");
-	r = mount_change(fd, true, attributes, idmap, err);
+	r = mount_own(fd, true, attributes, idmap, err);
 	return r < 0 ? r : fd_take(&fd);
 }
 

@@ -312,7 +312,7 @@ static int scratch_upper(const struct setup *s, struct layers *l, struct err *er
 /* Nobody else has this mount, and before Linux 6.15 one that is attached nowhere cannot be copied. */
 static int shift_own(const struct setup *s, int mount, struct err *err)
 {
-	int r = mount_change(mount, false, 0, s->idmap, err), copy;
+	int r = mount_own(mount, false, 0, s->idmap, err), copy;
 
 	if (r < 0)
 		return r;
