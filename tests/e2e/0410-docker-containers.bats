@@ -10,7 +10,10 @@ setup_file() {
 	new_place
 	export DOCKER_HOST=unix://$BERTH_SOCKET DOCKER_CONFIG=$DIR/docker
 	mkdir "$DIR/docker"
-	unshare --net sh -c 'ip link set lo up && exec "$0" up --data "$1"' "$BERTH" "$DIR/data" 3>&- 4>&-
+	# What is at the place of the journal's socket is ours, too.
+	mkdir "$DIR/journal"
+	unshare --net --mount sh -c 'ip link set lo up && mount -t tmpfs none /run && mkdir -p /run/systemd/journal &&
+		mount --bind "$2" /run/systemd/journal && exec "$0" up --data "$1"' "$BERTH" "$DIR/data" "$DIR/journal" 3>&- 4>&-
 	import_busybox
 }
 
@@ -336,15 +339,61 @@ PY
 	done
 }
 
-@test "log drivers: none keeps nothing, journald warns, others are not known" {
+@test "log drivers: none keeps nothing, others are not known, and options are checked" {
 	[ "$(docker run --name quiet --log-driver none busybox echo shown)" = shown ]
 	run -1 docker logs quiet
 	[[ "$output" == *"configured logging driver does not support reading"* ]]
 	[ -z "$(find "$DIR/data/containers/$(docker inspect -f '{{.Id}}' quiet)" -name 'log*' -size +16c)" ]
-	create j '"Cmd":["true"],"HostConfig":{"LogConfig":{"Type":"journald","Config":{}}}'
-	[[ "$(body '.Warnings[0]')" == *"journald does not get it" ]]
-	docker_api 400 POST /containers/create -d '{"Image":"busybox","Cmd":["true"],"HostConfig":{"LogConfig":{"Type":"syslog","Config":{}}}}'
-	[[ "$(body .message)" == "logger: no log driver named 'syslog' is registered"* ]]
+	docker_api 400 POST /containers/create -d '{"Image":"busybox","Cmd":["true"],"HostConfig":{"LogConfig":{"Type":"gelf","Config":{}}}}'
+	[[ "$(body .message)" == "logger: no log driver named 'gelf' is registered"* ]]
+	run -125 docker run --rm --log-opt max-fiel=3 busybox true
+	[[ "$output" == *"unknown log opt 'max-fiel' for json-file log driver"* ]]
+}
+
+# Datagrams at a socket, each followed by an empty line, until there are as many lines with MESSAGE or ": " as wanted.
+receive() { # PATH COUNT FILE
+	python3 -c '
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1])
+with open(sys.argv[3], "wb", 0) as out:
+	for _ in range(int(sys.argv[2])):
+		out.write(s.recv(65536) + b"\n")' "$@" 3>&- &
+	RECEIVER=$!
+	eventually test -S "$1"
+}
+
+@test "log drivers: journald and syslog get each line, and docker logs has them, too" {
+	receive "$DIR/log" 2 "$DIR/lines"
+	docker run --name says --log-driver syslog --log-opt "syslog-address=unixgram://$DIR/log" --log-opt tag='{{.Name}}' \
+		--log-opt syslog-format=rfc5424 busybox sh -c 'echo out; echo err >&2'
+	wait "$RECEIVER"
+	# One stream may overtake the other.
+	sort "$DIR/lines" | grep -q '^<27>1 20.*Z .* says [0-9]* says - err$'
+	sort "$DIR/lines" | grep -q '^<30>1 20.*Z .* says [0-9]* says - out$'
+	[ "$(docker logs says 2>/dev/null)" = out ]
+	run -125 docker run --name alone --log-driver syslog --log-opt "syslog-address=unixgram://$DIR/none" busybox true
+	[[ "$output" == *"failed to initialize logging driver: connect to \"$DIR/none\": No such file or directory"* ]]
+	run -125 docker run --rm --log-driver journald busybox true
+	[[ "$output" == *"failed to initialize logging driver: connect to \"/run/systemd/journal/socket\": No such file"* ]]
+	receive "$DIR/journal/socket" 1 "$DIR/fields"
+	docker run --name told --log-driver journald --log-opt labels=com.team -l com.team=blue busybox echo hello
+	wait "$RECEIVER"
+	for line in PRIORITY=6 MESSAGE=hello CONTAINER_NAME=told IMAGE_NAME=busybox COM_TEAM=blue \
+		"CONTAINER_ID_FULL=$(docker inspect -f '{{.Id}}' told)"; do
+		grep -qx "$line" "$DIR/fields"
+	done
+	[ "$(docker logs told)" = hello ]
+	docker rename told other
+	rm "$DIR/journal/socket"
+	receive "$DIR/journal/socket" 1 "$DIR/fields"
+	docker start other
+	wait "$RECEIVER"
+	grep -qx CONTAINER_NAME=other "$DIR/fields"
+	receive "$DIR/last" 1 "$DIR/fields"
+	docker run --name unkept --log-driver syslog --log-opt "syslog-address=unixgram://$DIR/last" --log-opt cache-disabled=true busybox echo hello
+	run -1 docker logs unkept
+	[[ "$output" == *"configured logging driver does not support reading"* ]]
 }
 
 @test "health checks, exit and restart counts are in inspect" {

@@ -110,7 +110,7 @@
 	    LIST("label", 'l', labels, "K[=V]", "label"),                                                              \
 	    LIST("label-file", 0, label_files, "FILE", "labels, one a line"),                                          \
 	    LIST("annotation", 0, annotations, "K=V", "annotation"),                                                   \
-	    TEXT("log-driver", 0, log_driver, "NAME", "json-file, local, journald, none"),                             \
+	    TEXT("log-driver", 0, log_driver, "NAME", "json-file, local, journald, syslog, none"),                     \
 	    LIST("log-opt", 0, log_options, "K=V", "for example max-size=10m"),                                        \
 	    LIST("volumes-from", 0, volumes_from, "CONTAINER[:ro]", "the same volumes as another one"),                \
 	    TEXT("volume-driver", 0, volume_driver, "NAME", "of new volumes: local"),                                  \

@@ -181,23 +181,33 @@ static bool read_query(const struct docker_call *c, struct logs *l, struct engin
 	return read_tail(c, o) == 0;
 }
 
+/* What goes elsewhere is kept here, too, unless that is not wanted. */
+static bool is_kept(yyjson_val *log)
+{
+	const char *type = shape_text(log, "Type"), *off = shape_text(yyjson_obj_get(log, "Config"), "cache-disabled");
+
+	if (!strcmp(type, "none"))
+		return false;
+	return !(!strcmp(type, "journald") || !strcmp(type, "syslog")) || !(!strcmp(off, "true") || !strcmp(off, "1"));
+}
+
 /* How the container was made says whether its output is in frames, and whether it is kept. */
 static bool read_kind(const struct docker_call *c, const struct engine_container *container, struct logs *l)
 {
 	struct container_doc doc;
 	struct err err = ERR_INIT;
-	bool none;
+	bool kept;
 
 	if (container_doc_read(c->d, container, &doc, &err) < 0) {
 		docker_fail(c->r, &err);
 		return false;
 	}
 	l->raw = yyjson_is_true(yyjson_obj_get(doc.config, "Tty"));
-	none = !strcmp(shape_text(yyjson_obj_get(doc.host, "LogConfig"), "Type"), "none");
+	kept = is_kept(yyjson_obj_get(doc.host, "LogConfig"));
 	container_doc_free(&doc);
-	if (none)
+	if (!kept)
 		docker_message(c->r, 501, "configured logging driver does not support reading");
-	return !none;
+	return kept;
 }
 
 static void begin(const struct docker_call *c, struct logs *l)

@@ -4,6 +4,7 @@
 #include "base/core/err.h"
 #include "base/core/mem.h"
 #include "face/docker/shape.h"
+#include "node/engine/outlet.h"
 
 #include <string.h>
 #include <strings.h>
@@ -332,48 +333,63 @@ static int64_t size_of(const char *text)
 	return (int64_t)(n * (double)(1ll << (10 * (unit - units))));
 }
 
+static int pass_log_size(struct making *m, yyjson_mut_val *log, const char *key, const char *text, struct err *err)
+{
+	int64_t n = size_of(text);
+
+	if (!strcmp(text, "-1"))
+		return 0;
+	if (n <= 0)
+		return err_set(err, EINVAL, "invalid value for %s: \"%.100s\"", key, text);
+	/* Ours keep whole blocks: a smaller file could not hold one record. */
+	yyjson_mut_obj_add_int(m->d, log, "max_size", n < (64 << 10) ? 64 << 10 : n);
+	return 0;
+}
+
+static int pass_log_files(struct making *m, yyjson_mut_val *log, const char *key, const char *text, struct err *err)
+{
+	long n = strtol(text, NULL, 10);
+
+	if (n < 1)
+		return err_set(err, EINVAL, "%s cannot be less than 1", key);
+	yyjson_mut_obj_add_int(m->d, log, "max_files", n > 100 ? 100 : n);
+	return 0;
+}
+
+/* Of the files: Docker has one pair of names for drivers that keep files, and another for what is kept of the output that goes elsewhere. */
 static int pass_log_option(struct making *m, yyjson_mut_val *log, yyjson_mut_val *others, const char *key,
-			   yyjson_val *v, struct err *err)
+			   yyjson_val *v, bool cached, struct err *err)
 {
 	const char *text = yyjson_get_str(v);
 
-	if (!strcmp(key, "max-size") && strcmp(text, "-1") != 0) {
-		int64_t n = size_of(text);
-
-		if (n <= 0)
-			return err_set(err, EINVAL, "invalid value for max-size: \"%.100s\"", text);
-		/* Ours keep whole blocks: a smaller file could not hold one record. */
-		yyjson_mut_obj_add_int(m->d, log, "max_size", n < (64 << 10) ? 64 << 10 : n);
-	} else if (!strcmp(key, "max-file")) {
-		long n = strtol(text, NULL, 10);
-
-		if (n < 1)
-			return err_set(err, EINVAL, "max-file cannot be less than 1");
-		yyjson_mut_obj_add_int(m->d, log, "max_files", n > 100 ? 100 : n);
-	} else {
-		yyjson_mut_obj_add_strcpy(m->d, others, yyjson_mut_get_str(yyjson_mut_strcpy(m->d, key)), text);
-	}
+	if (!strcmp(key, cached ? "cache-max-size" : "max-size"))
+		return pass_log_size(m, log, key, text, err);
+	if (!strcmp(key, cached ? "cache-max-file" : "max-file"))
+		return pass_log_files(m, log, key, text, err);
+	yyjson_mut_obj_add_strcpy(m->d, others, yyjson_mut_get_str(yyjson_mut_strcpy(m->d, key)), text);
 	return 0;
 }
 
 static int pass_log(struct making *m, struct err *err)
 {
-	static const char *const drivers[] = {"json-file", "local", "journald", "none"};
+	static const char *const drivers[] = {"json-file", "local", "none", "journald", "syslog"};
 	yyjson_val *from = yyjson_obj_get(m->host, "LogConfig"), *key, *value;
 	const char *type = shape_text(from, "Type");
 	yyjson_mut_val *log = yyjson_mut_obj(m->d), *others = yyjson_mut_obj(m->d);
-	size_t i = 0, n;
+	static const enum spec_log logs[] = {SPEC_LOG_JSON_FILE, SPEC_LOG_LOCAL, SPEC_LOG_NONE, SPEC_LOG_JOURNALD,
+					     SPEC_LOG_SYSLOG};
+	const size_t n_drivers = sizeof drivers / sizeof *drivers;
+	size_t i, n, driver = 0;
 
-	while (i < 4 && strcmp(type, drivers[i]) != 0)
-		i++;
-	if (i == 4)
+	while (driver < n_drivers && strcmp(type, drivers[driver]) != 0)
+		driver++;
+	if (driver == n_drivers)
 		return err_set(err, EINVAL, "logger: no log driver named '%.100s' is registered", type);
-	if (!strcmp(type, "journald"))
-		create_warn(
-		    m, "LogConfig: the output is kept by berth, where docker logs reads it; journald does not get it");
+	if (outlet_check(logs[driver], yyjson_obj_get(from, "Config"), err) < 0)
+		return -EINVAL;
 	yyjson_mut_obj_add_strcpy(m->d, log, "driver", type);
 	yyjson_obj_foreach (yyjson_obj_get(from, "Config"), i, n, key, value) {
-		if (pass_log_option(m, log, others, yyjson_get_str(key), value, err) < 0)
+		if (pass_log_option(m, log, others, yyjson_get_str(key), value, driver > 2, err) < 0)
 			return -EINVAL;
 	}
 	if (yyjson_mut_obj_size(others) > 0)

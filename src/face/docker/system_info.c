@@ -139,7 +139,7 @@ static const struct {
 	const char *kind, *names[6];
 } plugins[] = {{"Volume", {"local"}},
 	       {"Network", {"bridge", "host", "null"}},
-	       {"Log", {"journald", "json-file", "local", "none"}}};
+	       {"Log", {"journald", "json-file", "local", "none", "syslog"}}};
 
 static void add_plugins(yyjson_mut_doc *d, yyjson_mut_val *root)
 {

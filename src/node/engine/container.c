@@ -429,7 +429,7 @@ int container_connect(struct container *c, int fd, struct err *err)
 int container_order(struct container *c, int dir, struct err *err)
 {
 	char run[16];
-	const char *args[] = {c->pub.id, run, NULL};
+	const char *args[] = {c->pub.id, run, c->pub.name, NULL};
 	int pair[2], fds[2], r;
 
 	snprintf(run, sizeof run, "%" PRIu32, c->pub.run);

@@ -44,11 +44,29 @@ static bool takes(const struct flow_client *c, int i)
 /* Somebody has not taken the last piece yet. */
 static bool is_held_up(const struct flow *f, int i)
 {
+	if (f->outlet && outlet_busy(f->outlet))
+		return true;
 	for (const struct flow_client *c = f->clients; c; c = c->next) {
 		if (takes(c, i) && c->out_n > 0)
 			return true;
 	}
 	return false;
+}
+
+static void write_out(struct flow *f, int i, size_t n)
+{
+	int64_t now = clock_wall_ns();
+
+	if (f->log)
+		logfile_write(f->log, i + 1, now, piece, n);
+	if (f->outlet && !outlet_busy(f->outlet))
+		outlet_write(f->outlet, i + 1, now, piece, n);
+	for (struct flow_client *c = f->clients; c; c = c->next) {
+		if (takes(c, i) && c->out_n == 0)
+			flow_client_send(c, i + 1, piece, n);
+	}
+	if (f->log && f->log->rotated && f->rotated)
+		f->rotated(f->ctx);
 }
 
 /* `last`: whoever is slow does not hold it up any more, and misses what it has no room for. */
@@ -68,15 +86,8 @@ static void read_out(struct flow *f, int i, size_t limit, bool last)
 			fd_closep(&f->out[i]);
 			return;
 		}
-		if (f->log)
-			logfile_write(f->log, i + 1, clock_wall_ns(), piece, (size_t)n);
-		for (struct flow_client *c = f->clients; c; c = c->next) {
-			if (takes(c, i) && c->out_n == 0)
-				flow_client_send(c, i + 1, piece, (size_t)n);
-		}
+		write_out(f, i, (size_t)n);
 		done += (size_t)n;
-		if (f->log && f->log->rotated && f->rotated)
-			f->rotated(f->ctx);
 	}
 }
 
@@ -289,6 +300,7 @@ void flow_poll(struct flow *f, struct polls *p)
 		poll_client(f, c, p);
 	}
 	f->place_in = typing ? polls_add(p, f->in, POLLOUT) : -1;
+	f->place_outlet = f->outlet && outlet_busy(f->outlet) ? polls_add(p, outlet_fd(f->outlet), POLLOUT) : -1;
 }
 
 static void sweep(struct flow *f)
@@ -340,6 +352,8 @@ void flow_end(struct flow *f)
 
 void flow_serve(struct flow *f, const struct polls *p)
 {
+	if (polls_got(p, f->place_outlet))
+		outlet_flush(f->outlet);
 	for (int i = 0; i < 2; i++) {
 		if (polls_got(p, f->place_out[i]))
 			read_out(f, i, READS_PER_TURN * LOGFILE_DATA_MAX, false);
@@ -356,6 +370,8 @@ static bool drain_some(struct flow *f, size_t limit, bool last)
 {
 	bool slow = false;
 
+	if (f->outlet)
+		outlet_flush(f->outlet);
 	for (struct flow_client *c = f->clients; c; c = c->next) {
 		flow_client_flush(c);
 		while (c->replay && c->out_n == 0)
@@ -365,7 +381,7 @@ static bool drain_some(struct flow *f, size_t limit, bool last)
 		read_out(f, i, limit, last);
 	for (struct flow_client *c = f->clients; c; c = c->next)
 		slow = slow || c->out_n > 0 || c->replay;
-	return slow;
+	return slow || (f->outlet && outlet_busy(f->outlet));
 }
 
 void flow_drain(struct flow *f, size_t limit, int patience_ms)
@@ -380,10 +396,14 @@ void flow_drain(struct flow *f, size_t limit, int patience_ms)
 			if (c->out_n > 0 || c->replay)
 				polls_add(&p, c->fd, POLLOUT);
 		}
+		if (f->outlet && outlet_busy(f->outlet))
+			polls_add(&p, outlet_fd(f->outlet), POLLOUT);
 		if (poll(p.v, p.n, (int)(end - now)) < 0 && errno != EINTR)
 			break;
 	}
 	(void)drain_some(f, limit, true);
+	if (f->outlet)
+		outlet_finish(f->outlet);
 }
 
 void flow_close(struct flow *f)

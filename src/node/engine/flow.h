@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * flow: the standard streams of one process, its log, and the clients that are attached to them. Lives in a poll loop (the monitor's). No call
+ * flow: the standard streams of one process, its log and outlet, and the clients that are attached to them. Lives in a poll loop (the monitor's). No call
  * blocks. Memory: one shared buffer of output, and for each client at most the rest of one piece in each direction while it is slow.
  *
  * Output goes to the log and to every client at once; nothing more is read while a client has not taken what came before, so that the slowest one sets the
@@ -10,6 +10,7 @@
 
 #include "node/engine/detach.h"
 #include "node/engine/logfile.h"
+#include "node/engine/outlet.h"
 #include "node/engine/stream.h"
 
 #include <poll.h>
@@ -32,26 +33,27 @@ struct flow_client;
 struct flow_replay;
 
 struct flow {
-	int out[2];	     /* read ends of stdout and stderr; a terminal: its master, and -1; -1 = closed */
-	int in;		     /* write end of stdin, or a duplicate of the master; -1 = closed */
-	bool tty;	     /* no frames, detach keys */
-	bool begun;	     /* the descriptors are there; before, clients wait */
-	bool holds;	     /* clients stay until the process has ended, even when it has closed its output */
-	bool ending;	     /* the process has ended: each client goes when it has got all */
-	bool in_once;	     /* the first client that has the input and leaves closes it */
-	struct logfile *log; /* NULL = none */
-	int dir;	     /* of the log, for its replay */
+	int out[2];	       /* read ends of stdout and stderr; a terminal: its master, and -1; -1 = closed */
+	int in;		       /* write end of stdin, or a duplicate of the master; -1 = closed */
+	bool tty;	       /* no frames, detach keys */
+	bool begun;	       /* the descriptors are there; before, clients wait */
+	bool holds;	       /* clients stay until the process has ended, even when it has closed its output */
+	bool ending;	       /* the process has ended: each client goes when it has got all */
+	bool in_once;	       /* the first client that has the input and leaves closes it */
+	struct logfile *log;   /* NULL = none */
+	struct outlet *outlet; /* NULL = none */
+	int dir;	       /* of the log, for its replay */
 	/* Called when the log was rotated: its readers must hear of it before the next time. */
 	void (*rotated)(void *ctx);
 	void *ctx;
 	struct flow_client *clients;
 	size_t n_clients;
-	int place_out[2], place_in; /* in the present turn */
+	int place_out[2], place_in, place_outlet; /* in the present turn */
 };
 
 #define FLOW_NULL                                                                                                      \
 	{                                                                                                              \
-		.out = {-1, -1}, .in = -1, .dir = -1, .place_out = {-1, -1}, .place_in = -1                            \
+		.out = {-1, -1}, .in = -1, .dir = -1, .place_out = {-1, -1}, .place_in = -1, .place_outlet = -1        \
 	}
 
 struct flow_attach {

@@ -34,7 +34,7 @@ static const struct {
 	size_t n_args, n_fds;
 	bool worker;
 } types[LAUNCHER_N_TYPES] = {
-    [LAUNCHER_MONITOR] = {monitor_main, "berth-monitor", 2, 2, false},
+    [LAUNCHER_MONITOR] = {monitor_main, "berth-monitor", 3, 2, false},
     [LAUNCHER_CLEANUP] = {worker_cleanup, "berth-cleanup", 1, 1, true},
     [LAUNCHER_IMPORT] = {worker_import, "berth-import", 0, 3, true},
     [LAUNCHER_SWEEP] = {worker_sweep, "berth-sweep", 0, 1, true},

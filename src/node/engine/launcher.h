@@ -14,7 +14,7 @@
 #define LAUNCHER_MSG_MAX 16384
 
 enum launcher_type {
-	LAUNCHER_MONITOR, /* args: id, number of the life; fds: container directory, connection to the daemon */
+	LAUNCHER_MONITOR, /* args: id, number of the life, name; fds: container directory, connection to the daemon */
 	LAUNCHER_CLEANUP, /* args: id; fds: reply. Kills what a dead monitor left */
 	LAUNCHER_IMPORT,  /* fds: reply, tar, directory to unpack in */
 	LAUNCHER_SWEEP,	  /* fds: reply. Removes what is in the trash */

@@ -357,6 +357,7 @@ static void finish(struct monitor *m)
 	m->rec.state = ENGINE_EXITED;
 	m->rec.ended_ms = clock_wall_ms();
 	m->log.rotated = false;
+	m->flow.outlet = outlet_free(m->flow.outlet);
 	logfile_close(&m->log);
 	write_exit(m);
 	monitor_publish(m);
@@ -399,6 +400,7 @@ static void init(struct monitor *m, struct launcher_job *job)
 	};
 	snprintf(m->id, sizeof m->id, "%s", job->args[0]);
 	m->rec.run = job->n_args > 1 ? (uint32_t)strtoul(job->args[1], NULL, 10) : 1;
+	m->name = job->n_args > 2 ? job->args[2] : "";
 	snprintf(title, sizeof title, "berth-monitor %s", m->id);
 	launcher_title("berth-monitor", title);
 	for (size_t i = 0; i < MONITOR_CONNS; i++)

@@ -47,6 +47,7 @@ struct monitor {
 	struct order order;
 	struct record rec;
 	struct logfile log;
+	const char *name; /* what it is called in this life */
 	struct monitor_conn conns[MONITOR_CONNS];
 	struct flow flow;
 	struct exec_run *execs;
@@ -101,7 +102,8 @@ void monitor_thaw(struct monitor *m, int signal);
 
 /* monitor_stream.c */
 void monitor_stream_init(struct monitor *m);
-void monitor_stream_prepare(struct monitor *m); /* the order is known */
+void monitor_stream_prepare(struct monitor *m);		       /* the order is known */
+int monitor_stream_outlet(struct monitor *m, struct err *err); /* before the start: where its output goes besides */
 /* A request {"attach": v}; takes fd. */
 void monitor_stream_attach(struct monitor *m, yyjson_val *v, int fd);
 /* Tells whether there is room for more clients, when that has changed. */

@@ -428,6 +428,8 @@ int monitor_start(struct monitor *m, enum rt_fault *ret_fault, struct err *err)
 	if (r == 0)
 		r = make_pipes(m, &s, err);
 	if (r == 0)
+		r = monitor_stream_outlet(m, err);
+	if (r == 0)
 		r = start(m, &s, ret_fault, err);
 	fd_closep(&m->netns);
 	unlink_files(m, &s);

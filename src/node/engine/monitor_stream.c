@@ -30,8 +30,20 @@ void monitor_stream_prepare(struct monitor *m)
 
 	m->flow.tty = s->tty;
 	m->flow.in_once = s->stdin_once;
-	if (s->log_driver == SPEC_LOG_NONE)
+	if (s->log_driver == SPEC_LOG_NONE || outlet_alone(s))
 		m->flow.log = NULL;
+}
+
+/* How long a start waits for a server of logs. */
+#define OUTLET_MS 10000
+
+int monitor_stream_outlet(struct monitor *m, struct err *err)
+{
+	const struct spec *s = &m->order.spec;
+	const struct outlet_about about = {
+	    .id = m->id, .name = m->name, .image = s->image ? s->image : "", .env = m->order.env, .labels = s->labels};
+
+	return outlet_open(s, &about, OUTLET_MS, &m->flow.outlet, err);
 }
 
 void monitor_stream_tell(struct monitor *m)

@@ -270,7 +270,7 @@ static const struct spec_member log_members[] = {
 
 static int read_log(yyjson_val *obj, struct spec *s, struct err *err)
 {
-	static const char *const drivers[] = {"", "json-file", "local", "journald", "none"};
+	static const char *const drivers[] = {"", "json-file", "local", "journald", "none", "syslog"};
 	struct raw_log raw = {.driver = "", .max_size = s->log_max_size, .max_files = s->log_max_files};
 	yyjson_val *v = yyjson_obj_get(obj, "log");
 	int r;
@@ -279,7 +279,7 @@ static int read_log(yyjson_val *obj, struct spec *s, struct err *err)
 		return 0;
 	r = spec_read_members(v, log_members, &raw, err);
 	if (r == 0)
-		r = word("driver", raw.driver, drivers, 5, err);
+		r = word("driver", raw.driver, drivers, 6, err);
 	if (r < 0)
 		return err_wrap(err, "log");
 	s->log_driver = (enum spec_log)r;

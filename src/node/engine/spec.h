@@ -89,7 +89,14 @@ struct spec_blkio_list {
 };
 
 enum spec_restart { SPEC_RESTART_NO, SPEC_RESTART_ALWAYS, SPEC_RESTART_UNLESS_STOPPED, SPEC_RESTART_ON_FAILURE };
-enum spec_log { SPEC_LOG_DEFAULT, SPEC_LOG_JSON_FILE, SPEC_LOG_LOCAL, SPEC_LOG_JOURNALD, SPEC_LOG_NONE };
+enum spec_log {
+	SPEC_LOG_DEFAULT,
+	SPEC_LOG_JSON_FILE,
+	SPEC_LOG_LOCAL,
+	SPEC_LOG_JOURNALD,
+	SPEC_LOG_NONE,
+	SPEC_LOG_SYSLOG
+};
 
 struct spec_file {
 	const char *target, *base64;

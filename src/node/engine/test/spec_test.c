@@ -100,7 +100,7 @@ static void test_refused(void **state)
 static void test_refused_kernel(void **state)
 {
 	static const struct refusal rows[] = {
-	    {"{" I ",\"log\":{\"driver\":\"syslog\"}}", "log: driver: \"syslog\" is not known"},
+	    {"{" I ",\"log\":{\"driver\":\"gelf\"}}", "log: driver: \"gelf\" is not known"},
 	    {"{" I ",\"log\":{\"options\":{\"a\":1}}}", "log: options: \"a\" is not a string"},
 	    {"{" I ",\"restart\":{\"policy\":\"never\"}}", "restart: policy: \"never\" is not known"},
 	    {"{" I ",\"restart\":{\"policy\":\"always\",\"max_retries\":1}}", "restart: max_retries"},
