@@ -12,12 +12,12 @@ box() {
 	mkdir -p "$DIR/box" "$DIR/ctx"
 	cp /bin/busybox "$DIR/box/"
 	printf 'FROM scratch\nCOPY busybox /bin/busybox\nRUN ["/bin/busybox","--install","-s","/bin"]\n' >"$DIR/box/Dockerfile"
-	BERTH_UNGUARDED='' "$(berth_of "$WHO")" build -q -t box "$DIR/box" >/dev/null || return 2
+	BERTH_UNGUARDED='' "$(berth_of "$WHO")" build --network none -q -t box "$DIR/box" >/dev/null || return 2
 }
 
 build() { # the Dockerfile comes on standard input
 	cat >"$DIR/ctx/Dockerfile"
-	eb build --progress plain "$DIR/ctx" >"$DIR/out" 2>&1
+	eb build --network none --progress plain "$DIR/ctx" >"$DIR/out" 2>&1
 }
 
 # ---- B1: the directory in a shared cache that a mount names becomes a link to the host ----
@@ -100,7 +100,7 @@ git_words() {
 	for url in "git@-oProxyCommand=$touch:x.git" "ssh://-oProxyCommand=$touch/x.git" "http://-x/x.git" "http://127.0.0.1:1/x.git#--upload-pack=$touch" \
 		"http://127.0.0.1:1/x.git#-u" "ext::sh -c $touch x.git" "http://127.0.0.1:1/x.git#a..b" "http://127.0.0.1:1/x.git#refs/heads/*" \
 		"git://127.0.0.1:1/--upload-pack=$touch.git" "http://u:p@127.0.0.1:1/x.git" "--upload-pack=$touch"; do
-		! eb build -q -- "$url" >>"$DIR/out" 2>&1 || bitten "$url" || return 1
+		! eb build --network none -q -- "$url" >>"$DIR/out" 2>&1 || bitten "$url" || return 1
 		! build <<-END || bitten "ADD $url" || return 1
 			FROM box
 			ADD ["$url", "/x"]
@@ -171,7 +171,7 @@ from_evil() {
 	box || return
 	mkdir -p "$DIR/evil"
 	printf 'FROM box\nRUN ln -s / /all && ln -s "%s" /canary && mkdir /d && ln -s ../../../../../../.. /d/up\n' "$DIR/canary" |
-		BERTH_UNGUARDED='' "$(berth_of "$WHO")" build -q -t evil - >/dev/null || return 2
+		BERTH_UNGUARDED='' "$(berth_of "$WHO")" build --network none -q -t evil - >/dev/null || return 2
 	for source in /canary "/all$DIR/canary" "/d/up$DIR/canary"; do
 		build <<-END || true
 			FROM box
@@ -208,23 +208,23 @@ foreign_cache() {
 	box || return
 	printf 'FROM scratch\nCOPY f /f\n' >"$DIR/ctx/Dockerfile"
 	echo honest >"$DIR/ctx/f"
-	eb build -q --data "$DIR/other" -t posing "$DIR/ctx" >/dev/null || return 2
+	eb build --network none -q --data "$DIR/other" -t posing "$DIR/ctx" >/dev/null || return 2
 	# The very image, with the very history, that this build would make.
 	eb save --data "$DIR/other" -o "$DIR/posing.tar" posing || return 2
 	eb load --data "$DIR/data" -i "$DIR/posing.tar" >/dev/null || return 2
-	eb build --progress plain "$DIR/ctx" >"$DIR/out" 2>&1 || return 2
+	eb build --network none --progress plain "$DIR/ctx" >"$DIR/out" 2>&1 || return 2
 	! grep -q CACHED "$DIR/out" || bitten "an image that was loaded answered for a step"
 	# What was built here does answer: the test sees the difference.
-	eb build --progress plain "$DIR/ctx" >"$DIR/out" 2>&1 && grep -q CACHED "$DIR/out" || return 2
+	eb build --network none --progress plain "$DIR/ctx" >"$DIR/out" 2>&1 && grep -q CACHED "$DIR/out" || return 2
 }
 
 # A cache whose record says that the honest step made the evil layer; all digests fit.
 poisoned_cache() {
 	local digest text
 	printf 'FROM box\nRUN echo honest >/f\n' >"$DIR/ctx/Dockerfile"
-	eb build -q --data "$DIR/other" --cache-to "type=local,dest=$DIR/honest" "$DIR/ctx" >/dev/null || return 2
+	eb build --network none -q --data "$DIR/other" --cache-to "type=local,dest=$DIR/honest" "$DIR/ctx" >/dev/null || return 2
 	printf 'FROM box\nRUN echo evil >/f\n' >"$DIR/ctx/evil"
-	eb build -q --data "$DIR/other" -f "$DIR/ctx/evil" --cache-to "type=local,dest=$DIR/evil" "$DIR/ctx" >/dev/null || return 2
+	eb build --network none -q --data "$DIR/other" -f "$DIR/ctx/evil" --cache-to "type=local,dest=$DIR/evil" "$DIR/ctx" >/dev/null || return 2
 	of() { jq -r "$2" "$1/blobs/sha256/$(jq -r '.manifests[0].digest[7:]' "$1/index.json")"; }
 	text=$(jq -c --arg key "$(jq -r '.records[0].key' "$DIR/honest/blobs/sha256/$(of "$DIR/honest" '.config.digest[7:]')")" \
 		'.records[0].key = $key' "$DIR/evil/blobs/sha256/$(of "$DIR/evil" '.config.digest[7:]')")
@@ -243,9 +243,9 @@ named_cache() {
 	box || return
 	cp -a "$DIR/data" "$DIR/other"
 	poisoned_cache || return
-	eb build --progress plain --cache-from "type=local,src=$DIR/evil" "$DIR/ctx" >"$DIR/out" 2>&1 || return 2
+	eb build --network none --progress plain --cache-from "type=local,src=$DIR/evil" "$DIR/ctx" >"$DIR/out" 2>&1 || return 2
 	grep -q CACHED "$DIR/out" || return 2
-	eb build --progress plain "$DIR/ctx" >"$DIR/out" 2>&1 || return 2
+	eb build --network none --progress plain "$DIR/ctx" >"$DIR/out" 2>&1 || return 2
 	! grep -q CACHED "$DIR/out" || bitten "what somebody else's cache said answers builds that do not name it"
 }
 

@@ -299,9 +299,9 @@ build_context() {
 		USER 1000:50
 		RUN test "$(id -u):$(id -g)" = 1000:50
 		USER 0'
-	run -0 berth build --data "$DIR/data" --progress plain --secret "id=t,src=$DIR/ctx/token" -t built "$DIR/ctx"
+	run -0 berth build --network none --data "$DIR/data" --progress plain --secret "id=t,src=$DIR/ctx/token" -t built "$DIR/ctx"
 	[[ "$output" == *" new"*" secret"* ]]
-	run -0 berth build --data "$DIR/data" --progress plain --secret "id=t,src=$DIR/ctx/token" -t built "$DIR/ctx"
+	run -0 berth build --network none --data "$DIR/data" --progress plain --secret "id=t,src=$DIR/ctx/token" -t built "$DIR/ctx"
 	[[ "$output" != *DONE* ]]
 	[ "$(stat -c %u:%g "$DIR"/data/images/layers/*/fs/owned | sort | xargs)" = "$((FIRST + 32)):$((FIRST + 43)) $((FIRST + 54)):$((FIRST + 65))" ]
 	# The daemon runs it, and what goes out has the owners that it has inside.
@@ -314,13 +314,13 @@ build_context() {
 
 @test "an ordinary user builds, without ranges" {
 	build_context 'COPY token /owned'
-	run -0 berth build --data "$DIR/data" --progress plain --secret "id=t,src=$DIR/ctx/token" -o "$DIR/out" "$DIR/ctx"
+	run -0 berth build --network none --data "$DIR/data" --progress plain --secret "id=t,src=$DIR/ctx/token" -o "$DIR/out" "$DIR/ctx"
 	[[ "$output" == *" new"*" secret"* ]]
 	[ "$(stat -c %u "$DIR/out/owned" "$DIR/out/d/new" | xargs)" = "$ORDINARY $ORDINARY" ]
 	[ ! -e "$DIR/out/bin/ash" ]
 	# There is no number 1000, which is told; the file is the user's.
 	printf 'FROM scratch\nCOPY --chown=1000 token /f\n' >"$DIR/ctx/Dockerfile"
-	run -0 berth build --data "$DIR/data" -o "$DIR/one" "$DIR/ctx"
+	run -0 berth build --network none --data "$DIR/data" -o "$DIR/one" "$DIR/ctx"
 	[[ "$output" == *"user 0 and group 0 alone"*"usermod --add-subuids"* ]]
 	[ "$(stat -c %u "$DIR/one/f")" = "$ORDINARY" ]
 }
@@ -602,6 +602,12 @@ network_works() { # PROGRAM GATEWAY
 	make_machine pasta
 	start_as_user
 	network_works "$PASTA" 10.99.0.2
+	# So have builds.
+	printf '%s\n' 'FROM busybox' "RUN $ASK 10.99.0.2; grep search /etc/resolv.conf" 'RUN --network=none ip -o link' >"$DIR/Dockerfile"
+	run -0 berth build --data "$DIR/data" --progress plain - <"$DIR/Dockerfile"
+	[[ "$output" == *"here is 10.99.0.2"*"search example"*" lo:"* ]]
+	[[ "$output" != *"#2"*"2: "* ]]
+	eventually no_helper "$PASTA"
 	# It is the monitor's, not the daemon's.
 	mkdir "$DIR/bind"
 	berth run -d --name two -v "$DIR/bind:/b" busybox sh -c "while ! [ -e /b/go ]; do sleep 0.1; done; $ASK 10.99.0.2"

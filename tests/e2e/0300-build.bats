@@ -415,7 +415,7 @@ end_agent() {
 		FROM base
 		RUN --mount=type=cache,id=interrupted,target=/c touch /c/begun; while :; do sleep 1; done
 	END
-	"$BERTH" build --progress plain "$CTX" >"$DIR/log" 2>&1 3>&- &
+	"$BERTH" build --network none --progress plain "$CTX" >"$DIR/log" 2>&1 3>&- &
 	pid=$!
 	eventually sh -c "find $BERTH_DATA/build/mounts -name begun | grep -q ."
 	kill -INT "$pid"
@@ -430,7 +430,7 @@ end_agent() {
 		FROM base
 		RUN --mount=type=cache,id=killed,target=/c touch /c/killed; while :; do sleep 1; done
 	END
-	"$BERTH" build --progress plain "$CTX" >"$DIR/log" 2>&1 3>&- &
+	"$BERTH" build --network none --progress plain "$CTX" >"$DIR/log" 2>&1 3>&- &
 	pid=$!
 	eventually sh -c "find $BERTH_DATA/build/mounts -name killed | grep -q ."
 	kill -KILL "$pid"

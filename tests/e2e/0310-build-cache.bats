@@ -155,7 +155,7 @@ RUN cat /which; echo rule6'
 	dockerfile <<<'FROM base
 RUN --mount=type=cache,id=once,target=/c echo ran >>/c/times; until [ -e /c/go ]; do usleep 1000; done'
 	for i in 1 2; do
-		"$BERTH" build --progress plain "$CTX" >"$DIR/once$i" 2>&1 3>&- &
+		"$BERTH" build --network none --progress plain "$CTX" >"$DIR/once$i" 2>&1 3>&- &
 		pids[i]=$!
 	done
 	eventually sh -c "find $BERTH_DATA/build/mounts -name times | grep -q ."

@@ -83,31 +83,31 @@ no_tool() {
 }
 
 @test "a context is built in the words that clients read, from the cache the next time, and fails with the line" {
-	docker_api 200 POST '/build?t=built:1&buildargs=%7B%22WORD%22%3A%22hello%22%7D&labels=%7B%22x%22%3A%22y%22%7D' \
+	docker_api 200 POST '/build?networkmode=none&t=built:1&buildargs=%7B%22WORD%22%3A%22hello%22%7D&labels=%7B%22x%22%3A%22y%22%7D' \
 		-H 'Content-Type: application/x-tar' --data-binary "@$DIR/context.tar"
 	id=$(body 'select(.aux).aux.ID')
 	[ "$(body 'select(.stream) | .stream' | grep -c '^Step ')" -ge 2 ]
 	body 'select(.stream) | .stream' | grep -qx "Successfully built ${id:7:12}"
 	body 'select(.stream) | .stream' | grep -qx "Successfully tagged built:1"
-	docker_api 200 POST "/build?t=docker.io/team/built:1" --data-binary "@$DIR/context.tar"
+	docker_api 200 POST "/build?networkmode=none&t=docker.io/team/built:1" --data-binary "@$DIR/context.tar"
 	docker_api 200 DELETE /images/team/built:1
 	[ "$(body '.[0].Untagged')" = team/built:1 ]
 	[ "$(berth run --rm built:1)" = hello ]
 	docker_api 200 GET /images/built:1/json
 	[ "$(body .Id) $(body .Config.Labels.a) $(body .Config.Labels.x) $(body .Config.Tty)" = "$id b y false" ]
-	docker_api 200 POST '/build?t=built:1&buildargs=%7B%22WORD%22%3A%22hello%22%7D&labels=%7B%22x%22%3A%22y%22%7D' --data-binary "@$DIR/context.tar"
+	docker_api 200 POST '/build?networkmode=none&t=built:1&buildargs=%7B%22WORD%22%3A%22hello%22%7D&labels=%7B%22x%22%3A%22y%22%7D' --data-binary "@$DIR/context.tar"
 	body 'select(.stream) | .stream' | grep -q -- '---> Using cache'
 	[ "$(body 'select(.aux).aux.ID')" = "$id" ]
-	docker_api 200 POST '/build?q=1' --data-binary "@$DIR/context.tar"
+	docker_api 200 POST '/build?networkmode=none&q=1' --data-binary "@$DIR/context.tar"
 	[ "$(body 'select(.stream) | .stream' | grep -c .)" = 1 ]
 	printf 'FROM busybox\nRUN echo why; exit 7\n' >"$DIR/context/Fails"
-	docker_api 200 POST '/build?dockerfile=Fails' --data-binary "@-" < <(tar -C "$DIR/context" -cf - .)
+	docker_api 200 POST '/build?networkmode=none&dockerfile=Fails' --data-binary "@-" < <(tar -C "$DIR/context" -cf - .)
 	[[ "$(body 'select(.error) | .error')" == *"Fails:2: RUN echo why; exit 7: the command returned a non-zero code: 7"* ]]
 	[ "$(body 'select(.error) | .error')" = "$(body 'select(.error) | .errorDetail.message')" ]
 	[[ "$(body 'select(.error) | .error')" == "The command '/bin/sh -c echo why; exit 7' returned a non-zero code: 7"* ]]
 	[ "$(body 'select(.error) | .errorDetail.code')" = 7 ]
-	docker_api 400 POST '/build?version=2' --data-binary "@$DIR/context.tar"
-	docker_api 400 POST '/build?buildargs=nonsense' --data-binary "@$DIR/context.tar"
+	docker_api 400 POST '/build?networkmode=none&version=2' --data-binary "@$DIR/context.tar"
+	docker_api 400 POST '/build?networkmode=none&buildargs=nonsense' --data-binary "@$DIR/context.tar"
 }
 
 @test "images go to a registry and come back with what the client knows of it, not what the daemon's user knows" {
@@ -130,7 +130,7 @@ no_tool() {
 	[ "$(body 'select(.status) | .status' | tail -n 1)" = "Status: Image is up to date for $image:1" ]
 	printf 'FROM %s:1\nLABEL c=d\n' "$image" >"$DIR/home/Dockerfile"
 	tar -C "$DIR/home" -cf "$DIR/again.tar" Dockerfile
-	docker_api 200 POST "/build?pull=1" --data-binary "@$DIR/again.tar" \
+	docker_api 200 POST "/build?networkmode=none&pull=1" --data-binary "@$DIR/again.tar" \
 		-H "X-Registry-Config: $(printf '{"%s":{"username":"alice","password":"wonderland"}}' "$HOST" | base64 -w0 | tr '+/' '-_')"
 	body 'select(.status) | .status' | grep -qx "Status: Image is up to date for $image:1"
 	# A header that nobody can decode, and the one of nobody, are no reason for an error of their own (point 9).
@@ -201,7 +201,7 @@ no_tool() {
 	mkdir "$DIR/slow"
 	printf 'FROM busybox\nRUN echo begun; sleep 1000\n' >"$DIR/slow/Dockerfile"
 	tar -C "$DIR/slow" -cf "$DIR/slow.tar" .
-	curl -sSN --unix-socket "$BERTH_SOCKET" -X POST --data-binary "@$DIR/slow.tar" -o "$DIR/slow.out" http://d/build 3>&- 4>&- &
+	curl -sSN --unix-socket "$BERTH_SOCKET" -X POST --data-binary "@$DIR/slow.tar" -o "$DIR/slow.out" 'http://d/build?networkmode=none' 3>&- 4>&- &
 	client=$!
 	eventually grep -q begun "$DIR/slow.out"
 	kill "$client"
@@ -213,7 +213,7 @@ no_tool() {
 @test "the docker command builds, saves, loads, tags, pushes and pulls" {
 	command -v docker >/dev/null || skip "docker is not installed"
 	registry_start
-	DOCKER_BUILDKIT=0 docker build -t "$HOST/cli:1" --build-arg WORD=cli "$DIR/context" >"$DIR/out" 2>&1
+	DOCKER_BUILDKIT=0 docker build --network none -t "$HOST/cli:1" --build-arg WORD=cli "$DIR/context" >"$DIR/out" 2>&1
 	grep -q "Successfully tagged $HOST/cli:1" "$DIR/out"
 	docker push "$HOST/cli:1" >/dev/null
 	docker save -o "$DIR/cli.tar" "$HOST/cli:1"

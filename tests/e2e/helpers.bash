@@ -34,7 +34,11 @@ new_place() {
 	setsid "$TOP/tests/lib/guard" "$test_pid" "$DIR" </dev/null >/dev/null 2>&1 3>&- 4>&- &
 }
 
+# Steps of a build have no network unless a test says so: their interfaces would be on the machine.
 berth() {
+	if [ "${1:-}" = build ] && [[ " $* " != *" --network"* ]]; then
+		set -- build --network none "${@:2}"
+	fi
 	"$BERTH" "$@"
 }
 

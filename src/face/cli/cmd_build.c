@@ -51,7 +51,8 @@ static const struct option_spec build_options[] = {
      "give the cache away: type=registry,ref=NAME, type=local,dest=DIR, type=inline; mode=max: of all stages"},
     {"pull", 0, OPTION_FLAG, V(pull), NULL, "ask the registry for newer base images"},
     {"platform", 0, OPTION_TEXT, V(platform), "OS/ARCH", "platform of the image (default: this machine's)"},
-    {"network", 0, OPTION_TEXT, V(network), "none|host", "network of RUN (default: one of its own)"},
+    {"network", 0, OPTION_TEXT, V(network), "default|none|host",
+     "network of RUN: its own with a way out (default), its loopback alone, or the machine's"},
     {"add-host", 0, OPTION_LIST, V(hosts), "NAME:ADDRESS", "line in /etc/hosts while RUN runs"},
     {"output", 'o', OPTION_LIST, V(outputs), "type=TYPE,dest=PATH",
      "instead of an image of the store: local (a directory), tar (of the files), oci or docker (an archive of the "

@@ -10,6 +10,7 @@
 #include "base/core/mem.h"
 #include "base/core/random.h"
 #include "node/build/exec_mounts.h"
+#include "node/build/exec_network.h"
 #include "node/build/exec_point.h"
 #include "node/runtime/rt.h"
 
@@ -100,17 +101,21 @@ static int judge(const struct rt_exit *e, struct err *err)
 	return e->code ? err_set(err, EREMOTEIO, BUILD_EXIT_TEXT "%d", e->code) : 0;
 }
 
-static int run(struct build *b, const struct plan_step *step, const struct exec_mounts *m, const char *id, int out,
-	       const sigset_t *open, struct err *err)
+struct confined {
+	const char *id;
+	const struct exec_network *network;
+	int out;
+	const sigset_t *open;
+};
+
+static int run(const struct plan_step *step, const struct exec_mounts *m, const struct confined *c, struct err *err)
 {
 	const struct step_run *step_run = step->run;
 	cleanup_with(mem_strv_freep) char **env = make_env(step, m);
 	struct snapshot *s = m->snapshot;
-	const bool host = step_run->network == STEP_NETWORK_HOST ||
-			  (step_run->network == STEP_NETWORK_DEFAULT && b->o->network == BUILD_NETWORK_HOST);
 	const bool privileged = !RT_GUARD(B3) && step_run->insecure;
 	const struct rt_spec spec = {
-	    .id = id,
+	    .id = c->id,
 	    .lower_fds = s->below.lowers,
 	    .n_lower = s->below.n,
 	    .upper_fd = s->draft.dir,
@@ -128,11 +133,12 @@ static int run(struct build *b, const struct plan_step *step, const struct exec_
 		    : b->o->docker_caps ? RT_CAPS_DOCKER
 					: RT_CAPS_DEFAULT,
 	    .privileged_syscalls = privileged,
-	    .host_network = host,
-	    .netns = -1,
+	    .host_network = c->network->host,
+	    .has_netns = c->network->netns >= 0,
+	    .netns = c->network->netns,
 	    .stdin_fd = -1,
-	    .stdout_fd = out,
-	    .stderr_fd = out,
+	    .stdout_fd = c->out,
+	    .stderr_fd = c->out,
 	};
 	enum rt_fault fault;
 	struct rt_box box;
@@ -142,7 +148,7 @@ static int run(struct build *b, const struct plan_step *step, const struct exec_
 	if (r < 0)
 		return r;
 	exec_mounts_started((struct exec_mounts *)m);
-	r = wait_for(&box, open, &e, err);
+	r = wait_for(&box, c->open, &e, err);
 	gone = rt_delete(&box, r < 0 ? NULL : err);
 	for (char **v = env; v && *v; v++)
 		explicit_bzero(*v, strlen(*v));
@@ -151,11 +157,31 @@ static int run(struct build *b, const struct plan_step *step, const struct exec_
 	return r < 0 ? r : judge(&e, err);
 }
 
+/* The network comes first, for the mounts have its resolv.conf, and goes last. */
+static int run_on(struct build *b, struct exec_mounts *m, struct confined *c, struct err *err)
+{
+	struct exec_points points = EXEC_POINTS_INIT;
+	fd_cleanup int lock = -1;
+	int r = exec_mounts_make(m, err);
+
+	if (r == 0)
+		r = make_points(&points, m, err);
+	if (r == 0)
+		r = cache_running(b->cache, c->id, &lock, err);
+	if (r == 0) {
+		r = run(m->step, m, c, err);
+		cache_ended(b->cache, c->id);
+	}
+	exec_mounts_free(m);
+	exec_points_clear(&points);
+	return r;
+}
+
 int exec_run(struct build *b, const struct plan_step *step, struct snapshot *snapshot, int out, struct err *err)
 {
 	struct exec_mounts m = {.build = b, .snapshot = snapshot, .step = step};
-	struct exec_points points = EXEC_POINTS_INIT;
-	fd_cleanup int lock = -1;
+	struct exec_network network;
+	struct confined c = {.network = &network, .out = out};
 	char random[13], id[24];
 	sigset_t open;
 	int r;
@@ -166,17 +192,12 @@ int exec_run(struct build *b, const struct plan_step *step, struct snapshot *sna
 		return err_set(err, EPERM, "RUN --device is not allowed");
 	random_hex(random, sizeof random - 1);
 	snprintf(id, sizeof id, "build-%s", random);
+	c.id = id;
 	catch_stop(&open);
-	r = exec_mounts_make(&m, err);
-	if (r == 0)
-		r = make_points(&points, &m, err);
-	if (r == 0)
-		r = cache_running(b->cache, id, &lock, err);
-	if (r == 0) {
-		r = run(b, step, &m, id, out, &open, err);
-		cache_ended(b->cache, id);
-	}
-	exec_mounts_free(&m);
-	exec_points_clear(&points);
+	c.open = &open;
+	exec_network_make(b, step->run, out, &network);
+	m.resolv_conf = network.resolv_conf;
+	r = run_on(b, &m, &c, err);
+	exec_network_free(&network);
 	return r;
 }

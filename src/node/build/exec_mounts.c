@@ -93,13 +93,7 @@ static int add_hosts(struct exec_mounts *m, struct err *err)
 
 static int add_resolver(struct exec_mounts *m, struct err *err)
 {
-	fd_cleanup int fd = open("/etc/resolv.conf", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	mem_cleanup char *text = NULL;
-	size_t n = 0;
-
-	if (fd >= 0)
-		(void)fd_read_all(fd, 65536, &text, &n);
-	return add_text(m, "/etc/resolv.conf", text ? text : "", n, 0644, 0, 0, false, err);
+	return add_text(m, "/etc/resolv.conf", m->resolv_conf, strlen(m->resolv_conf), 0644, 0, 0, false, err);
 }
 
 static int add_script(struct exec_mounts *m, struct err *err)

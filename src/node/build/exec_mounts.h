@@ -13,6 +13,7 @@ struct exec_mounts {
 	struct build *build;
 	struct snapshot *snapshot;
 	const struct plan_step *step;
+	const char *resolv_conf;
 	struct rt_mount *list;
 	bool *dirs; /* of the list: the source is a directory */
 	size_t n, cap, cap_dirs;

@@ -94,8 +94,10 @@ struct engine *engine_close(struct engine *e)
 		event_close(e);
 	action_close(e);
 	launcher_detach(e->launcher);
-	for (size_t i = 0; i < e->n; i++)
+	for (size_t i = 0; i < e->n; i++) {
+		life_close(e->list[i]);
 		container_free(e->list[i]);
+	}
 	while (e->gone) {
 		struct container *c = e->gone;
 

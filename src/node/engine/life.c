@@ -297,6 +297,13 @@ void life_over(struct container *c)
 	}
 }
 
+void life_close(struct container *c)
+{
+	if (container_ended(c) && !c->released)
+		network_release(c);
+	c->released = true;
+}
+
 void life_recall(struct container *c)
 {
 	life_over(c);

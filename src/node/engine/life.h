@@ -36,6 +36,8 @@ int life_begin(struct container *c, bool automatic, struct err *err);
 void life_ended(struct container *c);
 /* Its monitor has gone, too: begins the next one if there is a wish, now or after the back-off. */
 void life_over(struct container *c);
+/* The engine ends: what has ended and whose monitor is about to go keeps no network. */
+void life_close(struct container *c);
 /* The same for one that a new daemon finds. */
 void life_recall(struct container *c);
 /* Takes back what would begin another life. True if there was something. */

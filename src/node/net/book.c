@@ -20,8 +20,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BOOK_MAX (4u << 20)
-
 static const char *const drivers[] = {[NET_BRIDGE] = "bridge", [NET_HOST] = "host", [NET_NONE] = "null"};
 
 const char *net_driver_name(enum net_driver d)

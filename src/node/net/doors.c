@@ -72,6 +72,9 @@ bool net_is_inside(struct net *n, const struct sockaddr_storage *peer)
 	if (!RT_GUARD(A2))
 		return false;
 	link_of(peer, link);
+	/* Guests come without asking the daemon: it does not know whether there is one. */
+	if (n->builds && (holds(n->builds, &ip) || !strcmp(n->builds->bridge, link)))
+		return true;
 	for (size_t i = 0; i < n->n; i++) {
 		const struct network *w = n->list[i];
 

@@ -28,6 +28,10 @@ static bool is_ours(struct net *n, const struct cidr *c)
 				return true;
 		}
 	}
+	for (size_t j = 0; n->builds && j < n->builds->pub.n_pools; j++) {
+		if (cidr_overlap(&n->builds->pools[j].subnet, c))
+			return true;
+	}
 	return false;
 }
 
@@ -75,11 +79,13 @@ static bool is_taken(const struct taken *t, const struct cidr *c)
 	return false;
 }
 
-static bool find_in(struct net *n, const struct taken *t, const struct cidr *range, int prefix, struct cidr *ret)
+static bool find_in(struct net *n, const struct taken *t, const struct cidr *range, int prefix, bool back,
+		    struct cidr *ret)
 {
-	int bits = prefix - range->prefix;
+	const uint64_t count = 1ull << (prefix - range->prefix);
 
-	for (uint64_t i = 0; i < 1ull << bits; i++) {
+	for (uint64_t at = 0; at < count; at++) {
+		const uint64_t i = back ? count - 1 - at : at;
 		int shift = (int)ip_len(&range->ip) * 8 - prefix;
 		struct cidr c = {.prefix = prefix};
 
@@ -97,19 +103,19 @@ static bool find_in(struct net *n, const struct taken *t, const struct cidr *ran
 	return false;
 }
 
-int ipam_subnet(struct net *n, int family, struct cidr *ret, struct err *err)
+static int find_subnet(struct net *n, int family, bool back, struct cidr *ret, struct err *err)
 {
 	struct taken t = {.n = 0};
 	bool found = false;
 
 	list_taken(family, &t);
 	if (family == AF_INET6)
-		found = find_in(n, &t, &n->ula, 64, ret);
+		found = find_in(n, &t, &n->ula, 64, back, ret);
 	for (size_t i = 0; family == AF_INET && i < sizeof defaults / sizeof *defaults && !found; i++) {
 		struct cidr range;
 
-		found =
-		    cidr_parse(defaults[i].range, &range, NULL) == 0 && find_in(n, &t, &range, defaults[i].prefix, ret);
+		found = cidr_parse(defaults[i].range, &range, NULL) == 0 &&
+			find_in(n, &t, &range, defaults[i].prefix, back, ret);
 	}
 	free(t.v);
 	return found
@@ -120,6 +126,16 @@ int ipam_subnet(struct net *n, int family, struct cidr *ret, struct err *err)
 			 "the "
 			 "network: name one with --subnet, or remove networks that are not used (docker network prune)",
 			 family == AF_INET ? "IPv4" : "IPv6");
+}
+
+int ipam_subnet(struct net *n, int family, struct cidr *ret, struct err *err)
+{
+	return find_subnet(n, family, false, ret, err);
+}
+
+int ipam_last_subnet(struct net *n, int family, struct cidr *ret, struct err *err)
+{
+	return find_subnet(n, family, true, ret, err);
 }
 
 /* ---- addresses ---- */

@@ -16,6 +16,7 @@
 #include <linux/netlink.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -99,7 +100,7 @@ static bool name_ok(const char *name)
 	       name[0] != ' ' && name[n - 1] != ' ';
 }
 
-static bool machine_has_ipv6(void)
+bool net_has_ipv6(void)
 {
 	fd_cleanup int fd = open("/proc/sys/net/ipv6/conf/all/disable_ipv6", O_RDONLY | O_CLOEXEC);
 	char c = '1';
@@ -199,7 +200,7 @@ static int choose_pools(struct net *n, struct draft *d, struct err *err)
 		d->w.ipv4 = 1;
 	d->w.ipv6_own = d->w.ipv6 < 0;
 	if (d->w.ipv6_own)
-		d->w.ipv6 = six || (d->w.n_pools == 0 && machine_has_ipv6());
+		d->w.ipv6 = six || (d->w.n_pools == 0 && net_has_ipv6());
 	if (r == 0 && d->w.ipv4 && !four)
 		r = add_default(n, d, AF_INET, err);
 	if (r == 0 && d->w.ipv6 && !six)
@@ -343,24 +344,65 @@ static int make_defaults(struct net *n, struct err *err)
 	return r < 0 ? r : make_default(n, NET_NONE, "none", err);
 }
 
+static int open_dir(int data_dir, struct net *n, struct err *err)
+{
+	n->dir = fs_mkdirs_in(data_dir, "networks", 0700, FS_NO_SYMLINKS, err);
+	return n->dir < 0 ? n->dir : 0;
+}
+
+static int load_all(struct net *n, struct err *err)
+{
+	int r = book_ula(n, err);
+
+	if (r < 0)
+		return r;
+	cidr_text(&n->ula, n->owner);
+	r = book_load_all(n, err);
+	if (r == 0)
+		r = make_defaults(n, err);
+	if (r == 0 && !n->bare) {
+		r = guest_book(n, err);
+		if (r < 0)
+			log_err(err, "there is no network for builds");
+		err_clear(err);
+	}
+	return r == -EDQUOT ? 0 : r;
+}
+
 int net_open(int data_dir, struct loop *loop, bool bare, struct net **ret, struct err *err)
 {
 	struct net *n = mem_new(struct net);
-	int r = 0;
+	int r = open_dir(data_dir, n, err);
 
 	n->loop = loop;
 	n->bare = bare;
-	n->dir = fs_mkdirs_in(data_dir, "networks", 0700, FS_NO_SYMLINKS, err);
-	if (n->dir < 0)
-		r = n->dir;
+	/* Not alone for what is made when it is not there: one who visits need not wait for more than that. */
 	if (r == 0)
-		r = book_ula(n, err);
-	if (r == 0) {
-		cidr_text(&n->ula, n->owner);
-		r = book_load_all(n, err);
-	}
+		(void)flock(n->dir, LOCK_EX | LOCK_NB);
 	if (r == 0)
-		r = make_defaults(n, err);
+		r = load_all(n, err);
+	if (r == 0 && flock(n->dir, LOCK_SH) < 0)
+		r = err_sys(err, errno, "lock the directory of networks");
+	if (r < 0)
+		net_close(n);
+	else
+		*ret = n;
+	return r;
+}
+
+int net_visit(int data_dir, struct net **ret, struct err *err)
+{
+	struct net *n = mem_new(struct net);
+	int r = open_dir(data_dir, n, err);
+
+	/* A daemon that starts is waited for; beside one that lives nothing is to be made. */
+	if (r == 0 && flock(n->dir, LOCK_EX | LOCK_NB) < 0 && flock(n->dir, LOCK_SH) < 0)
+		r = err_sys(err, errno, "lock the directory of networks");
+	if (r == 0)
+		r = load_all(n, err);
+	(void)flock(n->dir, LOCK_UN);
+	if (r == 0 && !n->builds)
+		r = err_set(err, EDQUOT, "no subnet is free for builds; remove networks that are not used");
 	if (r < 0)
 		net_close(n);
 	else
@@ -376,6 +418,7 @@ static void clean(struct net *n)
 
 	for (size_t i = 0; i < n->n && !in_use; i++)
 		in_use = drop_bridge(n, n->list[i]) < 0;
+	in_use = in_use || guest_present(n);
 	if (!in_use && wall_is_ours(n->owner))
 		(void)wall_assert(NULL, 0, n->owner, NULL);
 }
@@ -390,6 +433,7 @@ struct net *net_close(struct net *n)
 		endpoint_free_holder(n, s->value);
 	for (size_t i = 0; i < n->n; i++)
 		book_free(n->list[i]);
+	book_free(n->builds);
 	for (size_t i = 0; i < n->n_warnings; i++)
 		free(n->warnings[i]);
 	map_free(&n->holders);
@@ -410,6 +454,13 @@ static bool has_ports(void)
 	nl_cleanup struct nl nl = NL_NULL;
 
 	return nl_open(&nl, NETLINK_ROUTE, NULL) == 0 && link_count(&nl, 0, "bv", NULL) > 0;
+}
+
+void net_leave(struct net *n)
+{
+	if (flock(n->dir, LOCK_EX | LOCK_NB) == 0 && !has_ports() && wall_is_ours(n->owner))
+		(void)wall_assert(NULL, 0, n->owner, NULL);
+	(void)flock(n->dir, LOCK_UN);
 }
 
 int net_claim(struct net *n, struct err *err)
@@ -433,6 +484,12 @@ int net_assert(struct net *n, struct err *err)
 
 	for (struct map_slot *s = NULL; (s = map_next(&n->holders, s));) {
 		endpoint_fill_plug(n, s->value, &plugs[count]);
+		list[count] = &plugs[count];
+		count++;
+	}
+	/* Guests come and go without us: with us they always have what they need. */
+	if (n->builds && (count > 0 || guest_present(n))) {
+		guest_fill_plug(n, &plugs[count]);
 		list[count] = &plugs[count];
 		count++;
 	}

@@ -50,11 +50,12 @@ struct holder {
 };
 
 struct net {
-	int dir; /* <data>/networks */
+	int dir; /* <data>/networks; locked while a daemon has it open */
 	bool bare;
 	struct loop *loop;
 	struct network **list;
 	size_t n, cap;
+	struct network *builds; /* in no list: guest.h; NULL = no subnet is free for it */
 	struct map by_id, by_name;
 	struct map holders; /* container -> holder */
 	struct map ports;   /* "tcp4:8080" -> the first */
@@ -70,6 +71,8 @@ struct net {
 	size_t n_warnings;
 };
 
+#define BOOK_MAX (4u << 20)
+
 /* book.c */
 char *book_text(const struct net_network *w, size_t *ret_len);
 int book_parse(const char *text, size_t n, struct network **ret, struct err *err);
@@ -81,6 +84,8 @@ int book_ula(struct net *n, struct err *err);
 /* ipam.c */
 /* A subnet that nothing of this machine uses. -EDQUOT. */
 int ipam_subnet(struct net *n, int family, struct cidr *ret, struct err *err);
+/* The same from the other end, where nobody comes so soon. */
+int ipam_last_subnet(struct net *n, int family, struct cidr *ret, struct err *err);
 /* -EBUSY when a network of ours has it. */
 int ipam_check_subnet(struct net *n, const struct cidr *c, struct err *err);
 /* wish NULL = the next free one. */
@@ -98,7 +103,20 @@ void ports_follow(struct net *n, struct holder *h, const char *ip4, const char *
 void endpoint_fill_plug(struct net *n, struct holder *h, struct plug *p);
 void endpoint_free_holder(struct net *n, struct holder *h);
 
+/* guest.c */
+/* The network of builds; makes it when it is not there. */
+int guest_book(struct net *n, struct err *err);
+/* Whether a guest is there or just comes or goes; takes away what one left that was killed. */
+bool guest_present(struct net *n);
+/* What the rules need of guests. */
+void guest_fill_plug(const struct net *n, struct plug *p);
+
 /* net.c */
+bool net_has_ipv6(void);
+/* The books for another process than the daemon. */
+int net_visit(int data_dir, struct net **ret, struct err *err);
+/* The rules go, when neither a daemon is there nor a container on a network. */
+void net_leave(struct net *n);
 int net_list(struct net *n, struct network *w, struct err *err);
 /* Before the first container comes to a network: -EADDRINUSE when another daemon has some here. What one left that is gone is removed. */
 int net_claim(struct net *n, struct err *err);
