@@ -129,9 +129,9 @@ static int run(const struct plan_step *step, const struct exec_mounts *m, const 
 	    .cwd = step->workdir,
 	    .user = step->user && *step->user ? step->user : NULL,
 	    .hostname = "build",
-	    .caps = privileged		? UINT64_MAX
-		    : b->o->docker_caps ? RT_CAPS_DOCKER
-					: RT_CAPS_DEFAULT,
+	    .caps = privileged		       ? UINT64_MAX
+		    : m->build->o->docker_caps ? RT_CAPS_DOCKER
+					       : RT_CAPS_DEFAULT,
 	    .privileged_syscalls = privileged,
 	    .host_network = c->network->host,
 	    .has_netns = c->network->netns >= 0,
