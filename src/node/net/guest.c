@@ -38,8 +38,7 @@ struct guest {
 /* Nobody names it, so that no name can be taken. */
 static int make_book(struct net *n, char **ret_text, size_t *ret_len, struct err *err)
 {
-	static const struct net_pair options[] = {{"io.berth.antispoof", "false"},
-						  {"com.docker.network.bridge.enable_icc", "false"}};
+	static const struct net_pair options[] = {{"com.docker.network.bridge.enable_icc", "false"}};
 	static const int families[] = {AF_INET, AF_INET6};
 	char id[65], subnets[2][CIDR_TEXT_MAX], gateways[2][IP_TEXT_MAX];
 	struct net_pool pools[2];
@@ -130,20 +129,27 @@ static int take_slot(int dir, const struct network *w, uint64_t *ret, struct err
 	return err_set(err, EDQUOT, "%u steps of builds have a network already", (unsigned)last_slot(w));
 }
 
-/* Whether somebody has a slot. */
+static bool is_taken(int dir, uint64_t slot)
+{
+	char name[24];
+	fd_cleanup int fd = -1;
+
+	snprintf(name, sizeof name, "%u", (unsigned)slot);
+	if (faccessat(dir, name, F_OK, 0) < 0)
+		return false;
+	fd = lock_file(dir, name, LOCK_EX | LOCK_NB, NULL);
+	return fd == -EBUSY;
+}
+
+/* Whether somebody has a slot; the files of the others go: nobody takes one meanwhile, for the caller holds the other lock. */
 static bool is_used(int dir, const struct network *w)
 {
 	for (uint64_t i = FIRST; i <= last_slot(w); i++) {
 		char name[24];
-		fd_cleanup int fd = -1;
 
-		snprintf(name, sizeof name, "%u", (unsigned)i);
-		if (faccessat(dir, name, F_OK, 0) < 0)
-			continue;
-		fd = lock_file(dir, name, LOCK_EX | LOCK_NB, NULL);
-		if (fd == -EBUSY)
+		if (is_taken(dir, i))
 			return true;
-		/* Nobody takes it meanwhile: the caller holds the other lock. */
+		snprintf(name, sizeof name, "%u", (unsigned)i);
 		(void)unlinkat(dir, name, 0);
 	}
 	return false;
@@ -169,35 +175,39 @@ bool guest_present(struct net *n)
 	return false;
 }
 
-void guest_fill_plug(const struct net *n, struct plug *p)
+int guest_hold(const struct net *n)
 {
-	*p = (struct plug){.n_endpoints = 1, .endpoints = mem_new(struct plug_endpoint)};
-	p->endpoints->masquerade = true;
-	snprintf(p->owner, sizeof p->owner, "%s", n->owner);
-	snprintf(p->endpoints->bridge, sizeof p->endpoints->bridge, "%s", n->builds->bridge);
-	snprintf(p->endpoints->network, sizeof p->endpoints->network, "%s", n->builds->pub.id);
+	fd_cleanup int dir = n->builds && !n->bare ? open_dir(n, NULL) : -1;
+
+	return dir < 0 ? dir : lock_file(dir, LOCK, LOCK_EX | LOCK_NB, NULL);
 }
 
-/* ---- one guest ---- */
-
-static void fill_plug(struct guest *g, uint64_t slot)
+static void fill_network(const struct net *n, struct plug_endpoint *e)
 {
-	const struct network *w = g->net->builds;
-	struct plug_endpoint *e;
+	const struct network *w = n->builds;
 
-	guest_fill_plug(g->net, &g->plug);
-	e = g->plug.endpoints;
-	snprintf(g->plug.container, sizeof g->plug.container, "build");
+	*e = (struct plug_endpoint){.masquerade = true};
 	snprintf(e->id, sizeof e->id, "%s", w->pub.id);
+	snprintf(e->network, sizeof e->network, "%s", w->pub.id);
+	snprintf(e->bridge, sizeof e->bridge, "%s", w->bridge);
+}
+
+/* All of it follows from the slot: so whoever knows that it is taken knows what it needs. */
+static void fill_endpoint(const struct net *n, uint64_t slot, struct plug_endpoint *e)
+{
+	const struct network *w = n->builds;
+
+	fill_network(n, e);
+	e->antispoof = true;
 	/* The beginning is that of all ends of containers; nothing else of ours has a letter there that is no hex digit. */
 	snprintf(e->port, sizeof e->port, "bvg%.8s%02x", w->pub.id, (unsigned)slot & 0xff);
 	snprintf(e->interface, sizeof e->interface, "eth0");
 	for (size_t i = 0; i < w->pub.n_pools; i++) {
 		const struct pool *p = &w->pools[i];
 		bool four = p->subnet.ip.family == AF_INET;
-		struct cidr c = {.ip = cidr_nth(&p->subnet, slot), .prefix = p->subnet.prefix};
 
-		*(four ? &e->ip4 : &e->ip6) = c;
+		*(four ? &e->ip4 : &e->ip6) =
+		    (struct cidr){.ip = cidr_nth(&p->subnet, slot), .prefix = p->subnet.prefix};
 		*(four ? &e->gateway4 : &e->gateway6) = p->gateway;
 		*(four ? &e->route4 : &e->route6) = true;
 	}
@@ -205,6 +215,28 @@ static void fill_plug(struct guest *g, uint64_t slot)
 	       (const unsigned char[]){0x02, 0x42, e->ip4.ip.b[0], e->ip4.ip.b[1], e->ip4.ip.b[2], e->ip4.ip.b[3]},
 	       sizeof e->mac);
 }
+
+static void init_plug(const struct net *n, size_t endpoints, struct plug *p)
+{
+	*p = (struct plug){.endpoints = mem_new_n(struct plug_endpoint, endpoints)};
+	snprintf(p->container, sizeof p->container, "build");
+	snprintf(p->owner, sizeof p->owner, "%s", n->owner);
+}
+
+void guest_fill_plug(const struct net *n, bool held, struct plug *p)
+{
+	fd_cleanup int dir = open_dir(n, NULL);
+	const uint64_t last = last_slot(n->builds);
+
+	init_plug(n, last + 1, p);
+	fill_network(n, &p->endpoints[p->n_endpoints++]);
+	for (uint64_t i = FIRST; i <= last; i++) {
+		if (!held || is_taken(dir, i))
+			fill_endpoint(n, i, &p->endpoints[p->n_endpoints++]);
+	}
+}
+
+/* ---- one guest ---- */
 
 static int make_netns(int *ret, struct err *err)
 {
@@ -228,7 +260,8 @@ static int plug_in(struct guest *g, struct err *err)
 	g->slot = take_slot(g->dir, g->net->builds, &slot, err);
 	if (g->slot < 0)
 		return g->slot;
-	fill_plug(g, slot);
+	init_plug(g->net, 1, &g->plug);
+	fill_endpoint(g->net, slot, &g->plug.endpoints[g->plug.n_endpoints++]);
 	r = net_claim(g->net, err);
 	if (r < 0)
 		return r;

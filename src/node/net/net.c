@@ -479,6 +479,7 @@ int net_assert(struct net *n, struct err *err)
 {
 	struct plug *plugs = mem_new_n(struct plug, n->holders.n + 1);
 	const struct plug **list = mem_new_n(const struct plug *, n->holders.n + 1);
+	fd_cleanup int held = -1;
 	size_t count = 0;
 	int r = 0;
 
@@ -489,7 +490,8 @@ int net_assert(struct net *n, struct err *err)
 	}
 	/* Guests come and go without us: with us they always have what they need. */
 	if (n->builds && (count > 0 || guest_present(n))) {
-		guest_fill_plug(n, &plugs[count]);
+		held = guest_hold(n);
+		guest_fill_plug(n, held >= 0, &plugs[count]);
 		list[count] = &plugs[count];
 		count++;
 	}

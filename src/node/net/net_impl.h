@@ -108,8 +108,10 @@ void endpoint_free_holder(struct net *n, struct holder *h);
 int guest_book(struct net *n, struct err *err);
 /* Whether a guest is there or just comes or goes; takes away what one left that was killed. */
 bool guest_present(struct net *n);
-/* What the rules need of guests. */
-void guest_fill_plug(const struct net *n, struct plug *p);
+/* Nobody comes or goes while this descriptor is open; -EBUSY: somebody does. */
+int guest_hold(const struct net *n);
+/* What the rules need of guests: of those that are there, or, when they are not held, of all that there could be. */
+void guest_fill_plug(const struct net *n, bool held, struct plug *p);
 
 /* net.c */
 bool net_has_ipv6(void);
