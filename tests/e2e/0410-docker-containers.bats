@@ -405,6 +405,33 @@ with open(sys.argv[3], "wb", 0) as out:
 	eventually eval '[ "$(docker inspect -f "{{.RestartCount}} {{.State.Status}} {{.State.ExitCode}}" r)" = "2 exited 1" ]'
 }
 
+@test "out of memory: exit code, inspect and event, and an init reaps, passes signals on and has a name" {
+	run docker run --name oom --memory 20m --memory-swap 20m busybox sh -c 'x=a; while :; do x=$x$x; done'
+	[ "$status" = 137 ]
+	[ "$(docker inspect -f '{{.State.OOMKilled}} {{.State.ExitCode}}' oom)" = "true 137" ]
+	docker events --since 0 --until "$(date +%s.%N)" --filter container=oom --filter event=oom --filter event=die --format '{{.Action}}' >"$DIR/events"
+	[ "$(cat "$DIR/events")" = $'oom\ndie' ]
+	docker run -d --init --name init busybox sh -c 'trap "exit 5" TERM; (sh -c "echo \$\$ >/orphan" & exit); while :; do sleep 0.02; done'
+	eventually docker exec init test -s /orphan
+	eventually docker exec init sh -c '! test -e /proc/$(cat /orphan)'
+	docker top init -o pid,args | sed -n 2p | grep -q ' /sbin/docker-init$'
+	[ "$(docker exec init cat /proc/1/cmdline | tr -d '\0')" = /sbin/docker-init ]
+	docker stop init
+	[ "$(docker inspect -f '{{.State.ExitCode}}' init)" = 5 ]
+}
+
+@test "health checks: failures within the start period do not count, and one that takes too long says so" {
+	docker run -d --name early --health-cmd 'test -e /ready' --health-retries 1 --health-interval 1h --health-start-period 1h \
+		--health-start-interval 20ms busybox sleep 1000
+	eventually eval 'docker inspect early | jq -e ".[0].State.Health.Log | length == 5"'
+	docker inspect early | jq -e '.[0].State.Health | .Status == "starting" and .FailingStreak == 0'
+	docker exec early touch /ready
+	eventually eval '[ "$(docker inspect -f "{{.State.Health.Status}}" early)" = healthy ]'
+	docker run -d --name late --health-cmd 'echo begun; sleep 100' --health-interval 20ms --health-timeout 100ms --health-retries 2 busybox sleep 1000
+	eventually eval '[ "$(docker inspect -f "{{.State.Health.Status}}" late)" = unhealthy ]'
+	docker inspect late | jq -e '.[0].State.Health.Log[0] | .ExitCode == -1 and .Output == "Health check exceeded timeout (100ms): begun\n"'
+}
+
 @test "docker-py runs, lists, waits, follows logs and hears events" {
 	python <<'PY'
 import docker

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #ifndef CLOSE_RANGE_CLOEXEC
@@ -125,6 +126,24 @@ void proc_default_signals(void)
 		(void)syscall(SYS_rt_sigaction, i, dfl, NULL, (size_t)(_NSIG - 1) / 8);
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static char *title_area;
+static size_t title_room;
+
+void proc_title_room(char *area, size_t n)
+{
+	title_area = area;
+	title_room = n;
+}
+
+void proc_title(const char *name, const char *line)
+{
+	(void)prctl(PR_SET_NAME, name, 0, 0, 0);
+	if (!title_area || title_room == 0)
+		return;
+	memset(title_area, 0, title_room);
+	memcpy(title_area, line, strnlen(line, title_room - 1));
 }
 
 int proc_close_from(unsigned first, int on_exec)

@@ -29,5 +29,10 @@ int proc_execed(pid_t pid);
  * signals and the real-time ones included. */
 void proc_default_signals(void);
 
+/* What ps shows of this process: its short name (15 bytes) and, where there is room for it, its command line. The room is where the kernel put the
+ * arguments, and belongs to the children, too. */
+void proc_title_room(char *area, size_t n);
+void proc_title(const char *name, const char *line);
+
 /* Closes every descriptor from `first` on; with `on_exec` only marks them close-on-exec. 0 or a negative errno. */
 int proc_close_from(unsigned first, int on_exec);

@@ -167,9 +167,17 @@ static int collect(struct health *h, bool late)
 static bool end_late(struct health *h, int64_t now_ms)
 {
 	int code = collect(h, true);
+	mem_cleanup char *said = buf_take(&h->output);
+	int64_t ms = h->spec->timeout_ms;
 
-	buf_clear(&h->output);
-	(void)buf_printf(&h->output, "the check took longer than %" PRId64 " ms", h->spec->timeout_ms);
+	/* As Docker prints it: 200ms, 1.5s, 1m30s */
+	(void)buf_adds(&h->output, "Health check exceeded timeout (");
+	if (ms >= 60000)
+		(void)buf_printf(&h->output, "%" PRId64 "m", ms / 60000);
+	(void)buf_printf(&h->output, ms < 1000 ? "%gms)" : "%gs)",
+			 ms < 1000 ? (double)ms : (double)(ms % 60000) / 1000);
+	if (said && *said)
+		(void)buf_printf(&h->output, ": %.4000s", said);
 	return add_result(h, code, now_ms);
 }
 

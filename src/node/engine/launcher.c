@@ -3,6 +3,7 @@
 
 #include "base/core/err.h"
 #include "base/core/fd.h"
+#include "base/core/proc.h"
 #include "node/runtime/netpool.h"
 #include "node/runtime/rootless.h"
 #include "node/runtime/rt.h"
@@ -15,18 +16,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
-static char *title_area;
 static pid_t launcher;
-static size_t title_room;
-
-void launcher_title(const char *comm, const char *title)
-{
-	prctl(PR_SET_NAME, comm);
-	if (!title_area || title_room == 0)
-		return;
-	memset(title_area, 0, title_room);
-	memcpy(title_area, title, strnlen(title, title_room - 1));
-}
 
 static const struct {
 	void (*run)(struct launcher_job *job); /* does not return */
@@ -61,7 +51,7 @@ static _Noreturn void child(int sock, struct netpool *pool, unsigned type, struc
 			files.rlim_cur = files.rlim_max;
 			(void)setrlimit(RLIMIT_NOFILE, &files);
 		}
-		launcher_title(types[type].comm, types[type].comm);
+		proc_title(types[type].comm, types[type].comm);
 	}
 	types[type].run(job);
 	_exit(125);
@@ -155,8 +145,7 @@ _Noreturn void launcher_main(int argc, char **argv)
 	launcher = getpid();
 	prctl(PR_SET_NAME, "berth-launcher");
 	/* The last argument is room for the names of children. Hide it, and use the whole area from argv[0] on there. */
-	title_area = argv[0];
-	title_room = (size_t)(argv[7] + strlen(argv[7]) - argv[0]);
+	proc_title_room(argv[0], (size_t)(argv[7] + strlen(argv[7]) - argv[0]));
 	memset(argv[7], 0, strlen(argv[7]));
 	if (rootless_inside())
 		pool.want = 0;

@@ -58,6 +58,3 @@ _Noreturn void worker_glob(struct launcher_job *job);
 _Noreturn void worker_usage(struct launcher_job *job);
 _Noreturn void worker_tool(struct launcher_job *job);
 _Noreturn void worker_pull(struct launcher_job *job);
-
-/* Gives this process another name for ps and top: `title` goes over the launcher's arguments as far as there is room. */
-void launcher_title(const char *comm, const char *title);

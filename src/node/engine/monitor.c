@@ -7,6 +7,7 @@
 #include "base/core/fd.h"
 #include "base/core/fs.h"
 #include "base/core/mem.h"
+#include "base/core/proc.h"
 #include "node/engine/kernel.h"
 #include "node/engine/launcher.h"
 
@@ -402,7 +403,7 @@ static void init(struct monitor *m, struct launcher_job *job)
 	m->rec.run = job->n_args > 1 ? (uint32_t)strtoul(job->args[1], NULL, 10) : 1;
 	m->name = job->n_args > 2 ? job->args[2] : "";
 	snprintf(title, sizeof title, "berth-monitor %s", m->id);
-	launcher_title("berth-monitor", title);
+	proc_title("berth-monitor", title);
 	for (size_t i = 0; i < MONITOR_CONNS; i++)
 		m->conns[i] = (struct monitor_conn){.fd = -1};
 	monitor_stream_init(m);

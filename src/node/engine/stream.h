@@ -42,7 +42,7 @@ int engine_attach(struct engine *e, const char *id, const struct engine_attach *
 /* Does it have a terminal, so that output is not in frames? */
 bool engine_has_tty(struct engine *e, const char *id);
 
-/* The size of the terminal; the foreground processes get SIGWINCH. -EINVAL without a terminal, -EBUSY when it does not run. */
+/* The size of the terminal; the foreground processes get SIGWINCH. Without a terminal nothing happens. -EBUSY when it does not run. */
 int engine_resize(struct engine *e, const char *id, unsigned rows, unsigned cols, struct err *err);
 
 /* ---- exec ---- */
@@ -85,6 +85,6 @@ struct engine_exec_start {
 int engine_exec_start(struct engine *e, const char *id, const struct engine_exec_start *how, struct err *err);
 /* The caller of a start goes away: started() is not called with this ctx any more. */
 void engine_exec_forget(struct engine *e, const void *ctx);
-/* -EBUSY when it does not run, -EINVAL without a terminal. */
+/* -EBUSY when it does not run. */
 int engine_exec_resize(struct engine *e, const char *id, unsigned rows, unsigned cols, struct err *err);
 int engine_exec_kill(struct engine *e, const char *id, int signal, struct err *err);

@@ -6,6 +6,7 @@
 
 #include "base/core/err.h"
 #include "base/core/fd.h"
+#include "base/core/proc.h"
 #include "base/core/fs.h"
 #include "node/runtime/cgroup_box.h"
 #include "node/runtime/mount_api.h"
@@ -232,7 +233,7 @@ static int run_under_init(struct setup *s, struct payload *p, struct err *err)
 	}
 	if (pid < 0)
 		return err_sys(err, errno, "start the payload (is the pids limit below 2?)");
-	(void)prctl(PR_SET_NAME, "init", 0, 0, 0);
+	proc_title("init", INIT_TITLE);
 	r = setup_tell(s->talk, SETUP_RUNNING, -1, err);
 	if (r == 0)
 		r = init_confine(false, err);

@@ -258,7 +258,7 @@ void init_main(struct setup *s)
 	fd_closep(&s->talk_parent);
 	r = setup_run(s, steps, sizeof steps / sizeof *steps, &err);
 	(void)umask(022);
-	(void)prctl(PR_SET_NAME, "init", 0, 0, 0);
+	proc_title("init", INIT_TITLE);
 	if (r == 0)
 		r = start_payload(s, &err);
 	if (r < 0) {

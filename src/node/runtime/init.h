@@ -13,6 +13,9 @@ struct setup;
 /* How rt_signal sends a SIGSTOP, which would stop init itself: this signal, queued with that value. */
 #define INIT_STOP_VALUE 0x53544f50
 
+/* What ps shows of it in a container, as Docker's users know it. */
+#define INIT_TITLE "/sbin/docker-init"
+
 _Noreturn void init_main(struct setup *s);
 
 /* For a start that has made the payload itself (bundle_init.c): as few rights as an init needs, then init until the payload ends, which ends the
