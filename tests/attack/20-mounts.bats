@@ -111,9 +111,30 @@ pts_race() {
 	[ "$(cat "$DIR/ptsrace/rootfs/victim")" = untouched ] || bitten "the file was written"
 }
 
+# Its /dev is its own, unless a volume is: there the links are the neighbour's, who has the same volume.
+engine_console_link() {
+	local to
+	engine_up || return 2
+	for to in /victim ../victim "$DIR/canary/new" "$DIR/canary/secret"; do
+		engine_image tty "rm -f dev/console; ln -s '$to' dev/console; echo untouched >victim" || return 2
+		mkdir -p "$DIR/dev/pts"
+		ln -sfn "$to" "$DIR/dev/console"
+		for volume in "" "--volume=$DIR/dev:/dev --volume=/dev/pts:/dev/pts"; do
+			# shellcheck disable=SC2086
+			LIMIT=20 eb_limited run --rm -t $volume tty sh -c 'stat -L -c "console %t" /dev/console
+				grep victim /proc/self/mountinfo; echo victim-is $(head -c 9 /victim)' >"$DIR/out" 2>&1 </dev/null || [ -n "$volume" ] || return 2
+			tr -d '\r' <"$DIR/out"
+			[ -n "$volume" ] || grep -q 'victim-is untouched' "$DIR/out" || return 2
+			! grep -q ' /victim ' "$DIR/out" || bitten "/dev/console -> $to: the terminal was mounted there" || return 1
+		done
+	done
+}
+
 @test "R4: the console is the terminal itself, whatever is in the way of its name" {
 	withstands oci console_link
 	withstands oci pts_race
+	withstands engine engine_console_link
+	bites engine engine_console_link -- unguarded
 	bites oci console_link -- runc crun
 }
 

@@ -36,9 +36,21 @@ rootless_cgroups() {
 	! grep '^writable' "$DIR/out" || bitten "an ordinary user's container writes to the host's cgroups"
 }
 
+engine_host_cgroups() {
+	engine_up || return 2
+	eb run --rm --cgroupns host box sh -c 'find /sys/fs/cgroup -name cgroup.procs | sed "s/^/seen /"
+		for f in $(find /sys/fs/cgroup -name cgroup.procs -o -name release_agent -o -name devices.allow -o -name memory.limit_in_bytes); do
+			(echo 1 >"$f") 2>/dev/null && echo "writable $f"; done; true' >"$DIR/out" 2>&1 || return 2
+	cat "$DIR/out"
+	grep -q '^seen' "$DIR/out" || return 2
+	! grep '^writable' "$DIR/out" || bitten "the host's cgroups can be written"
+}
+
 @test "R9: the host's cgroups cannot be written without a cgroup namespace" {
 	withstands oci host_cgroups
 	withstands oci rootless_cgroups
+	withstands engine engine_host_cgroups
+	bites engine engine_host_cgroups -- unguarded
 	bites oci rootless_cgroups -- runc crun unguarded
 }
 

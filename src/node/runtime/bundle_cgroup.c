@@ -8,6 +8,7 @@
 
 #include "base/core/err.h"
 #include "base/core/fd.h"
+#include "base/core/guard.h"
 #include "base/core/mem.h"
 #include "node/runtime/cgroup_box.h"
 #include "node/runtime/mount_api.h"
@@ -26,7 +27,9 @@ struct work {
 
 static uint64_t attributes(const struct work *w)
 {
-	return w->m->attr_set | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+	const uint64_t asked = RT_GUARD(R9) ? w->m->attr_set : w->m->attr_set & ~(uint64_t)MOUNT_ATTR_RDONLY;
+
+	return asked | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
 }
 
 static int new_v2(const struct work *w, struct err *err)

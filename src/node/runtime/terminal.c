@@ -8,6 +8,7 @@
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/fs.h"
+#include "base/core/guard.h"
 #include "node/runtime/mount_api.h"
 
 #include <fcntl.h>
@@ -77,6 +78,11 @@ int terminal_bind_console(int root, int terminal, struct err *err)
 	copy = open_tree(terminal, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
 	if (copy < 0)
 		return err_sys(err, errno, "copy the mount of the terminal");
+	if (!RT_GUARD(R4)) {
+		close(file);
+		file = guard_naive_open(root, "dev/console", O_PATH);
+		return mount_put(copy, file, "", err);
+	}
 	return mount_put(copy, dev, "console", err);
 }
 
