@@ -175,6 +175,26 @@ PY
 	[ "$(body '.NetworkSettings.Networks | keys[0]')" = bridge ]
 }
 
+@test "members of a body may be written with other capitals, as Go's programs take them" {
+	docker_api 201 POST /containers/create?name=small -d '{"image":"busybox","cmd":["true"],"hostconfig":{"memory":67108864},"LABELS":{"Image":"x"}}'
+	docker_api 200 GET /containers/small/json
+	[ "$(body '[.Config.Image, .Config.Cmd[0], .HostConfig.Memory, .Config.Labels.Image] | join(" ")')" = "busybox true 67108864 x" ]
+	docker_api 200 POST /containers/small/update -d '{"memory":134217728,"restartPolicy":{"name":"always"}}'
+	docker_api 200 GET /containers/small/json
+	[ "$(body '[.HostConfig.Memory, .HostConfig.RestartPolicy.Name] | join(" ")')" = "134217728 always" ]
+	docker_api 201 POST /networks/create -d '{"name":"small","labels":{"a":"b"},"ipam":{"config":[{"subnet":"10.78.0.0/24"}]}}'
+	docker_api 200 POST /networks/small/connect -d '{"container":"small","endpointConfig":{"aliases":["tiny"]}}'
+	docker_api 200 GET /containers/small/json
+	[ "$(body '.NetworkSettings.Networks.small.Aliases[0]')" = tiny ]
+	docker_api 200 GET /networks/small
+	[ "$(body '[.Labels.a, .IPAM.Config[0].Subnet] | join(" ")')" = "b 10.78.0.0/24" ]
+	docker_api 201 POST /volumes/create -d '{"name":"small","labels":{"Name":"c"}}'
+	[ "$(body '[.Name, .Labels.Name] | join(" ")')" = "small c" ]
+	docker_api 204 DELETE /containers/small
+	docker_api 204 DELETE /networks/small
+	docker_api 204 DELETE /volumes/small
+}
+
 @test "point 14: filters are maps or lists" {
 	create f '"Cmd":["true"],"Labels":{"l":"1"}'
 	create g '"Cmd":["true"],"Labels":{"l":"2"}'

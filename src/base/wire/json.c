@@ -7,6 +7,7 @@
 
 #include <math.h>
 #include <string.h>
+#include <strings.h>
 
 /* yyjson does not recurse when it reads, but its users do: refuse depth before any of them sees the document. */
 static bool too_deep(const char *text, size_t n)
@@ -81,6 +82,35 @@ static int get(yyjson_val *obj, const char *key, yyjson_val **ret, struct err *e
 static int wrong_type(struct err *err, const char *key, const char *needed, yyjson_val *v)
 {
 	return err_set(err, EINVAL, "%s: %s is needed, not %s", key, needed, yyjson_get_type_desc(v));
+}
+
+static void fold(yyjson_val *obj, const char *name)
+{
+	size_t n = strlen(name), i, max;
+	yyjson_val *key, *value;
+
+	if (yyjson_obj_get(obj, name))
+		return;
+	yyjson_obj_foreach (obj, i, max, key, value) {
+		(void)value;
+		if (yyjson_get_len(key) == n && !strncasecmp(yyjson_get_str(key), name, n)) {
+			/* As long as it was: in its place, so that it depends on nobody else's text. */
+			memcpy((char *)(uintptr_t)yyjson_get_str(key), name, n);
+			return;
+		}
+	}
+}
+
+void json_fold(yyjson_val *obj, const char *const *names)
+{
+	for (; *names; names++)
+		fold(obj, *names);
+}
+
+yyjson_val *json_member(yyjson_val *obj, const char *name)
+{
+	fold(obj, name);
+	return yyjson_obj_get(obj, name);
 }
 
 int json_get_str(yyjson_val *obj, const char *key, const char **ret, struct err *err)

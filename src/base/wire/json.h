@@ -37,6 +37,12 @@ static inline void json_mut_freep(yyjson_mut_doc **doc)
  * (EINVAL; E2BIG past JSON_DEPTH_MAX or `limit` bytes). The text need not outlive the call. */
 yyjson_doc *json_parse(const char *text, size_t n, size_t limit, const char *what, struct err *err);
 
+/* Members whose names differ from one of these (NULL-terminated) only in capitals get that name, where it is not there
+ * itself: Go's decoders take them, and clients of an API that is written in Go rely on that. */
+void json_fold(yyjson_val *obj, const char *const *names);
+/* The same for one name: its member, or NULL. */
+yyjson_val *json_member(yyjson_val *obj, const char *name);
+
 /* Typed members of an object. `obj` must be an object. A missing key: -ENOENT; null counts as missing; a wrong type or range: -EINVAL.
  * Both set *err ("image: a string is needed, not a number"). */
 int json_get_str(yyjson_val *obj, const char *key, const char **ret, struct err *err);

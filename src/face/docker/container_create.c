@@ -257,6 +257,7 @@ static bool name_is_free(const struct docker_call *c, const char *name)
 
 void docker_container_create(const struct docker_call *c)
 {
+	static const char *const parts[] = {"Image", "HostConfig", "NetworkingConfig", NULL};
 	const char *name = http_req_query(c->r, "name"), *text;
 	json_doc_cleanup yyjson_doc *body = NULL;
 	const struct engine_container *container;
@@ -269,6 +270,7 @@ void docker_container_create(const struct docker_call *c)
 		return;
 	text = http_req_body(c->r, &n);
 	body = json_parse(text, n, BODY_MAX, "the body", &err);
+	json_fold(yyjson_doc_get_root(body), parts);
 	if (!body)
 		docker_fail(c->r, &err);
 	else if (make(c, yyjson_doc_get_root(body), name, &made, &container, &err) < 0)

@@ -46,13 +46,16 @@ static void reply_once(struct http_req *r, const char *line)
 /* A slow reader misses figures. */
 static void send_line(struct watcher *w, const char *line)
 {
+	mem_cleanup char *text = NULL;
+
 	if (!w->began)
 		http_reply_begin(w->r, 200, "application/json");
 	w->began = true;
 	if (w->full)
 		return;
-	(void)http_reply_data(w->r, line, strlen(line));
-	w->full = http_reply_data(w->r, "\n", 1) == 1;
+	/* In one chunk: there are clients that parse each. */
+	text = mem_printf("%s\n", line);
+	w->full = http_reply_data(w->r, text, strlen(text)) == 1;
 }
 
 static void give_up(struct watcher *w, const struct err *err)

@@ -174,8 +174,8 @@ static int start_update(const struct docker_call *c, const struct engine_contain
 	body = json_parse(text, n, BODY_MAX, "the body", err);
 	if (!body)
 		return -err->code;
-	policy = shape_text(yyjson_obj_get(yyjson_doc_get_root(body), "RestartPolicy"), "Name");
-	if (container->remove && *policy && strcmp(policy, "no") != 0)
+	policy = yyjson_get_str(json_member(json_member(yyjson_doc_get_root(body), "RestartPolicy"), "Name"));
+	if (container->remove && policy && *policy && strcmp(policy, "no") != 0)
 		return err_set(err, EBUSY,
 			       "Restart policy cannot be updated because AutoRemove is enabled for the container");
 	r = create_update(yyjson_doc_get_root(body), &changes, &shown, err);

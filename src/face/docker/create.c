@@ -216,7 +216,7 @@ int create_update(yyjson_val *body, struct create *ret, yyjson_mut_val **ret_sho
 	begin(&m, ret);
 	m.config = m.network = NULL;
 	m.host = yyjson_obj_get(yyjson_doc_get_root(docker), "HostConfig");
-	m.update = *shape_text(yyjson_obj_get(body, "RestartPolicy"), "Name") != '\0';
+	m.update = *shape_text(json_member(body, "RestartPolicy"), "Name") != '\0';
 	r = create_resources(&m, e);
 	if (r < 0) {
 		create_free(ret);
@@ -224,7 +224,7 @@ int create_update(yyjson_val *body, struct create *ret, yyjson_mut_val **ret_sho
 	}
 	*ret_shown = yyjson_mut_obj(m.d);
 	yyjson_obj_foreach (m.host, i, n, key, value) {
-		if (shape_is_set(yyjson_obj_get(body, yyjson_get_str(key))))
+		if (shape_is_set(json_member(body, yyjson_get_str(key))))
 			yyjson_mut_obj_add(*ret_shown, yyjson_val_mut_copy(m.d, key), yyjson_val_mut_copy(m.d, value));
 	}
 	return 0;

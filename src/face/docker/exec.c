@@ -19,6 +19,9 @@
 
 static int read_body(const struct docker_call *c, yyjson_doc **ret, yyjson_val **ret_root, struct err *err)
 {
+	static const char *const members[] = {
+	    "AttachStdin", "AttachStdout", "AttachStderr", "Tty",    "Privileged",  "User", "WorkingDir",
+	    "DetachKeys",  "Cmd",	   "Env",	   "Detach", "ConsoleSize", NULL};
 	size_t n;
 	const char *text = http_req_body(c->r, &n);
 
@@ -27,6 +30,7 @@ static int read_body(const struct docker_call *c, yyjson_doc **ret, yyjson_val *
 	if (!*ret)
 		return -EINVAL;
 	*ret_root = yyjson_doc_get_root(*ret);
+	json_fold(*ret_root, members);
 	return yyjson_is_obj(*ret_root) ? 0 : err_set(err, EINVAL, "the body is not an object");
 }
 
@@ -92,10 +96,7 @@ static int read_flags(yyjson_val *body, struct engine_exec_spec *s, struct err *
 		     {"Privileged", &s->privileged}};
 	const struct {
 		const char *key, **value;
-	} texts[] = {{"User", &s->user},
-		     {"WorkingDir", &s->cwd},
-		     {"DetachKeys", &s->detach_keys},
-		     {"detachKeys", &s->detach_keys}};
+	} texts[] = {{"User", &s->user}, {"WorkingDir", &s->cwd}, {"DetachKeys", &s->detach_keys}};
 	int r = 0;
 
 	for (size_t i = 0; i < sizeof flags / sizeof *flags && r == 0; i++)

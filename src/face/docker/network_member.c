@@ -74,7 +74,7 @@ static yyjson_doc *read_body(const struct docker_call *c, const char **ret_conta
 	yyjson_doc *doc = json_parse(body, n, BODY_MAX, "the body", &err);
 	yyjson_val *root = yyjson_doc_get_root(doc);
 
-	*ret_container = yyjson_get_str(yyjson_obj_get(root, "Container"));
+	*ret_container = yyjson_get_str(json_member(root, "Container"));
 	if (doc && *ret_container && **ret_container)
 		return doc;
 	if (doc)
@@ -132,7 +132,7 @@ void docker_network_connect(const struct docker_call *c)
 
 	if (!container)
 		return;
-	if (network_parse_endpoint(yyjson_obj_get(yyjson_doc_get_root(doc), "EndpointConfig"), &w, &err) < 0) {
+	if (network_parse_endpoint(json_member(yyjson_doc_get_root(doc), "EndpointConfig"), &w, &err) < 0) {
 		network_fail(c->r, &err);
 		return;
 	}
@@ -154,7 +154,7 @@ void docker_network_disconnect(const struct docker_call *c)
 
 	if (!doc)
 		return;
-	force = yyjson_is_true(yyjson_obj_get(yyjson_doc_get_root(doc), "Force"));
+	force = yyjson_is_true(json_member(yyjson_doc_get_root(doc), "Force"));
 	/* With force the books may know it while the engine does not any more. */
 	if (engine_find(c->d->engine, name, &container, NULL) < 0 && !force) {
 		(void)member_container(c, name);

@@ -34,6 +34,34 @@ static int read_pairs(yyjson_val *obj, const char *key, size_t limit, struct net
 	return 0;
 }
 
+/* Of all objects here: clients write them with other capitals, too. */
+static const char *const members[] = {"Name",
+				      "Driver",
+				      "Scope",
+				      "Internal",
+				      "Attachable",
+				      "Ingress",
+				      "ConfigOnly",
+				      "EnableIPv4",
+				      "EnableIPv6",
+				      "IPAM",
+				      "Options",
+				      "Labels",
+				      "Config",
+				      "Subnet",
+				      "IPRange",
+				      "Gateway",
+				      "AuxiliaryAddresses",
+				      "IPAMConfig",
+				      "IPv4Address",
+				      "IPv6Address",
+				      "MacAddress",
+				      "GwPriority",
+				      "Aliases",
+				      "Links",
+				      "DriverOpts",
+				      NULL};
+
 static int read_text(yyjson_val *obj, const char *key, const char **ret, struct err *err)
 {
 	int r = json_opt_str(obj, key, ret, err);
@@ -54,6 +82,7 @@ static int read_pool(yyjson_val *v, struct network_body *w, struct err *err)
 	/* What older clients send when nothing was asked for. */
 	if (yyjson_obj_size(v) == 0)
 		return 0;
+	json_fold(v, members);
 	r = read_text(v, "Subnet", &p->subnet, err);
 	if (r == 0)
 		r = read_text(v, "IPRange", &p->ip_range, err);
@@ -76,6 +105,7 @@ static int read_ipam(yyjson_val *body, struct network_body *w, struct err *err)
 		return 0;
 	if (!yyjson_is_obj(ipam))
 		return err_set(err, EINVAL, "IPAM: an object is needed");
+	json_fold(ipam, members);
 	r = read_text(ipam, "Driver", &w->w.ipam_driver, err);
 	if (r == 0)
 		r = read_pairs(ipam, "Options", NET_LABELS_MAX, &w->ipam_options, &w->w.n_ipam_options, err);
@@ -130,6 +160,7 @@ int network_parse(yyjson_val *body, struct network_body *ret, struct err *err)
 	*ret = (struct network_body){.w = {.ipv4 = -1, .ipv6 = -1}};
 	if (!yyjson_is_obj(body))
 		return err_set(err, EINVAL, "the body must be an object");
+	json_fold(body, members);
 	r = read_text(body, "Name", &ret->w.name, err);
 	if (r == 0)
 		r = read_text(body, "Driver", &driver, err);
@@ -186,6 +217,7 @@ static int read_addresses(yyjson_val *config, struct net_endpoint_wish *w, struc
 		return 0;
 	if (!yyjson_is_obj(ipam))
 		return err_set(err, EINVAL, "IPAMConfig: an object is needed");
+	json_fold(ipam, members);
 	r = read_text(ipam, "IPv4Address", &w->ipv4, err);
 	return r < 0 ? r : read_text(ipam, "IPv6Address", &w->ipv6, err);
 }
@@ -199,6 +231,7 @@ int network_parse_endpoint(yyjson_val *config, struct network_endpoint_body *ret
 		return 0;
 	if (!yyjson_is_obj(config))
 		return err_set(err, EINVAL, "EndpointConfig: an object is needed");
+	json_fold(config, members);
 	r = read_addresses(config, &ret->w, err);
 	if (r == 0)
 		r = read_text(config, "MacAddress", &ret->w.mac, err);

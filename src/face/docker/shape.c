@@ -99,7 +99,7 @@ int shape_copy(yyjson_mut_doc *d, yyjson_mut_val *into, yyjson_val *from, const 
 	if (from && !yyjson_is_null(from) && !yyjson_is_obj(from))
 		return err_set(err, EINVAL, "%s: an object is needed, not %s", where, yyjson_get_type_desc(from));
 	for (const struct shape *s = table; s->name; s++) {
-		yyjson_val *v = yyjson_obj_get(from, s->name);
+		yyjson_val *v = json_member(from, s->name);
 		yyjson_mut_val *copy;
 
 		if (v && !yyjson_is_null(v)) {

@@ -159,7 +159,7 @@ void docker_auth(const struct docker_call *c)
 	}
 	request = docker_tool_request("auth");
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-		add_text(request, keys[i], yyjson_get_str(yyjson_obj_get(yyjson_doc_get_root(doc), keys[i])));
+		add_text(request, keys[i], yyjson_get_str(json_member(yyjson_doc_get_root(doc), keys[i])));
 	how.denied = 401;
 	docker_task_run(c->d, c->r, &how, request);
 }

@@ -37,9 +37,11 @@ static int read_pairs(yyjson_val *body, const char *key, char ***ret, struct err
 static int create(const struct docker_call *c, yyjson_val *body, struct volume **ret, struct err *err)
 {
 	char **labels cleanup_with(mem_strv_freep) = NULL, **options cleanup_with(mem_strv_freep) = NULL;
+	static const char *const members[] = {"Name", "Driver", "Labels", "DriverOpts", NULL};
 	struct volume_new n = {.name = NULL};
 	int r = yyjson_is_obj(body) ? 0 : err_set(err, EINVAL, "the body must be an object");
 
+	json_fold(body, members);
 	if (r == 0)
 		r = json_opt_str(body, "Name", &n.name, err);
 	if (r == 0)

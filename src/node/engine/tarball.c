@@ -145,12 +145,13 @@ static int write_header(const struct work *w, const struct tar_entry *e, struct 
 
 static struct tar_entry entry_of(const struct work *w, const struct node *n, const char *name)
 {
-	struct tar_entry e = {.name = name,
-			      .mode = n->st.st_mode,
-			      .uid = owner(w, n->st.st_uid),
-			      .gid = owner(w, n->st.st_gid),
-			      .mtime_s = n->st.st_mtim.tv_sec,
-			      .mtime_ns = n->st.st_mtim.tv_nsec};
+	struct tar_entry e = {
+	    .name = name,
+	    .mode = n->st.st_mode,
+	    .uid = owner(w, n->st.st_uid),
+	    .gid = owner(w, n->st.st_gid),
+	    /* Whole seconds, as Docker's: what is simple needs no pax records, which not every reader knows. */
+	    .mtime_s = n->st.st_mtim.tv_sec};
 
 	if (S_ISCHR(n->st.st_mode) || S_ISBLK(n->st.st_mode)) {
 		e.major = major(n->st.st_rdev);

@@ -489,9 +489,9 @@ static int on_replaced(void *ctx, int dir, const char *name, const struct stat *
 	struct unpack *u = ctx;
 
 	if (u->into && u->into->no_overwrite && S_ISDIR(st->st_mode))
-		return err_set(err, EINVAL, "cannot overwrite directory \"%s\" with non-directory", name);
+		return err_set(err, EISDIR, "cannot overwrite directory \"%s\" with non-directory", name);
 	if (u->into && u->into->no_overwrite && S_ISDIR(u->type))
-		return err_set(err, EINVAL, "cannot overwrite non-directory \"%s\" with directory", name);
+		return err_set(err, EISDIR, "cannot overwrite non-directory \"%s\" with directory", name);
 	return u->record ? tar_record_replaced(u->record, dir, name, st, err) : 0;
 }
 

@@ -107,6 +107,29 @@ static void test_members(void **state)
 	assert_int_equal(i, -7);
 }
 
+static void test_fold(void **state)
+{
+	static const char text[] =
+	    "{\"container\":1,\"FORCE\":2,\"Force\":3,\"labels\":{\"FORCE\":4},\"Containers\":5}";
+	static const char *const names[] = {"Container", "Force", "Labels", "Absent", NULL};
+	struct err err = ERR_INIT;
+	yyjson_doc *doc json_doc_cleanup = json_parse(text, strlen(text), 1000, "x", &err);
+	yyjson_val *o = yyjson_doc_get_root(doc);
+
+	(void)state;
+	assert_null(yyjson_obj_get(o, "Container"));
+	json_fold(o, names);
+	assert_int_equal(yyjson_get_int(yyjson_obj_get(o, "Container")), 1);
+	assert_null(yyjson_obj_get(o, "container"));
+	/* Who is there by his own name stays. */
+	assert_int_equal(yyjson_get_int(yyjson_obj_get(o, "Force")), 3);
+	assert_int_equal(yyjson_get_int(yyjson_obj_get(o, "FORCE")), 2);
+	assert_int_equal(yyjson_get_int(yyjson_obj_get(yyjson_obj_get(o, "Labels"), "FORCE")), 4);
+	assert_int_equal(yyjson_get_int(json_member(o, "CONTAINERS")), 5);
+	assert_null(json_member(o, "Absent"));
+	assert_null(json_member(NULL, "Absent"));
+}
+
 static void test_quote(void **state)
 {
 	struct buf b buf_cleanup = BUF_INIT;
@@ -146,7 +169,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_bad),	    cmocka_unit_test(test_limits), cmocka_unit_test(test_position),
-	    cmocka_unit_test(test_members), cmocka_unit_test(test_quote),  cmocka_unit_test(test_write),
+	    cmocka_unit_test(test_members), cmocka_unit_test(test_fold),   cmocka_unit_test(test_quote),
+	    cmocka_unit_test(test_write),
 	};
 
 	return cmocka_run_group_tests_name("json", tests, NULL, NULL);
