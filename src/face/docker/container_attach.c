@@ -6,6 +6,7 @@
 #include "base/core/log.h"
 #include "base/core/mem.h"
 #include "base/wire/http_server.h"
+#include "face/docker/age.h"
 #include "face/docker/container.h"
 #include "face/docker/stream.h"
 #include "node/engine/stream.h"
@@ -23,8 +24,8 @@ struct attaching {
 
 const char *stream_type(const struct docker_call *c, bool tty)
 {
-	return c->minor >= 42 && !tty ? "application/vnd.docker.multiplexed-stream"
-				      : "application/vnd.docker.raw-stream";
+	return docker_since(c, DOCKER_STREAM_TYPES) && !tty ? "application/vnd.docker.multiplexed-stream"
+							    : "application/vnd.docker.raw-stream";
 }
 
 static bool one_size(const struct docker_call *c, const char *name, unsigned *ret)

@@ -6,6 +6,7 @@
 #include "base/core/err.h"
 #include "base/core/mem.h"
 #include "base/wire/http_server.h"
+#include "face/docker/age.h"
 #include "face/docker/container.h"
 #include "face/docker/shape.h"
 #include "node/engine/volume.h"
@@ -191,7 +192,7 @@ void docker_container_restart(const struct docker_call *c)
 
 void docker_container_stop(const struct docker_call *c)
 {
-	const char *text = http_req_query(c->r, "signal");
+	const char *text = docker_since(c, DOCKER_STOP_SIGNAL) ? http_req_query(c->r, "signal") : NULL;
 	const struct engine_container *container = docker_container(c);
 	struct err err = ERR_INIT;
 	struct change *w;

@@ -5,6 +5,7 @@
 #include "base/core/err.h"
 #include "base/core/mem.h"
 #include "base/wire/http_server.h"
+#include "face/docker/age.h"
 #include "face/docker/cdi.h"
 #include "face/docker/container.h"
 #include "face/docker/create.h"
@@ -225,7 +226,7 @@ static int make(const struct docker_call *c, yyjson_val *body, const char *name,
 	yyjson_mut_obj_add_strcpy(made->doc, yyjson_mut_obj_get(root, "docker"), "Image", id);
 	if (*name)
 		yyjson_mut_obj_add_str(made->doc, root, "name", name);
-	if (c->minor < 40)
+	if (!docker_since(c, DOCKER_IPC_PRIVATE))
 		share_ipc(body, made->doc);
 	r = resolve_modes(c, made->doc, err);
 	if (r == 0)
@@ -258,6 +259,8 @@ static bool name_is_free(const struct docker_call *c, const char *name)
 void docker_container_create(const struct docker_call *c)
 {
 	static const char *const parts[] = {"Image", "HostConfig", "NetworkingConfig", NULL};
+	static const char *const health[] = {"Test",	      "Interval", "Timeout", "StartPeriod",
+					     "StartInterval", "Retries",  NULL};
 	const char *name = http_req_query(c->r, "name"), *text;
 	json_doc_cleanup yyjson_doc *body = NULL;
 	const struct engine_container *container;
@@ -271,6 +274,8 @@ void docker_container_create(const struct docker_call *c)
 	text = http_req_body(c->r, &n);
 	body = json_parse(text, n, BODY_MAX, "the body", &err);
 	json_fold(yyjson_doc_get_root(body), parts);
+	json_fold(json_member(yyjson_doc_get_root(body), "Healthcheck"), health);
+	body = age_body(c->minor, body);
 	if (!body)
 		docker_fail(c->r, &err);
 	else if (make(c, yyjson_doc_get_root(body), name, &made, &container, &err) < 0)

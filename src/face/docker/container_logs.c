@@ -8,6 +8,7 @@
 #include "base/core/loop.h"
 #include "base/core/mem.h"
 #include "base/wire/http_server.h"
+#include "face/docker/age.h"
 #include "face/docker/container.h"
 #include "face/docker/shape.h"
 
@@ -216,7 +217,7 @@ static void begin(const struct docker_call *c, struct logs *l)
 	int64_t left = l->until_ms == INT64_MAX ? 0 : l->until_ms - clock_wall_ms();
 
 	http_req_on_close(c->r, on_close, l);
-	http_reply_begin(c->r, 200, c->minor < 42 ? "application/octet-stream" : framed);
+	http_reply_begin(c->r, 200, docker_since(c, DOCKER_STREAM_TYPES) ? framed : "application/octet-stream");
 	http_reply_on_drain(c->r, on_drain, l);
 	if (left > 0) {
 		l->until = loop_timer_new(c->d->loop, finish, l);

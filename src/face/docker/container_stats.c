@@ -3,6 +3,7 @@
 #include "base/core/loop.h"
 #include "base/core/mem.h"
 #include "base/wire/http_server.h"
+#include "face/docker/age.h"
 #include "face/docker/container.h"
 #include "face/docker/stats_json.h"
 #include "node/engine/engine.h"
@@ -120,7 +121,8 @@ static void watch(const struct docker_call *c, const struct engine_container *fo
 void docker_container_stats(const struct docker_call *c)
 {
 	static const struct stats_before nothing = {.read_ns = 0};
-	bool stream = docker_flag(c->r, "stream", true), one_shot = docker_flag(c->r, "one-shot", false);
+	bool stream = docker_flag(c->r, "stream", true),
+	     one_shot = docker_since(c, DOCKER_STATS_ONE_SHOT) && docker_flag(c->r, "one-shot", false);
 	const struct engine_container *found = docker_container(c);
 	struct stats s = {.running = false};
 	struct err err = ERR_INIT;

@@ -5,6 +5,7 @@
 #include "base/core/buf.h"
 #include "base/core/mem.h"
 #include "base/wire/http_server.h"
+#include "face/docker/age.h"
 #include "face/docker/container.h"
 
 #include <stdio.h>
@@ -16,6 +17,7 @@ struct wait {
 	struct http_req *r; /* NULL once answered */
 	char id[65];
 	enum condition condition;
+	bool early; /* the headers are out */
 	struct engine_listener *listener;
 };
 
@@ -34,6 +36,8 @@ static void answer(struct wait *w, const struct engine_container *c)
 	struct http_req *r = w->r;
 
 	w->r = NULL;
+	if (!w->early)
+		http_reply_begin(r, 200, "application/json");
 	buf_printf(&json, "{\"StatusCode\":%d}\n", c->exit.code);
 	(void)http_reply_data(r, json.data, json.len);
 	http_reply_end(r);
@@ -58,7 +62,7 @@ static bool read_condition(const struct docker_call *c, enum condition *ret)
 	const char *text = http_req_query(c->r, "condition");
 
 	*ret = NOT_RUNNING;
-	if (!text || !*text)
+	if (!text || !*text || !docker_since(c, DOCKER_WAIT_CONDITION))
 		return true;
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		if (!strcmp(text, names[i])) {
@@ -82,10 +86,11 @@ void docker_container_wait(const struct docker_call *c)
 	if (!container)
 		return;
 	w = mem_new(struct wait);
-	*w = (struct wait){.r = c->r, .condition = condition};
+	*w = (struct wait){.r = c->r, .condition = condition, .early = docker_since(c, DOCKER_WAIT_CONDITION)};
 	snprintf(w->id, sizeof w->id, "%s", container->id);
 	http_req_on_close(c->r, on_close, w);
-	http_reply_begin(c->r, 200, "application/json");
+	if (w->early)
+		http_reply_begin(c->r, 200, "application/json");
 	if (condition == NOT_RUNNING && !container_runs(container) && !container->starting)
 		answer(w, container);
 	else

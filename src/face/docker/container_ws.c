@@ -7,6 +7,7 @@
 #include "base/core/mem.h"
 #include "base/core/sha1.h"
 #include "base/wire/http_server.h"
+#include "face/docker/age.h"
 #include "face/docker/container.h"
 #include "face/docker/stream.h"
 #include "node/engine/stream.h"
@@ -22,7 +23,6 @@
 /* RFC 6455, 1.3 */
 #define GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 #define KEY_SIZE 16
-#define BINARY_SINCE 28 /* before API 1.28 the frames say that they are text */
 
 struct ws {
 	struct docker *d;
@@ -98,7 +98,8 @@ void docker_container_ws(const struct docker_call *c)
 		return;
 	}
 	w = mem_new(struct ws);
-	*w = (struct ws){.d = c->d, .attaching = attaching_new(c, container, true), .text = c->minor < BINARY_SINCE};
+	*w = (struct ws){
+	    .d = c->d, .attaching = attaching_new(c, container, true), .text = !docker_since(c, DOCKER_SOCKET_BINARY)};
 	http_req_on_close(c->r, on_close, w);
 	if (attaching_check(w->attaching, &err) < 0) {
 		docker_fail(c->r, &err);

@@ -6,6 +6,7 @@
 #include "base/core/log.h"
 #include "base/core/mem.h"
 #include "base/wire/http_server.h"
+#include "face/docker/age.h"
 #include "face/docker/container.h"
 #include "face/docker/policy.h"
 #include "face/docker/shape.h"
@@ -29,6 +30,7 @@ static int read_body(const struct docker_call *c, yyjson_doc **ret, yyjson_val *
 	*ret = n == 0 ? json_parse("{}", 2, BODY_MAX, "the body", err) : json_parse(text, n, BODY_MAX, "the body", err);
 	if (!*ret)
 		return -EINVAL;
+	*ret = age_body(c->minor, *ret);
 	*ret_root = yyjson_doc_get_root(*ret);
 	json_fold(*ret_root, members);
 	return yyjson_is_obj(*ret_root) ? 0 : err_set(err, EINVAL, "the body is not an object");

@@ -2,6 +2,7 @@
 #include "base/core/err.h"
 #include "base/core/mem.h"
 #include "base/wire/http_server.h"
+#include "face/docker/age.h"
 #include "face/docker/docker_private.h"
 #include "face/docker/image_group.h"
 #include "node/image/report.h"
@@ -125,7 +126,7 @@ void docker_image_inspect(const struct docker_call *c)
 		yyjson_mut_obj_add_strcpy(d, root, "Variant", text_of(v.config, "variant"));
 	yyjson_mut_obj_add_strcpy(d, root, "Os", text_of(v.config, "os"));
 	yyjson_mut_obj_add_uint(d, root, "Size", yyjson_get_uint(yyjson_obj_get(v.root, "size")));
-	if (c->minor < 44)
+	if (!docker_since(c, DOCKER_NO_VIRTUAL_SIZE))
 		yyjson_mut_obj_add_uint(d, root, "VirtualSize", yyjson_get_uint(yyjson_obj_get(v.root, "size")));
 	o = yyjson_mut_obj_add_obj(d, root, "GraphDriver");
 	yyjson_mut_obj_add_str(d, o, "Name", "overlay2");

@@ -2,6 +2,7 @@
 #include "base/core/err.h"
 #include "base/core/mem.h"
 #include "base/wire/http_server.h"
+#include "face/docker/age.h"
 #include "face/docker/container_filter.h"
 #include "face/docker/docker_private.h"
 #include "face/docker/image_group.h"
@@ -106,14 +107,14 @@ static void add_image(yyjson_mut_doc *d, yyjson_mut_val *list, const struct imag
 	yyjson_mut_obj_add_strcpy(d, o, "Id", g->info->id);
 	yyjson_mut_obj_add_str(d, o, "ParentId", "");
 	image_group_names(d, o, g);
-	/* Before 1.43 a client shows what has no name by these words. */
-	if (minor < 43 && is_dangling(g)) {
+	/* Older clients show what has no name by these words. */
+	if (!age_since(minor, DOCKER_NO_NONE_TAGS) && is_dangling(g)) {
 		yyjson_mut_arr_add_str(d, yyjson_mut_obj_get(o, "RepoTags"), "<none>:<none>");
 		yyjson_mut_arr_add_str(d, yyjson_mut_obj_get(o, "RepoDigests"), "<none>@<none>");
 	}
 	yyjson_mut_obj_add_int(d, o, "Created", g->info->created_ms / 1000);
 	yyjson_mut_obj_add_uint(d, o, "Size", g->info->size);
-	if (minor < 44)
+	if (!age_since(minor, DOCKER_NO_VIRTUAL_SIZE))
 		yyjson_mut_obj_add_uint(d, o, "VirtualSize", g->info->size);
 	yyjson_mut_obj_add_int(d, o, "SharedSize", -1);
 	yyjson_mut_obj_add_int(d, o, "Containers", -1);
@@ -129,6 +130,7 @@ void docker_images(const struct docker_call *c)
 	yyjson_mut_doc *d;
 	yyjson_mut_val *list;
 	struct span span;
+	const char *name = docker_since(c, DOCKER_FILTERS_ONLY) ? NULL : http_req_query(c->r, "filter");
 
 	if (docker_filters_parse(http_req_query(c->r, "filters"), &f, &err) < 0 ||
 	    docker_filters_check(&f, keys, &err) < 0 || span_read(c->d->images, &f, &span, &err) < 0) {
@@ -140,7 +142,7 @@ void docker_images(const struct docker_call *c)
 	yyjson_mut_doc_set_root(d, list);
 	groups = image_groups_of(c->d->images);
 	for (size_t i = 0; i < groups.n; i++) {
-		if (fits(&groups.v[i], &f, &span))
+		if (fits(&groups.v[i], &f, &span) && (!name || !*name || reference_fits(&groups.v[i], name)))
 			add_image(d, list, &groups.v[i], c->minor);
 	}
 	image_groups_free(&groups);

@@ -4,6 +4,7 @@
  */
 #include "base/core/err.h"
 #include "base/wire/http_server.h"
+#include "face/docker/age.h"
 #include "face/docker/network.h"
 
 #include <string.h>
@@ -105,7 +106,8 @@ void docker_networks(const struct docker_call *c)
 	for (size_t i = 0; (n = net_at(net, i)); i++) {
 		/* Old clients look for the containers here. */
 		if (fits(n, &f))
-			yyjson_mut_arr_append(yyjson_mut_doc_get_root(doc), network_view(c->d, doc, n, c->minor < 28));
+			yyjson_mut_arr_append(yyjson_mut_doc_get_root(doc),
+					      network_view(c->d, doc, n, !docker_since(c, DOCKER_NETWORKS_BRIEF)));
 	}
 	docker_filters_free(&f);
 	docker_reply(c->r, 200, doc);

@@ -7,6 +7,7 @@
 #include "base/core/fs.h"
 #include "base/core/mem.h"
 #include "base/wire/http_server.h"
+#include "face/docker/age.h"
 #include "face/docker/cdi.h"
 #include "face/docker/container.h"
 #include "node/engine/engine.h"
@@ -243,7 +244,8 @@ void docker_info(const struct docker_call *c)
 	for (const char *const *dir = cdi_dirs; *dir; dir++)
 		yyjson_mut_arr_add_str(d, part, *dir);
 	part = yyjson_mut_obj_add_arr(d, root, "SecurityOptions");
-	yyjson_mut_arr_add_str(d, part, "name=seccomp,profile=builtin");
+	yyjson_mut_arr_add_str(d, part,
+			       docker_since(c, DOCKER_SECURITY_NAMED) ? "name=seccomp,profile=builtin" : "seccomp");
 	yyjson_mut_obj_add_arr(d, root, "Labels");
 	yyjson_mut_obj_add_arr(d, root, "Warnings");
 	docker_reply(c->r, 200, d);

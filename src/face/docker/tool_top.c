@@ -283,10 +283,8 @@ static int read_args(const char *args, struct shown *s, struct err *err)
 static void show(struct tool *t, const struct shown *s, const struct process *list, size_t n)
 {
 	yyjson_mut_val *body = yyjson_mut_obj_add_obj(t->answer, yyjson_mut_doc_get_root(t->answer), "body"), *rows;
-	yyjson_mut_val *titles = yyjson_mut_obj_add_arr(t->answer, body, "Titles");
+	yyjson_mut_val *titles;
 
-	for (size_t k = 0; k < s->n; k++)
-		yyjson_mut_arr_add_str(t->answer, titles, s->v[k].title);
 	rows = yyjson_mut_obj_add_arr(t->answer, body, "Processes");
 	for (size_t i = 0; i < n; i++) {
 		yyjson_mut_val *row = yyjson_mut_arr_add_arr(t->answer, rows);
@@ -297,6 +295,9 @@ static void show(struct tool *t, const struct shown *s, const struct process *li
 			yyjson_mut_arr_add_strcpy(t->answer, row, text);
 		}
 	}
+	titles = yyjson_mut_obj_add_arr(t->answer, body, "Titles");
+	for (size_t k = 0; k < s->n; k++)
+		yyjson_mut_arr_add_str(t->answer, titles, s->v[k].title);
 }
 
 int tool_top(struct tool *t, struct err *err)

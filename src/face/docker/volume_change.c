@@ -2,6 +2,7 @@
 #include "base/core/err.h"
 #include "base/core/mem.h"
 #include "base/wire/http_server.h"
+#include "face/docker/age.h"
 #include "face/docker/container.h"
 #include "face/docker/policy.h"
 #include "face/docker/volume_group.h"
@@ -12,7 +13,6 @@
 #include <string.h>
 
 #define BODY_MAX (1u << 20)
-#define ALL_SINCE 42 /* before API 1.42 prune takes those with a name, too */
 
 /* ---- create ---- */
 
@@ -148,7 +148,7 @@ static int choose(const struct docker_call *c, const struct docker_filters *f, c
 
 	if (r < 0)
 		return r;
-	all = volume_group_bool(f, "all", c->minor < ALL_SINCE, err);
+	all = volume_group_bool(f, "all", !docker_since(c, DOCKER_PRUNE_ANONYMOUS), err);
 	r = all < 0 ? all : engine_volumes(c->d->engine, &volumes, err);
 	if (r < 0)
 		return r;
