@@ -174,6 +174,29 @@ unpacks() {
 	[ -z "$output" ]
 }
 
+# A store on a disk of its own, where there is room for a few MB.
+on_a_small_disk() {
+	mkdir -p "$DIR/small"
+	unshare --mount sh -c 'mount -t tmpfs -o size=6m none "$1/small" && cd "$1" && shift && env -u BERTH_SOCKET BERTH_DATA=small "$@"
+		status=$?; [ -z "$(ls -A small/images/tmp 2>/dev/null)" ] || echo left; exit "$status"' - "$DIR" "$@"
+}
+
+@test "a full disk: how much is missing is said, and nothing stays" {
+	mkdir "$DIR/ctx"
+	head -c 9000000 /dev/urandom >"$DIR/ctx/data"
+	printf 'FROM scratch\nCOPY data /\n' >"$DIR/ctx/Dockerfile"
+	run -1 on_a_small_disk "$BERTH" build --progress plain ctx
+	[[ "$output" == *'Dockerfile:2: COPY data /: copy "data": No space left on device: at least '[3-9]" MiB are missing, 0 MiB are free"* ]]
+	[[ "$output" != *left ]]
+	other build -q -t large "$DIR/ctx"
+	other save -o "$DIR/large.tar" large
+	run -1 on_a_small_disk "$BERTH" load "$DIR/large.tar"
+	[[ "$output" == *'"data" (entry 1): write 9000000 bytes: No space left on device: at least '[3-9]" MiB are missing, 0 MiB are free"* ]]
+	[[ "$output" != *left ]]
+	run -1 on_a_small_disk sh -c 'cat large.tar | "$1" load' - "$BERTH"
+	[[ "$output" == *'keep the archive while it is read: No space left on device: 0 MiB are free' ]]
+}
+
 @test "what is no archive of images" {
 	run -1 berth load "$(busybox_tar)"
 	[[ $output == *"there are no images in it"*"berth image import"* ]]

@@ -45,6 +45,13 @@ nothing_stays() {
 	[ "$(hostile_log '.path | contains("/blobs/")' | wc -l)" = 2 ]
 }
 
+@test "a full disk: how much is missing is said" {
+	mkdir "$BERTH_DATA"
+	# shellcheck disable=SC2016 # the inner shell's
+	run --separate-stderr unshare --mount sh -c 'mount -t tmpfs -o size=128k none "$BERTH_DATA" && exec "$BERTH" pull "$1"' - "$HOSTILE/usual/x:1"
+	fails_with "image $HOSTILE/usual/x: no room for its layers: at least 1 MiB are missing, 0 MiB were free"
+}
+
 @test "the digest decides, whatever the tag says" {
 	pull "usual/x:nope@$HOSTILE_DIGEST"
 	succeeds

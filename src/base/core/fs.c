@@ -10,7 +10,9 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <stdio.h>
+#include <inttypes.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -140,6 +142,22 @@ static int write_tmp(int dir, const char *tmp, const void *data, size_t n, mode_
 	if (r == 0 && sync && fsync(fd) < 0)
 		r = -errno;
 	return r;
+}
+
+int fs_no_room(int fd, uint64_t left, int r, struct err *err)
+{
+	char why[ERR_TEXT_MAX];
+	struct statvfs room;
+	uint64_t have;
+
+	if (r != -ENOSPC || !err || fstatvfs(fd, &room) < 0)
+		return r;
+	have = (uint64_t)room.f_bavail * room.f_frsize;
+	memcpy(why, err->text, sizeof why);
+	if (left > have)
+		return err_set(err, ENOSPC, "%s: at least %" PRIu64 " MiB are missing, %" PRIu64 " MiB are free", why,
+			       (left - have + (1u << 20) - 1) >> 20, have >> 20);
+	return err_set(err, ENOSPC, "%s: %" PRIu64 " MiB are free", why, have >> 20);
 }
 
 int fs_write_atomic(int dir, const char *name, const void *data, size_t n, mode_t mode, bool sync, struct err *err)

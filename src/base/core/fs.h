@@ -41,6 +41,10 @@ int fs_write_atomic(int dir, const char *name, const void *data, size_t n, mode_
 /* Reads a regular file of at most `limit` bytes; refuses FIFOs, devices and links. The result is NUL-terminated and the caller's. */
 int fs_read(int dir, const char *name, size_t limit, char **ret_data, size_t *ret_len, struct err *err);
 
+/* After an error r on the file system of fd: when it is full, says how much is missing to write `left` bytes more (0: unknown), and what is free.
+ * Returns r. */
+int fs_no_room(int fd, uint64_t left, int r, struct err *err);
+
 /* Removes `name` in `dir` and everything below it, without following a link or crossing into another mount (-EBUSY). A missing name is
  * success. Any depth: a tree nested deeper than 32 levels, as a hostile container can leave it, is taken apart piece by piece, with at the
  * most 66 descriptors and as many stack frames. */

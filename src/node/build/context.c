@@ -184,7 +184,7 @@ static int spool(int in, int dir, struct err *err)
 				       CONTEXT_STDIN_MAX);
 		r = fd_write_all(fd, piece, (size_t)n);
 		if (r < 0)
-			return err_sys(err, -r, "write the build context to a temporary file");
+			return fs_no_room(fd, 0, err_sys(err, -r, "write the build context to a temporary file"), err);
 	}
 	return fd_take(&fd);
 }

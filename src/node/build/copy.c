@@ -184,6 +184,17 @@ static int put_fifo(struct job *j, const struct source_entry *e, const char *nam
 										  : r;
 }
 
+static int copy_failed(int fd, const struct source_entry *e, int r, struct err *err)
+{
+	struct stat have = {.st_blocks = 0};
+	uint64_t all = (uint64_t)e->st.st_blocks * 512, done;
+
+	(void)fstat(fd, &have);
+	done = (uint64_t)have.st_blocks * 512;
+	r = err_sys(err, -r, "copy \"%s\"", *e->path ? e->path : e->name);
+	return fs_no_room(fd, all > done ? all - done : 0, r, err);
+}
+
 static int put_file(struct job *j, const struct source_entry *e, const char *name, struct err *err)
 {
 	int dir = j->levels[j->n - 1].dir, r;
@@ -198,7 +209,7 @@ static int put_file(struct job *j, const struct source_entry *e, const char *nam
 		return err_sys(err, errno, "make the file \"%s\"", e->path);
 	r = copy_data(from, fd, (uint64_t)e->st.st_size);
 	if (r < 0)
-		return err_sys(err, -r, "copy \"%s\"", *e->path ? e->path : e->name);
+		return copy_failed(fd, e, r, err);
 	return set_all(j->c, fd, from, &e->st, e->path, err);
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/core/err.h"
 #include "base/core/fd.h"
+#include "base/core/fs.h"
 #include "base/core/mem.h"
 #include "node/image/tar_record_format.h"
 #include "node/image/tar_stream.h"
@@ -154,7 +155,7 @@ static int unpack_to(int fd, int out, uint64_t limit, struct err *err)
 	while ((n = tar_stream_next(s, &data)) > 0) {
 		r = fd_write_all(out, data, (size_t)n);
 		if (r < 0)
-			return err_sys(err, -r, "keep the archive while it is read");
+			return fs_no_room(out, 0, err_sys(err, -r, "keep the archive while it is read"), err);
 	}
 	return n < 0 ? err_set(err, tar_stream_err(s)->code, "%s", tar_stream_err(s)->text) : 0;
 }

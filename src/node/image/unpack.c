@@ -7,6 +7,7 @@
 
 #include "base/core/err.h"
 #include "base/core/fd.h"
+#include "base/core/fs.h"
 #include "base/core/mem.h"
 #include "node/image/tar_record.h"
 #include "node/image/guard.h"
@@ -159,7 +160,9 @@ static int write_data(struct unpack *u, int fd, int64_t size, struct err *err)
 			if (w < 0 && errno == EINTR)
 				continue;
 			if (w < 0)
-				return err_sys(err, errno, "%s: write %lld bytes", u->label, (long long)size);
+				return fs_no_room(
+				    fd, (uint64_t)(size - at),
+				    err_sys(err, errno, "%s: write %lld bytes", u->label, (long long)size), err);
 			p += w;
 			at += w;
 			n -= (size_t)w;

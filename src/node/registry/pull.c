@@ -213,29 +213,39 @@ static int wait_for_slots(struct pull *p, struct slots *s, struct err *err)
 	return transport_step(p->remote->transport, s->fds, s->n, least, err);
 }
 
-/* How much is missing at the least: unpacked they are seldom smaller. */
-static int no_room(struct pull *p, int r, struct err *err)
+struct room {
+	uint64_t need, have;
+};
+
+/* Before anything was written: packed, what is not here yet; and what is free. */
+static struct room look_at_room(const struct pull *p)
 {
-	mem_cleanup char *why = mem_strdup(err ? err->text : "");
-	struct statvfs room = {.f_bavail = 0};
-	uint64_t need = 0, have;
+	struct statvfs fs = {.f_bavail = 0};
+	struct room room = {.need = 0};
 
 	for (size_t i = 0; i < p->manifest.n; i++)
-		need += seen_before(p, i) ? 0 : p->manifest.items[i].size;
-	(void)fstatvfs(p->store->root, &room);
-	have = (uint64_t)room.f_bavail * room.f_frsize;
-	if (have >= need)
-		return err_wrap(err, "image %s: no room for its layers (%" PRIu64 " MiB are free)", p->name->local,
-				have >> 20);
-	err_set(err, -r,
-		"image %s: no room for its layers: at least %" PRIu64 " MiB are missing, %" PRIu64 " MiB are free: %s",
-		p->name->local, ((need - have) >> 20) + 1, have >> 20, why);
-	return r;
+		room.need += seen_before(p, i) ? 0 : p->manifest.items[i].size;
+	(void)fstatvfs(p->store->root, &fs);
+	room.have = (uint64_t)fs.f_bavail * fs.f_frsize;
+	return room;
+}
+
+/* How much is missing at the least: unpacked they are seldom smaller. */
+static int no_room(const struct pull *p, const struct room *room, struct err *err)
+{
+	if (room->have >= room->need)
+		return err_wrap(err, "image %s: no room for its layers (%" PRIu64 " MiB were free)", p->name->local,
+				room->have >> 20);
+	return err_set(err, ENOSPC,
+		       "image %s: no room for its layers: at least %" PRIu64 " MiB are missing, %" PRIu64
+		       " MiB were free",
+		       p->name->local, ((room->need - room->have) >> 20) + 1, room->have >> 20);
 }
 
 static int find_layers(struct pull *p, struct err *err)
 {
 	cleanup_with(slots_free) struct slots s = {.n = 0};
+	const struct room room = look_at_room(p);
 	bool ended;
 	int r = 0;
 
@@ -244,8 +254,8 @@ static int find_layers(struct pull *p, struct err *err)
 		if (r == 0 && !ended)
 			r = wait_for_slots(p, &s, err);
 	}
-	if (r == -ENOSPC || r == -EDQUOT)
-		return no_room(p, r, err);
+	if (r == -ENOSPC)
+		return no_room(p, &room, err);
 	return r < 0 ? err_wrap(err, "image %s", p->name->local) : 0;
 }
 
