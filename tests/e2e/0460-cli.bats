@@ -210,3 +210,29 @@ in_terminal() {
 	fails_with 'CONTAINER:PATH'
 	[ -z "$(compgen -G "$DIR/.berth-cp*")" ]
 }
+
+@test "ps, images, events, logs and stats: filters, times and formats" {
+	berth run --name said --label team=blue busybox sh -c 'echo one; echo two'
+	[ "$(berth ps -a --filter label=team=blue --format '{{.Names}} {{.State}}')" = "said exited" ]
+	[ "$(berth ps -l --no-trunc -q)" = "$(berth inspect said | jq -r '.[0].Id')" ]
+	[ "$(berth ps -n 1 --format json | jq -r .Names)" = said ]
+	berth ps -s --format 'table {{.Names}}\t{{.Size}}' | grep -q '^idle .*(virtual .*)$'
+	[ "$(berth images --filter reference='busy*' --format '{{.Repository}}:{{.Tag}}')" = busybox:latest ]
+	[ "$(berth logs --since 1h said)" = $'one\ntwo' ]
+	[ -z "$(berth logs --until 1h said)" ]
+	[ -z "$(berth logs --since 2099-01-01 said)" ]
+	run -1 berth logs --since never said
+	fails_with 'write 2024-05-01T10:00:00Z, 42m'
+	run -1 berth logs -f --until 1h said
+	fails_with 'not both'
+	[ "$(berth events --filter container=said --filter event=start --filter event=die --format '{{.Action}} {{.Actor.Attributes.name}}')" = $'start said\ndie said' ]
+	[ -z "$(berth events --since 2099-01-01T00:00:00Z)" ]
+	run -1 berth ps --format '{{.Nope}}'
+	fails_with 'there is no ".Nope" here'
+	[ "$(berth stats --no-stream --format '{{.Name}}' idle)" = idle ]
+	berth stats --no-stream | grep -qE '^ID +NAME +CPU % +MEM USAGE / LIMIT'
+	berth stats --no-stream --json | jq -e '.Name == "idle" and (.PIDs | tonumber) >= 1'
+	run -1 berth stats --no-stream nobody
+	fails_with 'nobody'
+	berth rm said
+}

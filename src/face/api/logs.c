@@ -31,6 +31,7 @@ struct logs {
 	struct api *api;
 	struct http_req *req; /* NULL once ended */
 	struct engine_log_options options;
+	int64_t until_ms; /* INT64_MAX = for ever */
 	bool timestamps, several;
 	char *job, *task; /* NULL: one container */
 	int64_t index;	  /* -1 = all */
@@ -131,7 +132,9 @@ static int on_log(void *ctx, int stream, int64_t time_ms, const void *data, size
 
 	if (!l->req)
 		return 0;
-	if (n == 0) {
+	if (n == 0 || (stream != 0 && time_ms > l->until_ms)) {
+		if (s->ended)
+			return 0;
 		s->ended = true;
 		open_sources(l);
 		finish_if_done(l);
@@ -278,12 +281,20 @@ void logs_get(struct api *a, struct http_req *r, const char *id)
 	l->req = r;
 	l->last = &l->first;
 	l->options = (struct engine_log_options){.follow = api_query_bool(r, "follow"), .tail = -1};
+	l->until_ms = INT64_MAX;
 	l->timestamps = api_query_bool(r, "timestamps");
 	if (api_query_int(r, "tail", -1, INT32_MAX, &l->options.tail) < 0) {
 		logs_free(l);
 		return;
 	}
-	if (find_sources(l, id, &err) < 0) {
+	if (api_query_int(r, "since_ms", 0, INT64_MAX, &l->options.since_ms) < 0 ||
+	    api_query_int(r, "until_ms", 0, INT64_MAX, &l->until_ms) < 0) {
+		logs_free(l);
+		return;
+	}
+	if (l->options.follow && l->until_ms != INT64_MAX)
+		(void)err_set(&err, EINVAL, "logs are followed, or read until a time, not both");
+	if (err.code || find_sources(l, id, &err) < 0) {
 		http_reply_err(r, &err);
 		logs_free(l);
 		return;

@@ -40,6 +40,7 @@ const struct cli_command *const cli_commands[] = {
     &command_update,
     &command_inspect,
     &command_top,
+    &command_stats,
     &command_port,
     &command_diff,
     &command_cp,

@@ -8,9 +8,12 @@
 #include "base/core/mem.h"
 #include "base/wire/http_client.h"
 #include "face/cli/client.h"
+#include "face/cli/filters.h"
 #include "face/cli/image_door.h"
+#include "face/cli/rows.h"
 #include "face/cli/show.h"
 #include "face/cli/table.h"
+#include "face/cli/template.h"
 #include "face/cli/text.h"
 #include "face/cli/units.h"
 #include "face/cli/upload.h"
@@ -181,8 +184,9 @@ const struct cli_command command_image_import = {
 };
 
 struct ls_values {
-	const char *data;
-	bool all, json, quiet, digests;
+	const char *data, *format;
+	char **filters;
+	bool all, json, quiet, digests, whole;
 };
 static const struct option_spec ls_options[] = {
     {"all", 'a', OPTION_FLAG, offsetof(struct ls_values, all), NULL, "those without a name, too"},
@@ -190,6 +194,10 @@ static const struct option_spec ls_options[] = {
     {"data", 0, OPTION_TEXT, offsetof(struct ls_values, data), "DIR", "where the images are (environment: BERTH_DATA)"},
     {"quiet", 'q', OPTION_FLAG, offsetof(struct ls_values, quiet), NULL, "print names only"},
     {"json", 0, OPTION_FLAG, offsetof(struct ls_values, json), NULL, "print JSON"},
+    FILTERS_OPTION(struct ls_values),
+    {"format", 0, OPTION_TEXT, offsetof(struct ls_values, format), "TEMPLATE",
+     "print {{.Repository}}, {{.Tag}}, {{.ID}} ..., or json"},
+    {"no-trunc", 0, OPTION_FLAG, offsetof(struct ls_values, whole), NULL, "cut nothing"},
     {NULL},
 };
 static const struct table_column columns[] = {
@@ -251,6 +259,33 @@ static void add_row(struct table *t, const struct ls_values *v, yyjson_val *imag
 	table_cell(t, text_ago(ago, show_int(image, "created_ms", 0), clock_wall_ms()));
 }
 
+/* What docker's users ask for: by Docker's API, which has filters. */
+static int ls_docker(struct cli *cli, const struct ls_values *v, struct err *err)
+{
+	static const char usual[] = "table {{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
+	static const char digests[] =
+	    "table {{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
+	const char *format = v->quiet ? "{{.ID}}" : v->format ? v->format : v->digests ? digests : usual;
+	struct buf target buf_cleanup = BUF_INIT;
+	yyjson_doc *doc json_doc_cleanup = NULL, *rows json_doc_cleanup = NULL;
+	int r;
+
+	if (v->data)
+		return err_set(err, EINVAL, "--data: --filter, --format and --no-trunc ask a berth that runs");
+	buf_adds(&target, CLIENT_DOCKER "/images/json");
+	if (v->all)
+		client_query(&target, "all", "1");
+	if (v->digests)
+		client_query(&target, "digests", "1");
+	r = filters_query(&target, v->filters, err);
+	if (r == 0)
+		r = client_call(cli, "GET", buf_str(&target), NULL, &doc, err);
+	if (r < 0 || v->json)
+		return r < 0 ? r : client_print_json(doc);
+	rows = rows_images(yyjson_doc_get_root(doc), v->whole);
+	return template_print(format, yyjson_doc_get_root(rows), err);
+}
+
 static int ls_run(struct cli *cli, void *values, char **operands, struct err *err)
 {
 	const struct ls_values *v = values;
@@ -258,9 +293,12 @@ static int ls_run(struct cli *cli, void *values, char **operands, struct err *er
 	struct table *t cleanup_with(table_freep) = table_new(v->digests ? digest_columns : columns);
 	yyjson_val *image;
 	size_t i, n;
-	int r = list(cli, v, &doc, err);
+	int r;
 
 	(void)operands;
+	if (v->filters || v->format || v->whole)
+		return ls_docker(cli, v, err);
+	r = list(cli, v, &doc, err);
 	if (r < 0 || v->json)
 		return r < 0 ? r : client_print_json(doc);
 	yyjson_arr_foreach (yyjson_doc_get_root(doc), i, n, image) {
@@ -286,7 +324,8 @@ const struct cli_command command_image_ls = {
     .detail =
 	"SIZE is that of the unpacked layers; `berth system df --verbose` tells what they take on the disk. An image "
 	"that\nwas pulled by its digest has no tag: NAME:<none>. With --quiet it is NAME@DIGEST.",
-    .examples = "  berth image ls\n  berth image ls --digests\n  berth image ls --json",
+    .examples = "  berth image ls\n  berth image ls --digests\n  berth image ls --json\n"
+		"  berth image ls --filter dangling=true --format '{{.ID}} {{.Size}}'",
     .options = ls_options,
     .values_size = sizeof(struct ls_values),
     .run = ls_run,

@@ -13,16 +13,33 @@
 
 struct logs_values {
 	bool follow, timestamps, raw;
-	const char *tail;
+	const char *tail, *since, *until;
 };
 static const struct option_spec logs_options[] = {
     {"follow", 'f', OPTION_FLAG, offsetof(struct logs_values, follow), NULL, "go on until the end, as lines come"},
     {"tail", 'n', OPTION_TEXT, offsetof(struct logs_values, tail), "N", "only the last N lines, or \"all\""},
     {"timestamps", 't', OPTION_FLAG, offsetof(struct logs_values, timestamps), NULL,
      "begin each line with its time (UTC)"},
+    {"since", 0, OPTION_TEXT, offsetof(struct logs_values, since), "TIME",
+     "from then on: 2024-05-01T10:00:00Z, or 42m (ago)"},
+    {"until", 0, OPTION_TEXT, offsetof(struct logs_values, until), "TIME", "until then; not with --follow"},
     {"raw", 0, OPTION_FLAG, offsetof(struct logs_values, raw), NULL, "do not escape control bytes on a terminal"},
     {NULL},
 };
+
+static int add_moment(struct buf *target, const char *name, const char *option, const char *text, struct err *err)
+{
+	mem_cleanup char *moment = NULL, *ms = NULL;
+	int r = text ? units_moment(text, &moment, err) : 0;
+
+	if (r < 0)
+		return err_wrap(err, "%s", option);
+	if (!moment)
+		return 0;
+	ms = mem_printf("%.0f", strtod(moment, NULL) * 1000);
+	client_query(target, name, ms);
+	return 0;
+}
 
 static int logs_target(const struct logs_values *v, const char *id, struct buf *target, struct err *err)
 {
@@ -35,6 +52,11 @@ static int logs_target(const struct logs_values *v, const char *id, struct buf *
 		client_query(target, "follow", "1");
 	if (v->timestamps)
 		client_query(target, "timestamps", "1");
+	r = add_moment(target, "since_ms", "--since", v->since, err);
+	if (r == 0)
+		r = add_moment(target, "until_ms", "--until", v->until, err);
+	if (r < 0)
+		return r;
 	if (!v->tail || strcmp(v->tail, "all") == 0)
 		return 0;
 	r = units_count(v->tail, &lines, err);
@@ -71,7 +93,8 @@ const struct cli_command command_logs = {
     .summary = "Show the output of a container, a job or a task",
     .detail =
 	"With several sources each line begins with the one it comes from. On a terminal control bytes are escaped.",
-    .examples = "  berth logs -f web\n  berth logs --tail 20 wordcount-7f3a/map\n  berth logs -t wordcount-7f3a/map/3",
+    .examples = "  berth logs -f web\n  berth logs --tail 20 wordcount-7f3a/map\n  berth logs -t wordcount-7f3a/map/3\n"
+		"  berth logs --since 10m web",
     .options = logs_options,
     .values_size = sizeof(struct logs_values),
     .least = 1,

@@ -5,20 +5,33 @@
 #include "base/core/clock.h"
 #include "base/core/mem.h"
 #include "face/cli/client.h"
+#include "face/cli/filters.h"
+#include "face/cli/rows.h"
 #include "face/cli/show.h"
 #include "face/cli/table.h"
+#include "face/cli/template.h"
 #include "face/cli/text.h"
 
 #include <inttypes.h>
 #include <string.h>
 
 struct ps_values {
-	bool all, json, quiet;
+	bool all, json, quiet, latest, size, whole;
+	uint64_t last;
+	const char *format;
+	char **filters;
 };
 static const struct option_spec ps_options[] = {
     {"all", 'a', OPTION_FLAG, offsetof(struct ps_values, all), NULL, "also those that have ended"},
     {"quiet", 'q', OPTION_FLAG, offsetof(struct ps_values, quiet), NULL, "print IDs only"},
     {"json", 0, OPTION_FLAG, offsetof(struct ps_values, json), NULL, "print JSON"},
+    FILTERS_OPTION(struct ps_values),
+    {"format", 0, OPTION_TEXT, offsetof(struct ps_values, format), "TEMPLATE",
+     "print {{.Names}}, {{.Status}} ..., or json, or \"table {{.ID}}\\t{{.Ports}}\""},
+    {"last", 'n', OPTION_COUNT, offsetof(struct ps_values, last), "N", "the N that were created last, ended or not"},
+    {"latest", 'l', OPTION_FLAG, offsetof(struct ps_values, latest), NULL, "the one that was created last"},
+    {"size", 's', OPTION_FLAG, offsetof(struct ps_values, size), NULL, "show what their files take"},
+    {"no-trunc", 0, OPTION_FLAG, offsetof(struct ps_values, whole), NULL, "cut nothing"},
     {NULL},
 };
 
@@ -69,6 +82,38 @@ static void row(struct table *t, yyjson_val *c)
 		table_cell(t, "");
 }
 
+/* What docker's users ask for: by Docker's API, which has filters and sizes. */
+static bool is_dockers(const struct ps_values *v)
+{
+	return v->filters || v->format || v->latest || v->size || v->whole || v->last > 0;
+}
+
+static int ps_docker(struct cli *cli, const struct ps_values *v, struct err *err)
+{
+	static const char usual[] = "table {{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}"
+				    "\t{{.Names}}";
+	struct buf target buf_cleanup = BUF_INIT;
+	yyjson_doc *doc json_doc_cleanup = NULL, *rows json_doc_cleanup = NULL;
+	mem_cleanup char *last = mem_printf("%" PRIu64, v->latest ? 1 : v->last);
+	mem_cleanup char *format = mem_printf("%s%s", usual, v->size ? "\t{{.Size}}" : "");
+	int r;
+
+	buf_adds(&target, CLIENT_DOCKER_CONTAINERS "json");
+	if (v->all || v->latest || v->last > 0)
+		client_query(&target, "all", "1");
+	if (v->latest || v->last > 0)
+		client_query(&target, "limit", last);
+	if (v->size)
+		client_query(&target, "size", "1");
+	r = filters_query(&target, v->filters, err);
+	if (r == 0)
+		r = client_call(cli, "GET", buf_str(&target), NULL, &doc, err);
+	if (r < 0 || v->json)
+		return r < 0 ? r : client_print_json(doc);
+	rows = rows_containers(yyjson_doc_get_root(doc), v->whole);
+	return template_print(v->quiet ? "{{.ID}}" : v->format ? v->format : format, yyjson_doc_get_root(rows), err);
+}
+
 static int ps_run(struct cli *cli, void *values, char **operands, struct err *err)
 {
 	const struct ps_values *v = values;
@@ -76,9 +121,12 @@ static int ps_run(struct cli *cli, void *values, char **operands, struct err *er
 	struct table *t cleanup_with(table_freep) = table_new(columns);
 	yyjson_val *c;
 	size_t i, n;
-	int r = client_call(cli, "GET", v->all ? "/v1/containers?all=1" : "/v1/containers", NULL, &doc, err);
+	int r;
 
 	(void)operands;
+	if (is_dockers(v))
+		return ps_docker(cli, v, err);
+	r = client_call(cli, "GET", v->all ? "/v1/containers?all=1" : "/v1/containers", NULL, &doc, err);
 	if (r < 0 || v->json)
 		return r < 0 ? r : client_print_json(doc);
 	yyjson_arr_foreach (yyjson_doc_get_root(doc), i, n, c) {
@@ -96,7 +144,8 @@ const struct cli_command command_ps = {
     .name = "ps",
     .usage = "",
     .summary = "List containers",
-    .examples = "  berth ps\n  berth ps -a\n  berth ps --json | jq '.[].name'",
+    .examples = "  berth ps\n  berth ps -a\n  berth ps --json | jq '.[].name'\n"
+		"  berth ps --filter label=team=web --format '{{.Names}}: {{.Status}}'",
     .options = ps_options,
     .values_size = sizeof(struct ps_values),
     .run = ps_run,

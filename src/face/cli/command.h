@@ -81,7 +81,7 @@ extern const struct cli_command command_jobs, command_job, command_cancel, comma
 extern const struct cli_command command_ps, command_logs, command_wait, command_kill, command_stop, command_rm;
 extern const struct cli_command command_exec, command_attach, command_create, command_update;
 extern const struct cli_command command_start, command_restart, command_pause, command_unpause, command_rename;
-extern const struct cli_command command_top, command_diff, command_port, command_inspect, command_commit,
+extern const struct cli_command command_stats, command_top, command_diff, command_port, command_inspect, command_commit,
     command_export;
 extern const struct cli_command command_container_prune, command_system_prune;
 extern const struct cli_command command_volume_create, command_volume_ls, command_volume_inspect, command_volume_rm,

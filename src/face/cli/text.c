@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
+#include <unistd.h>
 
 struct range {
 	uint32_t first, last;
@@ -319,4 +320,19 @@ void text_error(const char *fmt, ...)
 	va_end(ap);
 	(void)fflush(stdout); /* so that the two appear in the order in which they were said */
 	print_line(stderr, "berth: ", text);
+}
+
+void text_raw_line(FILE *to, const char *s, size_t n)
+{
+	struct text_filter filter = {.n = 0};
+	buf_cleanup struct buf safe = BUF_INIT;
+
+	if (isatty(fileno(to))) {
+		text_filter_add(&filter, &safe, s, n);
+		text_filter_end(&filter, &safe);
+		s = buf_str(&safe);
+		n = safe.len;
+	}
+	fwrite(s, 1, n, to);
+	fputc('\n', to);
 }

@@ -47,6 +47,8 @@ char *text_size(char text[static TEXT_MAX], uint64_t bytes);
  * memory, escaped. */
 char *text_id(const char *id);
 
+/* A line that a program may read on `to`: as it is, but for a terminal control bytes are escaped. */
+void text_raw_line(FILE *to, const char *s, size_t n);
 /* One line for a person on `to`: the format's result is escaped, then a newline. text_error begins with "berth: ". */
 void text_line(FILE *to, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void text_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

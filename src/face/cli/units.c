@@ -2,15 +2,18 @@
 #include "face/cli/units.h"
 
 #include "base/core/buf.h"
+#include "base/core/clock.h"
 #include "base/core/err.h"
 #include "base/core/log.h"
 #include "base/core/mem.h"
 #include "base/wire/json.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #define WORDS_BYTES_MAX (1u << 20)
 
@@ -194,4 +197,59 @@ int units_words(const char *text, char ***ret, struct err *err)
 	}
 	*ret = words;
 	return 0;
+}
+
+/* The zone of a moment: "Z", "+02:00", or nothing for local time. Its seconds east of Greenwich; false when it is none of these. */
+static bool read_zone(const char *text, bool *ret_local, long *ret_east)
+{
+	int hours, minutes, n = 0;
+
+	*ret_local = !*text;
+	*ret_east = 0;
+	if (!*text || !strcmp(text, "Z") || !strcmp(text, "z"))
+		return true;
+	if ((*text != '+' && *text != '-') || sscanf(text + 1, "%2d:%2d%n", &hours, &minutes, &n) != 2 || text[1 + n])
+		return false;
+	*ret_east = (*text == '-' ? -1 : 1) * (hours * 3600l + minutes * 60l);
+	return true;
+}
+
+/* NULL: it is no date. */
+static char *date_moment(const char *text)
+{
+	struct tm tm = {.tm_isdst = -1};
+	const char *end = NULL;
+	char fraction[10] = "0";
+	size_t digits;
+	bool local;
+	long east;
+
+	for (const char *const *f = (const char *const[]){"%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d", NULL};
+	     *f && !end; f++)
+		end = strptime(text, *f, &tm);
+	if (!end)
+		return NULL;
+	if (*end == '.') {
+		digits = strspn(++end, "0123456789");
+		snprintf(fraction, sizeof fraction, "%.*s", digits > 9 ? 9 : (int)digits, end);
+		end += digits;
+	}
+	if (!read_zone(end, &local, &east))
+		return NULL;
+	return mem_printf("%lld.%s", (long long)(local ? mktime(&tm) : timegm(&tm) - east), fraction);
+}
+
+int units_moment(const char *text, char **ret, struct err *err)
+{
+	size_t whole = strspn(text, "0123456789"),
+	       part = text[whole] == '.' ? strspn(text + whole + 1, "0123456789") + 1 : 0;
+	uint64_t ms;
+
+	if (whole > 0 && !text[whole + part])
+		*ret = mem_strdup(text);
+	else if (!(*ret = date_moment(text)) && units_time(text, &ms, NULL) == 0)
+		*ret = mem_printf("%.3f", (double)(clock_wall_ms() - (int64_t)ms) / 1000);
+	return *ret ? 0
+		    : err_set(err, EINVAL,
+			      "\"%s\" is no time; write 2024-05-01T10:00:00Z, 42m (ago) or seconds since 1970", text);
 }

@@ -17,6 +17,9 @@ int units_cpus(const char *text, uint64_t *ret_milli,
 	       struct err *err); /* "1.5" -> 1500; at least 0.001, at the most 100000 */
 /* Milliseconds of a duration: seconds as a plain number, or "500ms", "1m30s", "2h". */
 int units_time(const char *text, uint64_t *ret_ms, struct err *err);
+/* A moment for Docker's API, seconds since 1970, of what people write: "2024-05-01T10:00:00Z", "2024-05-01" (local time), "42m" (ago), or seconds since 1970
+ * with a fraction or without. New memory. */
+int units_moment(const char *text, char **ret, struct err *err);
 int units_level(const char *text, uint64_t *ret, struct err *err); /* error, warning, info, debug -> enum log_level */
 
 /* A command line as words, with '...', "..." and backslash as in a shell but nothing expanded; or a JSON list of

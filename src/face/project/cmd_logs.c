@@ -10,6 +10,7 @@
 #include "base/core/mem.h"
 #include "face/cli/client.h"
 #include "face/cli/show.h"
+#include "face/cli/units.h"
 #include "face/project/events.h"
 #include "face/project/follow.h"
 
@@ -46,21 +47,12 @@ struct logs {
 	struct err failed;
 };
 
-/* "42m" is a time ago; what the API takes is left as it is. */
+/* What is no time is left to the API's judgement. */
 static char *api_time(const char *text)
 {
-	char *end = NULL;
-	double n = strtod(text, &end);
-	static const struct {
-		char unit;
-		int seconds;
-	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}};
+	char *moment = NULL;
 
-	for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
-		if (end > text && end[0] == units[i].unit && !end[1])
-			return mem_printf("%.3f", (double)time(NULL) - n * units[i].seconds);
-	}
-	return mem_strdup(text);
+	return units_moment(text, &moment, NULL) == 0 ? moment : mem_strdup(text);
 }
 
 static char *target_of(const struct logs_values *v, const char *id, const char *since)
