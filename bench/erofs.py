@@ -28,7 +28,7 @@ def forget():
 
 def in_container(image, command, before=lambda: None):
     before()
-    return seconds(BERTH, 'run', '--rm', image, 'sh', '-c', command)
+    return seconds(BERTH, 'run', '--rm', '--network', 'none', image, 'sh', '-c', command)
 
 
 def make_images(place, layout):

@@ -62,7 +62,7 @@ def bench_memory(place, table):
     # A daemon that has just unpacked an image is not an idle one: begin with a fresh process over the same data.
     run(BERTH, 'down')
     run(BERTH, 'up', '--data', os.path.join(place.dir, 'data'))
-    mine = grow(lambda: pss_mb(berth_pids()), lambda: run(BERTH, 'run', '-d', 'busybox', 'sleep', '1000000'))
+    mine = grow(lambda: pss_mb(berth_pids()), lambda: run(BERTH, 'run', '-d', '--network', 'none', 'busybox', 'sleep', '1000000'))
     monitors = monitor_private()
     place.stop_berth()
     theirs = {}

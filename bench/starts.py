@@ -18,7 +18,7 @@ def start_candidates(place, table):
         'limit': lambda: lambda n: own_ms(n, 'limit', place.rootfs),
         'in process': lambda: lambda n: own_ms(n, 'rt_start', place.rootfs),
         'pooled': lambda: lambda n: own_ms(n, 'rt_start', place.rootfs, '-p'),
-        'berth run': lambda: lambda n: spawn_ms(n, BERTH, 'run', '--rm', 'busybox', 'true'),
+        'berth run': lambda: lambda n: spawn_ms(n, BERTH, 'run', '--rm', '--network', 'none', 'busybox', 'true'),
         'crun': lambda: bundle(place, 'crun'),
         'runc': lambda: bundle(place, 'runc'),
         'docker': docker,
@@ -60,7 +60,7 @@ def bench_pool_off(place, table, pooled):
     """The same `berth run` by an engine that makes each network when it is needed."""
     place.stop_berth()
     place.start_berth('--netns-pool', '0')
-    times = spawn_ms(RUNS, BERTH, 'run', '--rm', 'busybox', 'true')
+    times = spawn_ms(RUNS, BERTH, 'run', '--rm', '--network', 'none', 'busybox', 'true')
     table.against('start: berth run, pool of networks off', 'ms', statistics.median(times), 'pool on', pooled)
     place.stop_berth()
 

@@ -88,7 +88,7 @@ engine_exe_overwrite() {
 	mkdir -p "$DIR/seen"
 	eb submit "$DIR/job.yaml" || return 2
 	WITHIN=60 eventually enough_opened || echo "opened: $(grep -c opened "$DIR/seen/exe.log")"
-	eb run --rm -e LD_PRELOAD=/preload.so exe /bin/evil || true
+	eb run --network none --rm -e LD_PRELOAD=/preload.so exe /bin/evil || true
 	runtime_is_unchanged "health check"
 	status=$?
 	# As long as the daemon runs, nobody can write to its program; what was opened may be held for longer than that.
@@ -149,11 +149,11 @@ engine_leaked_cwd() {
 	engine_up || return 2
 	exec 9<&-
 	for n in $(seq 3 "${ENGINE_LAST:-24}"); do
-		eb run --rm --workdir "/proc/self/fd/$n" box sh -c \
+		eb run --network none --rm --workdir "/proc/self/fd/$n" box sh -c \
 			"for up in . .. ../.. ../../..; do cat \$up$DIR/canary/secret 2>/dev/null; done; true" >"$DIR/out" 2>&1 || true
 		! grep -q "$SECRET" "$DIR/out" || bitten "run --workdir /proc/self/fd/$n" || return 1
 	done
-	eb run --rm box sh -c 'for fd in /proc/self/fd/*; do echo "fd ${fd##*/}"; done' >"$DIR/out" || return 2
+	eb run --network none --rm box sh -c 'for fd in /proc/self/fd/*; do echo "fd ${fd##*/}"; done' >"$DIR/out" || return 2
 	! sed -n 's/^fd //p' "$DIR/out" | grep -v '^[0-3]$' || bitten "a descriptor is open inside"
 }
 
@@ -190,7 +190,7 @@ inheritable() {
 # The first process, and one that comes later: the health check.
 engine_inheritable() {
 	engine_up || return 2
-	eb run --rm box sh -c 'grep -E "^Cap(Inh|Amb)" /proc/self/status' >"$DIR/out" || return 2
+	eb run --network none --rm box sh -c 'grep -E "^Cap(Inh|Amb)" /proc/self/status' >"$DIR/out" || return 2
 	caps_of "$DIR/out" run || return
 	mkdir "$DIR/seen"
 	cat >"$DIR/job.yaml" <<-END

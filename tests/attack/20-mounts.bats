@@ -47,7 +47,7 @@ engine_null_link() {
 	engine_up || return 2
 	for to in /proc/sys/kernel/core_pattern /etc/passwd "$DIR/canary/secret"; do
 		engine_image null "rm -f dev/null; ln -s '$to' dev/null" || return 2
-		eb run --rm null stat -L -c 'type %t:%T' /dev/null /proc/kcore /proc/keys /proc/timer_list >"$DIR/out" 2>/dev/null || true
+		eb run --network none --rm null stat -L -c 'type %t:%T' /dev/null /proc/kcore /proc/keys /proc/timer_list >"$DIR/out" 2>/dev/null || true
 		grep -q '^type' "$DIR/out" || return 2
 		! grep '^type' "$DIR/out" | grep -v '^type 1:3$' || bitten "/dev/null -> $to: the cover is something else" || return 1
 	done
@@ -121,7 +121,7 @@ engine_console_link() {
 		ln -sfn "$to" "$DIR/dev/console"
 		for volume in "" "--volume=$DIR/dev:/dev --volume=/dev/pts:/dev/pts"; do
 			# shellcheck disable=SC2086
-			LIMIT=20 eb_limited run --rm -t $volume tty sh -c 'stat -L -c "console %t" /dev/console
+			LIMIT=20 eb_limited run --network none --rm -t $volume tty sh -c 'stat -L -c "console %t" /dev/console
 				grep victim /proc/self/mountinfo; echo victim-is $(head -c 9 /victim)' >"$DIR/out" 2>&1 </dev/null || [ -n "$volume" ] || return 2
 			tr -d '\r' <"$DIR/out"
 			[ -n "$volume" ] || grep -q 'victim-is untouched' "$DIR/out" || return 2
@@ -206,7 +206,7 @@ engine_proc_volume() {
 	false_proc "$DIR/false"
 	for target in /proc //proc /x/../proc /proc/self /proc/sys /link /dev/../proc; do
 		engine_image linked 'ln -sfn /proc link' || return 2
-		eb run --rm -v "$DIR/false:$target" linked stat -f -c 'proc %t' /proc >"$DIR/out" 2>&1 || continue
+		eb run --network none --rm -v "$DIR/false:$target" linked stat -f -c 'proc %t' /proc >"$DIR/out" 2>&1 || continue
 		grep -qx 'proc 9fa0' "$DIR/out" || bitten "a volume on $target: /proc is no proc" || return 1
 	done
 }
@@ -258,7 +258,7 @@ engine_image_links() {
 	for name in dev proc sys dev/shm etc mnt; do
 		for to in "$DIR/canary" "../../../../../../..$DIR/canary" "$DIR/canary/new"; do
 			engine_image links "rm -rf '$name' && ln -s '$to' '$name'" || continue
-			eb run --rm --tmpfs /mnt/deep/er -v /etc/hostname:/etc/resolv.conf:ro links \
+			eb run --network none --rm --tmpfs /mnt/deep/er -v /etc/hostname:/etc/resolv.conf:ro links \
 				sh -c "cat '$DIR/canary/secret'; echo x >/dev/shm/x" >"$DIR/out" 2>&1 || true
 			! grep -q "$SECRET" "$DIR/out" || bitten "$name -> $to: the secret was read" || return 1
 		done
@@ -301,7 +301,7 @@ engine_volume_race() {
 	engine_up || return 2
 	swap_start "$DIR/shared/dir" "$DIR/shared/link"
 	while [ "$starts" -lt "${TRIES:-60}" ] || [ "$swaps" -lt 10000 ]; do
-		eb run --rm -v "$DIR/shared:/shared" -v "$DIR/volume:/shared/dir/sub/made" -v /etc/hostname:/shared/dir/sub/file box true >/dev/null 2>&1 || true
+		eb run --network none --rm -v "$DIR/shared:/shared" -v "$DIR/volume:/shared/dir/sub/made" -v /etc/hostname:/shared/dir/sub/file box true >/dev/null 2>&1 || true
 		starts=$((starts + 1))
 		swaps=$(cat "$DIR/swaps")
 	done

@@ -32,7 +32,7 @@ engine_user_overflow() {
 	local user
 	engine_up || return 2
 	for user in 0x0 4294967296 2147483648 -1 1000: : $'root\n' 18446744073709551616 ' 0' 1000; do
-		eb run --rm --user "$user" box id -u >"$DIR/out" 2>/dev/null || continue
+		eb run --network none --rm --user "$user" box id -u >"$DIR/out" 2>/dev/null || continue
 		! is_root "$DIR/out" || bitten "run --user '$user' is root" || return 1
 	done
 }
@@ -64,7 +64,7 @@ negative_group() {
 
 engine_negative_group() {
 	engine_up || return 2
-	eb run --rm --user user box sh -c 'grep ^Groups: /proc/self/status' >"$DIR/out" 2>&1 || return 2
+	eb run --network none --rm --user user box sh -c 'grep ^Groups: /proc/self/status' >"$DIR/out" 2>&1 || return 2
 	has_group 1001 || bitten "the primary group is not among the groups: it can be dropped"
 }
 
@@ -135,7 +135,7 @@ engine_endless_users() {
 		for kind in large fifo zero folder; do
 			engine_image "bad-$kind-$file" "bad_file $kind etc/$file" || continue
 			status=0
-			LIMIT=10 eb_limited run --rm --user user:user "bad-$kind-$file" true >"$DIR/out" 2>&1 || status=$?
+			LIMIT=10 eb_limited run --network none --rm --user user:user "bad-$kind-$file" true >"$DIR/out" 2>&1 || status=$?
 			[ "$status" -ne 124 ] || bitten "$kind $file: it hangs" || return 1
 			[ "$kind:$status" != large:0 ] || bitten "$kind $file: read to its end" || return 1
 		done
@@ -171,7 +171,7 @@ engine_abstract_sockets() {
 	local file
 	abstract_of >"$DIR/abstract.before"
 	engine_up || return 2
-	eb run -d --name waits box sleep 1000 || return 2
+	eb run --network none -d --name waits box sleep 1000 || return 2
 	abstract_of | comm -13 "$DIR/abstract.before" - >"$DIR/abstract.new"
 	! grep . "$DIR/abstract.new" || bitten "abstract sockets" || return 1
 	# Those with a file are its owner's alone, and below a folder that is.
@@ -212,7 +212,7 @@ state_walk() {
 engine_state_walk() {
 	local file
 	engine_up || return 2
-	eb run -d --name walked box sh -c 'cp /bin/busybox /tmp/own && chmod 4755 /tmp/own; sleep 1000' || return 2
+	eb run --network none -d --name walked box sh -c 'cp /bin/busybox /tmp/own && chmod 4755 /tmp/own; sleep 1000' || return 2
 	eventually sh -c "find '$DIR/data' -name own -perm 4755 | grep -q ." || return 2
 	walk "$DIR/data" || return 1
 	# Not even by a name that is known: a setuid program that a container made is out of reach.
@@ -233,8 +233,8 @@ engine_ranges() {
 	local a b pid
 	engine_up || return 2
 	mkdir "$DIR/shared"
-	eb run -d --userns --name first box sh -c 'umask 077; echo private >/tmp/file; sleep 1000' || return 2
-	eb run -d --userns --name second box sleep 1000 || return 2
+	eb run --network none -d --userns --name first box sh -c 'umask 077; echo private >/tmp/file; sleep 1000' || return 2
+	eb run --network none -d --userns --name second box sleep 1000 || return 2
 	a=$(eb ps --json | jq '.[] | select(.name == "first") | .pid')
 	b=$(eb ps --json | jq '.[] | select(.name == "second") | .pid')
 	for pid in "$a" "$b"; do

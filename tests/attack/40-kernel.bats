@@ -38,7 +38,7 @@ rootless_cgroups() {
 
 engine_host_cgroups() {
 	engine_up || return 2
-	eb run --rm --cgroupns host box sh -c 'find /sys/fs/cgroup -name cgroup.procs | sed "s/^/seen /"
+	eb run --network none --rm --cgroupns host box sh -c 'find /sys/fs/cgroup -name cgroup.procs | sed "s/^/seen /"
 		for f in $(find /sys/fs/cgroup -name cgroup.procs -o -name release_agent -o -name devices.allow -o -name memory.limit_in_bytes); do
 			(echo 1 >"$f") 2>/dev/null && echo "writable $f"; done; true' >"$DIR/out" 2>&1 || return 2
 	cat "$DIR/out"
@@ -64,10 +64,10 @@ no_cgroup1() { # FILE
 
 engine_release_agent() {
 	engine_up || return 2
-	eb run --rm box /bin/attacker cgroup1 >"$DIR/out" 2>&1 || true
+	eb run --network none --rm box /bin/attacker cgroup1 >"$DIR/out" 2>&1 || true
 	cat "$DIR/out"
 	no_cgroup1 "$DIR/out" || return
-	eb run --rm box sh -c 'find /sys/fs/cgroup -type f; echo cgroup-namespace $(cat /proc/self/cgroup)' >"$DIR/out" 2>&1 || return 2
+	eb run --network none --rm box sh -c 'find /sys/fs/cgroup -type f; echo cgroup-namespace $(cat /proc/self/cgroup)' >"$DIR/out" 2>&1 || return 2
 	cat "$DIR/out"
 	! grep -q release_agent "$DIR/out" || bitten "release_agent is there"
 }
@@ -101,7 +101,7 @@ unfiltered_agent() {
 
 engine_masks() {
 	engine_up || return 2
-	eb run --rm box sh -c 'for f in interrupts kcore keys timer_list sched_debug; do head -c 1 /proc/$f 2>/dev/null | grep -q . && echo "shown /proc/$f"; done
+	eb run --network none --rm box sh -c 'for f in interrupts kcore keys timer_list sched_debug; do head -c 1 /proc/$f 2>/dev/null | grep -q . && echo "shown /proc/$f"; done
 		for d in /sys/firmware /sys/devices/virtual/powercap /sys/devices/system/cpu/cpu*/thermal_throttle /proc/acpi /proc/scsi /proc/asound; do
 			[ -z "$(ls -A $d 2>/dev/null)" ] || echo "shown $d"; done; echo looked' >"$DIR/out" 2>&1
 	cat "$DIR/out"
@@ -183,7 +183,7 @@ no_filter() {
 engine_filter() {
 	engine_up || return 2
 	engine_image helper 'helper_rootfs .' || return 2
-	eb run --rm helper /bin/helper syscalls >"$DIR/out" 2>&1 || true
+	eb run --network none --rm helper /bin/helper syscalls >"$DIR/out" 2>&1 || true
 	cat "$DIR/out"
 	no_back_door "$DIR/out" || return
 	! grep -E '^(io_uring|bpf|keyctl|clone-ns|unshare|mount|i386-unshare|i386-mount) ok' "$DIR/out" || bitten "the filter lets it through"
@@ -239,9 +239,9 @@ engine_unknown() {
 	engine_up || return 2
 	for option in --security-opt=imaginary=1 --security-opt=no-new-privileges=perhaps --security-opt=apparmor=berth-no-such-profile \
 		--security-opt=seccomp=/no/such/profile --cap-drop=IMAGINARY --apparmor=x --seccomp=unconfined --userns=imaginary; do
-		! eb run --rm "$option" box true >"$DIR/out" 2>&1 || bitten "run $option is ignored" || return 1
+		! eb run --network none --rm "$option" box true >"$DIR/out" 2>&1 || bitten "run $option is ignored" || return 1
 	done
-	! eb run --rm -v /etc:/x:ro,imaginary box true >"$DIR/out" 2>&1 || bitten "an unknown option of a volume is ignored"
+	! eb run --network none --rm -v /etc:/x:ro,imaginary box true >"$DIR/out" 2>&1 || bitten "an unknown option of a volume is ignored"
 }
 
 # What the command line would not let through: a request of somebody who thinks of another engine.

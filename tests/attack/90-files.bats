@@ -10,7 +10,7 @@ load helpers
 swapping() {
 	engine_up || return 2
 	# Made in there: a directory of the image cannot be renamed.
-	eb run -d --name swap box sh -c "mkdir /real; echo own >/real/secret; ln -s '$DIR/canary' /link; exec attacker swap /real /link /swaps" >/dev/null || return 2
+	eb run --network none -d --name swap box sh -c "mkdir /real; echo own >/real/secret; ln -s '$DIR/canary' /link; exec attacker swap /real /link /swaps" >/dev/null || return 2
 	eventually eb_swaps
 }
 

@@ -172,7 +172,7 @@ teardown_file() {
 
 # bats test_tags=vm
 @test "a fork bomb stays within its pids limit and the host stays usable" {
-	timeout 60 "$BERTH" run -d --name bomb --pids 30 busybox sh -c 'b() { b | b & }; b; sleep 1000' 3>&-
+	timeout 60 "$BERTH" run --network none -d --name bomb --pids 30 busybox sh -c 'b() { b | b & }; b; sleep 1000' 3>&-
 	id=$(berth ps --json | jq -r '.[] | select(.name == "bomb") | .id' | cut -c 1-12)
 	count() {
 		grep -l "$id" /proc/[0-9]*/cgroup 2>/dev/null | wc -l
@@ -200,7 +200,7 @@ teardown_file() {
 }
 
 @test "run goes on as detached when its client goes away" {
-	"$BERTH" run --name orphan busybox sh -c 'echo up; exec sleep 1000' >"$DIR/orphan" 3>&- &
+	"$BERTH" run --network none --name orphan busybox sh -c 'echo up; exec sleep 1000' >"$DIR/orphan" 3>&- &
 	client=$!
 	eventually grep -q up "$DIR/orphan"
 	kill -9 "$client"

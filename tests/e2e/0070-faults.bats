@@ -165,7 +165,7 @@ one_task() {
 			kill "-$signal" "${pids[$which]}"
 			# Whatever was hit: this command or the next start must work.
 			eventually bash -c '"$BERTH" info >/dev/null 2>&1 || "$BERTH" up --data "$DIR/data" 3>&-'
-			eventually "$BERTH" run --rm busybox true
+			eventually "$BERTH" run --rm --network none busybox true
 			timeout 30 "$BERTH" down --all 3>&-
 			eventually gone "${pids[0]}"
 		done

@@ -74,6 +74,20 @@ in_terminal() {
 	[ "$(berth ps -aq)" = "$(berth inspect idle | jq -r '.[0].Id')" ]
 }
 
+@test "run: the network is bridge when nobody says more, by both ways to a container" {
+	look='ip -o link | grep -c eth; hostname -i; grep -c "$(hostname)" /etc/hosts'
+	for way in --rm "--rm -i"; do
+		# shellcheck disable=SC2086 # two words
+		run -0 "$BERTH" run $way busybox sh -c "$look"
+		[[ "$output" == $'1\n172.'*$'\n'[12] ]]
+		# shellcheck disable=SC2086
+		run -1 "$BERTH" run $way --network none busybox sh -c 'ip -o link | grep eth'
+	done
+	"$BERTH" create --name later busybox true
+	[ "$(berth inspect later | jq -r '.[0].HostConfig.NetworkMode')" = default ]
+	berth rm later
+}
+
 @test "run: every kind of option reaches the container" {
 	berth network create --subnet 10.77.0.0/24 shop
 	berth run -d --name web --hostname shop1 --network shop --ip 10.77.0.9 --network-alias store -p 127.0.0.1:8085:80 --add-host far:1.2.3.4 \

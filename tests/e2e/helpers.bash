@@ -34,11 +34,14 @@ new_place() {
 	setsid "$TOP/tests/lib/guard" "$test_pid" "$DIR" </dev/null >/dev/null 2>&1 3>&- 4>&- &
 }
 
-# Steps of a build have no network unless a test says so: their interfaces would be on the machine.
+# Containers and steps of builds have no network unless a test asks for one: their interfaces would be on the machine.
+NETWORK_WORDS=' (--net(work)?|--network-[a-z]*|-p|--publish|-P|--publish-all|--ip|--ip6|--mac-address|--link|--dns)[ =]'
 berth() {
-	if [ "${1:-}" = build ] && [[ " $* " != *" --network"* ]]; then
-		set -- build --network none "${@:2}"
-	fi
+	case ${1:-} in
+	build | run | create)
+		[[ " $* " =~ $NETWORK_WORDS ]] || set -- "$1" --network none "${@:2}"
+		;;
+	esac
 	"$BERTH" "$@"
 }
 

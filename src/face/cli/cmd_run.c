@@ -266,9 +266,8 @@ const struct cli_command command_run = {
 	"Options end at IMAGE: what follows belongs to the command. The exit status is that of the program, or 125 "
 	"when\n"
 	"berth failed, 126 when the command cannot be executed, 127 when it was not found. Ctrl-C is passed on to the\n"
-	"program; a second one leaves it running and returns. A container has a network when it is asked for "
-	"(--network,\n"
-	"--publish ...).",
+	"program; a second one leaves it running and returns. A container is on the network \"bridge\"; --network none "
+	"gives it its\nloopback alone. An ordinary user's has pasta or slirp4netns.",
     .examples = "  berth run --rm busybox echo hello\n"
 		"  berth run -it --rm busybox sh\n"
 		"  berth run -d --name web -p 8080:80 -v ./site:/www:ro busybox httpd -f -h /www\n"

@@ -545,23 +545,12 @@ static int add_network(yyjson_mut_doc *d, yyjson_mut_val *root, const struct run
 	return r;
 }
 
-/* Without a word about it the container is as `berth run` has them: on no network, or for ordinary users on what they have. */
-static const char *network_of_nobody(const struct run_options *o)
-{
-	bool wanted = o->publish || o->publish_all || o->aliases || o->ip || o->ip6 || o->mac || o->links || o->dns;
-
-	return wanted || geteuid() != 0 ? "default" : "none";
-}
-
 int create_parts_networks(yyjson_mut_doc *d, yyjson_mut_val *root, const struct run_options *o, struct err *err)
 {
 	int r = 0;
 
-	if (!o->networks) {
-		const char *name = network_of_nobody(o);
-
-		return add_network(d, root, o, name, true, err);
-	}
+	if (!o->networks)
+		return add_network(d, root, o, "default", true, err);
 	for (char **n = o->networks; r == 0 && *n; n++)
 		r = add_network(d, root, o, *n, n == o->networks, err);
 	return r;

@@ -63,8 +63,7 @@
 	    FLAG("publish-all", 'P', publish_all, "publish all ports that the image names"),                           \
 	    LIST("expose", 0, expose, "PORT", "a port that it serves"),                                                \
 	    LIST("network", 0, networks, "NAME",                                                                       \
-		 "network that it is on: a name, bridge, host, container:NAME; without any it has its own,\n"          \
-		 "                              empty one (--publish alone means bridge)"),                            \
+		 "network that it is on: a name, host, container:NAME, none: its loopback alone (default: bridge)"),   \
 	    LIST("net", 0, networks, "NAME", "the same"),                                                              \
 	    LIST("network-alias", 0, aliases, "NAME", "one more name of it in the network"),                           \
 	    TEXT("ip", 0, ip, "ADDRESS", "its IPv4 address"), TEXT("ip6", 0, ip6, "ADDRESS", "its IPv6 address"),      \
@@ -137,10 +136,10 @@ const struct run_options run_option_defaults = {.sig_proxy = true};
 
 static bool is_plain(const char *name)
 {
-	static const char *const names[] = {"rm",   "detach",	  "read-only",	"userns", "quiet",	"sig-proxy",
-					    "pull", "name",	  "workdir",	"user",	  "entrypoint", "hostname",
-					    "env",  "env-file",	  "volume",	"tmpfs",  "cpus",	"memory",
-					    "pids", "pids-limit", "detach-keys"};
+	static const char *const names[] = {"rm",   "detach",	  "read-only",	 "userns",  "quiet",	  "sig-proxy",
+					    "pull", "name",	  "workdir",	 "user",    "entrypoint", "hostname",
+					    "env",  "env-file",	  "volume",	 "tmpfs",   "cpus",	  "memory",
+					    "pids", "pids-limit", "detach-keys", "network", "net"};
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		if (!strcmp(names[i], name))
@@ -183,6 +182,18 @@ static bool plain_tmpfs(const char *text)
 	return true;
 }
 
+/* Of the words that mean more than a network; what has a name may have more to it. */
+static bool plain_network(const char *text)
+{
+	static const char *const words[] = {"default", "bridge", "host", "none"};
+
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+		if (!strcmp(words[i], text))
+			return true;
+	}
+	return false;
+}
+
 bool run_options_plain(const struct run_options *o)
 {
 	bool plain = true;
@@ -193,5 +204,7 @@ bool run_options_plain(const struct run_options *o)
 		plain = plain_volume(*v);
 	for (char **v = o->tmpfs; plain && v && *v; v++)
 		plain = plain_tmpfs(*v);
+	if (plain && o->networks)
+		plain = !o->networks[1] && plain_network(o->networks[0]);
 	return plain;
 }

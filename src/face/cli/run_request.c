@@ -182,6 +182,16 @@ static void add_numbers(yyjson_mut_doc *doc, yyjson_mut_val *root, const struct 
 	}
 }
 
+/* What it is on is for the daemon to say when nobody does: bridge, or what an ordinary user's has. */
+static void add_network(yyjson_mut_doc *doc, yyjson_mut_val *root, const char *name)
+{
+	yyjson_mut_obj_add_strcpy(doc, root, "network_mode", name);
+	if (!strcmp(name, "host") || !strcmp(name, "none"))
+		return;
+	yyjson_mut_obj_add_str(doc, yyjson_mut_arr_add_obj(doc, yyjson_mut_obj_add_arr(doc, root, "networks")), "name",
+			       "bridge");
+}
+
 int run_request(const struct run_options *o, char **words, char **ret_json, struct err *err)
 {
 	yyjson_mut_doc *doc json_mut_cleanup = yyjson_mut_doc_new(NULL);
@@ -196,6 +206,7 @@ int run_request(const struct run_options *o, char **words, char **ret_json, stru
 	json_add_strv(doc, root, "environment", env);
 	add_texts(doc, root, o);
 	add_numbers(doc, root, o);
+	add_network(doc, root, o->networks ? o->networks[0] : "default");
 	if (r == 0)
 		r = add_mounts(doc, o, err);
 	if (r == 0)

@@ -170,10 +170,12 @@ int monitor_network_names(struct monitor *m, int *ret_fd, struct err *err)
 	mem_cleanup char *machines = NULL, *text = NULL;
 	int r;
 
-	*ret_fd = -1;
 	if (m->uplink.pid <= 0)
 		return 0;
-	from = open(MACHINES, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	/* What it is to search is in the one that the daemon has made. */
+	from = openat(m->dir, RESOLV_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (from < 0)
+		from = open(MACHINES, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	/* Without one the machine asks itself; the program does the same. */
 	if (from >= 0)
 		(void)fd_read_all(from, RESOLV_MAX, &machines, NULL);
@@ -186,6 +188,7 @@ int monitor_network_names(struct monitor *m, int *ret_fd, struct err *err)
 		r = -errno;
 	if (r < 0)
 		return err_sys(err, -r, "write the file for /etc/resolv.conf");
+	fd_closep(ret_fd);
 	*ret_fd = fd_take(&to);
 	return 0;
 }

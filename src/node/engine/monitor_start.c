@@ -197,9 +197,11 @@ static int add_name_file(struct monitor *m, struct start *s, size_t i, struct er
 
 	if (fd < 0 && errno != ENOENT)
 		return err_sys(err, errno, "open the file for %s", name_files[i].target);
-	if (fd < 0 && !strcmp(name_files[i].name, RESOLV_NAME)) {
+	/* Name servers that were asked for are asked, by whatever way. */
+	if (!strcmp(name_files[i].name, RESOLV_NAME) && (fd < 0 || !m->order.spec.dns)) {
+		s->own_resolv = fd < 0;
 		r = monitor_network_names(m, &fd, err);
-		s->own_resolv = r == 0 && fd >= 0;
+		s->own_resolv = s->own_resolv && r == 0 && fd >= 0;
 	}
 	if (r < 0 || fd < 0)
 		return r < 0 ? r : 0;

@@ -239,6 +239,9 @@ static enum hosts_servers servers_of(const struct names_of *c)
 		if (has_names(e))
 			return HOSTS_OURS;
 	}
+	/* An ordinary user's has another way out, where nobody of ours can be asked. */
+	if (!net_endpoint_of(c->net, c->id, 0))
+		return HOSTS_NOWHERE;
 	return HOSTS_BRIDGE;
 }
 

@@ -472,7 +472,9 @@ int net_claim(struct net *n, struct err *err)
 	return err_set(
 	    err, EADDRINUSE,
 	    "a berth daemon with another data directory has containers on networks of this machine (nft table "
-	    "\"inet berth\"); stop them, or start one of the two in a network namespace of its own");
+	    "\"inet berth\"); stop them, start one of the two in a network namespace of its own, or this container "
+	    "with --network none or "
+	    "host");
 }
 
 int net_assert(struct net *n, struct err *err)

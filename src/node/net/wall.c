@@ -178,7 +178,9 @@ int wall_add(const struct plug *p, struct err *err)
 			r = try_add(&nl, p, true);
 	} while ((r == -EEXIST || r == -ENOENT || r == -EBUSY) && --tries > 0);
 	if (r == -EOPNOTSUPP || r == -EPROTONOSUPPORT || r == -EPFNOSUPPORT)
-		return err_set(err, -r, "the kernel has no nftables (CONFIG_NF_TABLES_INET, CONFIG_NFT_NAT ...)");
+		return err_set(err, -r,
+			       "the kernel has no nftables (CONFIG_NF_TABLES_INET, CONFIG_NFT_NAT ...); --network none "
+			       "does without");
 	return r < 0 ? err_sys(err, -r, "add the container to nft table \"inet " WALL_TABLE "\"") : 0;
 }
 
