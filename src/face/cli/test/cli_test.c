@@ -128,7 +128,8 @@ static void test_run(void **state)
 	assert_int_equal(o.status, 7);
 	assert_string_equal(fake_log(f),
 			    "POST /v1/containers/run\n{\"image\":\"img\",\"command\":[\"sh\",\"-c\",\"x\"],"
-			    "\"environment\":[\"A=1\"],\"remove\":true}\n");
+			    "\"environment\":[\"A=1\"],\"remove\":true,\"network_mode\":\"default\",\"networks\":[{"
+			    "\"name\":\"bridge\"}]}\n");
 	fake_stop(f);
 }
 

@@ -206,7 +206,12 @@ static void test_plain(void **state)
 	assert_false(plain("-v /a i"));
 	assert_false(plain("-v /a:/b:rshared i"));
 	assert_false(plain("--tmpfs /t:noexec i"));
-	assert_false(plain("--network host i"));
+	assert_true(plain("--network host i"));
+	assert_true(plain("--net none i"));
+	assert_false(plain("--network shop i"));
+	assert_false(plain("--network name=bridge,ip=1.2.3.4 i"));
+	assert_false(plain("--network bridge --network shop i"));
+	assert_false(plain("--network bridge --ip 1.2.3.4 i"));
 }
 
 static void test_keys(void **state)

@@ -191,7 +191,9 @@ static void test_run_request(void **state)
 	char *volumes[] = {(char *)"/srv:/x:ro", (char *)"cache:/cache", NULL};
 	char *tmpfs[] = {(char *)"/tmp:size=1m,mode=1777", NULL};
 	char *words[] = {(char *)"busybox", (char *)"echo", (char *)"-n", NULL};
+	char *networks[] = {(char *)"none", NULL};
 	struct run_options o = {.remove = true,
+				.networks = networks,
 				.env = env,
 				.volumes = volumes,
 				.tmpfs = tmpfs,
@@ -203,11 +205,12 @@ static void test_run_request(void **state)
 	(void)state;
 	assert_int_equal(run_request(&o, words, &json, NULL), 0);
 	assert_string_equal(
-	    json, "{\"image\":\"busybox\",\"command\":[\"echo\",\"-n\"],\"environment\":[\"A=b\"],\"entrypoint\":[],"
-		  "\"limit_cpu_milli\":500,\"limit_memory\":1048576,\"remove\":true,\"mounts\":["
-		  "{\"type\":\"bind\",\"source\":\"/srv\",\"create\":true,\"target\":\"/x\",\"read_only\":true},"
-		  "{\"type\":\"volume\",\"source\":\"cache\",\"target\":\"/cache\",\"read_only\":false},"
-		  "{\"type\":\"tmpfs\",\"target\":\"/tmp\",\"size\":1048576,\"mode\":1023}]}");
+	    json,
+	    "{\"image\":\"busybox\",\"command\":[\"echo\",\"-n\"],\"environment\":[\"A=b\"],\"entrypoint\":[],"
+	    "\"limit_cpu_milli\":500,\"limit_memory\":1048576,\"remove\":true,\"network_mode\":\"none\",\"mounts\":["
+	    "{\"type\":\"bind\",\"source\":\"/srv\",\"create\":true,\"target\":\"/x\",\"read_only\":true},"
+	    "{\"type\":\"volume\",\"source\":\"cache\",\"target\":\"/cache\",\"read_only\":false},"
+	    "{\"type\":\"tmpfs\",\"target\":\"/tmp\",\"size\":1048576,\"mode\":1023}]}");
 }
 
 static void test_run_request_wrong(void **state)
