@@ -12,6 +12,7 @@
 #include "base/store/store.h"
 #include "base/wire/http_server.h"
 #include "cluster/agent/agent.h"
+#include "cluster/link/dial.h"
 #include "cluster/link/link.h"
 #include "cluster/server/server.h"
 #include "face/api/api.h"
@@ -260,30 +261,68 @@ static int choose_network(struct daemon *d, struct err *err)
 	return 0;
 }
 
+static int open_server(struct daemon *d, struct link_end *link, struct err *err)
+{
+	const struct server_options o = {.lease_ms = (int64_t)d->o->lease_ms, .cert_s = (int64_t)d->o->cert_ms / 1000};
+	/* An agent has no jobs of its own; what the API asks of a server it finds empty. */
+	const char *kind = d->o->role == CLI_ROLE_AGENT ? "memory" : "sqlite";
+	mem_cleanup char *dir = mem_printf("%s/cluster", d->o->data);
+	struct store *store = NULL;
+	int fd, r = store_open(kind, d->o->data, d->loop, &store, err);
+
+	if (r < 0)
+		return r;
+	r = server_open(d->loop, store, link, &o, &d->server, err);
+	if (r < 0) {
+		store_close(store);
+		return r;
+	}
+	if (!d->o->agents)
+		return 0;
+	fd = http_listen_tcp(d->o->agents, err);
+	return fd < 0 ? err_wrap(err, "--agents") : server_listen_agents(d->server, fd, dir, err);
+}
+
+/* The agent's end of the link: to the server in this process, or to the one that it belongs to. */
+static int open_link(struct daemon *d, const struct agent_options *agent, struct link_end **ret_server,
+		     struct link_end **ret_agent, struct err *err)
+{
+	mem_cleanup char *dir = mem_printf("%s/cluster", d->o->data);
+	char name[64];
+	struct dial_options dial = {.dir = dir, .server = d->o->server, .token = d->o->join_token, .node = name};
+
+	if (d->o->role == CLI_ROLE_SERVER)
+		return 0;
+	if (d->o->role == CLI_ROLE_UP) {
+		link_pair(d->loop, ret_server, ret_agent);
+		return 0;
+	}
+	agent_node_name(agent, name, sizeof name);
+	return dial_new(d->loop, &dial, ret_agent, err);
+}
+
 static int open_cluster(struct daemon *d, struct err *err)
 {
 	struct agent_options agent = {.node = d->o->node_name,
 				      .data_dir = d->o->data,
+				      .api_socket = d->o->socket,
 				      .slots = d->o->slots,
 				      .memory = d->o->memory,
 				      .cores = d->host.n_cpus,
 				      .machine_memory = d->host.memory_total};
-	struct server_options server = {.keep_jobs = 0};
-	struct link_end *server_end, *agent_end;
-	struct store *store = NULL;
-	int r = store_open("sqlite", d->o->data, d->loop, &store, err);
+	struct link_end *server_end = NULL, *agent_end = NULL;
+	int r = open_link(d, &agent, &server_end, &agent_end, err);
 
-	if (r < 0)
-		return r;
-	link_pair(d->loop, &server_end, &agent_end);
-	r = server_open(d->loop, store, server_end, &server, &d->server, err);
+	if (r == 0)
+		r = open_server(d, server_end, err);
 	if (r < 0) {
-		store_close(store);
-		link_free(server_end);
+		if (!d->server)
+			link_free(server_end);
 		link_free(agent_end);
 		return r;
 	}
-	d->agent = agent_new(d->loop, d->engine, agent_end, &agent);
+	if (agent_end)
+		d->agent = agent_new(d->loop, d->engine, agent_end, &agent);
 	return 0;
 }
 
@@ -327,6 +366,8 @@ static int open_api(struct daemon *d, struct err *err)
 				.cgroup_layout = d->host.cgroup_layout,
 				.started_ms = d->started_ms,
 				.policy = d->o->policy,
+				.node_here = d->o->role == CLI_ROLE_UP,
+				.agent_of = d->o->server,
 				.alone = rootless_inside(),
 				.down = on_down,
 				.ctx = d};

@@ -144,8 +144,8 @@ struct err;
 	X(BIO_s_mem)                                                                                                   \
 	X(BIO_ctrl)                                                                                                    \
 	X(i2d_X509)                                                                                                    \
-	X(EVP_PKEY_Q_keygen)
-
+	X(EVP_PKEY_Q_keygen)                                                                                           \
+	X(SSL_do_handshake)
 #define OPENSSL_MEMBER(name) __typeof__(name) *(name);
 struct openssl {
 	OPENSSL_FUNCTIONS(OPENSSL_MEMBER)

@@ -177,8 +177,7 @@ static void answer_plain(const struct tls_conn *c)
 	(void)send(c->fd, text, sizeof text - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-/* What OpenSSL says -> what recv(2) and send(2) would. */
-static ssize_t result(struct tls_conn *c, int r)
+ssize_t tls_result(struct tls_conn *c, int r)
 {
 	int why = r > 0 ? SSL_ERROR_NONE : ossl->SSL_get_error(c->ssl, r);
 
@@ -211,7 +210,7 @@ static int at_most(size_t n)
 ssize_t tls_recv(struct tls_conn *c, void *data, size_t n)
 {
 	ossl->ERR_clear_error();
-	return c->broken ? (errno = EPROTO, -1) : result(c, ossl->SSL_read(c->ssl, data, at_most(n)));
+	return c->broken ? (errno = EPROTO, -1) : tls_result(c, ossl->SSL_read(c->ssl, data, at_most(n)));
 }
 
 ssize_t tls_send(struct tls_conn *c, const void *data, size_t n)
@@ -224,7 +223,7 @@ ssize_t tls_send(struct tls_conn *c, const void *data, size_t n)
 		return -1;
 	}
 	ossl->ERR_clear_error();
-	r = result(c, ossl->SSL_write(c->ssl, data, at_most(n)));
+	r = tls_result(c, ossl->SSL_write(c->ssl, data, at_most(n)));
 	c->wants_out = wants_out; /* whoever sends waits for the socket anyway */
 	return r;
 }

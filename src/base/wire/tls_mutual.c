@@ -7,6 +7,7 @@
 #include "base/wire/pem.h"
 #include "base/wire/tls_private.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* ---- settings ---- */
@@ -120,6 +121,17 @@ struct tls_conn *tls_mutual_conn(struct tls *t, int fd, const char *alpn)
 	memcpy(wire + 1, alpn, n);
 	ossl->SSL_set_alpn_protos(tls_conn_ssl(c), wire, (unsigned)n + 1);
 	return c;
+}
+
+int tls_shake(struct tls_conn *c)
+{
+	ssize_t r;
+
+	ossl->ERR_clear_error();
+	r = tls_result(c, ossl->SSL_do_handshake(tls_conn_ssl(c)));
+	if (r == 1)
+		return 1;
+	return r < 0 && errno == EAGAIN ? 0 : -1;
 }
 
 /* ---- who is there ---- */

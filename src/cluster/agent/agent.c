@@ -10,23 +10,30 @@
 #include "base/core/map.h"
 #include "base/core/mem.h"
 #include "base/wire/json.h"
+#include "cluster/agent/facts.h"
 #include "cluster/link/link.h"
 #include "node/engine/engine.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #define KEY_MAX (LINK_JOB_MAX + 40)
 #define SPEC_MAX (32u << 20)
 #define GLOB_MAX 100000
+#define BEATS_A_LEASE 4
 
 struct agent {
 	struct loop *loop;
 	struct engine *engine;
 	struct engine_listener *listener;
 	struct link_end *link;
-	char *data_dir;
+	struct loop_timer *beat;
+	uint32_t lease_ms; /* 0 = nobody waits for beats */
+	char *data_dir, *api_socket, *node;
+	struct agent_options o;
 	struct glob *globs; /* asked for, not answered */
 };
 
@@ -284,6 +291,21 @@ static void enact_forget(struct agent *a, const struct link_msg *m)
 	engine_remove_tree(a->engine, relative);
 }
 
+static void on_beat(void *ctx)
+{
+	struct agent *a = ctx;
+
+	link_send(a->link, &(struct link_msg){.type = LINK_BEAT});
+	if (a->lease_ms)
+		loop_timer_arm(a->beat, a->lease_ms / BEATS_A_LEASE + 1);
+}
+
+static void on_welcome(struct agent *a, const struct link_msg *m)
+{
+	a->lease_ms = m->lease_ms;
+	on_beat(a);
+}
+
 static void on_message(void *ctx, const struct link_msg *m)
 {
 	struct agent *a = ctx;
@@ -304,6 +326,8 @@ static void on_message(void *ctx, const struct link_msg *m)
 		enact_forget(a, m);
 		break;
 	case LINK_WELCOME:
+		on_welcome(a, m);
+		break;
 	case LINK_REFUSE:
 	case LINK_CERT:
 	case LINK_BEAT:
@@ -318,15 +342,24 @@ static void on_message(void *ctx, const struct link_msg *m)
 	}
 }
 
-static void say_hello(struct agent *a, const struct agent_options *o)
+void agent_node_name(const struct agent_options *o, char *name, size_t n)
 {
-	struct link_msg m = {.type = LINK_HELLO};
 	char host[LINK_JOB_MAX] = "";
-	mem_cleanup char *spaces = mem_printf("%s/spaces", a->data_dir);
 
 	if (!o->node && gethostname(host, sizeof host - 1) < 0)
 		host[0] = '\0';
-	m.text = o->node ? o->node : *host ? host : "localhost";
+	snprintf(name, n, "%s", o->node ? o->node : *host ? host : "localhost");
+}
+
+static void say_hello(struct agent *a)
+{
+	const struct agent_options *o = &a->o;
+	struct link_msg m = {.type = LINK_HELLO, .protocol_min = LINK_PROTOCOL_MIN, .protocol_max = LINK_PROTOCOL_MAX};
+	mem_cleanup char *facts = facts_json(o->cores);
+	mem_cleanup char *spaces = mem_printf("%s/spaces", a->data_dir);
+
+	m.text = a->node;
+	m.facts = facts;
 	m.text2 = spaces;
 	m.slots = o->slots ? o->slots : o->cores;
 	m.cpu_milli = (uint64_t)o->cores * 1000;
@@ -352,18 +385,64 @@ static void say_what_is_here(struct agent *a)
 	map_free(&told);
 }
 
+/* Whatever the server has given up meanwhile it tells to end. */
+static void say_what_runs(struct agent *a)
+{
+	const struct engine_container *c;
+	struct link_attempt id;
+
+	for (size_t i = 0; (c = engine_at(a->engine, i)); i++) {
+		if (c->key && attempt_of(c->key, &id) && c->state != ENGINE_EXITED && c->state != ENGINE_LOST)
+			report_started(a, &id, c);
+	}
+}
+
+static void on_state(void *ctx, bool up)
+{
+	struct agent *a = ctx;
+
+	a->lease_ms = 0;
+	loop_timer_disarm(a->beat);
+	if (!up)
+		return;
+	say_hello(a);
+	say_what_is_here(a);
+	say_what_runs(a);
+}
+
+/* The server has a request for the API of this node. */
+static int on_tunnel(void *ctx)
+{
+	const struct agent *a = ctx;
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	fd_cleanup int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0 || !a->api_socket || strlen(a->api_socket) >= sizeof to.sun_path)
+		return -1;
+	memcpy(to.sun_path, a->api_socket, strlen(a->api_socket));
+	if (connect(fd, (const struct sockaddr *)&to, sizeof to) < 0)
+		return -1;
+	return fd_take(&fd);
+}
+
 struct agent *agent_new(struct loop *l, struct engine *e, struct link_end *link, const struct agent_options *o)
 {
 	struct agent *a = mem_new(struct agent);
+	char name[LINK_JOB_MAX];
 
 	a->loop = l;
 	a->engine = e;
 	a->link = link;
+	a->o = *o;
 	a->data_dir = mem_strdup(o->data_dir);
+	a->api_socket = mem_strdup(o->api_socket);
+	agent_node_name(o, name, sizeof name);
+	a->node = mem_strdup(name);
+	a->beat = loop_timer_new(l, on_beat, a);
 	a->listener = engine_listen(e, on_engine_event, a);
 	link_on_message(link, on_message, a);
-	say_hello(a, o);
-	say_what_is_here(a);
+	link_on_tunnel(link, on_tunnel, a);
+	link_on_state(link, on_state, a);
 	return a;
 }
 
@@ -374,7 +453,11 @@ struct agent *agent_free(struct agent *a)
 	for (struct glob *g = a->globs; g; g = g->next)
 		g->agent = NULL;
 	engine_unlisten(a->listener);
+	link_on_state(a->link, NULL, NULL);
 	link_free(a->link);
+	loop_timer_free(a->beat);
+	free(a->api_socket);
+	free(a->node);
 	free(a->data_dir);
 	free(a);
 	return NULL;

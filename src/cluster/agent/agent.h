@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct agent;
@@ -16,12 +17,15 @@ struct loop;
 struct agent_options {
 	const char *node; /* NULL = the host's name */
 	const char *data_dir;
-	uint32_t slots;	 /* 0 = one per core */
-	uint64_t memory; /* bytes that tasks may reserve, 0 = the machine's */
-	unsigned cores;	 /* what the machine has */
+	const char *api_socket; /* where the server's tunnels end, NULL = nowhere */
+	uint32_t slots;		/* 0 = one per core */
+	uint64_t memory;	/* bytes that tasks may reserve, 0 = the machine's */
+	unsigned cores;		/* what the machine has */
 	uint64_t machine_memory;
 };
 
-/* Says HELLO over the link; everything else follows from messages and events. The link end becomes the agent's. */
+/* Says HELLO over the link each time it is up, and what runs here; everything else follows from messages and events. The link end becomes the agent's. */
 struct agent *agent_new(struct loop *l, struct engine *e, struct link_end *link, const struct agent_options *o);
+/* What the node is called: o->node, or the host's name. */
+void agent_node_name(const struct agent_options *o, char *name, size_t n);
 struct agent *agent_free(struct agent *a);

@@ -44,7 +44,7 @@ struct conn {
 	struct tls_conn *tls;
 	struct loop_fd *watch;
 	struct loop_timer *turn; /* something is to be sent */
-	const struct conn_hooks *hooks;
+	struct conn_hooks hooks;
 	void *ctx;
 	nghttp2_session *session; /* NULL during the handshake of TLS */
 	struct buf out, in, wire; /* messages for the peer; of the peer; bytes for TLS */
@@ -125,7 +125,7 @@ static void leave(struct conn *c)
 	if (c->busy == 1 && c->failed && !c->told && !c->dead) {
 		c->told = true;
 		c->watch = loop_fd_free(c->watch);
-		c->hooks->down(c->ctx, &c->why);
+		c->hooks.down(c->ctx, &c->why);
 	}
 	if (--c->busy == 0 && c->dead)
 		release(c);
@@ -288,7 +288,7 @@ static void take_messages(struct conn *c)
 		}
 		if (c->in.len - at - 4 < n)
 			break;
-		c->hooks->message(c->ctx, c->in.data + at + 4, n);
+		c->hooks.message(c->ctx, c->in.data + at + 4, n);
 		at += 4 + n;
 	}
 	buf_drop(&c->in, at);
@@ -300,7 +300,7 @@ static void set_up(struct conn *c, int32_t id)
 {
 	c->control = id;
 	c->up = true;
-	c->hooks->up(c->ctx);
+	c->hooks.up(c->ctx);
 }
 
 /* ---- what nghttp2 tells ---- */
@@ -380,7 +380,7 @@ static void answer(struct conn *c, int32_t id, const char *status, const nghttp2
 
 static void open_tunnel(struct conn *c, int32_t id)
 {
-	int fd = c->n_tunnels < CONN_TUNNELS && c->hooks->tunnel ? c->hooks->tunnel(c->ctx) : -1;
+	int fd = c->n_tunnels < CONN_TUNNELS && c->hooks.tunnel ? c->hooks.tunnel(c->ctx) : -1;
 	struct tunnel *t = NULL;
 
 	if (fd < 0 || tunnel_new(c, fd, &t, NULL) < 0) {
@@ -635,7 +635,7 @@ int conn_new(struct loop *l, struct tls_conn *tls, int fd, bool server, const st
 	struct conn *c = mem_new(struct conn);
 	int r;
 
-	*c = (struct conn){.loop = l, .tls = tls, .fd = fd, .server = server, .hooks = hooks, .ctx = ctx};
+	*c = (struct conn){.loop = l, .tls = tls, .fd = fd, .server = server, .hooks = *hooks, .ctx = ctx};
 	c->out.limit = CONN_OUT_MAX;
 	c->in.limit = MSG_MAX + 4 + 2 * PIECE;
 	c->turn = loop_timer_new(l, on_turn, c);
@@ -646,6 +646,12 @@ int conn_new(struct loop *l, struct tls_conn *tls, int fd, bool server, const st
 	}
 	*ret = c;
 	return 0;
+}
+
+void conn_set_owner(struct conn *c, const struct conn_hooks *hooks, void *ctx)
+{
+	c->hooks = *hooks;
+	c->ctx = ctx;
 }
 
 void conn_send(struct conn *c, const char *text, size_t n)

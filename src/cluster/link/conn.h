@@ -26,9 +26,11 @@ struct conn_hooks {
 	void (*down)(void *ctx, const struct err *why); /* once; the owner frees the connection, now or later */
 };
 
-/* The socket and its TLS become the connection's. Any hook may free the connection. */
+/* The socket and its TLS become the connection's, and the hooks are copied. Any hook may free the connection. */
 int conn_new(struct loop *l, struct tls_conn *tls, int fd, bool server, const struct conn_hooks *hooks, void *ctx,
 	     struct conn **ret, struct err *err);
+/* From now on the hooks of somebody else are called; they are copied. */
+void conn_set_owner(struct conn *c, const struct conn_hooks *hooks, void *ctx);
 struct conn *conn_free(struct conn *c);
 void conn_send(struct conn *c, const char *text, size_t n);
 /* Of a server: the other end of a connected socket, which becomes the connection's also when it fails. */

@@ -7,6 +7,7 @@
 #include "base/wire/json.h"
 #include "cluster/link/link.h"
 #include "cluster/server/container.h"
+#include "cluster/server/fleet.h"
 #include "cluster/server/server_private.h"
 
 #include <stdio.h>
@@ -32,33 +33,35 @@ static void failed(struct server *s, const struct sched_attempt_id *a, const str
 	ingest(s, &in);
 }
 
-static void start(struct server *s, const struct sched_attempt_id *a, bool known)
+static void start(struct server *s, const struct sched_attempt_id *a, const char *node, bool known)
 {
+	const char *spaces = fleet_spaces(s, node);
 	struct jobspec *j = map_get(&s->jobs, a->job);
 	struct link_msg m = {.type = LINK_START, .flag = known};
 	mem_cleanup char *text = NULL;
 	struct err err = ERR_INIT;
 
-	if (!j || !s->spaces)
-		return;
-	if (container_json(j, a, s->spaces, &text, &err) < 0) {
+	if (!j || !spaces)
+		return; /* it says HELLO first */
+	if (container_json(j, a, spaces, &text, &err) < 0) {
 		failed(s, a, &err);
 		return;
 	}
 	to_link(&m.attempt, a);
 	m.text = text;
-	link_send(s->link, &m);
+	fleet_send(s, node, &m);
 }
 
-static void kill_attempt(struct server *s, const struct sched_attempt_id *a, const char *reason)
+static void kill_attempt(struct server *s, const struct sched_attempt_id *a, const char *node, const char *reason)
 {
 	struct link_msg m = {.type = LINK_KILL, .text = reason};
 
 	to_link(&m.attempt, a);
-	link_send(s->link, &m);
+	fleet_send(s, node, &m);
 }
 
-static void expand(struct server *s, const char *job, uint32_t task)
+/* Any node can: a space that several nodes use is the same on all of them. */
+static void expand(struct server *s, const char *job, uint32_t task, const struct node *n)
 {
 	struct jobspec *j = map_get(&s->jobs, job);
 	struct link_msg m = {.type = LINK_EXPAND};
@@ -66,9 +69,9 @@ static void expand(struct server *s, const char *job, uint32_t task)
 	mem_cleanup char *path = NULL, *glob = NULL;
 	struct err err = ERR_INIT;
 
-	if (!j || !s->spaces)
-		return;
-	if (container_over(j, task, s->spaces, &path, &glob, &err) < 0) {
+	if (!j || !n || !n->spaces)
+		return; /* asked again when a node comes */
+	if (container_over(j, task, n->spaces, &path, &glob, &err) < 0) {
 		in.event.error = err.text;
 		ingest(s, &in);
 		return;
@@ -77,7 +80,7 @@ static void expand(struct server *s, const char *job, uint32_t task)
 	m.attempt.task = task;
 	m.text = path;
 	m.text2 = glob;
-	link_send(s->link, &m);
+	fleet_send(s, n->name, &m);
 }
 
 static void forget_oldest(struct server *s)
@@ -124,13 +127,13 @@ void apply_actions(struct server *s, const struct sched_actions *actions)
 
 		switch (act->type) {
 		case SCHED_ACT_START:
-			start(s, &act->attempt, false);
+			start(s, &act->attempt, act->node, false);
 			break;
 		case SCHED_ACT_KILL:
-			kill_attempt(s, &act->attempt, act->reason);
+			kill_attempt(s, &act->attempt, act->node, act->reason);
 			break;
 		case SCHED_ACT_EXPAND:
-			expand(s, act->attempt.job, act->attempt.task);
+			expand(s, act->attempt.job, act->attempt.task, fleet_any(s));
 			break;
 		case SCHED_ACT_JOB_ENDED:
 			ended(s, act);
@@ -141,27 +144,71 @@ void apply_actions(struct server *s, const struct sched_actions *actions)
 
 /* ---- after HELLO ---- */
 
+struct at {
+	struct server *server;
+	const char *node;
+};
+
 static int live_attempt(void *ctx, const struct sched_attempt_id *a, const char *node, bool started,
 			const char *kill_reason)
 {
-	struct server *s = ctx;
+	const struct at *at = ctx;
 
-	(void)node; /* one agent: they are all its own */
+	if (strcmp(node, at->node) != 0)
+		return 0;
 	if (kill_reason)
-		kill_attempt(s, a, kill_reason);
+		kill_attempt(at->server, a, node, kill_reason);
 	else
-		start(s, a, started);
+		start(at->server, a, node, started);
 	return 0;
 }
 
 static int live_expansion(void *ctx, const char *job, uint32_t task)
 {
-	expand(ctx, job, task);
+	const struct at *at = ctx;
+
+	expand(at->server, job, task, fleet_find(at->server, at->node));
 	return 0;
 }
 
-void apply_live(struct server *s)
+void apply_live(struct server *s, const char *node)
 {
-	sched_live(s->sched, live_attempt, s);
-	sched_expanding(s->sched, live_expansion, s);
+	struct at at = {.server = s, .node = node};
+
+	sched_live(s->sched, live_attempt, &at);
+	sched_expanding(s->sched, live_expansion, &at);
+}
+
+static int fence_attempt(void *ctx, const struct sched_attempt_id *a, const char *node, bool started,
+			 const char *kill_reason)
+{
+	const struct at *at = ctx;
+
+	(void)started;
+	(void)kill_reason;
+	if (strcmp(node, at->node) == 0)
+		fleet_fence(at->server, node, a);
+	return 0;
+}
+
+void apply_fence(struct server *s, const char *node)
+{
+	struct at at = {.server = s, .node = node};
+	const struct node *n = fleet_find(s, node);
+
+	if (n && n->session)
+		sched_live(s->sched, fence_attempt, &at);
+}
+
+bool apply_is_live(const struct server *s, const struct sched_attempt_id *a, const char *node, bool *ret_started)
+{
+	struct sched_instance_view i;
+	struct sched_attempt_view v;
+
+	if (sched_instance_view(s->sched, a->job, a->task, a->index, &i) < 0 || i.n_attempts == 0 ||
+	    sched_attempt_view(s->sched, a->job, a->task, a->index, i.n_attempts - 1, &v) < 0 || v.epoch != a->epoch ||
+	    v.ended || !v.node || strcmp(v.node, node) != 0)
+		return false;
+	*ret_started = v.started_ms != 0;
+	return true;
 }

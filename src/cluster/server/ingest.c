@@ -9,6 +9,8 @@
 #include "base/store/store.h"
 #include "base/wire/json.h"
 #include "cluster/link/link.h"
+#include "cluster/server/member.h"
+#include "cluster/server/fleet.h"
 #include "cluster/server/server_private.h"
 
 #include <stdio.h>
@@ -116,7 +118,7 @@ static void tell_forget(struct server *s, const char *id)
 	struct link_msg m = {.type = LINK_FORGET};
 
 	snprintf(m.attempt.job, sizeof m.attempt.job, "%s", id);
-	link_send(s->link, &m);
+	fleet_send_all(s, &m);
 }
 
 static void after_forget(struct server *s, const char *id)
@@ -126,6 +128,15 @@ static void after_forget(struct server *s, const char *id)
 	/* A replay from the last snapshot still needs the job's documents; the next snapshot does not. */
 	mem_strv_add(&s->forgotten, id);
 	s->since_snapshot++;
+}
+
+/* Given up while its report was on the way. */
+static void fence_old(struct server *s, const struct pending *p)
+{
+	bool started;
+
+	if (p->node && !apply_is_live(s, &p->in.event.attempt, p->node, &started))
+		fleet_fence(s, p->node, &p->in.event.attempt);
 }
 
 static void on_stored(void *ctx, uint64_t seq, const struct err *error)
@@ -144,9 +155,13 @@ static void on_stored(void *ctx, uint64_t seq, const struct err *error)
 	take_documents(s, p);
 	/* What was live before the agent came back; what its coming makes start is among the step's actions. */
 	if (p->in.event.type == SCHED_EV_NODE_UP)
-		apply_live(s);
+		apply_live(s, p->node);
+	if (p->in.event.type == SCHED_EV_NODE_DOWN)
+		apply_fence(s, p->node);
 	if (sched_step(s->sched, &p->in.event, &actions, &err) < 0)
 		log_err(&err, "apply an event");
+	if (p->in.event.type == SCHED_EV_STARTED)
+		fence_old(s, p);
 	view_tell(s, seq, p->in.event.now_ms, event_kind(p->in.event.type), buf_str(&p->json), p->json.len, job_of(p));
 	if (p->in.event.type == SCHED_EV_TIME)
 		s->time_pending = false;
@@ -278,7 +293,7 @@ static void copy_attempt(struct sched_attempt_id *to, const struct link_attempt 
 	to->epoch = from->epoch;
 }
 
-static void on_hello(struct server *s, const struct link_msg *m)
+static void on_hello(struct session *x, const struct link_msg *m)
 {
 	struct ingest in = {.event = {.type = SCHED_EV_NODE_UP,
 				      .node = m->text,
@@ -287,33 +302,42 @@ static void on_hello(struct server *s, const struct link_msg *m)
 				      .node_memory = m->memory},
 			    .keep = true};
 
-	free(s->node);
-	free(s->spaces);
-	s->node = mem_strdup(m->text);
-	s->spaces = mem_strdup(m->text2);
-	ingest(s, &in);
+	if (fleet_hello(x, m))
+		ingest(x->server, &in);
 }
 
-static void on_attempt(struct server *s, const struct link_msg *m, enum sched_event_type type)
+static void exit_of(const struct link_msg *m, struct ingest *in)
 {
-	struct jobspec *j = map_get(&s->jobs, m->attempt.job);
-	struct ingest in = {.event = {.type = type, .healthy = m->flag}, .keep = true};
+	in->event.outcome = m->outcome == LINK_OUT_LOST	    ? SCHED_OUT_LOST
+			    : m->outcome == LINK_OUT_FAILED ? SCHED_OUT_FAILED
+							    : SCHED_OUT_EXITED;
+	in->event.exit_code = m->code;
+	in->event.oom = m->flag;
+	in->event.error = m->text;
+	in->extra.signal = m->signal;
+}
 
-	if (!j || m->attempt.task >= j->sched.n_tasks)
-		return; /* of a job that was forgotten meanwhile */
+/* Whatever is not live on that very node is told to end, and nothing that is known already is written once more. */
+static void on_attempt(struct session *x, const struct link_msg *m, enum sched_event_type type)
+{
+	struct server *s = x->server;
+	struct jobspec *j = map_get(&s->jobs, m->attempt.job);
+	struct ingest in = {.event = {.type = type, .node = x->node->name, .healthy = m->flag}, .keep = true};
+	bool started = false;
+
 	copy_attempt(&in.event.attempt, &m->attempt);
+	if (!j || !apply_is_live(s, &in.event.attempt, x->node->name, &started)) {
+		if (type == SCHED_EV_STARTED)
+			fleet_fence(s, x->node->name, &in.event.attempt);
+		return;
+	}
+	if (type == SCHED_EV_STARTED && started)
+		return;
 	in.extra.task_name = j->tasks[m->attempt.task].name;
 	if (type == SCHED_EV_STARTED)
 		in.extra.container = m->text;
-	if (type == SCHED_EV_EXITED) {
-		in.event.outcome = m->outcome == LINK_OUT_LOST	   ? SCHED_OUT_LOST
-				   : m->outcome == LINK_OUT_FAILED ? SCHED_OUT_FAILED
-								   : SCHED_OUT_EXITED;
-		in.event.exit_code = m->code;
-		in.event.oom = m->flag;
-		in.event.error = m->text;
-		in.extra.signal = m->signal;
-	}
+	if (type == SCHED_EV_EXITED)
+		exit_of(m, &in);
 	ingest(s, &in);
 }
 
@@ -346,48 +370,61 @@ static void on_expanded(struct server *s, const struct link_msg *m)
 	ingest(s, &in);
 }
 
-static void on_have(struct server *s, const char *job)
+static void on_have(struct session *x, const struct link_msg *m)
 {
+	struct link_msg answer = {.type = LINK_FORGET, .attempt = m->attempt};
 	struct sched_job_view v;
 
-	if (sched_job_view(s->sched, job, &v) < 0)
-		tell_forget(s, job);
+	if (sched_job_view(x->server->sched, m->attempt.job, &v) < 0)
+		link_send(x->link, &answer);
 }
 
-void ingest_on_link(void *ctx, const struct link_msg *m)
+static void after_hello(struct session *x, const struct link_msg *m)
 {
-	struct server *s = ctx;
-
-	log_debug("server: %s %s/%u/%u#%u", link_type_name(m->type), m->attempt.job, m->attempt.task, m->attempt.index,
-		  m->attempt.epoch);
 	switch (m->type) {
-	case LINK_HELLO:
-		on_hello(s, m);
-		break;
 	case LINK_HAVE:
-		on_have(s, m->attempt.job);
+		on_have(x, m);
 		break;
 	case LINK_STARTED:
-		on_attempt(s, m, SCHED_EV_STARTED);
+		on_attempt(x, m, SCHED_EV_STARTED);
 		break;
 	case LINK_HEALTH:
-		on_attempt(s, m, SCHED_EV_HEALTH);
+		on_attempt(x, m, SCHED_EV_HEALTH);
 		break;
 	case LINK_EXITED:
-		on_attempt(s, m, SCHED_EV_EXITED);
+		on_attempt(x, m, SCHED_EV_EXITED);
 		break;
 	case LINK_EXPANDED:
-		on_expanded(s, m);
+		on_expanded(x->server, m);
 		break;
+	case LINK_RENEW:
+		member_renew(x, m);
+		break;
+	case LINK_BEAT: /* that it was heard is all */
+	case LINK_HELLO:
 	case LINK_WELCOME:
 	case LINK_REFUSE:
 	case LINK_CERT:
-	case LINK_BEAT:
-	case LINK_RENEW:
 	case LINK_START:
 	case LINK_KILL:
 	case LINK_EXPAND:
 	case LINK_FORGET:
 		break; /* our own kinds: not for us */
 	}
+}
+
+void ingest_on_link(void *ctx, const struct link_msg *m)
+{
+	struct session *x = ctx;
+
+	log_debug("server: %s %s/%u/%u#%u", link_type_name(m->type), m->attempt.job, m->attempt.task, m->attempt.index,
+		  m->attempt.epoch);
+	if (m->type == LINK_HELLO) {
+		on_hello(x, m);
+		return;
+	}
+	if (!x->node)
+		return; /* it has not said who it is */
+	fleet_heard(x->node);
+	after_hello(x, m);
 }

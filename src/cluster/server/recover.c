@@ -7,6 +7,8 @@
 #include "base/core/loop.h"
 #include "base/core/mem.h"
 #include "base/store/store.h"
+#include "cluster/server/member.h"
+#include "cluster/server/fleet.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -112,6 +114,20 @@ static int load_live_jobs(struct server *s, struct err *err)
 	return 0;
 }
 
+static int load_node(void *ctx, const char *key, const char *value, size_t len)
+{
+	struct replay *r = ctx;
+
+	return fleet_load(r->server, key + strlen("node/"), value, len, r->err);
+}
+
+static int load_ticket(void *ctx, const char *key, const char *value, size_t len)
+{
+	struct replay *r = ctx;
+
+	return ticket_load(r->server, key + strlen("token/"), value, len, r->err);
+}
+
 int recover(struct server *s, struct err *err)
 {
 	struct replay replay = {.server = s, .err = err};
@@ -122,6 +138,10 @@ int recover(struct server *s, struct err *err)
 		r = store_read(s->store, seq + 1, SIZE_MAX, replay_event, &replay, err);
 	if (r == 0)
 		r = load_live_jobs(s, err);
+	if (r == 0)
+		r = store_scan(s->store, "node/", load_node, &replay, err);
+	if (r == 0)
+		r = store_scan(s->store, "token/", load_ticket, &replay, err);
 	if (r < 0)
 		return err_wrap(err, "read the state of the cluster");
 	s->last_seq = seq + replay.n;

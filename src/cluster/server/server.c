@@ -11,12 +11,16 @@
 #include "base/wire/json.h"
 #include "cluster/link/link.h"
 #include "cluster/server/container.h"
+#include "cluster/server/member.h"
+#include "cluster/server/fleet.h"
 #include "cluster/server/server_private.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define KEEP_JOBS 1000
+#define LEASE_MS 30000
+#define CERT_S (7 * 24 * 3600)
 
 int64_t server_now(const struct server *s)
 {
@@ -32,7 +36,9 @@ int server_open(struct loop *l, struct store *store, struct link_end *link, cons
 
 	s->loop = l;
 	s->store = store;
-	s->link = link;
+	s->nodes_last = &s->nodes;
+	s->lease_ms = o->lease_ms ? o->lease_ms : LEASE_MS;
+	s->cert_s = o->cert_s ? o->cert_s : CERT_S;
 	s->keep_jobs = o->keep_jobs ? o->keep_jobs : KEEP_JOBS;
 	s->waiting_last = &s->waiting;
 	s->deadline = loop_timer_new(l, ingest_deadline, s);
@@ -42,7 +48,6 @@ int server_open(struct loop *l, struct store *store, struct link_end *link, cons
 	if (r < 0) {
 		/* The caller keeps what it gave us. */
 		s->store = NULL;
-		s->link = NULL;
 		server_close(s);
 		return r;
 	}
@@ -50,7 +55,9 @@ int server_open(struct loop *l, struct store *store, struct link_end *link, cons
 	wall = clock_wall_ms();
 	s->mono_base = clock_mono_ms();
 	s->time_base = wall > s->time_base ? wall : s->time_base + 1;
-	link_on_message(link, ingest_on_link, s);
+	if (link)
+		fleet_attach(s, link, "");
+	fleet_expect_all(s);
 	ingest_arm_deadline(s);
 	*ret = s;
 	return 0;
@@ -58,7 +65,8 @@ int server_open(struct loop *l, struct store *store, struct link_end *link, cons
 
 static void free_all(struct server *s)
 {
-	link_free(s->link);
+	member_free_all(s);
+	fleet_free_all(s);
 	ingest_free_waiting(s);
 	loop_timer_free(s->deadline);
 	loop_timer_free(s->again);
@@ -74,8 +82,6 @@ static void free_all(struct server *s)
 		s->listeners = next;
 	}
 	mem_strv_free(s->forgotten);
-	free(s->node);
-	free(s->spaces);
 	free(s);
 }
 
@@ -103,6 +109,8 @@ struct server *server_abandon(struct server *s)
 static int check_services(struct server *s, struct jobspec *j, server_check_fn check, void *ctx, struct err *err)
 {
 	struct sched_attempt_id a = {.epoch = 1};
+	const struct node *n = fleet_any(s);
+	const char *spaces = n && n->spaces ? n->spaces : "";
 	char where[512];
 
 	snprintf(a.job, sizeof a.job, "%s", j->id);
@@ -110,10 +118,10 @@ static int check_services(struct server *s, struct jobspec *j, server_check_fn c
 		mem_cleanup char *text = NULL, *path = NULL, *glob = NULL;
 		json_doc_cleanup yyjson_doc *doc = NULL;
 		const char *key = NULL;
-		int r = container_json(j, &a, s->spaces ? s->spaces : "", &text, err);
+		int r = container_json(j, &a, spaces, &text, err);
 
 		if (r == 0 && j->tasks[a.task].expand)
-			r = container_over(j, a.task, s->spaces ? s->spaces : "", &path, &glob, err);
+			r = container_over(j, a.task, spaces, &path, &glob, err);
 		if (r == 0) {
 			doc = json_parse(text, strlen(text), 2 * JOBSPEC_MAX, "the container", err);
 			r = doc ? check(ctx, yyjson_doc_get_root(doc), &key, err) : -err->code;

@@ -22,15 +22,20 @@ struct store;
 struct server_options {
 	size_t
 	    keep_jobs; /* ended jobs that are remembered, 0 = 1000; older ones are forgotten with their containers and private spaces */
+	int64_t lease_ms; /* a node that is not heard of for so long is lost, 0 = 30 s */
+	int64_t cert_s;	  /* life of a member's certificate, 0 = 7 days */
 };
 
-/* Reads the log back and waits for the agent's HELLO. The link end and the store become the server's. */
+/* Reads the log back and waits for the agents' HELLO. The link end (of an agent in this process; NULL = none) and the store become the server's. */
 int server_open(struct loop *l, struct store *store, struct link_end *link, const struct server_options *o,
 		struct server **ret, struct err *err);
 /* Writes a snapshot first, so that the next start is quick. */
 struct server *server_close(struct server *s);
 /* For tests: as if the process had died, but for the store, which stays open and the caller's. No write may be on its way. */
 struct server *server_abandon(struct server *s);
+
+/* From now on agents may come from outside: `fd` listens, and becomes the server's; dir holds the authority's files (cluster/link/authority.h). */
+int server_listen_agents(struct server *s, int fd, const char *dir, struct err *err);
 
 /* The answer to a wish: error NULL once it is durable. id: of the job. */
 typedef void (*server_done_fn)(void *ctx, const char *id, const struct err *error);
@@ -49,6 +54,24 @@ void server_forget(struct server *s, const char *job, server_done_fn done, void 
 
 /* -ENOENT; -EINVAL when a prefix fits several. ret: at least 64 bytes. */
 int server_find(struct server *s, const char *job, char *ret, size_t n, struct err *err);
+
+/* Tokens that let machines join: done() is given the text of the new one, which nobody can see again. life_ms 0 = for ever, uses 0 = any number. */
+void server_token_create(struct server *s, int64_t life_ms, int64_t uses, server_done_fn done, void *ctx);
+void server_token_remove(struct server *s, const char *id, server_done_fn done, void *ctx);
+char *server_tokens_json(struct server *s);
+
+/* Nodes. Locked and draining ones take nothing new until they are unlocked; what still runs on a draining one at its deadline (0 = none) is given up there
+ * and starts elsewhere. A removed one has to join again. reason may be NULL. */
+void server_node_lock(struct server *s, const char *name, const char *reason, server_done_fn done, void *ctx);
+void server_node_drain(struct server *s, const char *name, const char *reason, int64_t deadline_ms, server_done_fn done,
+		       void *ctx);
+void server_node_unlock(struct server *s, const char *name, server_done_fn done, void *ctx);
+void server_node_label(struct server *s, const char *name, yyjson_val *labels, server_done_fn done, void *ctx);
+void server_node_remove(struct server *s, const char *name, server_done_fn done, void *ctx);
+char *server_nodes_json(struct server *s);
+int server_node_json(struct server *s, const char *name, char **ret, struct err *err);
+/* Joins a connected socket (which becomes the server's) with the API of that node. -ENOENT, -ENOTCONN. */
+int server_node_tunnel(struct server *s, const char *name, int fd, struct err *err);
 
 /* JSON texts for the API; the caller frees. */
 char *server_jobs_json(struct server *s, bool all, size_t limit);

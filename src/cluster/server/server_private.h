@@ -10,6 +10,8 @@
 #include "cluster/server/jobspec.h"
 #include "cluster/server/server.h"
 
+struct authority;
+struct link_listener;
 struct link_msg;
 struct loop_timer;
 struct pending;
@@ -24,7 +26,6 @@ struct server_listener {
 struct server {
 	struct loop *loop;
 	struct store *store;
-	struct link_end *link;
 	struct sched *sched;
 	struct map jobs; /* id -> struct jobspec of the jobs that have not ended */
 	struct server_listener *listeners;
@@ -33,7 +34,13 @@ struct server {
 	struct loop_timer *again;		 /* facts that could not be stored */
 	struct loop_timer *snapshot;		 /* armed while there is something to save */
 	struct pending *waiting, **waiting_last; /* those facts, in order */
-	char *node, *spaces;			 /* of the agent that said HELLO; NULL before */
+	struct session *sessions;		 /* links that are up (fleet.h) */
+	struct node *nodes, **nodes_last;	 /* in the order they came */
+	struct map by_node;
+	struct ticket *tickets;	     /* member.h */
+	struct authority *authority; /* NULL: no agents from outside */
+	struct link_listener *listener;
+	int64_t lease_ms, cert_s;
 	int64_t time_base,
 	    mono_base; /* server time = time_base + (mono - mono_base): the wall clock being set does not move it */
 	uint64_t since_snapshot;
@@ -71,7 +78,11 @@ void ingest_note(struct server *s, const char *kind, const char *json,
 
 /* apply.c */
 void apply_actions(struct server *s, const struct sched_actions *actions);
-void apply_live(struct server *s); /* after HELLO: everything that is live, again */
+void apply_live(struct server *s, const char *node); /* after HELLO: everything that is live there, again */
+void apply_fence(struct server *s,
+		 const char *node); /* before it is given up: everything that is live there is to end */
+/* The attempt is live, on this node; started: and has not told so before. */
+bool apply_is_live(const struct server *s, const struct sched_attempt_id *a, const char *node, bool *ret_started);
 
 /* recover.c */
 int recover(struct server *s, struct err *err);

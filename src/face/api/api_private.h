@@ -11,6 +11,7 @@
 #include <yyjson.h>
 
 struct buf;
+struct err;
 struct http_req;
 struct door;
 struct policy;
@@ -21,7 +22,7 @@ struct api {
 	struct door *doors;
 	struct policy *policy; /* NULL: everybody may do everything */
 	struct api_options o;
-	char *data_dir, *socket, *cgroup_layout;
+	char *data_dir, *socket, *cgroup_layout, *agent_of;
 };
 
 /* A handler gets the part of the path that the route's '*' stands for ("" when it has none). */
@@ -68,6 +69,17 @@ void jobs_get(struct api *a, struct http_req *r, const char *id);
 void jobs_cancel(struct api *a, struct http_req *r, const char *id);
 void jobs_resume(struct api *a, struct http_req *r, const char *id);
 void jobs_forget(struct api *a, struct http_req *r, const char *id);
+/* nodes.c */
+void nodes_list(struct api *a, struct http_req *r, const char *id);
+void nodes_get(struct api *a, struct http_req *r, const char *id);
+void nodes_lock(struct api *a, struct http_req *r, const char *id);
+void nodes_drain(struct api *a, struct http_req *r, const char *id);
+void nodes_unlock(struct api *a, struct http_req *r, const char *id);
+void nodes_label(struct api *a, struct http_req *r, const char *id);
+void nodes_remove(struct api *a, struct http_req *r, const char *id);
+void tokens_list(struct api *a, struct http_req *r, const char *id);
+void tokens_create(struct api *a, struct http_req *r, const char *id);
+void tokens_remove(struct api *a, struct http_req *r, const char *id);
 /* events.c */
 void events_get(struct api *a, struct http_req *r, const char *id);
 /* system.c */
@@ -75,6 +87,11 @@ void system_ping(struct api *a, struct http_req *r, const char *id);
 void system_info(struct api *a, struct http_req *r, const char *id);
 void system_df(struct api *a, struct http_req *r, const char *id);
 void system_down(struct api *a, struct http_req *r, const char *id);
+
+/* answer.c: a server_done_fn and its ctx: {"KEY": id} with the status, {} for a key NULL, or the error. */
+struct api_answer;
+struct api_answer *api_answer_new(struct http_req *r, int status, const char *key);
+void api_answer(void *ctx, const char *id, const struct err *error);
 
 /* A whole number in the query: 0 and *inout left alone when it is missing, -EINVAL answered to the client already. */
 int api_query_int(struct http_req *r, const char *name, int64_t min, int64_t max, int64_t *inout);

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/core/buf.h"
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/mem.h"
@@ -12,57 +11,6 @@
 
 #include <fcntl.h>
 #include <string.h>
-
-/* An answer that comes when the event is durable; the client may have gone by then. */
-struct answer {
-	struct http_req *req; /* NULL: the client has gone */
-	int status;
-	bool with_id, done, in_call;
-};
-
-static void on_close(struct http_req *r, void *ctx)
-{
-	struct answer *w = ctx;
-
-	(void)r;
-	w->req = NULL;
-	if (w->done && !w->in_call)
-		free(w);
-}
-
-static void on_done(void *ctx, const char *id, const struct err *error)
-{
-	struct answer *w = ctx;
-	struct http_req *r = w->req;
-	buf_cleanup struct buf json = BUF_INIT;
-
-	w->done = true;
-	if (!r) {
-		free(w);
-		return;
-	}
-	w->in_call = true;
-	if (error) {
-		http_reply_err(r, error);
-	} else if (w->with_id) {
-		buf_printf(&json, "{\"id\":\"%s\",\"warnings\":[]}", id);
-		http_reply_json(r, w->status, buf_str(&json));
-	} else {
-		http_reply_json(r, w->status, "{}");
-	}
-	w->in_call = false;
-	if (!w->req)
-		free(w);
-}
-
-static struct answer *answer_new(struct http_req *r, int status, bool with_id)
-{
-	struct answer *w = mem_new(struct answer);
-
-	*w = (struct answer){.req = r, .status = status, .with_id = with_id};
-	http_req_on_close(r, on_close, w);
-	return w;
-}
 
 /* A space that the user named by its path must be a directory now; managed ones are made when they are needed. */
 static int check_spaces(struct api *a, yyjson_val *container, struct err *err)
@@ -107,8 +55,8 @@ static int check(void *ctx, yyjson_val *container, const char **ret_key, struct 
 	struct api *a = s->api;
 	int r = policy_check_spec(a->o.engine, policy_of(s->req), container, err);
 
-	if (r < 0)
-		return r;
+	if (r < 0 || !a->o.node_here)
+		return r; /* only the nodes know their images and folders */
 	r = check_image(a, container, err);
 
 	if (r < 0) {
@@ -127,8 +75,8 @@ void jobs_submit(struct api *a, struct http_req *r, const char *id)
 	struct submission submission = {.api = a, .req = r};
 
 	(void)id;
-	server_submit(a->o.server, body, n, http_req_peer_uid(r), dry, check, &submission, on_done,
-		      answer_new(r, dry ? 200 : 201, true));
+	server_submit(a->o.server, body, n, http_req_peer_uid(r), dry, check, &submission, api_answer,
+		      api_answer_new(r, dry ? 200 : 201, "id"));
 }
 
 void jobs_list(struct api *a, struct http_req *r, const char *id)
@@ -156,15 +104,15 @@ void jobs_get(struct api *a, struct http_req *r, const char *id)
 
 void jobs_cancel(struct api *a, struct http_req *r, const char *id)
 {
-	server_cancel(a->o.server, id, on_done, answer_new(r, 202, true));
+	server_cancel(a->o.server, id, api_answer, api_answer_new(r, 202, "id"));
 }
 
 void jobs_resume(struct api *a, struct http_req *r, const char *id)
 {
-	server_resume(a->o.server, id, on_done, answer_new(r, 202, true));
+	server_resume(a->o.server, id, api_answer, api_answer_new(r, 202, "id"));
 }
 
 void jobs_forget(struct api *a, struct http_req *r, const char *id)
 {
-	server_forget(a->o.server, id, on_done, answer_new(r, 200, true));
+	server_forget(a->o.server, id, api_answer, api_answer_new(r, 200, "id"));
 }

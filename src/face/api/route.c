@@ -45,6 +45,16 @@ static const struct route {
     {"GET", "/v1/jobs/*", jobs_get, false},
     {"DELETE", "/v1/jobs/*", jobs_forget, false},
     {"GET", "/v1/events", events_get, false},
+    {"GET", "/v1/nodes", nodes_list, false},
+    {"POST", "/v1/nodes/*/lock", nodes_lock, false},
+    {"POST", "/v1/nodes/*/unlock", nodes_unlock, false},
+    {"POST", "/v1/nodes/*/drain", nodes_drain, false},
+    {"POST", "/v1/nodes/*/labels", nodes_label, false},
+    {"GET", "/v1/nodes/*", nodes_get, false},
+    {"DELETE", "/v1/nodes/*", nodes_remove, false},
+    {"GET", "/v1/tokens", tokens_list, false},
+    {"POST", "/v1/tokens", tokens_create, false},
+    {"DELETE", "/v1/tokens/*", tokens_remove, false},
 };
 
 /* Returns the text that '*' stands for (the caller's), "" for a pattern without one, NULL when the path does not fit. */
@@ -98,6 +108,22 @@ static bool is_allowed(struct http_req *r)
 	return false;
 }
 
+/* An agent has no jobs of its own to tell of. */
+static bool is_servers(const struct api *a, struct http_req *r)
+{
+	static const char *const paths[] = {"/v1/jobs", "/v1/nodes", "/v1/tokens"};
+	struct err err = ERR_INIT;
+
+	for (size_t i = 0; a->agent_of && i < sizeof paths / sizeof *paths; i++) {
+		if (strncmp(http_req_path(r), paths[i], strlen(paths[i])) != 0)
+			continue;
+		err_set(&err, EBUSY, "this berth is an agent of the cluster of %s: ask there", a->agent_of);
+		http_reply_err(r, &err);
+		return true;
+	}
+	return false;
+}
+
 /* Only a route that streams acts here; everything else waits for its (bounded) body. */
 void route_headers(struct http_req *r, void *ctx)
 {
@@ -132,7 +158,7 @@ void route_request(struct http_req *r, void *ctx)
 		docker_request(a->docker, r);
 		return;
 	}
-	if (!is_allowed(r))
+	if (!is_allowed(r) || is_servers(a, r))
 		return;
 	route = find(r, &id, &known);
 	if (!route)
@@ -181,6 +207,7 @@ int api_new(struct loop *l, int fd, const struct api_options *o, struct api **re
 	a->o.data_dir = a->data_dir = mem_strdup(o->data_dir);
 	a->o.socket = a->socket = mem_strdup(o->socket);
 	a->o.cgroup_layout = a->cgroup_layout = mem_strdup(o->cgroup_layout);
+	a->o.agent_of = a->agent_of = mem_strdup(o->agent_of);
 	a->docker = docker_new(l, &docker);
 	r = o->policy ? policy_load(o->policy, &a->policy, err) : 0;
 	if (r == 0)
@@ -214,6 +241,7 @@ struct api *api_free(struct api *a)
 	free(a->data_dir);
 	free(a->socket);
 	free(a->cgroup_layout);
+	free(a->agent_of);
 	free(a);
 	return NULL;
 }

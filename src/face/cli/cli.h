@@ -33,6 +33,12 @@ struct cli_up_options {
 	/* more doors (struct api_doors); paths are absolute */
 	char *const *listen;
 	const char *tls_cert, *tls_key, *tls_client_ca, *token_file, *policy;
+	/* the cluster */
+	enum { CLI_ROLE_UP, CLI_ROLE_SERVER, CLI_ROLE_AGENT } role;
+	const char *agents;	    /* where agents from outside are awaited, NULL = nowhere */
+	const char *server;	    /* of an agent: whom it belongs to */
+	const char *join_token;	    /* and what lets it join, or NULL */
+	uint64_t lease_ms, cert_ms; /* 0 = the server's defaults */
 };
 
 struct cli_hooks {

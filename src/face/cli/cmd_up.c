@@ -36,37 +36,90 @@ struct up_values {
 	uint64_t level, slots, memory, timeout_ms, netns_pool;
 	char **listen;
 	const char *tls_cert, *tls_key, *tls_client_ca, *token_file, *policy;
+	const char *agents, *server, *token;
+	uint64_t lease_ms, cert_ms;
 };
+/* What every daemon takes. */
+#define UP_OPTIONS                                                                                                       \
+	{"data",      0,                                                                                                 \
+	 OPTION_TEXT, offsetof(struct up_values, data),                                                                  \
+	 "DIR",	      "directory of its state (default " CLIENT_SYSTEM_DATA ")"},                                        \
+	    {"foreground", 'f',                                                                                          \
+	     OPTION_FLAG,  offsetof(struct up_values, foreground),                                                       \
+	     NULL,	   "stay in the foreground, log on stderr"},                                                     \
+	    {"wait",	  0,                                                                                             \
+	     OPTION_FLAG, offsetof(struct up_values, wait),                                                              \
+	     NULL,	  "content with one that runs already or is being started elsewhere: wait until it answers"},    \
+	    {"timeout", 0, OPTION_TIME, offsetof(struct up_values, timeout_ms), "TIME", "for --wait (default 30s)"},     \
+	    {"quiet", 'q', OPTION_FLAG, offsetof(struct up_values, quiet), NULL, "print nothing when it is up"},         \
+	    {"log-level",  0,                                                                                            \
+	     OPTION_LEVEL, offsetof(struct up_values, level),                                                            \
+	     "LEVEL",	   "error, warning, info (default) or debug"},                                                   \
+	    {"node-name", 0,                                                                                             \
+	     OPTION_TEXT, offsetof(struct up_values, node_name),                                                         \
+	     "NAME",	  "of this node (default: the host's name)"},                                                    \
+	    {"slots", 0, OPTION_COUNT, offsetof(struct up_values, slots), "N", "of this node (default: one per core)"},  \
+	    {"memory", 0, OPTION_SIZE, offsetof(struct up_values, memory), "SIZE", "that jobs may have (default: all)"}, \
+	    {"network",                                                                                                  \
+	     0,                                                                                                          \
+	     OPTION_TEXT,                                                                                                \
+	     offsetof(struct up_values, network),                                                                        \
+	     "auto|none|pasta|slirp4netns",                                                                              \
+	     "what leads out of an ordinary user's containers (default auto: pasta, else slirp4netns)"},                 \
+	    {"listen",                                                                                                   \
+	     0,                                                                                                          \
+	     OPTION_LIST,                                                                                                \
+	     offsetof(struct up_values, listen),                                                                         \
+	     "ADDRESS",                                                                                                  \
+	     "serve the API there, too: tcp://HOST:PORT, unix:///PATH or fd:// (what a service manager has opened); "    \
+	     "may be "                                                                                                   \
+	     "repeated"},                                                                                                \
+	    {"tls-cert", 0, OPTION_TEXT, offsetof(struct up_values, tls_cert), "FILE", "PEM certificate of TCP doors"},  \
+	    {"tls-key", 0, OPTION_TEXT, offsetof(struct up_values, tls_key), "FILE", "its PEM key"},                     \
+	    {"tls-client-ca", 0,                                                                                         \
+	     OPTION_TEXT,     offsetof(struct up_values, tls_client_ca),                                                 \
+	     "FILE",	      "who signs the certificates that clients of TCP doors must show"},                         \
+	    {"token-file", 0,                                                                                            \
+	     OPTION_TEXT,  offsetof(struct up_values, token_file),                                                       \
+	     "FILE",	   "what clients of TCP doors on a loopback address must know"},                                 \
+	    {"policy",	  0,                                                                                             \
+	     OPTION_TEXT, offsetof(struct up_values, policy),                                                            \
+	     "FILE",	  "who may do what with the API (docs/API.md)"},                                                 \
+	{                                                                                                                \
+		"netns-pool", 0, OPTION_COUNT, offsetof(struct up_values, netns_pool), "N",                              \
+		    "network namespaces kept ready for a faster start (default 4, 0: none)"                              \
+	}
+#define SERVER_OPTIONS                                                                                                 \
+	{                                                                                                              \
+	    "lease",                                                                                                   \
+	    0,                                                                                                         \
+	    OPTION_TIME,                                                                                               \
+	    offsetof(struct up_values, lease_ms),                                                                      \
+	    "TIME",                                                                                                    \
+	    "an agent that is not heard of for so long is lost, and its work starts elsewhere (default 30s)"},         \
+	{                                                                                                              \
+		"cert-life", 0, OPTION_TIME, offsetof(struct up_values, cert_ms), "TIME",                              \
+		    "how long an agent's certificate is good; it has it renewed by itself (default 7 days)"            \
+	}
 static const struct option_spec up_options[] = {
-    {"data", 0, OPTION_TEXT, offsetof(struct up_values, data), "DIR",
-     "directory of its state (default " CLIENT_SYSTEM_DATA ")"},
-    {"foreground", 'f', OPTION_FLAG, offsetof(struct up_values, foreground), NULL,
-     "stay in the foreground, log on stderr"},
-    {"wait", 0, OPTION_FLAG, offsetof(struct up_values, wait), NULL,
-     "content with one that runs already or is being started elsewhere: wait until it answers"},
-    {"timeout", 0, OPTION_TIME, offsetof(struct up_values, timeout_ms), "TIME", "for --wait (default 30s)"},
-    {"quiet", 'q', OPTION_FLAG, offsetof(struct up_values, quiet), NULL, "print nothing when it is up"},
-    {"log-level", 0, OPTION_LEVEL, offsetof(struct up_values, level), "LEVEL",
-     "error, warning, info (default) or debug"},
-    {"node-name", 0, OPTION_TEXT, offsetof(struct up_values, node_name), "NAME",
-     "of this node (default: the host's name)"},
-    {"slots", 0, OPTION_COUNT, offsetof(struct up_values, slots), "N", "of this node (default: one per core)"},
-    {"memory", 0, OPTION_SIZE, offsetof(struct up_values, memory), "SIZE", "that jobs may have (default: all)"},
-    {"network", 0, OPTION_TEXT, offsetof(struct up_values, network), "auto|none|pasta|slirp4netns",
-     "what leads out of an ordinary user's containers (default auto: pasta, else slirp4netns)"},
-    {"listen", 0, OPTION_LIST, offsetof(struct up_values, listen), "ADDRESS",
-     "serve the API there, too: tcp://HOST:PORT, unix:///PATH or fd:// (what a service manager has opened); may be "
-     "repeated"},
-    {"tls-cert", 0, OPTION_TEXT, offsetof(struct up_values, tls_cert), "FILE", "PEM certificate of TCP doors"},
-    {"tls-key", 0, OPTION_TEXT, offsetof(struct up_values, tls_key), "FILE", "its PEM key"},
-    {"tls-client-ca", 0, OPTION_TEXT, offsetof(struct up_values, tls_client_ca), "FILE",
-     "who signs the certificates that clients of TCP doors must show"},
-    {"token-file", 0, OPTION_TEXT, offsetof(struct up_values, token_file), "FILE",
-     "what clients of TCP doors on a loopback address must know"},
-    {"policy", 0, OPTION_TEXT, offsetof(struct up_values, policy), "FILE",
-     "who may do what with the API (docs/API.md)"},
-    {"netns-pool", 0, OPTION_COUNT, offsetof(struct up_values, netns_pool), "N",
-     "network namespaces kept ready for a faster start (default 4, 0: none)"},
+    UP_OPTIONS,
+    {"agents", 0, OPTION_TEXT, offsetof(struct up_values, agents), "HOST:PORT",
+     "be the server of a cluster, too: agents may join there"},
+    SERVER_OPTIONS,
+    {NULL},
+};
+static const struct option_spec server_options[] = {
+    {"agents", 0, OPTION_TEXT, offsetof(struct up_values, agents), "HOST:PORT",
+     "where agents may join (default: every address, port 7420)"},
+    SERVER_OPTIONS,
+    UP_OPTIONS,
+    {NULL},
+};
+static const struct option_spec agent_options[] = {
+    {"server", 0, OPTION_TEXT, offsetof(struct up_values, server), "HOST[:PORT]", "whose agent this is (port 7420)"},
+    {"token", 0, OPTION_TEXT, offsetof(struct up_values, token), "TOKEN|@FILE",
+     "what lets it join, once (environment: BERTH_TOKEN); berth token create makes one"},
+    UP_OPTIONS,
     {NULL},
 };
 static const struct up_values up_defaults = {
@@ -291,6 +344,55 @@ static int doors(const struct up_values *v, struct cli_up_options *o, char *path
 	return r;
 }
 
+#define TOKEN_MAX 4096
+
+/* A token in the words of a command is seen by everybody on the machine; one in a file is not. */
+static int join_token(const char *given, char **ret, struct err *err)
+{
+	fd_cleanup int fd = -1;
+	size_t n;
+	int r;
+
+	if (!given)
+		given = getenv("BERTH_TOKEN");
+	if (!given || *given != '@') {
+		*ret = mem_strdup(given && *given ? given : NULL);
+		return 0;
+	}
+	fd = open(given + 1, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(err, errno, "--token: open \"%s\"", given + 1);
+	r = fd_read_all(fd, TOKEN_MAX, ret, &n);
+	if (r < 0)
+		return err_sys(err, -r, "--token: read \"%s\"", given + 1);
+	(*ret)[strcspn(*ret, "\r\n")] = '\0';
+	return 0;
+}
+
+/* What the words of the cluster mean for each of the three commands. */
+static int cluster(const struct cli *cli, const struct up_values *v, struct cli_up_options *o, char **token,
+		   struct err *err)
+{
+	o->agents = v->agents;
+	o->lease_ms = v->lease_ms;
+	o->cert_ms = v->cert_ms;
+	if ((v->lease_ms && v->lease_ms < 1000) || v->lease_ms > 24 * 3600 * 1000)
+		return err_set(err, EINVAL, "--lease: one second to a day is needed");
+	if (v->cert_ms && v->cert_ms < 1000)
+		return err_set(err, EINVAL, "--cert-life: a second at the least is needed");
+	if (cli->command == &command_server) {
+		o->role = CLI_ROLE_SERVER;
+		o->agents = v->agents ? v->agents : ":7420";
+	}
+	if (cli->command != &command_agent)
+		return 0;
+	if (!v->server)
+		return err_set(err, EINVAL, "--server HOST[:PORT] is needed: whose agent is this to be?");
+	o->role = CLI_ROLE_AGENT;
+	o->server = v->server;
+	return join_token(v->token, token, err);
+}
+
 static int up_run(struct cli *cli, void *values, char **operands, struct err *err)
 {
 	const struct up_values *v = values;
@@ -308,6 +410,7 @@ static int up_run(struct cli *cli, void *values, char **operands, struct err *er
 				   .network = v->network,
 				   .memory = v->memory};
 	char *paths[N_PATHS] = {NULL};
+	mem_cleanup char *token = NULL;
 	int r;
 
 	(void)operands;
@@ -321,7 +424,10 @@ static int up_run(struct cli *cli, void *values, char **operands, struct err *er
 	if (!wanted)
 		return err_set(err, EINVAL,
 			       "neither XDG_DATA_HOME nor HOME is set: say where the state goes with --data DIR");
-	r = absolute(wanted, &data, err);
+	r = cluster(cli, v, &o, &token, err);
+	o.join_token = token;
+	if (r == 0)
+		r = absolute(wanted, &data, err);
 	if (r == 0)
 		r = absolute(place, &socket, err);
 	if (r < 0)
@@ -351,6 +457,34 @@ const struct cli_command command_up = {
 		"  berth up --listen tcp://:2376 --tls-cert srv.pem --tls-key srv.key --tls-client-ca ca.pem\n"
 		"  berth up --foreground --log-level debug   # as a service manager starts it",
     .options = up_options,
+    .values_size = sizeof(struct up_values),
+    .defaults = &up_defaults,
+    .run = up_run,
+};
+
+const struct cli_command command_server = {
+    .name = "server",
+    .usage = "",
+    .summary = "Start the server of a cluster on a machine that runs no jobs itself",
+    .detail = "It takes jobs as every berth does and starts them on its agents (berth agent, docs/CLUSTER.md). A "
+	      "machine that\n"
+	      "is to run jobs, too, is started by berth up --agents HOST:PORT.",
+    .examples = "  berth server\n  berth server --agents 10.0.0.1:7420 --lease 1m",
+    .options = server_options,
+    .values_size = sizeof(struct up_values),
+    .defaults = &up_defaults,
+    .run = up_run,
+};
+
+const struct cli_command command_agent = {
+    .name = "agent",
+    .usage = "--server HOST[:PORT] [--token TOKEN|@FILE]",
+    .summary = "Start berth as a node of a cluster",
+    .detail = "It needs the token when it comes for the first time. Containers go on while the server or the way to it "
+	      "is gone,\n"
+	      "and what they have come to is told when it is back.",
+    .examples = "  berth agent --server head:7420 --token @/root/token\n  berth agent --server head",
+    .options = agent_options,
     .values_size = sizeof(struct up_values),
     .defaults = &up_defaults,
     .run = up_run,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cluster/link/token.h"
+#include "cluster/link/join_token.h"
 
 #include "base/core/err.h"
 #include "base/core/random.h"
@@ -9,14 +9,14 @@
 
 #define PREFIX "berth1."
 
-void token_make(const char *pin, struct token *ret)
+void join_token_make(const char *pin, struct join_token *ret)
 {
 	random_hex(ret->id, sizeof ret->id - 1);
 	random_hex(ret->secret, sizeof ret->secret - 1);
 	snprintf(ret->pin, sizeof ret->pin, "%s", pin);
 }
 
-void token_text(const struct token *t, char text[static TOKEN_TEXT_MAX])
+void join_token_text(const struct join_token *t, char text[static TOKEN_TEXT_MAX])
 {
 	snprintf(text, TOKEN_TEXT_MAX, PREFIX "%s.%s.%s", t->id, t->secret, t->pin);
 }
@@ -32,9 +32,9 @@ static bool take(const char **at, char *to, size_t n, char end)
 	return true;
 }
 
-int token_parse(const char *text, struct token *ret, struct err *err)
+int join_token_parse(const char *text, struct join_token *ret, struct err *err)
 {
-	struct token t;
+	struct join_token t;
 	const char *at = text;
 
 	if (strncmp(at, PREFIX, strlen(PREFIX)) != 0)
@@ -49,17 +49,17 @@ int token_parse(const char *text, struct token *ret, struct err *err)
 	return 0;
 }
 
-void token_hash(const char *secret, char hex[static SHA256_HEX_MAX])
+void join_token_hash(const char *secret, char hex[static SHA256_HEX_MAX])
 {
 	sha256_of(secret, strlen(secret), hex);
 }
 
-bool token_fits(const char *secret, const char *hash)
+bool join_token_fits(const char *secret, const char *hash)
 {
 	char hex[SHA256_HEX_MAX];
 	unsigned differs = 0;
 
-	token_hash(secret, hex);
+	join_token_hash(secret, hex);
 	if (strlen(hash) != sizeof hex - 1)
 		return false;
 	for (size_t i = 0; i < sizeof hex - 1; i++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cluster/link/token.h"
+#include "cluster/link/join_token.h"
 
 #include "base/core/err.h"
 
@@ -17,19 +17,19 @@
 
 static void survives(void **state)
 {
-	struct token t, u;
+	struct join_token t, u;
 	char text[TOKEN_TEXT_MAX], hash[SHA256_HEX_MAX];
 
 	(void)state;
-	token_make(PIN, &t);
-	token_text(&t, text);
-	assert_int_equal(token_parse(text, &u, NULL), 0);
+	join_token_make(PIN, &t);
+	join_token_text(&t, text);
+	assert_int_equal(join_token_parse(text, &u, NULL), 0);
 	assert_memory_equal(&t, &u, sizeof t);
-	token_hash(t.secret, hash);
-	assert_true(token_fits(u.secret, hash));
+	join_token_hash(t.secret, hash);
+	assert_true(join_token_fits(u.secret, hash));
 	u.secret[0] = u.secret[0] == '0' ? '1' : '0';
-	assert_false(token_fits(u.secret, hash));
-	assert_false(token_fits(t.secret, ""));
+	assert_false(join_token_fits(u.secret, hash));
+	assert_false(join_token_fits(t.secret, ""));
 }
 
 static void refuses(void **state)
@@ -47,10 +47,10 @@ static void refuses(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		struct token t;
+		struct join_token t;
 		struct err err = ERR_INIT;
 
-		assert_int_equal(token_parse(rows[i], &t, &err), -EINVAL);
+		assert_int_equal(join_token_parse(rows[i], &t, &err), -EINVAL);
 		assert_non_null(strstr(err.text, "berth token create"));
 	}
 }

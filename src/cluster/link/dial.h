@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * dial: the agent's end of the link. It joins with a token when it has no certificate yet, connects, connects again with growing pauses when the connection
+ * breaks (200 ms to DIAL_PAUSE_MAX_MS, each of a random length, so that a thousand agents do not come at once), and has its certificate renewed in the
+ * second half of its life. Its key, its certificate and the authority's lie in one folder that is root's alone.
+ */
+#pragma once
+
+struct err;
+struct link_end;
+struct loop;
+
+#define DIAL_PAUSE_MAX_MS 15000
+
+struct dial_options {
+	const char *dir;    /* of its files */
+	const char *server; /* HOST[:PORT] */
+	const char *token;  /* NULL: it has joined before */
+	const char *node;
+};
+
+/* Returns when the address and the files are fine, before anything is connected. -EINVAL, -ENOENT: no certificate and no token. */
+int dial_new(struct loop *l, const struct dial_options *o, struct link_end **ret, struct err *err);

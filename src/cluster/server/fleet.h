@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * fleet: the nodes that the server knows, and the links to them (sessions). A node's record stands in the document node/NAME; what it can hold and what runs
+ * on it the scheduler knows. A node that is not heard of for a whole lease is given up: its attempts are lost, and start again elsewhere.
+ *
+ * Fencing: whatever a node says to run is compared with what the scheduler holds live there; anything else is told to end. So an attempt that was given up
+ * cannot go on beside its successor once its node is back.
+ */
+#pragma once
+
+#include "cluster/link/cert.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <yyjson.h>
+
+struct err;
+struct link_end;
+struct link_msg;
+struct loop_timer;
+struct sched_attempt_id;
+struct server;
+
+/* A link, before and after HELLO. */
+struct session {
+	struct session *next;
+	struct server *server;
+	struct link_end *link;
+	struct node *node;	  /* NULL before HELLO */
+	char name[CERT_NAME_MAX]; /* by its certificate; "" = in this process */
+};
+
+struct node {
+	struct node *next;
+	struct server *server;
+	char name[CERT_NAME_MAX];
+	char member[CERT_MEMBER_MAX];		/* "" = none that could connect from outside */
+	struct session *session;		/* NULL: not connected */
+	char *spaces, *facts, *reason, *labels; /* facts and labels: JSON objects, or NULL */
+	bool locked, draining, lost;
+	int64_t joined_ms, heard_mono_ms;
+	int64_t drain_until_ms; /* server time; 0 = without a deadline */
+	struct loop_timer *lease, *drain;
+};
+
+struct node *fleet_find(const struct server *s, const char *name);
+struct node *fleet_get(struct server *s, const char *name); /* makes it when it is not there */
+void fleet_forget(struct server *s, struct node *n);
+void fleet_free_all(struct server *s);
+/* The record of the document, and back. */
+int fleet_load(struct server *s, const char *name, const char *text, size_t len, struct err *err);
+char *fleet_stored(const struct node *n);
+/* After the log was read back: who is up has one lease to come. */
+void fleet_expect_all(struct server *s);
+
+/* A link that is up becomes the server's. name "" = in this process. */
+void fleet_attach(struct server *s, struct link_end *e, const char *name);
+void session_end(struct session *x);
+/* HELLO: false = refused, and the session has gone. */
+bool fleet_hello(struct session *x, const struct link_msg *m);
+void fleet_heard(struct node *n);
+void fleet_arm_drain(struct node *n);
+
+/* To one node, lost when it is not connected; to all of them; to one that is connected, for what any can do. */
+void fleet_send(struct server *s, const char *name, const struct link_msg *m);
+void fleet_send_all(struct server *s, const struct link_msg *m);
+struct node *fleet_any(struct server *s);
+/* The directory of its managed spaces, NULL when it has never said. */
+const char *fleet_spaces(const struct server *s, const char *name);
+void fleet_fence(struct server *s, const char *name, const struct sched_attempt_id *a);
