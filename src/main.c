@@ -14,6 +14,7 @@
 #include "cluster/agent/agent.h"
 #include "cluster/link/dial.h"
 #include "cluster/link/link.h"
+#include "cluster/link/socket.h"
 #include "cluster/server/server.h"
 #include "face/api/api.h"
 #include "face/cli/cli.h"
@@ -202,7 +203,9 @@ static void stop_all(struct daemon *d)
 	d->server_ended = server_listen(d->server, on_server, d);
 	server_cancel_all(d->server);
 	for (size_t i = 0; (c = engine_at(d->engine, i)); i++) {
-		if (!has_ended(c) && !c->job && engine_stop(d->engine, c->id, -1, &err) < 0 && err.code != ESRCH)
+		/* A job's are ended by its server, which an agent does not have here. */
+		if (!has_ended(c) && (!c->job || d->o->role == CLI_ROLE_AGENT) &&
+		    engine_stop(d->engine, c->id, -1, &err) < 0 && err.code != ESRCH)
 			log_err(&err, "stop a container");
 	}
 	stop_if_all_ended(d);
@@ -267,6 +270,7 @@ static int open_server(struct daemon *d, struct link_end *link, struct err *err)
 	/* An agent has no jobs of its own; what the API asks of a server it finds empty. */
 	const char *kind = d->o->role == CLI_ROLE_AGENT ? "memory" : "sqlite";
 	mem_cleanup char *dir = mem_printf("%s/cluster", d->o->data);
+	mem_cleanup char *address = d->o->agents ? socket_with_port(d->o->agents) : NULL;
 	struct store *store = NULL;
 	int fd, r = store_open(kind, d->o->data, d->loop, &store, err);
 
@@ -277,9 +281,9 @@ static int open_server(struct daemon *d, struct link_end *link, struct err *err)
 		store_close(store);
 		return r;
 	}
-	if (!d->o->agents)
+	if (!address)
 		return 0;
-	fd = http_listen_tcp(d->o->agents, err);
+	fd = http_listen_tcp(address, err);
 	return fd < 0 ? err_wrap(err, "--agents") : server_listen_agents(d->server, fd, dir, err);
 }
 

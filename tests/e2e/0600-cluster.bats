@@ -1,0 +1,204 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# A cluster of real processes: one server and three agents, each agent in a network namespace of its own, a bridge in the server's between them.
+
+load helpers
+
+AGENTS="n1 n2 n3"
+
+on() { # NODE COMMAND...: berth's command line at a node
+	local node=$1
+	shift
+	BERTH_SOCKET=$DIR/$node.sock berth "$@"
+}
+
+# inside NODE COMMAND...: in its network namespace
+inside() {
+	local node=$1
+	shift
+	nsenter --net="$DIR/net.$node" "$@"
+}
+
+# The namespaces and the cables: br0 at the server, 10.9.0.1; node i has 10.9.0.(i+1).
+make_networks() {
+	local node i=1
+	apart ip link add br0 type bridge
+	apart ip addr add 10.9.0.1/24 dev br0
+	apart ip link set br0 up
+	for node in $AGENTS; do
+		i=$((i + 1))
+		touch "$DIR/net.$node"
+		unshare --net="$DIR/net.$node" ip link set lo up
+		inside "$node" ip link add up0 type veth peer name "$node"
+		inside "$node" ip link set "$node" netns "$DIR/netns"
+		inside "$node" ip addr add "10.9.0.$i/24" dev up0
+		inside "$node" ip link set up0 up
+		apart ip link set "$node" master br0
+		apart ip link set "$node" up
+	done
+}
+
+start_agent() { # NODE OPTION...
+	local node=$1
+	shift
+	inside "$node" "$BERTH" agent --data "$DIR/$node" --socket "$DIR/$node.sock" --node-name "$node" --server 10.9.0.1 --slots 2 "$@" 3>&- 4>&-
+}
+
+node_is() { # NODE STATE
+	[ "$(berth node inspect "$1" | jq -r '.[0].state')" = "$2" ]
+}
+
+setup_file() {
+	local node
+	new_place
+	make_networks
+	apart "$BERTH" server --data "$DIR/data" --agents 10.9.0.1 --lease 1s 3>&- 4>&-
+	berth token create --uses 3 >"$DIR/token"
+	for node in $AGENTS; do
+		start_agent "$node" --token "@$DIR/token"
+		on "$node" image import "$(busybox_tar)" busybox >/dev/null
+	done
+	for node in $AGENTS; do
+		eventually node_is "$node" free
+	done
+}
+
+teardown_file() {
+	local node status=0
+	berth down --all >/dev/null || status=1
+	for node in $AGENTS; do
+		if on "$node" info >/dev/null 2>&1; then
+			on "$node" down --all >/dev/null || status=1
+		fi
+		umount "$DIR/net.$node" || status=1
+	done
+	end_place || status=1
+	return "$status"
+}
+
+job_of() { # NAME COPIES COMMAND: submits, prints the job's ID
+	job_file "$1" <<-END >/dev/null
+		services:
+		  t:
+		    image: busybox
+		    command: ["sh", "-c", "$3"]
+		    x-berth: {kind: task, replicate: $2}
+	END
+	berth submit "$DIR/$1.yaml" --json | jq -r .id
+}
+
+nodes_of() { # ID: the nodes of the latest attempts
+	berth job "$1" --json | jq -r '.tasks[].instances[].attempts[-1].node' | sort -u | xargs
+}
+
+all_run() { # ID N
+	[ "$(job_field "$1" .counts.running)" = "$2" ]
+}
+
+@test "a token is good for as many machines as it says, and nobody gets in without one" {
+	run -0 berth token ls --json
+	[ "$output" = "[]" ] # three uses, three agents
+	run inside n1 "$BERTH" agent --data "$DIR/stranger" --socket "$DIR/stranger.sock" --node-name stranger --server 10.9.0.1
+	fails_with "has not joined" "--token"
+	rm -rf "$DIR/stranger"
+}
+
+@test "a job is spread over the nodes, and is seen at the server" {
+	id=$(job_of spread 6 "until [ -e /tmp/go ]; do sleep 0.1; done")
+	eventually all_run "$id" 6
+	[ "$(nodes_of "$id")" = "n1 n2 n3" ]
+	node_is n1 busy
+	berth cancel "$id"
+	run berth wait "$id"
+	job_state_is "$id" canceled
+}
+
+@test "a locked node takes nothing; a drained one is empty at its deadline, and what ran there runs elsewhere" {
+	berth node lock --reason "new disk" n1
+	node_is n1 locked
+	id=$(job_of drained 2 "sleep 60")
+	eventually all_run "$id" 2
+	[[ "$(nodes_of "$id")" != *n1* ]]
+	node=$(nodes_of "$id" | cut -d ' ' -f 1)
+	berth node unlock n1
+	berth node drain --deadline 1ms "$node"
+	eventually node_is "$node" drained
+	eventually all_run "$id" 2
+	[[ "$(nodes_of "$id")" != *$node* ]]
+	berth node unlock "$node"
+	node_is "$node" free
+	berth cancel "$id"
+}
+
+@test "labels are kept, and an unknown node is an error" {
+	berth node label n2 disk=ssd rack=4
+	berth node label n2 rack-
+	[ "$(berth node inspect n2 | jq -c '.[0].labels')" = '{"disk":"ssd"}' ]
+	run berth node lock nowhere
+	fails_with 'there is no node "nowhere"'
+}
+
+@test "an agent is killed: its containers go on, and it finds them again" {
+	id=$(job_of survivor 1 "until [ -e /tmp/go ]; do sleep 0.1; done")
+	eventually all_run "$id" 1
+	node=$(nodes_of "$id")
+	kill -9 "$(on "$node" info --json | jq -r .pid)"
+	start_agent "$node"
+	eventually node_is "$node" busy
+	on "$node" exec "$id-t-0" touch /tmp/go
+	berth wait "$id"
+	[ "$(job_field "$id" '.tasks[0].instances[0].attempts | length')" = 1 ]
+}
+
+# The cable of a node is pulled for longer than its lease.
+@test "a partition: lost, started elsewhere, and the old attempt ends when the node is back" {
+	id=$(job_of parted 1 "until [ -e /tmp/go ]; do sleep 0.1; done")
+	eventually all_run "$id" 1
+	node=$(nodes_of "$id")
+	apart ip link set "$node" down
+	eventually node_is "$node" lost
+	eventually all_run "$id" 1
+	[ "$(nodes_of "$id")" != "$node" ]
+	# Nobody has told it yet: the old one still runs over there.
+	[ "$(on "$node" ps -q | wc -l)" = 1 ]
+	apart ip link set "$node" up
+	WITHIN=20 eventually node_is "$node" free
+	eventually bash -c "[ \$(BERTH_SOCKET=$DIR/$node.sock $BERTH ps -q | wc -l) = 0 ]"
+	on "$(nodes_of "$id")" exec "$id-t-0-try2" touch /tmp/go
+	berth wait "$id"
+	[ "$(job_field "$id" '[.tasks[0].instances[0].attempts[].state] | join(" ")')" = "lost exited" ]
+}
+
+@test "the server is killed: nothing that runs notices, and nothing is lost" {
+	id=$(job_of through 2 "until [ -e /tmp/go ]; do sleep 0.1; done")
+	eventually all_run "$id" 2
+	kill -9 "$(daemon_pid)"
+	apart "$BERTH" server --data "$DIR/data" --agents 10.9.0.1 --lease 3s 3>&- 4>&-
+	all_run "$id" 2
+	for i in 0 1; do
+		node=$(job_field "$id" ".tasks[0].instances[$i].attempts[-1].node")
+		WITHIN=20 eventually bash -c "$BERTH node inspect $node | jq -e '.[0].connected'"
+		on "$node" exec "$id-t-$i" touch /tmp/go
+	done
+	berth wait "$id"
+	[ "$(job_field "$id" '[.tasks[0].instances[].attempts | length] | add')" = 2 ]
+}
+
+@test "a node that is removed has no way back without a token" {
+	berth node rm n3
+	[ "$(berth node ls -q | xargs)" = "n1 n2" ]
+	eventually grep -q "no member any more" "$DIR/data/berth.log"
+	on n3 down >/dev/null
+	start_agent n3 --token "$(berth token create)"
+	WITHIN=20 eventually node_is n3 free
+}
+
+@test "nothing is left over" {
+	for id in $(berth jobs -a -q); do
+		berth rm "$id"
+	done
+	for node in $AGENTS; do
+		eventually bash -c "[ \$(BERTH_SOCKET=$DIR/$node.sock $BERTH ps -aq | wc -l) = 0 ]"
+	done
+}
