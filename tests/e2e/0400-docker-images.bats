@@ -124,8 +124,11 @@ no_tool() {
 	docker_api 200 POST "/images/create?fromImage=$image&tag=1" -H "$(auth_header alice wrong)"
 	[ -n "$(body 'select(.error) | .error')" ]
 	docker_api 404 GET "/images/$image:1/json"
+	since=$(date +%s.%N)
 	docker_api 200 POST "/images/create?fromImage=$image&tag=1" -H "$(auth_header alice wonderland)"
 	[ "$(body 'select(.status) | .status' | tail -n 1)" = "Status: Downloaded newer image for $image:1" ]
+	docker_api 200 GET "/events?since=$since&until=$(date +%s.%N)"
+	[ "$(body '[.Type, .Action, .Actor.ID] | join(" ")')" = "image pull $image:1" ]
 	docker_api 200 POST "/images/create?fromImage=$image&tag=1" -H "$(auth_header alice wonderland)"
 	[ "$(body 'select(.status) | .status' | tail -n 1)" = "Status: Image is up to date for $image:1" ]
 	printf 'FROM %s:1\nLABEL c=d\n' "$image" >"$DIR/home/Dockerfile"
@@ -306,7 +309,7 @@ said() {
 }
 
 @test "a build tells every instruction, and which of them are from the cache" {
-	mkdir "$DIR/words"
+	mkdir -p "$DIR/words"
 	printf '%s\n' 'FROM busybox AS first' 'ENV FOO=bar' 'RUN touch baz' 'RUN touch bax' 'CMD ["sh"]' >"$DIR/words/Dockerfile"
 	tar -C "$DIR/words" -cf "$DIR/words.tar" .
 	docker_api 200 POST '/build?t=words:1' --data-binary "@$DIR/words.tar"
@@ -322,12 +325,19 @@ said() {
 }
 
 @test "an image of nothing but labels, a name for a build, pings in a build" {
+	mkdir -p "$DIR/words"
+	since=$(date +%s.%N)
 	printf 'FROM scratch\n' >"$DIR/words/Dockerfile"
 	tar -C "$DIR/words" -cf "$DIR/words.tar" Dockerfile
 	docker_api 200 POST '/build?t=labels&labels=%7B%22test%22%3A+%22OK%22%7D' --data-binary "@$DIR/words.tar"
 	docker_api 200 GET /images/labels/json
 	[ "$(body '.Config.Labels.test, (.RootFS.Layers | length)' | xargs)" = "OK 1" ]
 	docker_api 200 GET /images/labels/get
+	docker_api 201 POST '/images/labels/tag?repo=events&tag=1'
+	docker_api 200 DELETE /images/events:1
+	docker_api 200 DELETE /images/labels
+	docker_api 200 GET "/events?since=$since&until=$(date +%s.%N)&filters=%7B%22type%22%3A%5B%22image%22%5D%7D"
+	[ "$(body '[.Action, .Actor.Attributes.name[:7]] | join(" ")' | xargs)" = "tag labels: tag events: untag sha256: untag sha256: delete sha256:" ]
 	printf 'FROM busybox\nRUN ping -c1 far.test && cp /etc/hosts /hosts\n' >"$DIR/words/Dockerfile"
 	tar -C "$DIR/words" -cf "$DIR/words.tar" Dockerfile
 	docker_api 200 POST '/build?t=hosts&extrahosts=far.test:127.0.0.1' --data-binary "@$DIR/words.tar"

@@ -257,9 +257,10 @@ listens_or_fails() {
 	docker create --name web busybox true
 	docker network connect shop web
 	docker network disconnect shop web
+	docker run --rm --network shop busybox true
 	docker network rm shop
 	docker events --since "$since" --until "$(date +%s.%N)" --filter type=network --format '{{.Action}} {{.Actor.Attributes.name}} {{.Actor.Attributes.type}}' >"$DIR/events"
-	[ "$(cat "$DIR/events")" = "$(printf 'create shop bridge\nconnect shop bridge\ndisconnect shop bridge\ndestroy shop bridge')" ]
+	[ "$(cat "$DIR/events")" = "$(printf 'create shop bridge\nconnect shop bridge\ndisconnect shop bridge\nconnect shop bridge\ndisconnect shop bridge\ndestroy shop bridge')" ]
 }
 
 @test "docker-py makes, finds, connects and removes networks" {

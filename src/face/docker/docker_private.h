@@ -64,6 +64,8 @@ void docker_image_history(const struct docker_call *c);
 void docker_image_tag(const struct docker_call *c);
 void docker_image_delete(const struct docker_call *c);
 void docker_images_prune(const struct docker_call *c);
+/* For `docker events`: an image was tagged, untagged, deleted, pulled ...; id NULL = its name stands for it. */
+void docker_image_event(struct docker *d, const char *action, const char *id, const char *name);
 
 /* image_import.c: a root filesystem becomes an image; from on_headers */
 void docker_image_import(const struct docker_call *c, const char *source);
@@ -158,6 +160,7 @@ struct docker_task {
 	bool always;	  /* `messages`, and an error before the first one, too */
 	bool answer;	  /* its answer, not its output, is the reply */
 	int denied;	  /* status for -EACCES, 0 = as usual */
+	const char *event; /* what `docker events` tells of the images that the request names ("image", "tags") when it has succeeded */
 };
 /* Takes the document. */
 void docker_task_run(struct docker *d, struct http_req *r, const struct docker_task *how, yyjson_mut_doc *request);

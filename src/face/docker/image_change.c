@@ -4,24 +4,35 @@
 #include "base/wire/http_server.h"
 #include "face/docker/docker_private.h"
 #include "face/docker/image_group.h"
+#include "node/engine/action.h"
 #include "node/engine/engine.h"
 #include "node/image/prune.h"
 
 #include <string.h>
 
+void docker_image_event(struct docker *d, const char *action, const char *id, const char *name)
+{
+	engine_action_add(d->engine, "image", action, id ? id : name, (const char *const[]){"name", name, NULL});
+}
+
 void docker_image_tag(const struct docker_call *c)
 {
 	const char *repo = http_req_query(c->r, "repo"), *tag = http_req_query(c->r, "tag");
 	mem_cleanup char *name = repo && *repo ? docker_image_name(repo, tag) : NULL;
+	cleanup_with(image_info_freep) struct image_info *info = NULL;
 	struct err err = ERR_INIT;
 	int r = name ? 0 : err_set(&err, EINVAL, "repo is missing: the image needs a name");
 
 	if (r == 0)
 		r = image_tag(c->d->images, c->arg, name, IMAGE_REPLACE_KEEP, &err);
-	if (r < 0)
+	if (r == 0)
+		r = image_find(c->d->images, name, &info, &err);
+	if (r < 0) {
 		docker_fail(c->r, &err);
-	else
-		http_reply(c->r, 201, NULL, NULL, 0);
+		return;
+	}
+	docker_image_event(c->d, "tag", info->id, docker_local_name(name));
+	http_reply(c->r, 201, NULL, NULL, 0);
 }
 
 /* ---- delete ---- */
@@ -67,15 +78,18 @@ static void add_change(yyjson_mut_doc *d, const char *what, const char *name)
 	yyjson_mut_obj_add_str(d, o, what, name);
 }
 
-static int delete_names(const struct docker_call *c, char *const *names, yyjson_mut_doc *d, struct err *err)
+static int delete_names(const struct docker_call *c, const char *id, char *const *names, yyjson_mut_doc *d,
+			struct err *err)
 {
 	for (; *names; names++) {
 		int r = engine_image_remove(c->d->engine, *names, err);
 
 		if (r < 0)
 			return r;
-		if (strncmp(*names, "sha256:", 7) != 0)
-			add_change(d, "Untagged", yyjson_mut_get_str(yyjson_mut_strcpy(d, *names)));
+		if (strncmp(*names, "sha256:", 7) == 0)
+			continue;
+		add_change(d, "Untagged", yyjson_mut_get_str(yyjson_mut_strcpy(d, *names)));
+		docker_image_event(c->d, "untag", id, id);
 	}
 	return 0;
 }
@@ -99,14 +113,16 @@ void docker_image_delete(const struct docker_call *c)
 	d = yyjson_mut_doc_new(NULL);
 	yyjson_mut_doc_set_root(d, yyjson_mut_arr(d));
 	if (r == 0)
-		r = delete_names(c, names, d, &err);
+		r = delete_names(c, info->id, names, d, &err);
 	if (r < 0) {
 		yyjson_mut_doc_free(d);
 		docker_fail(c->r, &err);
 		return;
 	}
-	if (image_find(c->d->images, info->id, &left, NULL) < 0)
+	if (image_find(c->d->images, info->id, &left, NULL) < 0) {
 		add_change(d, "Deleted", info->id);
+		docker_image_event(c->d, "delete", info->id, info->id);
+	}
 	docker_reply(c->r, 200, d);
 }
 
@@ -142,8 +158,10 @@ void docker_images_prune(const struct docker_call *c)
 		if (strncmp(*name, "sha256:", 7) != 0)
 			yyjson_mut_obj_add_strcpy(d, yyjson_mut_arr_add_obj(d, list), "Untagged", *name);
 	}
-	for (char **id = p.gone; id && *id; id++)
+	for (char **id = p.gone; id && *id; id++) {
 		yyjson_mut_obj_add_strcpy(d, yyjson_mut_arr_add_obj(d, list), "Deleted", *id);
+		docker_image_event(c->d, "delete", *id, *id);
+	}
 	yyjson_mut_obj_add_uint(d, root, "SpaceReclaimed", p.bytes);
 	image_pruned_free(&p);
 	docker_reply(c->r, 200, d);

@@ -9,6 +9,7 @@
 #include "face/docker/docker_private.h"
 #include "face/docker/tool.h"
 #include "node/engine/engine.h"
+#include "node/image/image.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,6 +24,8 @@ struct task {
 	struct http_pipe *in, *out;
 	bool began, output_ended;
 	struct err err; /* code 0 = it succeeded */
+	struct docker *d;
+	char **images; /* of how.event */
 };
 
 static void on_close(struct http_req *r, void *ctx)
@@ -34,6 +37,7 @@ static void on_close(struct http_req *r, void *ctx)
 	http_pipe_free(t->out);
 	if (t->tool)
 		engine_tool_abort(t->tool);
+	mem_strv_free(t->images);
 	free(t);
 }
 
@@ -102,6 +106,19 @@ static void on_output_ended(void *ctx)
 	try_finish(t);
 }
 
+/* A new name of an image has its id, what a registry gave or got is known by its name. */
+static void tell_images(const struct task *t)
+{
+	const bool named = t->how.event && !strcmp(t->how.event, "tag");
+
+	for (char **name = t->images; name && *name; name++) {
+		cleanup_with(image_info_freep) struct image_info *info = NULL;
+
+		if (!named || image_find(t->d->images, *name, &info, NULL) == 0)
+			docker_image_event(t->d, t->how.event, info ? info->id : NULL, *name);
+	}
+}
+
 static void on_answer(void *ctx, yyjson_val *answer, const struct err *err)
 {
 	struct task *t = ctx;
@@ -112,6 +129,8 @@ static void on_answer(void *ctx, yyjson_val *answer, const struct err *err)
 		http_pipe_stop(t->in);
 	if (err)
 		t->err = *err;
+	else
+		tell_images(t);
 	if (t->how.answer && !err) {
 		text = yyjson_val_write(yyjson_obj_get(answer, "body"), 0, NULL);
 		t->began = true;
@@ -143,6 +162,25 @@ static int open_pipes(struct docker *d, struct task *t, int fds[static 2], struc
 	return http_pipe_in(d->loop, t->r, in[1], &t->in, err);
 }
 
+static void note_images(struct task *t, yyjson_mut_val *request)
+{
+	yyjson_mut_val *list = yyjson_mut_obj_get(request, "tags"), *v;
+	const char *image = yyjson_mut_get_str(yyjson_mut_obj_get(request, "image"));
+	size_t i, n;
+
+	if (!t->how.event)
+		return;
+	if (image)
+		mem_strv_add(&t->images, docker_local_name(image));
+	yyjson_mut_arr_foreach (list, i, n, v) {
+		mem_cleanup char *full = NULL;
+
+		if (yyjson_mut_is_str(v) &&
+		    image_ref_normalise(docker_local_name(yyjson_mut_get_str(v)), &full, NULL) == 0)
+			mem_strv_add(&t->images, full);
+	}
+}
+
 void docker_task_run(struct docker *d, struct http_req *r, const struct docker_task *how, yyjson_mut_doc *request)
 {
 	mem_cleanup char *text = json_text(request, false, NULL);
@@ -151,9 +189,11 @@ void docker_task_run(struct docker *d, struct http_req *r, const struct docker_t
 	struct err err = ERR_INIT;
 	int code;
 
-	yyjson_mut_doc_free(request);
 	t->r = r;
 	t->how = *how;
+	t->d = d;
+	note_images(t, yyjson_mut_doc_get_root(request));
+	yyjson_mut_doc_free(request);
 	http_req_on_close(r, on_close, t);
 	code = open_pipes(d, t, fds, &err);
 	if (code == 0) {

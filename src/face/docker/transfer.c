@@ -35,6 +35,7 @@ static void drop_body(struct http_req *r, void *ctx, const void *data, size_t n)
 static void pull(const struct docker_call *c, const char *image, const char *tag)
 {
 	yyjson_mut_doc *request = docker_tool_request("pull");
+	struct docker_task how = messages;
 	mem_cleanup char *name = docker_image_name(image, tag);
 
 	add_text(request, "image", name);
@@ -42,7 +43,8 @@ static void pull(const struct docker_call *c, const char *image, const char *tag
 	add_text(request, "platform", http_req_query(c->r, "platform"));
 	docker_request_auth(request, c->r, name);
 	http_req_stream_body(c->r, drop_body, NULL);
-	docker_task_run(c->d, c->r, &messages, request);
+	how.event = "pull";
+	docker_task_run(c->d, c->r, &how, request);
 }
 
 void docker_image_create(const struct docker_call *c)
@@ -63,13 +65,15 @@ void docker_image_create(const struct docker_call *c)
 void docker_image_push(const struct docker_call *c)
 {
 	yyjson_mut_doc *request = docker_tool_request("push");
+	struct docker_task how = messages;
 	const char *tag = http_req_query(c->r, "tag");
 	mem_cleanup char *name = docker_image_name(c->arg, tag);
 
 	add_text(request, "image", name);
 	yyjson_mut_obj_add_bool(request, yyjson_mut_doc_get_root(request), "all_tags", docker_image_is_repo(name));
 	docker_request_auth(request, c->r, name);
-	docker_task_run(c->d, c->r, &messages, request);
+	how.event = "push";
+	docker_task_run(c->d, c->r, &how, request);
 }
 
 void docker_images_load(const struct docker_call *c)
@@ -197,6 +201,7 @@ void docker_build(const struct docker_call *c)
 		return;
 	}
 	how.body = true;
+	how.event = "tag";
 	docker_task_run(c->d, c->r, &how, request);
 }
 

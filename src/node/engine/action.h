@@ -4,7 +4,8 @@
  * number of those kept and their bytes are limited (but none goes before all listeners have heard of it). It is forgotten with the daemon.
  *
  * Of containers the engine tells itself: create start die stop kill oom pause unpause rename update restart destroy "health_status: healthy".
- * Streams tell attach resize "exec_create: cmd" "exec_start: cmd" exec_die; volumes create mount unmount destroy; others their own objects.
+ * Streams tell attach resize "exec_create: cmd" "exec_start: cmd" exec_die; volumes create mount unmount destroy; networks connect and disconnect for
+ * each life of a container; others their own objects.
  */
 #pragma once
 

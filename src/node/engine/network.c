@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "node/engine/action.h"
 #include "node/engine/network.h"
 
 #include "base/core/buf.h"
@@ -171,23 +172,18 @@ static int prepare(struct container *c, int dir, const struct order *o, struct e
 	return r;
 }
 
-int network_prepare(struct container *c, int dir, struct err *err)
+/* `docker events` has the networks that a container comes to for a life, and leaves with it. */
+static void tell_all(struct container *c, const char *action)
 {
-	struct order o = {.doc = NULL};
-	int r;
+	const struct net_endpoint *e;
 
-	/* A daemon that starts may have found what an earlier one prepared. */
-	network_release(c);
-	r = order_read(dir, &o, err);
-	if (r == 0)
-		r = prepare(c, dir, &o, err);
-	order_free(&o);
-	if (r < 0)
-		network_release(c);
-	return r;
+	for (size_t i = 0; (e = net_endpoint_of(c->e->net, c->pub.id, i)); i++)
+		engine_action_add(c->e, "network", action, e->network->id,
+				  (const char *const[]){"container", c->pub.id, "name", e->network->name, "type",
+							net_driver_name(e->network->driver), NULL});
 }
 
-void network_release(struct container *c)
+static void release(struct container *c)
 {
 	fd_cleanup int dir = container_dir(c, NULL);
 
@@ -195,6 +191,30 @@ void network_release(struct container *c)
 	net_release(c->e->net, c->pub.id);
 	if (dir >= 0)
 		(void)unlinkat(dir, PLUG_NAME, 0);
+}
+
+int network_prepare(struct container *c, int dir, struct err *err)
+{
+	struct order o = {.doc = NULL};
+	int r;
+
+	/* A daemon that starts may have found what an earlier one prepared. */
+	release(c);
+	r = order_read(dir, &o, err);
+	if (r == 0)
+		r = prepare(c, dir, &o, err);
+	order_free(&o);
+	if (r < 0)
+		release(c);
+	else
+		tell_all(c, "connect");
+	return r;
+}
+
+void network_release(struct container *c)
+{
+	tell_all(c, "disconnect");
+	release(c);
 }
 
 /* ---- names ---- */
