@@ -106,6 +106,9 @@ no_tool() {
 	[ "$(body 'select(.error) | .error')" = "$(body 'select(.error) | .errorDetail.message')" ]
 	[[ "$(body 'select(.error) | .error')" == "The command '/bin/sh -c echo why; exit 7' returned a non-zero code: 7"* ]]
 	[ "$(body 'select(.error) | .errorDetail.code')" = 7 ]
+	printf 'FROM busybox\nCOPY nothing /\n' >"$DIR/context/Fails"
+	docker_api 200 POST '/build?networkmode=none&dockerfile=Fails' --data-binary "@-" < <(tar -C "$DIR/context" -cf - .)
+	[ "$(body 'select(.error) | .errorDetail | has("code")')" = false ]
 	docker_api 400 POST '/build?networkmode=none&version=2' --data-binary "@$DIR/context.tar"
 	docker_api 400 POST '/build?networkmode=none&buildargs=nonsense' --data-binary "@$DIR/context.tar"
 }

@@ -456,6 +456,19 @@ with open(sys.argv[3], "wb", 0) as out:
 	docker inspect late | jq -e '.[0].State.Health.Log[0] | .ExitCode == -1 and .Output == "Health check exceeded timeout (100ms): begun\n"'
 }
 
+@test "what a container names must be there, in words by which docker run fetches no image" {
+	for option in '--link=nobody' '--pid=container:nobody' '--volumes-from=nobody' '--network=container:nobody'; do
+		run -125 docker run --rm "$option" busybox true
+		[[ "$output" == *"No such container: nobody"* ]]
+		[[ "$output" != *"Unable to find image"* ]]
+	done
+	run -125 docker run --rm --cpus 100000 busybox true
+	[[ "$output" == *"range of CPUs is from 0.01 to $(getconf _NPROCESSORS_ONLN).00, as there are only"* ]]
+	run -125 docker run --rm --mount type=bind,src=/nonexistent,dst=/x busybox true
+	[[ "$output" == *'invalid mount config for type "bind": bind source path does not exist: /nonexistent'* ]]
+	[ -z "$(docker events --since 1 --until 2 --filter foo=bar)" ]
+}
+
 @test "docker-py runs, lists, waits, follows logs and hears events" {
 	python <<'PY'
 import docker

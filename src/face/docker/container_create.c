@@ -138,6 +138,25 @@ static int resolve_volumes(const struct docker_call *c, yyjson_mut_doc *d, struc
 	return 0;
 }
 
+/* Links: "name:alias", of containers that are there. */
+static int check_links(const struct docker_call *c, yyjson_mut_doc *d, struct err *err)
+{
+	yyjson_mut_val *docker = yyjson_mut_obj_get(yyjson_mut_doc_get_root(d), "docker"), *v;
+	yyjson_mut_val *list = yyjson_mut_obj_get(yyjson_mut_obj_get(docker, "HostConfig"), "Links");
+	size_t i, n;
+
+	yyjson_mut_arr_foreach (list, i, n, v) {
+		const char *text = yyjson_mut_get_str(v);
+		mem_cleanup char *name = mem_strndup(text, strcspn(text, ":"));
+		const struct engine_container *other;
+
+		if (engine_find(c->d->engine, name, &other, NULL) < 0)
+			return err_set(err, EINVAL, "could not get container for %.200s: No such container: %.200s",
+				       name, name);
+	}
+	return 0;
+}
+
 /* ---- the image ---- */
 
 static int no_such_image(const char *name, struct err *err)
@@ -231,6 +250,11 @@ static int make(const struct docker_call *c, yyjson_val *body, const char *name,
 	r = resolve_modes(c, made->doc, err);
 	if (r == 0)
 		r = resolve_volumes(c, made->doc, err);
+	if (r == 0)
+		r = check_links(c, made->doc, err);
+	/* docker run takes "not found" for the image's: it would fetch that. */
+	if (r == -ENOENT)
+		r = -(err->code = EINVAL);
 	if (r == 0)
 		r = add_devices(made, err);
 	if (r < 0)

@@ -8,6 +8,7 @@
 
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #define MEMORY_MIN (6ll << 20)
 #define PIDS_MAX 4194304
@@ -210,12 +211,17 @@ static int pass_rights(struct making *m, struct err *err)
 static int pass_cpus(struct making *m, struct err *err)
 {
 	int64_t nano = shape_number(m->host, "NanoCpus");
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
 	if (nano == 0)
 		return 0;
 	if (shape_number(m->host, "CpuPeriod") || shape_number(m->host, "CpuQuota"))
 		return err_set(err, EINVAL, "Conflicting options: Nano CPUs and CPU %s cannot both be set",
 			       shape_number(m->host, "CpuPeriod") ? "Period" : "Quota");
+	if (nano > 1000000000ll * cpus)
+		return err_set(err, EINVAL,
+			       "range of CPUs is from 0.01 to %ld.00, as there are only %ld CPUs available", cpus,
+			       cpus);
 	if (nano < 10000000)
 		return err_set(err, EINVAL, "NanoCpus: less than 0.01 processors (10000000) is not possible");
 	yyjson_mut_obj_add_int(m->d, m->spec, "limit_cpu_milli", nano / 1000000);

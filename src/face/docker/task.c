@@ -58,7 +58,9 @@ static void send_error(struct task *t)
 
 	yyjson_mut_doc_set_root(d, root);
 	detail = yyjson_mut_obj_add_obj(d, root, "errorDetail");
-	yyjson_mut_obj_add_int(d, detail, "code", tool_exit_code(&t->err));
+	/* A command's; docker build ends with it, and without one with 1. */
+	if (tool_exit_code(&t->err))
+		yyjson_mut_obj_add_int(d, detail, "code", tool_exit_code(&t->err));
 	yyjson_mut_obj_add_str(d, detail, "message", t->err.text);
 	yyjson_mut_obj_add_str(d, root, "error", t->err.text);
 	text = json_text(d, false, NULL);

@@ -39,7 +39,7 @@ tool_fn tool_build, tool_build_prune;
 tool_fn tool_commit; /* tool_commit.c */
 tool_fn tool_files_stat, tool_files_get, tool_files_put, tool_files_export, tool_files_changes;
 
-/* What Docker's clients end with after this error: the exit code of a command of a build (tool_build.c), else its own code. */
+/* What Docker's clients end with after this error: the exit code of a command of a build (tool_build.c), or 0. */
 int tool_exit_code(const struct err *err);
 
 const char *tool_text(const struct tool *t, const char *key); /* NULL = it is not there */

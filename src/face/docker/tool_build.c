@@ -121,14 +121,16 @@ int tool_exit_code(const struct err *err)
 	const char *number = exit_number(err);
 	long n = number ? strtol(number, NULL, 10) : 0;
 
-	return n > 0 && n <= UINT8_MAX ? (int)n : err->code;
+	return n > 0 && n <= UINT8_MAX ? (int)n : 0;
 }
 
 static int explain(const struct building *b, struct err *err)
 {
-	if (!exit_number(err) || !b->failed)
+	int code = tool_exit_code(err);
+
+	if (code == 0 || !b->failed)
 		return -err->code;
-	return err_wrap(err, "The command '%.400s' returned a non-zero code: %d", b->failed, tool_exit_code(err));
+	return err_wrap(err, "The command '%.400s' returned a non-zero code: %d", b->failed, code);
 }
 
 static void on_event(void *ctx, const struct build_event *e)

@@ -72,6 +72,10 @@ static int open_bind(const struct spec_mount *mount, struct err *err)
 
 	if (fd < 0 && errno == ENOENT && mount->create)
 		return fs_mkdirs(mount->source, 0755, err);
+	if (fd < 0 && errno == ENOENT)
+		return err_set(err, ENOENT,
+			       "invalid mount config for type \"bind\": bind source path does not exist: %s",
+			       mount->source);
 	return fd < 0 ? err_sys(err, errno, "bind mount of \"%s\"", mount->source) : fd;
 }
 
