@@ -24,6 +24,20 @@ static void random_deps(struct sim *w, struct sim_job *j, uint32_t task)
 	}
 }
 
+static void random_places(struct sim *w, struct sched_task_spec *t)
+{
+	t->exclusive = sim_chance(w, 60);
+	t->gang = t->slots < 50 && sim_chance(w, 200);
+	if (t->gang)
+		t->elsewhere = false;
+	if (sim_chance(w, 300))
+		t->topology = t->gang ? (enum sched_topology)(SCHED_TOPO_FEW + sim_below(w, 2))
+				      : (enum sched_topology)(SCHED_TOPO_SPREAD + sim_below(w, 2));
+	/* There are only so many nodes. */
+	if (t->gang && t->count <= 3 && !t->expand && sim_chance(w, 300))
+		t->topology = SCHED_TOPO_APART;
+}
+
 static void random_task(struct sim *w, struct sim_job *j, uint32_t task)
 {
 	struct sched_task_spec *t = &j->specs[task];
@@ -49,6 +63,7 @@ static void random_task(struct sim *w, struct sim_job *j, uint32_t task)
 		t->cpu_milli = sim_below(w, 3000);
 	if (sim_chance(w, 200))
 		t->memory = sim_below(w, 3000);
+	random_places(w, t);
 	j->services |= t->service;
 	random_deps(w, j, task);
 }

@@ -141,6 +141,15 @@ static void check_deps(struct sim *w, const struct sim_job *j, uint32_t task)
 	}
 }
 
+/* All of a gang, or none: when one starts in this step, nothing of it waits any more. */
+static void check_gang(struct sim *w, const struct sim_job *j, uint32_t task)
+{
+	struct sched_task_view v;
+
+	if (j->specs[task].gang && sched_task_view(w->s, j->id, task, &v) == 0 && v.counts[SCHED_TASK_PENDING])
+		sim_fail(w, "%s/%s starts a part of its gang", j->id, j->specs[task].name);
+}
+
 static void start(struct sim *w, const struct sched_action *a)
 {
 	struct sim_job *j;
@@ -162,6 +171,7 @@ static void start(struct sim *w, const struct sched_action *a)
 	if (a->attempt.epoch != i->epoch + 1)
 		sim_fail(w, "%s/%s/%u: #%u after #%u", j->id, t->name, a->attempt.index, a->attempt.epoch, i->epoch);
 	check_deps(w, j, a->attempt.task);
+	check_gang(w, j, a->attempt.task);
 	i->epoch = a->attempt.epoch;
 	i->node = n->number;
 	i->ended = i->killed = i->told = false;

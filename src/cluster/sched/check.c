@@ -37,6 +37,15 @@ static int check_numbers(const struct sched_task_spec *t, struct err *err)
 		return err_set(err, EINVAL, "task \"%s\": delay of %" PRId64 " ms", t->name, t->delay_ms);
 	if (!isfinite(t->backoff) || (t->backoff < 1 && !t->service))
 		return err_set(err, EINVAL, "task \"%s\": backoff %g, at least 1 is needed", t->name, t->backoff);
+	if ((unsigned)t->topology > SCHED_TOPO_ONE)
+		return err_set(err, EINVAL, "task \"%s\": unknown topology %d", t->name, (int)t->topology);
+	if (t->gang && t->elsewhere)
+		return err_set(err, EINVAL, "task \"%s\": the instances of a gang cannot be tried elsewhere one by one",
+			       t->name);
+	if (t->topology >= SCHED_TOPO_FEW && !t->gang)
+		return err_set(err, EINVAL, "task \"%s\": only a gang can ask to be on one node or on few", t->name);
+	if (t->topology == SCHED_TOPO_SPREAD && t->gang)
+		return err_set(err, EINVAL, "task \"%s\": a gang can ask to be apart, not to be spread", t->name);
 	if (t->walltime_ms < 0)
 		return err_set(err, EINVAL, "task \"%s\": walltime of %" PRId64 " ms", t->name, t->walltime_ms);
 	if ((unsigned)t->on_error > SCHED_ON_ERROR_CANCEL || (unsigned)t->restart > SCHED_RESTART_UNLESS_STOPPED)

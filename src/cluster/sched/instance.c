@@ -14,8 +14,10 @@
 
 const char *sched_kill_text(enum kill k)
 {
-	static const char *const texts[KILL_N] = {
-	    [KILL_CANCELLED] = "cancelled", [KILL_WALLTIME] = "walltime", [KILL_JOB_ENDED] = "job ended"};
+	static const char *const texts[KILL_N] = {[KILL_CANCELLED] = "cancelled",
+						  [KILL_WALLTIME] = "walltime",
+						  [KILL_JOB_ENDED] = "job ended",
+						  [KILL_GANG] = "gang failed"};
 
 	return k < KILL_N ? texts[k] : NULL;
 }
@@ -261,7 +263,7 @@ static void give_up(struct sched *s, struct job *j, struct task *t, struct insta
 		count_healthy(t, i, true);
 		return;
 	case SCHED_ON_ERROR_PAUSE:
-		sched_job_pause(j);
+		sched_job_pause(s, j);
 		/* fall through */
 	case SCHED_ON_ERROR_SUSPEND:
 		sched_instance_set(j, t, i, SCHED_TASK_IN_ERROR);
@@ -290,16 +292,34 @@ static void note_end(struct sched *s, const struct task *t, struct attempt *a, c
 		a->error = mem_strndup(e->error, strnlen(e->error, ERROR_TEXT_MAX));
 }
 
+/* One of a gang has failed and will be tried again, or waits in error: the others start anew together with it. */
+static void end_gang(struct sched *s, struct job *j, struct task *t)
+{
+	for (uint32_t k = 0; k < t->next_fresh && !sched_gang_whole(t); k++) {
+		struct instance *other = sched_instance_at(t, k);
+		const struct attempt *a = sched_instance_live(other);
+
+		/* What is on a node that is going down is about to be lost. */
+		if (a && s->nodes[a->node]->up)
+			sched_instance_kill(s, j, t, other, KILL_GANG);
+	}
+}
+
 /* What follows an end that nobody's job end caused: success, another try, or the error policy. */
 static void decide(struct sched *s, struct job *j, struct task *t, struct instance *i, bool was_healthy)
 {
 	const struct attempt *a = sched_instance_last(i);
-	bool success = a->outcome == SCHED_OUT_EXITED && a->exit_code == 0 && a->kill != KILL_WALLTIME;
+	bool success =
+	    a->outcome == SCHED_OUT_EXITED && a->exit_code == 0 && a->kill != KILL_WALLTIME && a->kill != KILL_GANG;
 	int64_t ran_ms = a->started_ms ? a->ended_ms - a->started_ms : 0;
 	int64_t delay_ms = 0;
 
 	if (t->service && ran_ms >= RESET_AFTER_MS)
 		i->lost = 0;
+	if (a->kill == KILL_GANG) {
+		sched_instance_pend(s, j, t, i);
+		return;
+	}
 	if (a->outcome == SCHED_OUT_LOST && i->lost < LOST_MAX) {
 		i->lost++;
 		sched_instance_pend(s, j, t, i);
@@ -343,6 +363,11 @@ void sched_instance_end(struct sched *s, struct job *j, struct task *t, struct i
 		sched_instance_set(j, t, i, SCHED_TASK_ABORTED);
 	else
 		decide(s, j, t, i, was_healthy);
+	if (t->gang && !j->ending) {
+		if (i->state != SCHED_TASK_FINISHED && i->state != SCHED_TASK_FAULTY)
+			end_gang(s, j, t);
+		sched_place_update(s, t);
+	}
 	sched_touch(s, j);
 	sched_workflow_look(s, j, t);
 }

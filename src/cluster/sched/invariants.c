@@ -69,6 +69,9 @@ static int audit_live(struct audit *a, const struct job *j, const struct task *t
 	if (!a->s->nodes[at->node]->up)
 		return BROKEN(a, "%s/%s/%u: live on node %s, which is down", j->id, t->name, i->index,
 			      a->s->nodes[at->node]->name);
+	if (t->gang && !at->kill && !j->ending &&
+	    t->counts[SCHED_TASK_PENDING] + t->counts[SCHED_TASK_DELAYED] + t->counts[SCHED_TASK_IN_ERROR])
+		return BROKEN(a, "%s/%s/%u: goes on without the rest of its gang", j->id, t->name, i->index);
 	if (j->ending && !at->kill)
 		return BROKEN(a, "%s/%s/%u: goes on while its job ends", j->id, t->name, i->index);
 	if ((i->state == SCHED_TASK_RUNNING) != (at->started_ms != 0))
@@ -145,7 +148,7 @@ static int audit_counts(struct audit *a, const struct job *j, const struct task 
 
 static int audit_item(struct audit *a, const struct item *it)
 {
-	bool wanted = sched_job_may_start(it->job) &&
+	bool wanted = sched_job_may_start(it->job) && (!it->task->gang || sched_gang_whole(it->task)) &&
 		      (it->n || (it == &it->task->base && it->task->fresh_state == SCHED_TASK_PENDING &&
 				 it->task->next_fresh < it->task->n));
 
@@ -231,6 +234,39 @@ static int audit_job(struct audit *a, const struct job *j)
 	return 0;
 }
 
+static int audit_exclusive(struct audit *a, const struct node *n)
+{
+	for (size_t k = 0; k < n->n_live; k++) {
+		const struct task *t = n->live[k].task;
+
+		if (n->exclusive ? t != n->exclusive : t->base.shape->exclusive)
+			return BROKEN(a, "node %s: %s/%s is not alone", n->name, t->base.job->id, t->name);
+		for (size_t x = 0; x < k && t->base.shape->topology == SCHED_TOPO_APART; x++) {
+			if (n->live[x].task == t)
+				return BROKEN(a, "node %s: %s/%s is there twice", n->name, t->base.job->id, t->name);
+		}
+	}
+	return 0;
+}
+
+static int audit_hold(struct audit *a)
+{
+	const struct hold *h = &a->s->hold;
+	size_t held = 0;
+
+	for (size_t k = 0; k < a->s->n_nodes; k++)
+		held += a->s->nodes[k]->held;
+	for (size_t k = 0; k < h->n_nodes; k++) {
+		const struct node *n = a->s->nodes[h->nodes[k]];
+
+		if (!n->held || !n->up || n->closed)
+			return BROKEN(a, "node %s: held wrongly", n->name);
+	}
+	if (held != h->n_nodes || (h->item && (h->item->pos == NOT_LISTED || !h->n_nodes)))
+		return BROKEN(a, "%zu nodes held, %zu listed", held, h->n_nodes);
+	return 0;
+}
+
 static int audit_nodes(struct audit *a)
 {
 	struct order_at at = {.block = 0};
@@ -248,6 +284,8 @@ static int audit_nodes(struct audit *a)
 		if (!n->shrunk &&
 		    (n->slots_used > n->slots || n->cpu_used > n->cpu_milli || n->memory_used > n->memory))
 			return BROKEN(a, "node %s is over-committed", n->name);
+		if (audit_exclusive(a, n) < 0)
+			return -EINVAL;
 	}
 	for (const struct node *n, *p = NULL; (n = sched_order_next(&a->s->order, &at)); p = n) {
 		uint64_t free_slots = sched_node_free_slots(n), before = p ? sched_node_free_slots(p) : 0;
@@ -266,9 +304,8 @@ static int audit_shapes(struct audit *a)
 
 		if (sh->pos != k || !sh->refs)
 			return BROKEN(a, "request %s: stands wrong", sh->key);
-		if (sh->n_items && sched_node_best(a->s, sh))
-			return BROKEN(a, "request %s waits though node %s has room", sh->key,
-				      sched_node_best(a->s, sh)->name);
+		if (sh->n_items && sched_item_could_start(a->s, sh->items[0]))
+			return BROKEN(a, "request %s waits though there is room", sh->key);
 	}
 	return 0;
 }
@@ -286,6 +323,8 @@ int sched_invariants(const struct sched *s, struct err *err)
 	}
 	if (r == 0)
 		r = audit_nodes(&a);
+	if (r == 0)
+		r = audit_hold(&a);
 	if (r == 0)
 		r = audit_shapes(&a);
 	if (r == 0 && a.timers != s->n_timers)

@@ -15,7 +15,15 @@
 
 static void task_init(struct sched *s, struct job *j, struct task *t, const struct sched_task_spec *spec)
 {
-	struct shape like = {.slots = spec->slots, .cpu_milli = spec->cpu_milli, .memory = spec->memory};
+	bool alone = spec->gang || spec->exclusive || spec->topology != SCHED_TOPO_ANY;
+	struct shape like = {.slots = spec->slots,
+			     .cpu_milli = spec->cpu_milli,
+			     .memory = spec->memory,
+			     .walltime_ms = spec->service ? 0 : spec->walltime_ms,
+			     .topology = (uint8_t)spec->topology,
+			     .gang = spec->gang,
+			     .exclusive = spec->exclusive,
+			     .owner = alone ? t : NULL};
 
 	t->name = mem_strdup(spec->name);
 	t->service = spec->service;
@@ -31,6 +39,8 @@ static void task_init(struct sched *s, struct job *j, struct task *t, const stru
 	t->delay_ms = spec->delay_ms;
 	t->walltime_ms = spec->walltime_ms;
 	t->backoff = spec->backoff;
+	t->gang = spec->gang;
+	t->base.job = j; /* the name of a shape that serves one task alone has the job's number */
 	t->base = (struct item){.job = j, .task = t, .shape = sched_shape_get(s, &like), .pos = NOT_LISTED};
 	t->n_deps = t->unmet = spec->n_deps;
 	t->deps = mem_new_n(struct dep, spec->n_deps ? spec->n_deps : 1);
@@ -217,16 +227,16 @@ void sched_job_cancel(struct sched *s, struct job *j)
 
 /* ---- pause and resume ---- */
 
-static void places_update(struct job *j)
+static void places_update(struct sched *s, struct job *j)
 {
 	for (size_t k = 0; k < j->n_tasks; k++)
-		sched_place_update(&j->tasks[k]);
+		sched_place_update(s, &j->tasks[k]);
 }
 
-void sched_job_pause(struct job *j)
+void sched_job_pause(struct sched *s, struct job *j)
 {
 	j->paused = true;
-	places_update(j);
+	places_update(s, j);
 }
 
 static void task_resume(struct sched *s, struct job *j, struct task *t)
@@ -257,7 +267,7 @@ void sched_job_resume(struct sched *s, struct job *j)
 	j->paused = false;
 	for (size_t k = 0; k < j->n_tasks; k++)
 		task_resume(s, j, &j->tasks[k]);
-	places_update(j);
+	places_update(s, j);
 	sched_touch(s, j);
 }
 

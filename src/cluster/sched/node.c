@@ -47,6 +47,9 @@ void sched_node_up(struct sched *s, struct node *n, uint32_t slots, uint64_t cpu
 {
 	if (n->up)
 		sched_order_remove(&s->order, n);
+	if (n->held)
+		sched_hold_drop(s);
+	s->changes++;
 	n->up = true;
 	n->slots = slots;
 	n->cpu_milli = cpu_milli;
@@ -77,6 +80,9 @@ void sched_node_down(struct sched *s, struct node *n)
 	if (!n->up)
 		return;
 	sched_order_remove(&s->order, n);
+	if (n->held)
+		sched_hold_drop(s);
+	s->changes++;
 	n->up = false;
 	text = mem_printf("node %s went down", n->name);
 	if (!n_lost)
@@ -94,6 +100,9 @@ void sched_node_down(struct sched *s, struct node *n)
 void sched_node_close(struct sched *s, struct node *n, bool closed)
 {
 	n->closed = closed;
+	s->changes++;
+	if (closed && n->held)
+		sched_hold_drop(s);
 	if (!closed && n->up)
 		sched_place_freed(s, n);
 }
@@ -114,6 +123,8 @@ bool sched_node_take(struct sched *s, struct node *n, struct task *t, struct ins
 	mem_grow(&n->live, &n->cap_live, n->n_live);
 	i->node_pos = (uint32_t)n->n_live;
 	n->live[n->n_live++] = (struct live){.task = t, .instance = i};
+	n->exclusive = sh->exclusive ? t : NULL;
+	s->changes += t->service;
 	if (n->up)
 		sched_order_insert(&s->order, n);
 	return true;
@@ -138,6 +149,9 @@ void sched_node_release(struct sched *s, struct node *n, struct task *t, struct 
 	n->cpu_used -= sh->cpu_milli;
 	n->memory_used -= sh->memory;
 	live_remove(n, i);
+	s->changes += t->service;
+	if (!n->n_live)
+		n->exclusive = NULL;
 	if (!n->up)
 		return;
 	n->shrunk = n->slots_used > n->slots || n->cpu_used > n->cpu_milli || n->memory_used > n->memory;
@@ -145,25 +159,40 @@ void sched_node_release(struct sched *s, struct node *n, struct task *t, struct 
 	sched_place_freed(s, n);
 }
 
-static bool banned(const struct shape *sh, uint32_t node)
+static bool has_of(const struct node *n, const struct task *t)
 {
-	for (size_t k = 0; k < sh->n_banned && sh->banned[k] <= node; k++) {
-		if (sh->banned[k] == node)
+	for (size_t k = 0; k < n->n_live; k++) {
+		if (n->live[k].task == t)
 			return true;
 	}
 	return false;
 }
 
-bool sched_node_fits(const struct sched *s, const struct node *n, const struct shape *sh)
+/* Whom it may share the node with. */
+static bool shares(const struct node *n, const struct shape *sh)
 {
-	(void)s;
-	return n->up && !n->closed && n->n_live < NODE_LIVE_MAX && sh->slots <= sched_node_free_slots(n) &&
-	       sh->cpu_milli <= sched_node_free_cpu(n) && sh->memory <= sched_node_free_memory(n) &&
-	       !banned(sh, n->pos);
+	if (n->exclusive && n->exclusive != sh->owner)
+		return false;
+	if (sh->exclusive && n->n_live && n->exclusive != sh->owner)
+		return false;
+	return sh->topology != SCHED_TOPO_APART || !has_of(n, sh->owner);
 }
 
-/* The node with the fewest free slots that fits, the first of them that came; NULL when there is none. */
-struct node *sched_node_best(const struct sched *s, const struct shape *sh)
+static bool spares(const struct sched *s, const struct node *n, const struct shape *sh)
 {
-	return sched_order_best(&s->order, s, sh);
+	return sched_hold_ends_before(s, sh) || (!sh->exclusive && sh->slots <= n->spare_slots &&
+						 sh->cpu_milli <= n->spare_cpu && sh->memory <= n->spare_memory);
+}
+
+bool sched_node_fits(const struct sched *s, const struct node *n, const struct shape *sh, bool pass)
+{
+	return n->up && !n->closed && n->n_live < NODE_LIVE_MAX && sh->slots <= sched_node_free_slots(n) &&
+	       sh->cpu_milli <= sched_node_free_cpu(n) && sh->memory <= sched_node_free_memory(n) &&
+	       !sched_shape_bans(sh, n->pos) && shares(n, sh) && (pass || !n->held || spares(s, n, sh));
+}
+
+bool sched_node_allows(const struct node *n, const struct shape *sh)
+{
+	return n->up && !n->closed && sh->slots <= n->slots && sh->cpu_milli <= n->cpu_milli &&
+	       sh->memory <= n->memory && !sched_shape_bans(sh, n->pos);
 }

@@ -82,6 +82,17 @@ struct node *sched_order_next(const struct order *o, struct order_at *at)
 	return NULL;
 }
 
+struct node *sched_order_prev(const struct order *o, struct order_at *at)
+{
+	while (!at->index) {
+		if (!at->block)
+			return NULL;
+		at->block--;
+		at->index = o->blocks[at->block]->n;
+	}
+	return o->blocks[at->block]->nodes[--at->index];
+}
+
 static void raise_most(struct order_block *b, const struct node *n)
 {
 	uint64_t cpu = sched_node_free_cpu(n), memory = sched_node_free_memory(n);
@@ -157,7 +168,7 @@ void sched_order_remove(struct order *o, const struct node *n)
 		(o->n_blocks - at.block) * sizeof(struct order_block *));
 }
 
-struct node *sched_order_best(const struct order *o, const struct sched *s, const struct shape *sh)
+struct node *sched_order_best(const struct order *o, const struct sched *s, const struct shape *sh, bool pass)
 {
 	struct order_at at = sched_order_find(o, sh->slots, 0);
 
@@ -167,10 +178,21 @@ struct node *sched_order_best(const struct order *o, const struct sched *s, cons
 		if (sh->cpu_milli > b->cpu_milli || sh->memory > b->memory)
 			continue;
 		for (uint32_t k = at.index; k < b->n; k++) {
-			if (sched_node_fits(s, b->nodes[k], sh))
+			if (sched_node_fits(s, b->nodes[k], sh, pass))
 				return b->nodes[k];
 		}
 		count_most(b);
+	}
+	return NULL;
+}
+
+struct node *sched_order_emptiest(const struct order *o, const struct sched *s, const struct shape *sh, bool pass)
+{
+	struct order_at at = {.block = o->n_blocks};
+
+	for (struct node *n; (n = sched_order_prev(o, &at)) && sh->slots <= sched_node_free_slots(n);) {
+		if (sched_node_fits(s, n, sh, pass))
+			return n;
 	}
 	return NULL;
 }

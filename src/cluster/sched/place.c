@@ -1,87 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * place: what waits for resources, and which of it goes where. Order: jobs by priority, then as submitted; in a
- * job, tasks as in the file; in a task, instances by index. Something that does not fit now is passed over, it
- * never holds up what stands behind it.
+ * job, tasks as in the file; in a task, instances by index. Something that does not fit now is passed over; the first such
+ * item holds nodes for itself (hold.c).
  */
 #include "cluster/sched/state.h"
 
-#include "base/core/buf.h"
 #include "base/core/mem.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
-
-/* ---- shapes ---- */
-
-static char *shape_key(const struct shape *sh)
-{
-	struct buf key = BUF_INIT;
-
-	buf_printf(&key, "%" PRIu32 " %" PRIu64 " %" PRIu64, sh->slots, sh->cpu_milli, sh->memory);
-	for (size_t k = 0; k < sh->n_banned; k++)
-		buf_printf(&key, " %" PRIu32, sh->banned[k]);
-	return buf_take(&key);
-}
-
-struct shape *sched_shape_get(struct sched *s, const struct shape *like)
-{
-	mem_cleanup char *key = shape_key(like);
-	struct shape *sh = map_get(&s->by_shape, key);
-
-	if (sh) {
-		sh->refs++;
-		return sh;
-	}
-	sh = mem_new(struct shape);
-	sh->slots = like->slots;
-	sh->cpu_milli = like->cpu_milli;
-	sh->memory = like->memory;
-	sh->n_banned = like->n_banned;
-	if (like->n_banned)
-		sh->banned = mem_dup(like->banned, like->n_banned * sizeof *like->banned);
-	sh->refs = 1;
-	sh->pos = s->n_shapes;
-	sh->key = mem_take(key);
-	mem_grow(&s->shapes, &s->cap_shapes, s->n_shapes);
-	s->shapes[s->n_shapes++] = sh;
-	map_put(&s->by_shape, sh->key, sh);
-	return sh;
-}
-
-struct shape *sched_shape_ban(struct sched *s, const struct shape *sh, uint32_t node)
-{
-	mem_cleanup uint32_t *banned = mem_new_n(uint32_t, sh->n_banned + 1);
-	struct shape like = *sh;
-	size_t k = 0, n = 0;
-
-	for (; k < sh->n_banned && sh->banned[k] < node; k++)
-		banned[n++] = sh->banned[k];
-	banned[n++] = node;
-	for (k += k < sh->n_banned && sh->banned[k] == node; k < sh->n_banned; k++)
-		banned[n++] = sh->banned[k];
-	like.banned = banned;
-	like.n_banned = n;
-	return sched_shape_get(s, &like);
-}
-
-void sched_shape_drop(struct sched *s, struct shape *sh)
-{
-	if (!sh || --sh->refs)
-		return;
-	map_remove(&s->by_shape, sh->key);
-	s->shapes[sh->pos] = s->shapes[--s->n_shapes];
-	s->shapes[sh->pos]->pos = sh->pos;
-	free(sh->key);
-	free(sh->banned);
-	free(sh->items);
-	free(sh);
-}
 
 /* ---- the heap of items of a shape ---- */
 
-static bool item_before(const struct item *a, const struct item *b)
+bool sched_item_before(const struct item *a, const struct item *b)
 {
 	if (a->job != b->job) {
 		if (a->job->priority != b->job->priority)
@@ -99,7 +30,7 @@ static void item_put(struct shape *sh, size_t pos, struct item *it)
 
 static void item_rise(struct shape *sh, size_t pos, struct item *it)
 {
-	for (; pos > 0 && item_before(it, sh->items[(pos - 1) / 2]); pos = (pos - 1) / 2)
+	for (; pos > 0 && sched_item_before(it, sh->items[(pos - 1) / 2]); pos = (pos - 1) / 2)
 		item_put(sh, pos, sh->items[(pos - 1) / 2]);
 	item_put(sh, pos, it);
 }
@@ -108,21 +39,26 @@ static void item_insert(struct item *it)
 {
 	mem_grow(&it->shape->items, &it->shape->cap_items, it->shape->n_items);
 	item_rise(it->shape, it->shape->n_items++, it);
+	/* The new head may pass by what is held against the old one. */
+	if (it->pos == 0)
+		it->shape->blocked = false;
 }
 
-static void item_remove(struct item *it)
+static void item_remove(struct sched *s, struct item *it)
 {
 	struct shape *sh = it->shape;
 	struct item *last = sh->items[--sh->n_items];
 	size_t pos = it->pos;
 
 	it->pos = NOT_LISTED;
+	if (s->hold.item == it)
+		sched_hold_drop(s);
 	if (pos == sh->n_items)
 		return;
 	for (size_t child; (child = 2 * pos + 1) < sh->n_items; pos = child) {
-		if (child + 1 < sh->n_items && item_before(sh->items[child + 1], sh->items[child]))
+		if (child + 1 < sh->n_items && sched_item_before(sh->items[child + 1], sh->items[child]))
 			child++;
-		if (!item_before(sh->items[child], last))
+		if (!sched_item_before(sh->items[child], last))
 			break;
 		item_put(sh, pos, sh->items[child]);
 	}
@@ -138,18 +74,19 @@ static bool has_fresh(const struct item *it)
 	return it == &t->base && t->fresh_state == SCHED_TASK_PENDING && t->next_fresh < t->n;
 }
 
-static void item_update(struct item *it)
+static void item_update(struct sched *s, struct item *it)
 {
-	bool wanted = (it->n || has_fresh(it)) && sched_job_may_start(it->job);
+	bool wanted =
+	    (it->n || has_fresh(it)) && sched_job_may_start(it->job) && (!it->task->gang || sched_gang_whole(it->task));
 
 	if (wanted && it->pos == NOT_LISTED)
 		item_insert(it);
 	else if (!wanted && it->pos != NOT_LISTED)
-		item_remove(it);
+		item_remove(s, it);
 }
 
 /* The smallest index of an item that has one. Indexes in the heap are below every fresh one. */
-static uint32_t item_head(const struct item *it)
+uint32_t sched_item_head(const struct item *it)
 {
 	return it->n ? it->heap[0] : it->task->next_fresh;
 }
@@ -208,20 +145,32 @@ void sched_place_push(struct sched *s, struct task *t, struct instance *i)
 	struct item *it = item_of(s, t, sched_instance_shape(t, i));
 
 	index_push(it, i->index);
-	item_update(it);
+	item_update(s, it);
 }
 
-void sched_place_update(struct task *t)
+struct item *sched_item_find(const struct task *t, uint32_t index)
 {
-	item_update(&t->base);
+	const struct instance *i = sched_instance_at(t, index);
+	struct item *it = t->others;
+
+	if (!i || !i->shape)
+		return (struct item *)&t->base;
+	while (it && it->shape != i->shape)
+		it = it->next;
+	return it;
+}
+
+void sched_place_update(struct sched *s, struct task *t)
+{
+	item_update(s, &t->base);
 	for (struct item *it = t->others; it; it = it->next)
-		item_update(it);
+		item_update(s, it);
 }
 
 static void item_free(struct sched *s, struct item *it)
 {
 	if (it->pos != NOT_LISTED)
-		item_remove(it);
+		item_remove(s, it);
 	free(it->heap);
 	sched_shape_drop(s, it->shape);
 	free(it);
@@ -248,7 +197,7 @@ void sched_place_clear(struct sched *s, struct task *t)
 	free(t->base.heap);
 	t->base.heap = NULL;
 	if (t->base.pos != NOT_LISTED)
-		item_remove(&t->base);
+		item_remove(s, &t->base);
 }
 
 void sched_place_freed(struct sched *s, const struct node *n)
@@ -256,9 +205,22 @@ void sched_place_freed(struct sched *s, const struct node *n)
 	for (size_t k = 0; k < s->n_shapes; k++) {
 		struct shape *sh = s->shapes[k];
 
-		if (sh->blocked && sched_node_fits(s, n, sh))
+		if (sh->blocked && sched_node_fits(s, n, sh, true))
 			sh->blocked = false;
 	}
+}
+
+void sched_place_wake(struct sched *s)
+{
+	for (size_t k = 0; k < s->n_shapes; k++)
+		s->shapes[k]->blocked = false;
+}
+
+/* ---- which goes first ---- */
+
+static bool goes_before(const struct item *a, const struct item *b)
+{
+	return a->task == b->task ? sched_item_head(a) < sched_item_head(b) : sched_item_before(a, b);
 }
 
 static struct item *first_item(const struct sched *s)
@@ -268,13 +230,38 @@ static struct item *first_item(const struct sched *s)
 	for (size_t k = 0; k < s->n_shapes; k++) {
 		struct item *it = s->shapes[k]->n_items && !s->shapes[k]->blocked ? s->shapes[k]->items[0] : NULL;
 
-		if (!it)
-			continue;
-		if (!best || item_before(it, best) || (it->task == best->task && item_head(it) < item_head(best)))
+		if (it && (!best || goes_before(it, best)))
 			best = it;
 	}
 	return best;
 }
+
+/* What stands before the one that holds does not care for what is held. */
+static bool passes(const struct sched *s, const struct item *it)
+{
+	return !s->hold.item || it == s->hold.item || goes_before(it, s->hold.item);
+}
+
+static struct node *node_for(const struct sched *s, const struct item *it)
+{
+	if (it->shape->topology == SCHED_TOPO_ANY)
+		return sched_order_best(&s->order, s, it->shape, passes(s, it));
+	return sched_order_emptiest(&s->order, s, it->shape, passes(s, it));
+}
+
+/* For the invariants. */
+bool sched_item_could_start(const struct sched *s, const struct item *it)
+{
+	mem_cleanup struct pick *picks = NULL;
+	size_t n;
+
+	if (!it->task->gang)
+		return node_for(s, it) != NULL;
+	picks = sched_gang_find(s, it, passes(s, it), &n);
+	return picks != NULL;
+}
+
+/* ---- starting ---- */
 
 static void start_head(struct sched *s, struct item *it, struct node *n)
 {
@@ -282,20 +269,76 @@ static void start_head(struct sched *s, struct item *it, struct node *n)
 	struct task *t = it->task;
 	struct instance *i = it->n ? sched_instance_at(t, index_pop(it)) : sched_instance_open(t);
 
-	item_update(it);
+	/* What holds has got a place, or has lost what it holds to one that stands before it. */
+	if (s->hold.item == it || (n->held && passes(s, it)))
+		sched_hold_drop(s);
+	else if (n->held)
+		sched_hold_take(s, n, it->shape);
+	sched_instance_start(s, j, t, i, n);
+	item_update(s, it);
 	if (!it->n && it != &t->base)
 		item_drop(s, it);
-	sched_instance_start(s, j, t, i, n);
+}
+
+/* The first item without room that could get it some day, and stands before `it` and before what holds already. */
+static struct item *overtaken_by(const struct sched *s, const struct item *it)
+{
+	struct item *best = NULL;
+
+	for (size_t k = 0; k < s->n_shapes; k++) {
+		const struct shape *sh = s->shapes[k];
+		struct item *head = sh->n_items && sh->blocked && sh->hopeless != s->changes + 1 ? sh->items[0] : NULL;
+
+		if (head && head != s->hold.item && goes_before(head, it) && passes(s, head) &&
+		    (!best || goes_before(head, best)))
+			best = head;
+	}
+	return best;
+}
+
+/* Before anything starts that stands behind one without room, the latter gets its reservation. */
+static bool reserve(struct sched *s, const struct item *it)
+{
+	struct item *head = overtaken_by(s, it);
+
+	if (!head)
+		return false;
+	if (!sched_hold_find(s, head))
+		head->shape->hopeless = s->changes + 1;
+	return true;
+}
+
+/* True when something has changed: it has started, or another one got the reservation. */
+static bool start_gang(struct sched *s, struct item *it)
+{
+	size_t n;
+	mem_cleanup struct pick *picks = sched_gang_find(s, it, passes(s, it), &n);
+
+	if (!picks || reserve(s, it))
+		return picks != NULL;
+	for (size_t k = 0; k < n; k++) {
+		for (uint32_t c = 0; c < picks[k].n; c++)
+			start_head(s, it, picks[k].node);
+	}
+	return true;
+}
+
+static bool start_one(struct sched *s, struct item *it)
+{
+	struct node *n;
+
+	if (it->task->gang)
+		return start_gang(s, it);
+	n = node_for(s, it);
+	if (n && !reserve(s, it))
+		start_head(s, it, n);
+	return n != NULL;
 }
 
 void sched_place_run(struct sched *s)
 {
 	for (struct item *it; (it = first_item(s));) {
-		struct node *n = sched_node_best(s, it->shape);
-
-		if (n)
-			start_head(s, it, n);
-		else
+		if (!start_one(s, it))
 			it->shape->blocked = true;
 	}
 }

@@ -37,6 +37,7 @@ struct sched *sched_free(struct sched *s)
 	free(s->jobs);
 	free(s->nodes);
 	sched_order_free(&s->order);
+	free(s->hold.nodes);
 	free(s->shapes);
 	free(s->timers);
 	free(s->touched);

@@ -21,7 +21,11 @@
  * - Services start again by their policy after 100 ms, 200 ms ... 60 s, anew after 10 s of running. A job ends when all
  *   its tasks and services have ended, or with the task `exit_with`.
  * - Placement: jobs by priority, then by submission; tasks as in the job; instances by index; each on the node with the
- *   fewest free slots that fits. What does not fit is passed over.
+ *   fewest free slots that fits, or as its topology says. What does not fit is passed over, with a reservation for
+ *   the first of it (EASY backfill): nodes are held for it, by walltimes from the time when it should start, and what
+ *   stands behind it starts there only if its walltime ends before, or in room that is left over even then.
+ * - A gang (all instances of a task) starts in one step or not at all. When one of them fails or is lost and is tried
+ *   again, or waits in error, the others are killed ("gang failed") without using up a try; all start again together.
  * - A job that ended by itself is FINISHED, faulty tasks under `continue` included, unless something was skipped.
  *
  * Ownership: an event's pointers are only read during the call. Actions are valid until the next sched_step() or
@@ -46,6 +50,15 @@ enum sched_condition { SCHED_DEP_STARTED, SCHED_DEP_HEALTHY, SCHED_DEP_COMPLETED
 enum sched_on_error { SCHED_ON_ERROR_CONTINUE, SCHED_ON_ERROR_SUSPEND, SCHED_ON_ERROR_PAUSE, SCHED_ON_ERROR_CANCEL };
 enum sched_restart { SCHED_RESTART_NO, SCHED_RESTART_ALWAYS, SCHED_RESTART_ON_FAILURE, SCHED_RESTART_UNLESS_STOPPED };
 
+/* Where the instances of a task may be. */
+enum sched_topology {
+	SCHED_TOPO_ANY,	   /* wherever one fits, filled nodes first */
+	SCHED_TOPO_SPREAD, /* the emptiest node first; not for a gang */
+	SCHED_TOPO_APART,  /* no two on the same node, the emptiest first */
+	SCHED_TOPO_FEW,	   /* gangs only: on as few nodes as can be */
+	SCHED_TOPO_ONE,	   /* gangs only: all on one node */
+};
+
 struct sched_dep {
 	uint32_t task; /* index in the job's tasks */
 	enum sched_condition condition;
@@ -64,7 +77,10 @@ struct sched_task_spec {
 	uint32_t attempts;  /* tries in all of one instance, >= 1 (tasks) */
 	int64_t delay_ms;   /* before try 2; -1 = default growing delay (2, 4, 7, 11, 16 ... 60 s) */
 	double backoff;	    /* delay of try n+1 = delay of try n * backoff (>= 1), at most 1 h */
-	bool elsewhere;	    /* not on nodes where it failed before */
+	bool elsewhere;	    /* not on nodes where it failed before; not with gang */
+	bool gang;	    /* all instances start in one step, or none */
+	bool exclusive;	    /* nothing of another task on its nodes */
+	enum sched_topology topology;
 	enum sched_on_error on_error;
 	int64_t walltime_ms;	    /* 0 = none; of one attempt, from started */
 	enum sched_restart restart; /* services */
@@ -131,10 +147,10 @@ struct sched_event {
 /* ---- actions: what is to be done now ---- */
 
 enum sched_action_type {
-	SCHED_ACT_START,  /* attempt on node */
-	SCHED_ACT_KILL,	  /* attempt: end it with grace; an EXITED event will come. reason: "cancelled", "walltime" or
-			  * "job ended". Given once for an attempt. */
-	SCHED_ACT_EXPAND, /* job, task: find out its number of instances, answer with EXPANDED */
+	SCHED_ACT_START,     /* attempt on node */
+	SCHED_ACT_KILL,	     /* attempt: end it with grace; an EXITED event will come. reason: "cancelled", "walltime",
+			  * "job ended" or "gang failed". Given once for an attempt. */
+	SCHED_ACT_EXPAND,    /* job, task: find out its number of instances, answer with EXPANDED */
 	SCHED_ACT_JOB_ENDED, /* job, job_state */
 };
 

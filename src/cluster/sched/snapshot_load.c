@@ -14,9 +14,11 @@
 #include <string.h>
 
 #define WORD_MAX (4 * ERROR_TEXT_MAX)
+#define VERSION 2 /* that is written; 1 is read, too */
 
 struct reader {
 	const char *p, *line_end, *end;
+	uint64_t version;
 	uint64_t line;
 	bool bad;
 	struct err *err;
@@ -311,6 +313,11 @@ static void load_task(struct reader *r, struct draft *d, size_t k)
 	t->walltime_ms = time_ms(r);
 	t->restart = (enum sched_restart)number(r, SCHED_RESTART_UNLESS_STOPPED);
 	t->restart_max = number32(r);
+	if (r->version > 1) {
+		t->gang = flag(r);
+		t->exclusive = flag(r);
+		t->topology = (enum sched_topology)number(r, SCHED_TOPO_ONE);
+	}
 	load_deps(r, d, k, (size_t)number(r, DEPS_MAX));
 }
 
@@ -476,12 +483,11 @@ static void load_run(struct reader *r, struct sched *s, struct job *j, struct ta
 		sched_instance_move(j, t, SCHED_TASK_WAITING, t->fresh_state, n);
 	for (uint32_t k = 0; k < opened && !r->bad; k++)
 		load_instance(r, s, j, t);
-	sched_place_update(t);
+	sched_place_update(s, t);
 }
 
 static void apply_draft(struct job *j, struct draft *d)
 {
-	j->seq = d->seq;
 	j->submitted_ms = d->submitted_ms;
 	j->started_ms = d->started_ms;
 	j->ended_ms = d->ended_ms;
@@ -519,11 +525,44 @@ static void load_job(struct reader *r, struct sched *s)
 		fail(r, "the job's number is not below the next one");
 		return;
 	}
+	s->next_seq = d.seq;
 	j = sched_job_new(s, &d.spec);
 	s->next_seq = next_seq;
 	apply_draft(j, &d);
 	for (size_t k = 0; k < j->n_tasks && !r->bad; k++)
 		load_run(r, s, j, &j->tasks[k]);
+}
+
+/* ---- the reservation ---- */
+
+static void load_hold(struct reader *r, struct sched *s)
+{
+	mem_cleanup char *id = text(r);
+	const struct job *j = sched_job_find(s, id);
+	uint32_t task = number32(r), index = number32(r);
+	int64_t at_ms = time_ms(r);
+	size_t n = (size_t)number(r, NODES_MAX);
+	struct item *it = j && task < j->n_tasks ? sched_item_find(&j->tasks[task], index) : NULL;
+
+	if (!it || it->pos == NOT_LISTED || !n) {
+		fail(r, "what nodes are held for does not wait");
+		return;
+	}
+	sched_hold_put(s, it, at_ms);
+	for (size_t k = 0; k < n && !r->bad; k++) {
+		uint32_t pos = number32(r);
+		struct node *node = pos < s->n_nodes ? s->nodes[pos] : NULL;
+		uint64_t slots = number(r, UINT64_MAX), cpu = number(r, UINT64_MAX), memory = number(r, UINT64_MAX);
+
+		if (!node || node->held) {
+			fail(r, "an unknown node is held, or one is held twice");
+			return;
+		}
+		sched_hold_add(s, node);
+		node->spare_slots = slots;
+		node->spare_cpu = cpu;
+		node->spare_memory = memory;
+	}
 }
 
 /* ---- the whole ---- */
@@ -533,9 +572,9 @@ static void load_all(struct reader *r, struct sched *s)
 	size_t n;
 
 	keyword(r, "berth-sched");
-	if (!r->bad && !is_word(r, "1"))
+	r->version = number(r, UINT64_MAX);
+	if (!r->bad && r->version != 1 && r->version != VERSION)
 		fail(r, "this version of the format is not known");
-	(void)word(r, &n);
 	keyword(r, "time");
 	s->now_ms = whole(r, 1, INT64_MAX);
 	s->next_seq = number(r, UINT64_MAX - 1);
@@ -546,6 +585,11 @@ static void load_all(struct reader *r, struct sched *s)
 	for (; is_word(r, "job"); next_line(r)) {
 		(void)word(r, &n);
 		load_job(r, s);
+	}
+	if (is_word(r, "hold")) {
+		(void)word(r, &n);
+		load_hold(r, s);
+		next_line(r);
 	}
 	if (!r->bad && !is_word(r, "end"))
 		fail(r, "another line was expected here");

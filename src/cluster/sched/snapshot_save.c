@@ -67,8 +67,9 @@ static void save_task(struct buf *b, const struct task *t, uint64_t *lines)
 	add_text(b, t->name);
 	buf_printf(b, " %d %" PRIu32 " %d %d %" PRIu32 " %" PRIu64 " %" PRIu64, t->service, t->count, t->expand,
 		   t->healthcheck, sh->slots, sh->cpu_milli, sh->memory);
-	buf_printf(b, " %" PRIu32 " %" PRId64 " %.17g %d %u %" PRId64 " %u %" PRIu32 " %zu", t->attempts, t->delay_ms,
-		   t->backoff, t->elsewhere, t->on_error, t->walltime_ms, t->restart, t->restart_max, t->n_deps);
+	buf_printf(b, " %" PRIu32 " %" PRId64 " %.17g %d %u %" PRId64 " %u %" PRIu32, t->attempts, t->delay_ms,
+		   t->backoff, t->elsewhere, t->on_error, t->walltime_ms, t->restart, t->restart_max);
+	buf_printf(b, " %d %d %u %zu", t->gang, sh->exclusive, sh->topology, t->n_deps);
 	end_line(b, lines);
 	for (size_t d = 0; d < t->n_deps; d++) {
 		buf_printf(b, "dep %" PRIu32 " %u %d %u", t->deps[d].task, t->deps[d].condition, t->deps[d].required,
@@ -108,12 +109,29 @@ static void save_job(struct buf *b, const struct job *j, uint64_t *lines)
 		save_run(b, &j->tasks[k], lines);
 }
 
+static void save_hold(struct buf *b, const struct sched *s, uint64_t *lines)
+{
+	const struct hold *h = &s->hold;
+
+	buf_adds(b, "hold");
+	add_text(b, h->item->job->id);
+	buf_printf(b, " %" PRIu32 " %" PRIu32 " %" PRId64 " %zu", h->item->task->idx, sched_item_head(h->item),
+		   h->at_ms, h->n_nodes);
+	for (size_t k = 0; k < h->n_nodes; k++) {
+		const struct node *n = s->nodes[h->nodes[k]];
+
+		buf_printf(b, " %" PRIu32 " %" PRIu64 " %" PRIu64 " %" PRIu64, n->pos, n->spare_slots, n->spare_cpu,
+			   n->spare_memory);
+	}
+	end_line(b, lines);
+}
+
 char *sched_save(const struct sched *s, size_t *ret_len)
 {
 	struct buf b = BUF_LIMIT(SNAPSHOT_MAX);
 	uint64_t lines = 0;
 
-	buf_adds(&b, "berth-sched 1");
+	buf_adds(&b, "berth-sched 2");
 	end_line(&b, &lines);
 	buf_printf(&b, "time %" PRId64 " %" PRIu64, s->now_ms, s->next_seq);
 	end_line(&b, &lines);
@@ -128,6 +146,8 @@ char *sched_save(const struct sched *s, size_t *ret_len)
 	}
 	for (size_t k = 0; k < s->n_jobs; k++)
 		save_job(&b, s->jobs[k], &lines);
+	if (s->hold.item)
+		save_hold(&b, s, &lines);
 	buf_printf(&b, "end %" PRIu64 "\n", lines);
 	*ret_len = b.len;
 	return buf_take(&b);

@@ -27,7 +27,7 @@
 #define RETRY_MAX_MS 3600000  /* longest delay before a try */
 #define NOT_LISTED UINT32_MAX /* position of what is in no list or heap */
 
-enum kill { KILL_NONE, KILL_CANCELLED, KILL_WALLTIME, KILL_JOB_ENDED, KILL_N };
+enum kill { KILL_NONE, KILL_CANCELLED, KILL_WALLTIME, KILL_JOB_ENDED, KILL_GANG, KILL_N };
 enum dep_state { DEP_OPEN, DEP_MET, DEP_DEAD, DEP_STATE_N };
 enum {
 	MET_STARTED = 1 << SCHED_DEP_STARTED,
@@ -50,8 +50,13 @@ struct shape {
 	char *key; /* in sched.by_shape */
 	uint64_t cpu_milli, memory;
 	uint32_t slots;
-	bool blocked;	  /* a cache: no node fits now */
-	uint32_t *banned; /* node numbers, ascending */
+	uint8_t topology;
+	bool gang, exclusive;
+	int64_t walltime_ms; /* 0 = nobody knows when it ends */
+	struct task *owner;  /* what it serves alone, when its topology, gang or exclusive ask for it; or NULL */
+	uint64_t hopeless;   /* a cache: sched.changes when no reservation was found for it */
+	bool blocked;	     /* a cache: no node fits now */
+	uint32_t *banned;    /* node numbers, ascending */
 	size_t n_banned;
 	size_t refs, pos;    /* place in sched.shapes */
 	struct item **items; /* heap of the tasks that wait with this shape */
@@ -93,7 +98,7 @@ struct edge {
 
 struct task {
 	char *name;
-	bool service, expand, healthcheck, elsewhere;
+	bool service, expand, healthcheck, elsewhere, gang;
 	uint8_t on_error, restart;
 	uint32_t idx, attempts, restart_max, count;
 	int64_t delay_ms, walltime_ms;
@@ -154,6 +159,9 @@ struct node {
 	uint64_t slots_used, cpu_used, memory_used;
 	struct live *live; /* in no order */
 	size_t n_live, cap_live;
+	struct task *exclusive;			       /* all that is live is of this task, and nothing else may come */
+	bool held;				       /* for sched.hold ... */
+	uint64_t spare_slots, spare_cpu, spare_memory; /* ... but for this, which is left over even then */
 };
 
 struct order_block;
@@ -166,6 +174,14 @@ struct order {
 struct order_at {
 	size_t block;
 	uint32_t index;
+};
+
+/* The reservation: the first item that waits for room and can get it some day. See hold.c. */
+struct hold {
+	struct item *item; /* NULL: none */
+	int64_t at_ms;	   /* when it should start, INT64_MAX = nobody knows */
+	uint32_t *nodes;   /* numbers */
+	size_t n_nodes, cap_nodes;
 };
 
 struct timer {
@@ -188,6 +204,8 @@ struct sched {
 	struct shape **shapes;
 	size_t n_shapes, cap_shapes;
 	struct map by_shape;
+	struct hold hold;
+	uint64_t changes;     /* of what can ever be free: nodes that come, go, open and close, services */
 	struct timer *timers; /* heap */
 	size_t n_timers, cap_timers;
 	struct job **touched;
@@ -223,25 +241,61 @@ void sched_node_close(struct sched *s, struct node *n, bool closed);
 /* The request of the instance's attempt, taken from the node or given back. Taking fails (false) only on overflow. */
 bool sched_node_take(struct sched *s, struct node *n, struct task *t, struct instance *i);
 void sched_node_release(struct sched *s, struct node *n, struct task *t, struct instance *i);
-bool sched_node_fits(const struct sched *s, const struct node *n, const struct shape *sh);
-struct node *sched_node_best(const struct sched *s, const struct shape *sh);
+/* pass: the reservation does not count. */
+bool sched_node_fits(const struct sched *s, const struct node *n, const struct shape *sh, bool pass);
+/* Could be free for it some day, if nobody else were there. */
+bool sched_node_allows(const struct node *n, const struct shape *sh);
 
 /* order.c */
 struct order_at sched_order_find(const struct order *o, uint64_t free_slots, uint32_t pos); /* the first not before */
 struct node *sched_order_next(const struct order *o, struct order_at *at);		    /* NULL at the end */
 void sched_order_insert(struct order *o, struct node *n);
-void sched_order_remove(struct order *o, const struct node *n); /* before its free slots change */
-struct node *sched_order_best(const struct order *o, const struct sched *s, const struct shape *sh);
+void sched_order_remove(struct order *o, const struct node *n);		   /* before its free slots change */
+struct node *sched_order_prev(const struct order *o, struct order_at *at); /* from {n_blocks, 0} down */
+/* The first or (last) the last node that fits. */
+struct node *sched_order_best(const struct order *o, const struct sched *s, const struct shape *sh, bool pass);
+struct node *sched_order_emptiest(const struct order *o, const struct sched *s, const struct shape *sh, bool pass);
 void sched_order_free(struct order *o);
 
-/* place.c */
+/* shape.c */
 struct shape *sched_shape_get(struct sched *s, const struct shape *like); /* a reference to the one like it */
 struct shape *sched_shape_ban(struct sched *s, const struct shape *sh, uint32_t node);
 void sched_shape_drop(struct sched *s, struct shape *sh);
+bool sched_shape_bans(const struct shape *sh, uint32_t node);
+
+/* gang.c */
+struct pick {
+	struct node *node;
+	uint32_t n;
+};
+/* How many more of them the free room of the node takes, at most `most`. */
+uint32_t sched_gang_copies(const struct sched *s, const struct node *n, const struct shape *sh, uint32_t most,
+			   bool pass);
+/* Nodes for all that waits of the item, the caller frees; NULL when there are not enough. */
+struct pick *sched_gang_find(const struct sched *s, const struct item *it, bool pass, size_t *ret_n);
+bool sched_gang_whole(const struct task *t); /* nothing of it is live or delayed: what waits may start together */
+uint32_t sched_gang_size(const struct item *it);
+
+/* hold.c */
+bool sched_hold_find(struct sched *s, struct item *it); /* makes it the reservation; false: there will never be room */
+int64_t sched_hold_when(const struct sched *s, const struct item *it); /* if nothing came before; INT64_MAX: unknown */
+void sched_hold_drop(struct sched *s);
+void sched_hold_put(struct sched *s, struct item *it, int64_t at_ms);
+void sched_hold_add(struct sched *s, struct node *n);
+bool sched_hold_ends_before(const struct sched *s, const struct shape *sh);
+void sched_hold_take(struct sched *s, struct node *n, const struct shape *sh); /* it starts there */
+
+/* place.c */
+bool sched_item_before(const struct item *a, const struct item *b);
+uint32_t sched_item_head(const struct item *it);		    /* its smallest index; it must have one */
+struct item *sched_item_find(const struct task *t, uint32_t index); /* where that waits; NULL: nowhere */
+bool sched_item_could_start(const struct sched *s, const struct item *it);
 void sched_place_push(struct sched *s, struct task *t, struct instance *i); /* it is PENDING again */
-void sched_place_update(struct task *t); /* after a change of what may start: fresh instances, pause, end */
+void sched_place_update(struct sched *s,
+			struct task *t); /* after a change of what may start: fresh instances, pause, end */
 void sched_place_clear(struct sched *s, struct task *t);
 void sched_place_freed(struct sched *s, const struct node *n);
+void sched_place_wake(struct sched *s); /* all shapes are looked at again */
 void sched_place_run(struct sched *s);
 
 /* timer.c */
@@ -262,7 +316,7 @@ void sched_job_end(struct sched *s, struct job *j, enum sched_job_state final, e
 		   const char *reason);
 void sched_job_settle(struct sched *s, struct job *j);
 void sched_job_cancel(struct sched *s, struct job *j);
-void sched_job_pause(struct job *j);
+void sched_job_pause(struct sched *s, struct job *j);
 void sched_job_resume(struct sched *s, struct job *j);
 void sched_job_forget(struct sched *s, struct job *j);
 enum sched_job_state sched_job_state_of(const struct job *j);

@@ -68,24 +68,15 @@ static void add_request(struct buf *b, const struct shape *sh)
 	}
 }
 
-static bool is_banned(const struct shape *sh, const struct node *n)
-{
-	for (size_t k = 0; k < sh->n_banned; k++) {
-		if (sh->banned[k] == n->pos)
-			return true;
-	}
-	return false;
-}
-
 static bool is_too_small(const struct node *n, const struct shape *sh)
 {
 	return n->slots < sh->slots || n->cpu_milli < sh->cpu_milli || n->memory < sh->memory;
 }
 
 /* How well a node could serve. */
-enum rank { RANK_DOWN, RANK_CLOSED, RANK_SMALL, RANK_BANNED, RANK_BUSY };
+enum rank { RANK_DOWN, RANK_CLOSED, RANK_SMALL, RANK_BANNED, RANK_BUSY, RANK_FREE };
 
-static enum rank rank(const struct node *n, const struct shape *sh)
+static enum rank rank(const struct sched *s, const struct node *n, const struct shape *sh)
 {
 	if (!n->up)
 		return RANK_DOWN;
@@ -93,7 +84,9 @@ static enum rank rank(const struct node *n, const struct shape *sh)
 		return RANK_CLOSED;
 	if (is_too_small(n, sh))
 		return RANK_SMALL;
-	return is_banned(sh, n) ? RANK_BANNED : RANK_BUSY;
+	if (sched_shape_bans(sh, n->pos))
+		return RANK_BANNED;
+	return sched_node_fits(s, n, sh, true) ? RANK_FREE : RANK_BUSY;
 }
 
 static const struct node *nearest(const struct sched *s, const struct shape *sh, enum rank *ret_rank)
@@ -103,7 +96,7 @@ static const struct node *nearest(const struct sched *s, const struct shape *sh,
 	*ret_rank = RANK_DOWN;
 	for (size_t k = 0; k < s->n_nodes; k++) {
 		const struct node *n = s->nodes[k];
-		enum rank r = rank(n, sh);
+		enum rank r = rank(s, n, sh);
 
 		if (r > *ret_rank || (best && r == *ret_rank && n->slots > best->slots)) {
 			best = n;
@@ -138,7 +131,7 @@ static void why_banned(const struct sched *s, const struct shape *sh, struct buf
 
 	buf_adds(b, "may not run again where it failed (");
 	for (size_t k = 0; k < s->n_nodes; k++) {
-		if (rank(s->nodes[k], sh) != RANK_BANNED)
+		if (rank(s, s->nodes[k], sh) != RANK_BANNED)
 			continue;
 		if (n < NAMES_MAX)
 			buf_printf(b, "%s%s", n ? ", " : "node ", s->nodes[k]->name);
@@ -147,6 +140,17 @@ static void why_banned(const struct sched *s, const struct shape *sh, struct buf
 	if (n > NAMES_MAX)
 		buf_printf(b, " and %zu more", n - NAMES_MAX);
 	buf_adds(b, "), and no other node that is up is large enough");
+}
+
+/* There is room, but it is kept for what stands before it, or is not enough for all of a gang. */
+static void why_held(const struct sched *s, const struct node *n, struct buf *b)
+{
+	const struct item *holder = s->hold.item;
+
+	buf_printf(b, "node %s has room", n->name);
+	if (holder && n->held)
+		buf_printf(b, " and is held for \"%s\" of job %s, which stands before it", holder->task->name,
+			   holder->job->id);
 }
 
 static void why_no_room(const struct sched *s, const struct shape *sh, struct buf *b)
@@ -162,6 +166,8 @@ static void why_no_room(const struct sched *s, const struct shape *sh, struct bu
 		why_too_small(n, sh, b);
 	} else if (how == RANK_BANNED) {
 		why_banned(s, sh, b);
+	} else if (how == RANK_FREE) {
+		why_held(s, n, b);
 	} else {
 		buf_adds(b, "waits for ");
 		add_request(b, sh);
@@ -170,18 +176,77 @@ static void why_no_room(const struct sched *s, const struct shape *sh, struct bu
 	}
 }
 
-static const struct shape *waiting_shape(const struct task *t)
+static const struct item *waiting_item(const struct task *t)
 {
 	if (t->base.n || (t->fresh_state == SCHED_TASK_PENDING && t->next_fresh < t->n) || !t->others)
-		return t->base.shape;
-	return t->others->shape;
+		return &t->base;
+	return t->others;
+}
+
+static void add_wait(struct buf *b, int64_t ms)
+{
+	if (ms < 10000)
+		buf_printf(b, "%g s", (double)((ms + 99) / 100) / 10);
+	else if (ms < 7200000)
+		buf_printf(b, "%" PRId64 " s", (ms + 999) / 1000);
+	else
+		buf_printf(b, "%g h", (double)((ms + 359999) / 360000) / 10);
+}
+
+/* When it should start by the walltimes of what runs, if what stands before it does not come between. */
+static void why_when(const struct sched *s, const struct item *it, int64_t now_ms, struct buf *b)
+{
+	int64_t at_ms = it->pos == NOT_LISTED ? INT64_MAX : sched_hold_when(s, it);
+
+	if (at_ms == INT64_MAX || at_ms <= now_ms)
+		return;
+	buf_adds(b, "; should start in ");
+	add_wait(b, at_ms - now_ms);
+	buf_adds(b, s->hold.item == it ? " at the latest" : " or later");
+}
+
+static void why_gang(const struct sched *s, const struct task *t, const struct item *it, struct buf *b)
+{
+	static const char *const where[] = {"", "", " on as many nodes", "", " on one node"};
+	uint32_t need = sched_gang_size(it);
+	struct order_at at = {.block = 0};
+	uint64_t room = 0;
+
+	if (!sched_gang_whole(t)) {
+		buf_adds(b, "waits for the rest of its gang to end, to start anew together");
+		return;
+	}
+	for (const struct node *n; (n = sched_order_next(&s->order, &at));) {
+		uint32_t copies = sched_gang_copies(s, n, it->shape, need, true);
+
+		if (it->shape->topology == SCHED_TOPO_ONE)
+			room = copies > room ? copies : room;
+		else
+			room += copies;
+	}
+	buf_printf(b, "waits for room for all %" PRIu32 " at once%s, each ", need, where[it->shape->topology]);
+	add_request(b, it->shape);
+	buf_printf(b, "; there is room for %" PRIu64, room < need ? room : need);
+	if (room >= need)
+		buf_adds(b, ", some of it held for what stands before it");
+}
+
+static void why_pending(const struct sched *s, const struct task *t, int64_t now_ms, struct buf *b)
+{
+	const struct item *it = waiting_item(t);
+
+	if (t->gang)
+		why_gang(s, t, it, b);
+	else
+		why_no_room(s, it->shape, b);
+	why_when(s, it, now_ms, b);
 }
 
 /* ---- tasks and jobs ---- */
 
 static void why_delayed(const struct task *t, int64_t now_ms, struct buf *b)
 {
-	int64_t next = INT64_MAX, tenths;
+	int64_t next = INT64_MAX;
 
 	for (uint32_t k = 0; k < t->next_fresh; k++) {
 		const struct instance *i = sched_instance_at(t, k);
@@ -189,13 +254,9 @@ static void why_delayed(const struct task *t, int64_t now_ms, struct buf *b)
 		if (i->state == SCHED_TASK_DELAYED && i->next_try_ms < next)
 			next = i->next_try_ms;
 	}
-	tenths = next > now_ms ? (next - now_ms + 99) / 100 : 0;
-	if (next <= now_ms)
-		buf_adds(b, "next try now");
-	else if (next - now_ms < 10000)
-		buf_printf(b, "next try in %g s", (double)tenths / 10);
-	else
-		buf_printf(b, "next try in %" PRId64 " s", (next - now_ms + 999) / 1000);
+	buf_adds(b, next <= now_ms ? "next try now" : "next try in ");
+	if (next > now_ms)
+		add_wait(b, next - now_ms);
 }
 
 static void why_task(const struct sched *s, const struct job *j, const struct task *t, int64_t now_ms, struct buf *b)
@@ -211,7 +272,7 @@ static void why_task(const struct sched *s, const struct job *j, const struct ta
 	else if (j->paused)
 		buf_adds(b, "its job is paused: resume or cancel it");
 	else if (t->counts[SCHED_TASK_PENDING])
-		why_no_room(s, waiting_shape(t), b);
+		why_pending(s, t, now_ms, b);
 	else if (t->counts[SCHED_TASK_DELAYED])
 		why_delayed(t, now_ms, b);
 	else if (t->expanding)

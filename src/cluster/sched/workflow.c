@@ -52,7 +52,7 @@ static void fresh_move(struct job *j, struct task *t, enum sched_task_state to)
 static void instances_ready(struct sched *s, struct job *j, struct task *t)
 {
 	fresh_move(j, t, SCHED_TASK_PENDING);
-	sched_place_update(t);
+	sched_place_update(s, t);
 	sched_workflow_look(s, j, t);
 }
 
@@ -83,7 +83,7 @@ static void expansion_failed(struct sched *s, struct job *j, struct task *t, con
 	t->failure = mem_strndup(error, strnlen(error, ERROR_TEXT_MAX));
 	t->exit_code = 1;
 	if (t->on_error == SCHED_ON_ERROR_PAUSE)
-		sched_job_pause(j);
+		sched_job_pause(s, j);
 	if (t->on_error == SCHED_ON_ERROR_PAUSE || t->on_error == SCHED_ON_ERROR_SUSPEND) {
 		t->in_error = true;
 		j->n_in_error++;

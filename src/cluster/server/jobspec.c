@@ -29,6 +29,10 @@ static const struct word policies[] = {{"continue", SCHED_ON_ERROR_CONTINUE},
 				       {"cancel", SCHED_ON_ERROR_CANCEL},
 				       {NULL, 0}};
 
+static const struct word topologies[] = {{"any", SCHED_TOPO_ANY},     {"spread", SCHED_TOPO_SPREAD},
+					 {"apart", SCHED_TOPO_APART}, {"few", SCHED_TOPO_FEW},
+					 {"one", SCHED_TOPO_ONE},     {NULL, 0}};
+
 /* What a service of a canonical job may hold besides the container's own keys, which the engine checks. */
 static const char *const service_keys[] = {"name",
 					   "line",
@@ -67,10 +71,13 @@ static const char *const service_keys[] = {"name",
 					   "elsewhere",
 					   "on_error",
 					   "walltime_ms",
+					   "gang",
+					   "exclusive",
+					   "topology",
 					   "stage_in",
 					   "stage_out",
 					   NULL};
-static const char *const job_keys[] = {"name", "file", "params", "spaces", "exit_with", "services", NULL};
+static const char *const job_keys[] = {"name", "file", "params", "spaces", "exit_with", "priority", "services", NULL};
 
 static int one_of(yyjson_val *obj, const char *key, const struct word *words, int *inout, struct err *err)
 {
@@ -227,6 +234,18 @@ static int read_request(struct sched_task_spec *t, yyjson_val *service, struct e
 	return 0;
 }
 
+static int read_place(struct sched_task_spec *t, yyjson_val *service, struct err *err)
+{
+	int topology = SCHED_TOPO_ANY;
+
+	if (json_opt_bool(service, "gang", &t->gang, err) < 0 ||
+	    json_opt_bool(service, "exclusive", &t->exclusive, err) < 0 ||
+	    one_of(service, "topology", topologies, &topology, err) < 0)
+		return -EINVAL;
+	t->topology = (enum sched_topology)topology;
+	return 0;
+}
+
 static int read_service(struct jobspec *j, uint32_t task, struct err *err)
 {
 	yyjson_val *service = service_at(j, task);
@@ -246,6 +265,8 @@ static int read_service(struct jobspec *j, uint32_t task, struct err *err)
 		r = read_retry(t, service, err);
 	if (r == 0)
 		r = read_request(t, service, err);
+	if (r == 0)
+		r = read_place(t, service, err);
 	if (r == 0)
 		r = read_deps(j, task, service, err);
 	return r;
@@ -321,6 +342,7 @@ static bool name_ok(const char *name)
 
 static int read_root(struct jobspec *j, struct err *err)
 {
+	int64_t priority = 0;
 	int r;
 
 	if (!yyjson_is_obj(j->root))
@@ -335,6 +357,9 @@ static int read_root(struct jobspec *j, struct err *err)
 	j->file = "job";
 	if (r == 0)
 		r = json_opt_str(j->root, "file", &j->file, err);
+	if (r == 0)
+		r = json_opt_int(j->root, "priority", -1000000, 1000000, &priority, err);
+	j->sched.priority = (int32_t)priority;
 	if (r == 0)
 		r = json_get_arr(j->root, "services", &j->services, err);
 	return r;

@@ -100,6 +100,9 @@ void berth_keys_read(struct loader *l, struct job_service *s)
 	s->slots = read_int(s->berth, "slots", -1);
 	s->on_error = read_str(s->berth, "on_error", NULL);
 	s->walltime_ms = read_duration(s->berth, "walltime", -1);
+	s->gang = read_bool(s->berth, "gang", false);
+	s->exclusive = read_bool(s->berth, "exclusive", false);
+	s->topology = read_str(s->berth, "topology", NULL);
 	read_retry(l, s->berth, &s->retry);
 	read_replicate(l, s);
 	stage_read(l, s);
@@ -111,6 +114,7 @@ void berth_keys_read_top(struct loader *l)
 
 	l->job->on_error = read_str(berth, "on_error", "cancel");
 	l->job->walltime_ms = read_duration(berth, "walltime", 0);
+	l->job->priority = read_int(berth, "priority", 0);
 	read_retry(l, berth, &l->job->retry);
 	stage_read_spaces(l);
 }

@@ -231,6 +231,11 @@ static void add_schedule(struct out *o, const struct job_service *s)
 	yyjson_mut_obj_add_bool(o->doc, o->obj, "elsewhere", s->retry.elsewhere);
 	add_str(o, "on_error", s->on_error ? s->on_error : "cancel");
 	add_int(o, "walltime_ms", s->walltime_ms > 0 ? s->walltime_ms : 0);
+	if (s->gang)
+		yyjson_mut_obj_add_bool(o->doc, o->obj, "gang", true);
+	if (s->exclusive)
+		yyjson_mut_obj_add_bool(o->doc, o->obj, "exclusive", true);
+	add_str(o, "topology", s->topology);
 	add_stages(o, "stage_in", s->stage_in, s->n_stage_in);
 	add_stages(o, "stage_out", s->stage_out, s->n_stage_out);
 }
@@ -286,6 +291,8 @@ char *emit_job(const struct loader *l, size_t *ret_len)
 	add_params(l, &root);
 	add_spaces(l, &root);
 	add_str(&root, "exit_with", l->job->exit_with);
+	if (l->job->priority)
+		add_int(&root, "priority", l->job->priority);
 	add_services(l, &root);
 	return json_text(doc, false, ret_len);
 }

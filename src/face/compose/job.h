@@ -93,6 +93,8 @@ struct job_service {
 	bool has_items;
 	const char *over_space, *over_glob;
 	bool read_only, has_health, health_off; /* off: by NONE or disable */
+	bool gang, exclusive;
+	const char *topology;
 	struct job_health health;
 	struct job_retry retry;
 	int64_t restart_max, count, slots, reserve_cpu_milli, reserve_memory, limit_cpu_milli, limit_memory, limit_pids;
@@ -104,6 +106,7 @@ struct job {
 	struct job_space *spaces;
 	size_t n_spaces, cap_spaces;
 	const char *exit_with, *on_error;
+	int64_t priority;
 	int64_t walltime_ms;
 	struct job_retry retry;
 	struct job_service *services;

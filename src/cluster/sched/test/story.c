@@ -318,6 +318,7 @@ static void draft_after(struct story *st, struct draft *d, struct sched_task_spe
 static void draft_setting(struct story *st, struct draft *d, struct sched_task_spec *t, char *key, char *value)
 {
 	static const char *const on_error[] = {"continue", "suspend", "pause", "cancel"};
+	static const char *const topology[] = {"any", "spread", "apart", "few", "one"};
 	static const char *const restart[] = {"no", "always", "on-failure", "unless-stopped"};
 
 	if (!strcmp(key, "slots"))
@@ -336,6 +337,8 @@ static void draft_setting(struct story *st, struct draft *d, struct sched_task_s
 		t->walltime_ms = parse_ms(value);
 	else if (!strcmp(key, "on_error"))
 		t->on_error = (enum sched_on_error)choice(st, value, on_error, 4);
+	else if (!strcmp(key, "topology"))
+		t->topology = (enum sched_topology)choice(st, value, topology, 5);
 	else if (!strcmp(key, "restart"))
 		t->restart = (enum sched_restart)choice(st, value, restart, 4);
 	else if (!strcmp(key, "max"))
@@ -363,6 +366,10 @@ static void draft_word(struct story *st, struct draft *d, struct sched_task_spec
 		t->healthcheck = true;
 	} else if (!strcmp(w, "elsewhere")) {
 		t->elsewhere = true;
+	} else if (!strcmp(w, "gang")) {
+		t->gang = true;
+	} else if (!strcmp(w, "exclusive")) {
+		t->exclusive = true;
 	} else {
 		say(st, "! unknown word %s", w);
 	}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * gang: instances that start in one step or not at all, and where. What waits of a gang is one item; it stands in the
+ * queue only while nothing of the task is live, delayed or in error.
+ */
+#include "cluster/sched/state.h"
+
+#include "base/core/mem.h"
+
+#include <stdlib.h>
+
+bool sched_gang_whole(const struct task *t)
+{
+	return !t->counts[SCHED_TASK_STARTING] && !t->counts[SCHED_TASK_RUNNING] && !t->counts[SCHED_TASK_DELAYED] &&
+	       !t->counts[SCHED_TASK_IN_ERROR];
+}
+
+uint32_t sched_gang_size(const struct item *it)
+{
+	return it->task->counts[SCHED_TASK_PENDING];
+}
+
+static uint64_t at_most(uint64_t n, uint64_t have, uint64_t each)
+{
+	return each && have / each < n ? have / each : n;
+}
+
+uint32_t sched_gang_copies(const struct sched *s, const struct node *n, const struct shape *sh, uint32_t most,
+			   bool pass)
+{
+	uint64_t copies = most;
+
+	if (!sched_node_fits(s, n, sh, pass))
+		return 0;
+	if (sh->topology == SCHED_TOPO_APART)
+		return most ? 1 : 0;
+	copies = at_most(copies, NODE_LIVE_MAX - n->n_live, 1);
+	copies = at_most(copies, sched_node_free_slots(n), sh->slots);
+	copies = at_most(copies, sched_node_free_cpu(n), sh->cpu_milli);
+	copies = at_most(copies, sched_node_free_memory(n), sh->memory);
+	if (!pass && n->held && !sched_hold_ends_before(s, sh)) {
+		copies = at_most(copies, n->spare_slots, sh->slots);
+		copies = at_most(copies, n->spare_cpu, sh->cpu_milli);
+		copies = at_most(copies, n->spare_memory, sh->memory);
+	}
+	return (uint32_t)copies;
+}
+
+struct walk {
+	const struct sched *s;
+	const struct shape *shape;
+	struct order_at at;
+	bool down;
+};
+
+static struct node *walk_next(struct walk *w)
+{
+	return w->down ? sched_order_prev(&w->s->order, &w->at) : sched_order_next(&w->s->order, &w->at);
+}
+
+static struct walk walk_begin(const struct sched *s, const struct shape *sh)
+{
+	struct walk w = {
+	    .s = s, .shape = sh, .down = sh->topology == SCHED_TOPO_FEW || sh->topology == SCHED_TOPO_APART};
+
+	if (w.down)
+		w.at.block = s->order.n_blocks;
+	else
+		w.at = sched_order_find(&s->order, sh->slots, 0);
+	return w;
+}
+
+struct pick *sched_gang_find(const struct sched *s, const struct item *it, bool pass, size_t *ret_n)
+{
+	uint32_t need = sched_gang_size(it), left = need;
+	struct walk w = walk_begin(s, it->shape);
+	struct pick *picks = NULL;
+	size_t cap = 0, n = 0;
+
+	for (struct node *at; left && (at = walk_next(&w));) {
+		uint32_t copies = sched_gang_copies(s, at, it->shape, left, pass);
+
+		if (!copies || (it->shape->topology == SCHED_TOPO_ONE && copies < need))
+			continue;
+		mem_grow(&picks, &cap, n);
+		picks[n++] = (struct pick){.node = at, .n = copies};
+		left -= copies;
+	}
+	*ret_n = n;
+	if (left) {
+		free(picks);
+		return NULL;
+	}
+	return picks;
+}

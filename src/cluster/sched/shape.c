@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * shape: what asks for the same, and so fits or does not fit alike. Shared and counted.
+ */
+#include "cluster/sched/state.h"
+
+#include "base/core/buf.h"
+#include "base/core/mem.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+static char *shape_key(const struct shape *sh)
+{
+	struct buf key = BUF_INIT;
+
+	buf_printf(&key, "%" PRIu32 " %" PRIu64 " %" PRIu64 " %" PRId64, sh->slots, sh->cpu_milli, sh->memory,
+		   sh->walltime_ms);
+	if (sh->owner)
+		buf_printf(&key, " of %" PRIu64 "/%" PRIu32, sh->owner->base.job->seq, sh->owner->idx);
+	for (size_t k = 0; k < sh->n_banned; k++)
+		buf_printf(&key, " %" PRIu32, sh->banned[k]);
+	return buf_take(&key);
+}
+
+struct shape *sched_shape_get(struct sched *s, const struct shape *like)
+{
+	mem_cleanup char *key = shape_key(like);
+	struct shape *sh = map_get(&s->by_shape, key);
+
+	if (sh) {
+		sh->refs++;
+		return sh;
+	}
+	sh = mem_new(struct shape);
+	*sh = *like;
+	sh->items = NULL;
+	sh->n_items = sh->cap_items = 0;
+	sh->blocked = false;
+	sh->hopeless = 0;
+	sh->banned = NULL;
+	if (like->n_banned)
+		sh->banned = mem_dup(like->banned, like->n_banned * sizeof *like->banned);
+	sh->refs = 1;
+	sh->pos = s->n_shapes;
+	sh->key = mem_take(key);
+	mem_grow(&s->shapes, &s->cap_shapes, s->n_shapes);
+	s->shapes[s->n_shapes++] = sh;
+	map_put(&s->by_shape, sh->key, sh);
+	return sh;
+}
+
+struct shape *sched_shape_ban(struct sched *s, const struct shape *sh, uint32_t node)
+{
+	mem_cleanup uint32_t *banned = mem_new_n(uint32_t, sh->n_banned + 1);
+	struct shape like = *sh;
+	size_t k = 0, n = 0;
+
+	for (; k < sh->n_banned && sh->banned[k] < node; k++)
+		banned[n++] = sh->banned[k];
+	banned[n++] = node;
+	for (k += k < sh->n_banned && sh->banned[k] == node; k < sh->n_banned; k++)
+		banned[n++] = sh->banned[k];
+	like.banned = banned;
+	like.n_banned = n;
+	return sched_shape_get(s, &like);
+}
+
+void sched_shape_drop(struct sched *s, struct shape *sh)
+{
+	if (!sh || --sh->refs)
+		return;
+	map_remove(&s->by_shape, sh->key);
+	s->shapes[sh->pos] = s->shapes[--s->n_shapes];
+	s->shapes[sh->pos]->pos = sh->pos;
+	free(sh->key);
+	free(sh->banned);
+	free(sh->items);
+	free(sh);
+}
+
+bool sched_shape_bans(const struct shape *sh, uint32_t node)
+{
+	for (size_t k = 0; k < sh->n_banned && sh->banned[k] <= node; k++) {
+		if (sh->banned[k] == node)
+			return true;
+	}
+	return false;
+}
