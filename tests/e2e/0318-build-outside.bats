@@ -111,6 +111,41 @@ two" ]
 	[ -z "$(find "$DIR/data/images/tmp" -name 'job-*')" ]
 }
 
+@test "stages go on while others fetch" {
+	web_start
+	echo one >"$DIR/www/one"
+	echo two >"$DIR/www/two"
+	dockerfile <<-END
+		FROM scratch AS a
+		ADD $PLAIN/meet/one /
+		FROM scratch AS b
+		ADD $PLAIN/meet/two /
+		FROM scratch
+		COPY --from=a / /
+		COPY --from=b / /
+	END
+	out
+	[ "$(cat "$DIR/out/one" "$DIR/out/two")" = $'one\ntwo' ]
+	# All addresses of one ADD as well.
+	echo three >"$DIR/www/three"
+	echo four >"$DIR/www/four"
+	dockerfile <<-END
+		FROM scratch
+		ADD $PLAIN/meet/three $PLAIN/meet/four /both/
+	END
+	run -0 berth build --progress plain -o "$DIR/out" "$CTX"
+	[ "$(grep -c '^#1 \[' <<<"$output")" = 1 ]
+	[ "$(cat "$DIR/out/both/three" "$DIR/out/both/four")" = $'three\nfour' ]
+	# A build that is stopped meanwhile ends at once.
+	printf 'FROM scratch\nADD %s/meet/one?3 /\n' "$PLAIN" >"$CTX/Dockerfile"
+	"$BERTH" build -q "$CTX" >"$DIR/said" 2>&1 3>&- 4>&- &
+	local pid=$!
+	eventually grep -q 'one?3' "$DIR/log"
+	kill -INT "$pid"
+	wait "$pid" && false
+	[ -z "$(ls "$BERTH_DATA/images/tmp")" ]
+}
+
 @test "ADD of an address: what is refused" {
 	web_start tls
 	echo content >"$DIR/www/file"

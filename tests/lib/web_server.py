@@ -7,6 +7,7 @@ TLS when there is a certificate) and each request to DIR/log, a line "METHOD PAT
   /bare/NAME       without both
   /cut/NAME        of the content the first half
   /huge/NAME       says that it has a terabyte, and sends what it has
+  /meet/NAME       when two such requests are there, or after a minute not at all
   /loop            redirects to itself
   /to?ADDRESS      redirects there
   /git/...         by git http-backend, repositories below DIR/git
@@ -24,6 +25,7 @@ import urllib.parse
 
 directory = sys.argv[1]
 lock = threading.Lock()
+meeting = threading.Barrier(2, timeout=60)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -70,6 +72,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.git()
         if path in ('/loop', '/to'):
             return self.reply(302, Location=query or '/loop')
+        if path.startswith('/meet/'):
+            try:
+                meeting.wait()
+            except threading.BrokenBarrierError:
+                return self.reply(500)
         kind, _, name = urllib.parse.unquote(path)[1:].rpartition('/')
         try:
             with open(os.path.join(directory, 'www', name), 'rb') as f:

@@ -64,20 +64,23 @@ static int read_verdict(int in, int stop_fd, const char *what, struct verdict *v
 	return 0;
 }
 
-static void end(pid_t pid)
+void child_kill(struct child *c)
 {
-	(void)kill(-pid, SIGKILL);
-	(void)kill(pid, SIGKILL); /* it may not have its group yet */
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+	if (c->pid <= 0)
+		return;
+	(void)kill(-c->pid, SIGKILL);
+	(void)kill(c->pid, SIGKILL); /* it may not have its group yet */
+	while (waitpid(c->pid, NULL, 0) < 0 && errno == EINTR)
 		;
+	c->pid = 0;
+	fd_closep(&c->fd);
 }
 
-int child_run(child_fn *fn, void *ctx, int stop_fd, const char *what, struct err *err)
+int child_start(child_fn *fn, void *ctx, const char *what, struct child *ret, struct err *err)
 {
 	fd_cleanup int in = -1, out = -1;
 	pid_t parent = getpid(), pid;
-	struct verdict v = {0};
-	int fds[2], r;
+	int fds[2];
 
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return err_sys(err, errno, "make a pipe");
@@ -88,12 +91,34 @@ int child_run(child_fn *fn, void *ctx, int stop_fd, const char *what, struct err
 		work(fn, ctx, out, parent);
 	if (pid < 0)
 		return err_sys(err, errno, "start the process that %s", what);
-	fd_closep(&out);
-	r = read_verdict(in, stop_fd, what, &v, err);
-	end(pid);
+	*ret = (struct child){.pid = pid, .fd = fd_take(&in)};
+	return 0;
+}
+
+bool child_has_ended(const struct child *c)
+{
+	struct pollfd fd = {.fd = c->fd, .events = POLLIN};
+
+	return poll(&fd, 1, 0) > 0;
+}
+
+int child_end(struct child *c, int stop_fd, const char *what, struct err *err)
+{
+	struct verdict v = {0};
+	int r = read_verdict(c->fd, stop_fd, what, &v, err);
+
+	child_kill(c);
 	if (r < 0)
 		return r;
 	if (v.value < 0)
 		return err_set(err, v.value >= -4095 ? -v.value : EIO, "%s", v.text);
 	return v.value;
+}
+
+int child_run(child_fn *fn, void *ctx, int stop_fd, const char *what, struct err *err)
+{
+	struct child c = {.fd = -1};
+	int r = child_start(fn, ctx, what, &c, err);
+
+	return r < 0 ? r : child_end(&c, stop_fd, what, err);
 }

@@ -190,11 +190,34 @@ static int step_failed(struct build *b, struct build_stage *s, struct err *err)
 	return err ? err_wrap(err, "%s:%u: %s", b->context.name, step->line, step->text) : -EIO;
 }
 
+static void begin_step(struct build *b, struct build_stage *s)
+{
+	s->job.started_ms = clock_wall_ms();
+	build_tell(b, s, BUILD_EVENT_BEGIN, NULL, 0);
+	buf_clear(&s->job.tail);
+}
+
+/* What ADD fetches for its key takes its time: the other stages go on meanwhile. */
+static int look_outside(struct build *b, struct build_stage *s, const struct plan_step *step, struct err *err)
+{
+	int r;
+
+	if (!s->looks)
+		s->job.started_ms = clock_wall_ms();
+	r = build_inputs_look(b, step, err);
+	if (r == 0 && !s->looks) {
+		s->looks = true;
+		begin_step(b, s);
+	}
+	return r;
+}
+
 /* 1 = the next step may be looked at, 0 = not now. */
 static int try_step(struct build *b, struct build_stage *s, const struct plan_step *step, struct err *err)
 {
 	struct key next;
 	char diff[65];
+	bool looked;
 	int r;
 
 	if (step->kind == STEP_CONFIG) {
@@ -204,7 +227,11 @@ static int try_step(struct build *b, struct build_stage *s, const struct plan_st
 	}
 	if (!build_inputs_ready(b, step))
 		return 0;
-	s->job.started_ms = clock_wall_ms();
+	r = look_outside(b, s, step, err);
+	if (r <= 0)
+		return r < 0 ? step_failed(b, s, err) : 0;
+	looked = s->looks;
+	s->looks = false;
 	r = build_step_key(b, s, step, &next, s->step_key, err);
 	if (r < 0)
 		return step_failed(b, s, err);
@@ -214,10 +241,12 @@ static int try_step(struct build *b, struct build_stage *s, const struct plan_st
 		r = step_made(b, s, &next, diff, err);
 		return r < 0 ? r : 1;
 	}
-	if (n_running(b) >= jobs_max(b))
+	if (n_running(b) >= jobs_max(b)) {
+		s->looks = looked;
 		return 0;
-	build_tell(b, s, BUILD_EVENT_BEGIN, NULL, 0);
-	buf_clear(&s->job.tail);
+	}
+	if (!looked)
+		begin_step(b, s);
 	r = build_job_start(b, s, step, err);
 	s->pending = next;
 	return r < 0 ? step_failed(b, s, err) : 0;
@@ -299,7 +328,8 @@ static int read_all(struct build *b, const struct pollfd *fds, struct err *err)
 static int wait_some(struct build *b, struct err *err)
 {
 	size_t n = 2 * b->n_stages;
-	mem_cleanup struct pollfd *fds = mem_new_n(struct pollfd, n + 1);
+	mem_cleanup struct pollfd *fds = mem_new_n(struct pollfd, n + 1 + OUTSIDE_LOOKS);
+	size_t looks = outside_poll(b->outside, fds + n + 1);
 	int r;
 
 	for (size_t i = 0; i < b->n_stages; i++) {
@@ -307,7 +337,7 @@ static int wait_some(struct build *b, struct err *err)
 		fds[2 * i + 1] = (struct pollfd){.fd = b->stages[i].job.result, .events = POLLIN};
 	}
 	fds[n] = (struct pollfd){.fd = stop_fd, .events = POLLIN};
-	r = poll(fds, (nfds_t)n + 1, b->o->tick_ms > 0 ? b->o->tick_ms : -1);
+	r = poll(fds, (nfds_t)(n + 1 + looks), b->o->tick_ms > 0 ? b->o->tick_ms : -1);
 	if (r < 0)
 		return errno == EINTR ? 0 : err_sys(err, errno, "wait for the steps");
 	if (b->o->tick_ms > 0)
@@ -336,11 +366,12 @@ static void stop_all(struct build *b)
 
 static int run_stages(struct build *b, struct err *err)
 {
+	struct pollfd looks[OUTSIDE_LOOKS];
 	int r;
 
 	do {
 		r = stopped() ? err_set(err, ECANCELED, "the build was stopped") : advance_all(b, err);
-		if (r == 0 && n_running(b) > 0)
+		if (r == 0 && (n_running(b) > 0 || outside_poll(b->outside, looks) > 0))
 			r = wait_some(b, err);
 	} while (r == 0 && !b->stages[plan_target(b->plan)].done);
 	if (r < 0)

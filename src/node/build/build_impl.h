@@ -58,6 +58,7 @@ struct build_stage {
 	size_t next;		 /* step */
 	size_t first_index;	 /* of its first step among all that are shown */
 	bool begun, done;
+	bool looks;		  /* its step waits for what it fetches */
 	struct image_info *image; /* the base, or NULL */
 	struct context context;	  /* a named one; root -1 = none */
 	char *what;		  /* "stage \"base\"", for messages */
@@ -107,6 +108,8 @@ int build_export_caches(struct build *b, struct err *err);
 
 /* build_input.c: whether everything that the step reads is there; its key with the layers below in it, and what the next one stands on. */
 bool build_inputs_ready(const struct build *b, const struct plan_step *step);
+/* Whether the key can be made without waiting for what ADD fetches: 1 = yes, 0 = it is under way (outside.h: outside_poll). */
+int build_inputs_look(struct build *b, const struct plan_step *step, struct err *err);
 int build_step_key(struct build *b, struct build_stage *s, const struct plan_step *step, struct key *ret_next,
 		   char ret[static 65], struct err *err);
 /* The files of a stage or context (step.h: from); *root holds what must be closed. */

@@ -32,6 +32,20 @@ bool build_inputs_ready(const struct build *b, const struct plan_step *step)
 	return true;
 }
 
+int build_inputs_look(struct build *b, const struct plan_step *step, struct err *err)
+{
+	int ready = 1;
+
+	for (char **s = step->kind == STEP_ADD ? step->copy->sources : NULL; s && *s; s++) {
+		int r = outside_is(*s) ? outside_look(b->outside, *s, step->copy, err) : 1;
+
+		if (r < 0)
+			return r;
+		ready = ready && r;
+	}
+	return ready;
+}
+
 int build_tree(struct build *b, int from, struct source_tree *ret, struct snapshot_root *root, struct err *err)
 {
 	struct build_stage *s = from >= 0 ? &b->stages[from] : NULL;

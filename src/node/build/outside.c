@@ -26,6 +26,23 @@ struct outside_file {
 	int fd; /* the content, or -1: it is known by its version only */
 };
 
+/* What a child does; `file` is in shared pages. */
+struct fetch {
+	struct cache *cache; /* NULL: the content is wanted in any case */
+	const char *source;
+	int fd;
+	struct web_file *file;
+};
+
+/* What is asked for while the build goes on. */
+struct look {
+	struct child child; /* pid 0 = free */
+	char *source;
+	struct fetch f;	  /* a file */
+	struct git_url u; /* a repository: remote is set */
+	const struct outside *l;
+};
+
 struct outside {
 	struct image_lease *lease;
 	struct cache *cache;
@@ -35,6 +52,7 @@ struct outside {
 	char tmp_name[64];
 	struct outside_file *v;
 	size_t n, cap;
+	struct look looks[OUTSIDE_LOOKS];
 };
 
 bool outside_is(const char *source)
@@ -47,6 +65,8 @@ struct outside *outside_new(struct image_lease *lease, struct cache *cache, int 
 	struct outside *l = mem_new(struct outside);
 
 	*l = (struct outside){.lease = lease, .cache = cache, .stop_fd = stop_fd, .ssh = ssh, .tmp = -1};
+	for (size_t i = 0; i < OUTSIDE_LOOKS; i++)
+		l->looks[i] = (struct look){.child.fd = -1, .f.fd = -1};
 	return l;
 }
 
@@ -56,10 +76,23 @@ static void drop_tmp(struct outside *l)
 	fd_closep(&l->tmp);
 }
 
+static void drop_look(struct look *k)
+{
+	child_kill(&k->child);
+	free(k->source);
+	git_url_free(&k->u);
+	if (k->f.file)
+		(void)munmap(k->f.file, sizeof *k->f.file);
+	fd_closep(&k->f.fd);
+	*k = (struct look){.child.fd = -1, .f.fd = -1};
+}
+
 struct outside *outside_free(struct outside *l)
 {
 	if (!l)
 		return NULL;
+	for (size_t i = 0; i < OUTSIDE_LOOKS; i++)
+		drop_look(&l->looks[i]);
 	for (size_t i = 0; i < l->n; i++) {
 		free(l->v[i].source);
 		fd_closep(&l->v[i].fd);
@@ -92,14 +125,6 @@ static void version_key(const char *source, const char *version, char ret[static
 	sha256_add(&sha, version, strlen(version));
 	sha256_hex(&sha, ret);
 }
-
-/* What a child does; `file` is in shared pages. */
-struct fetch {
-	struct cache *cache; /* NULL: the content is wanted in any case */
-	const char *source;
-	int fd;
-	struct web_file *file;
-};
 
 static bool is_known(void *ctx, const char *version)
 {
@@ -141,19 +166,26 @@ static int check_file(struct web_file *f, const char *source, struct err *err)
 	return 0;
 }
 
+static struct web_file *shared_file(struct err *err)
+{
+	struct web_file *f = mmap(NULL, sizeof *f, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (f != MAP_FAILED)
+		return f;
+	(void)err_sys(err, errno, "make a page for the result of a download");
+	return NULL;
+}
+
 /* *ret_fd: the content, or -1 when its version was known (`known` only). */
 static int fetch(struct outside *l, const char *source, bool known, struct web_file *ret, int *ret_fd, struct err *err)
 {
 	fd_cleanup int fd = open_tmp(l, err);
-	struct web_file *shared;
+	struct web_file *shared = fd < 0 ? NULL : shared_file(err);
 	struct fetch f;
 	int r;
 
-	if (fd < 0)
-		return fd;
-	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (shared == MAP_FAILED)
-		return err_sys(err, errno, "make a page for the result of a download");
+	if (!shared)
+		return fd < 0 ? fd : -ENOMEM;
 	f = (struct fetch){.cache = known ? l->cache : NULL, .source = source, .fd = fd, .file = shared};
 	r = child_run(fetch_file, &f, l->stop_fd, "fetches a file", err);
 	*ret = *shared;
@@ -260,6 +292,98 @@ static int git_digest(struct outside *l, const char *source, const struct step_c
 	sha256_add(&sha, u.dir ? u.dir : "", u.dir ? strlen(u.dir) : 0);
 	sha256_hex(&sha, ret);
 	return 0;
+}
+
+/* ---- while the build goes on ---- */
+
+static struct look *find_look(struct outside *l, const char *source)
+{
+	for (size_t i = 0; i < OUTSIDE_LOOKS; i++) {
+		if (source ? l->looks[i].source && !strcmp(l->looks[i].source, source) : !l->looks[i].source)
+			return &l->looks[i];
+	}
+	return NULL;
+}
+
+static int look_in_child(void *ctx, struct err *err)
+{
+	struct look *k = ctx;
+	struct outside l = *k->l;
+
+	return k->u.remote ? resolve(&l, &k->u, k->f.file->hex, err) : fetch_file(&k->f, err);
+}
+
+static int begin_look(struct outside *l, struct look *k, const char *source, struct err *err)
+{
+	int r = git_url_is(source) ? parse_git(l, source, &k->u, err) : 0;
+
+	k->source = mem_strdup(source);
+	k->l = l;
+	k->f = (struct fetch){.cache = l->cache, .source = k->source, .fd = -1};
+	if (r == 0 && !k->u.remote)
+		r = k->f.fd = open_tmp(l, err);
+	if (r >= 0 && !(k->f.file = shared_file(err)))
+		r = -ENOMEM;
+	if (r >= 0)
+		r = child_start(look_in_child, k, "fetches a file", &k->child, err);
+	if (r < 0)
+		drop_look(k);
+	return r < 0 ? r : 0;
+}
+
+/* A version that was known and is not any more is left to look(), which asks again. */
+static int end_look(struct outside *l, struct look *k, struct err *err)
+{
+	int r = child_end(&k->child, -1, "fetches a file", err);
+	struct web_file f = *k->f.file;
+	char key[SHA256_HEX_MAX];
+
+	f.hex[sizeof f.hex - 1] = '\0';
+	if (r == 0 && k->u.remote && !git_url_is_commit(f.hex))
+		r = err_set(err, EIO, "\"%s\": the process that asks for its commit gave none", k->source);
+	else if (r == 0 && !k->u.remote)
+		r = check_file(&f, k->source, err);
+	if (r == 0 && !k->u.remote)
+		version_key(k->source, f.version, key);
+	if (r == 0 && k->u.remote) {
+		add(l, k->source, &f, -1);
+	} else if (r == 0 && !f.known) {
+		if (*f.version)
+			cache_content_put(l->cache, key, f.hex);
+		add(l, k->source, &f, fd_take(&k->f.fd));
+	} else if (r == 0 && cache_content_find(l->cache, key, f.hex)) {
+		add(l, k->source, &f, -1);
+	}
+	drop_look(k);
+	return r;
+}
+
+int outside_look(struct outside *l, const char *source, const struct step_copy *c, struct err *err)
+{
+	struct look *k = find_look(l, source);
+	int r;
+
+	if (c->checksum || find(l, source))
+		return 1;
+	if (k && !child_has_ended(&k->child))
+		return 0;
+	if (k) {
+		r = end_look(l, k, err);
+		return r < 0 ? r : 1;
+	}
+	k = find_look(l, NULL);
+	return k ? begin_look(l, k, source, err) : 0;
+}
+
+size_t outside_poll(const struct outside *l, struct pollfd fds[static OUTSIDE_LOOKS])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < OUTSIDE_LOOKS; i++) {
+		if (l->looks[i].source)
+			fds[n++] = (struct pollfd){.fd = l->looks[i].child.fd, .events = POLLIN};
+	}
+	return n;
 }
 
 static int clone(struct outside *l, const struct git_url *u, const char *commit, int dir, bool keep, struct err *err)

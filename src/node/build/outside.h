@@ -9,7 +9,9 @@
  */
 #pragma once
 
+#include <poll.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/core/sha256.h"
@@ -25,6 +27,13 @@ bool outside_is(const char *source);
 /* stop_fd: readable = -ECANCELED. ssh: a Dockerfile may make the user's ssh agent sign (--ssh). Lease and cache must outlive it. */
 struct outside *outside_new(struct image_lease *lease, struct cache *cache, int stop_fd, bool ssh);
 struct outside *outside_free(struct outside *l);
+
+/* Begins to ask for what outside_digest() would otherwise wait for: 1 = it does not have to wait, 0 = it is under way (or has to wait until another
+ * one has ended): ask again when a descriptor of outside_poll() is readable. */
+int outside_look(struct outside *l, const char *source, const struct step_copy *c, struct err *err);
+/* Of what is under way; at most OUTSIDE_LOOKS. */
+enum { OUTSIDE_LOOKS = 8 };
+size_t outside_poll(const struct outside *l, struct pollfd fds[static OUTSIDE_LOOKS]);
 
 /* What the key of an ADD has for a source. */
 int outside_digest(struct outside *l, const char *source, const struct step_copy *c, char ret[static SHA256_HEX_MAX],
