@@ -26,8 +26,8 @@ void docker_image_tag(const struct docker_call *c)
 	if (r == 0)
 		r = image_tag(c->d->images, c->arg, name, IMAGE_REPLACE_KEEP, &err);
 	if (r == 0)
-		r = image_find(c->d->images, name, &info, &err);
-	if (r < 0) {
+		(void)image_find(c->d->images, name, &info, &err);
+	if (!info) {
 		docker_fail(c->r, &err);
 		return;
 	}
