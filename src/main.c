@@ -417,6 +417,8 @@ static int open_all(struct daemon *d, struct err *err)
 		r = loop_signal_new(d->loop, SIGINT, on_signal, d, &d->interrupt, err);
 	if (r == 0)
 		r = engine_open(d->loop, d->o->data, d->launcher, &d->engine, err);
+	for (size_t i = 0; r == 0 && engine_warning(d->engine, i); i++)
+		warn(d->o, engine_warning(d->engine, i));
 	if (r == 0)
 		r = open_cluster(d, err);
 	return r < 0 ? r : open_api(d, err);

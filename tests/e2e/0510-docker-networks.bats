@@ -88,6 +88,8 @@ hello() { # URL
 	run -7 at curl -sS --max-time 5 'http://[::1]:8000/x'
 	[ "$(at curl -sS --max-time 5 --resolve 'localhost:8000:[::1],127.0.0.1' http://localhost:8000/x)" = hello ]
 	at ip addr del 2001:db8::1/128 dev lo
+	run -125 docker run --name fourth -p '[::1]:8090:80' busybox true
+	[[ $output == *"port 80 cannot be published on [::1]"*"take 127.0.0.1"* ]]
 }
 
 @test "rules that somebody flushes come back" {
@@ -252,7 +254,8 @@ same_as_kernel() {
 	eventually hello http://127.0.0.1:8080
 	at nft list table inet berth >"$DIR/before"
 	mkdir -p "$DIR/second"
-	BERTH_SOCKET=$DIR/second.sock at "$BERTH" up --data "$DIR/second" 3>&- 4>&-
+	BERTH_SOCKET=$DIR/second.sock at "$BERTH" up --data "$DIR/second" 2>"$DIR/second.log" 3>&- 4>&-
+	grep -q "containers cannot be on networks yet: a berth daemon with another data directory" "$DIR/second.log"
 	docker save busybox | docker -H "unix://$DIR/second.sock" load >/dev/null
 	run ! docker -H "unix://$DIR/second.sock" run --rm busybox true
 	[[ $output == *"a berth daemon with another data directory has containers on networks of this machine"* ]]

@@ -9,6 +9,7 @@
 
 #include "base/core/err.h"
 #include "base/core/mem.h"
+#include "face/docker/network.h"
 #include "face/docker/shape.h"
 
 #include <arpa/inet.h>
@@ -40,6 +41,8 @@ static int pass_endpoint(struct making *m, const char *name, yyjson_val *v, stru
 	yyjson_mut_val *o = yyjson_mut_arr_add_obj(m->d, yyjson_mut_obj_get(m->spec, "networks"));
 	yyjson_val *ipam = yyjson_obj_get(v, "IPAMConfig");
 
+	if (shape_is_set(yyjson_obj_get(ipam, "LinkLocalIPs")))
+		return err_set(err, EINVAL, NETWORK_LINK_LOCAL, name);
 	yyjson_mut_obj_add_strcpy(m->d, o, "name", network_name(name));
 	if (shape_copy(m->d, yyjson_mut_obj(m->d), v, endpoint_members, name, err) < 0 ||
 	    shape_copy(m->d, yyjson_mut_obj(m->d), ipam, ipam_members, name, err) < 0)

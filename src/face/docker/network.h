@@ -36,6 +36,10 @@ struct network_body {
 int network_parse(yyjson_val *body, struct network_body *ret, struct err *err);
 void network_body_free(struct network_body *w);
 
+/* Why LinkLocalIPs are refused. */
+#define NETWORK_LINK_LOCAL                                                                                             \
+	"network %s: no link-local addresses can be chosen (--link-local-ip); of IPv6 a container has its own"
+
 /* EndpointConfig; the network of it is set by the caller. */
 struct network_endpoint_body {
 	struct net_endpoint_wish w;

@@ -55,6 +55,7 @@ static const char *const members[] = {"Name",
 				      "IPAMConfig",
 				      "IPv4Address",
 				      "IPv6Address",
+				      "LinkLocalIPs",
 				      "MacAddress",
 				      "GwPriority",
 				      "Aliases",
@@ -218,6 +219,8 @@ static int read_addresses(yyjson_val *config, struct net_endpoint_wish *w, struc
 	if (!yyjson_is_obj(ipam))
 		return err_set(err, EINVAL, "IPAMConfig: an object is needed");
 	json_fold(ipam, members);
+	if (yyjson_arr_size(yyjson_obj_get(ipam, "LinkLocalIPs")) > 0)
+		return err_set(err, EINVAL, NETWORK_LINK_LOCAL, "this network");
 	r = read_text(ipam, "IPv4Address", &w->ipv4, err);
 	return r < 0 ? r : read_text(ipam, "IPv6Address", &w->ipv6, err);
 }

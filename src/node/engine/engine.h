@@ -59,6 +59,8 @@ _Noreturn void launcher_main(int argc, char **argv);
  * was stopped by hand. A stop by hand that its monitor may not have heard is repeated. */
 int engine_open(struct loop *loop, const char *data_dir, struct launcher *launcher, struct engine **ret,
 		struct err *err);
+/* What is wrong with the machine's networks, found when it was opened; NULL at the end. */
+const char *engine_warning(struct engine *e, size_t position);
 /* Leaves the containers running. Close log readers before. Imports that have not ended are forgotten without a call of done. */
 struct engine *engine_close(struct engine *e);
 

@@ -405,10 +405,12 @@ void network_renamed(struct container *c)
 void network_reconcile(struct engine *e)
 {
 	struct err err = ERR_INIT;
-	const char *warning;
 
 	if (net_reconcile(e->net, &err) < 0)
 		log_err(&err, "the rules of the networks could not be put right");
-	for (size_t i = 0; (warning = net_warning(e->net, i)); i++)
-		log_warning("%s", warning);
+}
+
+const char *engine_warning(struct engine *e, size_t position)
+{
+	return net_warning(e->net, position);
 }

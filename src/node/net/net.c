@@ -524,15 +524,29 @@ static void on_flush(void *ctx)
 
 /* ---- reconcile ---- */
 
-static void add_warning(void *ctx, const char *chain)
+/* Takes the text over. */
+static void add_warning(struct net *n, char *text)
 {
-	struct net *n = ctx;
-
 	if (n->n_warnings < sizeof n->warnings / sizeof *n->warnings)
-		n->warnings[n->n_warnings++] = mem_printf(
-		    "another firewall's chain \"%s\" drops packets that it does not know, those of containers too; "
-		    "docs/NETWORKS.md says how to let them pass",
-		    chain);
+		n->warnings[n->n_warnings++] = text;
+	else
+		free(text);
+}
+
+static void on_other(void *ctx, const char *chain)
+{
+	add_warning(ctx, mem_printf("another firewall's chain \"%s\" drops packets that it does not know, those of "
+				    "containers too; docs/NETWORKS.md says how to let them pass",
+				    chain));
+}
+
+/* Two daemons have one set of rules: the second has containers, but none on a network. */
+static void warn_of_daemon(struct net *n)
+{
+	struct err why = ERR_INIT;
+
+	if (n->holders.n == 0 && net_claim(n, &why) == -EADDRINUSE)
+		add_warning(n, mem_printf("containers cannot be on networks yet: %s", why.text));
 }
 
 int net_reconcile(struct net *n, struct err *err)
@@ -543,7 +557,8 @@ int net_reconcile(struct net *n, struct err *err)
 		return 0;
 	n->reconciled = true;
 	r = net_assert(n, err);
-	wall_others(add_warning, n);
+	wall_others(on_other, n);
+	warn_of_daemon(n);
 	if (r == 0 && n->loop && !n->watch)
 		r = wall_watch_new(n->loop, on_flush, n, &n->watch, err);
 	return r;

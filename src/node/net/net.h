@@ -168,9 +168,9 @@ struct net_publish {
 };
 
 struct net_port {
-	char container[65];
-	enum net_proto proto;
+	const char *container; /* borrowed, as long as the container has endpoints */
 	uint16_t port, host_port;
+	enum net_proto proto;
 	char host_ip
 	    [NET_IP_MAX]; /* one family: a wish for all addresses becomes two, "0.0.0.0" and "::" (if the container has IPv6) */
 };

@@ -113,7 +113,7 @@ int ports_add(struct net *n, struct holder *h, const struct plug_port *p, bool a
 	port->pub.proto = p->proto;
 	port->pub.port = p->port;
 	port->pub.host_port = p->host_port;
-	snprintf(port->pub.container, sizeof port->pub.container, "%s", h->id);
+	port->pub.container = h->id;
 	ip_text(&p->host_ip, port->pub.host_ip);
 	port->host_ip = p->host_ip;
 	port->to = p->ip;
@@ -187,6 +187,13 @@ static void add_target(struct targets *t, const char *host, const char *to)
 		t->n++;
 }
 
+static bool is_loopback6(const struct ip *ip)
+{
+	static const unsigned char one[16] = {[15] = 1};
+
+	return ip->family == AF_INET6 && !memcmp(ip->b, one, sizeof one);
+}
+
 static int find_targets(struct holder *h, const struct net_publish *wish, struct targets *t, struct err *err)
 {
 	const struct net_endpoint *four = NULL, *six = NULL;
@@ -200,6 +207,12 @@ static int find_targets(struct holder *h, const struct net_publish *wish, struct
 	}
 	if (*host && !ip_read(host, &ip))
 		return err_set(err, EINVAL, "invalid host address \"%.64s\" of a published port", host);
+	if (*host && is_loopback6(&ip))
+		return err_set(
+		    err, EINVAL,
+		    "port %u cannot be published on [::1]: the kernel drops what comes back from there; take "
+		    "127.0.0.1, where programs that ask for localhost come, too",
+		    wish->port);
 	if (*host && ip.family == AF_INET)
 		add_target(t, host, four ? four->ipv4 : "");
 	else if (*host)
