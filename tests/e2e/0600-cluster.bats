@@ -151,6 +151,26 @@ all_run() { # ID N
 	[ "$(job_field "$id" '.tasks[0].instances[0].attempts | length')" = 1 ]
 }
 
+@test "logs, exec and ps of a node, and Docker's API of it, through the server" {
+	id=$(job_of far 1 "echo here; until [ -e /tmp/go ]; do sleep 0.1; done; echo gone")
+	eventually all_run "$id" 1
+	node=$(nodes_of "$id")
+	[ "$(berth ps -q --node "$node" | wc -l)" = 1 ]
+	eventually bash -c "$BERTH logs --node $node $id-t-0 | grep -x here"
+	# Reads on while it is still being written, and until its end.
+	berth logs -f --node "$node" "$id-t-0" >"$DIR/followed" 3>&- &
+	follower=$!
+	[ "$(echo typed | berth exec -i --node "$node" "$id-t-0" cat)" = typed ]
+	run berth exec --node "$node" "$id-t-0" sh -c "exit 7"
+	[ "$status" = 7 ]
+	[ "$(curl -sS --unix-socket "$BERTH_SOCKET" "http://d/v1/nodes/$node/api/v1.44/containers/$id-t-0/json" | jq -r .State.Status)" = running ]
+	berth exec --node "$node" "$id-t-0" touch /tmp/go
+	wait "$follower"
+	[ "$(xargs <"$DIR/followed")" = "here gone" ]
+	run berth ps --node nowhere
+	fails_with 'there is no node "nowhere"'
+}
+
 # The cable of a node is pulled for longer than its lease.
 @test "a partition: lost, started elsewhere, and the old attempt ends when the node is back" {
 	id=$(job_of parted 1 "until [ -e /tmp/go ]; do sleep 0.1; done")

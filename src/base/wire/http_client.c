@@ -24,6 +24,7 @@
 struct http_client {
 	int fd;
 	char *path;
+	char *prefix; /* or NULL */
 	struct http_parse parse;
 	bool open_reply;  /* a reply has begun and its end was not seen */
 	bool upgrading;	  /* 101 was asked for */
@@ -84,6 +85,7 @@ struct http_client *http_client_close(struct http_client *c)
 	fd_closep(&c->fd);
 	http_parse_free(&c->parse);
 	free(c->path);
+	free(c->prefix);
 	free(c);
 	return NULL;
 }
@@ -430,11 +432,18 @@ static int request(struct http_client *c, const struct head *h, const void *body
 	return wait_head(c, err);
 }
 
+void http_client_prefix(struct http_client *c, const char *prefix)
+{
+	free(c->prefix);
+	c->prefix = mem_strdup(prefix);
+}
+
 int http_client_request(struct http_client *c, const char *method, const char *target, const char *content_type,
 			const void *body, size_t n, int body_fd, struct err *err)
 {
+	mem_cleanup char *full = c->prefix ? mem_printf("%s%s", c->prefix, target) : NULL;
 	const struct head h = {.method = method,
-			       .target = target,
+			       .target = full ? full : target,
 			       .content_type = content_type,
 			       .has_body = body != NULL,
 			       .chunked = body_fd >= 0,
@@ -446,8 +455,9 @@ int http_client_request(struct http_client *c, const char *method, const char *t
 int http_client_upgrade(struct http_client *c, const char *target, const char *content_type, const void *body, size_t n,
 			const char *protocol, struct err *err)
 {
+	mem_cleanup char *full = c->prefix ? mem_printf("%s%s", c->prefix, target) : NULL;
 	const struct head h = {.method = "POST",
-			       .target = target,
+			       .target = full ? full : target,
 			       .content_type = content_type,
 			       .protocol = protocol,
 			       .has_body = true,

@@ -17,6 +17,8 @@ struct http_client;
 int http_client_connect(const char *socket_path, struct err *err);
 /* Connects; errors as above. */
 int http_client_open(const char *socket_path, struct http_client **ret, struct err *err);
+/* From now on every target has this before it: "/v1/nodes/n1/api". */
+void http_client_prefix(struct http_client *c, const char *prefix);
 struct http_client *http_client_close(struct http_client *c);
 
 /* Sends a request and reads the reply's headers. The body is `body` (may be NULL), or what body_fd holds to its end, chunked, when body_fd >= 0. Returns the HTTP

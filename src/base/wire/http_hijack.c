@@ -367,3 +367,13 @@ void http_req_hijack(struct http_req *r, const char *protocol, const char *conte
 	buf_free(&r->fields);
 	http_conn_kick(r->conn);
 }
+
+void http_req_pass(struct http_req *r, http_hijack_fn fn, void *ctx)
+{
+	if (r->begun)
+		return;
+	r->begun = true;
+	r->hijack = fn;
+	r->hijack_ctx = ctx;
+	http_conn_kick(r->conn);
+}

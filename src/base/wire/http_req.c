@@ -13,6 +13,11 @@ const char *http_req_path(const struct http_req *r)
 	return r->target.path ? r->target.path : "";
 }
 
+const char *http_req_target(const struct http_req *r)
+{
+	return http_parse_target(&r->parse);
+}
+
 const char *http_req_query(const struct http_req *r, const char *name)
 {
 	return http_target_param(&r->target, name);

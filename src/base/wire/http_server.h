@@ -63,6 +63,7 @@ void http_listen_name(int fd, char name[static HTTP_NAME_MAX]);
 
 /* The request. Strings live as long as it does. */
 const char *http_req_method(const struct http_req *r);
+const char *http_req_target(const struct http_req *r);			/* as it came */
 const char *http_req_path(const struct http_req *r);			/* decoded, without the query */
 const char *http_req_query(const struct http_req *r, const char *name); /* decoded value, or NULL */
 const char *http_req_query_at(const struct http_req *r, const char *name,
@@ -108,4 +109,6 @@ void http_reply_end(struct http_req *r);
  * TLS or when bytes of the peer have been read already, one end of a pair that the server pumps, with one piece held for each direction.
  * on_close follows; it comes alone when the peer goes before. The socket outlives the server, unless it is such a pair. */
 typedef void (*http_hijack_fn)(void *ctx, int fd);
+/* The same without a head: whoever gets the connection answers the request himself. */
+void http_req_pass(struct http_req *r, http_hijack_fn fn, void *ctx);
 void http_req_hijack(struct http_req *r, const char *protocol, const char *content_type, http_hijack_fn fn, void *ctx);

@@ -30,6 +30,8 @@ struct tunnel {
 	struct loop_fd *watch;
 	struct buf in; /* from the peer, for fd */
 	size_t in_at;
+	struct buf first; /* for the peer, before what fd has */
+	size_t first_at;
 	int32_t id;
 	int fd;
 	bool idle;   /* fd had nothing to read: wait for it */
@@ -89,6 +91,7 @@ static void tunnel_free(struct tunnel *t)
 	loop_fd_free(t->watch);
 	fd_closep(&t->fd);
 	buf_free(&t->in);
+	buf_free(&t->first);
 	free(t);
 }
 
@@ -223,11 +226,19 @@ static ssize_t read_tunnel(nghttp2_session *s, int32_t id, uint8_t *data, size_t
 			   nghttp2_data_source *source, void *ctx)
 {
 	struct tunnel *t = source->ptr;
-	ssize_t got = recv(t->fd, data, n, MSG_DONTWAIT);
+	size_t left = t->first.len - t->first_at;
+	ssize_t got;
 
 	(void)s;
 	(void)id;
 	(void)ctx;
+	if (left > 0) {
+		n = left < n ? left : n;
+		memcpy(data, t->first.data + t->first_at, n);
+		t->first_at += n;
+		return (ssize_t)n;
+	}
+	got = recv(t->fd, data, n, MSG_DONTWAIT);
 	if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
 		t->idle = true;
 		tunnel_watch(t);
@@ -671,7 +682,7 @@ void conn_send(struct conn *c, const char *text, size_t n)
 	loop_timer_arm(c->turn, 0);
 }
 
-int conn_tunnel(struct conn *c, int fd, struct err *err)
+int conn_tunnel(struct conn *c, int fd, const void *first, size_t n, struct err *err)
 {
 	static const nghttp2_nv fields[] = {FIELD(":method", "POST"), FIELD(":scheme", "https"),
 					    FIELD(":authority", "berth"), FIELD(":path", "/tunnel")};
@@ -687,6 +698,7 @@ int conn_tunnel(struct conn *c, int fd, struct err *err)
 	if (r < 0)
 		return r;
 	from.source.ptr = t;
+	buf_add(&t->first, first, n);
 	t->id = nghttp2_submit_request(c->session, NULL, fields, sizeof fields / sizeof *fields, &from, t);
 	if (t->id < 0) {
 		tunnel_free(t);

@@ -33,8 +33,9 @@ int conn_new(struct loop *l, struct tls_conn *tls, int fd, bool server, const st
 void conn_set_owner(struct conn *c, const struct conn_hooks *hooks, void *ctx);
 struct conn *conn_free(struct conn *c);
 void conn_send(struct conn *c, const char *text, size_t n);
-/* Of a server: the other end of a connected socket, which becomes the connection's also when it fails. */
-int conn_tunnel(struct conn *c, int fd, struct err *err);
+/* Of a server: the other end of a connected socket, which becomes the connection's also when it fails. The n first
+ * bytes (copied) come before what is read from it. */
+int conn_tunnel(struct conn *c, int fd, const void *first, size_t n, struct err *err);
 
 /* For tests and for information: messages that wait, and bytes that wait in tunnels for their readers. */
 size_t conn_waiting(const struct conn *c);

@@ -309,7 +309,7 @@ static void joined(struct dial *d, size_t n)
 static int begin_wish(struct dial *d, struct err *err)
 {
 	mem_cleanup char *request = NULL;
-	char text[TOKEN_TEXT_MAX];
+	char text[JOIN_TOKEN_TEXT_MAX];
 	int r;
 
 	free(mem_take(d->new_ca));

@@ -16,9 +16,9 @@ void join_token_make(const char *pin, struct join_token *ret)
 	snprintf(ret->pin, sizeof ret->pin, "%s", pin);
 }
 
-void join_token_text(const struct join_token *t, char text[static TOKEN_TEXT_MAX])
+void join_token_text(const struct join_token *t, char text[static JOIN_TOKEN_TEXT_MAX])
 {
-	snprintf(text, TOKEN_TEXT_MAX, PREFIX "%s.%s.%s", t->id, t->secret, t->pin);
+	snprintf(text, JOIN_TOKEN_TEXT_MAX, PREFIX "%s.%s.%s", t->id, t->secret, t->pin);
 }
 
 /* One part of exactly `n` lower-case hexadecimal digits and what follows it. */

@@ -11,18 +11,18 @@
 
 struct err;
 
-#define TOKEN_ID_MAX 9
-#define TOKEN_SECRET_MAX 33
-#define TOKEN_TEXT_MAX 160
+#define JOIN_TOKEN_ID_MAX 9
+#define JOIN_TOKEN_SECRET_MAX 33
+#define JOIN_TOKEN_TEXT_MAX 160
 
 struct join_token {
-	char id[TOKEN_ID_MAX];
-	char secret[TOKEN_SECRET_MAX];
+	char id[JOIN_TOKEN_ID_MAX];
+	char secret[JOIN_TOKEN_SECRET_MAX];
 	char pin[SHA256_HEX_MAX];
 };
 
 void join_token_make(const char *pin, struct join_token *ret); /* random */
-void join_token_text(const struct join_token *t, char text[static TOKEN_TEXT_MAX]);
+void join_token_text(const struct join_token *t, char text[static JOIN_TOKEN_TEXT_MAX]);
 /* -EINVAL says what is wrong without repeating the secret. */
 int join_token_parse(const char *text, struct join_token *ret, struct err *err);
 /* What the server keeps, and whether a secret is that one; takes the same time for every answer. */

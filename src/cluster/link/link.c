@@ -56,10 +56,10 @@ void link_send(struct link_end *e, const struct link_msg *m)
 	e->ops->send(e, m);
 }
 
-int link_tunnel(struct link_end *e, int fd, struct err *err)
+int link_tunnel(struct link_end *e, int fd, const void *first, size_t n, struct err *err)
 {
 	if (e->ops->tunnel && e->up)
-		return e->ops->tunnel(e, fd, err);
+		return e->ops->tunnel(e, fd, first, n, err);
 	close(fd);
 	return err_set(err, ENOTCONN, "the node is not connected");
 }

@@ -8,7 +8,7 @@
 
 struct link_ops {
 	void (*send)(struct link_end *e, const struct link_msg *m);
-	int (*tunnel)(struct link_end *e, int fd, struct err *err); /* owns fd */
+	int (*tunnel)(struct link_end *e, int fd, const void *first, size_t n, struct err *err); /* owns fd */
 	void (*free)(struct link_end *e);
 };
 

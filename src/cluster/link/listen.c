@@ -55,9 +55,9 @@ static void end_send(struct link_end *e, const struct link_msg *m)
 	remote_send(remote_of(e), m);
 }
 
-static int end_tunnel(struct link_end *e, int fd, struct err *err)
+static int end_tunnel(struct link_end *e, int fd, const void *first, size_t n, struct err *err)
 {
-	return conn_tunnel(remote_of(e)->conn, fd, err);
+	return conn_tunnel(remote_of(e)->conn, fd, first, n, err);
 }
 
 static void end_free(struct link_end *e)

@@ -256,14 +256,25 @@ int server_node_json(struct server *s, const char *name, char **ret, struct err 
 	return 0;
 }
 
-int server_node_tunnel(struct server *s, const char *name, int fd, struct err *err)
+int server_node_reaches(struct server *s, const char *name, struct err *err)
 {
-	struct node *n = fleet_find(s, name);
+	const struct node *n = fleet_find(s, name);
 
-	if (n && n->session && n->session->name[0])
-		return link_tunnel(n->session->link, fd, err);
-	fd_closep(&fd);
 	if (!n)
 		return err_set(err, ENOENT, "there is no node \"%.80s\" (berth node ls)", name);
-	return err_set(err, ENOTCONN, "node %s is not connected now", name);
+	if (!n->session)
+		return err_set(err, ENOTCONN, "node %s is not connected now", name);
+	if (!n->session->name[0])
+		return err_set(err, EINVAL, "node %s is this berth itself: ask it without the name of a node", name);
+	return 0;
+}
+
+int server_node_tunnel(struct server *s, const char *name, int fd, const void *first, size_t n, struct err *err)
+{
+	int r = server_node_reaches(s, name, err);
+
+	if (r == 0)
+		return link_tunnel(fleet_find(s, name)->session->link, fd, first, n, err);
+	fd_closep(&fd);
+	return r;
 }

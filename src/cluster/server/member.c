@@ -140,7 +140,7 @@ static void drop_expired(struct server *s)
 void server_token_create(struct server *s, int64_t life_ms, int64_t uses, server_done_fn done, void *ctx)
 {
 	mem_cleanup char *key = NULL, *json = NULL, *value = NULL;
-	char text[TOKEN_TEXT_MAX];
+	char text[JOIN_TOKEN_TEXT_MAX];
 	struct join_token token;
 	struct ticket *t;
 	struct note *n;

@@ -70,8 +70,9 @@ void server_node_label(struct server *s, const char *name, yyjson_val *labels, s
 void server_node_remove(struct server *s, const char *name, server_done_fn done, void *ctx);
 char *server_nodes_json(struct server *s);
 int server_node_json(struct server *s, const char *name, char **ret, struct err *err);
-/* Joins a connected socket (which becomes the server's) with the API of that node. -ENOENT, -ENOTCONN. */
-int server_node_tunnel(struct server *s, const char *name, int fd, struct err *err);
+/* Joins a connected socket (which becomes the server's) with the API of that node, which is sent the n bytes first. -ENOENT, -ENOTCONN. */
+int server_node_tunnel(struct server *s, const char *name, int fd, const void *first, size_t n, struct err *err);
+int server_node_reaches(struct server *s, const char *name, struct err *err); /* whether it would be so */
 
 /* JSON texts for the API; the caller frees. */
 char *server_jobs_json(struct server *s, bool all, size_t limit);

@@ -160,6 +160,8 @@ void route_request(struct http_req *r, void *ctx)
 	}
 	if (!is_allowed(r) || is_servers(a, r))
 		return;
+	if (node_pass(a, r))
+		return;
 	route = find(r, &id, &known);
 	if (!route)
 		refuse(r, known);

@@ -110,6 +110,8 @@ const struct cli_command *const cli_commands[] = {
 const struct option_spec cli_common_options[] = {
     {"socket", 0, OPTION_TEXT, offsetof(struct cli_common, socket), "PATH",
      "where berth listens (environment: BERTH_SOCKET)"},
+    {"node", 0, OPTION_TEXT, offsetof(struct cli_common, node), "NODE",
+     "ask that node of the cluster, through its server (environment: BERTH_NODE)"},
     {"help", 'h', OPTION_FLAG, offsetof(struct cli_common, help), NULL, "show this help"},
     {NULL},
 };
@@ -262,6 +264,7 @@ static int run_command(struct cli *cli, struct cli_common *common, char **words)
 		status = misused(c, err.text);
 	} else {
 		cli->socket_option = common->socket;
+		cli->node_option = common->node;
 		status = run_parsed(cli, values, operands);
 	}
 	options_free(&own);

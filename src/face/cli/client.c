@@ -76,11 +76,24 @@ const char *client_socket(struct cli *cli)
 	return cli->socket;
 }
 
+/* The same calls, made at a node of the cluster. */
+static void use_node(const struct cli *cli, struct http_client *c)
+{
+	const char *node = cli->node_option ? cli->node_option : getenv("BERTH_NODE");
+	mem_cleanup char *name = node && *node ? http_url_encode(node) : NULL;
+	mem_cleanup char *prefix = name ? mem_printf("/v1/nodes/%s/api", name) : NULL;
+
+	if (prefix)
+		http_client_prefix(c, prefix);
+}
+
 int client_open(struct cli *cli, struct http_client **ret, struct err *err)
 {
 	const char *path = client_socket(cli);
 	int r = http_client_open(path, ret, err);
 
+	if (r == 0)
+		use_node(cli, *ret);
 	if (r == -ENOENT || r == -ECONNREFUSED || r == -ENOTDIR)
 		return err_set(err, -r, "berth is not running (no answer on %s); start it with: berth up", path);
 	if (r == -EACCES || r == -EPERM)

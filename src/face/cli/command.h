@@ -27,6 +27,7 @@ struct cli {
 	const struct cli_hooks *hooks; /* may be NULL */
 	const struct cli_command *command;
 	const char *socket_option; /* --socket, or NULL */
+	const char *node_option;   /* --node, or NULL */
 	char *socket;		   /* found on first use: client_socket() */
 	struct http_client *http;  /* kept open between requests: client_http() */
 };
@@ -64,7 +65,7 @@ extern const struct cli_alias cli_aliases[];
 /* Options that every command takes: --socket, --help. */
 extern const struct option_spec cli_common_options[];
 struct cli_common {
-	const char *socket;
+	const char *socket, *node;
 	bool help;
 };
 

@@ -302,6 +302,8 @@ int policy_check(struct http_req *r, const char *path, struct err *err)
 		return 0;
 	if (role == POLICY_NONE)
 		return err_set(err, EPERM, "you have no role here");
+	if (fnmatch("/v1/nodes/*/api/*", path, 0) == 0) /* there the caller would be the server itself */
+		return err_set(err, EPERM, "your role may not call the API of a node");
 	if (is_read(http_req_method(r), path)) {
 		http_req_set_mark(r, (unsigned)role | MARK_READS);
 		return 0;

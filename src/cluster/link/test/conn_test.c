@@ -260,7 +260,7 @@ static void a_stuck_stream_holds_up_nothing(void **state)
 	pair_of(SOCK_STREAM, client);
 	pair_of(SOCK_STREAM, service);
 	w->agent.tunnel = service[0];
-	assert_int_equal(conn_tunnel(w->server.conn, client[0], &err), 0);
+	assert_int_equal(conn_tunnel(w->server.conn, client[0], NULL, 0, &err), 0);
 	/* Messages travel while the service writes all it can and the client reads nothing. */
 	for (size_t i = 1; i <= 200; i++) {
 		fill(service[1]);
@@ -336,7 +336,7 @@ static void tunnels_pass_bytes_and_ends(void **state)
 	pair_of(SOCK_STREAM, client);
 	pair_of(SOCK_STREAM, service);
 	w->agent.tunnel = service[0];
-	assert_int_equal(conn_tunnel(w->server.conn, client[0], &err), 0);
+	assert_int_equal(conn_tunnel(w->server.conn, client[0], "first", 5, &err), 0);
 	client_end = (struct echo){.w = w, .fd = client[1]};
 	service_end = (struct echo){.w = w, .fd = service[1]};
 	assert_int_equal(loop_fd_new(w->loop, client[1], LOOP_IN, on_client, &client_end, &client_end.watch, &err), 0);
@@ -345,7 +345,7 @@ static void tunnels_pass_bytes_and_ends(void **state)
 	assert_int_equal(write(client[1], piece, sizeof piece), sizeof piece);
 	shutdown(client[1], SHUT_WR);
 	run_until(w, echoed);
-	assert_int_equal(client_end.got, sizeof piece);
+	assert_int_equal(client_end.got, sizeof piece + 5);
 	loop_fd_free(client_end.watch);
 	loop_fd_free(service_end.watch);
 	close(client[1]);

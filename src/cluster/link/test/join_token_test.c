@@ -18,7 +18,7 @@
 static void survives(void **state)
 {
 	struct join_token t, u;
-	char text[TOKEN_TEXT_MAX], hash[SHA256_HEX_MAX];
+	char text[JOIN_TOKEN_TEXT_MAX], hash[SHA256_HEX_MAX];
 
 	(void)state;
 	join_token_make(PIN, &t);
