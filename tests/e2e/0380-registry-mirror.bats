@@ -155,6 +155,27 @@ pull_all() { # STORE
 	fails_with "images of its own"
 }
 
+@test "referrers that came through are the list when upstream is away" {
+	registry_start
+	local digest
+	push_image a v1
+	printf '{}' >"$DIR/empty"
+	push_blob a "$DIR/empty" >/dev/null
+	printf '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","artifactType":"text/x","config":{"mediaType":"application/vnd.oci.empty.v1+json","digest":"%s","size":2},"layers":[],"subject":{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"%s","size":1}}' \
+		"$(digest_of "$DIR/empty")" "$MANIFEST" >"$DIR/signature"
+	digest=$(digest_of "$DIR/signature")
+	is 201 PUT "/v2/a/manifests/$digest" -H "$OCI_MANIFEST" --data-binary "@$DIR/signature"
+	mirror_start "$HOST"
+	is 200 GET "/v2/a/referrers/$MANIFEST"
+	[ "$(jq -r '.manifests[].digest' "$DIR/body")" = "$digest" ]
+	is 200 GET "/v2/a/manifests/$digest"
+	registry_stop
+	is 200 GET "/v2/a/referrers/$MANIFEST"
+	[ "$(jq -r '.manifests[] | .digest, .artifactType' "$DIR/body")" = "$digest"$'\ntext/x' ]
+	# None is known: that is no answer.
+	is 502 GET "/v2/a/referrers/$digest"
+}
+
 @test "what upstream sends damaged fails and is not kept" {
 	hostile_start
 	mirror_start "$HOSTILE"

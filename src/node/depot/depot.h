@@ -68,7 +68,7 @@ int depot_manifest_put(struct depot *d, const char *repo, const struct depot_dig
 		       struct err *err);
 /* The same for a mirror: what it refers to may be missing, since it is fetched when somebody asks for it. */
 int depot_manifest_keep(struct depot *d, const char *repo, const struct depot_digest *digest, const char *tag,
-			const char *text, size_t n, struct err *err);
+			const char *text, size_t n, const struct document *doc, struct err *err);
 /* Marks it as used now. False: it is not here. */
 bool depot_manifest_used(const struct depot *d, const char *repo, const struct depot_digest *digest);
 /* And the tags that point to it. */

@@ -146,7 +146,7 @@ int depot_manifest_put(struct depot *d, const char *repo, const struct depot_dig
 }
 
 int depot_manifest_keep(struct depot *d, const char *repo, const struct depot_digest *digest, const char *tag,
-			const char *text, size_t n, struct err *err)
+			const char *text, size_t n, const struct document *doc, struct err *err)
 {
 	int r = depot_lock(d, err);
 
@@ -155,6 +155,8 @@ int depot_manifest_keep(struct depot *d, const char *repo, const struct depot_di
 	r = store_text(d, digest, text, n, err);
 	if (r == 0)
 		r = depot_link(d, repo, "_manifests", digest, err);
+	if (r == 0)
+		r = add_referrer(d, repo, digest, n, doc, err);
 	if (r == 0)
 		r = write_tag(d, repo, tag, digest, err);
 	depot_unlock(d);

@@ -145,6 +145,9 @@ void serve_manifest_delete(struct call *c);
 void serve_tags(struct call *c);
 void serve_tags_here(struct call *c);
 void serve_tags_of(struct call *c, char *const *names); /* a page of these, which are sorted */
+/* The document with what is here (of a type, or NULL): 1 = there is something in its list, 0 = not. */
+int serve_referrers_here(struct serve *s, const char *name, const struct depot_digest *subject, const char *type,
+			 struct buf *out, struct err *err);
 void serve_referrers_answer(struct call *c, const char *text, size_t n);
 void serve_catalog(struct call *c);
 void serve_referrers(struct call *c);

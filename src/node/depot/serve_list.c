@@ -174,16 +174,23 @@ void serve_catalog(struct call *c)
 
 #define INDEX_TYPE "application/vnd.oci.image.index.v1+json"
 
-static void list_referrers(struct call *c)
+int serve_referrers_here(struct serve *s, const char *name, const struct depot_digest *subject, const char *type,
+			 struct buf *out, struct err *err)
 {
 	struct buf list buf_cleanup = BUF_LIMIT(16u << 20);
+	int r = depot_referrers(s->depot, name, subject, type, &list, err);
 
-	c->result = depot_referrers(c->s->depot, c->route.name, &c->route.digest, c->match, &list, &c->err);
-	if (c->result < 0)
-		return;
-	buf_printf(&c->text, "{\"schemaVersion\":2,\"mediaType\":\"" INDEX_TYPE "\",\"manifests\":[");
-	buf_add(&c->text, buf_str(&list), list.len);
-	buf_adds(&c->text, "]}\n");
+	if (r < 0)
+		return r;
+	buf_printf(out, "{\"schemaVersion\":2,\"mediaType\":\"" INDEX_TYPE "\",\"manifests\":[");
+	buf_add(out, buf_str(&list), list.len);
+	buf_adds(out, "]}\n");
+	return list.len > 0;
+}
+
+static void list_referrers(struct call *c)
+{
+	c->result = serve_referrers_here(c->s, c->route.name, &c->route.digest, c->match, &c->text, &c->err);
 }
 
 void serve_referrers_answer(struct call *c, const char *text, size_t n)

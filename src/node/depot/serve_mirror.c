@@ -241,8 +241,8 @@ static int fetch_manifest(struct flight *f, const struct upstream_ask *ask)
 		return r;
 	r = document_parse(m.text, m.n, m.media_type, &doc, &f->err);
 	if (r == 0) {
+		r = depot_manifest_keep(f->m->s->depot, f->route.name, &m.digest, tag, m.text, m.n, &doc, &f->err);
 		document_free(&doc);
-		r = depot_manifest_keep(f->m->s->depot, f->route.name, &m.digest, tag, m.text, m.n, &f->err);
 	} else {
 		r = err_wrap(&f->err, "%s of %s", tag ? tag : "manifest", f->route.name);
 	}
@@ -287,6 +287,11 @@ static void referrers_work(struct flight *f)
 	const struct upstream_ask ask = ask_of(f);
 
 	f->result = upstream_referrers(f->m->upstream, &ask, &f->route.digest, &f->text, &f->err);
+	if (f->result == 0 || is_final(f->result))
+		return;
+	/* An empty list would say that there are none. */
+	buf_clear(&f->text);
+	f->stale = serve_referrers_here(f->m->s, f->route.name, &f->route.digest, NULL, &f->text, NULL) > 0;
 }
 
 /* ---- what the calls do ---- */
@@ -399,7 +404,7 @@ static void referrers_move(struct call *c)
 	if (!f->done)
 		return;
 	mirror_leave(c);
-	if (f->result < 0)
+	if (f->result < 0 && !f->stale)
 		fail(c, f, CODE_MANIFEST_UNKNOWN);
 	else
 		serve_referrers_answer(c, buf_str(&f->text), f->text.len);
