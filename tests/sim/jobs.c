@@ -30,6 +30,8 @@ static void random_places(struct sim *w, struct sched_task_spec *t)
 	t->gang = t->slots < 50 && sim_chance(w, 200);
 	if (t->gang)
 		t->elsewhere = false;
+	else if (sim_chance(w, 150))
+		t->max_running = 1 + sim_below(w, 4);
 	if (sim_chance(w, 300))
 		t->topology = t->gang ? (enum sched_topology)(SCHED_TOPO_FEW + sim_below(w, 2))
 				      : (enum sched_topology)(SCHED_TOPO_SPREAD + sim_below(w, 2));
@@ -70,6 +72,7 @@ static void random_task(struct sim *w, struct sim_job *j, uint32_t task)
 
 struct sim_job *sim_job_new(struct sim *w)
 {
+	static const char *const tenants[] = {NULL, "ann", "bob"};
 	struct sim_job *j = mem_new(struct sim_job);
 
 	snprintf(j->id, sizeof j->id, "j%zu", w->n_jobs);
@@ -79,6 +82,11 @@ struct sim_job *sim_job_new(struct sim *w)
 					  .n_tasks = 1 + sim_below(w, SIM_TASKS),
 					  .exit_with = -1,
 					  .priority = (int32_t)sim_below(w, 3) - 1};
+	j->spec.tenant = tenants[sim_below(w, 3)];
+	if (sim_chance(w, 100))
+		j->spec.start_at_ms = w->now_ms + sim_below(w, 3000);
+	if (sim_chance(w, 200))
+		j->spec.deadline_ms = w->now_ms + sim_below(w, 9000);
 	if (sim_chance(w, 200))
 		j->spec.exit_with = (int32_t)sim_below(w, (uint32_t)j->spec.n_tasks);
 	for (uint32_t k = 0; k < j->spec.n_tasks; k++)

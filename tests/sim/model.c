@@ -161,6 +161,8 @@ static void start(struct sim *w, const struct sched_action *a)
 		if (++n == w->nodes + SIM_NODES + 1)
 			sim_fail(w, "start on the unknown node %s", a->node);
 	}
+	if (j->spec.start_at_ms > w->now_ms)
+		sim_fail(w, "%s starts before its time", j->id);
 	if (j->ended)
 		sim_fail(w, "%s starts a task after its end", j->id);
 	if (i->epoch && !i->ended)

@@ -42,6 +42,9 @@ static int check_numbers(const struct sched_task_spec *t, struct err *err)
 	if (t->gang && t->elsewhere)
 		return err_set(err, EINVAL, "task \"%s\": the instances of a gang cannot be tried elsewhere one by one",
 			       t->name);
+	if (t->gang && t->max_running)
+		return err_set(err, EINVAL,
+			       "task \"%s\": all of a gang run at the same time, max_running does not apply", t->name);
 	if (t->topology >= SCHED_TOPO_FEW && !t->gang)
 		return err_set(err, EINVAL, "task \"%s\": only a gang can ask to be on one node or on few", t->name);
 	if (t->topology == SCHED_TOPO_SPREAD && t->gang)
@@ -188,6 +191,11 @@ int sched_check(const struct sched *s, const struct sched_job_spec *spec, struct
 	if (spec->n_tasks > SCHED_TASKS_MAX)
 		return err_set(err, E2BIG, "job \"%s\": %zu tasks, more than %d", spec->name, spec->n_tasks,
 			       SCHED_TASKS_MAX);
+	if (spec->tenant && *spec->tenant && !sched_name_ok(spec->tenant, SCHED_ID_MAX))
+		return err_set(err, EINVAL, "job \"%s\": the tenant is longer than %d bytes or not printable",
+			       spec->name, SCHED_ID_MAX - 1);
+	if (spec->start_at_ms < 0 || spec->deadline_ms < 0)
+		return err_set(err, EINVAL, "job \"%s\": start_at or deadline before 1970", spec->name);
 	if (spec->exit_with < -1 || (spec->exit_with >= 0 && (size_t)spec->exit_with >= spec->n_tasks))
 		return err_set(err, EINVAL, "job \"%s\": exit_with names task number %" PRId32 " of %zu", spec->name,
 			       spec->exit_with, spec->n_tasks);

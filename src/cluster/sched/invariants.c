@@ -148,7 +148,7 @@ static int audit_counts(struct audit *a, const struct job *j, const struct task 
 
 static int audit_item(struct audit *a, const struct item *it)
 {
-	bool wanted = sched_job_may_start(it->job) && (!it->task->gang || sched_gang_whole(it->task)) &&
+	bool wanted = sched_job_may_start(it->job) && sched_task_may_start(it->task) &&
 		      (it->n || (it == &it->task->base && it->task->fresh_state == SCHED_TASK_PENDING &&
 				 it->task->next_fresh < it->task->n));
 
@@ -188,6 +188,8 @@ static int audit_task(struct audit *a, const struct job *j, const struct task *t
 		return BROKEN(a, "%s/%s: empty and not ended", j->id, t->name);
 	if (t->expanding && (!t->ready || t->expanded || t->ended))
 		return BROKEN(a, "%s/%s: expands in the wrong state", j->id, t->name);
+	if (t->max_running && t->counts[SCHED_TASK_STARTING] + t->counts[SCHED_TASK_RUNNING] > t->max_running)
+		return BROKEN(a, "%s/%s: more than %u live", j->id, t->name, t->max_running);
 	if (t->next_fresh && !t->ready)
 		return BROKEN(a, "%s/%s: ran before it was ready", j->id, t->name);
 	if (t->fresh_state == SCHED_TASK_PENDING && !t->ready)
@@ -229,6 +231,8 @@ static int audit_job(struct audit *a, const struct job *j)
 			      j->n_tasks);
 	if (!j->ended && !live && (j->ending || ended == j->n_tasks))
 		return BROKEN(a, "job %s: should have ended", j->id);
+	if (j->early && (j->started_ms || j->ending || j->ended))
+		return BROKEN(a, "job %s: started before its time", j->id);
 	if (j->touched || j->n_queue)
 		return BROKEN(a, "job %s: changes were left over", j->id);
 	return 0;

@@ -22,6 +22,7 @@ static void task_init(struct sched *s, struct job *j, struct task *t, const stru
 			     .walltime_ms = spec->service ? 0 : spec->walltime_ms,
 			     .topology = (uint8_t)spec->topology,
 			     .gang = spec->gang,
+			     .tenant = j->tenant,
 			     .exclusive = spec->exclusive,
 			     .owner = alone ? t : NULL};
 
@@ -40,6 +41,7 @@ static void task_init(struct sched *s, struct job *j, struct task *t, const stru
 	t->walltime_ms = spec->walltime_ms;
 	t->backoff = spec->backoff;
 	t->gang = spec->gang;
+	t->max_running = spec->max_running;
 	t->base.job = j; /* the name of a shape that serves one task alone has the job's number */
 	t->base = (struct item){.job = j, .task = t, .shape = sched_shape_get(s, &like), .pos = NOT_LISTED};
 	t->n_deps = t->unmet = spec->n_deps;
@@ -71,6 +73,9 @@ struct job *sched_job_new(struct sched *s, const struct sched_job_spec *spec)
 	j->exit_with = spec->exit_with;
 	j->priority = spec->priority;
 	j->seq = s->next_seq++;
+	j->tenant = sched_tenant_get(s, spec->tenant);
+	j->start_at_ms = spec->start_at_ms;
+	j->deadline_ms = spec->deadline_ms;
 	j->submitted_ms = s->now_ms;
 	j->n_tasks = spec->n_tasks;
 	j->tasks = mem_new_n(struct task, spec->n_tasks);
@@ -106,6 +111,7 @@ struct job *sched_job_free(struct sched *s, struct job *j)
 {
 	if (!j)
 		return NULL;
+	sched_timer_unstart(s, j);
 	for (size_t k = 0; k < j->n_tasks; k++)
 		task_deinit(s, &j->tasks[k]);
 	free(j->tasks);
@@ -127,7 +133,7 @@ struct job *sched_job_find(const struct sched *s, const char *id)
 
 bool sched_job_may_start(const struct job *j)
 {
-	return !j->paused && !j->ending && !j->ended;
+	return !j->paused && !j->ending && !j->ended && !j->early;
 }
 
 static int live_compare(const void *a, const void *b)
@@ -177,6 +183,7 @@ void sched_job_end(struct sched *s, struct job *j, enum sched_job_state final, e
 		return;
 	j->ending = true;
 	j->paused = false;
+	sched_timer_unstart(s, j);
 	j->final = (uint8_t) final;
 	j->exit_code = exit_code;
 	free(j->reason);
@@ -267,6 +274,16 @@ void sched_job_resume(struct sched *s, struct job *j)
 	j->paused = false;
 	for (size_t k = 0; k < j->n_tasks; k++)
 		task_resume(s, j, &j->tasks[k]);
+	places_update(s, j);
+	sched_touch(s, j);
+}
+
+void sched_job_begin(struct sched *s, struct job *j)
+{
+	for (size_t k = 0; k < j->n_tasks; k++) {
+		if (j->tasks[k].ready && !j->tasks[k].expanded)
+			sched_workflow_ask(s, j, &j->tasks[k]);
+	}
 	places_update(s, j);
 	sched_touch(s, j);
 }

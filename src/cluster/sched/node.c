@@ -125,6 +125,7 @@ bool sched_node_take(struct sched *s, struct node *n, struct task *t, struct ins
 	n->live[n->n_live++] = (struct live){.task = t, .instance = i};
 	n->exclusive = sh->exclusive ? t : NULL;
 	s->changes += t->service;
+	sched_share_take(s, t->base.job->tenant, sh);
 	if (n->up)
 		sched_order_insert(&s->order, n);
 	return true;
@@ -149,6 +150,7 @@ void sched_node_release(struct sched *s, struct node *n, struct task *t, struct 
 	n->cpu_used -= sh->cpu_milli;
 	n->memory_used -= sh->memory;
 	live_remove(n, i);
+	sched_share_release(s, t->base.job->tenant, sh);
 	s->changes += t->service;
 	if (!n->n_live)
 		n->exclusive = NULL;

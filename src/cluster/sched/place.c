@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * place: what waits for resources, and which of it goes where. Order: jobs by priority, then as submitted; in a
+ * place: what waits for resources, and which of it goes where. Order: jobs by priority, share of their tenant (share.c),
+ * deadline, and as submitted; in a
  * job, tasks as in the file; in a task, instances by index. Something that does not fit now is passed over; the first such
  * item holds nodes for itself (hold.c).
  */
@@ -17,6 +18,11 @@ bool sched_item_before(const struct item *a, const struct item *b)
 	if (a->job != b->job) {
 		if (a->job->priority != b->job->priority)
 			return a->job->priority > b->job->priority;
+		if (a->job->tenant != b->job->tenant && sched_share_compare(a->job->tenant, b->job->tenant))
+			return sched_share_compare(a->job->tenant, b->job->tenant) < 0;
+		if (a->job->deadline_ms != b->job->deadline_ms)
+			return a->job->deadline_ms &&
+			       (!b->job->deadline_ms || a->job->deadline_ms < b->job->deadline_ms);
 		return a->job->seq < b->job->seq;
 	}
 	return a->task->idx < b->task->idx;
@@ -74,10 +80,16 @@ static bool has_fresh(const struct item *it)
 	return it == &t->base && t->fresh_state == SCHED_TASK_PENDING && t->next_fresh < t->n;
 }
 
+bool sched_task_may_start(const struct task *t)
+{
+	uint32_t live = t->counts[SCHED_TASK_STARTING] + t->counts[SCHED_TASK_RUNNING];
+
+	return (!t->gang || sched_gang_whole(t)) && (!t->max_running || live < t->max_running);
+}
+
 static void item_update(struct sched *s, struct item *it)
 {
-	bool wanted =
-	    (it->n || has_fresh(it)) && sched_job_may_start(it->job) && (!it->task->gang || sched_gang_whole(it->task));
+	bool wanted = (it->n || has_fresh(it)) && sched_job_may_start(it->job) && sched_task_may_start(it->task);
 
 	if (wanted && it->pos == NOT_LISTED)
 		item_insert(it);
@@ -275,9 +287,14 @@ static void start_head(struct sched *s, struct item *it, struct node *n)
 	else if (n->held)
 		sched_hold_take(s, n, it->shape);
 	sched_instance_start(s, j, t, i, n);
+	/* Its tenant has used more now, which can change who stands before what holds. */
+	if (s->n_tenants > 1 && s->hold.item)
+		sched_place_wake(s);
 	item_update(s, it);
 	if (!it->n && it != &t->base)
 		item_drop(s, it);
+	if (t->max_running)
+		sched_place_update(s, t);
 }
 
 /* The first item without room that could get it some day, and stands before `it` and before what holds already. */
@@ -337,6 +354,9 @@ static bool start_one(struct sched *s, struct item *it)
 
 void sched_place_run(struct sched *s)
 {
+	sched_share_settle(s);
+	if (s->n_tenants > 1 && s->hold.item)
+		sched_place_wake(s);
 	for (struct item *it; (it = first_item(s));) {
 		if (!start_one(s, it))
 			it->shape->blocked = true;

@@ -38,6 +38,8 @@ struct sched *sched_free(struct sched *s)
 	free(s->nodes);
 	sched_order_free(&s->order);
 	free(s->hold.nodes);
+	free(s->starts);
+	sched_share_free(s);
 	free(s->shapes);
 	free(s->timers);
 	free(s->touched);
@@ -163,6 +165,8 @@ static int job_submit(struct sched *s, const struct sched_event *e, struct err *
 	if (r < 0)
 		return err_set(err, -r, "%s", why.text);
 	j = sched_job_new(s, e->job_spec);
+	if (j->start_at_ms > s->now_ms)
+		sched_timer_start(s, j);
 	sched_touch(s, j);
 	sched_workflow_begin(s, j);
 	return 0;

@@ -20,7 +20,8 @@
  * - A lost attempt starts again at once, 5 times in a row; the sixth counts as a failure.
  * - Services start again by their policy after 100 ms, 200 ms ... 60 s, anew after 10 s of running. A job ends when all
  *   its tasks and services have ended, or with the task `exit_with`.
- * - Placement: jobs by priority, then by submission; tasks as in the job; instances by index; each on the node with the
+ * - Placement: jobs by priority, then those of the tenant that has used least (share.c), then by deadline, then by
+ *   submission; tasks as in the job; instances by index; each on the node with the
  *   fewest free slots that fits, or as its topology says. What does not fit is passed over, with a reservation for
  *   the first of it (EASY backfill): nodes are held for it, by walltimes from the time when it should start, and what
  *   stands behind it starts there only if its walltime ends before, or in room that is left over even then.
@@ -67,19 +68,20 @@ struct sched_dep {
 
 struct sched_task_spec {
 	const char *name;
-	bool service;	    /* stays; otherwise it ends */
-	uint32_t count;	    /* instances (0: finished as soon as ready); ignored when expand */
-	bool expand;	    /* the number of instances is asked for when the task becomes ready (SCHED_ACT_EXPAND) */
-	bool healthcheck;   /* health events will come; without it, started counts as healthy */
-	uint32_t slots;	    /* each instance's request ... */
-	uint64_t cpu_milli; /* ... CPU beyond slots (a reservation), 0 = none */
-	uint64_t memory;    /* ... bytes, 0 = none */
-	uint32_t attempts;  /* tries in all of one instance, >= 1 (tasks) */
-	int64_t delay_ms;   /* before try 2; -1 = default growing delay (2, 4, 7, 11, 16 ... 60 s) */
-	double backoff;	    /* delay of try n+1 = delay of try n * backoff (>= 1), at most 1 h */
-	bool elsewhere;	    /* not on nodes where it failed before; not with gang */
-	bool gang;	    /* all instances start in one step, or none */
-	bool exclusive;	    /* nothing of another task on its nodes */
+	bool service;	      /* stays; otherwise it ends */
+	uint32_t count;	      /* instances (0: finished as soon as ready); ignored when expand */
+	bool expand;	      /* the number of instances is asked for when the task becomes ready (SCHED_ACT_EXPAND) */
+	bool healthcheck;     /* health events will come; without it, started counts as healthy */
+	uint32_t slots;	      /* each instance's request ... */
+	uint64_t cpu_milli;   /* ... CPU beyond slots (a reservation), 0 = none */
+	uint64_t memory;      /* ... bytes, 0 = none */
+	uint32_t attempts;    /* tries in all of one instance, >= 1 (tasks) */
+	int64_t delay_ms;     /* before try 2; -1 = default growing delay (2, 4, 7, 11, 16 ... 60 s) */
+	double backoff;	      /* delay of try n+1 = delay of try n * backoff (>= 1), at most 1 h */
+	bool elsewhere;	      /* not on nodes where it failed before; not with gang */
+	uint32_t max_running; /* instances live at the same time, 0 = no limit; not with gang */
+	bool gang;	      /* all instances start in one step, or none */
+	bool exclusive;	      /* nothing of another task on its nodes */
 	enum sched_topology topology;
 	enum sched_on_error on_error;
 	int64_t walltime_ms;	    /* 0 = none; of one attempt, from started */
@@ -93,8 +95,11 @@ struct sched_job_spec {
 	const char *id, *name;
 	const struct sched_task_spec *tasks;
 	size_t n_tasks;
-	int32_t exit_with; /* index of the task whose end ends the job, -1 = none */
-	int32_t priority;  /* higher first, default 0 */
+	int32_t exit_with;   /* index of the task whose end ends the job, -1 = none */
+	int32_t priority;    /* higher first, default 0 */
+	const char *tenant;  /* whose share it uses; NULL = "" */
+	int64_t start_at_ms; /* nothing starts before (SCHED_EV_TIME comes then), 0 = now */
+	int64_t deadline_ms; /* earlier first, 0 = none */
 };
 
 /* ---- events: what happened ---- */

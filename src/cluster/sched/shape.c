@@ -16,6 +16,8 @@ static char *shape_key(const struct shape *sh)
 
 	buf_printf(&key, "%" PRIu32 " %" PRIu64 " %" PRIu64 " %" PRId64, sh->slots, sh->cpu_milli, sh->memory,
 		   sh->walltime_ms);
+	if (sh->tenant && *sh->tenant->name)
+		buf_printf(&key, " by %s", sh->tenant->name);
 	if (sh->owner)
 		buf_printf(&key, " of %" PRIu64 "/%" PRIu32, sh->owner->base.job->seq, sh->owner->idx);
 	for (size_t k = 0; k < sh->n_banned; k++)

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define WORD_MAX (4 * ERROR_TEXT_MAX)
-#define VERSION 2 /* that is written; 1 is read, too */
+#define VERSION 3 /* that is written; older ones are read, too */
 
 struct reader {
 	const char *p, *line_end, *end;
@@ -245,6 +245,25 @@ static void load_node(struct reader *r, struct sched *s)
 	n->shrunk = shrunk;
 }
 
+static void load_tenant(struct reader *r, struct sched *s)
+{
+	mem_cleanup char *name = text(r);
+	uint64_t used = number(r, (uint64_t)1 << 62);
+	int64_t since_ms = time_ms(r);
+	struct tenant *t;
+
+	if (r->bad)
+		return;
+	if (!name || map_get(&s->by_tenant, name) || (*name && !sched_name_ok(name, SCHED_ID_MAX)) ||
+	    since_ms > s->now_ms) {
+		fail(r, "the tenant's name is wrong or there twice, or its time is not past");
+		return;
+	}
+	t = sched_tenant_get(s, name);
+	t->used = used;
+	t->since_ms = since_ms;
+}
+
 /* ---- the fixed part of a job: what was submitted ---- */
 
 struct draft {
@@ -252,12 +271,12 @@ struct draft {
 	struct sched_task_spec *tasks;
 	struct sched_dep **deps;
 	uint8_t **dep_states;
-	bool paused, ending, ended;
+	bool paused, ending, ended, early;
 	uint8_t final;
 	uint64_t seq;
 	int64_t submitted_ms, started_ms, ended_ms;
 	int32_t exit_code;
-	char *id, *name, *reason;
+	char *id, *name, *reason, *tenant;
 };
 
 static void draft_free(struct draft *d)
@@ -273,6 +292,7 @@ static void draft_free(struct draft *d)
 	free(d->id);
 	free(d->name);
 	free(d->reason);
+	free(d->tenant);
 }
 
 static void load_deps(struct reader *r, struct draft *d, size_t k, size_t n)
@@ -317,6 +337,7 @@ static void load_task(struct reader *r, struct draft *d, size_t k)
 		t->gang = flag(r);
 		t->exclusive = flag(r);
 		t->topology = (enum sched_topology)number(r, SCHED_TOPO_ONE);
+		t->max_running = r->version > 2 ? number32(r) : 0;
 	}
 	load_deps(r, d, k, (size_t)number(r, DEPS_MAX));
 }
@@ -339,6 +360,13 @@ static void load_draft(struct reader *r, struct draft *d)
 	d->final = job_state(r);
 	d->exit_code = (int32_t)whole(r, INT32_MIN, INT32_MAX);
 	d->reason = text(r);
+	if (r->version > 2) {
+		d->tenant = text(r);
+		d->spec.tenant = d->tenant;
+		d->spec.start_at_ms = time_ms(r);
+		d->spec.deadline_ms = time_ms(r);
+		d->early = flag(r);
+	}
 	n_tasks = (size_t)number(r, SCHED_TASKS_MAX);
 	if ((d->ending || d->ended) != sched_job_ended((enum sched_job_state)d->final) ||
 	    (d->reason && !d->ending && !d->ended))
@@ -529,6 +557,8 @@ static void load_job(struct reader *r, struct sched *s)
 	j = sched_job_new(s, &d.spec);
 	s->next_seq = next_seq;
 	apply_draft(j, &d);
+	if (d.early)
+		sched_timer_start(s, j);
 	for (size_t k = 0; k < j->n_tasks && !r->bad; k++)
 		load_run(r, s, j, &j->tasks[k]);
 }
@@ -573,7 +603,7 @@ static void load_all(struct reader *r, struct sched *s)
 
 	keyword(r, "berth-sched");
 	r->version = number(r, UINT64_MAX);
-	if (!r->bad && r->version != 1 && r->version != VERSION)
+	if (!r->bad && (r->version < 1 || r->version > VERSION))
 		fail(r, "this version of the format is not known");
 	keyword(r, "time");
 	s->now_ms = whole(r, 1, INT64_MAX);
@@ -581,6 +611,10 @@ static void load_all(struct reader *r, struct sched *s)
 	for (next_line(r); is_word(r, "node"); next_line(r)) {
 		(void)word(r, &n);
 		load_node(r, s);
+	}
+	for (; is_word(r, "tenant"); next_line(r)) {
+		(void)word(r, &n);
+		load_tenant(r, s);
 	}
 	for (; is_word(r, "job"); next_line(r)) {
 		(void)word(r, &n);

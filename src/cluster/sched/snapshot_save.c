@@ -69,7 +69,7 @@ static void save_task(struct buf *b, const struct task *t, uint64_t *lines)
 		   t->healthcheck, sh->slots, sh->cpu_milli, sh->memory);
 	buf_printf(b, " %" PRIu32 " %" PRId64 " %.17g %d %u %" PRId64 " %u %" PRIu32, t->attempts, t->delay_ms,
 		   t->backoff, t->elsewhere, t->on_error, t->walltime_ms, t->restart, t->restart_max);
-	buf_printf(b, " %d %d %u %zu", t->gang, sh->exclusive, sh->topology, t->n_deps);
+	buf_printf(b, " %d %d %u %" PRIu32 " %zu", t->gang, sh->exclusive, sh->topology, t->max_running, t->n_deps);
 	end_line(b, lines);
 	for (size_t d = 0; d < t->n_deps; d++) {
 		buf_printf(b, "dep %" PRIu32 " %u %d %u", t->deps[d].task, t->deps[d].condition, t->deps[d].required,
@@ -101,7 +101,8 @@ static void save_job(struct buf *b, const struct job *j, uint64_t *lines)
 	buf_printf(b, " %d %d %d %s %" PRId32, j->paused, j->ending, j->ended,
 		   sched_job_state_name((enum sched_job_state)j->final), j->exit_code);
 	add_text(b, j->reason);
-	buf_printf(b, " %zu", j->n_tasks);
+	add_text(b, j->tenant->name);
+	buf_printf(b, " %" PRId64 " %" PRId64 " %d %zu", j->start_at_ms, j->deadline_ms, j->early, j->n_tasks);
 	end_line(b, lines);
 	for (size_t k = 0; k < j->n_tasks; k++)
 		save_task(b, &j->tasks[k], lines);
@@ -131,7 +132,7 @@ char *sched_save(const struct sched *s, size_t *ret_len)
 	struct buf b = BUF_LIMIT(SNAPSHOT_MAX);
 	uint64_t lines = 0;
 
-	buf_adds(&b, "berth-sched 2");
+	buf_adds(&b, "berth-sched 3");
 	end_line(&b, &lines);
 	buf_printf(&b, "time %" PRId64 " %" PRIu64, s->now_ms, s->next_seq);
 	end_line(&b, &lines);
@@ -142,6 +143,12 @@ char *sched_save(const struct sched *s, size_t *ret_len)
 		add_text(&b, n->name);
 		buf_printf(&b, " %d %d %" PRIu32 " %" PRIu64 " %" PRIu64, n->up | n->closed << 1, n->shrunk, n->slots,
 			   n->cpu_milli, n->memory);
+		end_line(&b, &lines);
+	}
+	for (size_t k = 0; k < s->n_tenants; k++) {
+		buf_adds(&b, "tenant");
+		add_text(&b, s->tenants[k]->name);
+		buf_printf(&b, " %" PRIu64 " %" PRId64, s->tenants[k]->used, s->tenants[k]->since_ms);
 		end_line(&b, &lines);
 	}
 	for (size_t k = 0; k < s->n_jobs; k++)

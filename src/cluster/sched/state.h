@@ -53,10 +53,11 @@ struct shape {
 	uint8_t topology;
 	bool gang, exclusive;
 	int64_t walltime_ms; /* 0 = nobody knows when it ends */
-	struct task *owner;  /* what it serves alone, when its topology, gang or exclusive ask for it; or NULL */
-	uint64_t hopeless;   /* a cache: sched.changes when no reservation was found for it */
-	bool blocked;	     /* a cache: no node fits now */
-	uint32_t *banned;    /* node numbers, ascending */
+	struct tenant *tenant;
+	struct task *owner; /* what it serves alone, when its topology, gang or exclusive ask for it; or NULL */
+	uint64_t hopeless;  /* a cache: sched.changes when no reservation was found for it */
+	bool blocked;	    /* a cache: no node fits now */
+	uint32_t *banned;   /* node numbers, ascending */
 	size_t n_banned;
 	size_t refs, pos;    /* place in sched.shapes */
 	struct item **items; /* heap of the tasks that wait with this shape */
@@ -100,7 +101,7 @@ struct task {
 	char *name;
 	bool service, expand, healthcheck, elsewhere, gang;
 	uint8_t on_error, restart;
-	uint32_t idx, attempts, restart_max, count;
+	uint32_t idx, attempts, restart_max, count, max_running;
 	int64_t delay_ms, walltime_ms;
 	double backoff;
 	struct dep *deps;
@@ -133,6 +134,9 @@ struct job {
 	size_t n_tasks, n_instances, n_ended;
 	int32_t exit_with, priority;
 	uint64_t seq; /* order of submission */
+	struct tenant *tenant;
+	int64_t start_at_ms, deadline_ms; /* 0 = none */
+	bool early;			  /* start_at has not come: in sched.starts */
 	int64_t submitted_ms, started_ms, ended_ms;
 	bool paused;
 	bool ending; /* live attempts are being killed, nothing starts; `final` is set */
@@ -184,6 +188,12 @@ struct hold {
 	size_t n_nodes, cap_nodes;
 };
 
+struct tenant {
+	char *name;
+	uint64_t used, live; /* thousandths of a slot: times milliseconds, and now */
+	int64_t since_ms;    /* up to when `used` is right */
+};
+
 struct timer {
 	int64_t at_ms;
 	struct job *job;
@@ -205,6 +215,11 @@ struct sched {
 	size_t n_shapes, cap_shapes;
 	struct map by_shape;
 	struct hold hold;
+	struct tenant **tenants; /* in the order they came, for ever */
+	size_t n_tenants, cap_tenants;
+	struct map by_tenant;
+	struct job **starts; /* that are early, the latest first */
+	size_t n_starts, cap_starts;
 	uint64_t changes;     /* of what can ever be free: nodes that come, go, open and close, services */
 	struct timer *timers; /* heap */
 	size_t n_timers, cap_timers;
@@ -286,6 +301,7 @@ bool sched_hold_ends_before(const struct sched *s, const struct shape *sh);
 void sched_hold_take(struct sched *s, struct node *n, const struct shape *sh); /* it starts there */
 
 /* place.c */
+bool sched_task_may_start(const struct task *t); /* as its gang and max_running say */
 bool sched_item_before(const struct item *a, const struct item *b);
 uint32_t sched_item_head(const struct item *it);		    /* its smallest index; it must have one */
 struct item *sched_item_find(const struct task *t, uint32_t index); /* where that waits; NULL: nowhere */
@@ -298,7 +314,17 @@ void sched_place_freed(struct sched *s, const struct node *n);
 void sched_place_wake(struct sched *s); /* all shapes are looked at again */
 void sched_place_run(struct sched *s);
 
+/* share.c */
+struct tenant *sched_tenant_get(struct sched *s, const char *name);
+void sched_share_settle(struct sched *s);
+void sched_share_take(struct sched *s, struct tenant *t, const struct shape *sh);
+void sched_share_release(struct sched *s, struct tenant *t, const struct shape *sh);
+int sched_share_compare(const struct tenant *a, const struct tenant *b);
+void sched_share_free(struct sched *s);
+
 /* timer.c */
+void sched_timer_start(struct sched *s, struct job *j); /* it is early */
+void sched_timer_unstart(struct sched *s, struct job *j);
 void sched_timer_set(struct sched *s, struct task *t, struct instance *i, int64_t at_ms);
 void sched_timer_unset(struct sched *s, struct instance *i);
 void sched_timer_fire(struct sched *s);
@@ -319,6 +345,7 @@ void sched_job_cancel(struct sched *s, struct job *j);
 void sched_job_pause(struct sched *s, struct job *j);
 void sched_job_resume(struct sched *s, struct job *j);
 void sched_job_forget(struct sched *s, struct job *j);
+void sched_job_begin(struct sched *s, struct job *j); /* start_at has come */
 enum sched_job_state sched_job_state_of(const struct job *j);
 /* A copy of the live list in (task, index) order, the caller frees. */
 struct live *sched_job_live(const struct job *j);

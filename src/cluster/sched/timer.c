@@ -7,6 +7,8 @@
 
 #include "base/core/mem.h"
 
+#include <string.h>
+
 static bool before(const struct timer *a, const struct timer *b)
 {
 	if (a->at_ms != b->at_ms)
@@ -65,8 +67,64 @@ void sched_timer_unset(struct sched *s, struct instance *i)
 		sink(s, pos, last);
 }
 
+/* ---- jobs that must not start yet ---- */
+
+static bool starts_before(const struct job *a, const struct job *b)
+{
+	return a->start_at_ms != b->start_at_ms ? a->start_at_ms < b->start_at_ms : a->seq < b->seq;
+}
+
+static size_t start_find(const struct sched *s, const struct job *j)
+{
+	size_t lo = 0, hi = s->n_starts;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (starts_before(j, s->starts[mid]))
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+void sched_timer_start(struct sched *s, struct job *j)
+{
+	size_t at = start_find(s, j);
+
+	j->early = true;
+	mem_grow(&s->starts, &s->cap_starts, s->n_starts);
+	memmove(&s->starts[at + 1], &s->starts[at], (s->n_starts - at) * sizeof(struct job *));
+	s->starts[at] = j;
+	s->n_starts++;
+}
+
+void sched_timer_unstart(struct sched *s, struct job *j)
+{
+	size_t at;
+
+	if (!j->early)
+		return;
+	j->early = false;
+	at = start_find(s, j);
+	s->n_starts--;
+	memmove(&s->starts[at], &s->starts[at + 1], (s->n_starts - at) * sizeof(struct job *));
+}
+
+static void starts_fire(struct sched *s)
+{
+	while (s->n_starts && s->starts[s->n_starts - 1]->start_at_ms <= s->now_ms) {
+		struct job *j = s->starts[s->n_starts - 1];
+
+		sched_timer_unstart(s, j);
+		sched_job_begin(s, j);
+	}
+}
+
 void sched_timer_fire(struct sched *s)
 {
+	starts_fire(s);
 	while (s->n_timers && s->timers[0].at_ms <= s->now_ms) {
 		struct timer t = s->timers[0];
 
@@ -80,5 +138,8 @@ void sched_timer_fire(struct sched *s)
 
 int64_t sched_next_ms(const struct sched *s)
 {
-	return s->n_timers ? s->timers[0].at_ms : INT64_MAX;
+	int64_t first = s->n_timers ? s->timers[0].at_ms : INT64_MAX;
+	int64_t start = s->n_starts ? s->starts[s->n_starts - 1]->start_at_ms : INT64_MAX;
+
+	return start < first ? start : first;
 }

@@ -271,6 +271,8 @@ static void why_task(const struct sched *s, const struct job *j, const struct ta
 		buf_printf(b, "is in error (%s): resume or cancel the job", t->failure ? t->failure : "unknown");
 	else if (j->paused)
 		buf_adds(b, "its job is paused: resume or cancel it");
+	else if (j->early)
+		buf_adds(b, "its job does not start before its time");
 	else if (t->counts[SCHED_TASK_PENDING])
 		why_pending(s, t, now_ms, b);
 	else if (t->counts[SCHED_TASK_DELAYED])
@@ -317,6 +319,11 @@ static void why_job(const struct sched *s, const struct job *j, int64_t now_ms, 
 	t = telling_task(j);
 	if (!t)
 		return;
+	if (j->early) {
+		buf_adds(b, "does not start before its time, in ");
+		add_wait(b, j->start_at_ms > now_ms ? j->start_at_ms - now_ms : 0);
+		return;
+	}
 	buf_printf(b, "task \"%s\": ", t->name);
 	if (j->paused && !t->counts[SCHED_TASK_IN_ERROR] && !t->in_error)
 		buf_adds(b, "its job is paused: resume or cancel it");

@@ -71,13 +71,14 @@ static const char *const service_keys[] = {"name",
 					   "elsewhere",
 					   "on_error",
 					   "walltime_ms",
+					   "max_running",
 					   "gang",
 					   "exclusive",
 					   "topology",
 					   "stage_in",
 					   "stage_out",
 					   NULL};
-static const char *const job_keys[] = {"name", "file", "params", "spaces", "exit_with", "priority", "services", NULL};
+static const char *const job_keys[] = {"name", "file", "params", "spaces", "exit_with", "priority", "start_at_ms", "deadline_ms", "services", NULL};
 
 static int one_of(yyjson_val *obj, const char *key, const struct word *words, int *inout, struct err *err)
 {
@@ -236,12 +237,15 @@ static int read_request(struct sched_task_spec *t, yyjson_val *service, struct e
 
 static int read_place(struct sched_task_spec *t, yyjson_val *service, struct err *err)
 {
+	int64_t max_running = 0;
 	int topology = SCHED_TOPO_ANY;
 
-	if (json_opt_bool(service, "gang", &t->gang, err) < 0 ||
+	if (json_opt_int(service, "max_running", 0, 1000000, &max_running, err) < 0 ||
+	    json_opt_bool(service, "gang", &t->gang, err) < 0 ||
 	    json_opt_bool(service, "exclusive", &t->exclusive, err) < 0 ||
 	    one_of(service, "topology", topologies, &topology, err) < 0)
 		return -EINVAL;
+	t->max_running = (uint32_t)max_running;
 	t->topology = (enum sched_topology)topology;
 	return 0;
 }
@@ -359,6 +363,10 @@ static int read_root(struct jobspec *j, struct err *err)
 		r = json_opt_str(j->root, "file", &j->file, err);
 	if (r == 0)
 		r = json_opt_int(j->root, "priority", -1000000, 1000000, &priority, err);
+	if (r == 0)
+		r = json_opt_int(j->root, "start_at_ms", 0, INT64_MAX / 2, &j->sched.start_at_ms, err);
+	if (r == 0)
+		r = json_opt_int(j->root, "deadline_ms", 0, INT64_MAX / 2, &j->sched.deadline_ms, err);
 	j->sched.priority = (int32_t)priority;
 	if (r == 0)
 		r = json_get_arr(j->root, "services", &j->services, err);
@@ -393,6 +401,8 @@ static int finish(struct jobspec *j, const char *id, struct jobspec **ret, struc
 	}
 	if (id)
 		snprintf(j->id, sizeof j->id, "%s", id);
+	snprintf(j->tenant, sizeof j->tenant, "%u", j->uid);
+	j->sched.tenant = j->tenant;
 	j->sched.id = j->id;
 	j->sched.name = j->name;
 	*ret = j;

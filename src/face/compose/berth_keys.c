@@ -8,6 +8,7 @@
 #include "face/compose/stage.h"
 
 #include <string.h>
+#include <time.h>
 
 #define ITEMS_MAX 100000
 
@@ -100,12 +101,35 @@ void berth_keys_read(struct loader *l, struct job_service *s)
 	s->slots = read_int(s->berth, "slots", -1);
 	s->on_error = read_str(s->berth, "on_error", NULL);
 	s->walltime_ms = read_duration(s->berth, "walltime", -1);
+	s->max_running = read_int(s->berth, "max_running", 0);
 	s->gang = read_bool(s->berth, "gang", false);
 	s->exclusive = read_bool(s->berth, "exclusive", false);
 	s->topology = read_str(s->berth, "topology", NULL);
 	read_retry(l, s->berth, &s->retry);
 	read_replicate(l, s);
 	stage_read(l, s);
+}
+
+/* In UTC with a Z, else in local time. 0 when it is not said. */
+static int64_t read_date(struct loader *l, const struct node *berth, const char *key)
+{
+	static const char *const formats[] = {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"};
+	const char *text = read_str(berth, key, NULL);
+
+	for (size_t k = 0; text && k < sizeof formats / sizeof *formats; k++) {
+		struct tm tm = {.tm_isdst = -1};
+		const char *end = strptime(text, formats[k], &tm);
+		int64_t seconds;
+
+		if (!end || (*end && strcmp(end, "Z") != 0))
+			continue;
+		seconds = *end ? timegm(&tm) : mktime(&tm);
+		if (seconds > 0)
+			return seconds * 1000;
+	}
+	if (text)
+		message_error(l, node_get(berth, key), "a date is needed, for example 2026-01-31T12:00:00Z");
+	return 0;
 }
 
 void berth_keys_read_top(struct loader *l)
@@ -115,6 +139,8 @@ void berth_keys_read_top(struct loader *l)
 	l->job->on_error = read_str(berth, "on_error", "cancel");
 	l->job->walltime_ms = read_duration(berth, "walltime", 0);
 	l->job->priority = read_int(berth, "priority", 0);
+	l->job->start_at_ms = read_date(l, berth, "start_at");
+	l->job->deadline_ms = read_date(l, berth, "deadline");
 	read_retry(l, berth, &l->job->retry);
 	stage_read_spaces(l);
 }

@@ -231,6 +231,8 @@ static void add_schedule(struct out *o, const struct job_service *s)
 	yyjson_mut_obj_add_bool(o->doc, o->obj, "elsewhere", s->retry.elsewhere);
 	add_str(o, "on_error", s->on_error ? s->on_error : "cancel");
 	add_int(o, "walltime_ms", s->walltime_ms > 0 ? s->walltime_ms : 0);
+	if (s->max_running)
+		add_int(o, "max_running", s->max_running);
 	if (s->gang)
 		yyjson_mut_obj_add_bool(o->doc, o->obj, "gang", true);
 	if (s->exclusive)
@@ -293,6 +295,10 @@ char *emit_job(const struct loader *l, size_t *ret_len)
 	add_str(&root, "exit_with", l->job->exit_with);
 	if (l->job->priority)
 		add_int(&root, "priority", l->job->priority);
+	if (l->job->start_at_ms)
+		add_int(&root, "start_at_ms", l->job->start_at_ms);
+	if (l->job->deadline_ms)
+		add_int(&root, "deadline_ms", l->job->deadline_ms);
 	add_services(l, &root);
 	return json_text(doc, false, ret_len);
 }

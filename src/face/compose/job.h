@@ -99,6 +99,7 @@ struct job_service {
 	struct job_retry retry;
 	int64_t restart_max, count, slots, reserve_cpu_milli, reserve_memory, limit_cpu_milli, limit_memory, limit_pids;
 	int64_t stop_grace_ms, walltime_ms; /* -1 = not said */
+	int64_t max_running;
 };
 
 struct job {
@@ -106,7 +107,7 @@ struct job {
 	struct job_space *spaces;
 	size_t n_spaces, cap_spaces;
 	const char *exit_with, *on_error;
-	int64_t priority;
+	int64_t priority, start_at_ms, deadline_ms; /* times: 0 = not said */
 	int64_t walltime_ms;
 	struct job_retry retry;
 	struct job_service *services;

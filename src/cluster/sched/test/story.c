@@ -339,6 +339,8 @@ static void draft_setting(struct story *st, struct draft *d, struct sched_task_s
 		t->on_error = (enum sched_on_error)choice(st, value, on_error, 4);
 	else if (!strcmp(key, "topology"))
 		t->topology = (enum sched_topology)choice(st, value, topology, 5);
+	else if (!strcmp(key, "running"))
+		t->max_running = (uint32_t)strtoul(value, NULL, 10);
 	else if (!strcmp(key, "restart"))
 		t->restart = (enum sched_restart)choice(st, value, restart, 4);
 	else if (!strcmp(key, "max"))
@@ -428,6 +430,12 @@ static void ev_submit(struct story *st, char *line)
 	for (char *w; (w = strtok_r(NULL, " ", &save));) {
 		if (!strncmp(w, "priority=", 9))
 			spec.priority = (int32_t)strtol(w + 9, NULL, 10);
+		else if (!strncmp(w, "tenant=", 7))
+			spec.tenant = w + 7;
+		else if (!strncmp(w, "start=", 6))
+			spec.start_at_ms = st->now_ms + parse_ms(w + 6);
+		else if (!strncmp(w, "deadline=", 9))
+			spec.deadline_ms = st->now_ms + parse_ms(w + 9);
 		else if (!strncmp(w, "exit_with=", 10))
 			spec.exit_with = (int32_t)draft_find(st, d, w + 10);
 	}
