@@ -456,6 +456,29 @@ with open(sys.argv[3], "wb", 0) as out:
 	docker inspect late | jq -e '.[0].State.Health.Log[0] | .ExitCode == -1 and .Output == "Health check exceeded timeout (100ms): begun\n"'
 }
 
+@test "an image that a container has keeps its last name, and goes only by force when none that runs has it" {
+	docker create --name first busybox true
+	id=$(docker commit first kept)
+	docker run -d --name holder kept sleep 1000
+	docker tag kept second
+	docker rmi second
+	run -1 docker rmi kept
+	[[ "$output" == *"conflict: unable to remove repository reference \"kept\" (must force) - container $(docker inspect -f '{{.Id}}' holder | cut -c1-12) is using"* ]]
+	run -1 docker rmi -f "$id"
+	[[ "$output" == *"(cannot be forced) - image is being used by running container"* ]]
+	docker kill holder
+	run -1 docker rmi "$id"
+	[[ "$output" == *"(must be forced) - image is being used by stopped container"* ]]
+	docker image prune -af
+	docker image inspect kept
+	[ "$(docker rmi -f kept)" = "Untagged: kept:latest" ]
+	run -1 docker image inspect kept
+	docker start holder
+	docker image inspect "$id"
+	docker rm -f first holder
+	run -1 docker image inspect "$id"
+}
+
 @test "what a container names must be there, in words by which docker run fetches no image" {
 	for option in '--link=nobody' '--pid=container:nobody' '--volumes-from=nobody' '--network=container:nobody'; do
 		run -125 docker run --rm "$option" busybox true

@@ -198,7 +198,7 @@ void images_remove(struct api *a, struct http_req *r, const char *id)
 {
 	struct err err = ERR_INIT;
 
-	if (engine_image_remove(a->o.engine, id, &err) < 0)
+	if (engine_image_remove(a->o.engine, id, false, &err) < 0)
 		http_reply_err(r, &err);
 	else
 		http_reply(r, 204, NULL, NULL, 0);

@@ -2,6 +2,7 @@
 #include "base/core/err.h"
 #include "base/core/mem.h"
 #include "base/wire/http_server.h"
+#include "face/docker/container.h"
 #include "face/docker/docker_private.h"
 #include "face/docker/image_group.h"
 #include "node/engine/action.h"
@@ -71,6 +72,79 @@ static int names_of(const struct image_group *g, const char *given, bool force, 
 	return 0;
 }
 
+/* A container with the image, one that runs if there is; NULL = nobody has it. */
+static const struct engine_container *user_of(const struct docker_call *c, const char *id)
+{
+	const struct engine_container *one, *found = NULL;
+
+	for (size_t i = 0; (one = engine_at(c->d->engine, i)); i++) {
+		struct container_doc doc;
+		bool uses;
+
+		if (found && !container_runs(one))
+			continue;
+		if (container_doc_brief(c->d, one, &doc, NULL) < 0)
+			continue;
+		uses = !strcmp(doc.image, id);
+		container_doc_free(&doc);
+		if (uses && container_runs(one))
+			return one;
+		if (uses)
+			found = one;
+	}
+	return found;
+}
+
+/* As with Docker: a container's image keeps its last name unless by force, and by its id goes only when none that runs has it. */
+static int check_users(const struct docker_call *c, const struct image_group *g, bool by_name, bool force,
+		       struct err *err)
+{
+	const char *id = g->info->id;
+	const struct engine_container *user;
+
+	if (by_name && (force || mem_strv_len(g->tags) > 1))
+		return 0;
+	user = user_of(c, id);
+	if (!user)
+		return 0;
+	if (by_name)
+		return err_set(
+		    err, EEXIST,
+		    "conflict: unable to remove repository reference \"%.300s\" (must force) - container %.12s is "
+		    "using its referenced image %.12s",
+		    c->arg, user->id, id + 7);
+	if (container_runs(user))
+		return err_set(err, EEXIST,
+			       "conflict: unable to delete %.12s (cannot be forced) - image is being used by running "
+			       "container %.12s",
+			       id + 7, user->id);
+	return force ? 0
+		     : err_set(err, EEXIST,
+			       "conflict: unable to delete %.12s (must be forced) - image is being used by stopped "
+			       "container %.12s",
+			       id + 7, user->id);
+}
+
+static bool is_name(const struct image_group *g, const char *given)
+{
+	mem_cleanup char *full = NULL;
+
+	return image_ref_normalise(given, &full, NULL) == 0 && is_name_of(g, full);
+}
+
+static int names_to_go(const struct docker_call *c, const char *id, char ***ret, struct err *err)
+{
+	bool force = docker_flag(c->r, "force", false);
+	struct image_groups groups = image_groups_of(c->d->images);
+	const struct image_group *g = image_groups_find(&groups, id);
+	int r = names_of(g, c->arg, force, ret, err);
+
+	if (r == 0)
+		r = check_users(c, g, is_name(g, c->arg), force, err);
+	image_groups_free(&groups);
+	return r;
+}
+
 static void add_change(yyjson_mut_doc *d, const char *what, const char *name)
 {
 	yyjson_mut_val *o = yyjson_mut_arr_add_obj(d, yyjson_mut_doc_get_root(d));
@@ -82,7 +156,7 @@ static int delete_names(const struct docker_call *c, const char *id, char *const
 			struct err *err)
 {
 	for (; *names; names++) {
-		int r = engine_image_remove(c->d->engine, *names, err);
+		int r = engine_image_remove(c->d->engine, *names, docker_flag(c->r, "force", false), err);
 
 		if (r < 0)
 			return r;
@@ -98,7 +172,6 @@ void docker_image_delete(const struct docker_call *c)
 {
 	cleanup_with(image_info_freep) struct image_info *info = NULL, *left = NULL;
 	char **names cleanup_with(mem_strv_freep) = NULL;
-	struct image_groups groups;
 	struct err err = ERR_INIT;
 	yyjson_mut_doc *d;
 	int r = image_find(c->d->images, c->arg, &info, &err);
@@ -107,9 +180,7 @@ void docker_image_delete(const struct docker_call *c)
 		docker_fail(c->r, &err);
 		return;
 	}
-	groups = image_groups_of(c->d->images);
-	r = names_of(image_groups_find(&groups, info->id), c->arg, docker_flag(c->r, "force", false), &names, &err);
-	image_groups_free(&groups);
+	r = names_to_go(c, info->id, &names, &err);
 	d = yyjson_mut_doc_new(NULL);
 	yyjson_mut_doc_set_root(d, yyjson_mut_arr(d));
 	if (r == 0)

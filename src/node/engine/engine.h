@@ -247,7 +247,7 @@ int engine_import(struct engine *e, const char *ref, yyjson_val *config, engine_
 void engine_import_abort(struct engine_import *i); /* the client went away: done is not called */
 /* Fetches the image from its registry: `berth pull` in a worker, with the settings and logins of whoever started the daemon. done once. */
 int engine_pull(struct engine *e, const char *image, engine_import_fn done, void *ctx, struct err *err);
-int engine_image_remove(struct engine *e, const char *name, struct err *err);
+int engine_image_remove(struct engine *e, const char *name, bool force, struct err *err);
 struct image_store *engine_images(struct engine *e);
 
 /* This program once more, as a process "berth-tool" (engine_tool_main() finds what is here in its descriptors): for work that takes long or speaks

@@ -271,10 +271,10 @@ int engine_pull(struct engine *e, const char *image, engine_import_fn done, void
 	return ask_worker(e, LAUNCHER_PULL, args, on_pulled, p, err);
 }
 
-int engine_image_remove(struct engine *e, const char *name, struct err *err)
+int engine_image_remove(struct engine *e, const char *name, bool force, struct err *err)
 {
 	mem_cleanup char *full = NULL;
-	int r = image_remove(e->images, name, err);
+	int r = force ? image_remove_by_force(e->images, name, err) : image_remove(e->images, name, err);
 
 	if (r < 0)
 		return r;

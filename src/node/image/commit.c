@@ -43,8 +43,7 @@ static void lose_name(struct image_store *s, const struct store_leases *l, struc
 		store_drop(s, i);
 		return;
 	}
-	*i->name = '\0';
-	*i->info->name = '\0';
+	store_unname(i);
 	i->detached = !is_kept;
 }
 

@@ -351,7 +351,14 @@ static void drop_with_digests(struct image_store *s, struct store_image *i)
 		store_drop(s, store_by_name(s, *name));
 }
 
-static int remove_image(struct image_store *s, const char *name, struct err *err)
+void store_unname(struct store_image *i)
+{
+	*i->name = '\0';
+	*i->info->name = '\0';
+	i->detached = true;
+}
+
+static int remove_image(struct image_store *s, const char *name, bool force, struct err *err)
 {
 	mem_cleanup char *full = NULL;
 	struct store_image *found;
@@ -365,6 +372,11 @@ static int remove_image(struct image_store *s, const char *name, struct err *err
 		r = check_one_name(s, found, name, err);
 	if (r == 0)
 		r = check_holds(s, found, err);
+	if (force && r == -EBUSY && found->info) {
+		store_unname(found);
+		store_sort(s);
+		return store_save(s, err);
+	}
 	if (r < 0)
 		return r;
 	if (r > 0)
@@ -377,17 +389,27 @@ static int remove_image(struct image_store *s, const char *name, struct err *err
 	return r;
 }
 
-int image_remove(struct image_store *s, const char *name, struct err *err)
+static int remove_locked(struct image_store *s, const char *name, bool force, struct err *err)
 {
 	fd_cleanup int lock = store_lock(s, err);
 	int r = lock < 0 ? lock : store_refresh(s, err);
 
 	if (r == 0)
-		r = remove_image(s, name, err);
+		r = remove_image(s, name, force, err);
 	fd_closep(&lock);
 	if (r == 0)
 		store_empty(s);
 	else if (lock >= 0)
 		(void)store_refresh(s, NULL);
 	return r;
+}
+
+int image_remove(struct image_store *s, const char *name, struct err *err)
+{
+	return remove_locked(s, name, false, err);
+}
+
+int image_remove_by_force(struct image_store *s, const char *name, struct err *err)
+{
+	return remove_locked(s, name, true, err);
 }

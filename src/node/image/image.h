@@ -73,6 +73,8 @@ void image_store_collect(struct image_store *s);
 /* Removes the name; the layers go when no name and no container uses them. -EBUSY when containers are on it, running or not (the text
  * says how many holds there are; the engine knows whose), and no other name keeps it. */
 int image_remove(struct image_store *s, const char *name, struct err *err);
+/* The same, but an image with containers loses its name and stays without one ("detached") until the last of them goes. */
+int image_remove_by_force(struct image_store *s, const char *name, struct err *err);
 
 /* The documents of an image, byte for byte as they came. All of them are checked (manifest.h, config.h), and that they fit each other. */
 struct image_docs {

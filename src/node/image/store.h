@@ -106,6 +106,8 @@ int store_collect(struct image_store *s, const struct store_leases *l);
 
 /* With the lock held and the table fresh: gives the name ("" = none) to the image and writes the table. The image that had the name before stays
  * without one while a lease is on it. */
+/* It keeps its place without its name, until the last lease on it goes. info is there. */
+void store_unname(struct store_image *i);
 int store_name(struct image_store *s, const char *name, const char *manifest_hex, const char *index_hex,
 	       enum image_replace replace, struct err *err);
 
