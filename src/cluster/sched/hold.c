@@ -153,7 +153,8 @@ static bool plan_make(struct plan *p, const struct sched *s, const struct item *
 		if (sched_node_allows(n, it->shape))
 			add_candidate(p, n);
 	}
-	qsort(p->ends, p->n_ends, sizeof *p->ends, end_compare);
+	if (p->n_ends)
+		qsort(p->ends, p->n_ends, sizeof *p->ends, end_compare);
 	for (size_t k = 0; k < p->n_ends && p->copies < p->need; k++)
 		pass_end(p, &p->ends[k]);
 	return p->copies >= p->need;

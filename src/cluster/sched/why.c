@@ -185,12 +185,14 @@ static const struct item *waiting_item(const struct task *t)
 
 static void add_wait(struct buf *b, int64_t ms)
 {
+	int64_t tenths_of_s = (ms + 99) / 100, tenths_of_h = (ms + 359999) / 360000;
+
 	if (ms < 10000)
-		buf_printf(b, "%g s", (double)((ms + 99) / 100) / 10);
+		buf_printf(b, "%g s", (double)tenths_of_s / 10);
 	else if (ms < 7200000)
 		buf_printf(b, "%" PRId64 " s", (ms + 999) / 1000);
 	else
-		buf_printf(b, "%g h", (double)((ms + 359999) / 360000) / 10);
+		buf_printf(b, "%g h", (double)tenths_of_h / 10);
 }
 
 /* When it should start by the walltimes of what runs, if what stands before it does not come between. */
