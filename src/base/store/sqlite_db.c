@@ -12,6 +12,7 @@
 
 static const char *const sql[SQLITE_STMT_N] = {
     [SQLITE_STMT_BEGIN] = "BEGIN IMMEDIATE",
+    [SQLITE_STMT_BEGIN_READ] = "BEGIN",
     [SQLITE_STMT_COMMIT] = "COMMIT",
     [SQLITE_STMT_ROLLBACK] = "ROLLBACK",
     [SQLITE_STMT_EVENT] = "INSERT INTO events (seq, time, kind, data) VALUES (?1, ?2, ?3, ?4)",
@@ -208,6 +209,13 @@ void sqlite_db_close(struct sqlite_db *d)
 	}
 	sqlite3_close(d->db);
 	d->db = NULL;
+}
+
+int sqlite_db_check(struct sqlite_db *d, struct err *err)
+{
+	int is_new = check_format(d, err);
+
+	return is_new > 0 ? err_set(err, ENOENT, "%s is empty", d->path) : is_new;
 }
 
 sqlite3_stmt *sqlite_db_stmt(struct sqlite_db *d, enum sqlite_stmt which, struct err *err)

@@ -13,6 +13,7 @@ struct err;
 
 enum sqlite_stmt {
 	SQLITE_STMT_BEGIN,
+	SQLITE_STMT_BEGIN_READ,
 	SQLITE_STMT_COMMIT,
 	SQLITE_STMT_ROLLBACK,
 	SQLITE_STMT_EVENT,
@@ -38,6 +39,8 @@ struct sqlite_db {
 /* Opens the file; the one that writes makes it and brings it to our format. -EPROTO: made by a newer version; -EBADMSG: damaged, or not ours. */
 int sqlite_db_open(struct sqlite_db *d, const char *path, bool writes, struct err *err);
 void sqlite_db_close(struct sqlite_db *d);
+/* Of one that was opened for reading: as the one that writes is checked. */
+int sqlite_db_check(struct sqlite_db *d, struct err *err);
 
 /* The statement, prepared at its first use and ready to bind; NULL with *err. */
 sqlite3_stmt *sqlite_db_stmt(struct sqlite_db *d, enum sqlite_stmt which, struct err *err);

@@ -2,20 +2,48 @@
 #include "base/store/store_write.h"
 
 #include "base/core/mem.h"
+#include "base/store/etcd_url.h"
 
 #include <string.h>
 
-int store_open(const char *kind, const char *dir_path, struct loop *loop, struct store **ret, struct err *err)
+static int open_at(const struct store_where *w, struct store **ret, struct err *err)
 {
 	static const struct {
 		const char *kind;
-		int (*open)(const char *dir_path, struct loop *loop, struct store **ret, struct err *err);
+		int (*open)(const struct store_where *w, struct store **ret, struct err *err);
 	} table[] = {{"sqlite", store_sqlite_open}, {"memory", store_mem_open}};
 
+	if (etcd_url_is(w->kind))
+		return store_etcd_open(w, ret, err);
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-		if (strcmp(table[i].kind, kind) == 0)
-			return table[i].open(dir_path, loop, ret, err);
-	return err_set(err, EINVAL, "there is no store of the kind \"%s\" (sqlite, memory)", kind);
+		if (strcmp(table[i].kind, w->kind) == 0)
+			return table[i].open(w, ret, err);
+	return err_set(err, EINVAL, "there is no store of the kind \"%s\" (sqlite, etcd://HOST:PORT)", w->kind);
+}
+
+int store_open(const char *kind, const char *dir_path, struct loop *loop, struct store **ret, struct err *err)
+{
+	return store_open_shared(kind, dir_path, loop, NULL, ret, err);
+}
+
+int store_open_shared(const char *kind, const char *dir_path, struct loop *loop, const struct store_hooks *hooks,
+		      struct store **ret, struct err *err)
+{
+	struct store_where w = {.kind = kind, .dir_path = dir_path, .loop = loop, .hooks = hooks};
+
+	return open_at(&w, ret, err);
+}
+
+int store_open_read(const char *kind, const char *dir_path, struct loop *loop, struct store **ret, struct err *err)
+{
+	struct store_where w = {.kind = kind, .dir_path = dir_path, .loop = loop, .reads = true};
+
+	return open_at(&w, ret, err);
+}
+
+void store_begin_at(struct store *s, uint64_t seq)
+{
+	s->ops->begin_at(s, seq);
 }
 
 struct store *store_close(struct store *s)
@@ -143,7 +171,9 @@ void store_writes_end(struct store_write *first, const struct err *error)
 
 		next = w->next;
 		if (!error && w->code)
-			err_set(&own, w->code, "a snapshot of events that are not stored yet");
+			err_set(&own, w->code,
+				w->code == E2BIG ? "an event is too large for the store"
+						 : "a snapshot of events that are not stored yet");
 		if (w->done)
 			w->done(w->ctx, error ? 0 : w->event.seq, error ? error : own.code ? &own : NULL);
 		free(w);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * store: the ordered log of events, documents beside it, and snapshots. A small table of functions hides the back end
- * (store_sqlite.c: embedded; store_mem.c: tests).
+ * (store_sqlite.c: embedded; store_etcd.c: shared by
+ * several servers, of which one leads; store_mem.c: tests).
  *
  * Writing is asynchronous: store_append() queues, a commit thread writes everything that is queued in one transaction (group commit, one
  * sync for many) and each done() is called on the loop, in the order of the calls, after its group is durable or has failed. A group that fails (disk full)
@@ -37,9 +38,28 @@ struct store_doc {
 /* `error` is NULL when durable. *seq of the event that was written. */
 typedef void (*store_done_fn)(void *ctx, uint64_t seq, const struct err *error);
 
-/* kind: "sqlite" (file berth.db in directory dir_fd/dir_path) or "memory". -EPROTO: the file's format is newer than ours, and *err
- * tells both numbers; -EBADMSG: the database is damaged. */
+/* kind: "sqlite" (file berth.db in directory dir_path), "memory", or the address of an etcd (etcd_url.h). -EPROTO: the format is newer than ours, and *err
+ * tells both numbers; -EBADMSG: what is there is damaged. An etcd is opened when this server leads: the call runs the loop until then, and is given up with
+ * -ECANCELED when somebody stops the loop. */
 int store_open(const char *kind, const char *dir_path, struct loop *loop, struct store **ret, struct err *err);
+
+/* Of a store that several servers share. Both are called on the loop. */
+struct store_hooks {
+	void (*following)(void *ctx,
+			  const char *leader); /* during store_open_shared(): another one leads, "HOST pid N" */
+	/* etcd is slow, or there is none just now; it is tried on. */
+	void (*trouble)(void *ctx, const struct err *what);
+	/* Once: this server does not lead any more. Nothing is written from now on, every append fails; reading still works. */
+	void (*lost)(void *ctx, const struct err *why);
+	void *ctx;
+};
+int store_open_shared(const char *kind, const char *dir_path, struct loop *loop, const struct store_hooks *hooks,
+		      struct store **ret, struct err *err);
+/* One moment of it, for reading alone, also while a server uses it. */
+int store_open_read(const char *kind, const char *dir_path, struct loop *loop, struct store **ret, struct err *err);
+/* The next event of an empty store gets seq + 1: before anything is written. */
+void store_begin_at(struct store *s, uint64_t seq);
+
 /* Waits for what is queued, calls its done functions, then closes. What they append then is answered with ESHUTDOWN. Not to be called from a done function. */
 struct store *store_close(struct store *s);
 

@@ -202,15 +202,12 @@ static void mem_close(struct store *s)
 static int mem_read(struct store *s, uint64_t from, size_t limit, store_event_fn fn, void *ctx, struct err *err)
 {
 	struct store_mem *m = mem_of(s);
+	uint64_t first = m->n_events ? m->events[0].seq : 0; /* and then without gaps */
 	int r = 0;
 
 	(void)err;
-	for (size_t i = 0; i < m->n_events && limit > 0 && r == 0; i++) {
-		if (m->events[i].seq < from)
-			continue;
+	for (size_t i = from > first ? from - first : 0; i < m->n_events && limit > 0 && r == 0; i++, limit--)
 		r = fn(ctx, &m->events[i]);
-		limit--;
-	}
 	return r;
 }
 
@@ -261,13 +258,49 @@ static int mem_snapshot_get(struct store *s, uint64_t *ret_seq, char **ret, size
 	return 0;
 }
 
+static void mem_begin_at(struct store *s, uint64_t seq)
+{
+	mem_of(s)->last_seq = seq;
+}
+
+void store_mem_group(struct store *s, const struct store_write *first)
+{
+	for (; first; first = first->next)
+		apply(mem_of(s), first);
+}
+
+void store_mem_event(struct store *s, const struct store_event *e)
+{
+	add_event(mem_of(s), e);
+}
+
+void store_mem_doc(struct store *s, const struct store_doc *d)
+{
+	set_doc(mem_of(s), d);
+}
+
+void store_mem_snapshot(struct store *s, uint64_t seq, const char *data, size_t len)
+{
+	struct store_mem *m = mem_of(s);
+
+	free(m->snapshot);
+	m->snapshot = mem_strndup(data, len);
+	m->snapshot_len = len;
+	m->snapshot_seq = seq;
+}
+
+void store_mem_last(struct store *s, uint64_t seq)
+{
+	mem_of(s)->last_seq = seq;
+}
+
 void store_mem_fail(struct store *s, unsigned groups, int code)
 {
 	mem_of(s)->fail_groups = groups;
 	mem_of(s)->fail_code = code;
 }
 
-int store_mem_open(const char *dir_path, struct loop *loop, struct store **ret, struct err *err)
+int store_mem_open(const struct store_where *w, struct store **ret, struct err *err)
 {
 	static const struct store_ops ops = {
 	    .close = mem_close,
@@ -277,11 +310,11 @@ int store_mem_open(const char *dir_path, struct loop *loop, struct store **ret, 
 	    .get = mem_get,
 	    .scan = mem_scan,
 	    .snapshot_get = mem_snapshot_get,
+	    .begin_at = mem_begin_at,
 	};
 	struct store_mem *m = mem_new(struct store_mem);
-	int r = loop_post_new(loop, commit, m, &m->post, err);
+	int r = loop_post_new(w->loop, commit, m, &m->post, err);
 
-	(void)dir_path;
 	if (r < 0) {
 		free(m);
 		return r;

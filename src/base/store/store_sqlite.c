@@ -452,6 +452,12 @@ static uint64_t sqlite_last_seq(const struct store *base)
 	return atomic_load(&sqlite_of(base)->last_seq);
 }
 
+/* The thread gives numbers only when something was appended, which comes later. */
+static void sqlite_begin_at(struct store *base, uint64_t seq)
+{
+	atomic_store(&sqlite_of(base)->last_seq, seq);
+}
+
 /* Opening */
 
 /* A record lock belongs to the process and dies with it, whatever children inherited; nothing else ever opens this file. */
@@ -484,6 +490,14 @@ static int read_last(struct store_sqlite *s, struct err *err)
 	return 0;
 }
 
+/* All reads see one moment. */
+static int begin_reading(struct sqlite_db *d, struct err *err)
+{
+	int r = sqlite_db_check(d, err);
+
+	return r < 0 ? r : run(d, SQLITE_STMT_BEGIN_READ, err);
+}
+
 static int start_thread(struct store_sqlite *s, struct err *err)
 {
 	size_t stack = STACK_SIZE > PTHREAD_STACK_MIN ? STACK_SIZE : (size_t)PTHREAD_STACK_MIN;
@@ -503,7 +517,7 @@ static int start_thread(struct store_sqlite *s, struct err *err)
 	return r ? err_sys(err, r, "start the commit thread") : 0;
 }
 
-int store_sqlite_open(const char *dir_path, struct loop *loop, struct store **ret, struct err *err)
+int store_sqlite_open(const struct store_where *w, struct store **ret, struct err *err)
 {
 	static const struct store_ops ops = {
 	    .close = sqlite_close,
@@ -513,6 +527,7 @@ int store_sqlite_open(const char *dir_path, struct loop *loop, struct store **re
 	    .get = sqlite_get,
 	    .scan = sqlite_scan,
 	    .snapshot_get = sqlite_snapshot_get,
+	    .begin_at = sqlite_begin_at,
 	};
 	struct store_sqlite *s = mem_new(struct store_sqlite);
 	struct err own = ERR_INIT;
@@ -522,19 +537,21 @@ int store_sqlite_open(const char *dir_path, struct loop *loop, struct store **re
 	s->base.ops = &ops;
 	s->lock_fd = -1;
 	s->done_end = &s->done;
-	s->path = mem_printf("%s/berth.db", dir_path);
+	s->path = mem_printf("%s/berth.db", w->dir_path);
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->wake, NULL);
-	r = take_lock(s, dir_path, err);
-	if (r == 0)
+	r = w->reads ? 0 : take_lock(s, w->dir_path, err);
+	if (r == 0 && !w->reads)
 		r = sqlite_db_open(&s->writer, s->path, true, err);
 	if (r == 0)
 		r = sqlite_db_open(&s->reader, s->path, false, err);
+	if (r == 0 && w->reads)
+		r = begin_reading(&s->reader, err);
 	if (r == 0)
 		r = read_last(s, err);
 	if (r == 0)
-		r = loop_post_new(loop, tell_done, s, &s->post, err);
-	if (r == 0)
+		r = loop_post_new(w->loop, tell_done, s, &s->post, err);
+	if (r == 0 && !w->reads)
 		r = start_thread(s, err);
 	if (r < 0) {
 		sqlite_close(&s->base);

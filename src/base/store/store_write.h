@@ -34,14 +34,24 @@ struct store_ops {
 	int (*get)(struct store *s, const char *key, char **ret, size_t *ret_len, struct err *err);
 	int (*scan)(struct store *s, const char *prefix, store_doc_fn fn, void *ctx, struct err *err);
 	int (*snapshot_get)(struct store *s, uint64_t *ret_seq, char **ret, size_t *ret_len, struct err *err);
+	void (*begin_at)(struct store *s, uint64_t seq);
 };
 
 struct store {
 	const struct store_ops *ops;
 };
 
-int store_sqlite_open(const char *dir_path, struct loop *loop, struct store **ret, struct err *err);
-int store_mem_open(const char *dir_path, struct loop *loop, struct store **ret, struct err *err);
+/* What a back end is opened with. */
+struct store_where {
+	const char *kind, *dir_path;
+	struct loop *loop;
+	const struct store_hooks *hooks; /* NULL: none */
+	bool reads;			 /* only */
+};
+
+int store_sqlite_open(const struct store_where *w, struct store **ret, struct err *err);
+int store_mem_open(const struct store_where *w, struct store **ret, struct err *err);
+int store_etcd_open(const struct store_where *w, struct store **ret, struct err *err);
 
 void store_list_add(struct store_list *l, struct store_write *w);
 /* Empties the list and returns its first write. */

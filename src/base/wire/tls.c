@@ -130,15 +130,20 @@ struct tls *tls_free(struct tls *t)
 	return NULL;
 }
 
-bool tls_serves(const struct tls *t, const char *host)
+bool tls_cert_serves(X509 *cert, const char *host)
 {
-	X509 *own = ossl->SSL_CTX_get0_certificate(t->ctx);
-	bool fits =
-	    own && (ossl->X509_check_ip_asc(own, host, 0) == 1 ||
-		    ossl->X509_check_host(own, host, strlen(host), X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, NULL) == 1);
+	bool fits = ossl->X509_check_ip_asc(cert, host, 0) == 1 ||
+		    ossl->X509_check_host(cert, host, strlen(host), X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, NULL) == 1;
 
 	ossl->ERR_clear_error();
 	return fits;
+}
+
+bool tls_serves(const struct tls *t, const char *host)
+{
+	X509 *own = ossl->SSL_CTX_get0_certificate(t->ctx);
+
+	return own && tls_cert_serves(own, host);
 }
 
 /* ---- connections ---- */

@@ -158,6 +158,15 @@ bool tls_is_proven(const struct tls_conn *c)
 	return proven;
 }
 
+bool tls_peer_serves(const struct tls_conn *c, const char *host)
+{
+	X509 *cert = ossl->SSL_get1_peer_certificate(tls_conn_ssl(c));
+	bool fits = cert && tls_cert_serves(cert, host);
+
+	ossl->X509_free(cert);
+	return fits;
+}
+
 bool tls_peer_organisation(const struct tls_conn *c, char *name, size_t n)
 {
 	return tls_peer_text(c, NID_organizationName, name, n);

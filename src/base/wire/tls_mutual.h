@@ -27,6 +27,8 @@ int tls_shake(struct tls_conn *c);
 void tls_protocol(const struct tls_conn *c, char *text, size_t n);
 /* The peer has shown a certificate of the authority. */
 bool tls_is_proven(const struct tls_conn *c);
+/* The certificate that the peer has shown is for this name or address (RFC 6125, without the common name): for servers that are no part of the cluster. */
+bool tls_peer_serves(const struct tls_conn *c, const char *host);
 /* The organisation in the certificate of the peer, as tls_peer_name(). */
 bool tls_peer_organisation(const struct tls_conn *c, char *name, size_t n);
 /* The PEM text of the authority that a server has sent along: the one whose SHA-256 is `pin` (64 hexadecimal digits) and that has signed the certificate

@@ -21,6 +21,9 @@ void tls_settle(struct tls *t, int least_version);
 
 /* What OpenSSL says -> what recv(2) and send(2) would. */
 ssize_t tls_result(struct tls_conn *c, int r);
+/* The certificate is for this name or address. */
+bool tls_cert_serves(X509 *cert, const char *host);
+
 SSL *tls_conn_ssl(const struct tls_conn *c);
 /* A word of the subject of the certificate that the peer has shown; false as tls_peer_name(). */
 bool tls_peer_text(const struct tls_conn *c, int nid, char *name, size_t n);

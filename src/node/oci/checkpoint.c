@@ -7,7 +7,7 @@
 #include "base/core/mem.h"
 #include "node/oci/config.h"
 #include "node/oci/lifecycle.h"
-#include "node/oci/protobuf.h"
+#include "base/wire/protobuf.h"
 #include "node/oci/record.h"
 #include "node/runtime/cgroup_box.h"
 

@@ -5,7 +5,7 @@
 #include "base/core/fd.h"
 #include "base/core/mem.h"
 #include "base/core/proc.h"
-#include "node/oci/protobuf.h"
+#include "base/wire/protobuf.h"
 #include "node/oci/spawn.h"
 #include "node/runtime/cgroup_box.h"
 

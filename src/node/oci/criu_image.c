@@ -7,7 +7,7 @@
 #include "base/core/mem.h"
 #include "base/wire/json.h"
 #include "node/oci/config.h"
-#include "node/oci/protobuf.h"
+#include "base/wire/protobuf.h"
 
 #include <fcntl.h>
 #include <limits.h>

@@ -7,7 +7,7 @@
 #include "base/core/proc.h"
 #include "node/oci/bundle.h"
 #include "node/oci/criu_image.h"
-#include "node/oci/protobuf.h"
+#include "base/wire/protobuf.h"
 #include "node/runtime/rt.h"
 #include "node/runtime/setup.h"
 

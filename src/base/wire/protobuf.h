@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * protobuf: the few words of that format that talking with criu needs: numbers, texts and messages in messages.
+ * protobuf: the few words of that format that talking with criu and with etcd needs: numbers, bytes, texts and messages in messages.
  */
 #pragma once
 
@@ -11,7 +11,9 @@
 struct buf;
 
 void pb_number(struct buf *b, unsigned field, uint64_t value); /* bool, enum, int32 and uint32 */
-void pb_text(struct buf *b, unsigned field, const char *text); /* NULL: nothing is written */
+void pb_uint(struct buf *b, unsigned field, uint64_t value);   /* the same; 0 is left out, as version 3 has it */
+void pb_bytes(struct buf *b, unsigned field, const void *data, size_t n); /* none are left out */
+void pb_text(struct buf *b, unsigned field, const char *text);		  /* NULL: nothing is written */
 void pb_message(struct buf *b, unsigned field, const struct buf *message);
 
 struct pb_field {

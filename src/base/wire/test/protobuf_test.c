@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "node/oci/protobuf.h"
+#include "base/wire/protobuf.h"
 
 #include "base/core/buf.h"
 

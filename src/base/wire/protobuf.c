@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "node/oci/protobuf.h"
+#include "base/wire/protobuf.h"
 
 #include "base/core/buf.h"
 
@@ -26,6 +26,18 @@ void pb_number(struct buf *b, unsigned field, uint64_t value)
 {
 	add_varint(b, field << 3 | WIRE_NUMBER);
 	add_varint(b, value);
+}
+
+void pb_uint(struct buf *b, unsigned field, uint64_t value)
+{
+	if (value != 0)
+		pb_number(b, field, value);
+}
+
+void pb_bytes(struct buf *b, unsigned field, const void *data, size_t n)
+{
+	if (n > 0)
+		add_bytes(b, field, data, n);
 }
 
 void pb_text(struct buf *b, unsigned field, const char *text)
