@@ -139,3 +139,36 @@ PY
 	wait "$pid"
 	[ -S "$DIR/given.sock" ]
 }
+
+# The Ruby gem docker-api is not among the packages of the tests: where it is, its doors are tried, too.
+@test "the Ruby gem docker-api comes by the Unix socket and by TLS" {
+	ruby -e 'require "docker"' 2>/dev/null || skip "the Ruby gem docker-api is not there"
+	make_certs
+	start --listen tcp://127.0.0.1:0 --tls-cert "$DIR/server.crt" --tls-key "$DIR/server.key" --tls-client-ca "$DIR/ca.crt"
+	import_busybox
+	cat >"$DIR/gem.rb" <<'RUBY'
+require 'docker'
+dir, port = ARGV
+tls = {client_cert: "#{dir}/client.crt", client_key: "#{dir}/client.key", ssl_ca_file: "#{dir}/ca.crt", scheme: 'https'}
+[["unix://#{dir}/berth.sock", {}], ["tcp://127.0.0.1:#{port}", tls]].each do |url, options|
+  Docker.url = url
+  Docker.options = options
+  c = Docker::Container.create('Image' => 'busybox', 'Cmd' => ['sh', '-c', 'cat; echo end'], 'OpenStdin' => true, 'StdinOnce' => true)
+  c.start
+  out, = c.attach(stdin: StringIO.new("in\n"))
+  puts "#{Docker.ping} #{Docker.info['Rootless'].inspect} #{out.join.split.join(',')} #{c.wait['StatusCode']}"
+  c.remove
+end
+Docker.options = tls.merge(client_cert: "#{dir}/stranger.crt", client_key: "#{dir}/stranger.key")
+begin
+  Docker.ping
+  puts 'a stranger was let in'
+rescue Excon::Error
+  puts 'refused'
+end
+RUBY
+	run timeout 60 ruby "$DIR/gem.rb" "$DIR" "$(port 127.0.0.1)"
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ "$(sed 's/ \(nil\|false\|true\) / - /' <<<"$output" | tr '\n' ';')" = "OK - in,end 0;OK - in,end 0;refused;" ]
+}

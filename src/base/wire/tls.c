@@ -108,6 +108,9 @@ int tls_new(const struct tls_files *files, struct tls **ret, struct err *err)
 		return err_set(err, EIO, "start TLS: %s", tls_reason());
 	}
 	tls_settle(t, TLS1_2_VERSION);
+	/* Clients end the input of a stream by closing their half of the connection without a word of TLS: it is the end of the input, not of the
+	 * stream. What must be whole has a length in HTTP. */
+	ossl->SSL_CTX_set_options(t->ctx, SSL_OP_IGNORE_UNEXPECTED_EOF);
 	r = load_cert(t, files->cert, err);
 	if (r == 0)
 		r = load_key(t, files, err);

@@ -189,6 +189,29 @@ static void test_hijack(void **state)
 	tls_free(tls);
 }
 
+/* Clients that close their half of the connection beneath TLS have ended their input, and are answered. */
+static void test_half_close(void **state)
+{
+	static const char head[] =
+	    "POST /hijack HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n12345";
+	struct tls *tls = server_tls(NULL);
+	struct http_lib *t = http_lib_start_tls(NULL, tls);
+	char start[512];
+	struct client c;
+
+	(void)state;
+	assert_true(client_open(t, &c, false));
+	client_send(&c, head, sizeof head - 1);
+	shutdown(c.fd, SHUT_WR);
+	client_recv(&c, start, sizeof start);
+	assert_non_null(strstr(start, "\r\n\r\n5"));
+	assert_true(SSL_get_shutdown(c.ssl) & SSL_RECEIVED_SHUTDOWN);
+	client_close(&c);
+	http_lib_until(&t->closed, 1);
+	http_lib_stop(t);
+	tls_free(tls);
+}
+
 /* The end of our side comes with its own record, so that nobody can cut a reply short unseen. */
 static void test_end_is_told(void **state)
 {
@@ -283,9 +306,13 @@ static void test_bad_files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_bodies),	cmocka_unit_test(test_hijack),
-	    cmocka_unit_test(test_end_is_told), cmocka_unit_test(test_client_certificates),
-	    cmocka_unit_test(test_strangers),	cmocka_unit_test(test_bad_files),
+	    cmocka_unit_test(test_bodies),
+	    cmocka_unit_test(test_hijack),
+	    cmocka_unit_test(test_half_close),
+	    cmocka_unit_test(test_end_is_told),
+	    cmocka_unit_test(test_client_certificates),
+	    cmocka_unit_test(test_strangers),
+	    cmocka_unit_test(test_bad_files),
 	};
 
 	return cmocka_run_group_tests(tests, make_place, drop_place);
