@@ -630,6 +630,31 @@ network_works() { # PROGRAM GATEWAY
 	eventually no_helper "$PASTA"
 }
 
+@test "pasta: published ports lead to a container, slirp4netns says that it has none" {
+	give_ranges
+	make_machine pasta
+	start_as_user
+	berth run -d --name web -p 8081:80 -p 127.0.0.1:8082:80 -p 80 busybox httpd -f -p 80 -h /etc
+	page() { nsenter --net="/proc/$1/ns/net" curl -sS --max-time 10 "http://$2/group" 2>/dev/null | grep -q root; }
+	eventually page "$OUTSIDE" 10.99.0.1:8081
+	page "$MACHINE" 127.0.0.1:8082
+	run ! page "$OUTSIDE" 10.99.0.1:8082
+	page "$OUTSIDE" "10.99.0.1:$(berth port web 80 | sed -n 's/^0\.0\.0\.0://p' | grep -v 8081)"
+	# A port has one owner, also for the next daemon.
+	pid=$(daemon_pid)
+	kill -9 "$pid"
+	eventually gone "$pid"
+	start
+	run -125 berth run --name other -p 8081:80 busybox true
+	[[ "$output" == *"port is already allocated"* ]]
+	berth rm -f web
+	berth run --rm -p 8081:80 busybox true
+	berth down --all
+	NETWORK=slirp4netns start
+	run -125 berth run --rm -p 8081:80 busybox true
+	[[ "$output" == *"publishes ports by pasta alone"* ]]
+}
+
 @test "slirp4netns: containers reach others and their names, not the machine's loopback" {
 	make_machine slirp4netns
 	start_as_user

@@ -183,7 +183,7 @@ yyjson_mut_val *network_settings_ports(struct docker *d, yyjson_mut_doc *doc, co
 	yyjson_val *key, *v;
 
 	/* Nothing is open when it does not run. */
-	if (!net || !net_endpoint_of(net, container, 0))
+	if (!net || (!net_endpoint_of(net, container, 0) && !net_port_of(net, container, 0)))
 		return map;
 	yyjson_obj_foreach (exposed, i, n, key, v) {
 		yyjson_mut_obj_add(map, yyjson_val_mut_copy(doc, key), yyjson_mut_null(doc));
@@ -237,7 +237,7 @@ yyjson_mut_val *network_settings_port_list(struct docker *d, yyjson_mut_doc *doc
 	yyjson_mut_val *list = yyjson_mut_arr(doc);
 	const struct net_port *p;
 
-	if (!net || !net_endpoint_of(net, container, 0))
+	if (!net || (!net_endpoint_of(net, container, 0) && !net_port_of(net, container, 0)))
 		return list;
 	add_exposed(net, doc, list, container, exposed);
 	for (size_t i = 0; (p = net_port_of(net, container, i)); i++) {

@@ -54,7 +54,7 @@ static void make_uplink(int out, struct exec_network *n)
 		tell(out, err.code ? err.text : why);
 		return;
 	}
-	if (uplink_start(kind, &n->uplink, &n->uplink_netns, &err) < 0) {
+	if (uplink_start(kind, NULL, &n->uplink, &n->uplink_netns, &err) < 0) {
 		tell(out, err.text);
 		return;
 	}

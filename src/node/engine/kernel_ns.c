@@ -8,6 +8,7 @@
 #include "base/core/proc.h"
 #include "node/engine/record.h"
 #include "node/runtime/names.h"
+#include "node/runtime/rootless.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -193,10 +194,10 @@ int kernel_sysctls(struct kernel *k, const struct spec *s, struct err *err)
 {
 	/* Docker's containers bind any port and send pings without a capability. */
 	bool own = k->box.ns[RT_NS_NETWORK].wanted && k->box.ns[RT_NS_NETWORK].fd < 0;
-	/* A range of users has no groups beyond it. */
-	const struct rt_sysctl dockers[] = {
-	    {"net.ipv4.ip_unprivileged_port_start", "0"},
-	    {"net.ipv4.ping_group_range", k->box.ns[RT_NS_USER].wanted ? "0 65535" : "0 2147483647"}};
+	/* A range of users has no groups beyond it, and an ordinary user may have this one alone. */
+	const char *groups = rootless_inside() ? "0 0" : k->box.ns[RT_NS_USER].wanted ? "0 65535" : "0 2147483647";
+	const struct rt_sysctl dockers[] = {{"net.ipv4.ip_unprivileged_port_start", "0"},
+					    {"net.ipv4.ping_group_range", groups}};
 
 	k->sysctls = mem_new_n(struct rt_sysctl, s->n_sysctls + 3);
 	k->box.sysctls = k->sysctls;

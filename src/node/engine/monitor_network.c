@@ -27,16 +27,45 @@ static void tell(struct monitor *m, const char *what, const struct err *why)
 	logfile_write(&m->log, 2, clock_wall_ns(), text, strlen(text));
 }
 
-static void start_uplink(struct monitor *m)
+static int list_ports(const struct plug *p, struct uplink_ports *ret, struct err *err)
 {
+	ret->v = mem_new_n(struct uplink_port, p->n_ports);
+	for (size_t i = 0; i < p->n_ports; i++) {
+		const struct plug_port *from = &p->ports[i];
+		struct uplink_port *to = &ret->v[ret->n];
+
+		if (from->proto == NET_SCTP)
+			return err_set(err, ENOTSUP, "an ordinary user's container publishes no port of sctp");
+		*to = (struct uplink_port){
+		    .udp = from->proto == NET_UDP, .host_port = from->host_port, .port = from->port};
+		ip_text(&from->host_ip, to->host_ip);
+		ret->n++;
+	}
+	return 0;
+}
+
+/* Nobody would miss a way out as much as what he has published. */
+static int start_uplink(struct monitor *m, const struct plug *p, struct err *err)
+{
+	struct uplink_ports ports = {.n = 0};
 	struct err why = ERR_INIT;
+	int r;
 
 	/* A user namespace must own its network. */
-	if (m->uplink_kind == UPLINK_NONE || m->order.userns_base > 0)
-		return;
+	if ((m->uplink_kind == UPLINK_NONE || m->order.userns_base > 0) && p->n_ports == 0)
+		return 0;
+	if (m->order.userns_base > 0)
+		return err_set(err, ENOTSUP,
+			       "a container with users of its own publishes no ports of an ordinary user");
 	fd_closep(&m->netns);
-	if (uplink_start(m->uplink_kind, &m->uplink, &m->netns, &why) < 0)
-		tell(m, "this container has no network but its loopback", &why);
+	r = list_ports(p, &ports, err);
+	if (r == 0)
+		r = uplink_start(m->uplink_kind, &ports, &m->uplink, &m->netns, p->n_ports > 0 ? err : &why);
+	free(ports.v);
+	if (r == 0 || p->n_ports > 0)
+		return r;
+	tell(m, "this container has no network but its loopback", &why);
+	return 0;
 }
 
 /* ---- the plug ---- */
@@ -101,10 +130,8 @@ int monitor_network_start(struct monitor *m, struct err *err)
 
 	if (r < 0)
 		return r;
-	if (p.n_endpoints == 0) {
-		start_uplink(m);
-		return 0;
-	}
+	if (p.n_endpoints == 0)
+		return start_uplink(m, &p, err);
 	/* A user namespace must own its network, which comes with the container's first process. */
 	m->plug_later = m->order.userns_base > 0;
 	r = m->plug_later ? 0 : need_netns(m, err);

@@ -125,7 +125,7 @@ int network_write_plug(struct container *c, int dir, struct err *err)
 	buf_cleanup struct buf text = BUF_LIMIT(PLUG_TEXT_MAX);
 	int r;
 
-	if (!net_endpoint_of(c->e->net, c->pub.id, 0)) {
+	if (!net_endpoint_of(c->e->net, c->pub.id, 0) && !net_port_of(c->e->net, c->pub.id, 0)) {
 		(void)unlinkat(dir, PLUG_NAME, 0);
 		return 0;
 	}
@@ -159,10 +159,11 @@ static int prepare(struct container *c, int dir, const struct order *o, struct e
 	enum spec_ns_kind kind = o->spec.network_mode.kind;
 	int r = 0;
 
-	if (kind != SPEC_NS_HOST && kind != SPEC_NS_NONE && kind != SPEC_NS_CONTAINER)
+	if (kind != SPEC_NS_HOST && kind != SPEC_NS_NONE && kind != SPEC_NS_CONTAINER) {
 		r = connect_all(c, dir, o, err);
-	if (r == 0)
-		r = network_publish_all(c, o, err);
+		if (r == 0)
+			r = network_publish_all(c, o, err);
+	}
 	if (r == 0)
 		r = network_write_plug(c, dir, err);
 	if (r == 0 && has_files(o))

@@ -41,7 +41,7 @@ void endpoint_free_holder(struct net *n, struct holder *h)
 	free(h);
 }
 
-static struct holder *get_holder(struct net *n, const char *container)
+struct holder *endpoint_holder(struct net *n, const char *container)
 {
 	struct holder *h = map_get(&n->holders, container);
 
@@ -53,7 +53,7 @@ static struct holder *get_holder(struct net *n, const char *container)
 	return h;
 }
 
-static void drop_if_empty(struct net *n, struct holder *h)
+void endpoint_drop_if_empty(struct net *n, struct holder *h)
 {
 	if (h->n > 0 || h->n_ports > 0)
 		return;
@@ -300,12 +300,12 @@ int net_connect(struct net *n, const char *container, const struct net_endpoint_
 		r = net_claim(n, err);
 	if (r < 0)
 		return r;
-	h = get_holder(n, container);
+	h = endpoint_holder(n, container);
 	e = new_endpoint(map_get(&n->by_id, w->id), container);
 	r = fill(e, h, wish, err);
 	if (r < 0) {
 		free_endpoint(n, e);
-		drop_if_empty(n, h);
+		endpoint_drop_if_empty(n, h);
 		return r;
 	}
 	list_endpoint(n, h, e);
@@ -331,7 +331,7 @@ int net_disconnect(struct net *n, const char *container, const char *network, st
 		memmove(&h->endpoints[i], &h->endpoints[i + 1], (--h->n - i) * sizeof(struct endpoint *));
 		free_endpoint(n, e);
 		choose_routes(n, h);
-		drop_if_empty(n, h);
+		endpoint_drop_if_empty(n, h);
 		return 0;
 	}
 	return err_set(err, ENOENT, "container %s is not connected to network %s", container, w->name);
@@ -435,14 +435,14 @@ static int restore_endpoint(struct net *n, const char *container, const struct p
 		return r;
 	wish.ipv4 = ip_text(&p->ip4.ip, four);
 	wish.ipv6 = ip_text(&p->ip6.ip, six);
-	h = get_holder(n, container);
+	h = endpoint_holder(n, container);
 	e = new_endpoint(w, container);
 	memcpy(e->pub.id, p->id, sizeof e->pub.id);
 	memcpy(e->pub.port, p->port, sizeof e->pub.port);
 	r = fill(e, h, &wish, err);
 	if (r < 0) {
 		free_endpoint(n, e);
-		drop_if_empty(n, h);
+		endpoint_drop_if_empty(n, h);
 		return r;
 	}
 	e->pub.fixed4 = e->pub.fixed6 = e->pub.fixed_mac = false;
@@ -461,8 +461,8 @@ int net_restore(struct net *n, const char *container, const char *text, size_t l
 		one = restore_endpoint(n, container, &p.endpoints[i], r < 0 ? NULL : err);
 		r = r < 0 ? r : one;
 	}
-	for (size_t i = 0; i < p.n_ports && map_get(&n->holders, container); i++) {
-		one = ports_add(n, get_holder(n, container), &p.ports[i], false, r < 0 ? NULL : err);
+	for (size_t i = 0; i < p.n_ports && (n->bare || map_get(&n->holders, container)); i++) {
+		one = ports_add(n, endpoint_holder(n, container), &p.ports[i], false, r < 0 ? NULL : err);
 		r = r < 0 ? r : one;
 	}
 	return r;

@@ -175,7 +175,7 @@ struct net_port {
 	    [NET_IP_MAX]; /* one family: a wish for all addresses becomes two, "0.0.0.0" and "::" (if the container has IPv6) */
 };
 
-/* For a container that has its endpoints: all or nothing. -EBUSY "Bind for 0.0.0.0:8080 failed: port is already allocated" or "failed to bind host port for
+/* For a container that has its endpoints (a bare one has none, and ports all the same, which a program leads to it): all or nothing. -EBUSY "Bind for 0.0.0.0:8080 failed: port is already allocated" or "failed to bind host port for
  * 0.0.0.0:8080/tcp: address already in use"; -EINVAL. */
 int net_publish(struct net *n, const char *container, const struct net_publish *wishes, size_t n_wishes,
 		struct err *err);

@@ -102,6 +102,9 @@ void ports_follow(struct net *n, struct holder *h, const char *ip4, const char *
 /* endpoint.c */
 void endpoint_fill_plug(struct net *n, struct holder *h, struct plug *p);
 void endpoint_free_holder(struct net *n, struct holder *h);
+/* Made when it is not there. */
+struct holder *endpoint_holder(struct net *n, const char *container);
+void endpoint_drop_if_empty(struct net *n, struct holder *h);
 
 /* guest.c */
 /* The network of builds; makes it when it is not there. */

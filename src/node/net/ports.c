@@ -194,13 +194,30 @@ static bool is_loopback6(const struct ip *ip)
 	return ip->family == AF_INET6 && !memcmp(ip->b, one, sizeof one);
 }
 
-static int find_targets(struct holder *h, const struct net_publish *wish, struct targets *t, struct err *err)
+/* Of an ordinary user's container, to which a program leads: it has no address that we know. */
+static int find_bare(const struct net_publish *wish, struct targets *t, struct err *err)
+{
+	const char *host = wish->host_ip && *wish->host_ip ? wish->host_ip : "0.0.0.0";
+	struct ip ip;
+
+	if (!ip_read(host, &ip))
+		return err_set(err, EINVAL, "invalid host address \"%.64s\" of a published port", host);
+	add_target(t, host, ip.family == AF_INET ? "0.0.0.0" : "::");
+	if (host != wish->host_ip && net_has_ipv6())
+		add_target(t, "::", "::");
+	return 0;
+}
+
+static int find_targets(struct net *n, struct holder *h, const struct net_publish *wish, struct targets *t,
+			struct err *err)
 {
 	const struct net_endpoint *four = NULL, *six = NULL;
 	const char *host = wish->host_ip ? wish->host_ip : "";
 	struct ip ip;
 
 	t->n = 0;
+	if (n->bare)
+		return find_bare(wish, t, err);
 	for (size_t i = 0; i < h->n; i++) {
 		four = h->endpoints[i]->pub.route4 ? &h->endpoints[i]->pub : four;
 		six = h->endpoints[i]->pub.route6 ? &h->endpoints[i]->pub : six;
@@ -282,7 +299,7 @@ static int publish_any(struct net *n, struct holder *h, const struct net_publish
 static int publish_one(struct net *n, struct holder *h, const struct net_publish *wish, struct err *err)
 {
 	struct targets t;
-	int r = find_targets(h, wish, &t, err);
+	int r = find_targets(n, h, wish, &t, err);
 
 	/* On internal networks alone there is nobody to publish to. */
 	if (r < 0 || t.n == 0)
@@ -302,7 +319,7 @@ static int publish_one(struct net *n, struct holder *h, const struct net_publish
 int net_publish(struct net *n, const char *container, const struct net_publish *wishes, size_t n_wishes,
 		struct err *err)
 {
-	struct holder *h = map_get(&n->holders, container);
+	struct holder *h = n->bare && n_wishes > 0 ? endpoint_holder(n, container) : map_get(&n->holders, container);
 	size_t first = h ? h->n_ports : 0;
 	int r = 0;
 
@@ -314,5 +331,6 @@ int net_publish(struct net *n, const char *container, const struct net_publish *
 		r = publish_one(n, h, &wishes[i], err);
 	if (r < 0)
 		drop_from(n, h, first);
+	endpoint_drop_if_empty(n, h);
 	return r;
 }

@@ -32,7 +32,7 @@ enum {
 	LIFE_AT,
 	READY_MS = 20000,
 	WORDS_MAX = 65536,
-	ARGS_MAX = 24,
+	ARGS_MAX = 24 + 2 * UPLINK_PORTS_MAX,
 };
 
 #define TUN "/dev/net/tun"
@@ -40,22 +40,28 @@ enum {
 #define PASTA_DNS "169.254.1.1"
 #define SLIRP_DNS "10.0.2.3"
 
-/* No forwarding either way (pasta's default would join both loopbacks), no way to the machine by the gateway's address. */
-static const char *const pasta_args[] = {"pasta",	  "--config-net", "--quiet", "-t", "none", "-u",
-					 "none",	  "-T",		  "none",    "-U", "none", "--no-map-gw",
-					 "--dns-forward", PASTA_DNS,	  "--netns", NULL};
+/* No forwarding but what was published (pasta's default would join both loopbacks), no way to the machine by the gateway's address. */
+static const char *const pasta_args[] = {"pasta", "--config-net", "--quiet",	   "-T",      "none", "-U",
+					 "none",  "--no-map-gw",  "--dns-forward", PASTA_DNS, NULL};
 static const char *const slirp_args[] = {
     "slirp4netns",	"--configure",	"--mtu=65520", "--disable-host-loopback", "--enable-sandbox",
     "--enable-seccomp", "--ready-fd=3", "--exit-fd=4", "--netns-type=path",	  NULL};
 
 static const struct {
 	const char *name, *program, *dns;
-	const char *const *args; /* the namespace's path follows */
-	const char *interface;	 /* and this, if any */
-	bool stays;		 /* in the foreground: it tells by READY_AT that all is done; the others by their end */
+	const char *const *args; /* the namespace's path follows, behind `netns` */
+	const char *netns;
+	bool leads_in;	       /* it has -t and -u for published ports */
+	const char *interface; /* and this, if any */
+	bool stays;	       /* in the foreground: it tells by READY_AT that all is done; the others by their end */
 } kinds[UPLINK_KINDS] = {
     [UPLINK_NONE] = {.name = "none"},
-    [UPLINK_PASTA] = {.name = "pasta", .program = "/usr/bin/pasta", .dns = PASTA_DNS, .args = pasta_args},
+    [UPLINK_PASTA] = {.name = "pasta",
+		      .program = "/usr/bin/pasta",
+		      .dns = PASTA_DNS,
+		      .args = pasta_args,
+		      .netns = "--netns",
+		      .leads_in = true},
     [UPLINK_SLIRP] = {.name = "slirp4netns",
 		      .program = "/usr/bin/slirp4netns",
 		      .dns = SLIRP_DNS,
@@ -120,23 +126,71 @@ int uplink_choose(const char *wish, enum uplink_kind *ret, char why[static UPLIN
 
 struct plan {
 	enum uplink_kind kind;
+	const struct uplink_ports *ports;
 	int life, words;
 	int go[2], ready[2];
 	char path[48];
 };
 
+/* Without an address it is all of both families: what "::" means beside "0.0.0.0" is said by that already. */
+static bool is_said(const struct uplink_ports *ports, const struct uplink_port *one)
+{
+	for (size_t i = 0; i < ports->n && !strcmp(one->host_ip, "::"); i++) {
+		const struct uplink_port *p = &ports->v[i];
+
+		if (!strcmp(p->host_ip, "0.0.0.0") && p->udp == one->udp && p->host_port == one->host_port)
+			return true;
+	}
+	return false;
+}
+
+/* Of one protocol; none = nothing is led in. */
+static size_t add_ports(const struct plan *p, bool udp, char **argv)
+{
+	const char *option = udp ? "-u" : "-t";
+	size_t n = 0;
+
+	for (size_t i = 0; p->ports && i < p->ports->n; i++) {
+		const struct uplink_port *one = &p->ports->v[i];
+		bool any = !strcmp(one->host_ip, "0.0.0.0");
+
+		if (one->udp != udp || is_said(p->ports, one))
+			continue;
+		argv[n++] = (char *)option;
+		argv[n++] = any ? mem_printf("%u:%u", one->host_port, one->port)
+				: mem_printf("%s/%u:%u", one->host_ip, one->host_port, one->port);
+	}
+	if (n == 0) {
+		argv[n++] = (char *)option;
+		argv[n++] = (char *)"none";
+	}
+	return n;
+}
+
+static void make_argv(struct plan *p, char *argv[static ARGS_MAX])
+{
+	size_t n = 0;
+
+	for (const char *const *a = kinds[p->kind].args; *a; a++)
+		argv[n++] = (char *)*a;
+	if (kinds[p->kind].leads_in) {
+		n += add_ports(p, false, argv + n);
+		n += add_ports(p, true, argv + n);
+	}
+	if (kinds[p->kind].netns)
+		argv[n++] = (char *)kinds[p->kind].netns;
+	argv[n++] = p->path;
+	argv[n++] = (char *)kinds[p->kind].interface;
+	argv[n] = NULL;
+}
+
 static _Noreturn void exec_program(struct plan *p)
 {
 	const struct rlimit words = {WORDS_MAX, WORDS_MAX};
 	char *env[] = {NULL}, *argv[ARGS_MAX];
-	size_t n = 0;
 	char c;
 
-	for (const char *const *a = kinds[p->kind].args; *a; a++)
-		argv[n++] = (char *)*a;
-	argv[n++] = p->path;
-	argv[n++] = (char *)kinds[p->kind].interface;
-	argv[n] = NULL;
+	make_argv(p, argv);
 	proc_default_signals();
 	/* What it says is kept for the error message, and no more of it. */
 	signal(SIGXFSZ, SIG_IGN);
@@ -343,12 +397,31 @@ static int open_plan(struct plan *p, struct uplink *u, struct err *err)
 	return 0;
 }
 
-int uplink_start(enum uplink_kind kind, struct uplink *ret, int *ret_netns, struct err *err)
+static int check_ports(enum uplink_kind kind, const struct uplink_ports *ports, struct err *err)
 {
-	struct plan p = {.kind = kind, .life = -1, .words = -1, .go = {-1, -1}, .ready = {-1, -1}};
-	struct uplink u = UPLINK_NULL;
-	int r = open_plan(&p, &u, err);
+	if (!ports || ports->n == 0)
+		return 0;
+	if (!kinds[kind].leads_in)
+		return err_set(
+		    err, ENOTSUP,
+		    "an ordinary user's container publishes ports by pasta alone, and berth has %s; type: sudo "
+		    "apt-get install passt, and start berth with --network pasta",
+		    kinds[kind].name);
+	if (ports->n > UPLINK_PORTS_MAX)
+		return err_set(err, E2BIG, "an ordinary user's container publishes %d ports at the most",
+			       UPLINK_PORTS_MAX);
+	return 0;
+}
 
+int uplink_start(enum uplink_kind kind, const struct uplink_ports *ports, struct uplink *ret, int *ret_netns,
+		 struct err *err)
+{
+	struct plan p = {.kind = kind, .ports = ports, .life = -1, .words = -1, .go = {-1, -1}, .ready = {-1, -1}};
+	struct uplink u = UPLINK_NULL;
+	int r = check_ports(kind, ports, err);
+
+	if (r == 0)
+		r = open_plan(&p, &u, err);
 	if (r == 0)
 		r = start(&p, &u, err);
 	if (r == 0)
