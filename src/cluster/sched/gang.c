@@ -83,7 +83,8 @@ struct pick *sched_gang_find(const struct sched *s, const struct item *it, bool 
 		if (!copies || (it->shape->topology == SCHED_TOPO_ONE && copies < need))
 			continue;
 		mem_grow(&picks, &cap, n);
-		picks[n++] = (struct pick){.node = at, .n = copies};
+		picks[n] = (struct pick){.node = at, .n = copies};
+		n++;
 		left -= copies;
 	}
 	*ret_n = n;

@@ -78,7 +78,8 @@ static const char *const service_keys[] = {"name",
 					   "stage_in",
 					   "stage_out",
 					   NULL};
-static const char *const job_keys[] = {"name", "file", "params", "spaces", "exit_with", "priority", "start_at_ms", "deadline_ms", "services", NULL};
+static const char *const job_keys[] = {"name",	   "file",	  "params",	 "spaces",   "exit_with",
+				       "priority", "start_at_ms", "deadline_ms", "services", NULL};
 
 static int one_of(yyjson_val *obj, const char *key, const struct word *words, int *inout, struct err *err)
 {

@@ -20,7 +20,7 @@ struct jobspec {
 	uint32_t uid;		 /* who submitted it */
 	const char *name, *file; /* point into doc */
 	char id[SCHED_ID_MAX];
-	char tenant[16]; /* whose share it uses: the user's number */
+	char tenant[16];	     /* whose share it uses: the user's number */
 	struct sched_job_spec sched; /* points into this object */
 	struct sched_task_spec *tasks;
 	struct sched_dep **deps; /* one array per task */

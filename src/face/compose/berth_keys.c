@@ -113,7 +113,8 @@ void berth_keys_read(struct loader *l, struct job_service *s)
 /* In UTC with a Z, else in local time. 0 when it is not said. */
 static int64_t read_date(struct loader *l, const struct node *berth, const char *key)
 {
-	static const char *const formats[] = {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"};
+	static const char *const formats[] = {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M",
+					      "%Y-%m-%d %H:%M"};
 	const char *text = read_str(berth, key, NULL);
 
 	for (size_t k = 0; text && k < sizeof formats / sizeof *formats; k++) {
