@@ -55,7 +55,8 @@ static int choose(SSL *ssl, const unsigned char **ret, unsigned char *ret_len, c
 	(void)ssl;
 	for (unsigned i = 0; i < t->alpn_len; i += 1u + t->alpn[i]) {
 		for (unsigned k = 0; k < in_len; k += 1u + in[k]) {
-			if (in[k] != t->alpn[i] || k + 1u + in[k] > in_len || memcmp(in + k, t->alpn + i, 1u + in[k]))
+			if (in[k] != t->alpn[i] || k + 1u + in[k] > in_len ||
+			    memcmp(in + k, t->alpn + i, 1u + in[k]) != 0)
 				continue;
 			*ret = t->alpn + i + 1;
 			*ret_len = t->alpn[i];
@@ -118,7 +119,8 @@ struct tls_conn *tls_mutual_conn(struct tls *t, int fd, const char *alpn)
 	if (!c || n == 0 || n >= sizeof wire)
 		return c;
 	wire[0] = (unsigned char)n;
-	memcpy(wire + 1, alpn, n);
+	for (size_t i = 0; i < n; i++)
+		wire[i + 1] = (unsigned char)alpn[i];
 	ossl->SSL_set_alpn_protos(tls_conn_ssl(c), wire, (unsigned)n + 1);
 	return c;
 }

@@ -15,7 +15,7 @@ struct authority {
 	char pin[SHA256_HEX_MAX];	/* of ca */
 };
 
-int authority_open(const char *dir, struct authority *ret, struct err *err);
+int authority_open(const char *path, struct authority *ret, struct err *err);
 void authority_free(struct authority *a); /* zeroes it; fine with zeroes */
 /* A member's certificate, as cert_sign(). */
 int authority_sign(const struct authority *a, const char *request, const char *node, const char *member,

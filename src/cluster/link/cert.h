@@ -32,6 +32,6 @@ struct cert_wish {
 int cert_sign(const char *ca, const char *ca_key, const char *request, const struct cert_wish *w, char **ret,
 	      struct err *err);
 
-int cert_fingerprint(const char *cert, char hex[static SHA256_HEX_MAX], struct err *err);
+int cert_fingerprint(const char *text, char hex[static SHA256_HEX_MAX], struct err *err);
 /* When it begins and ends, in seconds since 1970. */
-int cert_times(const char *cert, int64_t *ret_begin, int64_t *ret_end, struct err *err);
+int cert_times(const char *text, int64_t *ret_begin, int64_t *ret_end, struct err *err);

@@ -261,8 +261,8 @@ static ssize_t read_control(nghttp2_session *s, int32_t id, uint8_t *data, size_
 
 	(void)s;
 	(void)id;
-	(void)flags;
 	(void)source;
+	*flags = NGHTTP2_DATA_FLAG_NONE;
 	if (left == 0)
 		return NGHTTP2_ERR_DEFERRED;
 	n = left < n ? left : n;

@@ -347,8 +347,11 @@ struct link_listener *link_unlisten(struct link_listener *l)
 {
 	if (!l)
 		return NULL;
-	while (l->guests)
-		guest_free(l->guests);
+	for (struct link_guest *g = l->guests, *next; g; g = next) {
+		next = g->next;
+		g->listener = NULL;
+		guest_free(g);
+	}
 	loop_fd_free(l->watch);
 	fd_closep(&l->fd);
 	tls_free(l->tls);

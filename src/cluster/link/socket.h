@@ -20,6 +20,6 @@ struct socket_address {
 	socklen_t len;
 };
 /* "HOST", "HOST:PORT" or "[::1]:PORT"; at most `max` addresses. Asks the name service: not for the loop. Returns their number. */
-int socket_resolve(const char *text, struct socket_address *ret, size_t max, struct err *err);
+int socket_resolve(const char *given, struct socket_address *ret, size_t max, struct err *err);
 /* "HOST:PORT" with the port put in where there is none; the caller frees. */
 char *socket_with_port(const char *text);
