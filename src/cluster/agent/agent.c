@@ -209,8 +209,9 @@ static void enact_kill(struct agent *a, const struct link_msg *m)
 		report_lost(a, &m->attempt, "it was ended before it started");
 		return;
 	}
+	/* Its end alone: a start that the server does not want any more would be answered by the next KILL. */
 	if (c->state == ENGINE_EXITED || c->state == ENGINE_LOST) {
-		report_state(a, &m->attempt, c);
+		report_exit(a, &m->attempt, c);
 		return;
 	}
 	if (engine_stop(a->engine, c->id, -1, &err) < 0 && err.code != ESRCH)
