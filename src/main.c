@@ -59,7 +59,9 @@ struct daemon {
 	int64_t started_ms;
 	int given_fds; /* of the service manager */
 	char *alias;   /* what Docker's clients look for beside the socket: a link of ours */
-	bool stopping_all;
+	bool stopping_all, stopping;
+	bool told_ready; /* whoever started us need not wait any more */
+	bool lost;	 /* another server leads: this one follows from now on */
 };
 
 /* ---- the lock of the data directory ---- */
@@ -147,6 +149,7 @@ static void end_loop(void *ctx)
 
 static void stop_now(struct daemon *d)
 {
+	d->stopping = true;
 	notify_manager("STOPPING=1");
 	loop_timer_arm(d->stop, 0);
 }
@@ -264,15 +267,65 @@ static int choose_network(struct daemon *d, struct err *err)
 	return 0;
 }
 
+/* `berth up` that waits for us is told once. False: it has gone meanwhile, and wants no berth. */
+static bool tell_ready(struct daemon *d)
+{
+	bool first = !d->told_ready;
+
+	d->told_ready = true;
+	if (!first)
+		return true;
+	notify_manager("READY=1");
+	return d->o->ready_fd < 0 || write(d->o->ready_fd, "R", 1) == 1;
+}
+
+/* ---- several servers, of which one leads ---- */
+
+static void on_following(void *ctx, const char *leader)
+{
+	struct daemon *d = ctx;
+	mem_cleanup char *text =
+	    mem_printf("another server leads (%s): this one waits, and takes over when that one ends", leader);
+
+	if (d->told_ready)
+		log_warning("%s", text);
+	else
+		warn(d->o, text);
+	(void)tell_ready(d);
+}
+
+static void on_trouble(void *ctx, const struct err *what)
+{
+	(void)ctx;
+	log_warning("%s", what->text);
+}
+
+/* Containers go on: only the server ends, and waits until it leads again. */
+static void on_lost(void *ctx, const struct err *why)
+{
+	struct daemon *d = ctx;
+
+	log_err(why, "the server steps down");
+	d->lost = true;
+	loop_timer_arm(d->stop, 0);
+}
+
+static int open_store(struct daemon *d, struct store **ret, struct err *err)
+{
+	const struct store_hooks hooks = {.following = on_following, .trouble = on_trouble, .lost = on_lost, .ctx = d};
+	/* An agent has no jobs of its own; what the API asks of a server it finds empty. */
+	const char *kind = d->o->role == CLI_ROLE_AGENT ? "memory" : d->o->store ? d->o->store : "sqlite";
+
+	return store_open_shared(kind, d->o->data, d->loop, &hooks, ret, err);
+}
+
 static int open_server(struct daemon *d, struct link_end *link, struct err *err)
 {
 	const struct server_options o = {.lease_ms = (int64_t)d->o->lease_ms, .cert_s = (int64_t)d->o->cert_ms / 1000};
-	/* An agent has no jobs of its own; what the API asks of a server it finds empty. */
-	const char *kind = d->o->role == CLI_ROLE_AGENT ? "memory" : "sqlite";
 	mem_cleanup char *dir = mem_printf("%s/cluster", d->o->data);
 	mem_cleanup char *address = d->o->agents ? socket_with_port(d->o->agents) : NULL;
 	struct store *store = NULL;
-	int fd, r = store_open(kind, d->o->data, d->loop, &store, err);
+	int fd, r = open_store(d, &store, err);
 
 	if (r < 0)
 		return r;
@@ -419,24 +472,28 @@ static int open_all(struct daemon *d, struct err *err)
 		r = engine_open(d->loop, d->o->data, d->launcher, &d->engine, err);
 	for (size_t i = 0; r == 0 && engine_warning(d->engine, i); i++)
 		warn(d->o, engine_warning(d->engine, i));
-	if (r == 0)
-		r = open_cluster(d, err);
-	return r < 0 ? r : open_api(d, err);
+	return r;
 }
 
-/* In reverse; every part takes NULL. */
-static void close_all(struct daemon *d)
+/* The server, its agent and the doors; every part takes NULL. */
+static void close_serving(struct daemon *d)
 {
 	if (d->api)
 		unlink(d->o->socket);
 	if (d->alias)
 		unlink(d->alias);
 	free(d->alias);
+	d->alias = NULL;
 	d->api = api_free(d->api);
-	engine_unlisten(d->engine_ended);
-	server_unlisten(d->server_ended);
-	agent_free(d->agent);
-	server_close(d->server);
+	d->engine_ended = engine_unlisten(d->engine_ended);
+	d->server_ended = server_unlisten(d->server_ended);
+	d->agent = agent_free(d->agent);
+	d->server = server_close(d->server);
+}
+
+/* In reverse. */
+static void close_all(struct daemon *d)
+{
 	engine_close(d->engine);
 	launcher_free(d->launcher);
 	if (d->lock >= 0)
@@ -446,6 +503,38 @@ static void close_all(struct daemon *d)
 	loop_timer_free(d->stop);
 	loop_free(d->loop);
 	fd_closep(&d->lock);
+}
+
+/* As long as this server leads. */
+static int serve(struct daemon *d, struct err *err)
+{
+	int r = open_cluster(d, err);
+
+	if (r == 0)
+		r = open_api(d, err);
+	if (r == 0) {
+		malloc_trim(0);
+		log_info("berth %s is up: socket %s, data %s", BERTH_VERSION, d->o->socket, d->o->data);
+		if (tell_ready(d))
+			r = loop_run(d->loop, err);
+		else
+			log_warning("whoever started us has gone before we were ready: stopping");
+	}
+	close_serving(d);
+	return r;
+}
+
+/* A server that has lost its lead waits until it leads again; one that is stopped while it waits ends in order. */
+static int serve_on(struct daemon *d, struct err *err)
+{
+	int r;
+
+	do {
+		d->lost = false;
+		err_clear(err);
+		r = serve(d, err);
+	} while (!d->stopping && ((r == 0 && d->lost) || r == -ESTALE));
+	return r == -ECANCELED && d->stopping ? 0 : r;
 }
 
 static int up(const struct cli_up_options *o, struct err *err)
@@ -463,16 +552,8 @@ static int up(const struct cli_up_options *o, struct err *err)
 		r = choose_network(&d, err);
 	if (r == 0)
 		r = open_all(&d, err);
-	if (r == 0) {
-		malloc_trim(0);
-		log_info("berth %s is up: socket %s, data %s", BERTH_VERSION, o->socket, o->data);
-		notify_manager("READY=1");
-		/* A `berth up` that was interrupted meanwhile wants no berth. */
-		if (o->ready_fd >= 0 && write(o->ready_fd, "R", 1) < 0)
-			log_warning("whoever started us has gone before we were ready: stopping");
-		else
-			r = loop_run(d.loop, err);
-	}
+	if (r == 0)
+		r = serve_on(&d, err);
 	close_all(&d);
 	return r;
 }

@@ -210,7 +210,6 @@ static void on_token(void *ctx, const char *data, size_t n, const struct err *er
 
 static void want_token(struct etcd *e)
 {
-	struct buf m buf_cleanup = BUF_INIT;
 	struct call *c;
 
 	if (e->asking)

@@ -36,7 +36,7 @@ struct up_values {
 	uint64_t level, slots, memory, timeout_ms, netns_pool;
 	char **listen;
 	const char *tls_cert, *tls_key, *tls_client_ca, *token_file, *policy;
-	const char *agents, *server, *token;
+	const char *agents, *server, *token, *store;
 	uint64_t lease_ms, cert_ms;
 };
 /* What every daemon takes. */
@@ -90,13 +90,19 @@ struct up_values {
 		    "network namespaces kept ready for a faster start (default 4, 0: none)"                              \
 	}
 #define SERVER_OPTIONS                                                                                                 \
-	{                                                                                                              \
-	    "lease",                                                                                                   \
-	    0,                                                                                                         \
-	    OPTION_TIME,                                                                                               \
-	    offsetof(struct up_values, lease_ms),                                                                      \
-	    "TIME",                                                                                                    \
-	    "an agent that is not heard of for so long is lost, and its work starts elsewhere (default 30s)"},         \
+	{"store",                                                                                                      \
+	 0,                                                                                                            \
+	 OPTION_TEXT,                                                                                                  \
+	 offsetof(struct up_values, store),                                                                            \
+	 "ADDRESS",                                                                                                    \
+	 "where the state is: etcd://HOST:PORT[,HOST:PORT]/PREFIX, for several servers of which one leads "            \
+	 "(default: in --data; docs/CLUSTER.md)"},                                                                     \
+	    {"lease",                                                                                                  \
+	     0,                                                                                                        \
+	     OPTION_TIME,                                                                                              \
+	     offsetof(struct up_values, lease_ms),                                                                     \
+	     "TIME",                                                                                                   \
+	     "an agent that is not heard of for so long is lost, and its work starts elsewhere (default 30s)"},        \
 	{                                                                                                              \
 		"cert-life", 0, OPTION_TIME, offsetof(struct up_values, cert_ms), "TIME",                              \
 		    "how long an agent's certificate is good; it has it renewed by itself (default 7 days)"            \
@@ -374,6 +380,7 @@ static int cluster(const struct cli *cli, const struct up_values *v, struct cli_
 		   struct err *err)
 {
 	o->agents = v->agents;
+	o->store = v->store;
 	o->lease_ms = v->lease_ms;
 	o->cert_ms = v->cert_ms;
 	if ((v->lease_ms && v->lease_ms < 1000) || v->lease_ms > 24 * 3600 * 1000)
