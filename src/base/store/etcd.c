@@ -38,15 +38,19 @@ struct etcd {
 
 static void call_free(struct call *c)
 {
-	for (struct call **p = &c->etcd->calls; *p; p = &(*p)->next) {
-		if (*p == c) {
-			*p = c->next;
-			break;
-		}
-	}
 	buf_free(&c->out);
 	buf_free(&c->in);
 	free(c);
+}
+
+static void call_end(struct call *c)
+{
+	struct call **p = &c->etcd->calls;
+
+	while (*p != c)
+		p = &(*p)->next;
+	*p = c->next;
+	call_free(c);
 }
 
 /* ---- errors ---- */
@@ -118,7 +122,7 @@ static void finish(struct call *c, const struct err *error)
 	struct buf in buf_cleanup = c->in;
 
 	c->in = (struct buf)BUF_INIT;
-	call_free(c);
+	call_end(c);
 	fn(ctx, buf_str(&in), in.len, error);
 }
 
@@ -172,20 +176,11 @@ void etcd_call(struct etcd *e, const char *method, const struct buf *m, int64_t 
 
 /* ---- the token ---- */
 
-static struct call *take_waiting(struct etcd *e)
-{
-	for (struct call *c = e->calls; c; c = c->next)
-		if (c->waits)
-			return c;
-	return NULL;
-}
-
 /* It is inside a call of its own, which is no longer in the list of those that wait. */
 static void on_token(void *ctx, const char *data, size_t n, const struct err *error)
 {
 	struct etcd *e = ctx;
 	struct etcd_answer a;
-	struct call *c;
 	struct err err = ERR_INIT;
 
 	e->asking = false;
@@ -199,7 +194,11 @@ static void on_token(void *ctx, const char *data, size_t n, const struct err *er
 		grpc_set_token(e->grpc, token);
 		e->has_token = true;
 	}
-	while ((c = take_waiting(e))) {
+	/* Whoever is told may begin calls, which come before these in the list, but end none. */
+	for (struct call *c = e->calls, *next; c; c = next) {
+		next = c->next;
+		if (!c->waits)
+			continue;
 		c->waits = false;
 		if (error)
 			finish(c, error);
@@ -296,8 +295,10 @@ struct etcd *etcd_close(struct etcd *e)
 	if (!e)
 		return NULL;
 	grpc_free(e->grpc);
-	while (e->calls)
-		call_free(e->calls);
+	for (struct call *c = e->calls, *next; c; c = next) {
+		next = c->next;
+		call_free(c);
+	}
 	tls_free(e->tls);
 	if (e->password)
 		explicit_bzero(e->password, strlen(e->password));

@@ -47,13 +47,14 @@ void cell_put_value(struct buf *b, const struct cell_value *v)
 	pb_uint(b, VALUE_FIRST, v->first);
 }
 
+/* Letters of an ID alone: it becomes part of a key. */
 static bool take_id(struct cell_value *v, const struct pb_field *f)
 {
-	if (!f->text || f->n == 0 || f->n >= sizeof v->blob || strspn(f->text, "0123456789abcdef-") < f->n)
+	if (!f->text || f->n == 0 || f->n >= sizeof v->blob)
 		return false;
 	memcpy(v->blob, f->text, f->n);
 	v->blob[f->n] = '\0';
-	return true;
+	return strspn(v->blob, "0123456789abcdef-") == f->n;
 }
 
 int cell_get_value(const char *data, size_t n, struct cell_value *ret)
@@ -115,6 +116,8 @@ static int take_event(const struct pb_field *outer, uint64_t seq, store_event_fn
 		if (f.field == EVENT_KIND && f.text && !kind)
 			kind = mem_strndup(f.text, f.n);
 		if (f.field == EVENT_DATA && f.text && !data) {
+			if (memchr(f.text, '\0', f.n))
+				return -EBADMSG; /* JSON has none */
 			data = mem_strndup(f.text, f.n);
 			e.len = f.n;
 		}

@@ -102,6 +102,8 @@ static int take_value(struct etcd_load *l, const struct etcd_kv *kv)
 		return 0;
 	}
 	data = mem_strndup(v.data, v.len);
+	if (strlen(data) != v.len)
+		return damaged(l, kv);
 	set_value(l, key, &v, data);
 	return 0;
 }
@@ -175,7 +177,7 @@ static int end_pieces(struct etcd_load *l)
 {
 	struct wanted *w = l->wanted;
 
-	if (w->data.len != w->value.len)
+	if (w->data.len != w->value.len || strlen(buf_str(&w->data)) != w->value.len)
 		return err_set(&l->err, EBADMSG, "the value of \"%s%s\" in etcd (%s) is not whole", l->prefix, w->key,
 			       etcd_endpoint(l->etcd));
 	set_value(l, w->key, &w->value, buf_str(&w->data));

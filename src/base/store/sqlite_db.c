@@ -16,20 +16,20 @@ static const char *const sql[SQLITE_STMT_N] = {
     [SQLITE_STMT_COMMIT] = "COMMIT",
     [SQLITE_STMT_ROLLBACK] = "ROLLBACK",
     [SQLITE_STMT_EVENT] = "INSERT INTO events (seq, time, kind, data) VALUES (?1, ?2, ?3, ?4)",
-    [SQLITE_STMT_DOC_SET] = "INSERT INTO docs (key, value) VALUES (?1, ?2) "
-			    "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+    [SQLITE_STMT_DOC_SET] = ("INSERT INTO docs (key, value) VALUES (?1, ?2) "
+			     "ON CONFLICT (key) DO UPDATE SET value = excluded.value"),
     [SQLITE_STMT_DOC_DROP] = "DELETE FROM docs WHERE key >= ?1 AND key < ?2",
     [SQLITE_STMT_DOC_DELETE] = "DELETE FROM docs WHERE key = ?1",
-    [SQLITE_STMT_SNAPSHOT] = "INSERT INTO snapshot (id, seq, data) VALUES (1, ?1, ?2) "
-			     "ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, data = excluded.data",
+    [SQLITE_STMT_SNAPSHOT] = ("INSERT INTO snapshot (id, seq, data) VALUES (1, ?1, ?2) "
+			      "ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, data = excluded.data"),
     [SQLITE_STMT_PRUNE] = "DELETE FROM events WHERE seq <= ?1",
     [SQLITE_STMT_READ] = "SELECT seq, time, kind, data FROM events WHERE seq >= ?1 ORDER BY seq LIMIT ?2",
     [SQLITE_STMT_GET] = "SELECT value FROM docs WHERE key = ?1",
     [SQLITE_STMT_SCAN] = "SELECT key, value FROM docs WHERE key >= ?1 ORDER BY key LIMIT ?2",
     [SQLITE_STMT_SNAPSHOT_GET] = "SELECT seq, data FROM snapshot WHERE id = 1",
     /* Events below the snapshot may all have been dropped; their numbers must not be given again. */
-    [SQLITE_STMT_LAST] = "SELECT max(ifnull((SELECT max(seq) FROM events), 0), "
-			 "ifnull((SELECT max(seq) FROM snapshot), 0))",
+    [SQLITE_STMT_LAST] = ("SELECT max(ifnull((SELECT max(seq) FROM events), 0), "
+			  "ifnull((SELECT max(seq) FROM snapshot), 0))"),
 };
 
 /* For every connection. About 0.5 MB of cache each; no mmap: a failing disk must be an error, not a signal. */
