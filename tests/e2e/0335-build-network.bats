@@ -51,7 +51,7 @@ nothing_stays() {
 	apart ip -o link
 	apart nft list tables
 	ls "$BERTH_DATA/networks/guests"
-	[ -z "$(apart ip -o link | grep -v ' lo:')" ]
+	[ "$(apart ip -o link | grep -vc ' lo:')" = 0 ]
 	[ -z "$(apart nft list tables)" ]
 	[ "$(ls "$BERTH_DATA/networks/guests")" = lock ]
 }

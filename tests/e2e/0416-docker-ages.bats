@@ -57,7 +57,7 @@ ipc_of() {
 }
 
 log_type() {
-	old "$1" 200 GET '/containers/done/logs?stdout=1'
+	old "$1" 200 GET '/containers/ended/logs?stdout=1'
 	header content-type
 }
 
@@ -73,11 +73,11 @@ create() { # MINOR BODY JQ-EXPRESSION: what is kept of it
 	# An older client names the image beside the filters.
 	turns 41 0 1 images_named
 	turns 40 shareable private ipc_of
-	old 44 201 POST /containers/create?name=done -d '{"Image":"busybox","Cmd":["echo","hello"]}'
-	old 44 204 POST /containers/done/start
-	exits_with 0 done
+	old 44 201 POST /containers/create?name=ended -d '{"Image":"busybox","Cmd":["echo","hello"]}'
+	old 44 204 POST /containers/ended/start
+	exits_with 0 ended
 	turns 42 application/octet-stream application/vnd.docker.multiplexed-stream log_type
-	old 40 200 GET '/containers/done/stats?stream=0&one-shot=1'
+	old 40 200 GET '/containers/ended/stats?stream=0&one-shot=1'
 }
 
 @test "a body has no members that its version does not know" {

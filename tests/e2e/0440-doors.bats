@@ -167,8 +167,6 @@ rescue Excon::Error
   puts 'refused'
 end
 RUBY
-	run timeout 60 ruby "$DIR/gem.rb" "$DIR" "$(port 127.0.0.1)"
-	echo "$output"
-	[ "$status" -eq 0 ]
-	[ "$(sed 's/ \(nil\|false\|true\) / - /' <<<"$output" | tr '\n' ';')" = "OK - in,end 0;OK - in,end 0;refused;" ]
+	run -0 timeout 60 ruby "$DIR/gem.rb" "$DIR" "$(port 127.0.0.1)"
+	[ "$(echo "$output" | sed 's/ \(nil\|false\|true\) / - /' | tr '\n' ';')" = "OK - in,end 0;OK - in,end 0;refused;" ]
 }

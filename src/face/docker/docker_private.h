@@ -160,7 +160,8 @@ struct docker_task {
 	bool always;	  /* `messages`, and an error before the first one, too */
 	bool answer;	  /* its answer, not its output, is the reply */
 	int denied;	  /* status for -EACCES, 0 = as usual */
-	const char *event; /* what `docker events` tells of the images that the request names ("image", "tags") when it has succeeded */
+	/* What `docker events` tells of the images that the request names ("image", "tags") when it has succeeded. */
+	const char *event;
 };
 /* Takes the document. */
 void docker_task_run(struct docker *d, struct http_req *r, const struct docker_task *how, yyjson_mut_doc *request);
