@@ -303,6 +303,7 @@ engine_volume_race() {
 	while [ "$starts" -lt "${TRIES:-60}" ] || [ "$swaps" -lt 10000 ]; do
 		eb run --network none --rm -v "$DIR/shared:/shared" -v "$DIR/volume:/shared/dir/sub/made" -v /etc/hostname:/shared/dir/sub/file box true >/dev/null 2>&1 || true
 		starts=$((starts + 1))
+		[ ! -e "$DIR/canary/sub" ] || bitten "start $starts: a mount point outside" || return 1
 		swaps=$(cat "$DIR/swaps")
 	done
 	echo "$starts starts, $swaps exchanges"

@@ -176,7 +176,7 @@ name_of() { # WHO
 }
 
 bites() { # PATH ATTACK... -- WHO...
-	local path=$1 who status
+	local path=$1 who status tries=60
 	local -a attack=()
 	shift
 	while [ "$1" != -- ]; do
@@ -188,7 +188,9 @@ bites() { # PATH ATTACK... -- WHO...
 	for who; do
 		available "$who" || continue
 		status=0
-		one_attack "$who" "${attack[@]}" || status=$?
+		# A race is tried until it is won: without its guard it can be.
+		[ "$who" != unguarded ] || tries=2000
+		TRIES=${TRIES:-$tries} one_attack "$who" "${attack[@]}" || status=$?
 		if [ "$status" -eq 1 ]; then
 			note "$path" bite "$(name_of "$who")"
 			return 0

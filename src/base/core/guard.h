@@ -17,6 +17,7 @@
 #define guard_env(env) (env)
 #define guard_naive_open(root, path, flags) (-1)
 #define guard_naive_mkdirs(root, path) (-1)
+#define guard_naive_file(root, path) (-1)
 #define guard_naive_remove(root, path, dir) ((void)(root), (void)(path), (void)(dir))
 
 #else
@@ -63,6 +64,25 @@ static inline int guard_naive_mkdirs(int root, const char *path)
 	}
 	(void)mkdir(whole, 0755);
 	return guard_naive_open(root, path, O_RDONLY | O_DIRECTORY);
+}
+
+static inline int guard_naive_file(int root, const char *path)
+{
+	char whole[4200], above[4096];
+	char *name;
+	int fd;
+
+	snprintf(above, sizeof above, "%s", path);
+	name = strrchr(above, '/');
+	if (name) {
+		*name = '\0';
+		fd = guard_naive_mkdirs(root, above);
+		if (fd >= 0)
+			close(fd);
+	}
+	snprintf(whole, sizeof whole, "/proc/self/fd/%d/%s", root, path);
+	fd = open(whole, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	return fd < 0 ? -errno : fd;
 }
 
 static inline void guard_naive_remove(int root, const char *path, bool dir)

@@ -205,7 +205,7 @@ int mounts_open_target(int root, const char *path, bool is_dir, struct err *err)
 	int r, fd = -ENOENT;
 
 	if (!RT_GUARDS(R6, R7)) {
-		close(guard_naive_mkdirs(root, path));
+		close(is_dir ? guard_naive_mkdirs(root, path) : guard_naive_file(root, path));
 		return guard_naive_open(root, path, O_PATH);
 	}
 	fd = fs_open_in(root, path, O_PATH, 0, FS_IN_ROOT, &missing);
