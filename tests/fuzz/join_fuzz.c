@@ -38,12 +38,14 @@ static void look(const char *token, const char *request)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	json_doc_cleanup yyjson_doc *doc = NULL;
-	mem_cleanup char *text = mem_strndup((const char *)data, n), *cert = NULL;
+	mem_cleanup char *text = mem_zalloc(1, n + 1), *cert = NULL;
 	struct buf whole = {.data = text, .len = n};
 	struct join_request j;
 	struct err err = ERR_INIT;
 	size_t length;
 
+	if (n)
+		memcpy(text, data, n);
 	(void)join_length(&whole, &length, &err);
 	(void)join_decode_answer(text, n, &cert, &err);
 	if (join_decode(text, n, &j, &doc, &err) == 0)

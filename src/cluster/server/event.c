@@ -161,7 +161,7 @@ static int read_attempt(yyjson_val *o, struct sched_attempt_id *a, struct err *e
 static int read_exit(yyjson_val *o, struct sched_event *e, struct err *err)
 {
 	const char *outcome;
-	int64_t code;
+	int64_t code = 0;
 	int r = json_get_str(o, "outcome", &outcome, err);
 
 	if (r == 0)
