@@ -218,7 +218,7 @@ def levels(table, what, create):
 def bench_alive(place, table):
     place.stop_berth()
     place.start_berth()
-    levels(table, 'alive: berth run -d', lambda n, _: spawn_ms(n, BERTH, 'run', '-d', 'busybox', 'sleep', '1000000'))
+    levels(table, 'alive: berth run -d', lambda n, _: spawn_ms(n, BERTH, 'run', '-d', '--network', 'none', 'busybox', 'sleep', '1000000'))
     place.stop_berth()
     mode = Mode(place, 'cgroups as they are')
     place.boxes = mode
