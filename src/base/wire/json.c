@@ -149,6 +149,36 @@ int json_get_int(yyjson_val *obj, const char *key, int64_t min, int64_t max, int
 	return 0;
 }
 
+int json_get_i32(yyjson_val *obj, const char *key, int32_t *ret, struct err *err)
+{
+	int64_t n = 0;
+	int r = json_get_int(obj, key, INT32_MIN, INT32_MAX, &n, err);
+
+	if (r == 0)
+		*ret = (int32_t)n;
+	return r;
+}
+
+int json_get_u32(yyjson_val *obj, const char *key, uint32_t *ret, struct err *err)
+{
+	int64_t n = 0;
+	int r = json_get_int(obj, key, 0, UINT32_MAX, &n, err);
+
+	if (r == 0)
+		*ret = (uint32_t)n;
+	return r;
+}
+
+int json_get_u64(yyjson_val *obj, const char *key, uint64_t *ret, struct err *err)
+{
+	int64_t n = 0;
+	int r = json_get_int(obj, key, 0, INT64_MAX, &n, err);
+
+	if (r == 0)
+		*ret = (uint64_t)n;
+	return r;
+}
+
 int json_get_num(yyjson_val *obj, const char *key, double *ret, struct err *err)
 {
 	yyjson_val *v;

@@ -47,6 +47,9 @@ yyjson_val *json_member(yyjson_val *obj, const char *name);
  * Both set *err ("image: a string is needed, not a number"). */
 int json_get_str(yyjson_val *obj, const char *key, const char **ret, struct err *err);
 int json_get_int(yyjson_val *obj, const char *key, int64_t min, int64_t max, int64_t *ret, struct err *err);
+int json_get_i32(yyjson_val *obj, const char *key, int32_t *ret, struct err *err);
+int json_get_u32(yyjson_val *obj, const char *key, uint32_t *ret, struct err *err);
+int json_get_u64(yyjson_val *obj, const char *key, uint64_t *ret, struct err *err); /* up to INT64_MAX */
 int json_get_num(yyjson_val *obj, const char *key, double *ret, struct err *err);
 int json_get_bool(yyjson_val *obj, const char *key, bool *ret, struct err *err);
 int json_get_arr(yyjson_val *obj, const char *key, yyjson_val **ret, struct err *err);

@@ -97,36 +97,6 @@ void msg_encode(const struct link_msg *m, struct buf *out)
 
 /* ---- reading ---- */
 
-static int get_u32(yyjson_val *o, const char *key, uint32_t *ret, struct err *err)
-{
-	int64_t n;
-	int r = json_get_int(o, key, 0, UINT32_MAX, &n, err);
-
-	if (r == 0)
-		*ret = (uint32_t)n;
-	return r;
-}
-
-static int get_u64(yyjson_val *o, const char *key, uint64_t *ret, struct err *err)
-{
-	int64_t n;
-	int r = json_get_int(o, key, 0, INT64_MAX, &n, err);
-
-	if (r == 0)
-		*ret = (uint64_t)n;
-	return r;
-}
-
-static int get_i32(yyjson_val *o, const char *key, int32_t *ret, struct err *err)
-{
-	int64_t n;
-	int r = json_get_int(o, key, INT32_MIN, INT32_MAX, &n, err);
-
-	if (r == 0)
-		*ret = (int32_t)n;
-	return r;
-}
-
 static int read_attempt(yyjson_val *o, unsigned has, struct link_attempt *a, struct err *err)
 {
 	const char *job;
@@ -138,11 +108,11 @@ static int read_attempt(yyjson_val *o, unsigned has, struct link_attempt *a, str
 		return err_set(err, EINVAL, "job: 1 to %zu bytes are needed", sizeof a->job - 1);
 	snprintf(a->job, sizeof a->job, "%s", job);
 	if (has & HAS_TASK)
-		r = get_u32(o, "task", &a->task, err);
+		r = json_get_u32(o, "task", &a->task, err);
 	if (r == 0 && (has & HAS_INDEX))
-		r = get_u32(o, "index", &a->index, err);
+		r = json_get_u32(o, "index", &a->index, err);
 	if (r == 0 && (has & HAS_INDEX))
-		r = get_u32(o, "attempt", &a->epoch, err);
+		r = json_get_u32(o, "attempt", &a->epoch, err);
 	return r;
 }
 
@@ -159,22 +129,22 @@ static int read_exit(yyjson_val *o, struct link_msg *m, struct err *err)
 	if (i == N_OUTCOMES)
 		return err_set(err, EINVAL, "outcome: unknown word");
 	m->outcome = (enum link_outcome)i;
-	r = get_i32(o, "code", &m->code, err);
-	return r < 0 ? r : get_i32(o, "signal", &m->signal, err);
+	r = json_get_i32(o, "code", &m->code, err);
+	return r < 0 ? r : json_get_i32(o, "signal", &m->signal, err);
 }
 
 static int read_node(yyjson_val *o, struct link_msg *m, struct err *err)
 {
-	int r = get_u32(o, "protocol_min", &m->protocol_min, err);
+	int r = json_get_u32(o, "protocol_min", &m->protocol_min, err);
 
 	if (r == 0)
-		r = get_u32(o, "protocol_max", &m->protocol_max, err);
+		r = json_get_u32(o, "protocol_max", &m->protocol_max, err);
 	if (r == 0)
-		r = get_u32(o, "slots", &m->slots, err);
+		r = json_get_u32(o, "slots", &m->slots, err);
 	if (r == 0)
-		r = get_u64(o, "cpu_milli", &m->cpu_milli, err);
+		r = json_get_u64(o, "cpu_milli", &m->cpu_milli, err);
 	if (r == 0)
-		r = get_u64(o, "memory", &m->memory, err);
+		r = json_get_u64(o, "memory", &m->memory, err);
 	return r < 0 ? r : json_opt_str(o, "facts", &m->facts, err);
 }
 
@@ -191,9 +161,9 @@ static int read_members(yyjson_val *o, unsigned has, struct link_msg *m, struct 
 	if (r == 0 && (has & HAS_NODE))
 		r = read_node(o, m, err);
 	if (r == 0 && (has & HAS_LEASE))
-		r = get_u32(o, "protocol", &m->protocol_max, err);
+		r = json_get_u32(o, "protocol", &m->protocol_max, err);
 	if (r == 0 && (has & HAS_LEASE))
-		r = get_u32(o, "lease_ms", &m->lease_ms, err);
+		r = json_get_u32(o, "lease_ms", &m->lease_ms, err);
 	if (r == 0 && (has & HAS_TEXT))
 		r = json_get_str(o, "text", &m->text, err);
 	if (r == 0 && (has & OPT_TEXT))

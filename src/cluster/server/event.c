@@ -122,37 +122,17 @@ void event_encode(const struct sched_event *e, const struct event_extra *extra, 
 
 /* ---- reading ---- */
 
-static int get_u32(yyjson_val *o, const char *key, uint32_t *ret, struct err *err)
-{
-	int64_t n;
-	int r = json_get_int(o, key, 0, UINT32_MAX, &n, err);
-
-	if (r == 0)
-		*ret = (uint32_t)n;
-	return r;
-}
-
-static int get_u64(yyjson_val *o, const char *key, uint64_t *ret, struct err *err)
-{
-	int64_t n;
-	int r = json_get_int(o, key, 0, INT64_MAX, &n, err);
-
-	if (r == 0)
-		*ret = (uint64_t)n;
-	return r;
-}
-
 static int read_attempt(yyjson_val *o, struct sched_attempt_id *a, struct err *err)
 {
 	const char *job;
 	int r = json_get_str(o, "job", &job, err);
 
 	if (r == 0)
-		r = get_u32(o, "task_index", &a->task, err);
+		r = json_get_u32(o, "task_index", &a->task, err);
 	if (r == 0)
-		r = get_u32(o, "index", &a->index, err);
+		r = json_get_u32(o, "index", &a->index, err);
 	if (r == 0)
-		r = get_u32(o, "attempt", &a->epoch, err);
+		r = json_get_u32(o, "attempt", &a->epoch, err);
 	if (r == 0)
 		snprintf(a->job, sizeof a->job, "%s", job);
 	return r;
@@ -194,16 +174,16 @@ static int read_members(yyjson_val *o, unsigned has, struct sched_event *e, stru
 	if (r == 0 && (has & HAS_ERROR))
 		r = json_opt_str(o, "error", &e->error, err);
 	if (r == 0 && (has & HAS_CAPACITY)) {
-		r = get_u32(o, "slots", &e->node_slots, err);
+		r = json_get_u32(o, "slots", &e->node_slots, err);
 		if (r == 0)
-			r = get_u64(o, "cpu_milli", &e->node_cpu_milli, err);
+			r = json_get_u64(o, "cpu_milli", &e->node_cpu_milli, err);
 		if (r == 0)
-			r = get_u64(o, "memory", &e->node_memory, err);
+			r = json_get_u64(o, "memory", &e->node_memory, err);
 	}
 	if (r == 0 && (has & HAS_COUNT)) {
-		r = get_u32(o, "task_index", &e->task, err);
+		r = json_get_u32(o, "task_index", &e->task, err);
 		if (r == 0)
-			r = get_u32(o, "count", &e->count, err);
+			r = json_get_u32(o, "count", &e->count, err);
 		if (r == 0)
 			r = json_opt_str(o, "error", &e->error, err);
 	}
