@@ -19,6 +19,7 @@
 
 #define GUEST_MS 10000
 #define ACCEPTS 64 /* at a time, before others have their turn */
+#define ACCEPT_RETRY_MS 1000
 
 /* Somebody who has connected and has no link yet. */
 struct link_guest {
@@ -41,6 +42,7 @@ struct link_listener {
 	struct loop *loop;
 	struct tls *tls;
 	struct loop_fd *watch;
+	struct loop_timer *again;
 	const struct link_listen_hooks *hooks;
 	void *ctx;
 	struct link_guest *guests;
@@ -312,6 +314,11 @@ static void on_listen(void *ctx, int events)
 	for (int i = 0; i < ACCEPTS; i++) {
 		int fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
+		/* Without a descriptor for the newcomer it would wake the loop for ever. */
+		if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
+			loop_fd_set(l->watch, 0);
+			loop_timer_arm(l->again, ACCEPT_RETRY_MS);
+		}
 		if (fd < 0)
 			return;
 		if (l->n >= LISTEN_GUESTS)
@@ -319,6 +326,13 @@ static void on_listen(void *ctx, int events)
 		else
 			welcome(l, fd);
 	}
+}
+
+static void on_again(void *ctx)
+{
+	struct link_listener *l = ctx;
+
+	loop_fd_set(l->watch, LOOP_IN);
 }
 
 int link_listen(struct loop *loop, int fd, const struct authority *a, const struct link_listen_hooks *hooks, void *ctx,
@@ -330,6 +344,7 @@ int link_listen(struct loop *loop, int fd, const struct authority *a, const stru
 	int r;
 
 	*l = (struct link_listener){.loop = loop, .fd = fd, .hooks = hooks, .ctx = ctx};
+	l->again = loop_timer_new(loop, on_again, l);
 	r = tls_mutual_new(&tls, &l->tls, err);
 	if (r == 0 && fd_nonblock(fd) < 0)
 		r = err_sys(err, errno, "set the socket of agents");
@@ -353,6 +368,7 @@ struct link_listener *link_unlisten(struct link_listener *l)
 		guest_free(g);
 	}
 	loop_fd_free(l->watch);
+	loop_timer_free(l->again);
 	fd_closep(&l->fd);
 	tls_free(l->tls);
 	free(l);

@@ -83,7 +83,8 @@ int ticket_load(struct server *s, const char *id, const char *text, size_t len, 
 
 /* ---- writing ---- */
 
-struct note {
+struct member_note {
+	struct member_note *next; /* of those who are joining */
 	struct server *server;
 	struct ticket *ticket; /* to be listed when it is durable */
 	struct link_guest *guest;
@@ -93,14 +94,14 @@ struct note {
 	void *ctx;
 };
 
-static void note_free(struct note *n)
+static void note_free(struct member_note *n)
 {
 	free(n->text);
 	free(n);
 }
 
 static void append(struct server *s, const char *kind, const char *json, const struct store_doc *docs, size_t n,
-		   store_done_fn done, struct note *note)
+		   store_done_fn done, struct member_note *note)
 {
 	struct store_event e = {.time_ms = server_now(s), .kind = kind, .data = json, .len = strlen(json)};
 
@@ -110,7 +111,7 @@ static void append(struct server *s, const char *kind, const char *json, const s
 
 static void on_created(void *ctx, uint64_t seq, const struct err *error)
 {
-	struct note *n = ctx;
+	struct member_note *n = ctx;
 	struct server *s = n->server;
 
 	(void)seq;
@@ -143,7 +144,7 @@ void server_token_create(struct server *s, int64_t life_ms, int64_t uses, server
 	char text[JOIN_TOKEN_TEXT_MAX];
 	struct join_token token;
 	struct ticket *t;
-	struct note *n;
+	struct member_note *n;
 	struct err err = ERR_INIT;
 	size_t count = 0;
 
@@ -166,8 +167,8 @@ void server_token_create(struct server *s, int64_t life_ms, int64_t uses, server
 	t->created_ms = server_now(s);
 	t->expires_ms = life_ms > 0 ? t->created_ms + life_ms : 0;
 	t->uses = uses > 0 ? uses : -1;
-	n = mem_new(struct note);
-	*n = (struct note){.ticket = t, .text = mem_strdup(text), .done = done, .ctx = ctx};
+	n = mem_new(struct member_note);
+	*n = (struct member_note){.ticket = t, .text = mem_strdup(text), .done = done, .ctx = ctx};
 	key = mem_printf("token/%s", t->id);
 	json = mem_printf("{\"token\":\"%s\"}", t->id);
 	value = ticket_stored(t);
@@ -177,7 +178,7 @@ void server_token_create(struct server *s, int64_t life_ms, int64_t uses, server
 
 static void on_removed(void *ctx, uint64_t seq, const struct err *error)
 {
-	struct note *n = ctx;
+	struct member_note *n = ctx;
 	struct ticket *t = ticket_find(n->server, n->id);
 
 	(void)seq;
@@ -192,15 +193,15 @@ void server_token_remove(struct server *s, const char *id, server_done_fn done, 
 	struct ticket *t = ticket_find(s, id);
 	mem_cleanup char *key = NULL, *json = NULL;
 	struct err err = ERR_INIT;
-	struct note *n;
+	struct member_note *n;
 
 	if (!t) {
 		err_set(&err, ENOENT, "there is no token \"%.80s\" (berth token ls)", id);
 		done(ctx, "", &err);
 		return;
 	}
-	n = mem_new(struct note);
-	*n = (struct note){.done = done, .ctx = ctx};
+	n = mem_new(struct member_note);
+	*n = (struct member_note){.done = done, .ctx = ctx};
 	snprintf(n->id, sizeof n->id, "%s", id);
 	key = mem_printf("token/%s", id);
 	json = mem_printf("{\"token\":\"%s\"}", id);
@@ -226,12 +227,16 @@ char *server_tokens_json(struct server *s)
 
 static void on_joined(void *ctx, uint64_t seq, const struct err *error)
 {
-	struct note *n = ctx;
+	struct member_note *n = ctx;
 	struct server *s = n->server;
 	struct ticket *t = ticket_find(s, n->id);
+	struct member_note **p = &s->joining;
 	struct node *node;
 
 	(void)seq;
+	while (*p != n)
+		p = &(*p)->next;
+	*p = n->next;
 	if (error) {
 		if (t && t->uses >= 0)
 			t->uses++;
@@ -265,8 +270,11 @@ static struct ticket *check_token(struct server *s, const char *text, struct err
 static int check_node(struct server *s, const char *name, struct err *err)
 {
 	const struct node *n = fleet_find(s, name);
+	const struct member_note *other = s->joining;
 
-	if (n && (n->member[0] || n->session))
+	while (other && strcmp(other->node, name) != 0)
+		other = other->next;
+	if (other || (n && (n->member[0] || n->session)))
 		return err_set(
 		    err, EEXIST,
 		    "there is a node %s already; choose another name (--node-name), or remove that one first "
@@ -275,7 +283,7 @@ static int check_node(struct server *s, const char *name, struct err *err)
 	return 0;
 }
 
-static int make_member(struct server *s, const struct join_request *j, struct note *n, struct err *err)
+static int make_member(struct server *s, const struct join_request *j, struct member_note *n, struct err *err)
 {
 	random_hex(n->member, sizeof n->member - 1);
 	snprintf(n->node, sizeof n->node, "%s", j->node);
@@ -289,13 +297,13 @@ static void on_join(void *ctx, const struct join_request *j, struct link_guest *
 	struct ticket *t = check_token(s, j->token, &err);
 	mem_cleanup char *node_key = NULL, *token_key = NULL, *node_value = NULL, *token_value = NULL, *json = NULL;
 	struct store_doc docs[2];
-	struct note *n;
+	struct member_note *n;
 
 	if (!t || check_node(s, j->node, &err) < 0) {
 		link_guest_answer(g, NULL, &err);
 		return;
 	}
-	n = mem_new(struct note);
+	n = mem_new(struct member_note);
 	n->guest = g;
 	if (make_member(s, j, n, &err) < 0) {
 		note_free(n);
@@ -312,6 +320,8 @@ static void on_join(void *ctx, const struct join_request *j, struct link_guest *
 	json = mem_printf("{\"node\":\"%s\",\"token\":\"%s\"}", n->node, t->id);
 	docs[0] = (struct store_doc){.key = node_key, .value = node_value, .len = strlen(node_value)};
 	docs[1] = (struct store_doc){.key = token_key, .value = token_value, .len = strlen(token_value)};
+	n->next = s->joining;
+	s->joining = n;
 	append(s, "node_join", json, docs, 2, on_joined, n);
 }
 

@@ -38,6 +38,7 @@ struct server {
 	struct node *nodes, **nodes_last;	 /* in the order they came */
 	struct map by_node;
 	struct ticket *tickets;	     /* member.h */
+	struct member_note *joining; /* member.c: not durable yet */
 	struct authority *authority; /* NULL: no agents from outside */
 	struct link_listener *listener;
 	int64_t lease_ms, cert_s;
