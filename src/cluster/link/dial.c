@@ -182,8 +182,8 @@ static void on_renewal(void *ctx)
 	mem_cleanup char *request = NULL;
 	struct err err = ERR_INIT;
 
-	free(mem_take(d->new_key));
-	if (cert_key_new(&d->new_key, &err) < 0 || cert_request_new(d->new_key, &request, &err) < 0)
+	/* One key until it has its certificate: an answer that comes late fits, too. */
+	if ((!d->new_key && cert_key_new(&d->new_key, &err) < 0) || cert_request_new(d->new_key, &request, &err) < 0)
 		log_err(&err, "renew the certificate");
 	else
 		remote_send(&d->remote, &(struct link_msg){.type = LINK_RENEW, .text = request});
@@ -272,10 +272,11 @@ static void begin_link(struct dial *d)
 
 	d->watch = loop_fd_free(d->watch);
 	d->phase = LINKING;
-	if (r == 0)
-		r = conn_new(d->loop, tls_mutual_conn(d->tls, d->fd, LINK_ALPN), d->fd, false, &hooks, d,
-			     &d->remote.conn, &err);
-	d->fd = -1;
+	if (r == 0) {
+		struct tls_conn *over = tls_mutual_conn(d->tls, d->fd, LINK_ALPN);
+
+		r = conn_new(d->loop, over, fd_take(&d->fd), false, &hooks, d, &d->remote.conn, &err);
+	}
 	if (r < 0)
 		give_up(d, &err);
 }

@@ -82,6 +82,16 @@ void fleet_free_all(struct server *s)
 	map_free(&s->by_node);
 }
 
+bool fleet_view(const struct server *s, const char *name, struct sched_node_view *ret)
+{
+	for (size_t i = 0; sched_node_at(s->sched, i, ret) == 0; i++) {
+		if (!strcmp(ret->name, name))
+			return true;
+	}
+	*ret = (struct sched_node_view){.name = name};
+	return false;
+}
+
 /* ---- the record ---- */
 
 char *fleet_stored(const struct node *n)
@@ -210,11 +220,8 @@ static void on_drain(void *ctx)
 	struct node *n = ctx;
 	struct ingest in = {.event = {.type = SCHED_EV_NODE_UP, .node = n->name}, .keep = true};
 	struct sched_node_view v;
-	size_t i = 0;
 
-	while (sched_node_at(n->server->sched, i, &v) == 0 && strcmp(v.name, n->name) != 0)
-		i++;
-	if (strcmp(v.name, n->name) != 0 || !v.up || v.live == 0)
+	if (!fleet_view(n->server, n->name, &v) || !v.up || v.live == 0)
 		return;
 	in.event.node_slots = v.slots;
 	in.event.node_cpu_milli = v.cpu_milli;

@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <yyjson.h>
 
+struct sched_node_view;
 struct err;
 struct link_end;
 struct link_msg;
@@ -45,6 +46,8 @@ struct node {
 
 struct node *fleet_find(const struct server *s, const char *name);
 struct node *fleet_get(struct server *s, const char *name); /* makes it when it is not there */
+/* What the scheduler knows of it; false: nothing yet, and all is 0. */
+bool fleet_view(const struct server *s, const char *name, struct sched_node_view *ret);
 void fleet_forget(struct server *s, struct node *n);
 void fleet_free_all(struct server *s);
 /* The record of the document, and back. */

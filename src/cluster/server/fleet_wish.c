@@ -176,16 +176,6 @@ void server_node_remove(struct server *s, const char *name, server_done_fn done,
 
 /* ---- looking ---- */
 
-static bool view_of(const struct server *s, const char *name, struct sched_node_view *v)
-{
-	for (size_t i = 0; sched_node_at(s->sched, i, v) == 0; i++) {
-		if (!strcmp(v->name, name))
-			return true;
-	}
-	*v = (struct sched_node_view){.name = name};
-	return false;
-}
-
 static const char *state_of(const struct node *n, const struct sched_node_view *v)
 {
 	if (!v->up)
@@ -234,7 +224,7 @@ char *server_nodes_json(struct server *s)
 
 	yyjson_mut_doc_set_root(d, list);
 	for (const struct node *n = s->nodes; n; n = n->next) {
-		view_of(s, n->name, &v);
+		fleet_view(s, n->name, &v);
 		add_node(n, &v, d, yyjson_mut_arr_add_obj(d, list));
 	}
 	return json_text(d, false, NULL);
@@ -250,7 +240,7 @@ int server_node_json(struct server *s, const char *name, char **ret, struct err 
 	if (!n)
 		return err_set(err, ENOENT, "there is no node \"%.80s\" (berth node ls)", name);
 	yyjson_mut_doc_set_root(d, o);
-	view_of(s, n->name, &v);
+	fleet_view(s, n->name, &v);
 	add_node(n, &v, d, o);
 	*ret = json_text(d, false, NULL);
 	return 0;
