@@ -6,7 +6,6 @@
 #include "base/core/mem.h"
 #include "base/core/random.h"
 
-#include <malloc.h>
 #include <netdb.h>
 #include <poll.h>
 #include <stdio.h>
