@@ -3,6 +3,7 @@
 
 #include "base/core/err.h"
 #include "base/core/fd.h"
+#include "base/core/self_pages.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -107,6 +108,8 @@ int self_exe_guard(char *const *argv, char *const *env, struct err *err)
 	if (r > 0)
 		return 0;
 	safe = self_exe_open();
+	if (safe >= 0 && self_pages_move(safe) == 0)
+		return 0;
 	if (safe < 0)
 		safe = sealed_copy(fd);
 	if (safe < 0)

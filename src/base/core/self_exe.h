@@ -13,7 +13,7 @@ struct err;
  * execveat with AT_EMPTY_PATH) or a negative errno. */
 int self_exe_open(void);
 
-/* Makes sure that the calling process runs from a file that cannot be written: returns 0 when it does, else runs the program once more
- * from self_exe_open() or, where that is not allowed, from a sealed copy in memory, with the same words and environment; then it does not
- * return. Open descriptors that are not close-on-exec stay. Negative errno with *err set when neither can be had. */
+/* Makes sure that the calling process runs from a file that cannot be written: returns 0 when it does, be it that its pages were moved there just now
+ * (self_pages.h: one thread, no signal handlers), else runs the program once more from self_exe_open() or, where that is not allowed, from a sealed copy in
+ * memory, with the same words and environment; then it does not return. Open descriptors that are not close-on-exec stay. Negative errno with *err set when neither can be had. */
 int self_exe_guard(char *const *argv, char *const *env, struct err *err);

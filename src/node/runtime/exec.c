@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * rt_exec: one more process in a running container. A helper joins the cgroups and the namespaces and then starts the process as a child of
- * the caller (CLONE_PARENT), because only a new process is in the pid namespace. The helper is never in that namespace itself and the
- * process cannot be looked into (not dumpable) before its exec.
+ * rt_exec: one more process in a running container. Only a new process can be in the pid namespace, so the caller names that one for its next
+ * child, makes the child, and takes its own back; the child joins the cgroups and the other namespaces. It cannot be looked into (not dumpable)
+ * from its birth to its exec.
  */
 #include "node/runtime/rt.h"
 
@@ -32,11 +32,10 @@
 struct exec {
 	struct rt_box *box;
 	const struct rt_exec_spec *spec;
-	int talk[2];   /* failures; its end means success */
-	int report[2]; /* the helper's word: the pid */
-	int go
-	    [2]; /* the process waits for a byte: its scheduler could not be inherited from the helper; -1: it does not */
-	bool born_inside; /* the helper begins in the version 2 cgroup */
+	int talk[2];	  /* failures; its end means success */
+	int go[2];	  /* the process waits for a byte: what cannot be inherited of its scheduler; -1: it does not */
+	int flags;	  /* the namespaces to join */
+	bool born_inside; /* the process begins in the version 2 cgroup */
 };
 
 static bool is_other(pid_t pid, const char *name)
@@ -96,17 +95,14 @@ static int join_cgroups(struct exec *e, struct err *err)
 
 static int join(struct exec *e, struct err *err)
 {
-	int flags, r = join_cgroups(e, err);
+	int flags = e->flags & ~CLONE_NEWPID, r = join_cgroups(e, err);
 
 	timing_mark(TIMING_CHILD, "enter the cgroups");
 	if (r == 0 && e->spec->process)
 		r = limits_apply(e->spec->process, 0, err);
 	if (r < 0)
 		return r;
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-		return err_sys(err, errno, "hide from the container");
-	flags = flags_of(e);
-	if (setns(e->box->pidfd, flags) < 0)
+	if (flags && setns(e->box->pidfd, flags) < 0)
 		return err_sys(err, errno, "enter the container's namespaces");
 	timing_mark(TIMING_CHILD, "enter the container's namespaces");
 	if (!(flags & CLONE_NEWUSER))
@@ -202,35 +198,19 @@ static _Noreturn void child(struct exec *e)
 	struct err err = ERR_INIT;
 
 	(void)umask(022);
-	wait_for_scheduler(e);
 	timing_mark(TIMING_CHILD, "start the process");
-	if (set_up(e, &p, &err) == 0) {
-		timing_mark(TIMING_CHILD, "find user, working directory and descriptors");
-		payload_exec(&p);
+	if (join(e, &err) == 0) {
+		wait_for_scheduler(e);
+		if (set_up(e, &p, &err) == 0) {
+			timing_mark(TIMING_CHILD, "find user, working directory and descriptors");
+			payload_exec(&p);
+		}
 	}
 	setup_tell_failure(e->talk[1], RT_FAULT_OURS, &err);
 	_exit(125);
 }
 
-static _Noreturn void helper(struct exec *e)
-{
-	struct err err = ERR_INIT;
-	pid_t pid = -1;
-
-	if (join(e, &err) == 0) {
-		pid = proc_clone(CLONE_PARENT | CLONE_CLEAR_SIGHAND, -1, NULL);
-		if (pid == 0)
-			child(e);
-		if (pid < 0)
-			(void)err_sys(&err, -pid, "start a process in the container");
-	}
-	if (pid > 0)
-		_exit(fd_write_all(e->report[1], &pid, sizeof pid) == 0 ? 0 : 1);
-	setup_tell_failure(e->talk[1], RT_FAULT_OURS, &err);
-	_exit(1);
-}
-
-/* The version 2 directory that the helper is to be born in, or -1. Whatever is wrong with it shows when the helper enters it. */
+/* The version 2 directory that the process is to be born in, or -1. Whatever is wrong with it shows when the process enters it. */
 static int open_cgroup(const struct exec *e)
 {
 	const char *sub = e->spec->cgroup_sub;
@@ -244,7 +224,7 @@ static int open_cgroup(const struct exec *e)
 }
 
 /* A birth in the cgroup is much cheaper than a move there (cgroup_box.h, "doors"), but there are cgroups that only a move can enter. */
-static pid_t spawn_helper(struct exec *e)
+static pid_t clone_process(struct exec *e)
 {
 	fd_cleanup int cgroup = open_cgroup(e);
 	pid_t pid = -1;
@@ -259,76 +239,105 @@ static pid_t spawn_helper(struct exec *e)
 	return pid;
 }
 
-/* Reads the pid and collects the helper. */
-static int hear_helper(struct exec *e, pid_t helper_pid, pid_t *ret, enum rt_fault *ret_fault, struct err *err)
-{
-	pid_t pid = -1;
-	ssize_t n;
-	int r = 0;
+/* What this process has for itself and its next child. Back to these comes who called spawn. */
+struct own {
+	int children; /* pid namespace of the next child, or -1 */
+	int dumpable;
+};
 
-	fd_closep(&e->report[1]);
+static int own_leave(struct own *own, const struct exec *e, struct err *err)
+{
+	own->dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
+	if (e->flags & CLONE_NEWPID) {
+		own->children = open("/proc/self/ns/pid_for_children", O_RDONLY | O_CLOEXEC);
+		if (own->children < 0)
+			return err_sys(err, errno, "open the own pid namespace");
+		if (setns(e->box->pidfd, CLONE_NEWPID) < 0)
+			return err_sys(err, errno, "enter the container's pid namespace");
+	}
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return err_sys(err, errno, "hide from the container");
+	return 0;
+}
+
+static int own_return(struct own *own, struct err *err)
+{
+	int r = own->children >= 0 && setns(own->children, CLONE_NEWPID) < 0 ? -errno : 0;
+
+	fd_closep(&own->children);
+	(void)prctl(PR_SET_DUMPABLE, own->dumpable, 0, 0, 0);
+	return r < 0 ? err_sys(err, -r, "come back to the own pid namespace") : 0;
+}
+
+/* A pid namespace without its first process takes nobody in: ENOMEM (pid_namespaces(7)). */
+static pid_t spawn(struct exec *e, struct err *err)
+{
+	struct own own = {.children = -1};
+	int back, r = own_leave(&own, e, err);
+	pid_t pid = r < 0 ? r : clone_process(e);
+
+	if (pid == 0)
+		child(e);
+	back = own_return(&own, err);
+	if (r < 0)
+		return r;
+	if (pid < 0 && pid == -ENOMEM && proc_pidfd_wait(e->box->pidfd, 0) == 1)
+		return err_set(err, ESRCH, "the container has ended");
+	if (pid < 0)
+		return err_sys(err, -pid, "start a process in the container");
+	if (back == 0)
+		return pid;
+	(void)kill(pid, SIGKILL);
+	(void)waitpid(pid, NULL, 0);
+	return back;
+}
+
+static int hear(struct exec *e, pid_t pid, enum rt_fault *ret_fault, struct err *err)
+{
+	int r;
+
 	fd_closep(&e->talk[1]);
-	do {
-		n = read(e->report[0], &pid, sizeof pid);
-	} while (n < 0 && errno == EINTR);
-	(void)waitpid(helper_pid, NULL, 0);
-	timing_mark(TIMING_PARENT, "hear that the process is there");
-	if (n == sizeof pid && pid > 0)
-		r = set_scheduler(e, pid, err);
+	r = set_scheduler(e, pid, err);
 	if (r == 0)
 		r = setup_hear(e->talk[0], e->spec->ret_terminal, ret_fault, err);
 	timing_mark(TIMING_PARENT, "hear that the program runs");
-	if (n == sizeof pid && pid > 0) {
-		if (r == 0 && proc_execed(pid) == 0)
-			r = err_set(err, ECANCELED, "the process was killed before its program ran");
-		if (r < 0)
-			(void)waitpid(pid, NULL, 0);
-		*ret = pid;
-		return r;
-	}
-	return r < 0 ? r : err_set(err, ESRCH, "the container has ended");
+	if (r == 0 && proc_execed(pid) == 0)
+		r = err_set(err, ECANCELED, "the process was killed before its program ran");
+	/* A child of ours that nobody has waited for: its number cannot have been given to another. */
+	if (r == 0 && (r = proc_pidfd_open(pid)) < 0)
+		r = err_sys(err, -r, "open a pidfd of the new process");
+	if (r < 0)
+		(void)waitpid(pid, NULL, 0);
+	return r;
 }
 
 static int run(struct exec *e, pid_t *ret_pid, enum rt_fault *ret_fault, struct err *err)
 {
-	pid_t pid = -1, helper_pid;
 	int r;
 
 	if (!e->spec->argv || !e->spec->argv[0])
 		return err_set(err, EINVAL, "there is no command");
 	if (e->box->pidfd < 0)
 		return err_set(err, ESRCH, "the container has ended");
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, e->talk) < 0 || pipe2(e->report, O_CLOEXEC) < 0)
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, e->talk) < 0)
 		return err_sys(err, errno, "open the channels");
 	if (e->spec->process && e->spec->process->scheduler.set && pipe2(e->go, O_CLOEXEC) < 0)
 		return err_sys(err, errno, "open the channels");
-	helper_pid = spawn_helper(e);
-	if (helper_pid < 0)
-		return err_sys(err, -helper_pid, "start a helper");
-	if (helper_pid == 0)
-		helper(e);
-	r = hear_helper(e, helper_pid, &pid, ret_fault, err);
-	if (r < 0)
-		return r;
-	/* A child of ours that nobody has waited for: its number cannot have been given to another. */
-	r = proc_pidfd_open(pid);
-	if (r < 0)
-		return err_sys(err, -r, "open a pidfd of the new process");
-	*ret_pid = pid;
-	return r;
+	e->flags = flags_of(e);
+	r = *ret_pid = spawn(e, err);
+	return r < 0 ? r : hear(e, *ret_pid, ret_fault, err);
 }
 
 int rt_exec(struct rt_box *box, const struct rt_exec_spec *spec, pid_t *ret_pid, enum rt_fault *ret_fault,
 	    struct err *err)
 {
-	struct exec e = {.box = box, .spec = spec, .talk = {-1, -1}, .report = {-1, -1}, .go = {-1, -1}};
+	struct exec e = {.box = box, .spec = spec, .talk = {-1, -1}, .go = {-1, -1}};
 	int r;
 
 	*ret_fault = RT_FAULT_OURS;
 	r = run(&e, ret_pid, ret_fault, err);
 	for (size_t i = 0; i < 2; i++) {
 		fd_closep(&e.talk[i]);
-		fd_closep(&e.report[i]);
 		fd_closep(&e.go[i]);
 	}
 	if (r < 0)
