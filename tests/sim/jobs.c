@@ -70,6 +70,18 @@ static void random_task(struct sim *w, struct sim_job *j, uint32_t task)
 	random_deps(w, j, task);
 }
 
+/* So many at a time, or as many as its largest gang. */
+static void random_cap(struct sim *w, struct sim_job *j)
+{
+	j->spec.max_running = 1 + sim_below(w, 4);
+	for (size_t k = 0; k < j->spec.n_tasks; k++) {
+		uint32_t gang = !j->specs[k].gang ? 0 : j->specs[k].expand ? SIM_COPIES : j->specs[k].count;
+
+		if (gang > j->spec.max_running)
+			j->spec.max_running = gang;
+	}
+}
+
 struct sim_job *sim_job_new(struct sim *w)
 {
 	static const char *const tenants[] = {NULL, "ann", "bob"};
@@ -83,6 +95,7 @@ struct sim_job *sim_job_new(struct sim *w)
 					  .exit_with = -1,
 					  .priority = (int32_t)sim_below(w, 3) - 1};
 	j->spec.tenant = tenants[sim_below(w, 3)];
+	j->spec.project = sim_chance(w, 300) ? "p" : NULL;
 	if (sim_chance(w, 100))
 		j->spec.start_at_ms = w->now_ms + sim_below(w, 3000);
 	if (sim_chance(w, 200))
@@ -91,6 +104,8 @@ struct sim_job *sim_job_new(struct sim *w)
 		j->spec.exit_with = (int32_t)sim_below(w, (uint32_t)j->spec.n_tasks);
 	for (uint32_t k = 0; k < j->spec.n_tasks; k++)
 		random_task(w, j, k);
+	if (sim_chance(w, 150))
+		random_cap(w, j);
 	mem_grow(&w->jobs, &w->cap_jobs, w->n_jobs);
 	w->jobs[w->n_jobs++] = j;
 	w->n_open++;

@@ -228,6 +228,8 @@ static void fate(struct sim *w)
 	if (sim_chance(w, 5))
 		user_looks(w);
 	if (sim_chance(w, 10))
+		sim_limits_change(w);
+	if (sim_chance(w, 10))
 		sim_node_trouble(w, &w->nodes[sim_below(w, SIM_NODES)]);
 	if (sim_chance(w, 4))
 		sim_restart(w);
@@ -240,6 +242,7 @@ static void world_init(struct sim *w)
 	w->random = w->seed;
 	w->now_ms = 1000000;
 	w->s = sched_new();
+	sim_limits_init(w);
 	for (uint32_t k = 0; k <= SIM_NODES; k++) {
 		struct sim_node *n = &w->nodes[k];
 
@@ -267,6 +270,19 @@ static void world_free(struct sim *w)
 	free(w);
 }
 
+/* A gang apart needs as many nodes that are large enough. */
+static bool too_few_nodes(const struct sim *w, const struct sched_task_spec *t)
+{
+	uint32_t n = 0;
+
+	if (!t->gang || t->topology != SCHED_TOPO_APART)
+		return false;
+	for (size_t k = 0; k <= SIM_NODES; k++)
+		n += w->nodes[k].slots >= t->slots && w->nodes[k].cpu_milli >= t->cpu_milli &&
+		     w->nodes[k].memory >= t->memory;
+	return n < t->count;
+}
+
 /* A task that may only be tried elsewhere, and has failed on every node that is large enough, waits and says so. The
  * spare node may be one of them: what runs longer than its walltime fails in a calm world, too. */
 static bool has_nowhere_to_go(const struct sim *w, const struct sim_job *j)
@@ -274,6 +290,8 @@ static bool has_nowhere_to_go(const struct sim *w, const struct sim_job *j)
 	char text[512];
 
 	for (uint32_t t = 0; t < j->spec.n_tasks; t++) {
+		if (too_few_nodes(w, &j->specs[t]))
+			return true;
 		if (!j->specs[t].elsewhere)
 			continue;
 		sched_why(w->s, j->id, t, w->now_ms, text, sizeof text);
@@ -353,6 +371,7 @@ static void calm_down(struct sim *w)
 	spare->slots = 100;
 	spare->cpu_milli = spare->memory = 1000000;
 	sim_node_connect(w, spare);
+	sim_limits_lift(w);
 	end_hanging(w);
 	while (w->n_open) {
 		bool more = advance(w);

@@ -21,7 +21,7 @@ struct sim_instance *sim_instance(struct sim *w, const struct sched_attempt_id *
 	return &j->tasks[id->task].instances[id->index];
 }
 
-static void release(struct sim *w, const struct sim_job *j, uint32_t task, struct sim_instance *i)
+static void release(struct sim *w, struct sim_job *j, uint32_t task, struct sim_instance *i)
 {
 	struct sim_node *n = &w->nodes[i->node];
 
@@ -30,6 +30,7 @@ static void release(struct sim *w, const struct sim_job *j, uint32_t task, struc
 	n->slots_used -= j->specs[task].slots;
 	n->cpu_used -= j->specs[task].cpu_milli;
 	n->memory_used -= j->specs[task].memory;
+	sim_limits_end(w, j, &j->specs[task]);
 }
 
 static void node_is_down(struct sim *w, const char *name)
@@ -93,6 +94,7 @@ static void milestones(struct sim *w, const struct sched_attempt_id *id)
 
 void sim_model_event(struct sim *w, const struct sched_event *e)
 {
+	sim_limits_event(w, e);
 	if (e->type == SCHED_EV_NODE_DOWN)
 		node_is_down(w, e->node);
 	if (e->type != SCHED_EV_STARTED && e->type != SCHED_EV_HEALTH && e->type != SCHED_EV_EXITED)
@@ -180,6 +182,7 @@ static void start(struct sim *w, const struct sched_action *a)
 	n->slots_used += t->slots;
 	n->cpu_used += t->cpu_milli;
 	n->memory_used += t->memory;
+	sim_limits_start(w, j, t);
 	if (!n->up || n->slots_used > n->slots || n->cpu_used > n->cpu_milli || n->memory_used > n->memory)
 		sim_fail(w, "node %s is down or over-committed", n->name);
 }

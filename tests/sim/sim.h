@@ -8,6 +8,7 @@
  *   server.c steps, the log, restarts
  *   node.c   agents and containers
  *   jobs.c   random jobs
+ *   limits.c quotas, and what counts against them
  *   model.c  the world's own book of attempts: what is live where, what has finished
  */
 #pragma once
@@ -22,6 +23,7 @@
 #define SIM_DEPS 3
 #define SIM_COPIES 24 /* instances of a task at most */
 #define SIM_TRACES 64
+#define SIM_OWNERS 3
 
 /* What the world knows of one instance. */
 struct sim_instance {
@@ -51,6 +53,7 @@ struct sim_job {
 	char names[SIM_TASKS][16];
 	struct sim_task tasks[SIM_TASKS];
 	bool ended, forgotten, services;
+	uint32_t live; /* instances */
 };
 
 struct sim_container {
@@ -100,6 +103,11 @@ struct sim_trace {
 	char text[160]; /* empty: the event */
 };
 
+/* Who has a quota: as the scheduler was told, and what the world sees in use. */
+struct sim_owner {
+	uint64_t caps[SCHED_QUOTA_N], used[SCHED_QUOTA_N];
+};
+
 struct sim {
 	uint64_t seed, random;
 	int64_t now_ms;
@@ -113,6 +121,7 @@ struct sim {
 	size_t n_messages, cap_messages;
 	struct sim_job **jobs;
 	size_t n_jobs, cap_jobs, n_open;
+	struct sim_owner owners[SIM_OWNERS];
 	struct sim_node nodes[SIM_NODES + 1]; /* the last one joins when all is calm */
 	uint64_t starts, restarts, replays, downs, dups, lost;
 	struct sim_trace trace[SIM_TRACES]; /* a ring, for a report */
@@ -145,6 +154,14 @@ void sim_node_trouble(struct sim *w, struct sim_node *n); /* something random go
 void sim_node_down(struct sim *w, struct sim_node *n);	  /* the server has waited long enough */
 void sim_node_ack(struct sim *w, struct sim_node *n, const struct sched_attempt_id *id);
 void sim_node_report(struct sim *w, struct sim_node *n); /* all that is not acknowledged, again */
+
+/* limits.c */
+void sim_limits_init(struct sim *w);
+void sim_limits_change(struct sim *w); /* one at random */
+void sim_limits_lift(struct sim *w);   /* all of them */
+void sim_limits_event(struct sim *w, const struct sched_event *e);
+void sim_limits_start(struct sim *w, struct sim_job *j, const struct sched_task_spec *t);
+void sim_limits_end(struct sim *w, struct sim_job *j, const struct sched_task_spec *t);
 
 /* model.c */
 struct sim_instance *sim_instance(struct sim *w, const struct sched_attempt_id *id, struct sim_job **ret_job);

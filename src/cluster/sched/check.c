@@ -70,6 +70,16 @@ static int check_deps(const struct sched_job_spec *spec, const struct sched_task
 	return 0;
 }
 
+static int check_cap(const struct sched_job_spec *spec, const struct sched_task_spec *t, struct err *err)
+{
+	if (spec->max_running && t->gang && !t->expand && t->count > spec->max_running)
+		return err_set(err, EINVAL,
+			       "task \"%s\": its gang of %" PRIu32 " can never start, the job runs %" PRIu32
+			       " at a time (max_running)",
+			       t->name, t->count, spec->max_running);
+	return 0;
+}
+
 static int check_tasks(const struct sched_job_spec *spec, struct err *err)
 {
 	uint64_t instances = 0, deps = 0;
@@ -86,6 +96,8 @@ static int check_tasks(const struct sched_job_spec *spec, struct err *err)
 		if (r < 0)
 			return r;
 		r = check_deps(spec, t, err);
+		if (r == 0)
+			r = check_cap(spec, t, err);
 		if (r < 0)
 			return r;
 		instances += t->expand ? 0 : t->count;
@@ -193,6 +205,9 @@ int sched_check(const struct sched *s, const struct sched_job_spec *spec, struct
 			       SCHED_TASKS_MAX);
 	if (spec->tenant && *spec->tenant && !sched_name_ok(spec->tenant, SCHED_ID_MAX))
 		return err_set(err, EINVAL, "job \"%s\": the tenant is longer than %d bytes or not printable",
+			       spec->name, SCHED_ID_MAX - 1);
+	if (spec->project && *spec->project && !sched_name_ok(spec->project, SCHED_ID_MAX))
+		return err_set(err, EINVAL, "job \"%s\": the project is longer than %d bytes or not printable",
 			       spec->name, SCHED_ID_MAX - 1);
 	if (spec->start_at_ms < 0 || spec->deadline_ms < 0)
 		return err_set(err, EINVAL, "job \"%s\": start_at or deadline before 1970", spec->name);

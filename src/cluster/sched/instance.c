@@ -363,7 +363,9 @@ void sched_instance_end(struct sched *s, struct job *j, struct task *t, struct i
 		sched_instance_set(j, t, i, SCHED_TASK_ABORTED);
 	else
 		decide(s, j, t, i, was_healthy);
-	if (t->max_running)
+	if (j->max_running)
+		sched_place_job(s, j);
+	else if (t->max_running)
 		sched_place_update(s, t);
 	if (t->gang && !j->ending) {
 		if (i->state != SCHED_TASK_FINISHED && i->state != SCHED_TASK_FAULTY)

@@ -16,9 +16,15 @@ struct use {
 	size_t live;
 };
 
+struct owner_use {
+	uint64_t used[SCHED_QUOTA_N];
+	size_t jobs;
+};
+
 struct audit {
 	const struct sched *s;
-	struct use *use; /* by node */
+	struct use *use;	  /* by node */
+	struct owner_use *owners; /* by quota */
 	size_t timers;
 	struct err *err;
 };
@@ -204,6 +210,43 @@ static int audit_task(struct audit *a, const struct job *j, const struct task *t
 	return r;
 }
 
+/* What the owners of quotas use, added up while the jobs are walked. */
+static void count_quotas(struct audit *a, const struct job *j)
+{
+	for (size_t k = 0; k < 2; k++) {
+		struct owner_use *u = NULL;
+
+		for (size_t q = 0; q < a->s->n_quotas && !u; q++)
+			u = a->s->quotas[q] == j->quotas[k] ? &a->owners[q] : NULL;
+		if (!u)
+			continue;
+		u->used[SCHED_QUOTA_JOBS] += !j->ended;
+		u->used[SCHED_QUOTA_TASKS] += j->n_live;
+		for (size_t l = 0; l < j->n_live; l++) {
+			const struct shape *sh = sched_instance_shape(j->live[l].task, j->live[l].instance);
+
+			u->used[SCHED_QUOTA_CPU] += (uint64_t)sh->slots * 1000 + sh->cpu_milli;
+			u->used[SCHED_QUOTA_MEMORY] += sh->memory;
+		}
+		u->jobs++;
+	}
+}
+
+static int audit_quotas(struct audit *a)
+{
+	for (size_t k = 0; k < a->s->n_quotas; k++) {
+		const struct quota *q = a->s->quotas[k];
+
+		if (k && strcmp(a->s->quotas[k - 1]->name, q->name) >= 0)
+			return BROKEN(a, "quotas out of order");
+		if (q->refs != a->owners[k].jobs || (!q->refs && !q->set))
+			return BROKEN(a, "quota of %s: %zu jobs, %zu counted", q->name, q->refs, a->owners[k].jobs);
+		if (memcmp(q->used, a->owners[k].used, sizeof q->used) != 0)
+			return BROKEN(a, "quota of %s: what it has in use is counted wrongly", q->name);
+	}
+	return 0;
+}
+
 static int audit_job(struct audit *a, const struct job *j)
 {
 	size_t ended = 0, instances = 0, live = 0, expanding = 0, in_error = 0;
@@ -231,6 +274,9 @@ static int audit_job(struct audit *a, const struct job *j)
 			      j->n_tasks);
 	if (!j->ended && !live && (j->ending || ended == j->n_tasks))
 		return BROKEN(a, "job %s: should have ended", j->id);
+	if (j->max_running && j->n_live > j->max_running)
+		return BROKEN(a, "job %s: more than %u live", j->id, j->max_running);
+	count_quotas(a, j);
 	if (j->early && (j->started_ms || j->ending || j->ended))
 		return BROKEN(a, "job %s: started before its time", j->id);
 	if (j->touched || j->n_queue)
@@ -317,7 +363,8 @@ static int audit_shapes(struct audit *a)
 int sched_invariants(const struct sched *s, struct err *err)
 {
 	mem_cleanup struct use *use = mem_new_n(struct use, s->n_nodes + 1);
-	struct audit a = {.s = s, .use = use, .err = err};
+	mem_cleanup struct owner_use *owners = mem_new_n(struct owner_use, s->n_quotas + 1);
+	struct audit a = {.s = s, .use = use, .owners = owners, .err = err};
 	int r = 0;
 
 	for (size_t k = 0; k < s->n_jobs && r == 0; k++) {
@@ -329,6 +376,8 @@ int sched_invariants(const struct sched *s, struct err *err)
 		r = audit_nodes(&a);
 	if (r == 0)
 		r = audit_hold(&a);
+	if (r == 0)
+		r = audit_quotas(&a);
 	if (r == 0)
 		r = audit_shapes(&a);
 	if (r == 0 && a.timers != s->n_timers)

@@ -23,6 +23,7 @@ static void task_init(struct sched *s, struct job *j, struct task *t, const stru
 			     .topology = (uint8_t)spec->topology,
 			     .gang = spec->gang,
 			     .tenant = j->tenant,
+			     .quotas = {j->quotas[0], j->quotas[1]},
 			     .exclusive = spec->exclusive,
 			     .owner = alone ? t : NULL};
 
@@ -74,6 +75,8 @@ struct job *sched_job_new(struct sched *s, const struct sched_job_spec *spec)
 	j->priority = spec->priority;
 	j->seq = s->next_seq++;
 	j->tenant = sched_tenant_get(s, spec->tenant);
+	sched_quota_join(s, j, spec->project);
+	j->max_running = spec->max_running;
 	j->start_at_ms = spec->start_at_ms;
 	j->deadline_ms = spec->deadline_ms;
 	j->submitted_ms = s->now_ms;
@@ -114,6 +117,7 @@ struct job *sched_job_free(struct sched *s, struct job *j)
 	sched_timer_unstart(s, j);
 	for (size_t k = 0; k < j->n_tasks; k++)
 		task_deinit(s, &j->tasks[k]);
+	sched_quota_leave(s, j);
 	free(j->tasks);
 	free(j->id);
 	free(j->name);
@@ -221,6 +225,7 @@ void sched_job_settle(struct sched *s, struct job *j)
 		by_itself(j);
 	j->ending = j->paused = false;
 	j->ended = true;
+	sched_quota_ended(j);
 	j->ended_ms = s->now_ms;
 	act = sched_act(s, SCHED_ACT_JOB_ENDED, j);
 	act->job_state = j->final;
@@ -234,16 +239,10 @@ void sched_job_cancel(struct sched *s, struct job *j)
 
 /* ---- pause and resume ---- */
 
-static void places_update(struct sched *s, struct job *j)
-{
-	for (size_t k = 0; k < j->n_tasks; k++)
-		sched_place_update(s, &j->tasks[k]);
-}
-
 void sched_job_pause(struct sched *s, struct job *j)
 {
 	j->paused = true;
-	places_update(s, j);
+	sched_place_job(s, j);
 }
 
 static void task_resume(struct sched *s, struct job *j, struct task *t)
@@ -274,7 +273,7 @@ void sched_job_resume(struct sched *s, struct job *j)
 	j->paused = false;
 	for (size_t k = 0; k < j->n_tasks; k++)
 		task_resume(s, j, &j->tasks[k]);
-	places_update(s, j);
+	sched_place_job(s, j);
 	sched_touch(s, j);
 }
 
@@ -284,7 +283,7 @@ void sched_job_begin(struct sched *s, struct job *j)
 		if (j->tasks[k].ready && !j->tasks[k].expanded)
 			sched_workflow_ask(s, j, &j->tasks[k]);
 	}
-	places_update(s, j);
+	sched_place_job(s, j);
 	sched_touch(s, j);
 }
 

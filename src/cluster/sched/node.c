@@ -126,6 +126,7 @@ bool sched_node_take(struct sched *s, struct node *n, struct task *t, struct ins
 	n->exclusive = sh->exclusive ? t : NULL;
 	s->changes += t->service;
 	sched_share_take(s, t->base.job->tenant, sh);
+	sched_quota_take(sh);
 	if (n->up)
 		sched_order_insert(&s->order, n);
 	return true;
@@ -151,6 +152,7 @@ void sched_node_release(struct sched *s, struct node *n, struct task *t, struct 
 	n->memory_used -= sh->memory;
 	live_remove(n, i);
 	sched_share_release(s, t->base.job->tenant, sh);
+	sched_quota_release(s, sh);
 	s->changes += t->service;
 	if (!n->n_live)
 		n->exclusive = NULL;

@@ -80,11 +80,20 @@ static bool has_fresh(const struct item *it)
 	return it == &t->base && t->fresh_state == SCHED_TASK_PENDING && t->next_fresh < t->n;
 }
 
+/* As the cap of its job says, for all of a gang. */
+static bool job_has_room(const struct task *t)
+{
+	const struct job *j = t->base.job;
+	size_t more = t->gang ? t->counts[SCHED_TASK_PENDING] : 1;
+
+	return !j->max_running || (j->n_live < j->max_running && more <= j->max_running - j->n_live);
+}
+
 bool sched_task_may_start(const struct task *t)
 {
 	uint32_t live = t->counts[SCHED_TASK_STARTING] + t->counts[SCHED_TASK_RUNNING];
 
-	return (!t->gang || sched_gang_whole(t)) && (!t->max_running || live < t->max_running);
+	return (!t->gang || sched_gang_whole(t)) && (!t->max_running || live < t->max_running) && job_has_room(t);
 }
 
 static void item_update(struct sched *s, struct item *it)
@@ -179,6 +188,12 @@ void sched_place_update(struct sched *s, struct task *t)
 		item_update(s, it);
 }
 
+void sched_place_job(struct sched *s, struct job *j)
+{
+	for (size_t k = 0; k < j->n_tasks; k++)
+		sched_place_update(s, &j->tasks[k]);
+}
+
 static void item_free(struct sched *s, struct item *it)
 {
 	if (it->pos != NOT_LISTED)
@@ -261,12 +276,19 @@ static struct node *node_for(const struct sched *s, const struct item *it)
 	return sched_order_emptiest(&s->order, s, it->shape, passes(s, it));
 }
 
+static bool is_allowed(const struct sched *s, const struct item *it)
+{
+	return sched_quota_allows(s, it->shape, it->task->gang ? sched_gang_size(it) : 1);
+}
+
 /* For the invariants. */
 bool sched_item_could_start(const struct sched *s, const struct item *it)
 {
 	mem_cleanup struct pick *picks = NULL;
 	size_t n;
 
+	if (!is_allowed(s, it))
+		return false;
 	if (!it->task->gang)
 		return node_for(s, it) != NULL;
 	picks = sched_gang_find(s, it, passes(s, it), &n);
@@ -293,7 +315,9 @@ static void start_head(struct sched *s, struct item *it, struct node *n)
 	item_update(s, it);
 	if (!it->n && it != &t->base)
 		item_drop(s, it);
-	if (t->max_running)
+	if (j->max_running)
+		sched_place_job(s, j);
+	else if (t->max_running)
 		sched_place_update(s, t);
 }
 
@@ -306,8 +330,9 @@ static struct item *overtaken_by(const struct sched *s, const struct item *it)
 		const struct shape *sh = s->shapes[k];
 		struct item *head = sh->n_items && sh->blocked && sh->hopeless != s->changes + 1 ? sh->items[0] : NULL;
 
+		/* Asked anew and not of `limited`, which a state from a snapshot has forgotten. */
 		if (head && head != s->hold.item && goes_before(head, it) && passes(s, head) &&
-		    (!best || goes_before(head, best)))
+		    (!best || goes_before(head, best)) && is_allowed(s, head))
 			best = head;
 	}
 	return best;
@@ -344,6 +369,9 @@ static bool start_one(struct sched *s, struct item *it)
 {
 	struct node *n;
 
+	it->shape->limited = !is_allowed(s, it);
+	if (it->shape->limited)
+		return false;
 	if (it->task->gang)
 		return start_gang(s, it);
 	n = node_for(s, it);
@@ -355,6 +383,9 @@ static bool start_one(struct sched *s, struct item *it)
 void sched_place_run(struct sched *s)
 {
 	sched_share_settle(s);
+	/* What may not start whatever gets free keeps nobody waiting. */
+	if (s->hold.item && !is_allowed(s, s->hold.item))
+		sched_hold_drop(s);
 	if (s->n_tenants > 1 && s->hold.item)
 		sched_place_wake(s);
 	for (struct item *it; (it = first_item(s));) {

@@ -40,6 +40,7 @@ struct sched *sched_free(struct sched *s)
 	free(s->hold.nodes);
 	free(s->starts);
 	sched_share_free(s);
+	sched_quota_free(s);
 	free(s->shapes);
 	free(s->timers);
 	free(s->touched);
@@ -258,6 +259,16 @@ static int time_passed(struct sched *s, const struct sched_event *e, struct err 
 	return 0;
 }
 
+static int quota(struct sched *s, const struct sched_event *e, struct err *err)
+{
+	if (!sched_quota_name_ok(e->quota))
+		return err_set(err, EINVAL,
+			       "a quota is of user:NAME or project:NAME, with a name of at most %d printable bytes",
+			       SCHED_ID_MAX - 1);
+	sched_quota_set(s, e->quota, e->caps);
+	return 0;
+}
+
 typedef int (*handler_fn)(struct sched *s, const struct sched_event *e, struct err *err);
 
 static const struct {
@@ -270,7 +281,7 @@ static const struct {
     [SCHED_EV_JOB_RESUME] = {job_resume, false}, [SCHED_EV_JOB_FORGET] = {job_forget, false},
     [SCHED_EV_EXPANDED] = {expanded, false},	 [SCHED_EV_STARTED] = {started, true},
     [SCHED_EV_HEALTH] = {health, true},		 [SCHED_EV_EXITED] = {exited, true},
-    [SCHED_EV_TIME] = {time_passed, false},
+    [SCHED_EV_TIME] = {time_passed, false},	 [SCHED_EV_QUOTA] = {quota, false},
 };
 
 static void settle(struct sched *s)

@@ -60,6 +60,11 @@ enum sched_topology {
 	SCHED_TOPO_ONE,	   /* gangs only: all on one node */
 };
 
+/* What a quota limits: CPUs in thousandths (a slot is one, beside reserved CPU), bytes and live instances of what runs, and jobs that
+ * have not ended. */
+enum sched_quota { SCHED_QUOTA_CPU, SCHED_QUOTA_MEMORY, SCHED_QUOTA_TASKS, SCHED_QUOTA_JOBS, SCHED_QUOTA_N };
+#define SCHED_NO_LIMIT UINT64_MAX
+
 struct sched_dep {
 	uint32_t task; /* index in the job's tasks */
 	enum sched_condition condition;
@@ -95,11 +100,13 @@ struct sched_job_spec {
 	const char *id, *name;
 	const struct sched_task_spec *tasks;
 	size_t n_tasks;
-	int32_t exit_with;   /* index of the task whose end ends the job, -1 = none */
-	int32_t priority;    /* higher first, default 0 */
-	const char *tenant;  /* whose share it uses; NULL = "" */
-	int64_t start_at_ms; /* nothing starts before (SCHED_EV_TIME comes then), 0 = now */
-	int64_t deadline_ms; /* earlier first, 0 = none */
+	int32_t exit_with;    /* index of the task whose end ends the job, -1 = none */
+	int32_t priority;     /* higher first, default 0 */
+	const char *tenant;   /* whose share it uses; NULL = "" */
+	const char *project;  /* whose quota it uses beside the tenant's; NULL = none */
+	uint32_t max_running; /* instances of all its tasks live at the same time, 0 = no limit */
+	int64_t start_at_ms;  /* nothing starts before (SCHED_EV_TIME comes then), 0 = now */
+	int64_t deadline_ms;  /* earlier first, 0 = none */
 };
 
 /* ---- events: what happened ---- */
@@ -118,6 +125,7 @@ enum sched_event_type {
 	SCHED_EV_HEALTH,     /* attempt, healthy */
 	SCHED_EV_EXITED,     /* attempt, outcome, exit_code, error */
 	SCHED_EV_TIME,	     /* time passed: deadlines at or before now fire */
+	SCHED_EV_QUOTA,	     /* quota, caps: from now on so much; all SCHED_NO_LIMIT: no quota any more */
 };
 
 struct sched_attempt_id {
@@ -142,6 +150,8 @@ struct sched_event {
 	const char *node; /* NODE_... */
 	uint32_t node_slots;
 	uint64_t node_cpu_milli, node_memory;
+	const char *quota; /* QUOTA: "user:NAME", "project:NAME", or "user:*" for users without one of their own */
+	uint64_t caps[SCHED_QUOTA_N];
 	bool healthy;
 	enum sched_outcome outcome;
 	int32_t exit_code;
@@ -180,6 +190,11 @@ struct sched *sched_free(struct sched *s);
 /* Checks what can be checked of a job before its event is written: names, indexes, cycles (the path of the cycle is
  * named), limits, a job id that is already there. -EINVAL, -EEXIST, -E2BIG. */
 int sched_check(const struct sched *s, const struct sched_job_spec *spec, struct err *err);
+
+/* Whether quotas leave room for one job more, now. Asked before the event is written and not again: the log is the truth. on_the_way:
+ * jobs of the same tenant [0] and project [1] whose events are being written. -EBUSY with the reason. */
+int sched_admit(const struct sched *s, const struct sched_job_spec *spec, const uint32_t on_the_way[static 2],
+		struct err *err);
 
 /* Applies one event. An event that does not fit the state (unknown job, old epoch, second exit, a job id that is there
  * already) changes nothing and gives no action: facts may come twice. Returns 0, or a negative errno only for an event
@@ -279,8 +294,8 @@ int sched_attempt_view(const struct sched *s, const char *job, uint32_t task, ui
 		       struct sched_attempt_view *ret);
 
 /* Why a job or task does not run, in plain English for people ("waits for \"split\" to complete", "needs 8 slots; node
- * n1 has 2 in all", "next try in 4 s"). task may be UINT32_MAX for the job. Writes at most n bytes; empty when it is
- * running or has ended. */
+ * n1 has 2 in all", "next try in 4 s"). task may be UINT32_MAX for the job. Writes at most n bytes; empty when it has
+ * ended, or runs with nothing held back by a limit (a job: when any of it runs). */
 void sched_why(const struct sched *s, const char *job, uint32_t task, int64_t now_ms, char *text, size_t n);
 
 struct sched_node_view {
@@ -291,6 +306,14 @@ struct sched_node_view {
 	size_t live; /* attempts on it */
 };
 int sched_node_at(const struct sched *s, size_t position, struct sched_node_view *ret);
+
+struct sched_quota_view {
+	const char *name; /* as in the event */
+	bool set;	  /* it has a quota of its own */
+	uint64_t caps[SCHED_QUOTA_N], used[SCHED_QUOTA_N];
+};
+/* Owners with a quota, and those of jobs that are remembered, by name. */
+int sched_quota_at(const struct sched *s, size_t position, struct sched_quota_view *ret);
 
 /* For tests and asserts in the server: checks every invariant of the state; -EINVAL tells which is broken. */
 int sched_invariants(const struct sched *s, struct err *err);

@@ -18,6 +18,8 @@ static char *shape_key(const struct shape *sh)
 		   sh->walltime_ms);
 	if (sh->tenant && *sh->tenant->name)
 		buf_printf(&key, " by %s", sh->tenant->name);
+	if (sh->quotas[1])
+		buf_printf(&key, " in %s", sh->quotas[1]->name);
 	if (sh->owner)
 		buf_printf(&key, " of %" PRIu64 "/%" PRIu32, sh->owner->base.job->seq, sh->owner->idx);
 	for (size_t k = 0; k < sh->n_banned; k++)
@@ -38,7 +40,7 @@ struct shape *sched_shape_get(struct sched *s, const struct shape *like)
 	*sh = *like;
 	sh->items = NULL;
 	sh->n_items = sh->cap_items = 0;
-	sh->blocked = false;
+	sh->blocked = sh->limited = false;
 	sh->hopeless = 0;
 	sh->banned = NULL;
 	if (like->n_banned)

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define WORD_MAX (4 * ERROR_TEXT_MAX)
-#define VERSION 3 /* that is written; older ones are read, too */
+#define VERSION 4 /* that is written; older ones are read, too */
 
 struct reader {
 	const char *p, *line_end, *end;
@@ -81,6 +81,15 @@ static bool is_word(struct reader *r, const char *want)
 	blank = memchr(r->p, ' ', (size_t)(r->line_end - r->p));
 	n = (size_t)((blank ? blank : r->line_end) - r->p);
 	return n == strlen(want) && !memcmp(r->p, want, n);
+}
+
+/* The line after this one begins with the word: for lines that may be missing. */
+static bool next_is(const struct reader *r, const char *want)
+{
+	const char *p = r->line_end + 1;
+	size_t n = strlen(want);
+
+	return !r->bad && r->p == r->line_end && r->end - p > (ptrdiff_t)n && !memcmp(p, want, n) && p[n] == ' ';
 }
 
 static void keyword(struct reader *r, const char *want)
@@ -264,6 +273,19 @@ static void load_tenant(struct reader *r, struct sched *s)
 	t->since_ms = since_ms;
 }
 
+static void load_quota(struct reader *r, struct sched *s)
+{
+	mem_cleanup char *name = text(r);
+	uint64_t caps[SCHED_QUOTA_N];
+
+	for (size_t k = 0; k < SCHED_QUOTA_N; k++)
+		caps[k] = number(r, UINT64_MAX);
+	if (!r->bad && !sched_quota_name_ok(name))
+		fail(r, "the quota's owner is wrong");
+	if (!r->bad)
+		sched_quota_set(s, name, caps);
+}
+
 /* ---- the fixed part of a job: what was submitted ---- */
 
 struct draft {
@@ -276,7 +298,7 @@ struct draft {
 	uint64_t seq;
 	int64_t submitted_ms, started_ms, ended_ms;
 	int32_t exit_code;
-	char *id, *name, *reason, *tenant;
+	char *id, *name, *reason, *tenant, *project;
 };
 
 static void draft_free(struct draft *d)
@@ -293,6 +315,7 @@ static void draft_free(struct draft *d)
 	free(d->name);
 	free(d->reason);
 	free(d->tenant);
+	free(d->project);
 }
 
 static void load_deps(struct reader *r, struct draft *d, size_t k, size_t n)
@@ -342,6 +365,16 @@ static void load_task(struct reader *r, struct draft *d, size_t k)
 	load_deps(r, d, k, (size_t)number(r, DEPS_MAX));
 }
 
+static void load_limit(struct reader *r, struct draft *d)
+{
+	if (!next_is(r, "limit"))
+		return;
+	keyword(r, "limit");
+	d->project = text(r);
+	d->spec.project = d->project;
+	d->spec.max_running = number32(r);
+}
+
 static void load_draft(struct reader *r, struct draft *d)
 {
 	size_t n_tasks;
@@ -378,6 +411,7 @@ static void load_draft(struct reader *r, struct draft *d)
 	d->dep_states = mem_new_n(uint8_t *, n_tasks + 1);
 	d->spec.tasks = d->tasks;
 	d->spec.n_tasks = n_tasks;
+	load_limit(r, d);
 	for (size_t k = 0; k < n_tasks && !r->bad; k++)
 		load_task(r, d, k);
 }
@@ -525,6 +559,8 @@ static void apply_draft(struct job *j, struct draft *d)
 	j->final = d->final;
 	j->exit_code = d->exit_code;
 	j->reason = mem_take(d->reason);
+	if (j->ended)
+		sched_quota_ended(j);
 	for (size_t k = 0; k < j->n_tasks; k++) {
 		struct task *t = &j->tasks[k];
 
@@ -561,6 +597,8 @@ static void load_job(struct reader *r, struct sched *s)
 		sched_timer_start(s, j);
 	for (size_t k = 0; k < j->n_tasks && !r->bad; k++)
 		load_run(r, s, j, &j->tasks[k]);
+	if (j->max_running && !r->bad)
+		sched_place_job(s, j); /* only now it is known how many are live */
 }
 
 /* ---- the reservation ---- */
@@ -615,6 +653,10 @@ static void load_all(struct reader *r, struct sched *s)
 	for (; is_word(r, "tenant"); next_line(r)) {
 		(void)word(r, &n);
 		load_tenant(r, s);
+	}
+	for (; is_word(r, "quota"); next_line(r)) {
+		(void)word(r, &n);
+		load_quota(r, s);
 	}
 	for (; is_word(r, "job"); next_line(r)) {
 		(void)word(r, &n);

@@ -104,6 +104,12 @@ static void save_job(struct buf *b, const struct job *j, uint64_t *lines)
 	add_text(b, j->tenant->name);
 	buf_printf(b, " %" PRId64 " %" PRId64 " %d %zu", j->start_at_ms, j->deadline_ms, j->early, j->n_tasks);
 	end_line(b, lines);
+	if (j->quotas[1] || j->max_running) {
+		buf_adds(b, "limit");
+		add_text(b, j->quotas[1] ? strchr(j->quotas[1]->name, ':') + 1 : NULL);
+		buf_printf(b, " %" PRIu32, j->max_running);
+		end_line(b, lines);
+	}
 	for (size_t k = 0; k < j->n_tasks; k++)
 		save_task(b, &j->tasks[k], lines);
 	for (size_t k = 0; k < j->n_tasks; k++)
@@ -127,12 +133,27 @@ static void save_hold(struct buf *b, const struct sched *s, uint64_t *lines)
 	end_line(b, lines);
 }
 
+static void save_quotas(struct buf *b, const struct sched *s, uint64_t *lines)
+{
+	for (size_t k = 0; k < s->n_quotas; k++) {
+		const struct quota *q = s->quotas[k];
+
+		if (!q->set)
+			continue;
+		buf_adds(b, "quota");
+		add_text(b, q->name);
+		for (size_t w = 0; w < SCHED_QUOTA_N; w++)
+			buf_printf(b, " %" PRIu64, q->caps[w]);
+		end_line(b, lines);
+	}
+}
+
 char *sched_save(const struct sched *s, size_t *ret_len)
 {
 	struct buf b = BUF_LIMIT(SNAPSHOT_MAX);
 	uint64_t lines = 0;
 
-	buf_adds(&b, "berth-sched 3");
+	buf_adds(&b, "berth-sched 4");
 	end_line(&b, &lines);
 	buf_printf(&b, "time %" PRId64 " %" PRIu64, s->now_ms, s->next_seq);
 	end_line(&b, &lines);
@@ -151,6 +172,7 @@ char *sched_save(const struct sched *s, size_t *ret_len)
 		buf_printf(&b, " %" PRIu64 " %" PRId64, s->tenants[k]->used, s->tenants[k]->since_ms);
 		end_line(&b, &lines);
 	}
+	save_quotas(&b, s, &lines);
 	for (size_t k = 0; k < s->n_jobs; k++)
 		save_job(&b, s->jobs[k], &lines);
 	if (s->hold.item)

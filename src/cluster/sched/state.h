@@ -15,6 +15,8 @@
 #include "base/core/map.h"
 #include "cluster/sched/sched.h"
 
+struct buf;
+
 #define PAGE_SIZE 64
 #define ATTEMPTS_KEPT 16
 #define LOST_MAX 5	      /* losses in a row that do not use up a try */
@@ -54,10 +56,12 @@ struct shape {
 	bool gang, exclusive;
 	int64_t walltime_ms; /* 0 = nobody knows when it ends */
 	struct tenant *tenant;
-	struct task *owner; /* what it serves alone, when its topology, gang or exclusive ask for it; or NULL */
-	uint64_t hopeless;  /* a cache: sched.changes when no reservation was found for it */
-	bool blocked;	    /* a cache: no node fits now */
-	uint32_t *banned;   /* node numbers, ascending */
+	struct quota *quotas[2]; /* of the user and the project, or NULL */
+	struct task *owner;	 /* what it serves alone, when its topology, gang or exclusive ask for it; or NULL */
+	uint64_t hopeless;	 /* a cache: sched.changes when no reservation was found for it */
+	bool blocked;		 /* a cache: no node fits now */
+	bool limited;		 /* a cache: blocked, and by a limit: no node would help */
+	uint32_t *banned;	 /* node numbers, ascending */
 	size_t n_banned;
 	size_t refs, pos;    /* place in sched.shapes */
 	struct item **items; /* heap of the tasks that wait with this shape */
@@ -135,6 +139,8 @@ struct job {
 	int32_t exit_with, priority;
 	uint64_t seq; /* order of submission */
 	struct tenant *tenant;
+	struct quota *quotas[2]; /* of the user and the project, or NULL */
+	uint32_t max_running;
 	int64_t start_at_ms, deadline_ms; /* 0 = none */
 	bool early;			  /* start_at has not come: in sched.starts */
 	int64_t submitted_ms, started_ms, ended_ms;
@@ -194,6 +200,14 @@ struct tenant {
 	int64_t since_ms;    /* up to when `used` is right */
 };
 
+/* What a user or a project may have, and has. */
+struct quota {
+	char *name;
+	uint64_t caps[SCHED_QUOTA_N], used[SCHED_QUOTA_N];
+	bool set;    /* some cap is */
+	size_t refs; /* jobs that are remembered */
+};
+
 struct timer {
 	int64_t at_ms;
 	struct job *job;
@@ -218,7 +232,10 @@ struct sched {
 	struct tenant **tenants; /* in the order they came, for ever */
 	size_t n_tenants, cap_tenants;
 	struct map by_tenant;
-	struct job **starts; /* that are early, the latest first */
+	struct quota **quotas; /* by name */
+	size_t n_quotas, cap_quotas;
+	struct quota *everybody; /* the one for users without their own, or NULL */
+	struct job **starts;	 /* that are early, the latest first */
 	size_t n_starts, cap_starts;
 	uint64_t changes;     /* of what can ever be free: nodes that come, go, open and close, services */
 	struct timer *timers; /* heap */
@@ -301,7 +318,8 @@ bool sched_hold_ends_before(const struct sched *s, const struct shape *sh);
 void sched_hold_take(struct sched *s, struct node *n, const struct shape *sh); /* it starts there */
 
 /* place.c */
-bool sched_task_may_start(const struct task *t); /* as its gang and max_running say */
+bool sched_task_may_start(const struct task *t);      /* as its gang and max_running say */
+void sched_place_job(struct sched *s, struct job *j); /* all its tasks, after a change of what may start */
 bool sched_item_before(const struct item *a, const struct item *b);
 uint32_t sched_item_head(const struct item *it);		    /* its smallest index; it must have one */
 struct item *sched_item_find(const struct task *t, uint32_t index); /* where that waits; NULL: nowhere */
@@ -321,6 +339,22 @@ void sched_share_take(struct sched *s, struct tenant *t, const struct shape *sh)
 void sched_share_release(struct sched *s, struct tenant *t, const struct shape *sh);
 int sched_share_compare(const struct tenant *a, const struct tenant *b);
 void sched_share_free(struct sched *s);
+
+/* why.c */
+void sched_why_bytes(struct buf *b, uint64_t bytes);
+
+/* quota.c */
+bool sched_quota_name_ok(const char *name);
+void sched_quota_join(struct sched *s, struct job *j, const char *project); /* the job is there */
+void sched_quota_ended(struct job *j);					    /* has ended */
+void sched_quota_leave(struct sched *s, struct job *j);			    /* is forgotten */
+void sched_quota_take(const struct shape *sh);				    /* one copy starts */
+void sched_quota_release(struct sched *s, const struct shape *sh);
+bool sched_quota_allows(const struct sched *s, const struct shape *sh, uint32_t copies); /* so many more at once */
+void sched_quota_set(struct sched *s, const char *name, const uint64_t caps[static SCHED_QUOTA_N]);
+bool sched_quota_why(const struct sched *s, const struct shape *sh, uint32_t copies,
+		     struct buf *b); /* false: it allows */
+void sched_quota_free(struct sched *s);
 
 /* timer.c */
 void sched_timer_start(struct sched *s, struct job *j); /* it is early */

@@ -15,7 +15,7 @@ static const char *plural(uint64_t n)
 	return n == 1 ? "" : "s";
 }
 
-static void add_bytes(struct buf *b, uint64_t bytes)
+void sched_why_bytes(struct buf *b, uint64_t bytes)
 {
 	static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
 	size_t u = 0;
@@ -64,7 +64,7 @@ static void add_request(struct buf *b, const struct shape *sh)
 	}
 	if (sh->memory) {
 		buf_printf(b, "%smemory of ", sep);
-		add_bytes(b, sh->memory);
+		sched_why_bytes(b, sh->memory);
 	}
 }
 
@@ -117,7 +117,7 @@ static void why_too_small(const struct node *n, const struct shape *sh, struct b
 		buf_printf(b, "%g CPU", (double)n->cpu_milli / 1000);
 	} else {
 		buf_adds(b, "memory of ");
-		add_bytes(b, n->memory);
+		sched_why_bytes(b, n->memory);
 	}
 	buf_adds(b, " in all");
 }
@@ -233,10 +233,31 @@ static void why_gang(const struct sched *s, const struct task *t, const struct i
 		buf_adds(b, ", some of it held for what stands before it");
 }
 
+/* Held back by a limit, whatever is free. */
+static bool why_capped(const struct sched *s, const struct task *t, const struct item *it, struct buf *b)
+{
+	const struct job *j = t->base.job;
+	uint32_t live = t->counts[SCHED_TASK_STARTING] + t->counts[SCHED_TASK_RUNNING];
+
+	if (t->gang && !sched_gang_whole(t))
+		return false;
+	if (t->max_running && live >= t->max_running)
+		buf_printf(b, "its task runs %" PRIu32 " of at most %" PRIu32 " copies at the same time (max_running)",
+			   live, t->max_running);
+	else if (!sched_task_may_start(t))
+		buf_printf(b, "its job runs %zu of at most %" PRIu32 " copies at the same time (max_running)",
+			   j->n_live, j->max_running);
+	else
+		return sched_quota_why(s, it->shape, t->gang ? sched_gang_size(it) : 1, b);
+	return true;
+}
+
 static void why_pending(const struct sched *s, const struct task *t, int64_t now_ms, struct buf *b)
 {
 	const struct item *it = waiting_item(t);
 
+	if (why_capped(s, t, it, b))
+		return;
 	if (t->gang)
 		why_gang(s, t, it, b);
 	else
@@ -261,8 +282,20 @@ static void why_delayed(const struct task *t, int64_t now_ms, struct buf *b)
 		add_wait(b, next - now_ms);
 }
 
+/* Some of its copies run; others may not for a reason that somebody has set. */
+static void why_more(const struct sched *s, const struct task *t, struct buf *b)
+{
+	struct buf limit buf_cleanup = BUF_LIMIT(1024);
+
+	if (t->counts[SCHED_TASK_PENDING] && sched_job_may_start(t->base.job) &&
+	    why_capped(s, t, waiting_item(t), &limit))
+		buf_printf(b, "%" PRIu32 " more wait: %s", t->counts[SCHED_TASK_PENDING], buf_str(&limit));
+}
+
 static void why_task(const struct sched *s, const struct job *j, const struct task *t, int64_t now_ms, struct buf *b)
 {
+	if (!t->ended && t->counts[SCHED_TASK_RUNNING])
+		why_more(s, t, b);
 	if (t->ended || t->counts[SCHED_TASK_RUNNING])
 		return;
 	if (j->ending)

@@ -19,7 +19,8 @@ enum {
 	HAS_COUNT = 16,
 	HAS_HEALTH = 32,
 	HAS_EXIT = 64,
-	HAS_ERROR = 128
+	HAS_ERROR = 128,
+	HAS_QUOTA = 256
 };
 
 /* Which members each kind of event has. */
@@ -40,6 +41,7 @@ static const struct shape {
     [SCHED_EV_HEALTH] = {"health", HAS_ATTEMPT | HAS_HEALTH},
     [SCHED_EV_EXITED] = {"exited", HAS_ATTEMPT | HAS_EXIT},
     [SCHED_EV_TIME] = {"time", 0},
+    [SCHED_EV_QUOTA] = {"quota", HAS_QUOTA},
 };
 #define N_SHAPES (sizeof shapes / sizeof *shapes)
 
@@ -82,6 +84,25 @@ static void add_exit(struct buf *out, const struct sched_event *e, const struct 
 	add_str(out, "error", e->error);
 }
 
+static const char *const quota_keys[] = {[SCHED_QUOTA_CPU] = "cpu_milli",
+					 [SCHED_QUOTA_MEMORY] = "memory",
+					 [SCHED_QUOTA_TASKS] = "tasks",
+					 [SCHED_QUOTA_JOBS] = "jobs"};
+
+const char *event_quota_key(enum sched_quota what)
+{
+	return quota_keys[what];
+}
+
+static void add_quota(struct buf *out, const struct sched_event *e)
+{
+	add_str(out, "owner", e->quota);
+	for (size_t k = 0; k < SCHED_QUOTA_N; k++) {
+		if (e->caps[k] != SCHED_NO_LIMIT)
+			add_int(out, quota_keys[k], (int64_t)e->caps[k]);
+	}
+}
+
 void event_encode(const struct sched_event *e, const struct event_extra *extra, struct buf *out)
 {
 	unsigned has = shapes[e->type].has;
@@ -117,6 +138,8 @@ void event_encode(const struct sched_event *e, const struct event_extra *extra, 
 		add_bool(out, "healthy", e->healthy);
 	if (has & HAS_EXIT)
 		add_exit(out, e, extra);
+	if (has & HAS_QUOTA)
+		add_quota(out, e);
 	buf_addc(out, '}');
 }
 
@@ -161,6 +184,19 @@ static int read_exit(yyjson_val *o, struct sched_event *e, struct err *err)
 	return 0;
 }
 
+static int read_quota(yyjson_val *o, struct sched_event *e, struct err *err)
+{
+	int r = json_get_str(o, "owner", &e->quota, err);
+
+	for (size_t k = 0; r == 0 && k < SCHED_QUOTA_N; k++) {
+		int64_t cap = -1;
+
+		r = json_opt_int(o, quota_keys[k], 0, INT64_MAX, &cap, err);
+		e->caps[k] = cap < 0 ? SCHED_NO_LIMIT : (uint64_t)cap;
+	}
+	return r;
+}
+
 static int read_members(yyjson_val *o, unsigned has, struct sched_event *e, struct err *err)
 {
 	int r = 0;
@@ -191,6 +227,8 @@ static int read_members(yyjson_val *o, unsigned has, struct sched_event *e, stru
 		r = json_get_bool(o, "healthy", &e->healthy, err);
 	if (r == 0 && (has & HAS_EXIT))
 		r = read_exit(o, e, err);
+	if (r == 0 && (has & HAS_QUOTA))
+		r = read_quota(o, e, err);
 	return r;
 }
 

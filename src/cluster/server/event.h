@@ -23,6 +23,8 @@ struct event_extra {
 	int32_t signal;
 };
 
+const char *event_quota_key(enum sched_quota what); /* "cpu_milli", "memory", "tasks", "jobs" */
+
 /* Writes the event's JSON object (without seq, time and kind, which are the store's). extra may be NULL. */
 void event_encode(const struct sched_event *e, const struct event_extra *extra, struct buf *out);
 

@@ -23,7 +23,7 @@ struct pending {
 	struct server *server;
 	struct ingest in;
 	struct buf json;
-	char *error, *node, *job_id, *task_name, *container, *job_name, *doc_key, *doc_value;
+	char *error, *node, *job_id, *task_name, *container, *job_name, *doc_key, *doc_value, *quota;
 };
 
 static void pending_free(struct pending *p)
@@ -37,6 +37,7 @@ static void pending_free(struct pending *p)
 	free(p->task_name);
 	free(p->container);
 	free(p->job_name);
+	free(p->quota);
 	free(p->doc_key);
 	free(p->doc_value);
 	free(p);
@@ -50,6 +51,7 @@ static struct pending *pending_new(struct server *s, const struct ingest *in)
 	p->in = *in;
 	p->in.event.error = p->error = mem_strdup(in->event.error);
 	p->in.event.node = p->node = mem_strdup(in->event.node);
+	p->in.event.quota = p->quota = mem_strdup(in->event.quota);
 	p->in.event.job = p->job_id = mem_strdup(in->event.job);
 	p->in.extra.task_name = p->task_name = mem_strdup(in->extra.task_name);
 	p->in.extra.container = p->container = mem_strdup(in->extra.container);
@@ -84,6 +86,8 @@ static void not_stored(struct pending *p, const struct err *error)
 	s->full = true;
 	if (p->in.event.type == SCHED_EV_TIME)
 		s->time_pending = false;
+	if (p->in.job)
+		limit_submitting(s, &p->in.job->sched, -1);
 	if (p->in.keep) {
 		put_again(p);
 		return;
@@ -102,6 +106,7 @@ static void take_documents(struct server *s, struct pending *p)
 	struct jobspec *j;
 
 	if (p->in.job) {
+		limit_submitting(s, &p->in.job->sched, -1);
 		p->in.event.job_spec = &p->in.job->sched;
 		map_put(&s->jobs, p->in.job->id, p->in.job);
 		p->in.job = NULL;

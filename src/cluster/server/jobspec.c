@@ -78,8 +78,8 @@ static const char *const service_keys[] = {"name",
 					   "stage_in",
 					   "stage_out",
 					   NULL};
-static const char *const job_keys[] = {"name",	   "file",	  "params",	 "spaces",   "exit_with",
-				       "priority", "start_at_ms", "deadline_ms", "services", NULL};
+static const char *const job_keys[] = {"name",	      "file",	     "params",	 "spaces",  "exit_with",   "priority",
+				       "start_at_ms", "deadline_ms", "services", "project", "max_running", NULL};
 
 static int one_of(yyjson_val *obj, const char *key, const struct word *words, int *inout, struct err *err)
 {
@@ -347,7 +347,7 @@ static bool name_ok(const char *name)
 
 static int read_root(struct jobspec *j, struct err *err)
 {
-	int64_t priority = 0;
+	int64_t priority = 0, max_running = 0;
 	int r;
 
 	if (!yyjson_is_obj(j->root))
@@ -368,6 +368,14 @@ static int read_root(struct jobspec *j, struct err *err)
 		r = json_opt_int(j->root, "start_at_ms", 0, INT64_MAX / 2, &j->sched.start_at_ms, err);
 	if (r == 0)
 		r = json_opt_int(j->root, "deadline_ms", 0, INT64_MAX / 2, &j->sched.deadline_ms, err);
+	if (r == 0)
+		r = json_opt_int(j->root, "max_running", 0, 1000000, &max_running, err);
+	if (r == 0)
+		r = json_opt_str(j->root, "project", &j->sched.project, err);
+	if (r == 0 && j->sched.project && !name_ok(j->sched.project))
+		r = err_set(err, EINVAL, "project: \"%.80s\" is not a name (a-z 0-9 _ -, at most 48)",
+			    j->sched.project);
+	j->sched.max_running = (uint32_t)max_running;
 	j->sched.priority = (int32_t)priority;
 	if (r == 0)
 		r = json_get_arr(j->root, "services", &j->services, err);

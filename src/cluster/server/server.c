@@ -75,6 +75,7 @@ static void free_all(struct server *s)
 	for (struct map_slot *slot = NULL; (slot = map_next(&s->jobs, slot));)
 		jobspec_free(slot->value);
 	map_free(&s->jobs);
+	map_free(&s->submitting);
 	while (s->listeners) {
 		struct server_listener *next = s->listeners->next;
 
@@ -162,6 +163,8 @@ static int prepare(struct server *s, const char *json, size_t len, uint32_t uid,
 	if (r == 0)
 		r = sched_check(s->sched, &j->sched, err);
 	if (r == 0)
+		r = limit_admit(s, j, err);
+	if (r == 0)
 		r = check_services(s, j, check, check_ctx, err);
 	if (r < 0) {
 		jobspec_free(j);
@@ -196,6 +199,7 @@ void server_submit(struct server *s, const char *json, size_t len, uint32_t uid,
 	in.doc_key = key;
 	in.doc_value = stored;
 	in.job = j;
+	limit_submitting(s, &j->sched, 1);
 	ingest(s, &in);
 }
 

@@ -74,6 +74,12 @@ int server_node_json(struct server *s, const char *name, char **ret, struct err 
 int server_node_tunnel(struct server *s, const char *name, int fd, const void *first, size_t n, struct err *err);
 int server_node_reaches(struct server *s, const char *name, struct err *err); /* whether it would be so */
 
+/* Quotas, docs/CLUSTER.md. owner: "user:1000", "project:NAME", "user:*" for users without one of their own. caps: an object of cpu_milli, memory, tasks
+ * and jobs; what is missing stays as it is, null takes a cap off. */
+void server_quota_set(struct server *s, const char *owner, yyjson_val *caps, server_done_fn done, void *ctx);
+void server_quota_remove(struct server *s, const char *owner, server_done_fn done, void *ctx);
+char *server_quotas_json(struct server *s);
+
 /* JSON texts for the API; the caller frees. */
 char *server_jobs_json(struct server *s, bool all, size_t limit);
 int server_job_json(struct server *s, const char *job, char **ret, struct err *err);

@@ -51,6 +51,7 @@ struct server {
 	bool saving;	   /* a snapshot is on its way */
 	char **forgotten;  /* jobs whose documents go with the next snapshot */
 	size_t keep_jobs;
+	struct map submitting; /* owner of a quota -> its jobs whose events are being written (limit.c) */
 };
 
 /* server.c */
@@ -84,6 +85,10 @@ void apply_fence(struct server *s,
 		 const char *node); /* before it is given up: everything that is live there is to end */
 /* The attempt is live, on this node; started: and has not told so before. */
 bool apply_is_live(const struct server *s, const struct sched_attempt_id *a, const char *node, bool *ret_started);
+
+/* limit.c */
+int limit_admit(struct server *s, const struct jobspec *j, struct err *err);
+void limit_submitting(struct server *s, const struct sched_job_spec *spec, int change); /* +1 on its way, -1 arrived */
 
 /* recover.c */
 int recover(struct server *s, struct err *err);

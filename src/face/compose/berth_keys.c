@@ -140,6 +140,8 @@ void berth_keys_read_top(struct loader *l)
 	l->job->on_error = read_str(berth, "on_error", "cancel");
 	l->job->walltime_ms = read_duration(berth, "walltime", 0);
 	l->job->priority = read_int(berth, "priority", 0);
+	l->job->project = read_str(berth, "project", NULL);
+	l->job->max_running = read_int(berth, "max_running", 0);
 	l->job->start_at_ms = read_date(l, berth, "start_at");
 	l->job->deadline_ms = read_date(l, berth, "deadline");
 	read_retry(l, berth, &l->job->retry);

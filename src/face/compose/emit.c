@@ -295,6 +295,10 @@ char *emit_job(const struct loader *l, size_t *ret_len)
 	add_str(&root, "exit_with", l->job->exit_with);
 	if (l->job->priority)
 		add_int(&root, "priority", l->job->priority);
+	if (l->job->project)
+		add_str(&root, "project", l->job->project);
+	if (l->job->max_running)
+		add_int(&root, "max_running", l->job->max_running);
 	if (l->job->start_at_ms)
 		add_int(&root, "start_at_ms", l->job->start_at_ms);
 	if (l->job->deadline_ms)

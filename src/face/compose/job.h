@@ -107,6 +107,8 @@ struct job {
 	struct job_space *spaces;
 	size_t n_spaces, cap_spaces;
 	const char *exit_with, *on_error;
+	const char *project;			    /* NULL: none */
+	int64_t max_running;			    /* of all services, 0 = no limit */
 	int64_t priority, start_at_ms, deadline_ms; /* times: 0 = not said */
 	int64_t walltime_ms;
 	struct job_retry retry;

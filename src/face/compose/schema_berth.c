@@ -95,6 +95,8 @@ const struct schema schema_berth_top[] = {
     RETRY,
     {"exit_with", S_STR, .example = "exit_with: test"},
     {"priority", S_INT, .min = -1000000, .max = 1000000, .example = "priority: 10"},
+    {"project", S_STR, .example = "project: weather"},
+    {"max_running", S_INT, .min = 0, .max = 1000000, .example = "max_running: 10"},
     {"start_at", S_TEXT, .example = "start_at: 2026-01-31T12:00:00Z"},
     {"schedule", S_ANY, SCHEMA_LATER},
     {"deadline", S_TEXT, .example = "deadline: 2026-01-31T18:00:00Z"},

@@ -270,6 +270,7 @@ static const struct {
     {"GET", "/v1/events"},
     {"GET", "/v1/nodes"},
     {"GET", "/v1/nodes/*"},
+    {"GET", "/v1/quotas"},
 };
 
 /* '*' does not reach over a slash where Docker's own name must not ("containers/a/json"), but names of images have some. */
@@ -285,8 +286,8 @@ static bool is_read(const char *method, const char *path)
 /* What is done to the machine, not to containers. */
 static bool is_for_admins(const char *method, const char *path)
 {
-	static const char *const paths[] = {"/v1/down", "/v1/nodes*", "/v1/tokens*", "/plugins*",
-					    "/swarm*",	"/session",   "/grpc"};
+	static const char *const paths[] = {"/v1/down",	 "/v1/nodes*", "/v1/tokens*", "/v1/quotas*",
+					    "/plugins*", "/swarm*",    "/session",    "/grpc"};
 
 	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
 		if (fnmatch(paths[i], path, 0) == 0)

@@ -114,7 +114,7 @@ static const struct {
 } rows[] = {
     {"", "line 1: the text ends too early"},
     {"\n", "line 1: another line was expected"},
-    {"berth-sched 4\n", "line 1: this version"},
+    {"berth-sched 5\n", "line 1: this version"},
     {"berth-sched 1\ntime 5 0\n", "line 3: the text ends too early"},
     {"berth-sched 1\ntime 5 0\nend 3\n", "line 3: the number of lines"},
     {"berth-sched 1\ntime 5 0\nend 2\nend 2\n", "the number of lines"},

@@ -197,6 +197,18 @@ static void ev_forget(struct story *st)
 	job_event(st, SCHED_EV_JOB_FORGET);
 }
 
+/* quota user:ann cpus=2000 tasks=3; without a cap: no quota any more */
+static void ev_quota(struct story *st)
+{
+	struct sched_event e = {.type = SCHED_EV_QUOTA, .quota = st->words[1]};
+
+	e.caps[SCHED_QUOTA_CPU] = option_number(st, "cpus", SCHED_NO_LIMIT);
+	e.caps[SCHED_QUOTA_MEMORY] = option_number(st, "memory", SCHED_NO_LIMIT);
+	e.caps[SCHED_QUOTA_TASKS] = option_number(st, "tasks", SCHED_NO_LIMIT);
+	e.caps[SCHED_QUOTA_JOBS] = option_number(st, "jobs", SCHED_NO_LIMIT);
+	step(st, &e);
+}
+
 static void attempt_event(struct story *st, struct sched_event *e)
 {
 	if (parse_path(st, st->words[1], &e->attempt) != 4)
@@ -430,6 +442,10 @@ static void ev_submit(struct story *st, char *line)
 	for (char *w; (w = strtok_r(NULL, " ", &save));) {
 		if (!strncmp(w, "priority=", 9))
 			spec.priority = (int32_t)strtol(w + 9, NULL, 10);
+		else if (!strncmp(w, "project=", 8))
+			spec.project = w + 8;
+		else if (!strncmp(w, "running=", 8))
+			spec.max_running = (uint32_t)strtoul(w + 8, NULL, 10);
 		else if (!strncmp(w, "tenant=", 7))
 			spec.tenant = w + 7;
 		else if (!strncmp(w, "start=", 6))
@@ -439,7 +455,7 @@ static void ev_submit(struct story *st, char *line)
 		else if (!strncmp(w, "exit_with=", 10))
 			spec.exit_with = (int32_t)draft_find(st, d, w + 10);
 	}
-	if (sched_check(st->s, &spec, &err) < 0)
+	if (sched_check(st->s, &spec, &err) < 0 || sched_admit(st->s, &spec, (uint32_t[]){0, 0}, &err) < 0)
 		say(st, "= refused: %s", err.text);
 	else
 		step(st, &(struct sched_event){.type = SCHED_EV_JOB_SUBMIT, .job_spec = &spec});
@@ -568,6 +584,15 @@ static void ask_live(struct story *st)
 	sched_expanding(st->s, say_expanding, st);
 }
 
+static void ask_quotas(struct story *st)
+{
+	struct sched_quota_view v;
+
+	for (size_t k = 0; sched_quota_at(st->s, k, &v) == 0; k++)
+		say(st, "= %s%s cpus %" PRIu64 ", memory %" PRIu64 ", tasks %" PRIu64 ", jobs %" PRIu64, v.name,
+		    v.set ? "" : " (no quota)", v.used[0], v.used[1], v.used[2], v.used[3]);
+}
+
 /* ---- the play ---- */
 
 static const struct {
@@ -580,7 +605,7 @@ static const struct {
     {"lost", 2, ev_lost},     {"healthy", 2, ev_healthy}, {"unhealthy", 2, ev_unhealthy}, {"expanded", 3, ev_expanded},
     {"wait", 2, ev_wait},     {"clock", 2, ev_clock},	  {"state", 2, ask_state},	  {"why", 2, ask_why},
     {"close", 2, ev_close},   {"open", 2, ev_open},	  {"next", 1, ask_next},	  {"nodes", 1, ask_nodes},
-    {"live", 1, ask_live},
+    {"live", 1, ask_live},    {"quota", 2, ev_quota},	  {"quotas", 1, ask_quotas},
 };
 
 static void play_line(struct story *st, const char *line)

@@ -1,0 +1,109 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# Who gets how much: quotas of users and projects, caps of jobs.
+
+load helpers
+
+setup_file() {
+	start_with_image
+}
+
+teardown_file() {
+	end_place
+}
+
+sleeper() { # NAME COPIES [TOP-KEYS] [SERVICE-KEYS]: a job whose copies run until they are stopped; prints its ID
+	job_file "$1" <<-END >/dev/null
+		x-berth: {${3:-}}
+		services:
+		  t:
+		    image: busybox
+		    command: ["sleep", "1000"]
+		    stop_signal: SIGKILL
+		    x-berth: {kind: task, replicate: $2${4:+, $4}}
+	END
+	berth submit "$DIR/$1.yaml" --json | jq -r .id
+}
+
+runs() { # ID N
+	[ "$(job_field "$1" .counts.running)" = "$2" ]
+}
+
+waits() { # ID N
+	[ "$(job_field "$1" .counts.pending)" = "$2" ]
+}
+
+why() { # ID: of its task
+	job_field "$1" '.tasks[0].why'
+}
+
+end_job() {
+	berth cancel "$1" >/dev/null
+	berth wait "$1" >/dev/null || true
+}
+
+@test "a quota of running copies: no more start, and the job says why; it is lifted while the job waits" {
+	berth quota set 0 --tasks 2
+	id=$(sleeper two 3 "" "slots: 0")
+	eventually runs "$id" 2
+	[ "$(why "$id")" = "1 more wait: user 0 has 2 of 2 running copies; this one needs 1" ]
+	run -0 berth quota ls
+	[[ $output == *root*2/2* ]]
+	berth quota rm root
+	eventually runs "$id" 3
+	end_job "$id"
+}
+
+@test "a project's quota counts its jobs alone, and a set quota is still there after kill -9" {
+	berth quota set project:weather --cpus 1
+	pid=$(daemon_pid)
+	kill -9 "$pid"
+	eventually gone "$pid"
+	start
+	id=$(sleeper rain 2 "project: weather")
+	other=$(sleeper sun 1 "" "slots: 0")
+	eventually runs "$id" 1
+	eventually runs "$other" 1
+	[ "$(why "$id")" = "1 more wait: project weather has 1 of 1 CPUs in use; this one needs 1" ]
+	end_job "$id"
+	end_job "$other"
+	berth quota rm project:weather
+}
+
+@test "jobs that have not ended: one too many is refused at once" {
+	berth quota set '*' --jobs 1
+	id=$(sleeper first 1 "" "slots: 0")
+	job_file second <<-END >/dev/null
+		services: {t: {image: busybox, command: ["true"], x-berth: {kind: task}}}
+	END
+	run berth submit "$DIR/second.yaml"
+	fails_with "user 0 has 1 of 1 jobs that have not ended"
+	end_job "$id"
+	berth submit --wait "$DIR/second.yaml"
+	berth quota rm '*'
+}
+
+@test "max_running of a job counts all its services" {
+	job_file cap <<-END >/dev/null
+		x-berth: {max_running: 2}
+		services:
+		  a: {image: busybox, command: ["sleep", "1000"], stop_signal: SIGKILL, x-berth: {kind: task, replicate: 2, slots: 0}}
+		  b: {image: busybox, command: ["true"], x-berth: {kind: task, slots: 0}}
+	END
+	id=$(berth submit "$DIR/cap.yaml" --json | jq -r .id)
+	eventually runs "$id" 2
+	[ "$(job_field "$id" '.tasks[1].why')" = "its job runs 2 of at most 2 copies at the same time (max_running)" ]
+	end_job "$id"
+}
+
+@test "what is wrong with a quota is said" {
+	run berth quota set 0
+	fails_with "--cpus"
+	run berth quota set nobody-of-that-name --tasks 1
+	fails_with "no user"
+	run berth quota rm project:none
+	fails_with "has no quota"
+	run berth quota set project: --tasks 1
+	fails_with "project:NAME"
+}
