@@ -190,6 +190,57 @@ all_run() { # ID N
 	[ "$(job_field "$id" '[.tasks[0].instances[0].attempts[].state] | join(" ")')" = "lost exited" ]
 }
 
+# strict_job NAME: writes the time again and again, each attempt into a file of its own below $DIR/NAME.
+strict_job() {
+	mkdir -p "$DIR/$1"
+	job_file "$1" <<-END >/dev/null
+		services:
+		  t:
+		    image: busybox
+		    command: ["sh", "-c", "until [ -e /marks/go ]; do cut -d ' ' -f 1 /proc/uptime >>/marks/\$\$BERTH_ATTEMPT; sleep 0.02; done"]
+		    volumes: ["$DIR/$1:/marks"]
+		    x-berth: {kind: task, fencing: strict}
+	END
+	berth submit "$DIR/$1.yaml" --json | jq -r .id
+}
+
+# no_overlap NAME ID: the second attempt began when the first one had ended, and nothing was held against the task.
+no_overlap() {
+	local last first
+	touch "$DIR/$1/go"
+	berth wait "$2"
+	[ "$(job_field "$2" '[.tasks[0].instances[0].attempts[].state] | join(" ")')" = "lost exited" ]
+	last=$(tail -n 1 "$DIR/$1/1")
+	first=$(head -n 1 "$DIR/$1/2")
+	awk -v last="$last" -v first="$first" 'BEGIN { exit !(last < first) }'
+}
+
+@test "a strict task: a node that is cut off ends it before the server starts it elsewhere" {
+	id=$(strict_job strict)
+	eventually all_run "$id" 1
+	eventually test -s "$DIR/strict/1"
+	node=$(nodes_of "$id")
+	apart ip link set "$node" down
+	eventually bash -c "[ \$(BERTH_SOCKET=$DIR/$node.sock $BERTH ps -q | wc -l) = 0 ]"
+	eventually test -s "$DIR/strict/2"
+	[ "$(nodes_of "$id")" != "$node" ]
+	no_overlap strict "$id"
+	apart ip link set "$node" up
+	WITHIN=20 eventually node_is "$node" free
+}
+
+@test "a strict task whose agent is killed ends with the lease, too" {
+	id=$(strict_job strict-alone)
+	eventually all_run "$id" 1
+	eventually test -s "$DIR/strict-alone/1"
+	node=$(nodes_of "$id")
+	kill -9 "$(on "$node" info --json | jq -r .pid)"
+	eventually test -s "$DIR/strict-alone/2"
+	no_overlap strict-alone "$id"
+	start_agent "$node"
+	WITHIN=20 eventually node_is "$node" free
+}
+
 @test "the server is killed: nothing that runs notices, and nothing is lost" {
 	id=$(job_of through 2 "until [ -e /tmp/go ]; do sleep 0.1; done")
 	eventually all_run "$id" 2

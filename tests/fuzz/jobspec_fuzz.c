@@ -34,7 +34,7 @@ static void check_attempt(const struct jobspec *j, uint32_t task, uint32_t index
 	struct sched_attempt_id a = {.job = "fuzz-1", .task = task, .index = index, .epoch = 1 + index % 2};
 	mem_cleanup char *text = NULL;
 	struct err err = ERR_INIT;
-	int r = container_json(j, &a, "/spaces", &text, &err);
+	int r = container_json(j, &a, "/spaces", true, &text, &err);
 
 	check_text(r, text, &err);
 }

@@ -2,6 +2,7 @@
 #include "cluster/agent/agent.h"
 
 #include "base/core/buf.h"
+#include "base/core/clock.h"
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/fs.h"
@@ -11,6 +12,7 @@
 #include "base/core/mem.h"
 #include "base/wire/json.h"
 #include "cluster/agent/facts.h"
+#include "cluster/link/lease.h"
 #include "cluster/link/link.h"
 #include "node/engine/engine.h"
 
@@ -68,8 +70,8 @@ static void report_exit(struct agent *a, const struct link_attempt *id, const st
 	m.code = c->exit.code;
 	m.signal = c->exit.signal;
 	m.flag = c->exit.oom;
-	m.text = c->exit.error;
-	if (c->state == ENGINE_LOST)
+	m.text = c->exit.fenced ? "the node had lost its server, and its lease ended" : c->exit.error;
+	if (c->state == ENGINE_LOST || c->exit.fenced)
 		m.outcome = LINK_OUT_LOST;
 	else if (c->exit.never_started || c->exit.error)
 		m.outcome = LINK_OUT_FAILED;
@@ -168,6 +170,12 @@ static int start(struct agent *a, const char *text, struct err *err)
 
 	if (!doc)
 		return -err->code;
+	/* It has lain in the way for too long, and may run elsewhere by now. If it is still wanted here the server says so once more. */
+	if (yyjson_get_bool(yyjson_obj_get(yyjson_doc_get_root(doc), "fenced")) &&
+	    engine_fenced_until(a->engine) <= clock_mono_ms()) {
+		log_warning("a start came after the end of this node's lease and is left alone");
+		return 0;
+	}
 	r = make_spaces(a, yyjson_doc_get_root(doc), err);
 	if (r < 0)
 		return r;
@@ -296,14 +304,28 @@ static void on_beat(void *ctx)
 {
 	struct agent *a = ctx;
 
-	link_send(a->link, &(struct link_msg){.type = LINK_BEAT});
+	link_send(a->link, &(struct link_msg){.type = LINK_BEAT, .sent_ms = clock_mono_ms()});
 	if (a->lease_ms)
 		loop_timer_arm(a->beat, a->lease_ms / BEATS_A_LEASE + 1);
+}
+
+/* The server has heard what was sent then. */
+static void on_heard(struct agent *a, const struct link_msg *m)
+{
+	if (m->sent_ms <= clock_mono_ms())
+		engine_fence(a->engine, lease_end(m->sent_ms, a->lease_ms));
+}
+
+static void on_heard_again(struct agent *a, const struct link_msg *m)
+{
+	if (a->lease_ms)
+		on_heard(a, m);
 }
 
 static void on_welcome(struct agent *a, const struct link_msg *m)
 {
 	a->lease_ms = m->lease_ms;
+	on_heard(a, m);
 	on_beat(a);
 }
 
@@ -328,6 +350,9 @@ static void on_message(void *ctx, const struct link_msg *m)
 		break;
 	case LINK_WELCOME:
 		on_welcome(a, m);
+		break;
+	case LINK_HEARD:
+		on_heard_again(a, m);
 		break;
 	case LINK_REFUSE:
 	case LINK_CERT:
@@ -359,6 +384,7 @@ static void say_hello(struct agent *a)
 	mem_cleanup char *facts = facts_json(o->cores);
 	mem_cleanup char *spaces = mem_printf("%s/spaces", a->data_dir);
 
+	m.sent_ms = clock_mono_ms();
 	m.text = a->node;
 	m.facts = facts;
 	m.text2 = spaces;

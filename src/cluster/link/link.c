@@ -12,7 +12,7 @@ static const char *const names[] = {
     [LINK_START] = "start",	  [LINK_KILL] = "kill",	      [LINK_EXPAND] = "expand", [LINK_FORGET] = "forget",
     [LINK_WELCOME] = "welcome",	  [LINK_REFUSE] = "refuse",   [LINK_CERT] = "cert",	[LINK_HELLO] = "hello",
     [LINK_HAVE] = "have",	  [LINK_STARTED] = "started", [LINK_HEALTH] = "health", [LINK_EXITED] = "exited",
-    [LINK_EXPANDED] = "expanded", [LINK_BEAT] = "beat",	      [LINK_RENEW] = "renew",
+    [LINK_EXPANDED] = "expanded", [LINK_BEAT] = "beat",	      [LINK_RENEW] = "renew",	[LINK_HEARD] = "heard",
 };
 
 const char *link_type_name(enum link_type t)

@@ -33,17 +33,18 @@ enum link_type {
 	LINK_KILL,  /* attempt, text = reason: stop signal, grace, SIGKILL. Answered by EXITED */
 	LINK_EXPAND,  /* attempt.job and .task, text = path of the space, text2 = glob. Answered by EXPANDED */
 	LINK_FORGET,  /* attempt.job: its containers and private spaces are not needed any more */
-	LINK_WELCOME, /* protocol_max = the one to speak, lease_ms: BEAT three times within it */
+	LINK_WELCOME, /* protocol_max = the one to speak, lease_ms: BEAT three times within it, 0 = in this process: nobody waits; sent_ms of HELLO */
 	LINK_REFUSE,  /* text = why; the connection ends */
 	LINK_CERT,    /* text = certificate (PEM), the answer to RENEW */
+	LINK_HEARD,   /* sent_ms of a BEAT, the answer to it: lease.h */
 	/* agent -> server */
-	LINK_HELLO, /* text = node name, text2 = directory for managed spaces, slots, cpu_milli, memory, protocol_min and _max, facts. Answered by WELCOME, then START, KILL of what is live */
+	LINK_HELLO, /* text = node name, text2 = directory for managed spaces, slots, cpu_milli, memory, protocol_min and _max, facts, sent_ms. Answered by WELCOME, then START, KILL of what is live */
 	LINK_HAVE, /* attempt.job: there is something of this job here. Answered by FORGET when the server does not know it */
 	LINK_STARTED,  /* attempt, text = container id */
 	LINK_HEALTH,   /* attempt, flag = healthy */
 	LINK_EXITED,   /* attempt, outcome, code, signal, flag = oom, text = error or NULL */
 	LINK_EXPANDED, /* attempt.job and .task, text = JSON list of paths, or NULL and text2 = error */
-	LINK_BEAT,     /* still here */
+	LINK_BEAT,     /* still here; sent_ms = the sender's clock. Answered by HEARD */
 	LINK_RENEW,    /* text = request for a certificate (PEM) */
 };
 
@@ -59,6 +60,7 @@ struct link_msg {
 	int32_t code, signal;
 	uint32_t slots, protocol_min, protocol_max, lease_ms;
 	uint64_t cpu_milli, memory;
+	int64_t sent_ms; /* the agent's clock_mono_ms(), 0 = not said */
 };
 
 typedef void (*link_fn)(void *ctx, const struct link_msg *m);

@@ -20,6 +20,7 @@ enum {
 	HAS_EXIT = 128,
 	HAS_NODE = 256,
 	HAS_LEASE = 512,
+	OPT_SENT = 1024,
 	HAS_ATTEMPT = HAS_JOB | HAS_TASK | HAS_INDEX,
 };
 
@@ -31,16 +32,17 @@ static const struct row {
     [LINK_KILL] = {MSG_BY_SERVER, HAS_ATTEMPT | OPT_TEXT},
     [LINK_EXPAND] = {MSG_BY_SERVER, HAS_JOB | HAS_TASK | HAS_TEXT | OPT_TEXT2},
     [LINK_FORGET] = {MSG_BY_SERVER, HAS_JOB},
-    [LINK_WELCOME] = {MSG_BY_SERVER, HAS_LEASE},
+    [LINK_WELCOME] = {MSG_BY_SERVER, HAS_LEASE | OPT_SENT},
     [LINK_REFUSE] = {MSG_BY_SERVER, HAS_TEXT},
     [LINK_CERT] = {MSG_BY_SERVER, HAS_TEXT},
-    [LINK_HELLO] = {MSG_BY_AGENT, HAS_NODE | HAS_TEXT | OPT_TEXT2},
+    [LINK_HEARD] = {MSG_BY_SERVER, OPT_SENT},
+    [LINK_HELLO] = {MSG_BY_AGENT, HAS_NODE | HAS_TEXT | OPT_TEXT2 | OPT_SENT},
     [LINK_HAVE] = {MSG_BY_AGENT, HAS_JOB},
     [LINK_STARTED] = {MSG_BY_AGENT, HAS_ATTEMPT | OPT_TEXT},
     [LINK_HEALTH] = {MSG_BY_AGENT, HAS_ATTEMPT | HAS_FLAG},
     [LINK_EXITED] = {MSG_BY_AGENT, HAS_ATTEMPT | HAS_EXIT | HAS_FLAG | OPT_TEXT},
     [LINK_EXPANDED] = {MSG_BY_AGENT, HAS_JOB | HAS_TASK | OPT_TEXT | OPT_TEXT2},
-    [LINK_BEAT] = {MSG_BY_AGENT, 0},
+    [LINK_BEAT] = {MSG_BY_AGENT, OPT_SENT},
     [LINK_RENEW] = {MSG_BY_AGENT, HAS_TEXT},
 };
 #define N_ROWS (sizeof rows / sizeof *rows)
@@ -88,6 +90,8 @@ void msg_encode(const struct link_msg *m, struct buf *out)
 		add_node(out, m);
 	if (has & HAS_LEASE)
 		buf_printf(out, ",\"protocol\":%" PRIu32 ",\"lease_ms\":%" PRIu32, m->protocol_max, m->lease_ms);
+	if (has & OPT_SENT)
+		buf_printf(out, ",\"sent_ms\":%" PRId64, m->sent_ms);
 	if (has & (HAS_TEXT | OPT_TEXT))
 		add_text(out, "text", m->text);
 	if (has & OPT_TEXT2)
@@ -164,6 +168,8 @@ static int read_members(yyjson_val *o, unsigned has, struct link_msg *m, struct 
 		r = json_get_u32(o, "protocol", &m->protocol_max, err);
 	if (r == 0 && (has & HAS_LEASE))
 		r = json_get_u32(o, "lease_ms", &m->lease_ms, err);
+	if (r == 0 && (has & OPT_SENT))
+		r = json_opt_int(o, "sent_ms", 0, INT64_MAX, &m->sent_ms, err);
 	if (r == 0 && (has & HAS_TEXT))
 		r = json_get_str(o, "text", &m->text, err);
 	if (r == 0 && (has & OPT_TEXT))

@@ -43,7 +43,7 @@ static void start(struct server *s, const struct sched_attempt_id *a, const char
 
 	if (!j || !spaces)
 		return; /* it says HELLO first */
-	if (container_json(j, a, spaces, &text, &err) < 0) {
+	if (container_json(j, a, spaces, s->strict, &text, &err) < 0) {
 		failed(s, a, &err);
 		return;
 	}

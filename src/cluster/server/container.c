@@ -255,9 +255,10 @@ static void words_of(const struct jobspec *j, const struct sched_attempt_id *a, 
 	w->job = j->id;
 }
 
-int container_json(const struct jobspec *j, const struct sched_attempt_id *a, const char *spaces, char **ret,
-		   struct err *err)
+int container_json(const struct jobspec *j, const struct sched_attempt_id *a, const char *spaces, bool strict,
+		   char **ret, struct err *err)
 {
+	enum jobspec_fencing fencing = jobspec_fencing(j, a->task);
 	json_mut_cleanup yyjson_mut_doc *d = yyjson_mut_doc_new(NULL);
 	yyjson_val *service = yyjson_arr_get(j->services, a->task);
 	struct words w = {.item = ""};
@@ -274,6 +275,8 @@ int container_json(const struct jobspec *j, const struct sched_attempt_id *a, co
 	}
 	words_of(j, a, &w);
 	add_identity(d, j, a);
+	if (fencing == JOBSPEC_STRICT || (fencing == JOBSPEC_AS_THE_SERVER && strict))
+		yyjson_mut_obj_add_bool(d, yyjson_mut_doc_get_root(d), "fenced", true);
 	add_env(d, service, j, a, &w);
 	r = add_rules(d, "stage_in", service, &w, err);
 	if (r == 0)

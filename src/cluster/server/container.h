@@ -12,9 +12,9 @@
 struct err;
 struct jobspec;
 
-/* The container specification (JSON, engine.h) of one attempt. The caller frees *ret. */
-int container_json(const struct jobspec *j, const struct sched_attempt_id *a, const char *spaces, char **ret,
-		   struct err *err);
+/* The container specification (JSON, engine.h) of one attempt; strict: what does not say is fenced. The caller frees *ret. */
+int container_json(const struct jobspec *j, const struct sched_attempt_id *a, const char *spaces, bool strict,
+		   char **ret, struct err *err);
 
 /* Path of the space and glob of a task that is expanded at run time. The caller frees both. */
 int container_over(const struct jobspec *j, uint32_t task, const char *spaces, char **ret_path, char **ret_glob,

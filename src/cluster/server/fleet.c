@@ -7,6 +7,7 @@
 #include "base/core/loop.h"
 #include "base/core/mem.h"
 #include "base/wire/json.h"
+#include "cluster/link/lease.h"
 #include "cluster/link/link.h"
 #include "cluster/server/server_private.h"
 
@@ -170,7 +171,7 @@ void fleet_heard(struct node *n)
 	n->heard_mono_ms = clock_mono_ms();
 	n->lost = false;
 	if (is_new)
-		loop_timer_arm(n->lease, n->server->lease_ms);
+		loop_timer_arm(n->lease, lease_patience(n->server->lease_ms));
 }
 
 static void give_up(struct node *n, const char *why)
@@ -185,7 +186,7 @@ static void on_lease(void *ctx)
 {
 	struct node *n = ctx;
 	struct server *s = n->server;
-	int64_t left = n->heard_mono_ms + s->lease_ms - clock_mono_ms();
+	int64_t patience = lease_patience(s->lease_ms), left = n->heard_mono_ms + patience - clock_mono_ms();
 	mem_cleanup char *why = NULL;
 
 	if (n->session && !n->session->name[0])
@@ -195,7 +196,7 @@ static void on_lease(void *ctx)
 		return;
 	}
 	n->lost = true;
-	why = mem_printf("no word from it for %g s", (double)s->lease_ms / 1000);
+	why = mem_printf("no word from it for %g s", (double)patience / 1000);
 	log_warning("node %s is lost: %s", n->name, why);
 	if (n->session)
 		session_end(n->session);
@@ -280,7 +281,10 @@ static bool refuse(struct session *x, const char *why)
 
 static void welcome(struct session *x, const struct link_msg *m)
 {
-	struct link_msg answer = {.type = LINK_WELCOME, .lease_ms = (uint32_t)x->server->lease_ms};
+	struct link_msg answer = {.type = LINK_WELCOME, .sent_ms = m->sent_ms};
+
+	if (x->name[0])
+		answer.lease_ms = (uint32_t)x->server->lease_ms;
 
 	answer.protocol_max = m->protocol_max < LINK_PROTOCOL_MAX ? m->protocol_max : LINK_PROTOCOL_MAX;
 	link_send(x->link, &answer);
@@ -306,8 +310,7 @@ bool fleet_hello(struct session *x, const struct link_msg *m)
 	free(n->facts);
 	n->facts = mem_strdup(m->facts);
 	fleet_heard(n);
-	if (x->name[0])
-		welcome(x, m);
+	welcome(x, m);
 	return true;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * fleet: the nodes that the server knows, and the links to them (sessions). A node's record stands in the document node/NAME; what it can hold and what runs
- * on it the scheduler knows. A node that is not heard of for a whole lease is given up: its attempts are lost, and start again elsewhere.
+ * on it the scheduler knows. A node that is not heard of for a whole lease and a margin (lease.h) is given up: its attempts are lost, and start again elsewhere.
  *
  * Fencing: whatever a node says to run is compared with what the scheduler holds live there; anything else is told to end. So an attempt that was given up
  * cannot go on beside its successor once its node is back.

@@ -405,11 +405,14 @@ static void after_hello(struct session *x, const struct link_msg *m)
 	case LINK_RENEW:
 		member_renew(x, m);
 		break;
-	case LINK_BEAT: /* that it was heard is all */
+	case LINK_BEAT:
+		link_send(x->link, &(struct link_msg){.type = LINK_HEARD, .sent_ms = m->sent_ms});
+		break;
 	case LINK_HELLO:
 	case LINK_WELCOME:
 	case LINK_REFUSE:
 	case LINK_CERT:
+	case LINK_HEARD:
 	case LINK_START:
 	case LINK_KILL:
 	case LINK_EXPAND:

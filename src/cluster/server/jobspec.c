@@ -75,11 +75,14 @@ static const char *const service_keys[] = {"name",
 					   "gang",
 					   "exclusive",
 					   "topology",
+					   "fencing",
 					   "stage_in",
 					   "stage_out",
 					   NULL};
 static const char *const job_keys[] = {"name",	      "file",	     "params",	 "spaces",  "exit_with",   "priority",
 				       "start_at_ms", "deadline_ms", "services", "project", "max_running", NULL};
+
+static const struct word fencings[] = {{"best-effort", JOBSPEC_BEST_EFFORT}, {"strict", JOBSPEC_STRICT}, {NULL, 0}};
 
 static int one_of(yyjson_val *obj, const char *key, const struct word *words, int *inout, struct err *err)
 {
@@ -116,6 +119,14 @@ static int known_keys(yyjson_val *obj, const char *const *keys, struct err *err)
 static yyjson_val *service_at(const struct jobspec *j, uint32_t task)
 {
 	return yyjson_arr_get(j->services, task);
+}
+
+enum jobspec_fencing jobspec_fencing(const struct jobspec *j, uint32_t task)
+{
+	int fencing = JOBSPEC_AS_THE_SERVER;
+
+	one_of(service_at(j, task), "fencing", fencings, &fencing, NULL);
+	return (enum jobspec_fencing)fencing;
 }
 
 void jobspec_where(const struct jobspec *j, uint32_t task, const char *key, char *text, size_t n)
@@ -256,11 +267,13 @@ static int read_service(struct jobspec *j, uint32_t task, struct err *err)
 	yyjson_val *service = service_at(j, task);
 	struct sched_task_spec *t = &j->tasks[task];
 	yyjson_val *health = yyjson_obj_get(service, "healthcheck");
-	int kind = 0, r;
+	int kind = 0, fencing = JOBSPEC_AS_THE_SERVER, r;
 
 	r = known_keys(service, service_keys, err);
 	if (r == 0)
 		r = one_of(service, "kind", kinds, &kind, err);
+	if (r == 0)
+		r = one_of(service, "fencing", fencings, &fencing, err);
 	if (r < 0)
 		return r;
 	t->service = kind == 1;

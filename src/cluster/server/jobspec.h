@@ -38,5 +38,9 @@ int jobspec_load(const char *stored, size_t len, const char *id, struct jobspec 
 /* The result of an expansion: a JSON list of paths. Returns their number. */
 int jobspec_set_items(struct jobspec *j, uint32_t task, const char *json, struct err *err);
 
+/* What of a task may run beside its successor: nothing (strict), or what a node does that nobody can reach. */
+enum jobspec_fencing { JOBSPEC_AS_THE_SERVER, JOBSPEC_BEST_EFFORT, JOBSPEC_STRICT };
+enum jobspec_fencing jobspec_fencing(const struct jobspec *j, uint32_t task);
+
 /* "compose.yaml:12:3: services.map", for messages about a service; with a key whose place is known ("image"), "compose.yaml:13:12: services.map.image". */
 void jobspec_where(const struct jobspec *j, uint32_t task, const char *key, char *text, size_t n);

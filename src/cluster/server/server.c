@@ -38,6 +38,7 @@ int server_open(struct loop *l, struct store *store, struct link_end *link, cons
 	s->store = store;
 	s->nodes_last = &s->nodes;
 	s->lease_ms = o->lease_ms ? o->lease_ms : LEASE_MS;
+	s->strict = o->strict;
 	s->cert_s = o->cert_s ? o->cert_s : CERT_S;
 	s->keep_jobs = o->keep_jobs ? o->keep_jobs : KEEP_JOBS;
 	s->waiting_last = &s->waiting;
@@ -119,7 +120,7 @@ static int check_services(struct server *s, struct jobspec *j, server_check_fn c
 		mem_cleanup char *text = NULL, *path = NULL, *glob = NULL;
 		json_doc_cleanup yyjson_doc *doc = NULL;
 		const char *key = NULL;
-		int r = container_json(j, &a, spaces, &text, err);
+		int r = container_json(j, &a, spaces, s->strict, &text, err);
 
 		if (r == 0 && j->tasks[a.task].expand)
 			r = container_over(j, a.task, spaces, &path, &glob, err);

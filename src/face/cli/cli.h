@@ -39,6 +39,7 @@ struct cli_up_options {
 	const char *server;	    /* of an agent: whom it belongs to */
 	const char *join_token;	    /* and what lets it join, or NULL */
 	uint64_t lease_ms, cert_ms; /* 0 = the server's defaults */
+	bool strict;		    /* fencing of services that do not say */
 	const char *store;	    /* where the state is: the address of an etcd; NULL: in the data directory */
 };
 

@@ -36,7 +36,7 @@ struct up_values {
 	uint64_t level, slots, memory, timeout_ms, netns_pool;
 	char **listen;
 	const char *tls_cert, *tls_key, *tls_client_ca, *token_file, *policy;
-	const char *agents, *server, *token, *store;
+	const char *agents, *server, *token, *store, *fencing;
 	uint64_t lease_ms, cert_ms;
 };
 /* What every daemon takes. */
@@ -103,6 +103,13 @@ struct up_values {
 	     offsetof(struct up_values, lease_ms),                                                                     \
 	     "TIME",                                                                                                   \
 	     "an agent that is not heard of for so long is lost, and its work starts elsewhere (default 30s)"},        \
+	    {"fencing",                                                                                                \
+	     0,                                                                                                        \
+	     OPTION_TEXT,                                                                                              \
+	     offsetof(struct up_values, fencing),                                                                      \
+	     "strict|best-effort",                                                                                     \
+	     "of services that do not say: strict: an agent that has lost the server ends them before they start "     \
+	     "elsewhere (default best-effort; docs/CLUSTER.md)"},                                                      \
 	{                                                                                                              \
 		"cert-life", 0, OPTION_TIME, offsetof(struct up_values, cert_ms), "TIME",                              \
 		    "how long an agent's certificate is good; it has it renewed by itself (default 7 days)"            \
@@ -385,6 +392,9 @@ static int cluster(const struct cli *cli, const struct up_values *v, struct cli_
 	o->cert_ms = v->cert_ms;
 	if ((v->lease_ms && v->lease_ms < 1000) || v->lease_ms > 24 * 3600 * 1000)
 		return err_set(err, EINVAL, "--lease: one second to a day is needed");
+	o->strict = v->fencing && !strcmp(v->fencing, "strict");
+	if (v->fencing && !o->strict && strcmp(v->fencing, "best-effort") != 0)
+		return err_set(err, EINVAL, "--fencing: strict or best-effort is needed");
 	if (v->cert_ms && v->cert_ms < 1000)
 		return err_set(err, EINVAL, "--cert-life: a second at the least is needed");
 	if (cli->command == &command_server) {

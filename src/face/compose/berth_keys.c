@@ -105,6 +105,7 @@ void berth_keys_read(struct loader *l, struct job_service *s)
 	s->gang = read_bool(s->berth, "gang", false);
 	s->exclusive = read_bool(s->berth, "exclusive", false);
 	s->topology = read_str(s->berth, "topology", NULL);
+	s->fencing = read_str(s->berth, "fencing", NULL);
 	read_retry(l, s->berth, &s->retry);
 	read_replicate(l, s);
 	stage_read(l, s);
@@ -139,6 +140,7 @@ void berth_keys_read_top(struct loader *l)
 
 	l->job->on_error = read_str(berth, "on_error", "cancel");
 	l->job->walltime_ms = read_duration(berth, "walltime", 0);
+	l->job->fencing = read_str(berth, "fencing", NULL);
 	l->job->priority = read_int(berth, "priority", 0);
 	l->job->project = read_str(berth, "project", NULL);
 	l->job->max_running = read_int(berth, "max_running", 0);

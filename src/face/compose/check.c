@@ -303,6 +303,8 @@ void check_job(struct loader *l)
 
 		if (s->active)
 			check_conditions(l, s);
+		if (!s->fencing)
+			s->fencing = l->job->fencing;
 		if (s->kind == JOB_TASK)
 			finish_task(l, s);
 		else

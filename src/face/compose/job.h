@@ -94,7 +94,7 @@ struct job_service {
 	const char *over_space, *over_glob;
 	bool read_only, has_health, health_off; /* off: by NONE or disable */
 	bool gang, exclusive;
-	const char *topology;
+	const char *topology, *fencing;
 	struct job_health health;
 	struct job_retry retry;
 	int64_t restart_max, count, slots, reserve_cpu_milli, reserve_memory, limit_cpu_milli, limit_memory, limit_pids;
@@ -106,7 +106,7 @@ struct job {
 	const char *name;
 	struct job_space *spaces;
 	size_t n_spaces, cap_spaces;
-	const char *exit_with, *on_error;
+	const char *exit_with, *on_error, *fencing;
 	const char *project;			    /* NULL: none */
 	int64_t max_running;			    /* of all services, 0 = no limit */
 	int64_t priority, start_at_ms, deadline_ms; /* times: 0 = not said */

@@ -26,6 +26,11 @@ static const struct schema retry[] = {{"attempts", S_INT, .min = 1, .max = 10000
 		"walltime", S_DURATION, .example = "walltime: 10m"                                                     \
 	}
 
+#define FENCING                                                                                                        \
+	{                                                                                                              \
+		"fencing", S_STR, .words = "best-effort strict", .example = "fencing: strict"                          \
+	}
+
 static const struct schema over[] = {
     {"space", S_STR, .example = "space: work"}, {"glob", S_STR, .example = "glob: parts/*"}, {NULL}};
 static const struct schema replicate[] = {
@@ -55,6 +60,7 @@ const struct schema schema_berth_service[] = {
     {"max_running", S_INT, .min = 0, .max = 1000000, .example = "max_running: 10"},
     {"gang", S_BOOL, .example = "gang: true"},
     {"exclusive", S_BOOL, .example = "exclusive: true"},
+    FENCING,
     {"topology", S_STR, .words = "any spread apart few one", .example = "topology: spread"},
     {"select", S_ANY, SCHEMA_LATER},
     {"probe", S_ANY, SCHEMA_LATER},
@@ -92,6 +98,7 @@ const struct schema schema_berth_top[] = {
     {"spaces", S_NAMES, .item = &one_space, .example = "spaces: {work: {}}"},
     ON_ERROR,
     WALLTIME,
+    FENCING,
     RETRY,
     {"exit_with", S_STR, .example = "exit_with: test"},
     {"priority", S_INT, .min = -1000000, .max = 1000000, .example = "priority: 10"},

@@ -87,6 +87,7 @@ struct engine {
 	struct image_store *images;
 	struct net *net;	  /* network.h */
 	struct names *names;	  /* names.h */
+	struct fence *fence;	  /* fence.h */
 	int data_dir, dir, trash; /* <data>, <data>/containers, <data>/trash */
 	bool sweeping, sweep_again;
 	char *data_path;

@@ -10,6 +10,7 @@
 #include "base/core/mem.h"
 #include "base/core/random.h"
 #include "base/wire/json.h"
+#include "node/engine/fence.h"
 #include "node/engine/health.h"
 #include "node/engine/network.h"
 #include "node/engine/order.h"
@@ -42,7 +43,9 @@ static int open_all(struct engine *e, struct err *err)
 	e->trash = fs_mkdirs_in(e->data_dir, "trash", 0700, FS_NO_SYMLINKS, err);
 	if (e->trash < 0)
 		return e->trash;
-	r = image_store_open(e->data_dir, &e->images, err);
+	r = fence_open(e->data_dir, &e->fence, err);
+	if (r == 0)
+		r = image_store_open(e->data_dir, &e->images, err);
 	if (r == 0)
 		r = event_open(e, err);
 	if (r == 0)
@@ -110,6 +113,7 @@ struct engine *engine_close(struct engine *e)
 	map_free(&e->by_name);
 	map_free(&e->by_key);
 	image_store_close(e->images);
+	fence_close(e->fence);
 	fd_closep(&e->trash);
 	fd_closep(&e->dir);
 	fd_closep(&e->data_dir);
@@ -117,6 +121,16 @@ struct engine *engine_close(struct engine *e)
 	free(e->log_buf);
 	free(e);
 	return NULL;
+}
+
+void engine_fence(struct engine *e, int64_t until_ms)
+{
+	fence_set(e->fence, until_ms);
+}
+
+int64_t engine_fenced_until(const struct engine *e)
+{
+	return fence_get(e->fence);
 }
 
 struct image_store *engine_images(struct engine *e)

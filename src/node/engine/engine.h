@@ -82,6 +82,7 @@ struct engine_exit {
 	bool oom;
 	char *error; /* NULL, or why it could not start / stage ("stage_out of space work: ...") */
 	bool never_started;
+	bool fenced; /* ended because engine_fence() had not been moved on */
 	uint64_t memory_peak, cpu_us;
 };
 
@@ -124,7 +125,7 @@ struct engine_container {
 
 /* What can be asked for: the service keys of docs/formats/job.md section 2 (image, entrypoint, command, environment, working_dir, user, hostname,
  * mounts, files, read_only, limit_*, stop_signal, stop_grace_ms, healthcheck, labels, stage_in, stage_out) and: name, remove, key, job, task, index, epoch, and
- * "spaces": [{"name", "path"}] with absolute paths for the staging rules. limit_pids 0 or absent = 4096. Unknown members are refused.
+ * "spaces": [{"name", "path"}] with absolute paths for the staging rules; "fenced": engine_fence(). limit_pids 0 or absent = 4096. Unknown members are refused.
  * Checked here again, whoever sends it. -EINVAL, -ENOENT (image), -EEXIST (name or key).
  * Also: "log": {"max_size" (bytes of one file, default 100 MiB), "max_files" (3)}.
  * On success the container exists (config.json is written) and the monitor has been asked for: STARTED or EXITED comes as an event. */
@@ -147,6 +148,10 @@ int engine_check(struct engine *e, yyjson_val *spec, struct err *err);
 /* By id, unambiguous id prefix (>= 2 digits), name or key. */
 int engine_find(struct engine *e, const char *name, const struct engine_container **ret, struct err *err);
 const struct engine_container *engine_by_key(struct engine *e, const char *key); /* or NULL */
+/* Containers with `fenced` in their spec run until then (clock_mono_ms()) and are killed, with or without a daemon, unless it is moved on before; it never goes
+ * back, but from INT64_MAX. In the beginning, and after a boot, it is 0. The end of such a container has exit.fenced. */
+void engine_fence(struct engine *e, int64_t until_ms);
+int64_t engine_fenced_until(const struct engine *e);
 /* In the order of creation, position from 0; NULL at the end. */
 const struct engine_container *engine_at(struct engine *e, size_t position);
 

@@ -8,6 +8,7 @@
 #include "base/core/fs.h"
 #include "base/core/mem.h"
 #include "base/core/proc.h"
+#include "node/engine/fence.h"
 #include "node/engine/kernel.h"
 #include "node/engine/launcher.h"
 
@@ -68,7 +69,7 @@ void monitor_stop(struct monitor *m, int signal, int64_t grace_ms)
 /* ---- the loop ---- */
 
 /* The first places of what a turn waits for; streams follow. */
-enum { ON_LISTEN, ON_PID, ON_HELPER, ON_HEALTH, ON_CHECK, ON_CONNS, ON_N = ON_CONNS + MONITOR_CONNS };
+enum { ON_LISTEN, ON_PID, ON_HELPER, ON_HEALTH, ON_CHECK, ON_FENCE, ON_CONNS, ON_N = ON_CONNS + MONITOR_CONNS };
 
 static int wait_ms(const struct monitor *m, int64_t now)
 {
@@ -91,6 +92,7 @@ static void fill(const struct monitor *m, struct pollfd v[static ON_N])
 	/* What is paused says nothing, and what has ended just before can wait. */
 	v[ON_HEALTH].fd = m->rec.paused ? -1 : m->health.pidfd;
 	v[ON_CHECK].fd = m->rec.paused ? -1 : m->health.out;
+	v[ON_FENCE].fd = m->fence;
 	for (size_t i = 0; i < MONITOR_CONNS; i++)
 		v[ON_CONNS + i].fd = m->conns[i].fd;
 	for (size_t i = 0; i < ON_N; i++) {
@@ -161,6 +163,20 @@ static void check_health(struct monitor *m, int64_t now)
 	monitor_publish(m);
 }
 
+/* What a fenced container may not do any more is to run or to stage. A success that nobody was told in time counts for nothing. */
+static void check_fence(struct monitor *m)
+{
+	int64_t until = fence_read(m->data_dir);
+
+	if (m->fence >= 0 && until > clock_mono_ms()) {
+		fence_arm(m->fence, until);
+		return;
+	}
+	fd_closep(&m->fence);
+	m->rec.exit.fenced = true;
+	monitor_kill(m, SIGKILL);
+}
+
 void monitor_turn(struct monitor *m)
 {
 	struct polls p = {.n = ON_N};
@@ -180,6 +196,8 @@ void monitor_turn(struct monitor *m)
 		m->helper_done = true;
 	if (v[ON_PID].revents)
 		m->ended = true;
+	if (v[ON_FENCE].revents && (!m->ended || m->helper > 0))
+		check_fence(m);
 	if (m->started && !m->ended) {
 		if (m->kill_at <= now) {
 			m->kill_at = INT64_MAX;
@@ -286,7 +304,10 @@ static int begin(struct monitor *m, struct err *err)
 			return r;
 		}
 	}
-	r = monitor_start(m, &fault, err);
+	if (m->rec.exit.fenced)
+		r = err_set(err, ECANCELED, "the lease of this node ended before the start");
+	else
+		r = monitor_start(m, &fault, err);
 	if (r < 0) {
 		fail(m, monitor_fault_code(fault), err);
 		return r;
@@ -398,6 +419,7 @@ static void init(struct monitor *m, struct launcher_job *job)
 	    .uplink_kind = job->uplink,
 	    .uplink = UPLINK_NULL,
 	    .kill_at = INT64_MAX,
+	    .fence = -1,
 	};
 	snprintf(m->id, sizeof m->id, "%s", job->args[0]);
 	m->rec.run = job->n_args > 1 ? (uint32_t)strtoul(job->args[1], NULL, 10) : 1;
@@ -436,6 +458,10 @@ _Noreturn void monitor_main(struct launcher_job *job)
 		/* Whoever was attached before the start misses nothing of it. */
 		while (monitor_conn_input(&m, &m.conns[0]))
 			;
+		if (m.order.spec.fenced) {
+			m.fence = fence_timer();
+			check_fence(&m);
+		}
 		logfile_resume(&m.log);
 		live(&m);
 	}

@@ -69,6 +69,7 @@ struct monitor {
 	/* a wish to end */
 	int stop_signal; /* the first signal that asked for the end, 0 = none */
 	int64_t kill_at; /* clock_mono_ms(), INT64_MAX = never */
+	int fence;	 /* fence_timer() of what is fenced, or -1 */
 };
 
 /* One turn of the loop: waits for something and handles it. */

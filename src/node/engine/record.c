@@ -59,6 +59,8 @@ void record_write(struct buf *out, const struct record *r)
 			   r->exit.signal, r->exit.oom ? "true" : "false", r->exit.never_started ? "true" : "false");
 		buf_printf(out, ",\"memory_peak\":%" PRIu64 ",\"cpu_us\":%" PRIu64, r->exit.memory_peak,
 			   r->exit.cpu_us);
+		if (r->exit.fenced)
+			buf_adds(out, ",\"fenced\":true");
 		if (r->exit.error) {
 			buf_adds(out, ",\"error\":");
 			json_quote(out, r->exit.error, strnlen(r->exit.error, RECORD_ERROR_MAX));
@@ -79,6 +81,8 @@ static int parse_exit(yyjson_val *v, struct engine_exit *ret, struct err *err)
 		r = json_opt_bool(v, "oom", &ret->oom, err);
 	if (r == 0)
 		r = json_opt_bool(v, "never_started", &ret->never_started, err);
+	if (r == 0)
+		r = json_opt_bool(v, "fenced", &ret->fenced, err);
 	if (r == 0)
 		r = json_opt_int(v, "memory_peak", 0, INT64_MAX, &peak, err);
 	if (r == 0)

@@ -161,6 +161,7 @@ static const struct right {
     {"index", NULL},
     {"epoch", NULL},
     {"remove", NULL},
+    {"fenced", NULL},
     {"entrypoint", NULL},
     {"command", NULL},
     {"environment", NULL},

@@ -21,6 +21,7 @@ static const struct spec_member top_members[] = {
     {"index", SPEC_INT, AT(index), 0, UINT32_MAX},
     {"epoch", SPEC_INT, AT(epoch), 0, UINT32_MAX},
     {"remove", SPEC_BOOL, AT(remove)},
+    {"fenced", SPEC_BOOL, AT(fenced)},
     {"entrypoint", SPEC_STRV, AT(entrypoint)},
     {"command", SPEC_STRV, AT(command)},
     {"environment", SPEC_STRV, AT(environment)},

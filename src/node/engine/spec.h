@@ -126,6 +126,7 @@ struct spec {
 	const char *working_dir, *user, *hostname, *stop_signal;
 	int64_t index, epoch;
 	bool remove, read_only, userns;		     /* userns: its users are shifted to a range of their own */
+	bool fenced;				     /* fence.h */
 	char **entrypoint, **command, **environment; /* NULL = absent */
 	struct spec_mount *mounts;
 	size_t n_mounts;

@@ -114,7 +114,7 @@ static void test_container(void **state)
 
 	(void)state;
 	assert_int_equal(jobspec_set_items(j, 1, "[\"parts/a\",\"parts/b[1]*\"]", &err), 2);
-	assert_int_equal(container_json(j, &a, "/var/s", &text, &err), 0);
+	assert_int_equal(container_json(j, &a, "/var/s", false, &text, &err), 0);
 	assert_string_equal(
 	    text, "{\"image\":\"busybox\",\"key\":\"words-1/1/1/"
 		  "2\",\"name\":\"words-1-map-1-try2\",\"job\":\"words-1\",\"task\":\"map\",\"index\":1,"

@@ -110,6 +110,7 @@ static void hello(struct world *w, uint32_t slots)
 			     .memory = 1u << 30};
 
 	link_send(w->agent, &m);
+	expect(w, 1, "welcome 0/0#0\n");
 }
 
 static void have(struct world *w, const char *job)
