@@ -204,12 +204,12 @@ strict_job() {
 	berth submit "$DIR/$1.yaml" --json | jq -r .id
 }
 
-# no_overlap NAME ID: the second attempt began when the first one had ended, and nothing was held against the task.
+# no_overlap NAME ID [ENDS]: the second attempt began when the first one had ended, and its attempts ended as told (lost exited).
 no_overlap() {
 	local last first
 	touch "$DIR/$1/go"
 	berth wait "$2"
-	[ "$(job_field "$2" '[.tasks[0].instances[0].attempts[].state] | join(" ")')" = "lost exited" ]
+	[ "$(job_field "$2" '[.tasks[0].instances[0].attempts[].state] | join(" ")')" = "${3:-lost exited}" ]
 	last=$(tail -n 1 "$DIR/$1/1")
 	first=$(head -n 1 "$DIR/$1/2")
 	awk -v last="$last" -v first="$first" 'BEGIN { exit !(last < first) }'
@@ -239,6 +239,23 @@ no_overlap() {
 	no_overlap strict-alone "$id"
 	start_agent "$node"
 	WITHIN=20 eventually node_is "$node" free
+}
+
+@test "a strict task is moved by a drain when it has ended, and its node cannot be removed" {
+	id=$(strict_job strict-moved)
+	eventually all_run "$id" 1
+	eventually test -s "$DIR/strict-moved/1"
+	node=$(nodes_of "$id")
+	run berth node rm "$node"
+	fails_with "strict tasks run on node $node" "drain it first"
+	berth node drain --deadline 1ms "$node"
+	eventually test -s "$DIR/strict-moved/2"
+	eventually node_is "$node" drained
+	[ "$(nodes_of "$id")" != "$node" ]
+	[ "$(berth job "$id" --json | jq -r '.tasks[0].instances[0].attempts[0].killed')" = drained ]
+	no_overlap strict-moved "$id" "killed exited"
+	berth node unlock "$node"
+	node_is "$node" free
 }
 
 @test "the server is killed: nothing that runs notices, and nothing is lost" {

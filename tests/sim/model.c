@@ -103,11 +103,30 @@ void sim_model_event(struct sim *w, const struct sched_event *e)
 	milestones(w, &e->attempt);
 }
 
+/* Nothing goes on where nothing shall be. */
+static void check_emptied(struct sim *w, const char *name)
+{
+	for (size_t k = 0; k < w->n_jobs; k++) {
+		const struct sim_job *j = w->jobs[k];
+
+		for (uint32_t t = 0; t < j->spec.n_tasks && !j->ended; t++) {
+			for (uint32_t x = 0; x < SIM_COPIES; x++) {
+				const struct sim_instance *i = &j->tasks[t].instances[x];
+
+				if (i->epoch && !i->ended && !i->killed && !strcmp(w->nodes[i->node].name, name))
+					sim_fail(w, "%s/%u/%u goes on on %s, which is to be empty", j->id, t, x, name);
+			}
+		}
+	}
+}
+
 /* After the step, for what its event was about. */
 void sim_model_after(struct sim *w, const struct sched_event *e)
 {
 	struct sched_job_view v;
 
+	if (e->type == SCHED_EV_NODE_EMPTY)
+		check_emptied(w, e->node);
 	if (e->type != SCHED_EV_JOB_RESUME || sched_job_view(w->s, e->job, &v) < 0 || sched_job_ended(v.state))
 		return;
 	if (v.state == SCHED_JOB_PAUSED || v.state == SCHED_JOB_IN_ERROR || v.counts[SCHED_TASK_IN_ERROR])

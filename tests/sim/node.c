@@ -221,7 +221,7 @@ void sim_node_down(struct sim *w, struct sim_node *n)
 
 void sim_node_trouble(struct sim *w, struct sim_node *n)
 {
-	uint32_t dice = sim_below(w, 4);
+	uint32_t dice = sim_below(w, 5);
 
 	if (!n->connected)
 		return;
@@ -239,6 +239,9 @@ void sim_node_trouble(struct sim *w, struct sim_node *n)
 		n->connected = false;
 		n->connection = ++w->order;
 		sim_post(w, (struct sim_message){.type = SIM_TIMES_OUT, .node = n->number}, 1000 + sim_below(w, 2000));
+		break;
+	case 3: /* it is to be empty: the deadline of a drain */
+		sim_step(w, (struct sched_event){.type = SCHED_EV_NODE_EMPTY, .node = n->name});
 		break;
 	default: /* a report is repeated for no reason */
 		sim_node_report(w, n);

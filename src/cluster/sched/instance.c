@@ -17,7 +17,8 @@ const char *sched_kill_text(enum kill k)
 	static const char *const texts[KILL_N] = {[KILL_CANCELLED] = "cancelled",
 						  [KILL_WALLTIME] = "walltime",
 						  [KILL_JOB_ENDED] = "job ended",
-						  [KILL_GANG] = "gang failed"};
+						  [KILL_GANG] = "gang failed",
+						  [KILL_DRAINED] = "drained"};
 
 	return k < KILL_N ? texts[k] : NULL;
 }
@@ -309,14 +310,14 @@ static void end_gang(struct sched *s, struct job *j, struct task *t)
 static void decide(struct sched *s, struct job *j, struct task *t, struct instance *i, bool was_healthy)
 {
 	const struct attempt *a = sched_instance_last(i);
-	bool success =
-	    a->outcome == SCHED_OUT_EXITED && a->exit_code == 0 && a->kill != KILL_WALLTIME && a->kill != KILL_GANG;
+	bool anew = a->kill == KILL_GANG || a->kill == KILL_DRAINED;
+	bool success = a->outcome == SCHED_OUT_EXITED && a->exit_code == 0 && a->kill != KILL_WALLTIME && !anew;
 	int64_t ran_ms = a->started_ms ? a->ended_ms - a->started_ms : 0;
 	int64_t delay_ms = 0;
 
 	if (t->service && ran_ms >= RESET_AFTER_MS)
 		i->lost = 0;
-	if (a->kill == KILL_GANG) {
+	if (anew) {
 		sched_instance_pend(s, j, t, i);
 		return;
 	}

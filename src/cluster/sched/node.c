@@ -96,6 +96,18 @@ void sched_node_down(struct sched *s, struct node *n)
 	}
 }
 
+/* Each gets its successor when it has ended, not before. */
+void sched_node_empty(struct sched *s, struct node *n)
+{
+	size_t n_live = n->n_live;
+	mem_cleanup struct live *live = n_live ? mem_dup(n->live, n_live * sizeof *live) : NULL;
+
+	if (n_live)
+		qsort(live, n_live, sizeof *live, live_compare);
+	for (size_t k = 0; k < n_live; k++)
+		sched_instance_kill(s, live[k].task->base.job, live[k].task, live[k].instance, KILL_DRAINED);
+}
+
 /* It keeps its place in the order: what it has free is only not to be had. */
 void sched_node_close(struct sched *s, struct node *n, bool closed)
 {

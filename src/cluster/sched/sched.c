@@ -152,6 +152,18 @@ static int node_open(struct sched *s, const struct sched_event *e, struct err *e
 	return node_closed(s, e, err, false);
 }
 
+static int node_empty(struct sched *s, const struct sched_event *e, struct err *err)
+{
+	struct node *n;
+
+	if (!e->node)
+		return err_set(err, EINVAL, "node empty: the node's name is missing");
+	n = map_get(&s->by_node, e->node);
+	if (n)
+		sched_node_empty(s, n);
+	return 0;
+}
+
 static int job_submit(struct sched *s, const struct sched_event *e, struct err *err)
 {
 	struct err why = ERR_INIT;
@@ -282,6 +294,7 @@ static const struct {
     [SCHED_EV_EXPANDED] = {expanded, false},	 [SCHED_EV_STARTED] = {started, true},
     [SCHED_EV_HEALTH] = {health, true},		 [SCHED_EV_EXITED] = {exited, true},
     [SCHED_EV_TIME] = {time_passed, false},	 [SCHED_EV_QUOTA] = {quota, false},
+    [SCHED_EV_NODE_EMPTY] = {node_empty, false},
 };
 
 static void settle(struct sched *s)

@@ -17,6 +17,7 @@
  *   (the same, and nothing new starts), cancel (the job's live attempts are killed, the rest is skipped, it fails).
  * - An exit after a KILL for "cancelled" or "job ended" makes the instance ABORTED; after "walltime" it is a failed
  *   try, whatever the exit code.
+ * - An attempt that was killed because its node is to be empty starts again at once, when it has ended.
  * - A lost attempt starts again at once, 5 times in a row; the sixth counts as a failure.
  * - Services start again by their policy after 100 ms, 200 ms ... 60 s, anew after 10 s of running. A job ends when all
  *   its tasks and services have ended, or with the task `exit_with`.
@@ -116,6 +117,7 @@ enum sched_event_type {
 	SCHED_EV_NODE_DOWN,  /* node: its live attempts are lost */
 	SCHED_EV_NODE_CLOSE, /* node: nothing new starts on it, what runs goes on; stays so over DOWN and UP */
 	SCHED_EV_NODE_OPEN,  /* node: it takes attempts again */
+	SCHED_EV_NODE_EMPTY, /* node: what is live there is killed and starts again, without using up a try */
 	SCHED_EV_JOB_SUBMIT, /* job_spec */
 	SCHED_EV_JOB_CANCEL, /* job */
 	SCHED_EV_JOB_RESUME, /* job: paused -> running; tasks in error are tried again with fresh tries */
@@ -164,7 +166,7 @@ struct sched_event {
 enum sched_action_type {
 	SCHED_ACT_START,     /* attempt on node */
 	SCHED_ACT_KILL,	     /* attempt: end it with grace; an EXITED event will come. reason: "cancelled", "walltime",
-			  * "job ended" or "gang failed". Given once for an attempt. */
+			  * "job ended", "gang failed" or "drained". Given once for an attempt. */
 	SCHED_ACT_EXPAND,    /* job, task: find out its number of instances, answer with EXPANDED */
 	SCHED_ACT_JOB_ENDED, /* job, job_state */
 };

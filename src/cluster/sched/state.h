@@ -29,7 +29,7 @@ struct buf;
 #define RETRY_MAX_MS 3600000  /* longest delay before a try */
 #define NOT_LISTED UINT32_MAX /* position of what is in no list or heap */
 
-enum kill { KILL_NONE, KILL_CANCELLED, KILL_WALLTIME, KILL_JOB_ENDED, KILL_GANG, KILL_N };
+enum kill { KILL_NONE, KILL_CANCELLED, KILL_WALLTIME, KILL_JOB_ENDED, KILL_GANG, KILL_DRAINED, KILL_N };
 enum dep_state { DEP_OPEN, DEP_MET, DEP_DEAD, DEP_STATE_N };
 enum {
 	MET_STARTED = 1 << SCHED_DEP_STARTED,
@@ -270,6 +270,7 @@ uint64_t sched_node_free_memory(const struct node *n);
 void sched_node_up(struct sched *s, struct node *n, uint32_t slots, uint64_t cpu_milli, uint64_t memory);
 void sched_node_down(struct sched *s, struct node *n);
 void sched_node_close(struct sched *s, struct node *n, bool closed);
+void sched_node_empty(struct sched *s, struct node *n);
 /* The request of the instance's attempt, taken from the node or given back. Taking fails (false) only on overflow. */
 bool sched_node_take(struct sched *s, struct node *n, struct task *t, struct instance *i);
 void sched_node_release(struct sched *s, struct node *n, struct task *t, struct instance *i);

@@ -32,6 +32,7 @@ static const struct shape {
     [SCHED_EV_NODE_DOWN] = {"node_down", HAS_NODE | HAS_ERROR},
     [SCHED_EV_NODE_CLOSE] = {"node_close", HAS_NODE | HAS_ERROR},
     [SCHED_EV_NODE_OPEN] = {"node_open", HAS_NODE},
+    [SCHED_EV_NODE_EMPTY] = {"node_empty", HAS_NODE | HAS_ERROR},
     [SCHED_EV_JOB_SUBMIT] = {"job_submit", HAS_JOB},
     [SCHED_EV_JOB_CANCEL] = {"job_cancel", HAS_JOB},
     [SCHED_EV_JOB_RESUME] = {"job_resume", HAS_JOB},

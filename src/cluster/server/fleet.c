@@ -215,20 +215,18 @@ void fleet_arm_drain(struct node *n)
 		loop_timer_disarm(n->drain);
 }
 
-/* What still runs is given up here, so that it goes on elsewhere; then the node is there again, closed as before. */
+/* What still runs is ended here, and goes on elsewhere when it has ended. */
 static void on_drain(void *ctx)
 {
 	struct node *n = ctx;
-	struct ingest in = {.event = {.type = SCHED_EV_NODE_UP, .node = n->name}, .keep = true};
+	struct ingest in = {.event = {.type = SCHED_EV_NODE_EMPTY,
+				      .node = n->name,
+				      .error = "it is drained, and the time for that has passed"},
+			    .keep = true};
 	struct sched_node_view v;
 
-	if (!fleet_view(n->server, n->name, &v) || !v.up || v.live == 0)
-		return;
-	in.event.node_slots = v.slots;
-	in.event.node_cpu_milli = v.cpu_milli;
-	in.event.node_memory = v.memory;
-	give_up(n, "it was drained, and the time for that has passed");
-	ingest(n->server, &in);
+	if (fleet_view(n->server, n->name, &v) && v.up && v.live > 0)
+		ingest(n->server, &in);
 }
 
 /* ---- sessions ---- */

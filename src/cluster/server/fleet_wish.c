@@ -148,6 +148,37 @@ void server_node_label(struct server *s, const char *name, yyjson_val *labels, s
 
 /* ---- removal ---- */
 
+struct strict {
+	const struct server *server;
+	const char *node;
+};
+
+static int is_strict(void *ctx, const struct sched_attempt_id *a, const char *node, bool started,
+		     const char *kill_reason)
+{
+	const struct strict *at = ctx;
+	const struct jobspec *j = map_get(&at->server->jobs, a->job);
+	enum jobspec_fencing f = j ? jobspec_fencing(j, a->task) : JOBSPEC_BEST_EFFORT;
+
+	(void)started;
+	(void)kill_reason;
+	return !strcmp(node, at->node) && (f == JOBSPEC_STRICT || (f == JOBSPEC_AS_THE_SERVER && at->server->strict));
+}
+
+/* Whether it may be taken off the list now: what is strict and might still run there must not start elsewhere at once. */
+static int check_removal(struct server *s, const struct node *n, struct err *err)
+{
+	if (n->session && !n->session->name[0])
+		return err_set(err, EBUSY, "node %s is this machine itself: it cannot be removed", n->name);
+	if (sched_live(s->sched, is_strict, &(struct strict){.server = s, .node = n->name}))
+		return err_set(
+		    err, EBUSY,
+		    "strict tasks run on node %s, or did when it was last heard of: drain it first (berth node "
+		    "drain --deadline 1s %s), or wait until it is lost",
+		    n->name, n->name);
+	return 0;
+}
+
 void server_node_remove(struct server *s, const char *name, server_done_fn done, void *ctx)
 {
 	struct node *n = wanted(s, name, done, ctx);
@@ -161,8 +192,7 @@ void server_node_remove(struct server *s, const char *name, server_done_fn done,
 
 	if (!n)
 		return;
-	if (n->session && !n->session->name[0]) {
-		err_set(&err, EBUSY, "node %s is this machine itself: it cannot be removed", name);
+	if (check_removal(s, n, &err) < 0) {
 		done(ctx, "", &err);
 		return;
 	}

@@ -177,6 +177,11 @@ static void ev_open(struct story *st)
 	step(st, &(struct sched_event){.type = SCHED_EV_NODE_OPEN, .node = st->words[1]});
 }
 
+static void ev_empty(struct story *st)
+{
+	step(st, &(struct sched_event){.type = SCHED_EV_NODE_EMPTY, .node = st->words[1]});
+}
+
 static void job_event(struct story *st, enum sched_event_type type)
 {
 	step(st, &(struct sched_event){.type = type, .job = st->words[1]});
@@ -605,7 +610,7 @@ static const struct {
     {"lost", 2, ev_lost},     {"healthy", 2, ev_healthy}, {"unhealthy", 2, ev_unhealthy}, {"expanded", 3, ev_expanded},
     {"wait", 2, ev_wait},     {"clock", 2, ev_clock},	  {"state", 2, ask_state},	  {"why", 2, ask_why},
     {"close", 2, ev_close},   {"open", 2, ev_open},	  {"next", 1, ask_next},	  {"nodes", 1, ask_nodes},
-    {"live", 1, ask_live},    {"quota", 2, ev_quota},	  {"quotas", 1, ask_quotas},
+    {"live", 1, ask_live},    {"quota", 2, ev_quota},	  {"quotas", 1, ask_quotas},	  {"empty", 2, ev_empty},
 };
 
 static void play_line(struct story *st, const char *line)

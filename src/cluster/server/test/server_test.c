@@ -270,6 +270,54 @@ static void test_restart(void **state)
 	expect(w, 1, "forget 0/0#0\n");
 }
 
+static void on_doc(void *ctx, uint64_t seq, const struct err *error)
+{
+	(void)seq;
+	assert_null(error);
+	loop_stop(((struct world *)ctx)->loop);
+}
+
+static void on_pause(void *ctx)
+{
+	loop_stop(((struct world *)ctx)->loop);
+}
+
+/* A node that has joined and never came: the scheduler has nothing of it, and its drain's time passes. Then one that is there. */
+static void test_drain(void **state)
+{
+	static const char record[] = "{\"member\":\"m\",\"draining\":true,\"drain_until_ms\":1}";
+	const struct store_event e = {.time_ms = 1, .kind = "node_join", .data = "{}", .len = 2};
+	const struct store_doc doc = {.key = "node/ghost", .value = record, .len = sizeof record - 1};
+	struct world *w = *state;
+	struct loop_timer *pause = loop_timer_new(w->loop, on_pause, w);
+	struct err err = ERR_INIT;
+	uint64_t seq;
+	char *json = NULL;
+
+	link_free(w->agent);
+	server_abandon(w->server);
+	store_append(w->store, &e, &doc, 1, on_doc, w);
+	assert_int_equal(loop_run(w->loop, NULL), 0);
+	seq = store_last_seq(w->store);
+	open_world(w);
+	/* Its timer is due at once, ours after it. */
+	loop_timer_arm(pause, 1);
+	assert_int_equal(loop_run(w->loop, NULL), 0);
+	assert_int_equal(server_node_json(w->server, "ghost", &json, &err), 0);
+	assert_non_null(strstr(json, "\"state\":\"down\""));
+	assert_int_equal(store_last_seq(w->store), seq);
+	hello(w, 4);
+	submit(w, chain);
+	expect(w, 1, "start 0/0#1\n");
+	server_node_drain(w->server, "n1", NULL, 1, NULL, NULL);
+	expect(w, 1, "kill 0/0#1\n");
+	fact(w, LINK_EXITED, 0, 0, 1, 143);
+	server_node_unlock(w->server, "n1", NULL, NULL);
+	expect(w, 1, "start 0/0#2\n");
+	loop_timer_free(pause);
+	free(json);
+}
+
 static int64_t an_hour_ago(void)
 {
 	struct timespec ts;
@@ -318,6 +366,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_cancel, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_restart, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_drain, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_clock_back, setup, teardown),
 	};
 
