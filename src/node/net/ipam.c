@@ -13,12 +13,19 @@
 
 /* ---- subnets ---- */
 
-/* Small ones: an office's or a VPN's networks are of the same ranges. */
-static const struct {
-	const char *range;
+struct range {
+	const char *text;
 	int prefix;
-} defaults[] = {
-    {"172.17.0.0/16", 24}, {"172.18.0.0/15", 24}, {"172.20.0.0/14", 24}, {"172.24.0.0/13", 24}, {"192.168.0.0/16", 24}};
+};
+
+/* Docker's ranges and sizes, but for the last four of its /16: those, and what the routes of the machine have left of the others, are small
+ * ones, of which there are many, for networks to go on when the large ones are gone. */
+static const struct range defaults[] = {{"172.17.0.0/16", 16}, {"172.18.0.0/15", 16},  {"172.20.0.0/14", 16},
+					{"172.24.0.0/14", 16}, {"192.168.0.0/16", 20}, {"172.28.0.0/14", 24},
+					{"172.16.0.0/12", 24}, {"192.168.0.0/16", 24}};
+
+/* Builds need few addresses, and should not cost a large one. */
+static const struct range small[] = {{"172.28.0.0/14", 24}, {"172.16.0.0/12", 24}, {"192.168.0.0/16", 24}};
 
 static bool is_ours(struct net *n, const struct cidr *c)
 {
@@ -103,20 +110,30 @@ static bool find_in(struct net *n, const struct taken *t, const struct cidr *ran
 	return false;
 }
 
+static bool find_in_ranges(struct net *n, const struct taken *t, const struct range *v, size_t count, bool back,
+			   struct cidr *ret)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct cidr range;
+
+		if (cidr_parse(v[i].text, &range, NULL) == 0 && find_in(n, t, &range, v[i].prefix, back, ret))
+			return true;
+	}
+	return false;
+}
+
 static int find_subnet(struct net *n, int family, bool back, struct cidr *ret, struct err *err)
 {
 	struct taken t = {.n = 0};
-	bool found = false;
+	bool found;
 
 	list_taken(family, &t);
 	if (family == AF_INET6)
 		found = find_in(n, &t, &n->ula, 64, back, ret);
-	for (size_t i = 0; family == AF_INET && i < sizeof defaults / sizeof *defaults && !found; i++) {
-		struct cidr range;
-
-		found = cidr_parse(defaults[i].range, &range, NULL) == 0 &&
-			find_in(n, &t, &range, defaults[i].prefix, back, ret);
-	}
+	else if (back)
+		found = find_in_ranges(n, &t, small, sizeof small / sizeof *small, true, ret);
+	else
+		found = find_in_ranges(n, &t, defaults, sizeof defaults / sizeof *defaults, false, ret);
 	free(t.v);
 	return found
 		   ? 0

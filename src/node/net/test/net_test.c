@@ -7,11 +7,14 @@
 #include "base/core/fd.h"
 #include "base/core/fs.h"
 #include "node/net/cidr.h"
+#include "node/net/link.h"
+#include "node/net/nl.h"
 #include "node/net/plug.h"
 #include "node/runtime/netpool.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -154,7 +157,8 @@ static void test_subnets(void **state)
 	assert_non_null(b);
 	assert_int_equal(cidr_parse(a->pools[0].subnet, &x, NULL), 0);
 	assert_int_equal(cidr_parse(b->pools[0].subnet, &y, NULL), 0);
-	assert_int_equal(x.prefix, 24);
+	assert_int_equal(x.prefix, 16);
+	assert_int_equal(y.prefix, 16);
 	assert_false(cidr_overlap(&x, &y));
 	assert_null(make("c", a->pools[0].subnet));
 	assert_string_equal(err.text, "Pool overlaps with other one on this address space");
@@ -196,6 +200,109 @@ static void test_addresses(void **state)
 	}
 	assert_null(join("c", "n", NULL));
 	assert_int_equal(err.code, EDQUOT);
+}
+
+static struct cidr subnet_of(const struct net_network *n)
+{
+	struct cidr c = {.prefix = -1};
+
+	assert_non_null(n);
+	assert_int_equal(cidr_parse(n->pools[0].subnet, &c, NULL), 0);
+	return c;
+}
+
+/* 300 containers, the addresses of all different and none of them the network's own. */
+static void test_default_has_room(void **state)
+{
+	const struct net_network *n = NULL;
+	struct cidr c;
+
+	(void)state;
+	assert_int_equal(net_find(net, "bridge", &n, &err), 0);
+	c = subnet_of(n);
+	assert_int_equal(c.prefix, 16);
+	for (unsigned i = 0; i < 300; i++) {
+		struct ip wanted = cidr_nth(&c, i + 2);
+		const struct net_endpoint *e;
+		char id[65], text[IP_TEXT_MAX];
+
+		snprintf(id, sizeof id, "%064u", i);
+		e = join(id, "bridge", NULL);
+		assert_non_null(e);
+		assert_string_equal(e->ipv4, ip_text(&wanted, text));
+		assert_int_equal(e->prefix4, 16);
+	}
+}
+
+/* The last address that is left of 65,533. */
+static void test_large_subnet_full(void **state)
+{
+	const struct net_endpoint *e;
+	char id[65];
+
+	(void)state;
+	assert_non_null(make("n", "10.77.0.0/16"));
+	for (unsigned i = 0; i < 65533; i++) {
+		snprintf(id, sizeof id, "%064u", i);
+		assert_non_null(join(id, "n", NULL));
+	}
+	assert_null(join(A, "n", NULL));
+	assert_int_equal(err.code, EDQUOT);
+	snprintf(id, sizeof id, "%064u", 4711u);
+	net_release(net, id);
+	e = join(A, "n", NULL);
+	assert_non_null(e);
+	assert_string_equal(e->ipv4, "10.77.18.105");
+}
+
+static void use_address(const char *text)
+{
+	nl_cleanup struct nl nl = NL_NULL;
+	struct cidr c;
+	int lo;
+
+	assert_int_equal(cidr_parse_host(text, &c, NULL), 0);
+	assert_int_equal(nl_open(&nl, NETLINK_ROUTE, NULL), 0);
+	lo = link_find(&nl, "lo", NULL);
+	assert_true(lo > 0);
+	assert_int_equal(link_address(&nl, lo, &c, NULL), 0);
+}
+
+/* Docker's sizes while there are any; then small ones, none of which lies in what the machine uses itself. */
+static void test_pools(void **state)
+{
+	struct cidr used, all[60];
+	unsigned of_size[33] = {0};
+
+	(void)state;
+	use_address("172.19.77.1/24");
+	assert_int_equal(cidr_parse("172.19.77.0/24", &used, NULL), 0);
+	for (unsigned i = 0; i < sizeof all / sizeof *all; i++) {
+		char name[16];
+
+		snprintf(name, sizeof name, "n%u", i);
+		all[i] = subnet_of(make(name, NULL));
+		of_size[all[i].prefix]++;
+		assert_false(cidr_overlap(&all[i], &used));
+		for (unsigned j = 0; j < i; j++)
+			assert_false(cidr_overlap(&all[i], &all[j]));
+	}
+	assert_true(of_size[16] >= 8 && of_size[20] >= 14 && of_size[24] >= 32);
+	assert_int_equal(of_size[16] + of_size[20] + of_size[24], sizeof all / sizeof *all);
+}
+
+/* What the book says of a network that is there holds, whatever new ones get. */
+static void test_stored_subnet(void **state)
+{
+	const struct net_network *n = NULL;
+
+	(void)state;
+	assert_non_null(make("old", "172.30.5.0/24"));
+	net = net_close(net);
+	open_net();
+	assert_int_equal(net_find(net, "old", &n, &err), 0);
+	assert_string_equal(n->pools[0].subnet, "172.30.5.0/24");
+	assert_string_equal(join(A, "old", NULL)->ipv4, "172.30.5.2");
 }
 
 static int publish(const char *container, const char *ip, unsigned first, unsigned last)
@@ -340,10 +447,15 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_ipv6_unasked, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_subnets, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_addresses, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_default_has_room, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_large_subnet_full, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_stored_subnet, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_ports, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_plug, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_doors, setup, teardown),
 	    cmocka_unit_test(test_bad_plugs),
+	    /* Last: the address stays on the loopback of the namespace. */
+	    cmocka_unit_test_setup_teardown(test_pools, setup, teardown),
 	};
 
 	/* Closing the books removes what nobody uses: not the machine's. */
