@@ -359,6 +359,46 @@ PY
 	done
 }
 
+# What is rotated is packed, and read as if it were not: all, tail, since, while it is written and in a next life.
+@test "logs that are compressed are read like others" {
+	for driver in json-file local; do
+		opts=(--log-driver "$driver" --log-opt max-size=128k --log-opt max-file=50)
+		[ "$driver" = local ] || opts+=(--log-opt compress=true)
+		docker run -d --name "pack-$driver" "${opts[@]}" busybox \
+			sh -c 'i=0; while [ $i -lt 30000 ]; do echo "line $i"; i=$((i + 1)); done; exec sleep 1000'
+		dir=$DIR/data/containers/$(docker inspect -f '{{.Id}}' "pack-$driver")
+		docker logs -f "pack-$driver" >"$DIR/followed" 3>&- &
+		reader=$!
+		all_followed() { [ "$(wc -l <"$DIR/followed")" = 30000 ]; }
+		eventually all_followed
+		first_is_packed() { [ "$(head -c 8 "$dir/log.1")" = berthlgz ]; }
+		eventually first_is_packed
+		for file in "$dir"/log.?*; do
+			[ "$(head -c 8 "$file")" = berthlgz ]
+			[ "$(stat -c %s "$file")" -lt 60000 ]
+		done
+		[ "$(head -c 8 "$dir/log")" = berthlog ]
+		docker logs -t "pack-$driver" >"$DIR/all"
+		cmp <(cut -d' ' -f2- "$DIR/all") <(seq -f 'line %.0f' 0 29999)
+		cmp <(docker logs --tail 29990 "pack-$driver") <(seq -f 'line %.0f' 10 29999)
+		early=$(sed -n 100p "$DIR/all" | cut -d' ' -f1)
+		cmp <(docker logs -t --since "$early" "pack-$driver") <(awk -v from="$early" '$1 >= from' "$DIR/all")
+		docker kill "pack-$driver"
+		wait "$reader"
+		cmp "$DIR/followed" <(seq -f 'line %.0f' 0 29999)
+		docker start "pack-$driver"
+		docker logs -f "pack-$driver" >"$DIR/followed" 3>&- &
+		reader=$!
+		all_again() { [ "$(wc -l <"$DIR/followed")" = 60000 ]; }
+		eventually all_again
+		docker rm -f "pack-$driver"
+		wait "$reader"
+		cmp "$DIR/followed" <(seq -f 'line %.0f' 0 29999; seq -f 'line %.0f' 0 29999)
+	done
+	run -125 docker run --rm --log-opt compress=true --log-opt max-file=1 busybox true
+	[[ "$output" == *"compress cannot be true when max-file is less than 2"* ]]
+}
+
 @test "log drivers: none keeps nothing, others are not known, and options are checked" {
 	[ "$(docker run --name quiet --log-driver none busybox echo shown)" = shown ]
 	run -1 docker logs quiet

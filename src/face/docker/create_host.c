@@ -376,6 +376,23 @@ static int pass_log_option(struct making *m, yyjson_mut_val *log, yyjson_mut_val
 	return 0;
 }
 
+/* What is kept by another driver than json-file is packed unless somebody says no. */
+static int pass_log_compress(struct making *m, yyjson_mut_val *log, yyjson_val *options, enum spec_log driver,
+			     struct err *err)
+{
+	const bool cached = driver == SPEC_LOG_JOURNALD || driver == SPEC_LOG_SYSLOG;
+	const char *text = yyjson_get_str(yyjson_obj_get(options, cached ? "cache-compress" : "compress"));
+	const bool yes = text && (!strcmp(text, "true") || !strcmp(text, "1"));
+	const bool one_file = yyjson_mut_get_int(yyjson_mut_obj_get(log, "max_files")) == 1;
+
+	if (yes && one_file)
+		return err_set(err, EINVAL,
+			       "compress cannot be true when max-file is less than 2 or max-size is not set");
+	if (yes || (!text && !one_file && (cached || driver == SPEC_LOG_LOCAL)))
+		yyjson_mut_obj_add_bool(m->d, log, "compress", true);
+	return 0;
+}
+
 static int pass_log(struct making *m, struct err *err)
 {
 	static const char *const drivers[] = {"json-file", "local", "none", "journald", "syslog"};
@@ -398,6 +415,8 @@ static int pass_log(struct making *m, struct err *err)
 		if (pass_log_option(m, log, others, yyjson_get_str(key), value, driver > 2, err) < 0)
 			return -EINVAL;
 	}
+	if (pass_log_compress(m, log, yyjson_obj_get(from, "Config"), logs[driver], err) < 0)
+		return -EINVAL;
 	if (yyjson_mut_obj_size(others) > 0)
 		yyjson_mut_obj_add_val(m->d, log, "options", others);
 	yyjson_mut_obj_add_val(m->d, m->spec, "log", log);

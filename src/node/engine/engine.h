@@ -127,7 +127,7 @@ struct engine_container {
  * mounts, files, read_only, limit_*, stop_signal, stop_grace_ms, healthcheck, labels, stage_in, stage_out) and: name, remove, key, job, task, index, epoch, and
  * "spaces": [{"name", "path"}] with absolute paths for the staging rules; "fenced": engine_fence(). limit_pids 0 or absent = 4096. Unknown members are refused.
  * Checked here again, whoever sends it. -EINVAL, -ENOENT (image), -EEXIST (name or key).
- * Also: "log": {"max_size" (bytes of one file, default 100 MiB), "max_files" (3)}.
+ * Also: "log": {"max_size" (bytes of one file, default 100 MiB), "max_files" (3), "compress" (of files that were rotated, false)}.
  * On success the container exists (config.json is written) and the monitor has been asked for: STARTED or EXITED comes as an event. */
 int engine_run(struct engine *e, yyjson_val *spec, const struct engine_container **ret, struct err *err);
 /* The container exists and nothing runs: CREATED, run 0. Everything is checked as in engine_run(), which is both. */

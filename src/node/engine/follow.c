@@ -10,22 +10,16 @@
 #include "base/core/fd.h"
 #include "base/core/loop.h"
 #include "base/core/mem.h"
-#include "node/engine/logfile.h"
+#include "node/engine/logread.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define PIECE (256u << 10)
 /* A reader that lags keeps at most this many files beyond those there were at its start. */
 #define HELD_MORE 6
 #define FILES_MAX 128
 _Static_assert(PIECE > 2 * LOGFILE_RECORD_MAX, "a piece holds at least one record wherever it is cut");
-
-struct held {
-	int fd;
-	uint32_t generation;
-};
 
 struct engine_log {
 	struct engine_log *next, **at;
@@ -36,7 +30,7 @@ struct engine_log {
 	void *ctx;
 	struct loop_post *post;
 	int dir;
-	struct held held[FILES_MAX];
+	struct logread held[FILES_MAX];
 	size_t n, n_max;
 	uint32_t next_generation; /* expected of the next file to read */
 	/* seeking: file and position, backwards; reading: held[0] and position */
@@ -55,26 +49,27 @@ struct engine_log {
 /* Opens what is newer than the newest file held. Index 0 first: when a rotation happens meanwhile, files are met twice, never skipped. */
 static void adopt(struct engine_log *l)
 {
-	struct held found[FILES_MAX];
+	struct logread found[FILES_MAX];
 	size_t n = 0;
 	uint32_t newest = l->n ? l->held[l->n - 1].generation : 0;
 
 	for (unsigned i = 0; i < FILES_MAX && l->dir >= 0; i++) {
-		uint32_t generation;
-		int fd = logfile_open(l->dir, i, &generation, NULL);
+		struct logread one = LOGREAD_NULL;
+		int r = logread_open(l->dir, i, &one, NULL);
 
-		if (fd < 0 && i == 0)
+		/* One that is damaged does not hide those that are older. */
+		if (r < 0 && (i == 0 || r == -EBADMSG))
 			continue;
-		if (fd < 0)
+		if (r < 0)
 			break;
-		if (l->n && generation <= newest) {
-			close(fd);
+		if (l->n && one.generation <= newest) {
+			logread_close(&one);
 			break;
 		}
-		if (n > 0 && generation >= found[n - 1].generation)
-			close(fd);
+		if (n > 0 && one.generation >= found[n - 1].generation)
+			logread_close(&one);
 		else
-			found[n++] = (struct held){.fd = fd, .generation = generation};
+			found[n++] = one;
 	}
 	if (l->n_max == 0 && n > 0)
 		l->n_max = n + HELD_MORE < FILES_MAX ? n + HELD_MORE : FILES_MAX;
@@ -82,46 +77,36 @@ static void adopt(struct engine_log *l)
 		if (l->n < l->n_max)
 			l->held[l->n++] = found[n];
 		else
-			close(found[n].fd);
+			logread_close(&found[n]);
 	}
 }
 
 static void drop_first(struct engine_log *l)
 {
-	close(l->held[0].fd);
+	logread_close(&l->held[0]);
 	l->n--;
 	memmove(l->held, l->held + 1, l->n * sizeof *l->held);
 	l->pos = LOGFILE_HEADER;
 }
 
-static ssize_t read_at(int fd, void *data, size_t n, off_t pos)
-{
-	ssize_t r;
-
-	do {
-		r = pread(fd, data, n, pos);
-	} while (r < 0 && errno == EINTR);
-	return r < 0 ? 0 : r;
-}
-
 /* ---- where to begin ---- */
 
 /* End of the last whole record: the end of the file, unless its tail is torn. */
-static off_t whole_end(struct engine_log *l, int fd)
+static off_t whole_end(struct engine_log *l, struct logread *f)
 {
 	unsigned char *buf = l->e->log_buf;
+	const off_t size = logread_size(f);
 	struct logfile_record rec;
-	struct stat st;
 	off_t pos = LOGFILE_HEADER;
 	ssize_t n, r;
 
-	if (fstat(fd, &st) < 0 || st.st_size <= LOGFILE_HEADER)
+	if (size <= LOGFILE_HEADER)
 		return LOGFILE_HEADER;
-	n = st.st_size - LOGFILE_HEADER < (off_t)PIECE ? st.st_size - LOGFILE_HEADER : (ssize_t)PIECE;
-	n = read_at(fd, buf, (size_t)n, st.st_size - n);
+	n = size - LOGFILE_HEADER < (off_t)PIECE ? size - LOGFILE_HEADER : (ssize_t)PIECE;
+	n = logread_at(f, buf, (size_t)n, size - n);
 	if (logfile_peek_back(buf, (size_t)n, &rec) > 0)
-		return st.st_size;
-	while ((n = read_at(fd, buf, PIECE, pos)) > 0) {
+		return size;
+	while ((n = logread_at(f, buf, PIECE, pos)) > 0) {
 		off_t before = pos;
 
 		for (off_t at = 0; (r = logfile_peek(buf + at, (size_t)(n - at), &rec)) > 0; at += r)
@@ -165,7 +150,7 @@ static void seek_piece(struct engine_log *l)
 {
 	unsigned char *buf = l->e->log_buf;
 	off_t from = l->pos - (off_t)PIECE > LOGFILE_HEADER ? l->pos - (off_t)PIECE : LOGFILE_HEADER;
-	ssize_t n = read_at(l->held[l->file].fd, buf, (size_t)(l->pos - from), from), r;
+	ssize_t n = logread_at(&l->held[l->file], buf, (size_t)(l->pos - from), from), r;
 	struct logfile_record rec;
 
 	if (n != l->pos - from)
@@ -189,8 +174,9 @@ static void seek_piece(struct engine_log *l)
 		begin_reading(l, l->file, l->pos);
 		return;
 	}
+	logread_rest(&l->held[l->file]);
 	l->file--;
-	l->pos = whole_end(l, l->held[l->file].fd);
+	l->pos = whole_end(l, &l->held[l->file]);
 }
 
 static void begin(struct engine_log *l)
@@ -202,7 +188,7 @@ static void begin(struct engine_log *l)
 		return;
 	}
 	l->file = l->n - 1;
-	l->pos = whole_end(l, l->held[l->file].fd);
+	l->pos = whole_end(l, &l->held[l->file]);
 	l->lines = l->o.tail;
 	if (l->lines == 0)
 		begin_reading(l, l->file, l->pos);
@@ -245,7 +231,7 @@ static bool give_record(struct engine_log *l, const struct logfile_record *rec)
 static bool read_piece(struct engine_log *l)
 {
 	const unsigned char *buf = l->e->log_buf;
-	ssize_t n = read_at(l->held[0].fd, l->e->log_buf, PIECE, l->pos), r = 0;
+	ssize_t n = logread_at(&l->held[0], l->e->log_buf, PIECE, l->pos), r = 0;
 	struct logfile_record rec;
 	off_t at = 0;
 

@@ -14,14 +14,7 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 
-#define MAGIC "berthlog"
 #define VERSION 1
-
-struct header {
-	char magic[8];
-	uint32_t version, generation;
-};
-_Static_assert(sizeof(struct header) == LOGFILE_HEADER, "the file header has 16 bytes");
 
 struct head {
 	uint32_t n;
@@ -31,12 +24,20 @@ struct head {
 };
 _Static_assert(sizeof(struct head) == LOGFILE_HEAD, "the record header has 16 bytes");
 
-static void file_name(char name[static 24], unsigned index)
+void logfile_name(char name[static LOGFILE_NAME_MAX], unsigned index)
 {
 	if (index == 0)
-		snprintf(name, 24, "log");
+		snprintf(name, LOGFILE_NAME_MAX, "log");
 	else
-		snprintf(name, 24, "log.%u", index);
+		snprintf(name, LOGFILE_NAME_MAX, "log.%u", index);
+}
+
+struct logfile_header logfile_header(const char *magic, uint32_t generation)
+{
+	struct logfile_header h = {.version = htole32(VERSION), .generation = htole32(generation)};
+
+	memcpy(h.magic, magic, sizeof h.magic);
+	return h;
 }
 
 void logfile_init(struct logfile *l, int dir, uint64_t max_size, unsigned max_files)
@@ -71,7 +72,7 @@ static int append(struct logfile *l, const struct iovec *iov, int n_iov, size_t 
 
 static int start_file(struct logfile *l)
 {
-	struct header h = {.magic = MAGIC, .version = htole32(VERSION), .generation = htole32(l->generation)};
+	struct logfile_header h = logfile_header(LOGFILE_PLAIN, l->generation);
 	struct iovec iov = {.iov_base = &h, .iov_len = sizeof h};
 	int r;
 
@@ -87,12 +88,12 @@ static int start_file(struct logfile *l)
 
 static void rotate(struct logfile *l)
 {
-	char from[24], to[24];
+	char from[LOGFILE_NAME_MAX], to[LOGFILE_NAME_MAX];
 
 	fd_closep(&l->fd);
 	for (unsigned i = l->max_files - 1; i > 0; i--) {
-		file_name(from, i - 1);
-		file_name(to, i);
+		logfile_name(from, i - 1);
+		logfile_name(to, i);
 		(void)renameat(l->dir, from, l->dir, to);
 	}
 	/* A reader may still hold the file: a new one, not the old one emptied. */
@@ -116,12 +117,13 @@ static bool ends_well(int fd, off_t size)
 
 void logfile_resume(struct logfile *l)
 {
-	fd_cleanup int old = logfile_open(l->dir, 0, &l->generation, NULL);
+	bool packed = false;
+	fd_cleanup int old = logfile_open(l->dir, 0, &l->generation, &packed, NULL);
 	struct stat st;
 
 	if (old < 0)
 		return;
-	if (fstat(old, &st) < 0 || !ends_well(old, st.st_size)) {
+	if (packed || fstat(old, &st) < 0 || !ends_well(old, st.st_size)) {
 		rotate(l);
 		l->rotated = false;
 		return;
@@ -230,21 +232,23 @@ ssize_t logfile_peek_back(const unsigned char *p, size_t n, struct logfile_recor
 	return r == (ssize_t)whole ? r : -EBADMSG;
 }
 
-int logfile_open(int dir, unsigned index, uint32_t *ret_generation, struct err *err)
+int logfile_open(int dir, unsigned index, uint32_t *ret_generation, bool *ret_packed, struct err *err)
 {
 	fd_cleanup int fd = -1;
-	struct header h;
-	char name[24];
+	struct logfile_header h;
+	char name[LOGFILE_NAME_MAX];
 
-	file_name(name, index);
+	logfile_name(name, index);
 	fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return err_sys(err, errno, "open \"%s\"", name);
-	if (pread(fd, &h, sizeof h, 0) != sizeof h || memcmp(h.magic, MAGIC, sizeof h.magic) != 0)
+	if (pread(fd, &h, sizeof h, 0) != sizeof h || (memcmp(h.magic, LOGFILE_PLAIN, sizeof h.magic) != 0 &&
+						       memcmp(h.magic, LOGFILE_PACKED, sizeof h.magic) != 0))
 		return err_set(err, EBADMSG, "\"%s\" is not a log of berth", name);
 	if (le32toh(h.version) != VERSION)
 		return err_set(err, EBADMSG, "\"%s\" has format %u; this program knows %u", name, le32toh(h.version),
 			       VERSION);
 	*ret_generation = le32toh(h.generation);
+	*ret_packed = memcmp(h.magic, LOGFILE_PACKED, sizeof h.magic) == 0;
 	return fd_take(&fd);
 }

@@ -23,6 +23,20 @@ struct err;
 #define LOGFILE_STREAM_MAX 2
 #define LOGFILE_RECORD_MAX (LOGFILE_HEAD + LOGFILE_DATA_MAX + LOGFILE_TAIL)
 
+/* What a file begins with. */
+#define LOGFILE_PLAIN "berthlog"
+#define LOGFILE_PACKED "berthlgz" /* logpack.h */
+
+struct logfile_header {
+	char magic[8];
+	uint32_t version, generation;
+};
+_Static_assert(sizeof(struct logfile_header) == LOGFILE_HEADER, "the file header has 16 bytes");
+struct logfile_header logfile_header(const char *magic, uint32_t generation);
+
+#define LOGFILE_NAME_MAX 24
+void logfile_name(char name[static LOGFILE_NAME_MAX], unsigned index); /* "log", "log.1" ... */
+
 /* ---- writing ---- */
 
 struct logfile {
@@ -59,5 +73,6 @@ ssize_t logfile_peek(const unsigned char *p, size_t n, struct logfile_record *re
 /* The same for the record that ends at the end of p[0..n): its whole size, 0 = more bytes are needed before p, -EBADMSG. */
 ssize_t logfile_peek_back(const unsigned char *p, size_t n, struct logfile_record *ret);
 
-/* Opens the file of index 0 (`log`), 1 (`log.1`) ... for reading; -ENOENT when there is none, -EBADMSG when its header is not ours or incomplete. */
-int logfile_open(int dir, unsigned index, uint32_t *ret_generation, struct err *err);
+/* Opens the file of index 0 (`log`), 1 (`log.1`) ... for reading (by logread.h, which knows how to read one that is packed); -ENOENT when there is none,
+ * -EBADMSG when its header is not ours or incomplete. */
+int logfile_open(int dir, unsigned index, uint32_t *ret_generation, bool *ret_packed, struct err *err);

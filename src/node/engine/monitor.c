@@ -75,6 +75,8 @@ static int wait_ms(const struct monitor *m, int64_t now)
 {
 	int64_t due = health_due(&m->health);
 
+	if (logpack_due(&m->pack))
+		return 0;
 	if (!m->started || m->ended || m->rec.paused)
 		due = INT64_MAX;
 	if (m->started && !m->ended && m->kill_at < due)
@@ -191,6 +193,7 @@ void monitor_turn(struct monitor *m)
 	now = clock_mono_ms();
 	flow_serve(&m->flow, &p);
 	monitor_exec_serve(m, &p);
+	logpack_turn(&m->pack);
 	serve_conns(m, v);
 	if (v[ON_HELPER].revents)
 		m->helper_done = true;
@@ -380,6 +383,7 @@ static void finish(struct monitor *m)
 	m->rec.ended_ms = clock_wall_ms();
 	m->log.rotated = false;
 	m->flow.outlet = outlet_free(m->flow.outlet);
+	logpack_close(&m->pack);
 	logfile_close(&m->log);
 	write_exit(m);
 	monitor_publish(m);
@@ -430,6 +434,7 @@ static void init(struct monitor *m, struct launcher_job *job)
 		m->conns[i] = (struct monitor_conn){.fd = -1};
 	monitor_stream_init(m);
 	health_init(&m->health);
+	m->pack = (struct logpack)LOGPACK_NULL;
 	logfile_init(&m->log, m->dir, SPEC_LOG_SIZE_DEFAULT, SPEC_LOG_FILES_DEFAULT);
 }
 
@@ -463,6 +468,7 @@ _Noreturn void monitor_main(struct launcher_job *job)
 			check_fence(&m);
 		}
 		logfile_resume(&m.log);
+		logpack_init(&m.pack, &m.log, m.order.spec.log_compress);
 		live(&m);
 	}
 	finish(&m);

@@ -19,7 +19,7 @@
 #include "node/engine/flow.h"
 #include "node/engine/order.h"
 #include "node/engine/health.h"
-#include "node/engine/logfile.h"
+#include "node/engine/logpack.h"
 #include "node/engine/record.h"
 #include "node/net/plug.h"
 #include "node/runtime/rt.h"
@@ -47,6 +47,7 @@ struct monitor {
 	struct order order;
 	struct record rec;
 	struct logfile log;
+	struct logpack pack;
 	const char *name; /* what it is called in this life */
 	struct monitor_conn conns[MONITOR_CONNS];
 	struct flow flow;

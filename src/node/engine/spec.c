@@ -257,6 +257,7 @@ struct raw_log {
 	const char *driver;
 	yyjson_val *options;
 	int64_t max_size, max_files;
+	bool compress;
 };
 
 #define AT(m) offsetof(struct raw_log, m)
@@ -265,6 +266,7 @@ static const struct spec_member log_members[] = {
     {"options", SPEC_PAIRS, AT(options), 0, SPEC_LIST_MAX},
     {"max_size", SPEC_INT, AT(max_size), 64 << 10, INT64_MAX / 256},
     {"max_files", SPEC_INT, AT(max_files), 1, 100},
+    {"compress", SPEC_BOOL, AT(compress)},
     {NULL},
 };
 #undef AT
@@ -287,6 +289,7 @@ static int read_log(yyjson_val *obj, struct spec *s, struct err *err)
 	s->log_options = raw.options;
 	s->log_max_size = raw.max_size;
 	s->log_max_files = raw.max_files;
+	s->log_compress = raw.compress;
 	return 0;
 }
 

@@ -141,6 +141,7 @@ struct spec {
 	bool pids_by_default; /* nobody asked for limit_pids: it is left out where it cannot be enforced */
 	int64_t stop_grace_ms;
 	int64_t log_max_size, log_max_files;
+	bool log_compress; /* files that were rotated */
 	enum spec_log log_driver;
 	yyjson_val *log_options; /* object of strings, or NULL: what the driver was given besides */
 

@@ -52,7 +52,8 @@ static ssize_t collect(unsigned index, bool back, struct buf *out)
 	uint32_t generation;
 	size_t n, count = 0;
 	ssize_t r;
-	fd_cleanup int fd = logfile_open(dir, index, &generation, NULL);
+	bool packed;
+	fd_cleanup int fd = logfile_open(dir, index, &generation, &packed, NULL);
 	unsigned char *p;
 
 	if (fd < 0)
@@ -92,6 +93,7 @@ static void test_rotation(void **state)
 	static char data[1000];
 	struct logfile l;
 	uint32_t g0, g1, g2;
+	bool packed = true;
 	struct stat st;
 
 	(void)state;
@@ -109,9 +111,10 @@ static void test_rotation(void **state)
 		assert_int_equal(fstatat(dir, name, &st, 0), 0);
 		assert_true(st.st_size <= 4096);
 	}
-	close(logfile_open(dir, 0, &g0, NULL));
-	close(logfile_open(dir, 1, &g1, NULL));
-	close(logfile_open(dir, 2, &g2, NULL));
+	close(logfile_open(dir, 0, &g0, &packed, NULL));
+	close(logfile_open(dir, 1, &g1, &packed, NULL));
+	close(logfile_open(dir, 2, &g2, &packed, NULL));
+	assert_false(packed);
 	assert_int_equal(g0, g1 + 1);
 	assert_int_equal(g1, g2 + 1);
 }
