@@ -71,6 +71,15 @@ static int live_compare(const void *a, const void *b)
 	return x->instance->index < y->instance->index ? -1 : 1;
 }
 
+struct live *sched_node_live(const struct node *n)
+{
+	struct live *live = n->n_live ? mem_dup(n->live, n->n_live * sizeof *live) : NULL;
+
+	if (live)
+		qsort(live, n->n_live, sizeof *live, live_compare);
+	return live;
+}
+
 void sched_node_down(struct sched *s, struct node *n)
 {
 	mem_cleanup struct live *lost = NULL;
@@ -85,10 +94,7 @@ void sched_node_down(struct sched *s, struct node *n)
 	s->changes++;
 	n->up = false;
 	text = mem_printf("node %s went down", n->name);
-	if (!n_lost)
-		return;
-	lost = mem_dup(n->live, n_lost * sizeof *lost);
-	qsort(lost, n_lost, sizeof *lost, live_compare);
+	lost = sched_node_live(n);
 	for (size_t k = 0; k < n_lost; k++) {
 		struct ending e = {.outcome = SCHED_OUT_LOST, .error = text};
 

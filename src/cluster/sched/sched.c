@@ -335,6 +335,15 @@ int sched_step(struct sched *s, const struct sched_event *e, struct sched_action
 
 /* ---- after a restart ---- */
 
+static int tell_live(const struct sched *s, const struct live *l, sched_live_fn fn, void *ctx)
+{
+	const struct attempt *a = sched_instance_last(l->instance);
+	struct sched_attempt_id id = {.task = l->task->idx, .index = l->instance->index, .epoch = a->epoch};
+
+	snprintf(id.job, sizeof id.job, "%s", l->task->base.job->id);
+	return fn(ctx, &id, s->nodes[a->node]->name, a->started_ms != 0, sched_kill_text(a->kill));
+}
+
 int sched_live(const struct sched *s, sched_live_fn fn, void *ctx)
 {
 	for (size_t k = 0; k < s->n_jobs; k++) {
@@ -342,16 +351,25 @@ int sched_live(const struct sched *s, sched_live_fn fn, void *ctx)
 		mem_cleanup struct live *live = sched_job_live(j);
 
 		for (size_t l = 0; l < j->n_live; l++) {
-			const struct attempt *a = sched_instance_last(live[l].instance);
-			struct sched_attempt_id id = {
-			    .task = live[l].task->idx, .index = live[l].instance->index, .epoch = a->epoch};
-			int r;
+			int r = tell_live(s, &live[l], fn, ctx);
 
-			snprintf(id.job, sizeof id.job, "%s", j->id);
-			r = fn(ctx, &id, s->nodes[a->node]->name, a->started_ms != 0, sched_kill_text(a->kill));
 			if (r)
 				return r;
 		}
+	}
+	return 0;
+}
+
+int sched_live_on(const struct sched *s, const char *node, sched_live_fn fn, void *ctx)
+{
+	const struct node *n = map_get(&s->by_node, node);
+	mem_cleanup struct live *live = n ? sched_node_live(n) : NULL;
+
+	for (size_t l = 0; live && l < n->n_live; l++) {
+		int r = tell_live(s, &live[l], fn, ctx);
+
+		if (r)
+			return r;
 	}
 	return 0;
 }

@@ -219,6 +219,7 @@ int sched_load(struct sched **ret, const char *data, size_t len, struct err *err
 typedef int (*sched_live_fn)(void *ctx, const struct sched_attempt_id *a, const char *node, bool started,
 			     const char *kill_reason);
 int sched_live(const struct sched *s, sched_live_fn fn, void *ctx);
+int sched_live_on(const struct sched *s, const char *node, sched_live_fn fn, void *ctx); /* of one node */
 /* Expansions that were asked for and not answered. */
 typedef int (*sched_expand_fn)(void *ctx, const char *job, uint32_t task);
 int sched_expanding(const struct sched *s, sched_expand_fn fn, void *ctx);
@@ -308,6 +309,7 @@ struct sched_node_view {
 	size_t live; /* attempts on it */
 };
 int sched_node_at(const struct sched *s, size_t position, struct sched_node_view *ret);
+int sched_node_view(const struct sched *s, const char *name, struct sched_node_view *ret); /* -ENOENT */
 
 struct sched_quota_view {
 	const char *name; /* as in the event */

@@ -269,6 +269,8 @@ uint64_t sched_node_free_cpu(const struct node *n);
 uint64_t sched_node_free_memory(const struct node *n);
 void sched_node_up(struct sched *s, struct node *n, uint32_t slots, uint64_t cpu_milli, uint64_t memory);
 void sched_node_down(struct sched *s, struct node *n);
+/* A copy of what is live on it, by job, task and index; the caller frees. NULL when there is nothing. */
+struct live *sched_node_live(const struct node *n);
 void sched_node_close(struct sched *s, struct node *n, bool closed);
 void sched_node_empty(struct sched *s, struct node *n);
 /* The request of the instance's attempt, taken from the node or given back. Taking fails (false) only on overflow. */

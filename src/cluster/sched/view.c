@@ -171,10 +171,8 @@ int sched_attempt_view(const struct sched *s, const char *job, uint32_t task, ui
 	return 0;
 }
 
-int sched_node_at(const struct sched *s, size_t position, struct sched_node_view *ret)
+static int view_node(const struct node *n, struct sched_node_view *ret)
 {
-	const struct node *n = position < s->n_nodes ? s->nodes[position] : NULL;
-
 	if (!n)
 		return -ENOENT;
 	*ret = (struct sched_node_view){.name = n->name,
@@ -188,4 +186,14 @@ int sched_node_at(const struct sched *s, size_t position, struct sched_node_view
 					.memory_used = n->memory_used,
 					.live = n->n_live};
 	return 0;
+}
+
+int sched_node_at(const struct sched *s, size_t position, struct sched_node_view *ret)
+{
+	return view_node(position < s->n_nodes ? s->nodes[position] : NULL, ret);
+}
+
+int sched_node_view(const struct sched *s, const char *name, struct sched_node_view *ret)
+{
+	return view_node(map_get(&s->by_node, name), ret);
 }

@@ -154,8 +154,6 @@ static int live_attempt(void *ctx, const struct sched_attempt_id *a, const char 
 {
 	const struct at *at = ctx;
 
-	if (strcmp(node, at->node) != 0)
-		return 0;
 	if (kill_reason)
 		kill_attempt(at->server, a, node, kill_reason);
 	else
@@ -175,7 +173,7 @@ void apply_live(struct server *s, const char *node)
 {
 	struct at at = {.server = s, .node = node};
 
-	sched_live(s->sched, live_attempt, &at);
+	sched_live_on(s->sched, node, live_attempt, &at);
 	sched_expanding(s->sched, live_expansion, &at);
 }
 
@@ -186,8 +184,7 @@ static int fence_attempt(void *ctx, const struct sched_attempt_id *a, const char
 
 	(void)started;
 	(void)kill_reason;
-	if (strcmp(node, at->node) == 0)
-		fleet_fence(at->server, node, a);
+	fleet_fence(at->server, node, a);
 	return 0;
 }
 
@@ -197,7 +194,7 @@ void apply_fence(struct server *s, const char *node)
 	const struct node *n = fleet_find(s, node);
 
 	if (n && n->session)
-		sched_live(s->sched, fence_attempt, &at);
+		sched_live_on(s->sched, node, fence_attempt, &at);
 }
 
 bool apply_is_live(const struct server *s, const struct sched_attempt_id *a, const char *node, bool *ret_started)

@@ -44,14 +44,21 @@ struct node *fleet_get(struct server *s, const char *name)
 	return n;
 }
 
+void fleet_wishes_free(struct node_wishes *w)
+{
+	free(w->reason);
+	free(w->labels);
+	*w = (struct node_wishes){.locked = false};
+}
+
 static void node_free(struct node *n)
 {
 	loop_timer_free(n->lease);
 	loop_timer_free(n->drain);
 	free(n->spaces);
 	free(n->facts);
-	free(n->reason);
-	free(n->labels);
+	free(n->why);
+	fleet_wishes_free(&n->is);
 	free(n);
 }
 
@@ -85,31 +92,29 @@ void fleet_free_all(struct server *s)
 
 bool fleet_view(const struct server *s, const char *name, struct sched_node_view *ret)
 {
-	for (size_t i = 0; sched_node_at(s->sched, i, ret) == 0; i++) {
-		if (!strcmp(ret->name, name))
-			return true;
-	}
+	if (sched_node_view(s->sched, name, ret) == 0)
+		return true;
 	*ret = (struct sched_node_view){.name = name};
 	return false;
 }
 
 /* ---- the record ---- */
 
-char *fleet_stored(const struct node *n)
+char *fleet_stored(const struct node *n, const struct node_wishes *w)
 {
 	json_mut_cleanup yyjson_mut_doc *d = yyjson_mut_doc_new(NULL);
 	yyjson_mut_val *o = yyjson_mut_obj(d);
 
 	yyjson_mut_doc_set_root(d, o);
 	yyjson_mut_obj_add_str(d, o, "member", n->member);
-	yyjson_mut_obj_add_bool(d, o, "locked", n->locked);
-	yyjson_mut_obj_add_bool(d, o, "draining", n->draining);
-	yyjson_mut_obj_add_int(d, o, "drain_until_ms", n->drain_until_ms);
+	yyjson_mut_obj_add_bool(d, o, "locked", w->locked);
+	yyjson_mut_obj_add_bool(d, o, "draining", w->draining);
+	yyjson_mut_obj_add_int(d, o, "drain_until_ms", w->drain_until_ms);
 	yyjson_mut_obj_add_int(d, o, "joined_ms", n->joined_ms);
-	if (n->reason)
-		yyjson_mut_obj_add_str(d, o, "reason", n->reason);
-	if (n->labels)
-		yyjson_mut_obj_add_val(d, o, "labels", yyjson_mut_raw(d, n->labels));
+	if (w->reason)
+		yyjson_mut_obj_add_str(d, o, "reason", w->reason);
+	if (w->labels)
+		yyjson_mut_obj_add_val(d, o, "labels", yyjson_mut_raw(d, w->labels));
 	return json_text(d, false, NULL);
 }
 
@@ -133,11 +138,11 @@ int fleet_load(struct server *s, const char *name, const char *text, size_t len,
 	n = fleet_get(s, name);
 	r = json_opt_str(o, "member", &member, err);
 	if (r == 0)
-		r = json_opt_bool(o, "locked", &n->locked, err);
+		r = json_opt_bool(o, "locked", &n->is.locked, err);
 	if (r == 0)
-		r = json_opt_bool(o, "draining", &n->draining, err);
+		r = json_opt_bool(o, "draining", &n->is.draining, err);
 	if (r == 0)
-		r = json_opt_int(o, "drain_until_ms", 0, INT64_MAX, &n->drain_until_ms, err);
+		r = json_opt_int(o, "drain_until_ms", 0, INT64_MAX, &n->is.drain_until_ms, err);
 	if (r == 0)
 		r = json_opt_int(o, "joined_ms", 0, INT64_MAX, &n->joined_ms, err);
 	if (r == 0)
@@ -145,8 +150,8 @@ int fleet_load(struct server *s, const char *name, const char *text, size_t len,
 	if (r < 0)
 		return r;
 	snprintf(n->member, sizeof n->member, "%s", member);
-	n->reason = mem_strdup(reason);
-	n->labels = text_of(yyjson_obj_get(o, "labels"));
+	n->is.reason = mem_strdup(reason);
+	n->is.labels = text_of(yyjson_obj_get(o, "labels"));
 	return 0;
 }
 
@@ -187,7 +192,6 @@ static void on_lease(void *ctx)
 	struct node *n = ctx;
 	struct server *s = n->server;
 	int64_t patience = lease_patience(s->lease_ms), left = n->heard_mono_ms + patience - clock_mono_ms();
-	mem_cleanup char *why = NULL;
 
 	if (n->session && !n->session->name[0])
 		return; /* in this process */
@@ -196,20 +200,21 @@ static void on_lease(void *ctx)
 		return;
 	}
 	n->lost = true;
-	why = mem_printf("no word from it for %g s", (double)patience / 1000);
-	log_warning("node %s is lost: %s", n->name, why);
+	free(n->why);
+	n->why = mem_printf("no word from it for %g s", (double)patience / 1000);
+	log_warning("node %s is lost: %s", n->name, n->why);
 	if (n->session)
 		session_end(n->session);
-	give_up(n, why);
+	give_up(n, n->why);
 }
 
 /* ---- draining ---- */
 
 void fleet_arm_drain(struct node *n)
 {
-	int64_t left = n->drain_until_ms - server_now(n->server);
+	int64_t left = n->is.drain_until_ms - server_now(n->server);
 
-	if (n->draining && n->drain_until_ms)
+	if (n->is.draining && n->is.drain_until_ms)
 		loop_timer_arm(n->drain, left > 0 ? left : 0);
 	else
 		loop_timer_disarm(n->drain);
@@ -299,6 +304,8 @@ bool fleet_hello(struct session *x, const struct link_msg *m)
 	if (strlen(m->text) >= sizeof n->name)
 		return refuse(x, "its name is too long");
 	n = fleet_get(x->server, m->text);
+	if (n->leaving)
+		return refuse(x, "it is being removed from the cluster");
 	if (n->session && n->session != x)
 		session_end(n->session);
 	n->session = x;

@@ -31,16 +31,26 @@ struct session {
 	char name[CERT_NAME_MAX]; /* by its certificate; "" = in this process */
 };
 
+/* What people have wished of a node, as its document says it. */
+struct node_wishes {
+	bool locked, draining;
+	int64_t drain_until_ms; /* server time; 0 = without a deadline */
+	char *reason, *labels;	/* labels: a JSON object, or NULL */
+};
+
 struct node {
 	struct node *next;
 	struct server *server;
 	char name[CERT_NAME_MAX];
-	char member[CERT_MEMBER_MAX];		/* "" = none that could connect from outside */
-	struct session *session;		/* NULL: not connected */
-	char *spaces, *facts, *reason, *labels; /* facts and labels: JSON objects, or NULL */
-	bool locked, draining, lost;
+	char member[CERT_MEMBER_MAX]; /* "" = none that could connect from outside */
+	struct session *session;      /* NULL: not connected */
+	char *spaces, *facts;	      /* facts: a JSON object, or NULL */
+	char *why;		      /* it is lost */
+	struct node_wishes is;	      /* durable */
+	struct node_wish *latest;     /* fleet_wish.c: the last one on its way into the log, or NULL */
+	bool lost;
+	bool leaving; /* its removal is on its way */
 	int64_t joined_ms, heard_mono_ms;
-	int64_t drain_until_ms; /* server time; 0 = without a deadline */
 	struct loop_timer *lease, *drain;
 };
 
@@ -52,7 +62,8 @@ void fleet_forget(struct server *s, struct node *n);
 void fleet_free_all(struct server *s);
 /* The record of the document, and back. */
 int fleet_load(struct server *s, const char *name, const char *text, size_t len, struct err *err);
-char *fleet_stored(const struct node *n);
+char *fleet_stored(const struct node *n, const struct node_wishes *w);
+void fleet_wishes_free(struct node_wishes *w);
 /* After the log was read back: who is up has one lease to come. */
 void fleet_expect_all(struct server *s);
 

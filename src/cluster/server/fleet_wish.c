@@ -16,74 +16,132 @@
 #define LABELS_MAX 64
 #define LABEL_TEXT_MAX 256
 
+/* A wish on its way into the log. What it makes of the node holds when it is durable, and not before: a store that refuses it (full disk) leaves the node as it
+ * was. A wish that comes meanwhile is written on top of the ones before it. */
+struct node_wish {
+	struct server *server;
+	char node[CERT_NAME_MAX];
+	struct node_wishes becomes;
+	server_done_fn done;
+	void *ctx;
+};
+
 static struct node *wanted(struct server *s, const char *name, server_done_fn done, void *ctx)
 {
 	struct node *n = fleet_find(s, name);
 	struct err err = ERR_INIT;
 
-	if (n)
+	if (n && !n->leaving)
 		return n;
-	err_set(&err, ENOENT, "there is no node \"%.80s\" (berth node ls)", name);
-	done(ctx, "", &err);
+	if (n)
+		err_set(&err, EBUSY, "node %s is being removed", name);
+	else
+		err_set(&err, ENOENT, "there is no node \"%.80s\" (berth node ls)", name);
+	if (done)
+		done(ctx, "", &err);
 	return NULL;
 }
 
-/* The record goes with the event, and what the record says holds at once. */
-static void write_down(struct node *n, enum sched_event_type type, const char *why, server_done_fn done, void *ctx)
+static struct node_wish *wish_new(struct node *n, server_done_fn done, void *ctx)
 {
-	mem_cleanup char *key = mem_printf("node/%s", n->name), *value = fleet_stored(n);
-	struct ingest in = {.event = {.type = type, .node = n->name, .error = why},
+	struct node_wish *w = mem_new(struct node_wish);
+	const struct node_wishes *from = n->latest ? &n->latest->becomes : &n->is;
+
+	*w = (struct node_wish){.server = n->server, .becomes = *from, .done = done, .ctx = ctx};
+	snprintf(w->node, sizeof w->node, "%s", n->name);
+	w->becomes.reason = mem_strdup(from->reason);
+	w->becomes.labels = mem_strdup(from->labels);
+	n->latest = w;
+	return w;
+}
+
+static void wish_free(struct node_wish *w)
+{
+	fleet_wishes_free(&w->becomes);
+	free(w);
+}
+
+static void on_wish_stored(void *ctx, const char *id, const struct err *error)
+{
+	struct node_wish *w = ctx;
+	struct node *n = fleet_find(w->server, w->node);
+
+	if (n && n->latest == w)
+		n->latest = NULL;
+	if (n && !error) {
+		fleet_wishes_free(&n->is);
+		n->is = w->becomes;
+		w->becomes = (struct node_wishes){.locked = false};
+		fleet_arm_drain(n);
+	}
+	if (w->done)
+		w->done(w->ctx, id, error);
+	wish_free(w);
+}
+
+/* The record goes with the event, and both say the same: open or closed. */
+static void write_down(struct node *n, struct node_wish *w, const char *otherwise)
+{
+	bool closed = w->becomes.locked || w->becomes.draining;
+	mem_cleanup char *key = mem_printf("node/%s", n->name), *value = fleet_stored(n, &w->becomes);
+	struct ingest in = {.event = {.type = closed ? SCHED_EV_NODE_CLOSE : SCHED_EV_NODE_OPEN, .node = n->name},
 			    .doc_key = key,
 			    .doc_value = value,
 			    .doc_len = strlen(value),
-			    .done = done,
-			    .ctx = ctx};
+			    .done = on_wish_stored,
+			    .ctx = w};
 
+	if (closed)
+		in.event.error = w->becomes.reason ? w->becomes.reason : otherwise;
 	ingest(n->server, &in);
 }
 
-static void set_reason(struct node *n, const char *reason)
+static void set_reason(struct node_wishes *w, const char *reason)
 {
-	free(n->reason);
-	n->reason = reason && *reason ? mem_strndup(reason, strnlen(reason, LABEL_TEXT_MAX)) : NULL;
+	free(w->reason);
+	w->reason = reason && *reason ? mem_strndup(reason, strnlen(reason, LABEL_TEXT_MAX)) : NULL;
 }
 
 void server_node_lock(struct server *s, const char *name, const char *reason, server_done_fn done, void *ctx)
 {
 	struct node *n = wanted(s, name, done, ctx);
+	struct node_wish *w;
 
 	if (!n)
 		return;
-	n->locked = true;
-	set_reason(n, reason);
-	write_down(n, SCHED_EV_NODE_CLOSE, reason && *reason ? reason : "locked", done, ctx);
+	w = wish_new(n, done, ctx);
+	w->becomes.locked = true;
+	set_reason(&w->becomes, reason);
+	write_down(n, w, "locked");
 }
 
 void server_node_drain(struct server *s, const char *name, const char *reason, int64_t deadline_ms, server_done_fn done,
 		       void *ctx)
 {
 	struct node *n = wanted(s, name, done, ctx);
+	struct node_wish *w;
 
 	if (!n)
 		return;
-	n->draining = true;
-	n->drain_until_ms = deadline_ms > 0 ? server_now(s) + deadline_ms : 0;
-	set_reason(n, reason);
-	fleet_arm_drain(n);
-	write_down(n, SCHED_EV_NODE_CLOSE, reason && *reason ? reason : "drained", done, ctx);
+	w = wish_new(n, done, ctx);
+	w->becomes.draining = true;
+	w->becomes.drain_until_ms = deadline_ms > 0 ? server_now(s) + deadline_ms : 0;
+	set_reason(&w->becomes, reason);
+	write_down(n, w, "drained");
 }
 
 void server_node_unlock(struct server *s, const char *name, server_done_fn done, void *ctx)
 {
 	struct node *n = wanted(s, name, done, ctx);
+	struct node_wish *w;
 
 	if (!n)
 		return;
-	n->locked = n->draining = false;
-	n->drain_until_ms = 0;
-	set_reason(n, NULL);
-	fleet_arm_drain(n);
-	write_down(n, SCHED_EV_NODE_OPEN, NULL, done, ctx);
+	w = wish_new(n, done, ctx);
+	w->becomes.locked = w->becomes.draining = false;
+	w->becomes.drain_until_ms = 0;
+	set_reason(&w->becomes, NULL);
+	write_down(n, w, NULL);
 }
 
 /* ---- labels ---- */
@@ -129,6 +187,7 @@ void server_node_label(struct server *s, const char *name, yyjson_val *labels, s
 {
 	struct node *n = wanted(s, name, done, ctx);
 	struct err err = ERR_INIT;
+	struct node_wish *w;
 	char *merged;
 
 	if (!n)
@@ -139,30 +198,26 @@ void server_node_label(struct server *s, const char *name, yyjson_val *labels, s
 		done(ctx, "", &err);
 		return;
 	}
-	merged = merge_labels(n->labels, labels);
-	free(n->labels);
-	n->labels = merged;
-	/* Closed as it was: the event carries the record. */
-	write_down(n, n->locked || n->draining ? SCHED_EV_NODE_CLOSE : SCHED_EV_NODE_OPEN, n->reason, done, ctx);
+	w = wish_new(n, done, ctx);
+	merged = merge_labels(w->becomes.labels, labels);
+	free(w->becomes.labels);
+	w->becomes.labels = merged;
+	write_down(n, w, "closed");
 }
 
 /* ---- removal ---- */
 
-struct strict {
-	const struct server *server;
-	const char *node;
-};
-
 static int is_strict(void *ctx, const struct sched_attempt_id *a, const char *node, bool started,
 		     const char *kill_reason)
 {
-	const struct strict *at = ctx;
-	const struct jobspec *j = map_get(&at->server->jobs, a->job);
+	const struct server *s = ctx;
+	const struct jobspec *j = map_get(&s->jobs, a->job);
 	enum jobspec_fencing f = j ? jobspec_fencing(j, a->task) : JOBSPEC_BEST_EFFORT;
 
 	(void)started;
 	(void)kill_reason;
-	return !strcmp(node, at->node) && (f == JOBSPEC_STRICT || (f == JOBSPEC_AS_THE_SERVER && at->server->strict));
+	(void)node;
+	return f == JOBSPEC_STRICT || (f == JOBSPEC_AS_THE_SERVER && s->strict);
 }
 
 /* Whether it may be taken off the list now: what is strict and might still run there must not start elsewhere at once. */
@@ -170,7 +225,7 @@ static int check_removal(struct server *s, const struct node *n, struct err *err
 {
 	if (n->session && !n->session->name[0])
 		return err_set(err, EBUSY, "node %s is this machine itself: it cannot be removed", n->name);
-	if (sched_live(s->sched, is_strict, &(struct strict){.server = s, .node = n->name}))
+	if (sched_live_on(s->sched, n->name, is_strict, s))
 		return err_set(
 		    err, EBUSY,
 		    "strict tasks run on node %s, or did when it was last heard of: drain it first (berth node "
@@ -179,29 +234,49 @@ static int check_removal(struct server *s, const struct node *n, struct err *err
 	return 0;
 }
 
+/* Its certificates are worth nothing from this moment on. A node of that name that comes later begins anew. */
+static void on_removal_stored(void *ctx, const char *id, const struct err *error)
+{
+	struct node_wish *w = ctx;
+	struct server *s = w->server;
+	struct node *n = fleet_find(s, w->node);
+	struct ingest open = {.event = {.type = SCHED_EV_NODE_OPEN, .node = w->node}, .keep = true};
+
+	if (n && error) {
+		n->leaving = false;
+	} else if (n) {
+		if (n->is.locked || n->is.draining)
+			ingest(s, &open);
+		fleet_forget(s, n);
+	}
+	if (w->done)
+		w->done(w->ctx, id, error);
+	wish_free(w);
+}
+
 void server_node_remove(struct server *s, const char *name, server_done_fn done, void *ctx)
 {
 	struct node *n = wanted(s, name, done, ctx);
 	mem_cleanup char *key = mem_printf("node/%s", name);
 	struct ingest in = {.event = {.type = SCHED_EV_NODE_DOWN, .node = name, .error = "removed"},
 			    .doc_key = key,
-			    .done = done,
-			    .ctx = ctx};
-	struct ingest open = {.event = {.type = SCHED_EV_NODE_OPEN, .node = name}, .keep = true};
+			    .done = on_removal_stored};
+	struct node_wish *w;
 	struct err err = ERR_INIT;
 
 	if (!n)
 		return;
 	if (check_removal(s, n, &err) < 0) {
-		done(ctx, "", &err);
+		if (done)
+			done(ctx, "", &err);
 		return;
 	}
-	/* Its certificates are worth nothing from this moment on. A node of that name that comes later begins anew. */
-	n->member[0] = '\0';
+	n->leaving = true;
+	w = mem_new(struct node_wish);
+	*w = (struct node_wish){.server = s, .done = done, .ctx = ctx};
+	snprintf(w->node, sizeof w->node, "%s", name);
+	in.ctx = w;
 	ingest(s, &in);
-	if (n->locked || n->draining)
-		ingest(s, &open);
-	fleet_forget(s, n);
 }
 
 /* ---- looking ---- */
@@ -210,11 +285,21 @@ static const char *state_of(const struct node *n, const struct sched_node_view *
 {
 	if (!v->up)
 		return n->lost ? "lost" : "down";
-	if (n->locked)
+	if (n->is.locked)
 		return "locked";
-	if (n->draining)
+	if (n->is.draining)
 		return v->live ? "draining" : "drained";
 	return v->live ? "busy" : "free";
+}
+
+/* Why it is as it is: what people said, else what the server knows. */
+static const char *reason_of(const struct node *n, const struct sched_node_view *v)
+{
+	if (!v->up && n->lost)
+		return n->why ? n->why : "";
+	if (!v->up && !n->is.reason)
+		return "it has not come since the server was started";
+	return n->is.reason ? n->is.reason : "";
 }
 
 static void add_raw(yyjson_mut_doc *d, yyjson_mut_val *o, const char *key, const char *json)
@@ -231,7 +316,7 @@ static void add_node(const struct node *n, const struct sched_node_view *v, yyjs
 {
 	yyjson_mut_obj_add_str(d, o, "name", n->name);
 	yyjson_mut_obj_add_str(d, o, "state", state_of(n, v));
-	yyjson_mut_obj_add_strcpy(d, o, "reason", n->reason ? n->reason : "");
+	yyjson_mut_obj_add_strcpy(d, o, "reason", reason_of(n, v));
 	yyjson_mut_obj_add_bool(d, o, "connected", n->session != NULL);
 	yyjson_mut_obj_add_uint(d, o, "slots", v->slots);
 	yyjson_mut_obj_add_uint(d, o, "slots_used", v->slots_used);
@@ -241,8 +326,8 @@ static void add_node(const struct node *n, const struct sched_node_view *v, yyjs
 	yyjson_mut_obj_add_uint(d, o, "memory_used", v->memory_used);
 	yyjson_mut_obj_add_uint(d, o, "attempts", v->live);
 	yyjson_mut_obj_add_int(d, o, "joined_ms", n->joined_ms);
-	yyjson_mut_obj_add_int(d, o, "drain_until_ms", n->drain_until_ms);
-	add_raw(d, o, "labels", n->labels);
+	yyjson_mut_obj_add_int(d, o, "drain_until_ms", n->is.drain_until_ms);
+	add_raw(d, o, "labels", n->is.labels);
 	add_raw(d, o, "facts", n->facts);
 }
 

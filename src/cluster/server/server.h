@@ -62,7 +62,7 @@ void server_token_remove(struct server *s, const char *id, server_done_fn done, 
 char *server_tokens_json(struct server *s);
 
 /* Nodes. Locked and draining ones take nothing new until they are unlocked; what still runs on a draining one at its deadline (0 = none) is given up there
- * and starts elsewhere. A removed one has to join again. reason may be NULL. */
+ * and starts elsewhere. A removed one has to join again. reason and done may be NULL. */
 void server_node_lock(struct server *s, const char *name, const char *reason, server_done_fn done, void *ctx);
 void server_node_drain(struct server *s, const char *name, const char *reason, int64_t deadline_ms, server_done_fn done,
 		       void *ctx);

@@ -8,7 +8,9 @@
 #include "base/core/loop.h"
 #include "base/core/mem.h"
 #include "base/store/store.h"
+#include "base/store/store_mem.h"
 #include "cluster/link/link.h"
+#include "cluster/server/fleet.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -359,6 +361,125 @@ static void test_clock_back(void **state)
 	assert_true(submitted_at(w, 0) > submitted_at(w, 1));
 }
 
+static void on_wish(void *ctx, const char *id, const struct err *error)
+{
+	(void)id;
+	on_answer(ctx, "", error);
+}
+
+/* Runs until the wish is answered; the code of the error. */
+static int answer(struct world *w)
+{
+	assert_int_equal(loop_run(w->loop, NULL), 0);
+	assert_true(w->answered);
+	w->answered = false;
+	return w->answer.code;
+}
+
+static void node_says(struct world *w, const char *what, bool there)
+{
+	mem_cleanup char *json = NULL;
+
+	assert_int_equal(server_node_json(w->server, "n1", &json, NULL), 0);
+	if ((strstr(json, what) != NULL) != there)
+		fail_msg("%s: %s%s", json, there ? "" : "not ", what);
+}
+
+/* A wish of a node that the store refuses does not hold: not in what is shown, not for the scheduler, and not after the next one either. */
+static void test_wish_refused(void **state)
+{
+	struct world *w = *state;
+
+	hello(w, 4);
+	submit(w, chain);
+	expect(w, 1, "start 0/0#1\n");
+	store_mem_fail(w->store, 1, ENOSPC);
+	server_node_lock(w->server, "n1", "disk", on_wish, w);
+	assert_int_equal(answer(w), ENOSPC);
+	node_says(w, "\"state\":\"busy\"", true);
+	store_mem_fail(w->store, 1, ENOSPC);
+	server_node_drain(w->server, "n1", "", 1, on_wish, w);
+	assert_int_equal(answer(w), ENOSPC);
+	node_says(w, "\"drain_until_ms\":0", true);
+	server_node_drain(w->server, "n1", "kernel", 0, on_wish, w);
+	assert_int_equal(answer(w), 0);
+	node_says(w, "\"state\":\"draining\",\"reason\":\"kernel\"", true);
+	store_mem_fail(w->store, 1, ENOSPC);
+	server_node_unlock(w->server, "n1", on_wish, w);
+	assert_int_equal(answer(w), ENOSPC);
+	node_says(w, "\"state\":\"draining\",\"reason\":\"kernel\"", true);
+}
+
+static void on_nothing(void *ctx, const char *id, const struct err *error)
+{
+	(void)ctx;
+	(void)id;
+	assert_null(error);
+}
+
+/* The second is written on top of the first, which is not durable yet. */
+static void test_wishes_at_once(void **state)
+{
+	struct world *w = *state;
+	static const char labels[] = "{\"disk\":\"ssd\"}";
+	yyjson_doc *doc = yyjson_read(labels, strlen(labels), 0);
+
+	hello(w, 4);
+	submit(w, chain);
+	expect(w, 1, "start 0/0#1\n");
+	server_node_lock(w->server, "n1", "disk", on_nothing, NULL);
+	server_node_label(w->server, "n1", yyjson_doc_get_root(doc), on_wish, w);
+	yyjson_doc_free(doc);
+	assert_int_equal(answer(w), 0);
+	node_says(w, "\"state\":\"locked\",\"reason\":\"disk\"", true);
+	node_says(w, "\"disk\":\"ssd\"", true);
+}
+
+static void on_stranger(void *ctx, const struct link_msg *m)
+{
+	struct world *w = ctx;
+
+	snprintf(w->story, sizeof w->story, "%s%s%s", link_type_name(m->type), m->text ? ": " : "",
+		 m->text ? m->text : "");
+	loop_stop(w->loop);
+}
+
+static struct link_end *stranger(struct world *w, const char *name, uint32_t min, uint32_t max)
+{
+	struct link_msg m = {
+	    .type = LINK_HELLO, .text = name, .text2 = "/s", .slots = 1, .protocol_min = min, .protocol_max = max};
+	struct link_end *theirs, *ours;
+
+	link_pair(w->loop, &ours, &theirs);
+	link_on_message(theirs, on_stranger, w);
+	fleet_attach(w->server, ours, name);
+	link_send(theirs, &m);
+	assert_int_equal(loop_run(w->loop, NULL), 0);
+	return theirs;
+}
+
+/* Releases whose protocols overlap talk; those that are too far apart are told so. A node cannot be removed while the store is full, and is there no more after. */
+static void test_outsiders(void **state)
+{
+	struct world *w = *state;
+	struct link_end *next, *far;
+
+	next = stranger(w, "next", LINK_PROTOCOL_MAX, LINK_PROTOCOL_MAX + 1);
+	assert_string_equal(w->story, "welcome");
+	far = stranger(w, "far", LINK_PROTOCOL_MAX + 1, LINK_PROTOCOL_MAX + 2);
+	assert_string_equal(w->story,
+			    "refuse: its release and that of the server are too far apart: update the older one");
+	link_free(far);
+	store_mem_fail(w->store, 1, ENOSPC);
+	server_node_remove(w->server, "next", on_wish, w);
+	assert_int_equal(answer(w), ENOSPC);
+	assert_int_equal(server_node_reaches(w->server, "next", NULL), 0);
+	server_node_remove(w->server, "next", on_wish, w);
+	assert_int_equal(answer(w), 0);
+	assert_int_equal(server_node_reaches(w->server, "next", NULL), -ENOENT);
+	link_free(next);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -368,6 +489,9 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_restart, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_drain, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_clock_back, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_wish_refused, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_wishes_at_once, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_outsiders, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("server", tests, NULL, NULL);
