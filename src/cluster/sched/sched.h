@@ -319,5 +319,13 @@ struct sched_quota_view {
 /* Owners with a quota, and those of jobs that are remembered, by name. */
 int sched_quota_at(const struct sched *s, size_t position, struct sched_quota_view *ret);
 
+/* What waits for room alone, by what each copy asks for. At the most 100,000 of a kind are counted. fn returning != 0 stops. */
+struct sched_demand {
+	uint32_t slots;
+	uint64_t cpu_milli, memory, count;
+};
+typedef int (*sched_demand_fn)(void *ctx, const struct sched_demand *d);
+int sched_demand(const struct sched *s, sched_demand_fn fn, void *ctx);
+
 /* For tests and asserts in the server: checks every invariant of the state; -EINVAL tells which is broken. */
 int sched_invariants(const struct sched *s, struct err *err);
