@@ -21,6 +21,22 @@ static uint64_t waiting(const struct item *it)
 	return n;
 }
 
+/* Nodes do not help what a quota holds back. */
+static uint64_t allowed(const struct sched *s, const struct shape *sh, uint64_t n)
+{
+	uint64_t low = 0;
+
+	while (low < n) {
+		uint64_t mid = n - (n - low) / 2;
+
+		if (sched_quota_allows(s, sh, (uint32_t)mid))
+			low = mid;
+		else
+			n = mid - 1;
+	}
+	return n;
+}
+
 int sched_demand(const struct sched *s, sched_demand_fn fn, void *ctx)
 {
 	for (size_t k = 0; k < s->n_shapes; k++) {
@@ -30,6 +46,7 @@ int sched_demand(const struct sched *s, sched_demand_fn fn, void *ctx)
 
 		for (size_t i = 0; i < sh->n_items && d.count < COUNTED_MAX; i++)
 			d.count += waiting(sh->items[i]);
+		d.count = allowed(s, sh, d.count < COUNTED_MAX ? d.count : COUNTED_MAX);
 		r = d.count ? fn(ctx, &d) : 0;
 		if (r)
 			return r;
