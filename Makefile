@@ -8,7 +8,7 @@ SECONDS ?= 60
 BUILD   := build
 
 .DEFAULT_GOAL := all
-.PHONY: all attack demo test test-vm lint bench fuzz install clean help
+.PHONY: all attack demo test test-chaos test-vm lint bench fuzz install clean help
 export PREFIX DESTDIR
 
 all: ## build berth into build/
@@ -27,6 +27,11 @@ test: ## unit, simulation, end-to-end and fuzz tests, normal and with sanitizers
 test-vm: ## unit, end-to-end and limits tests in a virtual machine with version 2 of cgroups alone
 	@tools/setup build test vm
 	@tools/test vm
+
+test-chaos: ## ten minutes of 1,000 kills and partitions of one server and eight agents (CHAOS_SEED=N)
+	@tools/setup build test
+	@tools/build $(BUILD)
+	@CHAOS_SECONDS=$${CHAOS_SECONDS:-600} CHAOS_KILLS=$${CHAOS_KILLS:-1000} BERTH="$(CURDIR)/$(BUILD)/src/berth" tests/chaos/chaos
 
 attack: ## try the known attacks on container runtimes, and print the table of them
 	@tools/setup build test
