@@ -66,6 +66,7 @@ static void random_task(struct sim *w, struct sim_job *j, uint32_t task)
 	if (sim_chance(w, 200))
 		t->memory = sim_below(w, 3000);
 	random_places(w, t);
+	sim_place_wish(w, t);
 	j->services |= t->service;
 	random_deps(w, j, task);
 }

@@ -251,6 +251,7 @@ static void world_init(struct sim *w)
 		n->slots = 1 + sim_below(w, 8);
 		n->cpu_milli = 1000 + sim_below(w, 5000);
 		n->memory = 1000 + sim_below(w, 5000);
+		n->kind = sim_below(w, SIM_KINDS);
 		if (k < SIM_NODES)
 			sim_node_connect(w, n);
 	}
@@ -369,6 +370,7 @@ static void calm_down(struct sim *w)
 	w->calm = true;
 	/* Large enough for everything, and nothing has failed there. */
 	spare->slots = 100;
+	spare->kind = 3;
 	spare->cpu_milli = spare->memory = 1000000;
 	sim_node_connect(w, spare);
 	sim_limits_lift(w);

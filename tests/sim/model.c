@@ -195,6 +195,7 @@ static void start(struct sim *w, const struct sched_action *a)
 		sim_fail(w, "%s/%s/%u: #%u after #%u", j->id, t->name, a->attempt.index, a->attempt.epoch, i->epoch);
 	check_deps(w, j, a->attempt.task);
 	check_gang(w, j, a->attempt.task);
+	sim_place_check(w, j, a->attempt.task, n);
 	i->epoch = a->attempt.epoch;
 	i->node = n->number;
 	i->ended = i->killed = i->told = false;

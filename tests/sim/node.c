@@ -174,6 +174,9 @@ void sim_node_connect(struct sim *w, struct sim_node *n)
 	n->connected = true;
 	n->connection = ++w->order;
 	n->up = true;
+	sim_step(w, (struct sched_event){.type = SCHED_EV_NODE_FACTS, .node = n->name, .facts = sim_place_facts(n)});
+	if (!n->connected) /* the server crashed in that step */
+		return;
 	sim_step(w, (struct sched_event){.type = SCHED_EV_NODE_UP,
 					 .node = n->name,
 					 .node_slots = n->slots,
@@ -221,7 +224,7 @@ void sim_node_down(struct sim *w, struct sim_node *n)
 
 void sim_node_trouble(struct sim *w, struct sim_node *n)
 {
-	uint32_t dice = sim_below(w, 5);
+	uint32_t dice = sim_below(w, 6);
 
 	if (!n->connected)
 		return;
@@ -242,6 +245,11 @@ void sim_node_trouble(struct sim *w, struct sim_node *n)
 		break;
 	case 3: /* it is to be empty: the deadline of a drain */
 		sim_step(w, (struct sched_event){.type = SCHED_EV_NODE_EMPTY, .node = n->name});
+		break;
+	case 4: /* somebody labels it anew, or it has got other processors */
+		n->kind = sim_below(w, SIM_KINDS);
+		sim_step(
+		    w, (struct sched_event){.type = SCHED_EV_NODE_FACTS, .node = n->name, .facts = sim_place_facts(n)});
 		break;
 	default: /* a report is repeated for no reason */
 		sim_node_report(w, n);

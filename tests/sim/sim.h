@@ -9,6 +9,7 @@
  *   node.c   agents and containers
  *   jobs.c   random jobs
  *   limits.c quotas, and what counts against them
+ *   place.c  what nodes say of themselves, and where tasks may run by that
  *   model.c  the world's own book of attempts: what is live where, what has finished
  */
 #pragma once
@@ -66,6 +67,7 @@ struct sim_container {
 struct sim_node {
 	char name[16];
 	uint32_t number, slots;
+	uint32_t kind; /* zone and speed, place.c */
 	uint64_t cpu_milli, memory;
 	uint32_t slots_used; /* by the model */
 	uint64_t cpu_used, memory_used;
@@ -162,6 +164,12 @@ void sim_limits_lift(struct sim *w);   /* all of them */
 void sim_limits_event(struct sim *w, const struct sched_event *e);
 void sim_limits_start(struct sim *w, struct sim_job *j, const struct sched_task_spec *t);
 void sim_limits_end(struct sim *w, struct sim_job *j, const struct sched_task_spec *t);
+
+/* place.c */
+#define SIM_KINDS 6
+const char *sim_place_facts(const struct sim_node *n);
+void sim_place_wish(struct sim *w, struct sched_task_spec *t);
+void sim_place_check(struct sim *w, const struct sim_job *j, uint32_t task, const struct sim_node *n); /* at a start */
 
 /* model.c */
 struct sim_instance *sim_instance(struct sim *w, const struct sched_attempt_id *id, struct sim_job **ret_job);

@@ -57,6 +57,18 @@ static int check_numbers(const struct sched_task_spec *t, struct err *err)
 	return 0;
 }
 
+static int check_select(const struct sched_task_spec *t, struct err *err)
+{
+	struct expr *e = NULL;
+
+	if (!t->select)
+		return 0;
+	if (expr_parse(t->select, &e, NULL, err) < 0)
+		return err_wrap(err, "task \"%s\": select", t->name);
+	expr_free(e);
+	return 0;
+}
+
 static int check_deps(const struct sched_job_spec *spec, const struct sched_task_spec *t, struct err *err)
 {
 	for (size_t d = 0; d < t->n_deps; d++) {
@@ -98,6 +110,8 @@ static int check_tasks(const struct sched_job_spec *spec, struct err *err)
 		r = check_deps(spec, t, err);
 		if (r == 0)
 			r = check_cap(spec, t, err);
+		if (r == 0)
+			r = check_select(t, err);
 		if (r < 0)
 			return r;
 		instances += t->expand ? 0 : t->count;

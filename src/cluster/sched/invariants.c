@@ -360,6 +360,22 @@ static int audit_shapes(struct audit *a)
 	return 0;
 }
 
+/* What was answered once is still true. */
+static int audit_selections(struct audit *a)
+{
+	for (size_t k = 0; k < a->s->n_selections; k++) {
+		struct selection *sel = a->s->selections[k];
+
+		if (sel->pos != k || !sel->refs)
+			return BROKEN(a, "selection %s: stands wrong", sel->text);
+		for (size_t x = 0; x < a->s->n_nodes; x++) {
+			if (sched_selection_has(sel, a->s->nodes[x]) != sched_selection_asks(sel, a->s->nodes[x]))
+				return BROKEN(a, "node %s: an old answer to %s", a->s->nodes[x]->name, sel->text);
+		}
+	}
+	return 0;
+}
+
 int sched_invariants(const struct sched *s, struct err *err)
 {
 	mem_cleanup struct use *use = mem_new_n(struct use, s->n_nodes + 1);
@@ -378,6 +394,8 @@ int sched_invariants(const struct sched *s, struct err *err)
 		r = audit_hold(&a);
 	if (r == 0)
 		r = audit_quotas(&a);
+	if (r == 0)
+		r = audit_selections(&a);
 	if (r == 0)
 		r = audit_shapes(&a);
 	if (r == 0 && a.timers != s->n_timers)

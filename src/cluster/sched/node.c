@@ -55,6 +55,7 @@ void sched_node_up(struct sched *s, struct node *n, uint32_t slots, uint64_t cpu
 	n->cpu_milli = cpu_milli;
 	n->memory = memory;
 	n->shrunk = n->slots_used > slots || n->cpu_used > cpu_milli || n->memory_used > memory;
+	sched_selection_forget(s, n);
 	sched_order_insert(&s->order, n);
 	sched_place_freed(s, n);
 }
@@ -122,6 +123,20 @@ void sched_node_close(struct sched *s, struct node *n, bool closed)
 	if (closed && n->held)
 		sched_hold_drop(s);
 	if (!closed && n->up)
+		sched_place_freed(s, n);
+}
+
+/* What runs there goes on, whatever it had selected. */
+void sched_node_tell(struct sched *s, struct node *n, struct facts *facts)
+{
+	sched_facts_free(&n->facts);
+	n->facts = *facts;
+	*facts = (struct facts){.raw = NULL};
+	s->changes++;
+	sched_selection_forget(s, n);
+	if (n->held)
+		sched_hold_drop(s);
+	if (n->up)
 		sched_place_freed(s, n);
 }
 
@@ -208,7 +223,8 @@ static bool spares(const struct sched *s, const struct node *n, const struct sha
 
 bool sched_node_fits(const struct sched *s, const struct node *n, const struct shape *sh, bool pass)
 {
-	return n->up && !n->closed && n->n_live < NODE_LIVE_MAX && sh->slots <= sched_node_free_slots(n) &&
+	return n->up && !n->closed && (!sh->selection || sched_selection_has(sh->selection, n)) &&
+	       n->n_live < NODE_LIVE_MAX && sh->slots <= sched_node_free_slots(n) &&
 	       sh->cpu_milli <= sched_node_free_cpu(n) && sh->memory <= sched_node_free_memory(n) &&
 	       !sched_shape_bans(sh, n->pos) && shares(n, sh) && (pass || !n->held || spares(s, n, sh));
 }
@@ -216,5 +232,6 @@ bool sched_node_fits(const struct sched *s, const struct node *n, const struct s
 bool sched_node_allows(const struct node *n, const struct shape *sh)
 {
 	return n->up && !n->closed && sh->slots <= n->slots && sh->cpu_milli <= n->cpu_milli &&
-	       sh->memory <= n->memory && !sched_shape_bans(sh, n->pos);
+	       sh->memory <= n->memory && !sched_shape_bans(sh, n->pos) &&
+	       (!sh->selection || sched_selection_has(sh->selection, n));
 }

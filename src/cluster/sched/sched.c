@@ -29,11 +29,14 @@ struct sched *sched_free(struct sched *s)
 	for (size_t k = 0; k < s->n_nodes; k++) {
 		free(s->nodes[k]->name);
 		free(s->nodes[k]->live);
+		sched_facts_free(&s->nodes[k]->facts);
 		free(s->nodes[k]);
 	}
 	map_free(&s->by_id);
 	map_free(&s->by_node);
 	map_free(&s->by_shape);
+	map_free(&s->by_selection);
+	free(s->selections);
 	free(s->jobs);
 	free(s->nodes);
 	sched_order_free(&s->order);
@@ -162,6 +165,29 @@ static int node_empty(struct sched *s, const struct sched_event *e, struct err *
 	if (n)
 		sched_node_empty(s, n);
 	return 0;
+}
+
+/* The same once more changes nothing: what is blocked stays so. */
+static int node_facts(struct sched *s, const struct sched_event *e, struct err *err)
+{
+	struct facts facts = {.raw = NULL};
+	struct node *n;
+	int r;
+
+	if (!sched_name_ok(e->node, SCHED_ID_MAX) || !e->facts)
+		return err_set(
+		    err, EINVAL,
+		    "facts: the node's name is missing, longer than %d bytes or not printable, or there are none",
+		    SCHED_ID_MAX - 1);
+	n = map_get(&s->by_node, e->node);
+	if (!n && s->n_nodes >= NODES_MAX)
+		return err_set(err, E2BIG, "node %s: there are %d nodes already", e->node, NODES_MAX);
+	if (n && n->facts.raw && !strcmp(n->facts.raw, e->facts))
+		return 0;
+	r = sched_facts_parse(e->facts, &facts, err);
+	if (r == 0)
+		sched_node_tell(s, n ? n : sched_node_add(s, e->node), &facts);
+	return r;
 }
 
 static int job_submit(struct sched *s, const struct sched_event *e, struct err *err)
@@ -295,6 +321,7 @@ static const struct {
     [SCHED_EV_HEALTH] = {health, true},		 [SCHED_EV_EXITED] = {exited, true},
     [SCHED_EV_TIME] = {time_passed, false},	 [SCHED_EV_QUOTA] = {quota, false},
     [SCHED_EV_NODE_EMPTY] = {node_empty, false},
+    [SCHED_EV_NODE_FACTS] = {node_facts, false},
 };
 
 static void settle(struct sched *s)

@@ -28,6 +28,7 @@
  *   stands behind it starts there only if its walltime ends before, or in room that is left over even then.
  * - A gang (all instances of a task) starts in one step or not at all. When one of them fails or is lost and is tried
  *   again, or waits in error, the others are killed ("gang failed") without using up a try; all start again together.
+ * - A task with `select` runs only on nodes for which it is true when it starts; what runs goes on when that changes.
  * - A job that ended by itself is FINISHED, faulty tasks under `continue` included, unless something was skipped.
  *
  * Ownership: an event's pointers are only read during the call. Actions are valid until the next sched_step() or
@@ -45,6 +46,8 @@ struct sched;
 #define SCHED_ID_MAX 64		    /* bytes of a job or node id with the NUL */
 #define SCHED_TASKS_MAX 10000	    /* tasks of a job */
 #define SCHED_INSTANCES_MAX 1000000 /* instances of a job */
+#define SCHED_FACTS_MAX 1024	    /* facts of a node */
+#define SCHED_FACTS_TEXT_MAX 65536  /* bytes of them */
 
 /* ---- what is submitted ---- */
 
@@ -93,6 +96,7 @@ struct sched_task_spec {
 	int64_t walltime_ms;	    /* 0 = none; of one attempt, from started */
 	enum sched_restart restart; /* services */
 	uint32_t restart_max;	    /* for on-failure, 0 = no limit */
+	const char *select;	    /* which nodes will do (base/core/expr.h), NULL = all */
 	const struct sched_dep *deps;
 	size_t n_deps;
 };
@@ -128,6 +132,7 @@ enum sched_event_type {
 	SCHED_EV_EXITED,     /* attempt, outcome, exit_code, error */
 	SCHED_EV_TIME,	     /* time passed: deadlines at or before now fire */
 	SCHED_EV_QUOTA,	     /* quota, caps: from now on so much; all SCHED_NO_LIMIT: no quota any more */
+	SCHED_EV_NODE_FACTS, /* node, facts: all that is known of it now; it may come before the node is up for the first time */
 };
 
 struct sched_attempt_id {
@@ -154,6 +159,7 @@ struct sched_event {
 	uint64_t node_cpu_milli, node_memory;
 	const char *quota; /* QUOTA: "user:NAME", "project:NAME", or "user:*" for users without one of their own */
 	uint64_t caps[SCHED_QUOTA_N];
+	const char *facts; /* lines of a name (expr.h), a blank and a value */
 	bool healthy;
 	enum sched_outcome outcome;
 	int32_t exit_code;

@@ -22,6 +22,8 @@ static char *shape_key(const struct shape *sh)
 		buf_printf(&key, " in %s", sh->quotas[1]->name);
 	if (sh->owner)
 		buf_printf(&key, " of %" PRIu64 "/%" PRIu32, sh->owner->base.job->seq, sh->owner->idx);
+	if (sh->selection)
+		buf_printf(&key, " if %" PRIu64, sh->selection->number);
 	for (size_t k = 0; k < sh->n_banned; k++)
 		buf_printf(&key, " %" PRIu32, sh->banned[k]);
 	return buf_take(&key);
@@ -42,6 +44,8 @@ struct shape *sched_shape_get(struct sched *s, const struct shape *like)
 	sh->n_items = sh->cap_items = 0;
 	sh->blocked = sh->limited = false;
 	sh->hopeless = 0;
+	if (sh->selection)
+		sh->selection->refs++;
 	sh->banned = NULL;
 	if (like->n_banned)
 		sh->banned = mem_dup(like->banned, like->n_banned * sizeof *like->banned);
@@ -77,6 +81,7 @@ void sched_shape_drop(struct sched *s, struct shape *sh)
 	map_remove(&s->by_shape, sh->key);
 	s->shapes[sh->pos] = s->shapes[--s->n_shapes];
 	s->shapes[sh->pos]->pos = sh->pos;
+	sched_selection_drop(s, sh->selection);
 	free(sh->key);
 	free(sh->banned);
 	free(sh->items);

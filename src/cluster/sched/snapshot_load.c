@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WORD_MAX (4 * ERROR_TEXT_MAX)
+#define WORD_MAX (4 * SCHED_FACTS_TEXT_MAX)
 #define VERSION 4 /* that is written; older ones are read, too */
 
 struct reader {
@@ -305,6 +305,7 @@ static void draft_free(struct draft *d)
 {
 	for (size_t k = 0; k < d->spec.n_tasks; k++) {
 		free((char *)d->tasks[k].name);
+		free((char *)d->tasks[k].select);
 		free(d->deps[k]);
 		free(d->dep_states[k]);
 	}
@@ -316,6 +317,33 @@ static void draft_free(struct draft *d)
 	free(d->reason);
 	free(d->tenant);
 	free(d->project);
+}
+
+/* True when the next line begins with that word; then it is the line that is read. */
+static bool optional(struct reader *r, const char *want)
+{
+	const char *next = r->line_end + 1;
+	size_t n = strlen(want);
+
+	if (r->bad || r->p != r->line_end || next >= r->end || (size_t)(r->end - next) <= n ||
+	    memcmp(next, want, n) != 0 || next[n] != ' ')
+		return false;
+	keyword(r, want);
+	return true;
+}
+
+static void load_facts(struct reader *r, struct sched *s)
+{
+	mem_cleanup char *raw = text(r);
+	struct facts facts = {.raw = NULL};
+
+	if (r->bad)
+		return;
+	if (!s->n_nodes || !raw || sched_facts_parse(raw, &facts, NULL) < 0) {
+		fail(r, "facts without a node, or that are none");
+		return;
+	}
+	sched_node_tell(s, s->nodes[s->n_nodes - 1], &facts);
 }
 
 static void load_deps(struct reader *r, struct draft *d, size_t k, size_t n)
@@ -338,6 +366,7 @@ static void load_deps(struct reader *r, struct draft *d, size_t k, size_t n)
 static void load_task(struct reader *r, struct draft *d, size_t k)
 {
 	struct sched_task_spec *t = &d->tasks[k];
+	size_t n_deps;
 
 	keyword(r, "task");
 	t->name = text(r);
@@ -362,7 +391,10 @@ static void load_task(struct reader *r, struct draft *d, size_t k)
 		t->topology = (enum sched_topology)number(r, SCHED_TOPO_ONE);
 		t->max_running = r->version > 2 ? number32(r) : 0;
 	}
-	load_deps(r, d, k, (size_t)number(r, DEPS_MAX));
+	n_deps = (size_t)number(r, DEPS_MAX);
+	if (optional(r, "select"))
+		t->select = text(r);
+	load_deps(r, d, k, n_deps);
 }
 
 static void load_limit(struct reader *r, struct draft *d)
@@ -649,6 +681,8 @@ static void load_all(struct reader *r, struct sched *s)
 	for (next_line(r); is_word(r, "node"); next_line(r)) {
 		(void)word(r, &n);
 		load_node(r, s);
+		if (optional(r, "facts"))
+			load_facts(r, s);
 	}
 	for (; is_word(r, "tenant"); next_line(r)) {
 		(void)word(r, &n);

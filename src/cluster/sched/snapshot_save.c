@@ -71,6 +71,11 @@ static void save_task(struct buf *b, const struct task *t, uint64_t *lines)
 		   t->backoff, t->elsewhere, t->on_error, t->walltime_ms, t->restart, t->restart_max);
 	buf_printf(b, " %d %d %u %" PRIu32 " %zu", t->gang, sh->exclusive, sh->topology, t->max_running, t->n_deps);
 	end_line(b, lines);
+	if (sh->selection) {
+		buf_adds(b, "select");
+		add_text(b, sh->selection->text);
+		end_line(b, lines);
+	}
 	for (size_t d = 0; d < t->n_deps; d++) {
 		buf_printf(b, "dep %" PRIu32 " %u %d %u", t->deps[d].task, t->deps[d].condition, t->deps[d].required,
 			   t->deps[d].state);
@@ -148,6 +153,15 @@ static void save_quotas(struct buf *b, const struct sched *s, uint64_t *lines)
 	}
 }
 
+static void save_facts(struct buf *b, const struct node *n, uint64_t *lines)
+{
+	if (!n->facts.raw)
+		return;
+	buf_adds(b, "facts");
+	add_text(b, n->facts.raw);
+	end_line(b, lines);
+}
+
 char *sched_save(const struct sched *s, size_t *ret_len)
 {
 	struct buf b = BUF_LIMIT(SNAPSHOT_MAX);
@@ -165,6 +179,7 @@ char *sched_save(const struct sched *s, size_t *ret_len)
 		buf_printf(&b, " %d %d %" PRIu32 " %" PRIu64 " %" PRIu64, n->up | n->closed << 1, n->shrunk, n->slots,
 			   n->cpu_milli, n->memory);
 		end_line(&b, &lines);
+		save_facts(&b, n, &lines);
 	}
 	for (size_t k = 0; k < s->n_tenants; k++) {
 		buf_adds(&b, "tenant");

@@ -14,6 +14,7 @@
 
 #include "base/core/map.h"
 #include "cluster/sched/sched.h"
+#include "cluster/sched/where.h"
 
 struct buf;
 
@@ -56,6 +57,7 @@ struct shape {
 	bool gang, exclusive;
 	int64_t walltime_ms; /* 0 = nobody knows when it ends */
 	struct tenant *tenant;
+	struct selection *selection; /* NULL = all nodes; a reference */
 	struct quota *quotas[2]; /* of the user and the project, or NULL */
 	struct task *owner;	 /* what it serves alone, when its topology, gang or exclusive ask for it; or NULL */
 	uint64_t hopeless;	 /* a cache: sched.changes when no reservation was found for it */
@@ -161,6 +163,7 @@ struct job {
 
 struct node {
 	char *name;
+	struct facts facts;
 	bool up;
 	bool closed; /* takes nothing new */
 	bool shrunk; /* came back smaller than what runs on it */
@@ -228,6 +231,10 @@ struct sched {
 	struct shape **shapes;
 	size_t n_shapes, cap_shapes;
 	struct map by_shape;
+	struct selection **selections;
+	size_t n_selections, cap_selections;
+	uint64_t last_selection;
+	struct map by_selection;
 	struct hold hold;
 	struct tenant **tenants; /* in the order they came, for ever */
 	size_t n_tenants, cap_tenants;
@@ -273,6 +280,7 @@ void sched_node_down(struct sched *s, struct node *n);
 struct live *sched_node_live(const struct node *n);
 void sched_node_close(struct sched *s, struct node *n, bool closed);
 void sched_node_empty(struct sched *s, struct node *n);
+void sched_node_tell(struct sched *s, struct node *n, struct facts *facts); /* takes them */
 /* The request of the instance's attempt, taken from the node or given back. Taking fails (false) only on overflow. */
 bool sched_node_take(struct sched *s, struct node *n, struct task *t, struct instance *i);
 void sched_node_release(struct sched *s, struct node *n, struct task *t, struct instance *i);
@@ -386,6 +394,10 @@ void sched_job_begin(struct sched *s, struct job *j); /* start_at has come */
 enum sched_job_state sched_job_state_of(const struct job *j);
 /* A copy of the live list in (task, index) order, the caller frees. */
 struct live *sched_job_live(const struct job *j);
+
+/* why_select.c: after a reason that concerns the nodes it selects, or as the reason when it selects none */
+struct buf;
+void sched_why_select(const struct sched *s, const struct shape *sh, struct buf *b);
 
 /* workflow.c */
 void sched_workflow_begin(struct sched *s, struct job *j);

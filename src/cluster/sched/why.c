@@ -74,7 +74,7 @@ static bool is_too_small(const struct node *n, const struct shape *sh)
 }
 
 /* How well a node could serve. */
-enum rank { RANK_DOWN, RANK_CLOSED, RANK_SMALL, RANK_BANNED, RANK_BUSY, RANK_FREE };
+enum rank { RANK_DOWN, RANK_CLOSED, RANK_UNSELECTED, RANK_SMALL, RANK_BANNED, RANK_BUSY, RANK_FREE };
 
 static enum rank rank(const struct sched *s, const struct node *n, const struct shape *sh)
 {
@@ -82,6 +82,8 @@ static enum rank rank(const struct sched *s, const struct node *n, const struct 
 		return RANK_DOWN;
 	if (n->closed)
 		return RANK_CLOSED;
+	if (sh->selection && !sched_selection_has(sh->selection, n))
+		return RANK_UNSELECTED;
 	if (is_too_small(n, sh))
 		return RANK_SMALL;
 	if (sched_shape_bans(sh, n->pos))
@@ -162,6 +164,9 @@ static void why_no_room(const struct sched *s, const struct shape *sh, struct bu
 		buf_adds(b, "no node is up");
 	} else if (how == RANK_CLOSED) {
 		buf_printf(b, "node %s is locked or being drained, and no other is up", n->name);
+	} else if (how == RANK_UNSELECTED) {
+		sched_why_select(s, sh, b);
+		return;
 	} else if (how == RANK_SMALL) {
 		why_too_small(n, sh, b);
 	} else if (how == RANK_BANNED) {
@@ -174,6 +179,8 @@ static void why_no_room(const struct sched *s, const struct shape *sh, struct bu
 		buf_printf(b, "; node %s has %" PRIu64 " of %" PRIu32 " slot%s free", n->name, sched_node_free_slots(n),
 			   n->slots, plural(n->slots));
 	}
+	if (sh->selection)
+		sched_why_select(s, sh, b);
 }
 
 static const struct item *waiting_item(const struct task *t)
@@ -229,6 +236,8 @@ static void why_gang(const struct sched *s, const struct task *t, const struct i
 	buf_printf(b, "waits for room for all %" PRIu32 " at once%s, each ", need, where[it->shape->topology]);
 	add_request(b, it->shape);
 	buf_printf(b, "; there is room for %" PRIu64, room < need ? room : need);
+	if (it->shape->selection)
+		sched_why_select(s, it->shape, b);
 	if (room >= need)
 		buf_adds(b, ", some of it held for what stands before it");
 }

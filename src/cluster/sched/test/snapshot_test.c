@@ -19,11 +19,11 @@
 
 /* A state that has a bit of everything. */
 static const char rich[] =
-    "node n1 3\nnode n2 2\nnode n3 9\ndown n3\n"
+    "node n1 3\nnode n2 2\nnode n3 9\ndown n3\nfacts n1 labels.a=b~c has.x=\n"
     "submit a priority=3: one x9 tries=4 elsewhere delay=1s walltime=9s -> two after=one:started\n"
     "started a/one/0#1\nexit a/one/1#1 3 oom\nfail a/one/2#1 no%such-image\nlost a/one/3#1\n"
     "submit b exit_with=y: x service health restart=always; y after=x:healthy; z expand\n"
-    "submit c: p on_error=suspend slots=0; q slots=0\nexit c/p/0#1 1\nstarted c/q/0#1\ncancel c\n";
+    "submit c: p on_error=suspend slots=0; q slots=0\nexit c/p/0#1 1\nstarted c/q/0#1\ncancel c\nsubmit d: x select=has(x); y select=slots>=5;\n";
 
 static char *rich_text(size_t *ret_n)
 {
@@ -114,7 +114,7 @@ static const struct {
 } rows[] = {
     {"", "line 1: the text ends too early"},
     {"\n", "line 1: another line was expected"},
-    {"berth-sched 5\n", "line 1: this version"},
+    {"berth-sched 999\n", "line 1: this version"},
     {"berth-sched 1\ntime 5 0\n", "line 3: the text ends too early"},
     {"berth-sched 1\ntime 5 0\nend 3\n", "line 3: the number of lines"},
     {"berth-sched 1\ntime 5 0\nend 2\nend 2\n", "the number of lines"},

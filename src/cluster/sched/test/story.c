@@ -162,6 +162,20 @@ static void ev_node(struct story *st)
 	step(st, &e);
 }
 
+/* facts NODE labels.disk=ssd has.avx2= ... */
+static void ev_facts(struct story *st)
+{
+	struct buf text buf_cleanup = BUF_INIT;
+
+	for (size_t k = 2; k < st->n_words; k++) {
+		char *equals = strchr(st->words[k], '=');
+
+		buf_printf(&text, "%.*s %s\n", (int)(equals ? equals - st->words[k] : 1), st->words[k],
+			   equals ? equals + 1 : "");
+	}
+	step(st, &(struct sched_event){.type = SCHED_EV_NODE_FACTS, .node = st->words[1], .facts = buf_str(&text)});
+}
+
 static void ev_down(struct story *st)
 {
 	step(st, &(struct sched_event){.type = SCHED_EV_NODE_DOWN, .node = st->words[1]});
@@ -332,6 +346,14 @@ static void draft_after(struct story *st, struct draft *d, struct sched_task_spe
 	}
 }
 
+/* "~" stands for a blank. */
+static char *unblank(char *value)
+{
+	for (char *p = value; (p = strchr(p, '~'));)
+		*p = ' ';
+	return value;
+}
+
 static void draft_setting(struct story *st, struct draft *d, struct sched_task_spec *t, char *key, char *value)
 {
 	static const char *const on_error[] = {"continue", "suspend", "pause", "cancel"};
@@ -362,6 +384,8 @@ static void draft_setting(struct story *st, struct draft *d, struct sched_task_s
 		t->restart = (enum sched_restart)choice(st, value, restart, 4);
 	else if (!strcmp(key, "max"))
 		t->restart_max = (uint32_t)strtoul(value, NULL, 10);
+	else if (!strcmp(key, "select"))
+		t->select = unblank(value);
 	else if (!strcmp(key, "after"))
 		draft_after(st, d, t, value);
 	else
@@ -611,6 +635,7 @@ static const struct {
     {"wait", 2, ev_wait},     {"clock", 2, ev_clock},	  {"state", 2, ask_state},	  {"why", 2, ask_why},
     {"close", 2, ev_close},   {"open", 2, ev_open},	  {"next", 1, ask_next},	  {"nodes", 1, ask_nodes},
     {"live", 1, ask_live},    {"quota", 2, ev_quota},	  {"quotas", 1, ask_quotas},	  {"empty", 2, ev_empty},
+    {"facts", 2, ev_facts},
 };
 
 static void play_line(struct story *st, const char *line)
