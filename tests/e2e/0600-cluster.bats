@@ -89,7 +89,7 @@ job_of() { # NAME COPIES COMMAND: submits, prints the job's ID
 }
 
 nodes_of() { # ID: the nodes of the latest attempts
-	berth job "$1" --json | jq -r '.tasks[].instances[].attempts[-1].node' | sort -u | xargs
+	berth job "$1" --json | jq -r '.tasks[].instances[].attempts[-1].node // empty' | sort -u | xargs
 }
 
 all_run() { # ID N
@@ -129,6 +129,45 @@ all_run() { # ID N
 	berth node unlock "$node"
 	node_is "$node" free
 	berth cancel "$id"
+}
+
+@test "a job runs where its select and its constraints say, and why tells which node fails what" {
+	berth node label n2 disk=ssd speed=3
+	berth node label n3 disk=ssd
+	job_file where <<-END >/dev/null
+		services:
+		  t:
+		    image: busybox
+		    command: ["sleep", "60"]
+		    deploy: {placement: {constraints: [node.labels.disk == ssd]}}
+		    x-berth: {kind: task, replicate: 3, select: "labels.speed >= 2 && role == worker && cores >= 1"}
+	END
+	id=$(berth submit "$DIR/where.yaml" --json | jq -r .id)
+	eventually all_run "$id" 2
+	[ "$(nodes_of "$id")" = n2 ]
+	berth node label n3 speed=10
+	eventually all_run "$id" 3
+	[ "$(nodes_of "$id")" = "n2 n3" ]
+	berth cancel "$id"
+	run berth wait "$id"
+	berth node label n3 disk- speed-
+	berth node lock n2
+	id=$(berth submit "$DIR/where.yaml" --json | jq -r .id)
+	run -0 berth why "$id"
+	[[ "$output" == *'selects none of the 2 nodes that are up: 2 fail '*'node.labels.disk == "ssd"'*'n1: not set'* ]]
+	[[ "$output" == *'node n2 would do and is locked'* ]]
+	berth node unlock n2
+	eventually all_run "$id" 2
+	berth cancel "$id"
+	berth node label n2 disk- speed-
+	job_file wrong <<-END >/dev/null
+		services:
+		  t: {image: busybox, x-berth: {kind: task, select: "coers > 1"}}
+	END
+	run berth submit "$DIR/wrong.yaml"
+	fails_with "wrong.yaml:2:54" "services.t.x-berth.select: nothing is known of nodes by this name" "character 1"
+	run berth node label n2 "a b=c"
+	fails_with "labels.a b: a name has letters"
 }
 
 @test "labels are kept, and an unknown node is an error" {

@@ -6,10 +6,14 @@
 #include "base/wire/json.h"
 
 #include <fcntl.h>
+#include <glob.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #define FILE_MAX (64u << 10)
+#define CPUINFO_MAX (4u << 20)
 
 /* One line of a file of the kernel; NULL when there is none. The caller frees. */
 static char *line_of(const char *path)
@@ -41,30 +45,98 @@ static unsigned count_list(const char *list)
 	return n;
 }
 
-/* The features that programs are compiled for, not all two hundred. */
-static void add_cpu(yyjson_mut_doc *d, yyjson_mut_val *o)
+/* The features that programs are compiled for or need, by the kernel's names, not all two hundred. */
+static const char *const flags[] = {"sse4_2",	"popcnt",   "avx",	"avx2",	    "fma",	"f16c",
+				    "bmi2",	"avx512f",  "avx512bw", "avx512dq", "avx512vl", "avx512_vnni",
+				    "avx_vnni", "amx_tile", "amx_bf16", "amx_int8", "aes",	"pclmulqdq",
+				    "sha_ni",	"rdrand",   "vmx",	"svm",	    "asimd",	"asimddp",
+				    "sve",	"sve2",	    "atomics",	"sha2",	    "crc32",	NULL};
+
+/* The value of the first line that begins with one of the keys ("flags", on ARM "Features"); to the end of the line. */
+static const char *cpu_line(const char *text, const char *key, size_t *ret_n)
+{
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (!strncmp(line, key, strlen(key)) && strchr("\t :", line[strlen(key)])) {
+			line += strcspn(line, ":");
+			*ret_n = strcspn(line, "\n");
+			return line;
+		}
+	}
+	return NULL;
+}
+
+static bool has_word(const char *words, size_t n, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (const char *p = words; (p = memmem(p, n - (size_t)(p - words), word, len)); p += len) {
+		bool begins = p > words && p[-1] == ' ', ends = p + len == words + n || p[len] == ' ';
+
+		if (begins && ends)
+			return true;
+	}
+	return false;
+}
+
+static void add_cpu(yyjson_mut_doc *d, yyjson_mut_val *o, const char *cpuinfo)
 {
 	yyjson_mut_val *list = yyjson_mut_obj_add_arr(d, o, "cpu_flags");
+	size_t n = 0;
+	const char *words = cpu_line(cpuinfo, "flags", &n);
 
-#if defined(__x86_64__)
-	static const char *const names[] = {"sse4_2", "avx", "avx2", "fma", "avx512f", "aes"};
-	const bool has[] = {__builtin_cpu_supports("sse4.2"),  __builtin_cpu_supports("avx"),
-			    __builtin_cpu_supports("avx2"),    __builtin_cpu_supports("fma"),
-			    __builtin_cpu_supports("avx512f"), __builtin_cpu_supports("aes")};
-
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		if (has[i])
-			yyjson_mut_arr_add_str(d, list, names[i]);
+	if (!words)
+		words = cpu_line(cpuinfo, "Features", &n);
+	for (const char *const *flag = flags; words && *flag; flag++) {
+		if (has_word(words, n, *flag))
+			yyjson_mut_arr_add_str(d, list, *flag);
 	}
-#else
-	(void)list;
-#endif
+}
+
+static unsigned sockets(const char *cpuinfo)
+{
+	static const char key[] = "\nphysical id";
+	uint64_t seen = 0;
+
+	for (const char *p = cpuinfo; (p = strstr(p, key)); p += sizeof key - 1) {
+		unsigned long id = strtoul(p + strcspn(p, ":") + 1, NULL, 10);
+
+		seen |= (uint64_t)1 << (id % 64);
+	}
+	return seen ? (unsigned)__builtin_popcountll(seen) : 1;
+}
+
+/* NVIDIA's /dev/nvidiaN, or AMD's render nodes where its compute driver is. */
+static unsigned gpus(void)
+{
+	glob_t found = {.gl_pathc = 0};
+	unsigned n = 0;
+
+	if (glob("/dev/nvidia[0-9]*", 0, NULL, &found) == 0)
+		n = (unsigned)found.gl_pathc;
+	globfree(&found);
+	if (n == 0 && access("/dev/kfd", F_OK) == 0 && glob("/dev/dri/renderD[0-9]*", 0, NULL, &found) == 0) {
+		n = (unsigned)found.gl_pathc;
+		globfree(&found);
+	}
+	return n;
+}
+
+/* All of a small file of the kernel, "" when there is none. */
+static char *text_of(const char *path)
+{
+	fd_cleanup int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char *text = NULL;
+	size_t n;
+
+	return fd >= 0 && fd_read_all(fd, CPUINFO_MAX, &text, &n) == 0 ? text : mem_strdup("");
 }
 
 char *facts_json(unsigned cores)
 {
 	json_mut_cleanup yyjson_mut_doc *d = yyjson_mut_doc_new(NULL);
 	yyjson_mut_val *o = yyjson_mut_obj(d);
+	mem_cleanup char *cpuinfo = text_of("/proc/cpuinfo");
 	mem_cleanup char *numa = line_of("/sys/devices/system/node/online");
 	struct utsname u = {.sysname = ""};
 	unsigned nodes = count_list(numa);
@@ -76,6 +148,8 @@ char *facts_json(unsigned cores)
 	yyjson_mut_obj_add_strcpy(d, o, "arch", u.machine);
 	yyjson_mut_obj_add_uint(d, o, "cores", cores);
 	yyjson_mut_obj_add_uint(d, o, "numa", nodes ? nodes : 1);
-	add_cpu(d, o);
+	yyjson_mut_obj_add_uint(d, o, "sockets", sockets(cpuinfo));
+	yyjson_mut_obj_add_uint(d, o, "gpus", gpus());
+	add_cpu(d, o, cpuinfo);
 	return json_text(d, false, NULL);
 }

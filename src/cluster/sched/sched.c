@@ -320,8 +320,7 @@ static const struct {
     [SCHED_EV_EXPANDED] = {expanded, false},	 [SCHED_EV_STARTED] = {started, true},
     [SCHED_EV_HEALTH] = {health, true},		 [SCHED_EV_EXITED] = {exited, true},
     [SCHED_EV_TIME] = {time_passed, false},	 [SCHED_EV_QUOTA] = {quota, false},
-    [SCHED_EV_NODE_EMPTY] = {node_empty, false},
-    [SCHED_EV_NODE_FACTS] = {node_facts, false},
+    [SCHED_EV_NODE_EMPTY] = {node_empty, false}, [SCHED_EV_NODE_FACTS] = {node_facts, false},
 };
 
 static void settle(struct sched *s)

@@ -312,7 +312,8 @@ struct sched_node_view {
 	bool up, closed;
 	uint32_t slots, slots_used;
 	uint64_t cpu_milli, cpu_used, memory, memory_used;
-	size_t live; /* attempts on it */
+	size_t live;	   /* attempts on it */
+	const char *facts; /* as the last event said, or NULL */
 };
 int sched_node_at(const struct sched *s, size_t position, struct sched_node_view *ret);
 int sched_node_view(const struct sched *s, const char *name, struct sched_node_view *ret); /* -ENOENT */

@@ -58,12 +58,12 @@ struct shape {
 	int64_t walltime_ms; /* 0 = nobody knows when it ends */
 	struct tenant *tenant;
 	struct selection *selection; /* NULL = all nodes; a reference */
-	struct quota *quotas[2]; /* of the user and the project, or NULL */
-	struct task *owner;	 /* what it serves alone, when its topology, gang or exclusive ask for it; or NULL */
-	uint64_t hopeless;	 /* a cache: sched.changes when no reservation was found for it */
-	bool blocked;		 /* a cache: no node fits now */
-	bool limited;		 /* a cache: blocked, and by a limit: no node would help */
-	uint32_t *banned;	 /* node numbers, ascending */
+	struct quota *quotas[2];     /* of the user and the project, or NULL */
+	struct task *owner; /* what it serves alone, when its topology, gang or exclusive ask for it; or NULL */
+	uint64_t hopeless;  /* a cache: sched.changes when no reservation was found for it */
+	bool blocked;	    /* a cache: no node fits now */
+	bool limited;	    /* a cache: blocked, and by a limit: no node would help */
+	uint32_t *banned;   /* node numbers, ascending */
 	size_t n_banned;
 	size_t refs, pos;    /* place in sched.shapes */
 	struct item **items; /* heap of the tasks that wait with this shape */

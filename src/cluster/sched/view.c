@@ -184,7 +184,8 @@ static int view_node(const struct node *n, struct sched_node_view *ret)
 					.cpu_used = n->cpu_used,
 					.memory = n->memory,
 					.memory_used = n->memory_used,
-					.live = n->n_live};
+					.live = n->n_live,
+					.facts = n->facts.raw};
 	return 0;
 }
 

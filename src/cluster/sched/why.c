@@ -291,20 +291,19 @@ static void why_delayed(const struct task *t, int64_t now_ms, struct buf *b)
 		add_wait(b, next - now_ms);
 }
 
-/* Some of its copies run; others may not for a reason that somebody has set. */
-static void why_more(const struct sched *s, const struct task *t, struct buf *b)
+/* Some of its copies run and others wait. */
+static void why_more(const struct sched *s, const struct task *t, int64_t now_ms, struct buf *b)
 {
-	struct buf limit buf_cleanup = BUF_LIMIT(1024);
-
-	if (t->counts[SCHED_TASK_PENDING] && sched_job_may_start(t->base.job) &&
-	    why_capped(s, t, waiting_item(t), &limit))
-		buf_printf(b, "%" PRIu32 " more wait: %s", t->counts[SCHED_TASK_PENDING], buf_str(&limit));
+	if (!t->counts[SCHED_TASK_PENDING] || !sched_job_may_start(t->base.job) || t->gang)
+		return;
+	buf_printf(b, "%" PRIu32 " more wait: ", t->counts[SCHED_TASK_PENDING]);
+	why_pending(s, t, now_ms, b);
 }
 
 static void why_task(const struct sched *s, const struct job *j, const struct task *t, int64_t now_ms, struct buf *b)
 {
 	if (!t->ended && t->counts[SCHED_TASK_RUNNING])
-		why_more(s, t, b);
+		why_more(s, t, now_ms, b);
 	if (t->ended || t->counts[SCHED_TASK_RUNNING])
 		return;
 	if (j->ending)

@@ -20,7 +20,8 @@ enum {
 	HAS_HEALTH = 32,
 	HAS_EXIT = 64,
 	HAS_ERROR = 128,
-	HAS_QUOTA = 256
+	HAS_QUOTA = 256,
+	HAS_FACTS = 512
 };
 
 /* Which members each kind of event has. */
@@ -43,6 +44,7 @@ static const struct shape {
     [SCHED_EV_EXITED] = {"exited", HAS_ATTEMPT | HAS_EXIT},
     [SCHED_EV_TIME] = {"time", 0},
     [SCHED_EV_QUOTA] = {"quota", HAS_QUOTA},
+    [SCHED_EV_NODE_FACTS] = {"node_facts", HAS_NODE | HAS_FACTS},
 };
 #define N_SHAPES (sizeof shapes / sizeof *shapes)
 
@@ -131,6 +133,8 @@ void event_encode(const struct sched_event *e, const struct event_extra *extra, 
 		add_int(out, "cpu_milli", (int64_t)e->node_cpu_milli);
 		add_int(out, "memory", (int64_t)e->node_memory);
 	}
+	if (has & HAS_FACTS)
+		add_str(out, "facts", e->facts);
 	if (has & HAS_COUNT) {
 		add_int(out, "count", e->count);
 		add_str(out, "error", e->error);
@@ -224,6 +228,8 @@ static int read_members(yyjson_val *o, unsigned has, struct sched_event *e, stru
 		if (r == 0)
 			r = json_opt_str(o, "error", &e->error, err);
 	}
+	if (r == 0 && (has & HAS_FACTS))
+		r = json_get_str(o, "facts", &e->facts, err);
 	if (r == 0 && (has & HAS_HEALTH))
 		r = json_get_bool(o, "healthy", &e->healthy, err);
 	if (r == 0 && (has & HAS_EXIT))

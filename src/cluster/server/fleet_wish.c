@@ -8,6 +8,7 @@
 #include "base/wire/json.h"
 #include "cluster/link/link.h"
 #include "cluster/server/fleet.h"
+#include "cluster/server/node_facts.h"
 #include "cluster/server/server_private.h"
 
 #include <stdio.h>
@@ -79,21 +80,29 @@ static void on_wish_stored(void *ctx, const char *id, const struct err *error)
 	wish_free(w);
 }
 
-/* The record goes with the event, and both say the same: open or closed. */
-static void write_down(struct node *n, struct node_wish *w, const char *otherwise)
+/* The record goes with the event. */
+static void write_event(struct node *n, struct node_wish *w, const struct sched_event *e)
 {
-	bool closed = w->becomes.locked || w->becomes.draining;
 	mem_cleanup char *key = mem_printf("node/%s", n->name), *value = fleet_stored(n, &w->becomes);
-	struct ingest in = {.event = {.type = closed ? SCHED_EV_NODE_CLOSE : SCHED_EV_NODE_OPEN, .node = n->name},
+	struct ingest in = {.event = *e,
 			    .doc_key = key,
 			    .doc_value = value,
 			    .doc_len = strlen(value),
 			    .done = on_wish_stored,
 			    .ctx = w};
 
-	if (closed)
-		in.event.error = w->becomes.reason ? w->becomes.reason : otherwise;
 	ingest(n->server, &in);
+}
+
+/* Both say the same: open or closed. */
+static void write_down(struct node *n, struct node_wish *w, const char *otherwise)
+{
+	bool closed = w->becomes.locked || w->becomes.draining;
+	struct sched_event e = {.type = closed ? SCHED_EV_NODE_CLOSE : SCHED_EV_NODE_OPEN, .node = n->name};
+
+	if (closed)
+		e.error = w->becomes.reason ? w->becomes.reason : otherwise;
+	write_event(n, w, &e);
 }
 
 static void set_reason(struct node_wishes *w, const char *reason)
@@ -157,6 +166,11 @@ static int check_labels(yyjson_val *labels, struct err *err)
 		if (!yyjson_is_str(value) && !yyjson_is_null(value))
 			return err_set(err, EINVAL, "labels.%.80s: a string is needed, or null to take it off",
 				       yyjson_get_str(key));
+		if (!node_facts_name_ok(yyjson_get_str(key)) || !node_facts_value_ok(yyjson_get_str(value)))
+			return err_set(err, EINVAL,
+				       "labels.%.80s: a name has letters, digits and . _ : / @ + -, and a value no "
+				       "control characters",
+				       yyjson_get_str(key));
 		if (yyjson_get_len(key) == 0 || yyjson_get_len(key) > LABEL_TEXT_MAX ||
 		    yyjson_get_len(value) > LABEL_TEXT_MAX)
 			return err_set(err, EINVAL, "labels.%.80s: name and value have at most %d bytes",
@@ -187,6 +201,7 @@ void server_node_label(struct server *s, const char *name, yyjson_val *labels, s
 {
 	struct node *n = wanted(s, name, done, ctx);
 	struct err err = ERR_INIT;
+	mem_cleanup char *facts = NULL;
 	struct node_wish *w;
 	char *merged;
 
@@ -202,7 +217,13 @@ void server_node_label(struct server *s, const char *name, yyjson_val *labels, s
 	merged = merge_labels(w->becomes.labels, labels);
 	free(w->becomes.labels);
 	w->becomes.labels = merged;
-	write_down(n, w, "closed");
+	facts = node_facts_text(n, merged);
+	write_event(n, w, &(struct sched_event){.type = SCHED_EV_NODE_FACTS, .node = n->name, .facts = facts});
+}
+
+const char *fleet_labels(const struct node *n)
+{
+	return n->latest ? n->latest->becomes.labels : n->is.labels;
 }
 
 /* ---- removal ---- */

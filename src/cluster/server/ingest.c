@@ -11,6 +11,7 @@
 #include "cluster/link/link.h"
 #include "cluster/server/member.h"
 #include "cluster/server/fleet.h"
+#include "cluster/server/node_facts.h"
 #include "cluster/server/server_private.h"
 
 #include <stdio.h>
@@ -23,7 +24,7 @@ struct pending {
 	struct server *server;
 	struct ingest in;
 	struct buf json;
-	char *error, *node, *job_id, *task_name, *container, *job_name, *doc_key, *doc_value, *quota;
+	char *error, *node, *job_id, *task_name, *container, *job_name, *doc_key, *doc_value, *quota, *facts;
 };
 
 static void pending_free(struct pending *p)
@@ -33,6 +34,7 @@ static void pending_free(struct pending *p)
 	free(p->in.items_json);
 	free(p->error);
 	free(p->node);
+	free(p->facts);
 	free(p->job_id);
 	free(p->task_name);
 	free(p->container);
@@ -52,6 +54,7 @@ static struct pending *pending_new(struct server *s, const struct ingest *in)
 	p->in.event.error = p->error = mem_strdup(in->event.error);
 	p->in.event.node = p->node = mem_strdup(in->event.node);
 	p->in.event.quota = p->quota = mem_strdup(in->event.quota);
+	p->in.event.facts = p->facts = mem_strdup(in->event.facts);
 	p->in.event.job = p->job_id = mem_strdup(in->event.job);
 	p->in.extra.task_name = p->task_name = mem_strdup(in->extra.task_name);
 	p->in.extra.container = p->container = mem_strdup(in->extra.container);
@@ -307,8 +310,11 @@ static void on_hello(struct session *x, const struct link_msg *m)
 				      .node_memory = m->memory},
 			    .keep = true};
 
-	if (fleet_hello(x, m))
-		ingest(x->server, &in);
+	if (!fleet_hello(x, m))
+		return;
+	/* Before it is up: the first that starts there has been chosen by them. */
+	node_facts_tell(x->node);
+	ingest(x->server, &in);
 }
 
 static void exit_of(const struct link_msg *m, struct ingest *in)

@@ -2,6 +2,7 @@
 #include "cluster/server/jobspec.h"
 
 #include "base/core/err.h"
+#include "base/core/expr.h"
 #include "base/core/mem.h"
 #include "base/wire/json.h"
 
@@ -76,6 +77,7 @@ static const char *const service_keys[] = {"name",
 					   "exclusive",
 					   "topology",
 					   "fencing",
+					   "select",
 					   "stage_in",
 					   "stage_out",
 					   NULL};
@@ -247,6 +249,17 @@ static int read_request(struct sched_task_spec *t, yyjson_val *service, struct e
 	return 0;
 }
 
+/* sched_check() looks at it again; here the error gets its place in the file. */
+static int check_select(const char *text, struct err *err)
+{
+	struct expr *e = NULL;
+
+	if (text && expr_parse(text, &e, NULL, err) < 0)
+		return err_wrap(err, "select");
+	expr_free(e);
+	return 0;
+}
+
 static int read_place(struct sched_task_spec *t, yyjson_val *service, struct err *err)
 {
 	int64_t max_running = 0;
@@ -256,6 +269,8 @@ static int read_place(struct sched_task_spec *t, yyjson_val *service, struct err
 	    json_opt_bool(service, "gang", &t->gang, err) < 0 ||
 	    json_opt_bool(service, "exclusive", &t->exclusive, err) < 0 ||
 	    one_of(service, "topology", topologies, &topology, err) < 0)
+		return -EINVAL;
+	if (json_opt_str(service, "select", &t->select, err) < 0 || check_select(t->select, err) < 0)
 		return -EINVAL;
 	t->max_running = (uint32_t)max_running;
 	t->topology = (enum sched_topology)topology;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define INSTANCES_SHOWN 10000 /* of one task */
+#define WHY_MAX 2048
 
 static void add_time(yyjson_mut_doc *d, yyjson_mut_val *o, const char *key, int64_t ms)
 {
@@ -40,7 +41,7 @@ static void add_counts(yyjson_mut_doc *d, yyjson_mut_val *o, const size_t *count
 
 static void add_summary(struct server *s, yyjson_mut_doc *d, yyjson_mut_val *o, const struct sched_job_view *v)
 {
-	char why[256];
+	char why[WHY_MAX];
 
 	sched_why(s->sched, v->id, UINT32_MAX, server_now(s), why, sizeof why);
 	yyjson_mut_obj_add_strcpy(d, o, "id", v->id);
@@ -139,7 +140,7 @@ static void add_task(struct server *s, yyjson_mut_doc *d, yyjson_mut_val *list, 
 {
 	yyjson_mut_val *o = yyjson_mut_arr_add_obj(d, list), *sub;
 	struct sched_task_view v;
-	char why[256];
+	char why[WHY_MAX];
 
 	if (sched_task_view(s->sched, j->id, task, &v) < 0)
 		return;

@@ -52,6 +52,7 @@ const struct cli_command *const cli_commands[] = {
     &command_build,
     &command_jobs,
     &command_job,
+    &command_why,
     &command_cancel,
     &command_resume,
     &command_events,

@@ -239,6 +239,7 @@ static void add_schedule(struct out *o, const struct job_service *s)
 		yyjson_mut_obj_add_bool(o->doc, o->obj, "exclusive", true);
 	add_str(o, "topology", s->topology);
 	add_str(o, "fencing", s->fencing);
+	add_str(o, "select", s->select);
 	add_stages(o, "stage_in", s->stage_in, s->n_stage_in);
 	add_stages(o, "stage_out", s->stage_out, s->n_stage_out);
 }

@@ -95,6 +95,7 @@ struct job_service {
 	bool read_only, has_health, health_off; /* off: by NONE or disable */
 	bool gang, exclusive;
 	const char *topology, *fencing;
+	const char *select; /* constraints and select, NULL = none */
 	struct job_health health;
 	struct job_retry retry;
 	int64_t restart_max, count, slots, reserve_cpu_milli, reserve_memory, limit_cpu_milli, limit_memory, limit_pids;

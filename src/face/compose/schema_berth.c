@@ -62,7 +62,7 @@ const struct schema schema_berth_service[] = {
     {"exclusive", S_BOOL, .example = "exclusive: true"},
     FENCING,
     {"topology", S_STR, .words = "any spread apart few one", .example = "topology: spread"},
-    {"select", S_ANY, SCHEMA_LATER},
+    {"select", S_STR, .example = "select: cores >= 8 && has(avx2)", .remark = "[select.md](select.md)"},
     {"probe", S_ANY, SCHEMA_LATER},
     {"warn", S_ANY, SCHEMA_LATER},
     {"branch", S_ANY, SCHEMA_LATER},
@@ -110,6 +110,6 @@ const struct schema schema_berth_top[] = {
     {"pre", S_ANY, SCHEMA_LATER},
     {"post", S_ANY, SCHEMA_LATER},
     {"clean", S_ANY, SCHEMA_LATER},
-    {"select", S_ANY, SCHEMA_LATER},
+    {"select", S_STR, .example = "select: cores >= 8 && has(avx2)", .remark = "[select.md](select.md)"},
     {"nodes", S_ANY, SCHEMA_LATER},
     {NULL}};

@@ -47,10 +47,11 @@ static const struct schema restart_policy[] = {
     {NULL}};
 
 static const struct schema spread[] = {{"spread", S_ANY, SCHEMA_NOTHING}, {NULL}};
-static const struct schema placement[] = {{"constraints", S_ANY, SCHEMA_NOTHING},
-					  {"preferences", S_ANY, SCHEMA_NOTHING, .fields = spread},
-					  {"max_replicas_per_node", S_ANY, SCHEMA_NOTHING},
-					  {NULL}};
+static const struct schema placement[] = {
+    {"constraints", S_LIST, .item = &schema_item_str, .example = "constraints: [node.labels.disk == ssd]"},
+    {"preferences", S_ANY, SCHEMA_NOTHING, .fields = spread},
+    {"max_replicas_per_node", S_ANY, SCHEMA_NOTHING},
+    {NULL}};
 
 const struct schema schema_deploy[] = {
     {"mode", S_STR, .words = "replicated global replicated-job global-job",
@@ -63,5 +64,5 @@ const struct schema schema_deploy[] = {
     {"endpoint_mode", S_ANY, SCHEMA_NOTHING, .remark = "this version has no network between services"},
     {"update_config", S_MAP, SCHEMA_NOTHING, .fields = update, .remark = "a job is not updated while it runs"},
     {"rollback_config", S_MAP, SCHEMA_NOTHING, .fields = update, .remark = "a job is not updated while it runs"},
-    {"placement", S_MAP, SCHEMA_NOTHING, .fields = placement, .remark = "there is one node"},
+    {"placement", S_MAP, .fields = placement, .example = "placement: {constraints: [node.labels.disk == ssd]}"},
     {NULL}};

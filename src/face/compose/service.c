@@ -10,6 +10,7 @@
 #include "face/compose/job.h"
 #include "face/compose/loader.h"
 #include "face/compose/mounts.h"
+#include "face/compose/placement.h"
 #include "face/compose/read.h"
 #include "face/compose/scalar.h"
 #include "face/compose/suggest.h"
@@ -201,6 +202,7 @@ void service_read(struct loader *l, const struct node *n, struct job_service *s)
 	depends_read(l, s);
 	health_read(l, s);
 	berth_keys_read(l, s);
+	placement_read(l, s);
 	environment_read_labels(l, s);
 	/* the files of a service that does not run need not be there */
 	if (!s->active)

@@ -23,7 +23,8 @@ static const char rich[] =
     "submit a priority=3: one x9 tries=4 elsewhere delay=1s walltime=9s -> two after=one:started\n"
     "started a/one/0#1\nexit a/one/1#1 3 oom\nfail a/one/2#1 no%such-image\nlost a/one/3#1\n"
     "submit b exit_with=y: x service health restart=always; y after=x:healthy; z expand\n"
-    "submit c: p on_error=suspend slots=0; q slots=0\nexit c/p/0#1 1\nstarted c/q/0#1\ncancel c\nsubmit d: x select=has(x); y select=slots>=5;\n";
+    "submit c: p on_error=suspend slots=0; q slots=0\nexit c/p/0#1 1\nstarted c/q/0#1\ncancel c\nsubmit d: x "
+    "select=has(x); y select=slots>=5;\n";
 
 static char *rich_text(size_t *ret_n)
 {

@@ -46,6 +46,9 @@ static const struct {
      "there is no service \"y\""},
     {"{\"name\":\"a\",\"services\":[{\"name\":\"x\",\"depends_on\":[1]}]}", "a list of objects is needed"},
     {"{\"name\":\"a\",\"exit_with\":\"y\",\"services\":[{\"name\":\"x\"}]}", "exit_with: there is no service \"y\""},
+    {"{\"name\":\"a\",\"file\":\"f.yaml\",\"services\":[{\"name\":\"x\",\"line\":7,\"column\":3,\"select\":\"coers > "
+     "1\"}]}",
+     "f.yaml:7:3: services.x: select: nothing is known of nodes by this name"},
     {"{\"name\":\"a\",\"services\":[{\"name\":\"x\",\"on_error\":\"explode\"}]}", "on_error: \"explode\" is not known"},
 };
 

@@ -41,7 +41,7 @@ nodes
 next
 = in 10000 ms
 why d/a
-= 
+= 2 more wait: waits for 1 slot; node n1 has 0 of 1 slot free; should start in 10 s or later
 exit d/a/0#1 0
 > start d/a/1#2 on n1
 exit d/a/2#2 0

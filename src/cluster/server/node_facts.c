@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cluster/server/node_facts.h"
+
+#include "base/core/buf.h"
+#include "base/core/mem.h"
+#include "base/wire/json.h"
+#include "cluster/server/fleet.h"
+#include "cluster/server/server_private.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <string.h>
+
+#define FLAGS_MAX 256
+
+bool node_facts_name_ok(const char *name)
+{
+	for (const char *p = name; *p; p++) {
+		if (!isalnum((unsigned char)*p) && !strchr("._:/@+-", *p))
+			return false;
+	}
+	return *name;
+}
+
+bool node_facts_value_ok(const char *value)
+{
+	for (const char *p = value; p && *p; p++) {
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			return false;
+	}
+	return true;
+}
+
+static void add(struct buf *out, const char *prefix, const char *name, const char *value)
+{
+	if (node_facts_name_ok(name) && node_facts_value_ok(value))
+		buf_printf(out, "%s%s %s\n", prefix, name, value);
+}
+
+static void add_flags(struct buf *out, yyjson_val *flags)
+{
+	yyjson_val *flag;
+	size_t i, n;
+
+	yyjson_arr_foreach (flags, i, n, flag) {
+		if (i < FLAGS_MAX && yyjson_is_str(flag))
+			add(out, "has.", yyjson_get_str(flag), "");
+	}
+}
+
+/* What the agent may say; anything else is for people only. */
+static const char *const texts[] = {"version", "kernel", "arch", NULL};
+static const char *const numbers[] = {"cores", "numa", "sockets", "gpus", NULL};
+
+static void add_said(struct buf *out, const struct node *n, yyjson_val *facts)
+{
+	buf_printf(out, "os linux\nrole %s\n", n->session->name[0] ? "worker" : "manager");
+	for (const char *const *name = texts; *name; name++) {
+		const char *value = yyjson_get_str(yyjson_obj_get(facts, *name));
+
+		if (value && *value)
+			add(out, "", *name, value);
+	}
+	for (const char *const *name = numbers; *name; name++) {
+		yyjson_val *value = yyjson_obj_get(facts, *name);
+
+		if (yyjson_is_uint(value))
+			buf_printf(out, "%s %" PRIu64 "\n", *name, yyjson_get_uint(value));
+	}
+	add_flags(out, yyjson_obj_get(facts, "cpu_flags"));
+}
+
+/* Who is not connected is known as it was, but for its labels. */
+static void add_known(struct buf *out, const struct node *n)
+{
+	struct sched_node_view v;
+	const char *line = fleet_view(n->server, n->name, &v) && v.facts ? v.facts : "";
+
+	for (const char *end; (end = strchr(line, '\n')); line = end + 1) {
+		if (strncmp(line, "labels.", strlen("labels.")) != 0)
+			buf_add(out, line, (size_t)(end - line) + 1);
+	}
+}
+
+static void add_labels(struct buf *out, yyjson_val *labels)
+{
+	yyjson_val *key, *value;
+	size_t i, n;
+
+	yyjson_obj_foreach (labels, i, n, key, value) {
+		if (yyjson_is_str(value))
+			add(out, "labels.", yyjson_get_str(key), yyjson_get_str(value));
+	}
+}
+
+char *node_facts_text(const struct node *n, const char *labels)
+{
+	json_doc_cleanup yyjson_doc *facts = n->facts ? yyjson_read(n->facts, strlen(n->facts), 0) : NULL;
+	json_doc_cleanup yyjson_doc *wished = labels ? yyjson_read(labels, strlen(labels), 0) : NULL;
+	struct buf out = BUF_LIMIT(SCHED_FACTS_TEXT_MAX);
+
+	if (n->session)
+		add_said(&out, n, yyjson_doc_get_root(facts));
+	else
+		add_known(&out, n);
+	add_labels(&out, yyjson_doc_get_root(wished));
+	return buf_take(&out);
+}
+
+void node_facts_tell(struct node *n)
+{
+	mem_cleanup char *text = node_facts_text(n, fleet_labels(n));
+	struct ingest in = {.event = {.type = SCHED_EV_NODE_FACTS, .node = n->name, .facts = text}, .keep = true};
+	struct sched_node_view v;
+
+	if (fleet_view(n->server, n->name, &v) && v.facts && !strcmp(v.facts, text))
+		return;
+	ingest(n->server, &in);
+}
