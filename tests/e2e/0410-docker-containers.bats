@@ -474,6 +474,25 @@ with open(sys.argv[3], "wb", 0) as out:
 	[ "$(cat "$DIR/events")" = $'oom\ndie' ]
 }
 
+# The one that runs out of memory is not the first process: the container goes on, and who listens hears of it meanwhile.
+@test "out of memory is told when it happens" {
+	docker run --rm --memory 20m busybox true || skip "memory cannot be limited here"
+	docker run -d --name oom2 --memory 20m --memory-swap 20m busybox sh -c 'sh -c "x=a; while :; do x=\$x\$x; done"; sleep 1000'
+	berth run -d --name oom3 --memory 20m busybox sh -c 'sh -c "x=a; while :; do x=\$x\$x; done"; sleep 1000'
+	for name in oom2 oom3; do
+		told() { docker events --since 0 --until "$(date +%s.%N)" --filter "container=$name" --filter event=oom --format '{{.Action}}' | grep -q oom; }
+		eventually told
+		[ "$(docker inspect -f '{{.State.Running}} {{.State.OOMKilled}}' "$name")" = "true true" ]
+		before=$(docker events --since 0 --until "$(date +%s.%N)" --filter "container=$name" --filter event=oom --format '{{.Action}}' | wc -l)
+		docker kill "$name"
+		docker wait "$name"
+		# Not once more with the end.
+		[ "$(docker events --since 0 --until "$(date +%s.%N)" --filter "container=$name" --filter event=oom --format '{{.Action}}' | wc -l)" = "$before" ]
+		[ "$(docker inspect -f '{{.State.OOMKilled}} {{.State.ExitCode}}' "$name")" = "true 137" ]
+		docker rm "$name"
+	done
+}
+
 @test "an init reaps, passes signals on and has a name" {
 	docker run -d --init --name init busybox sh -c 'trap "exit 5" TERM; (sh -c "echo \$\$ >/orphan" & exit); while :; do sleep 0.02; done'
 	eventually docker exec init test -s /orphan

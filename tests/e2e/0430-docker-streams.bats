@@ -49,6 +49,10 @@ bytes() {
 	run -127 docker exec idle no-such-command
 	[[ "$output" == *"executable file not found"* ]]
 	run -126 docker exec idle /etc
+	run -126 docker exec -w /nowhere idle true
+	run -126 docker exec -u nobody-here idle true
+	run -137 docker exec idle sh -c 'kill -9 $$'
+	run -143 docker exec -t idle sh -c 'kill -15 $$'
 	run docker exec -u 1000:7 -w /tmp -e A=b idle sh -c 'id -u; id -g; pwd; echo $A'
 	[ "$output" = $'1000\n7\n/tmp\nb' ]
 	docker exec -d idle touch /touched

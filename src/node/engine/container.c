@@ -260,7 +260,7 @@ static void tell_die(struct container *c)
 	snprintf(code, sizeof code, "%d", exit->code);
 	snprintf(seconds, sizeof seconds, "%" PRId64,
 		 c->pub.started_ms ? (c->pub.ended_ms - c->pub.started_ms) / 1000 : 0);
-	if (exit->oom)
+	if (exit->oom && c->ooms == 0)
 		engine_action_of(c->e, &c->pub, "oom", NULL);
 	/* Its monitor's, after the grace of a stop. */
 	if (c->stop_asked && exit->signal == SIGKILL)
@@ -278,6 +278,7 @@ static void set_started(struct container *c, const struct record *r)
 	c->pub.pid = r->pid;
 	c->pub.started_ms = r->started_ms;
 	c->pub.state = ENGINE_RUNNING;
+	c->ooms = 0;
 	c->pub.starting = c->pub.restarting = false;
 	volume_tell_use(c, "mount");
 	engine_action_of(c->e, &c->pub, "start", NULL);
@@ -299,6 +300,15 @@ static void set_health(struct container *c, enum engine_health health, bool tell
 	if (!c->recalled)
 		engine_action_of(c->e, &c->pub, text, NULL);
 	event_add(c->e, ENGINE_EV_HEALTH, c, record_health_name(health));
+}
+
+/* What happened while there was no daemon was told to nobody. */
+static void set_ooms(struct container *c, uint32_t ooms)
+{
+	c->ooms = ooms;
+	c->pub.exit.oom = true;
+	if (!c->recalled)
+		engine_action_of(c->e, &c->pub, "oom", NULL);
 }
 
 static void set_paused(struct container *c, bool paused)
@@ -340,6 +350,8 @@ void container_record(struct container *c, const struct record *r)
 		set_started(c, r);
 	if (r->health != c->pub.health)
 		set_health(c, r->health, was_running);
+	if (r->ooms > c->ooms)
+		set_ooms(c, r->ooms);
 	if (r->paused != c->pub.paused && r->state == ENGINE_RUNNING)
 		set_paused(c, r->paused);
 	if (r->state == ENGINE_STOPPING && c->pub.state != ENGINE_STOPPING)

@@ -56,6 +56,7 @@ struct container {
 	bool released; /* network_release() was called for the present life */
 	int64_t ending, backoff_ms;
 	int stop_signal;
+	uint32_t ooms; /* of this life that were told of */
 	bool recalled; /* its monitor has not said yet what an earlier daemon may have been told */
 	struct loop_timer *backoff;
 	/* what users are told: the life ends because of a stop, or began because of a restart */

@@ -69,7 +69,7 @@ void monitor_stop(struct monitor *m, int signal, int64_t grace_ms)
 /* ---- the loop ---- */
 
 /* The first places of what a turn waits for; streams follow. */
-enum { ON_LISTEN, ON_PID, ON_HELPER, ON_HEALTH, ON_CHECK, ON_FENCE, ON_CONNS, ON_N = ON_CONNS + MONITOR_CONNS };
+enum { ON_LISTEN, ON_PID, ON_HELPER, ON_HEALTH, ON_CHECK, ON_FENCE, ON_OOM, ON_CONNS, ON_N = ON_CONNS + MONITOR_CONNS };
 
 static int wait_ms(const struct monitor *m, int64_t now)
 {
@@ -95,6 +95,7 @@ static void fill(const struct monitor *m, struct pollfd v[static ON_N])
 	v[ON_HEALTH].fd = m->rec.paused ? -1 : m->health.pidfd;
 	v[ON_CHECK].fd = m->rec.paused ? -1 : m->health.out;
 	v[ON_FENCE].fd = m->fence;
+	v[ON_OOM].fd = m->oom.fd;
 	for (size_t i = 0; i < MONITOR_CONNS; i++)
 		v[ON_CONNS + i].fd = m->conns[i].fd;
 	for (size_t i = 0; i < ON_N; i++) {
@@ -179,6 +180,14 @@ static void check_fence(struct monitor *m)
 	monitor_kill(m, SIGKILL);
 }
 
+static void look_at_memory(struct monitor *m)
+{
+	if (!oom_look(&m->box, &m->oom))
+		return;
+	m->rec.ooms++;
+	monitor_publish(m);
+}
+
 void monitor_turn(struct monitor *m)
 {
 	struct polls p = {.n = ON_N};
@@ -197,6 +206,8 @@ void monitor_turn(struct monitor *m)
 	serve_conns(m, v);
 	if (v[ON_HELPER].revents)
 		m->helper_done = true;
+	if (v[ON_OOM].revents)
+		look_at_memory(m);
 	if (v[ON_PID].revents)
 		m->ended = true;
 	if (v[ON_FENCE].revents && (!m->ended || m->helper > 0))
@@ -322,6 +333,8 @@ static int begin(struct monitor *m, struct err *err)
 	m->rec.start_time = m->box.start_time;
 	m->rec.cgroup = mem_strdup(rt_host_place());
 	m->rec.started_ms = clock_wall_ms();
+	if (m->order.spec.limit_memory > 0)
+		(void)oom_watch(&m->box, &m->oom, NULL);
 	health_start(&m->health, &m->order.spec.health, clock_mono_ms());
 	m->rec.health = m->health.state;
 	monitor_write_state(m);
@@ -341,6 +354,7 @@ static void end(struct monitor *m)
 	int r;
 
 	health_stop(&m->health);
+	oom_close(&m->oom);
 	monitor_network_stop(m);
 	monitor_exec_end(m);
 	flow_drain(&m->flow, DRAIN_MAX, LAST_OUTPUT_MS);
@@ -422,6 +436,7 @@ static void init(struct monitor *m, struct launcher_job *job)
 	    .launcher = getppid(),
 	    .uplink_kind = job->uplink,
 	    .uplink = UPLINK_NULL,
+	    .oom = OOM_NULL,
 	    .kill_at = INT64_MAX,
 	    .fence = -1,
 	};

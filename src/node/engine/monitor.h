@@ -22,7 +22,7 @@
 #include "node/engine/logpack.h"
 #include "node/engine/record.h"
 #include "node/net/plug.h"
-#include "node/runtime/rt.h"
+#include "node/runtime/oom.h"
 
 #define MONITOR_CONNS 4
 #define MONITOR_LINE_MAX 256
@@ -54,7 +54,8 @@ struct monitor {
 	struct exec_run *execs;
 	bool crowded; /* no more clients fit, which daemons know */
 	struct rt_box box;
-	int netns; /* prepared for the container, or -1; closed when it runs in it */
+	struct oom oom; /* of a container whose memory has a limit */
+	int netns;	/* prepared for the container, or -1; closed when it runs in it */
 	enum uplink_kind uplink_kind;
 	struct uplink uplink;
 	struct plug plugged; /* its networks, where it has some */

@@ -269,7 +269,8 @@ static void fail(struct monitor *m, struct exec_run *x, enum rt_fault fault, con
 	for (int i = 0; i < 2; i++)
 		fd_closep(&x->flow.out[i]);
 	fd_closep(&x->flow.in);
-	x->code = monitor_fault_code(fault);
+	/* Nothing of the caller's was run, whosever fault it is: 125 is of `run` alone. */
+	x->code = fault == RT_FAULT_NOT_FOUND ? 127 : 126;
 	x->error = mem_strdup(err->text);
 	remove_file(m, x->id);
 	/* Before the client sees the end. */

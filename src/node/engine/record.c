@@ -48,6 +48,8 @@ void record_write(struct buf *out, const struct record *r)
 	buf_printf(out, ",\"run\":%" PRIu32, r->run);
 	if (r->paused)
 		buf_adds(out, ",\"paused\":true");
+	if (r->ooms)
+		buf_printf(out, ",\"ooms\":%" PRIu32, r->ooms);
 	buf_printf(out, ",\"started_ms\":%" PRId64 ",\"ended_ms\":%" PRId64, r->started_ms, r->ended_ms);
 	buf_printf(out, ",\"staged_files\":%" PRIu64 ",\"staged_bytes\":%" PRIu64, r->staged_files, r->staged_bytes);
 	if (r->cgroup) {
@@ -101,7 +103,7 @@ static int parse_exit(yyjson_val *v, struct engine_exit *ret, struct err *err)
 
 static int parse_times(yyjson_val *v, struct record *ret, struct err *err)
 {
-	int64_t pid = 0, start = 0, files = 0, bytes = 0, run = 1;
+	int64_t pid = 0, start = 0, files = 0, bytes = 0, run = 1, ooms = 0;
 	const char *cgroup = NULL;
 	int r = json_opt_int(v, "pid", 0, INT32_MAX, &pid, err);
 
@@ -109,6 +111,8 @@ static int parse_times(yyjson_val *v, struct record *ret, struct err *err)
 		r = json_opt_int(v, "run", 1, UINT32_MAX, &run, err);
 	if (r == 0)
 		r = json_opt_bool(v, "paused", &ret->paused, err);
+	if (r == 0)
+		r = json_opt_int(v, "ooms", 0, UINT32_MAX, &ooms, err);
 	if (r == 0)
 		r = json_opt_int(v, "start_time", 0, INT64_MAX, &start, err);
 	if (r == 0)
@@ -124,6 +128,7 @@ static int parse_times(yyjson_val *v, struct record *ret, struct err *err)
 	if (r == 0)
 		ret->cgroup = mem_strdup(cgroup);
 	ret->run = (uint32_t)run;
+	ret->ooms = (uint32_t)ooms;
 	ret->pid = (int)pid;
 	ret->start_time = (uint64_t)start;
 	ret->staged_files = (uint64_t)files;

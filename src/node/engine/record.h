@@ -17,6 +17,7 @@ struct record {
 	enum engine_health health;
 	uint32_t run; /* the number of the life; absent = 1, a record of an earlier version */
 	bool paused;
+	uint32_t ooms; /* how often it has run out of memory in this life, as far as that was watched */
 	int pid;
 	uint64_t start_time; /* of pid, field 22 of /proc/pid/stat */
 	int64_t started_ms, ended_ms;

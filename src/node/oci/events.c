@@ -179,8 +179,9 @@ int oci_events(const struct oci_runtime *rt, const char *id, int interval_ms, oc
 	       struct err *err)
 {
 	struct oci_container c = OCI_CONTAINER_NONE;
+	bool v2 = false;
 	int r = open_running(rt, id, &c, err);
-	fd_cleanup int oom = r < 0 ? -1 : cgroup_box_oom_fd(c.cgroup, err);
+	fd_cleanup int oom = r < 0 ? -1 : cgroup_box_oom_fd(c.cgroup, &v2, err);
 
 	if (r == 0 && oom < 0 && oom != -ENOTSUP)
 		r = oom;

@@ -527,6 +527,21 @@ static bool read_key(const char *dir, const char *file, const char *key, uint64_
 	return false;
 }
 
+static bool oom_kills_in(const char *dir, bool v2, uint64_t *ret)
+{
+	return read_key(dir, v2 ? "memory.events" : "memory.oom_control", "oom_kill", ret);
+}
+
+bool cgroup_oom_kills(const char *name, uint64_t *ret)
+{
+	const struct cgroup_layout *l;
+	char dir[CGROUP_DIR_MAX];
+
+	return cgroup_machine(&l, NULL) == 0 &&
+	       cgroup_dir(name, l->kind == CGROUP_KIND_V2 ? CGROUP_V2 : CGROUP_MEMORY, dir) &&
+	       oom_kills_in(dir, l->kind == CGROUP_KIND_V2, ret);
+}
+
 void cgroup_usage(const char *name, struct rt_exit *exit)
 {
 	const struct cgroup_layout *l;
@@ -545,7 +560,7 @@ void cgroup_usage(const char *name, struct rt_exit *exit)
 	if (!v2 && !*l->base[CGROUP_MEMORY])
 		return;
 	dir_of(l, v2 ? CGROUP_V2 : CGROUP_MEMORY, name, dir);
-	if (read_key(dir, v2 ? "memory.events" : "memory.oom_control", "oom_kill", &n) && n > 0)
+	if (oom_kills_in(dir, v2, &n) && n > 0)
 		exit->oom_killed = true;
 	if (read_key(dir, v2 ? "memory.peak" : "memory.max_usage_in_bytes", NULL, &n))
 		exit->memory_peak = n;

@@ -41,6 +41,11 @@ bool cgroup_dir(const char *name, enum cgroup_tree t, char path[static CGROUP_DI
 /* Adds what the directories know: oom_killed, memory_peak, cpu_us. What is unknown is left alone. */
 void cgroup_usage(const char *name, struct rt_exit *exit);
 
+/* How many processes the kernel has killed in it for memory; false when that is not counted. */
+bool cgroup_oom_kills(const char *name, uint64_t *ret);
+/* As cgroup_box_oom_fd(). */
+int cgroup_oom_fd(const char *name, bool *ret_v2, struct err *err);
+
 /* Kills every process in it. A name that is not there is success. */
 int cgroup_kill(const char *name, struct err *err);
 

@@ -84,7 +84,7 @@ struct cgroup_stats {
 int cgroup_box_stats(const struct cgroup_box *b, struct cgroup_stats *ret, struct err *err);
 /* A descriptor (the caller's) that becomes readable when the box has run out of memory, or -ENOTSUP; for `events`. Version 2 tells of lesser events
  * by the same file: whether a process was killed say the stats (oom_kills). */
-int cgroup_box_oom_fd(const struct cgroup_box *b, struct err *err);
+int cgroup_box_oom_fd(const struct cgroup_box *b, bool *ret_v2, struct err *err);
 
 /* For the mount of type "cgroup" in the container: one call per hierarchy. */
 struct cgroup_hierarchy {

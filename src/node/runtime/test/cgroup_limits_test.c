@@ -160,12 +160,13 @@ static void who_eats_too_much_is_killed_and_told(void **state)
 	struct err err = ERR_INIT;
 	struct child *c;
 	fd_cleanup int fd = -1;
+	bool v2 = false;
 
 	(void)state;
 	need("memory");
 	r.memory = r.memory_swap = 16 << 20;
 	make(&r);
-	fd = cgroup_box_oom_fd(w.box, &err);
+	fd = cgroup_box_oom_fd(w.box, &v2, &err);
 	must(fd, &err);
 	c = new_child();
 	assert_int_equal(tell(c, 'e'), 0);
