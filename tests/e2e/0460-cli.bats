@@ -56,6 +56,26 @@ in_terminal() {
 	berth top idle | grep -q 'sleep 1000'
 }
 
+@test "run: only the streams that are named come here" {
+	say='echo out; echo err >&2'
+	[ "$(berth run --rm -a stdout busybox sh -c "$say" 2>"$DIR/err")" = out ]
+	[ ! -s "$DIR/err" ]
+	[ "$(berth run --rm -a STDERR busybox sh -c "$say; exit 0" 2>&1 >"$DIR/out")" = err ]
+	[ ! -s "$DIR/out" ]
+	run -3 --separate-stderr berth run --rm -a stdout -a stderr busybox sh -c "$say; exit 3"
+	[ "$output/$stderr" = out/err ]
+	# With the input alone the ID is what is printed.
+	id=$(echo hello | berth run -i -a stdin busybox cat)
+	[ "$(berth logs -f "$id")" = hello ]
+	berth rm "$id"
+	run -125 berth run --rm -a stdout -d busybox true
+	fails_with '--detach'
+	run -125 berth run --rm -a stdin busybox true
+	fails_with '--interactive'
+	run -125 berth run --rm -a stdboth busybox true
+	fails_with 'stdboth'
+}
+
 @test "run with input, with a terminal, and what is wrong with it" {
 	[ "$(echo hi | berth run --rm -i busybox cat)" = hi ]
 	run -4 berth run --rm -l a=b busybox sh -c 'exit 4'

@@ -90,15 +90,23 @@ static int run_detached(struct cli *cli, const char *id)
 
 static int run_attached(struct cli *cli, const struct run_options *o, const char *id, struct err *err)
 {
+	struct run_streams streams = {.in = false};
+	int r = run_options_streams(o, &streams, err), status;
 	struct session s = {.cli = cli,
 			    .id = id,
 			    .tty = o->tty,
-			    .in = o->interactive,
+			    .in = streams.in,
+			    .no_out = !streams.out,
+			    .no_err = !streams.err,
 			    .no_signals = !o->sig_proxy,
 			    .remove = o->remove,
 			    .detach_keys = o->detach_keys};
-	int r = session_open(&s, false, err), status;
 
+	/* Whose output does not come here, of him we tell the name. */
+	if (r == 0 && !streams.out && !streams.err)
+		text_line(stdout, "%s", id);
+	if (r == 0)
+		r = session_open(&s, false, err);
 	status = r == 0 ? session_start(cli, id) : 0;
 	if (r == 0 && status == 0)
 		return session_run(&s, err);

@@ -296,21 +296,27 @@ static int add_health(yyjson_mut_doc *d, yyjson_mut_val *root, const struct run_
 	return 0;
 }
 
-static void add_streams(yyjson_mut_doc *d, yyjson_mut_val *root, yyjson_mut_val *host, const struct run_options *o)
+static int add_streams(yyjson_mut_doc *d, yyjson_mut_val *root, yyjson_mut_val *host, const struct run_options *o,
+		       struct err *err)
 {
+	struct run_streams s;
 	yyjson_mut_val *size;
+	int r = run_options_streams(o, &s, err);
 
-	yyjson_mut_obj_add_bool(d, root, "AttachStdin", o->interactive && !o->detach);
-	yyjson_mut_obj_add_bool(d, root, "AttachStdout", !o->detach);
-	yyjson_mut_obj_add_bool(d, root, "AttachStderr", !o->detach);
+	if (r < 0)
+		return r;
+	yyjson_mut_obj_add_bool(d, root, "AttachStdin", s.in);
+	yyjson_mut_obj_add_bool(d, root, "AttachStdout", s.out);
+	yyjson_mut_obj_add_bool(d, root, "AttachStderr", s.err);
 	/* Its input ends when we leave: nobody else gives it any. */
-	if (o->interactive && !o->detach)
+	if (s.in)
 		yyjson_mut_obj_add_bool(d, root, "StdinOnce", true);
 	if (!o->tty || !term_is(STDIN_FILENO))
-		return;
+		return 0;
 	size = yyjson_mut_obj_add_arr(d, host, "ConsoleSize");
 	yyjson_mut_arr_add_uint(d, size, term_height(STDIN_FILENO));
 	yyjson_mut_arr_add_uint(d, size, term_width(STDIN_FILENO));
+	return 0;
 }
 
 static int add_command(yyjson_mut_doc *d, yyjson_mut_val *root, const struct run_options *o, char **words,
@@ -374,7 +380,8 @@ int create_body(const struct run_options *o, char **words, char **ret_json, stru
 	int r = add_command(d, root, o, words, err);
 
 	yyjson_mut_doc_set_root(d, root);
-	add_streams(d, root, host, o);
+	if (r == 0)
+		r = add_streams(d, root, host, o, err);
 	if (o->userns)
 		yyjson_mut_obj_add_str(d, host, "UsernsMode", "private");
 	if (r == 0)

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "face/cli/run_options.h"
 
+#include "base/core/err.h"
+
+#include <errno.h>
 #include <string.h>
 
 #define AT(member) offsetof(struct run_options, member)
@@ -27,6 +30,7 @@
 
 #define FOREGROUND                                                                                                     \
 	FLAG("detach", 'd', detach, "do not wait for its end: print its ID once it runs"),                             \
+	    LIST("attach", 'a', attach, "STREAM", "of stdin, stdout, stderr this one alone (may be given again)"),     \
 	    FLAG("sig-proxy", 0, sig_proxy, "pass signals on to it (default; --sig-proxy=false: not)"),                \
 	    TEXT("detach-keys", 0, detach_keys, "KEYS", "keys that leave it running (default: ctrl-p,ctrl-q)")
 
@@ -133,6 +137,34 @@ const struct option_spec create_option_specs[] = {COMMON, LIMITS, {NULL}};
 const struct option_spec update_option_specs[] = {LIMITS, {NULL}};
 /* clang-format on */
 const struct run_options run_option_defaults = {.sig_proxy = true};
+
+int run_options_streams(const struct run_options *o, struct run_streams *ret, struct err *err)
+{
+	struct run_streams s = {.in = o->interactive, .out = true, .err = true};
+	struct {
+		const char *name;
+		bool *flag;
+	} names[] = {{"stdin", &s.in}, {"stdout", &s.out}, {"stderr", &s.err}};
+	const size_t n = sizeof names / sizeof *names;
+
+	if (o->attach && o->detach)
+		return err_set(err, EINVAL, "--attach and --detach exclude each other");
+	if (o->attach || o->detach)
+		s = (struct run_streams){.in = false};
+	for (char *const *a = o->attach; a && *a; a++) {
+		size_t i = 0;
+
+		while (i < n && strcasecmp(names[i].name, *a) != 0)
+			i++;
+		if (i == n)
+			return err_set(err, EINVAL, "--attach \"%s\": stdin, stdout or stderr is needed", *a);
+		*names[i].flag = true;
+	}
+	if (s.in && !o->interactive)
+		return err_set(err, EINVAL, "--attach stdin needs --interactive");
+	*ret = s;
+	return 0;
+}
 
 static bool is_plain(const char *name)
 {

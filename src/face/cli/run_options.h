@@ -9,6 +9,8 @@
 
 #include "face/cli/options.h"
 
+struct err;
+
 struct run_options {
 	/* plain */
 	bool remove, detach, read_only, userns, quiet, sig_proxy;
@@ -29,6 +31,7 @@ struct run_options {
 	char **publish, **expose, **networks, **aliases, **links, **hosts, **dns, **dns_search, **dns_options;
 	char **mounts, **volumes_from, **devices, **device_rules, **cap_add, **cap_drop, **group_add;
 	char **ulimits, **sysctls, **security, **labels, **label_files, **annotations, **log_options;
+	char **attach; /* run_options_streams() */
 	char **read_bps, **write_bps, **read_iops, **write_iops, **weights;
 };
 
@@ -36,6 +39,12 @@ extern const struct option_spec run_option_specs[];    /* of run */
 extern const struct option_spec create_option_specs[]; /* without those of a container in the foreground */
 extern const struct option_spec update_option_specs[];
 extern const struct run_options run_option_defaults;
+
+/* What of a container in the foreground comes here and goes there: --attach, else all output and, with --interactive, the input. */
+struct run_streams {
+	bool in, out, err;
+};
+int run_options_streams(const struct run_options *o, struct run_streams *ret, struct err *err);
 
 /* Nothing was asked for that needs Docker's API. */
 bool run_options_plain(const struct run_options *o);

@@ -21,7 +21,7 @@ static char *attach_target(const struct session *s)
 	mem_cleanup char *base = client_target(CLIENT_DOCKER_CONTAINERS, s->id, "/attach");
 	struct buf target buf_cleanup = BUF_INIT;
 
-	buf_printf(&target, "%s?stream=1&stdout=1&stderr=1&stdin=%d", base, s->in);
+	buf_printf(&target, "%s?stream=1&stdout=%d&stderr=%d&stdin=%d", base, !s->no_out, !s->no_err, s->in);
 	if (s->detach_keys)
 		client_query(&target, "detachKeys", s->detach_keys);
 	return buf_take(&target);

@@ -14,6 +14,7 @@ struct session {
 	struct cli *cli;
 	const char *id;
 	bool tty, in;		 /* does it have a terminal; is our input sent */
+	bool no_out, no_err;	 /* of its output this does not come here */
 	bool no_signals;	 /* signals are ours, not the container's */
 	bool remove;		 /* it goes when it has ended: its code is that of the removal */
 	const char *detach_keys; /* NULL: the default */
