@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 #
-# Who gets how much: quotas of users and projects, caps of jobs.
+# Who gets how much: quotas of users and projects, caps of jobs, licences.
 
 load helpers
 
@@ -47,7 +47,7 @@ end_job() {
 	berth quota set 0 --tasks 2
 	id=$(sleeper two 3 "" "slots: 0")
 	eventually runs "$id" 2
-	[ "$(why "$id")" = "1 more wait: user 0 has 2 of 2 running copies; this one needs 1" ]
+	[ "$(why "$id")" = "1 more waits: user 0 has 2 of 2 running copies; this one needs 1" ]
 	run -0 berth quota ls
 	[[ $output == *root*2/2* ]]
 	berth quota rm root
@@ -65,7 +65,7 @@ end_job() {
 	other=$(sleeper sun 1 "" "slots: 0")
 	eventually runs "$id" 1
 	eventually runs "$other" 1
-	[ "$(why "$id")" = "1 more wait: project weather has 1 of 1 CPUs in use; this one needs 1" ]
+	[ "$(why "$id")" = "1 more waits: project weather has 1 of 1 CPUs in use; this one needs 1" ]
 	end_job "$id"
 	end_job "$other"
 	berth quota rm project:weather
@@ -106,4 +106,37 @@ end_job() {
 	fails_with "has no quota"
 	run berth quota set project: --tasks 1
 	fails_with "project:NAME"
+}
+
+@test "licences: as many copies run as there are, a restart forgets none, and the job says why it waits" {
+	berth licence set matlab 3
+	id=$(sleeper seats 2 "" "slots: 0, licences: {matlab: 2}")
+	eventually runs "$id" 1
+	[ "$(why "$id")" = '1 more waits: needs 2 of the licence "matlab"; 2 of 3 are in use' ]
+	berth down
+	start
+	run -0 berth licence ls --json
+	[ "$(jq -c . <<<"$output")" = '[{"name":"matlab","total":3,"used":2}]' ]
+	eventually runs "$id" 1
+	berth licence set matlab 4
+	eventually runs "$id" 2
+	end_job "$id"
+	berth licence rm matlab
+}
+
+@test "a licence that nobody has is refused with its place in the file" {
+	job_file none <<-END >/dev/null
+		services: {t: {image: busybox, command: ["true"], x-berth: {kind: task, licences: {nobody: 1}}}}
+	END
+	run berth submit "$DIR/none.yaml"
+	fails_with 'there is no licence "nobody"'
+	run berth licence set "no name" 1
+	fails_with "is no name of a licence"
+	run berth licence rm nobody
+	fails_with "there is no licence"
+	job_file wrong <<-END >/dev/null
+		services: {t: {image: busybox, command: ["true"], x-berth: {kind: task, licences: {nobody: 0}}}}
+	END
+	run berth submit "$DIR/wrong.yaml"
+	fails_with "wrong.yaml:1:" "licences.nobody"
 }

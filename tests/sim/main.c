@@ -280,7 +280,7 @@ static bool too_few_nodes(const struct sim *w, const struct sched_task_spec *t)
 		return false;
 	for (size_t k = 0; k <= SIM_NODES; k++)
 		n += w->nodes[k].slots >= t->slots && w->nodes[k].cpu_milli >= t->cpu_milli &&
-		     w->nodes[k].memory >= t->memory;
+		     w->nodes[k].memory >= t->memory && sim_place_selects(t, &w->nodes[k]);
 	return n < t->count;
 }
 

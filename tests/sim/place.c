@@ -64,13 +64,19 @@ void sim_place_wish(struct sim *w, struct sched_task_spec *t)
 		t->select = selects[sim_below(w, N_SELECTS)].text;
 }
 
+bool sim_place_selects(const struct sched_task_spec *t, const struct sim_node *n)
+{
+	for (size_t k = 0; t->select && k < N_SELECTS; k++) {
+		if (!strcmp(t->select, selects[k].text) && !selects[k].holds(n))
+			return false;
+	}
+	return true;
+}
+
 void sim_place_check(struct sim *w, const struct sim_job *j, uint32_t task, const struct sim_node *n)
 {
 	const struct sched_task_spec *t = &j->specs[task];
 
-	for (size_t k = 0; t->select && k < N_SELECTS; k++) {
-		if (!strcmp(t->select, selects[k].text) && !selects[k].holds(n))
-			sim_fail(w, "%s/%s starts on node %s, which is not selected by %s", j->id, t->name, n->name,
-				 t->select);
-	}
+	if (!sim_place_selects(t, n))
+		sim_fail(w, "%s/%s starts on node %s, which is not selected by %s", j->id, t->name, n->name, t->select);
 }

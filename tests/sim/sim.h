@@ -25,6 +25,7 @@
 #define SIM_COPIES 24 /* instances of a task at most */
 #define SIM_TRACES 64
 #define SIM_OWNERS 3
+#define SIM_LICENCES 2
 
 /* What the world knows of one instance. */
 struct sim_instance {
@@ -51,6 +52,7 @@ struct sim_job {
 	struct sched_job_spec spec;
 	struct sched_task_spec specs[SIM_TASKS];
 	struct sched_dep deps[SIM_TASKS][SIM_DEPS];
+	struct sched_need needs[SIM_TASKS][SIM_LICENCES];
 	char names[SIM_TASKS][16];
 	struct sim_task tasks[SIM_TASKS];
 	bool ended, forgotten, services;
@@ -124,6 +126,7 @@ struct sim {
 	struct sim_job **jobs;
 	size_t n_jobs, cap_jobs, n_open;
 	struct sim_owner owners[SIM_OWNERS];
+	uint64_t licences[SIM_LICENCES], licences_used[SIM_LICENCES];
 	struct sim_node nodes[SIM_NODES + 1]; /* the last one joins when all is calm */
 	uint64_t starts, restarts, replays, downs, dups, lost;
 	struct sim_trace trace[SIM_TRACES]; /* a ring, for a report */
@@ -159,8 +162,9 @@ void sim_node_report(struct sim *w, struct sim_node *n); /* all that is not ackn
 
 /* limits.c */
 void sim_limits_init(struct sim *w);
-void sim_limits_change(struct sim *w); /* one at random */
-void sim_limits_lift(struct sim *w);   /* all of them */
+void sim_limits_needs(struct sim *w, struct sim_job *j, struct sched_task_spec *t); /* random licences */
+void sim_limits_change(struct sim *w);						    /* one at random */
+void sim_limits_lift(struct sim *w);						    /* all of them */
 void sim_limits_event(struct sim *w, const struct sched_event *e);
 void sim_limits_start(struct sim *w, struct sim_job *j, const struct sched_task_spec *t);
 void sim_limits_end(struct sim *w, struct sim_job *j, const struct sched_task_spec *t);
@@ -169,6 +173,7 @@ void sim_limits_end(struct sim *w, struct sim_job *j, const struct sched_task_sp
 #define SIM_KINDS 6
 const char *sim_place_facts(const struct sim_node *n);
 void sim_place_wish(struct sim *w, struct sched_task_spec *t);
+bool sim_place_selects(const struct sched_task_spec *t, const struct sim_node *n);
 void sim_place_check(struct sim *w, const struct sim_job *j, uint32_t task, const struct sim_node *n); /* at a start */
 
 /* model.c */

@@ -69,6 +69,30 @@ static int check_select(const struct sched_task_spec *t, struct err *err)
 	return 0;
 }
 
+static int check_licences(const struct sched *s, const struct sched_task_spec *t, struct err *err)
+{
+	size_t unknown = 0;
+
+	if (t->n_licences > SCHED_NEEDS_MAX)
+		return err_set(err, E2BIG, "task \"%s\": %zu licences, more than %d", t->name, t->n_licences,
+			       SCHED_NEEDS_MAX);
+	for (size_t k = 0; k < t->n_licences; k++) {
+		if (!sched_name_ok(t->licences[k].name, SCHED_ID_MAX) || t->licences[k].n == 0 ||
+		    t->licences[k].n > INT32_MAX)
+			return err_set(err, EINVAL, "task \"%s\": licence number %zu has no good name or number",
+				       t->name, k);
+		for (size_t x = 0; x < k; x++) {
+			if (!strcmp(t->licences[x].name, t->licences[k].name))
+				return err_set(err, EINVAL, "task \"%s\": the licence \"%s\" is there twice", t->name,
+					       t->licences[k].name);
+		}
+		unknown += !map_get(&s->by_licence, t->licences[k].name);
+	}
+	if (unknown && s->n_licences + unknown > SCHED_LICENCES_MAX)
+		return err_set(err, E2BIG, "task \"%s\": there are %d licences already", t->name, SCHED_LICENCES_MAX);
+	return 0;
+}
+
 static int check_deps(const struct sched_job_spec *spec, const struct sched_task_spec *t, struct err *err)
 {
 	for (size_t d = 0; d < t->n_deps; d++) {
@@ -92,7 +116,7 @@ static int check_cap(const struct sched_job_spec *spec, const struct sched_task_
 	return 0;
 }
 
-static int check_tasks(const struct sched_job_spec *spec, struct err *err)
+static int check_tasks(const struct sched *s, const struct sched_job_spec *spec, struct err *err)
 {
 	uint64_t instances = 0, deps = 0;
 
@@ -112,6 +136,8 @@ static int check_tasks(const struct sched_job_spec *spec, struct err *err)
 			r = check_cap(spec, t, err);
 		if (r == 0)
 			r = check_select(t, err);
+		if (r == 0)
+			r = check_licences(s, t, err);
 		if (r < 0)
 			return r;
 		instances += t->expand ? 0 : t->count;
@@ -228,7 +254,7 @@ int sched_check(const struct sched *s, const struct sched_job_spec *spec, struct
 	if (spec->exit_with < -1 || (spec->exit_with >= 0 && (size_t)spec->exit_with >= spec->n_tasks))
 		return err_set(err, EINVAL, "job \"%s\": exit_with names task number %" PRId32 " of %zu", spec->name,
 			       spec->exit_with, spec->n_tasks);
-	r = check_tasks(spec, err);
+	r = check_tasks(s, spec, err);
 	if (r == 0)
 		r = check_unique(spec, err);
 	return r == 0 ? check_cycles(spec, err) : r;

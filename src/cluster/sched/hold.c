@@ -12,7 +12,8 @@
 
 #include <stdlib.h>
 
-#define CANDIDATES 256 /* nodes looked at first, the emptiest */
+#define NOWHERE UINT32_MAX /* an end that gives back licences, on whatever node */
+#define CANDIDATES 256	   /* nodes looked at first, the emptiest */
 
 struct candidate {
 	struct node *node;
@@ -37,7 +38,8 @@ struct plan {
 	size_t n, cap;
 	struct end *ends;
 	size_t n_ends, cap_ends;
-	uint64_t copies; /* of all candidates */
+	uint64_t copies;		    /* of all candidates */
+	uint64_t licences[SCHED_NEEDS_MAX]; /* free, of those that the shape needs */
 };
 
 static void plan_free(struct plan *p)
@@ -125,7 +127,7 @@ static int end_compare(const void *a, const void *b)
 	return x->shape->memory < y->shape->memory ? -1 : x->shape->memory > y->shape->memory;
 }
 
-static void pass_end(struct plan *p, const struct end *e)
+static void pass_room(struct plan *p, const struct end *e)
 {
 	struct candidate *c = &p->candidates[e->candidate];
 	const struct node *n = c->node;
@@ -142,10 +144,72 @@ static void pass_end(struct plan *p, const struct end *e)
 	p->at_ms = e->at_ms;
 }
 
+/* ---- licences ---- */
+
+static void add_licences(struct plan *p)
+{
+	for (size_t k = 0; k < p->shape->n_needs; k++) {
+		const struct licence *l = p->shape->needs[k].licence;
+
+		p->licences[k] = l->used < l->total ? l->total - l->used : 0;
+	}
+}
+
+static bool shares_licence(const struct shape *a, const struct shape *b)
+{
+	for (size_t k = 0; k < a->n_needs; k++) {
+		if (sched_licence_of(b, a->needs[k].licence))
+			return true;
+	}
+	return false;
+}
+
+/* Whatever holds one of the licences gives it back at its end. */
+static void add_holders(struct plan *p, const struct node *n)
+{
+	for (size_t k = 0; k < n->n_live; k++) {
+		const struct live *l = &n->live[k];
+		const struct shape *sh = sched_instance_shape(l->task, l->instance);
+
+		if (l->task->service || !shares_licence(p->shape, sh))
+			continue;
+		mem_grow(&p->ends, &p->cap_ends, p->n_ends);
+		p->ends[p->n_ends++] = (struct end){.at_ms = end_of(l), .candidate = NOWHERE, .shape = sh};
+	}
+}
+
+static void pass_holder(struct plan *p, const struct end *e)
+{
+	p->at_ms = e->at_ms;
+	for (size_t k = 0; k < p->shape->n_needs; k++) {
+		const struct licence *l = p->shape->needs[k].licence;
+
+		p->licences[k] += sched_licence_of(e->shape, l);
+		p->licences[k] = p->licences[k] < l->total ? p->licences[k] : l->total;
+	}
+}
+
+static bool is_enough(const struct plan *p)
+{
+	for (size_t k = 0; k < p->shape->n_needs; k++) {
+		if (p->licences[k] < (uint64_t)p->shape->needs[k].n * p->need)
+			return false;
+	}
+	return p->copies >= p->need;
+}
+
+static void pass_end(struct plan *p, const struct end *e)
+{
+	if (e->candidate == NOWHERE)
+		pass_holder(p, e);
+	else
+		pass_room(p, e);
+}
 /* Lets what runs on the emptiest `limit` nodes end, one after the other, until there is room. */
 static bool plan_make(struct plan *p, const struct sched *s, const struct item *it, size_t limit)
 {
 	struct order_at at = {.block = s->order.n_blocks};
+	size_t k;
 
 	*p = (struct plan){.s = s, .shape = it->shape, .need = it->task->gang ? sched_gang_size(it) : 1};
 	p->at_ms = s->now_ms;
@@ -153,11 +217,19 @@ static bool plan_make(struct plan *p, const struct sched *s, const struct item *
 		if (sched_node_allows(n, it->shape))
 			add_candidate(p, n);
 	}
+	add_licences(p);
+	for (k = 0; it->shape->n_needs && k < s->n_nodes; k++)
+		add_holders(p, s->nodes[k]);
 	if (p->n_ends)
 		qsort(p->ends, p->n_ends, sizeof *p->ends, end_compare);
-	for (size_t k = 0; k < p->n_ends && p->copies < p->need; k++)
+	for (k = 0; k < p->n_ends && !is_enough(p); k++)
 		pass_end(p, &p->ends[k]);
-	return p->copies >= p->need;
+	/* Whichever of them ended first: what is free then does not depend on their order. */
+	for (; k < p->n_ends && p->ends[k].at_ms == p->at_ms; k++) {
+		if (p->ends[k].candidate == NOWHERE)
+			pass_end(p, &p->ends[k]);
+	}
+	return is_enough(p);
 }
 
 static bool plan_find(struct plan *p, const struct sched *s, const struct item *it)
@@ -190,9 +262,17 @@ void sched_hold_drop(struct sched *s)
 		return;
 	for (size_t k = 0; k < s->hold.n_nodes; k++)
 		s->nodes[s->hold.nodes[k]]->held = false;
+	for (size_t k = 0; k < s->n_licences; k++)
+		s->licences[k]->held = false;
 	free(s->hold.nodes);
 	s->hold = (struct hold){.item = NULL};
 	sched_place_wake(s);
+}
+
+void sched_hold_keep(struct licence *l, uint64_t spare)
+{
+	l->held = true;
+	l->spare = spare;
 }
 
 bool sched_hold_find(struct sched *s, struct item *it)
@@ -203,6 +283,8 @@ bool sched_hold_find(struct sched *s, struct item *it)
 	if (!plan_find(&p, s, it))
 		return false;
 	sched_hold_put(s, it, p.at_ms);
+	for (size_t k = 0; k < it->shape->n_needs; k++)
+		sched_hold_keep(it->shape->needs[k].licence, p.licences[k] - (uint64_t)it->shape->needs[k].n * p.need);
 	left = p.need;
 	for (size_t k = 0; k < p.n && left; k++) {
 		const struct candidate *c = &p.candidates[k];
@@ -234,9 +316,24 @@ bool sched_hold_ends_before(const struct sched *s, const struct shape *sh)
 	       sched_later(s->now_ms, sh->walltime_ms) <= s->hold.at_ms;
 }
 
+bool sched_hold_wants(const struct shape *sh)
+{
+	for (size_t k = 0; k < sh->n_needs; k++) {
+		if (sh->needs[k].licence->held)
+			return true;
+	}
+	return false;
+}
+
 void sched_hold_take(struct sched *s, struct node *n, const struct shape *sh)
 {
-	if (sched_hold_ends_before(s, sh))
+	if (!s->hold.item || sched_hold_ends_before(s, sh))
+		return;
+	for (size_t k = 0; k < sh->n_needs; k++) {
+		if (sh->needs[k].licence->held)
+			sh->needs[k].licence->spare -= sh->needs[k].n;
+	}
+	if (!n->held)
 		return;
 	n->spare_slots -= sh->slots;
 	n->spare_cpu -= sh->cpu_milli;

@@ -247,6 +247,34 @@ static int audit_quotas(struct audit *a)
 	return 0;
 }
 
+static int audit_licences(struct audit *a)
+{
+	mem_cleanup uint64_t *used = mem_new_n(uint64_t, a->s->n_licences + 1);
+	const struct item *it = a->s->hold.item;
+
+	for (size_t k = 0; k < a->s->n_nodes; k++) {
+		for (size_t x = 0; x < a->s->nodes[k]->n_live; x++) {
+			const struct live *l = &a->s->nodes[k]->live[x];
+			const struct shape *sh = sched_instance_shape(l->task, l->instance);
+
+			for (size_t n = 0; n < sh->n_needs; n++)
+				used[sh->needs[n].licence->pos] += sh->needs[n].n;
+		}
+	}
+	for (size_t k = 0; k < a->s->n_licences; k++) {
+		const struct licence *l = a->s->licences[k];
+
+		if (l->used != used[k] || l->pos != k)
+			return BROKEN(a, "licence %s: %" PRIu64 " in use, %" PRIu64 " counted", l->name, l->used,
+				      used[k]);
+		if (l->used > l->total && !l->over)
+			return BROKEN(a, "licence %s: more are in use than there are", l->name);
+		if (l->held && (!it || !sched_licence_of(it->shape, l)))
+			return BROKEN(a, "licence %s is kept for nobody", l->name);
+	}
+	return 0;
+}
+
 static int audit_job(struct audit *a, const struct job *j)
 {
 	size_t ended = 0, instances = 0, live = 0, expanding = 0, in_error = 0;
@@ -396,6 +424,8 @@ int sched_invariants(const struct sched *s, struct err *err)
 		r = audit_quotas(&a);
 	if (r == 0)
 		r = audit_selections(&a);
+	if (r == 0)
+		r = audit_licences(&a);
 	if (r == 0)
 		r = audit_shapes(&a);
 	if (r == 0 && a.timers != s->n_timers)

@@ -15,6 +15,7 @@
 
 static void task_init(struct sched *s, struct job *j, struct task *t, const struct sched_task_spec *spec)
 {
+	mem_cleanup struct need *needs = sched_licence_needs(s, spec->licences, spec->n_licences);
 	bool alone = spec->gang || spec->exclusive || spec->topology != SCHED_TOPO_ANY;
 	struct shape like = {.slots = spec->slots,
 			     .cpu_milli = spec->cpu_milli,
@@ -26,6 +27,8 @@ static void task_init(struct sched *s, struct job *j, struct task *t, const stru
 			     .quotas = {j->quotas[0], j->quotas[1]},
 			     .exclusive = spec->exclusive,
 			     .selection = spec->select ? sched_selection_get(s, spec->select) : NULL,
+			     .needs = needs,
+			     .n_needs = spec->n_licences,
 			     .owner = alone ? t : NULL};
 
 	t->name = mem_strdup(spec->name);

@@ -160,6 +160,7 @@ bool sched_node_take(struct sched *s, struct node *n, struct task *t, struct ins
 	s->changes += t->service;
 	sched_share_take(s, t->base.job->tenant, sh);
 	sched_quota_take(sh);
+	sched_licence_take(sh);
 	if (n->up)
 		sched_order_insert(&s->order, n);
 	return true;
@@ -186,6 +187,7 @@ void sched_node_release(struct sched *s, struct node *n, struct task *t, struct 
 	live_remove(n, i);
 	sched_share_release(s, t->base.job->tenant, sh);
 	sched_quota_release(s, sh);
+	sched_licence_release(s, sh);
 	s->changes += t->service;
 	if (!n->n_live)
 		n->exclusive = NULL;

@@ -264,7 +264,7 @@ static struct item *first_item(const struct sched *s)
 }
 
 /* What stands before the one that holds does not care for what is held. */
-static bool passes(const struct sched *s, const struct item *it)
+bool sched_item_passes(const struct sched *s, const struct item *it)
 {
 	return !s->hold.item || it == s->hold.item || goes_before(it, s->hold.item);
 }
@@ -272,13 +272,22 @@ static bool passes(const struct sched *s, const struct item *it)
 static struct node *node_for(const struct sched *s, const struct item *it)
 {
 	if (it->shape->topology == SCHED_TOPO_ANY)
-		return sched_order_best(&s->order, s, it->shape, passes(s, it));
-	return sched_order_emptiest(&s->order, s, it->shape, passes(s, it));
+		return sched_order_best(&s->order, s, it->shape, sched_item_passes(s, it));
+	return sched_order_emptiest(&s->order, s, it->shape, sched_item_passes(s, it));
+}
+
+/* What waits for its own quota gets no reservation: room would not help it. */
+static bool may_hold(const struct sched *s, const struct item *it)
+{
+	return sched_quota_allows(s, it->shape, it->task->gang ? sched_gang_size(it) : 1);
 }
 
 static bool is_allowed(const struct sched *s, const struct item *it)
 {
-	return sched_quota_allows(s, it->shape, it->task->gang ? sched_gang_size(it) : 1);
+	uint32_t copies = it->task->gang ? sched_gang_size(it) : 1;
+
+	return sched_quota_allows(s, it->shape, copies) &&
+	       sched_licence_allows(s, it->shape, copies, sched_item_passes(s, it));
 }
 
 /* For the invariants. */
@@ -291,7 +300,7 @@ bool sched_item_could_start(const struct sched *s, const struct item *it)
 		return false;
 	if (!it->task->gang)
 		return node_for(s, it) != NULL;
-	picks = sched_gang_find(s, it, passes(s, it), &n);
+	picks = sched_gang_find(s, it, sched_item_passes(s, it), &n);
 	return picks != NULL;
 }
 
@@ -304,9 +313,9 @@ static void start_head(struct sched *s, struct item *it, struct node *n)
 	struct instance *i = it->n ? sched_instance_at(t, index_pop(it)) : sched_instance_open(t);
 
 	/* What holds has got a place, or has lost what it holds to one that stands before it. */
-	if (s->hold.item == it || (n->held && passes(s, it)))
+	if (s->hold.item == it || ((n->held || sched_hold_wants(it->shape)) && sched_item_passes(s, it)))
 		sched_hold_drop(s);
-	else if (n->held)
+	else
 		sched_hold_take(s, n, it->shape);
 	sched_instance_start(s, j, t, i, n);
 	/* Its tenant has used more now, which can change who stands before what holds. */
@@ -331,8 +340,8 @@ static struct item *overtaken_by(const struct sched *s, const struct item *it)
 		struct item *head = sh->n_items && sh->blocked && sh->hopeless != s->changes + 1 ? sh->items[0] : NULL;
 
 		/* Asked anew and not of `limited`, which a state from a snapshot has forgotten. */
-		if (head && head != s->hold.item && goes_before(head, it) && passes(s, head) &&
-		    (!best || goes_before(head, best)) && is_allowed(s, head))
+		if (head && head != s->hold.item && goes_before(head, it) && sched_item_passes(s, head) &&
+		    (!best || goes_before(head, best)) && may_hold(s, head))
 			best = head;
 	}
 	return best;
@@ -354,7 +363,7 @@ static bool reserve(struct sched *s, const struct item *it)
 static bool start_gang(struct sched *s, struct item *it)
 {
 	size_t n;
-	mem_cleanup struct pick *picks = sched_gang_find(s, it, passes(s, it), &n);
+	mem_cleanup struct pick *picks = sched_gang_find(s, it, sched_item_passes(s, it), &n);
 
 	if (!picks || reserve(s, it))
 		return picks != NULL;
@@ -384,7 +393,7 @@ void sched_place_run(struct sched *s)
 {
 	sched_share_settle(s);
 	/* What may not start whatever gets free keeps nobody waiting. */
-	if (s->hold.item && !is_allowed(s, s->hold.item))
+	if (s->hold.item && !may_hold(s, s->hold.item))
 		sched_hold_drop(s);
 	if (s->n_tenants > 1 && s->hold.item)
 		sched_place_wake(s);

@@ -318,5 +318,7 @@ int sched_admit(const struct sched *s, const struct sched_job_spec *spec, const 
 
 	if (r == 0 && spec->project && *spec->project)
 		r = admit_jobs(s, "project", spec->project, on_the_way[1], err);
+	for (size_t k = 0; r == 0 && k < spec->n_tasks; k++)
+		r = sched_licence_admit(s, &spec->tasks[k], err);
 	return r;
 }

@@ -44,6 +44,7 @@ struct sched *sched_free(struct sched *s)
 	free(s->starts);
 	sched_share_free(s);
 	sched_quota_free(s);
+	sched_licence_free(s);
 	free(s->shapes);
 	free(s->timers);
 	free(s->touched);
@@ -297,6 +298,19 @@ static int time_passed(struct sched *s, const struct sched_event *e, struct err 
 	return 0;
 }
 
+static int licence(struct sched *s, const struct sched_event *e, struct err *err)
+{
+	if (!sched_name_ok(e->licence, SCHED_ID_MAX))
+		return err_set(err, EINVAL, "the licence's name is missing, longer than %d bytes or not printable",
+			       SCHED_ID_MAX - 1);
+	if (!map_get(&s->by_licence, e->licence) && s->n_licences >= SCHED_LICENCES_MAX)
+		return err_set(err, E2BIG, "licence %s: there are %d already", e->licence, SCHED_LICENCES_MAX);
+	if (e->total != SCHED_NO_LIMIT && e->total > INT64_MAX)
+		return err_set(err, EINVAL, "licence %s: too many", e->licence);
+	sched_licence_set(s, e->licence, e->total);
+	return 0;
+}
+
 static int quota(struct sched *s, const struct sched_event *e, struct err *err)
 {
 	if (!sched_quota_name_ok(e->quota))
@@ -321,6 +335,7 @@ static const struct {
     [SCHED_EV_HEALTH] = {health, true},		 [SCHED_EV_EXITED] = {exited, true},
     [SCHED_EV_TIME] = {time_passed, false},	 [SCHED_EV_QUOTA] = {quota, false},
     [SCHED_EV_NODE_EMPTY] = {node_empty, false}, [SCHED_EV_NODE_FACTS] = {node_facts, false},
+    [SCHED_EV_LICENCE] = {licence, false},
 };
 
 static void settle(struct sched *s)

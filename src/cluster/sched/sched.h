@@ -48,6 +48,8 @@ struct sched;
 #define SCHED_INSTANCES_MAX 1000000 /* instances of a job */
 #define SCHED_FACTS_MAX 1024	    /* facts of a node */
 #define SCHED_FACTS_TEXT_MAX 65536  /* bytes of them */
+#define SCHED_LICENCES_MAX 1000	    /* ever seen */
+#define SCHED_NEEDS_MAX 8	    /* licences of a task */
 
 /* ---- what is submitted ---- */
 
@@ -75,6 +77,12 @@ struct sched_dep {
 	bool required; /* false: a failed or skipped dependency does not block */
 };
 
+/* So many of a licence, which is a number that the whole cluster has. */
+struct sched_need {
+	const char *name;
+	uint32_t n;
+};
+
 struct sched_task_spec {
 	const char *name;
 	bool service;	      /* stays; otherwise it ends */
@@ -91,6 +99,8 @@ struct sched_task_spec {
 	uint32_t max_running; /* instances live at the same time, 0 = no limit; not with gang */
 	bool gang;	      /* all instances start in one step, or none */
 	bool exclusive;	      /* nothing of another task on its nodes */
+	const struct sched_need *licences; /* of each instance while it is live */
+	size_t n_licences;
 	enum sched_topology topology;
 	enum sched_on_error on_error;
 	int64_t walltime_ms;	    /* 0 = none; of one attempt, from started */
@@ -131,6 +141,7 @@ enum sched_event_type {
 	SCHED_EV_HEALTH,     /* attempt, healthy */
 	SCHED_EV_EXITED,     /* attempt, outcome, exit_code, error */
 	SCHED_EV_TIME,	     /* time passed: deadlines at or before now fire */
+	SCHED_EV_LICENCE,    /* licence, total: from now on the cluster has so many; SCHED_NO_LIMIT: it is taken away */
 	SCHED_EV_QUOTA,	     /* quota, caps: from now on so much; all SCHED_NO_LIMIT: no quota any more */
 	SCHED_EV_NODE_FACTS, /* node, facts: all that is known of it now; it may come before the node is up for the first time */
 };
@@ -159,7 +170,9 @@ struct sched_event {
 	uint64_t node_cpu_milli, node_memory;
 	const char *quota; /* QUOTA: "user:NAME", "project:NAME", or "user:*" for users without one of their own */
 	uint64_t caps[SCHED_QUOTA_N];
-	const char *facts; /* lines of a name (expr.h), a blank and a value */
+	const char *facts;   /* lines of a name (expr.h), a blank and a value */
+	const char *licence; /* LICENCE */
+	uint64_t total;
 	bool healthy;
 	enum sched_outcome outcome;
 	int32_t exit_code;
@@ -199,7 +212,7 @@ struct sched *sched_free(struct sched *s);
  * named), limits, a job id that is already there. -EINVAL, -EEXIST, -E2BIG. */
 int sched_check(const struct sched *s, const struct sched_job_spec *spec, struct err *err);
 
-/* Whether quotas leave room for one job more, now. Asked before the event is written and not again: the log is the truth. on_the_way:
+/* Whether quotas leave room for one job more, now, and its licences are there (-EINVAL). Asked before the event is written and not again: the log is the truth. on_the_way:
  * jobs of the same tenant [0] and project [1] whose events are being written. -EBUSY with the reason. */
 int sched_admit(const struct sched *s, const struct sched_job_spec *spec, const uint32_t on_the_way[static 2],
 		struct err *err);
@@ -333,6 +346,13 @@ struct sched_demand {
 };
 typedef int (*sched_demand_fn)(void *ctx, const struct sched_demand *d);
 int sched_demand(const struct sched *s, sched_demand_fn fn, void *ctx);
+
+struct sched_licence_view {
+	const char *name;
+	bool known; /* false: a job names it, and nobody has set it */
+	uint64_t total, used;
+};
+int sched_licence_at(const struct sched *s, size_t position, struct sched_licence_view *ret);
 
 /* For tests and asserts in the server: checks every invariant of the state; -EINVAL tells which is broken. */
 int sched_invariants(const struct sched *s, struct err *err);

@@ -83,15 +83,6 @@ static bool is_word(struct reader *r, const char *want)
 	return n == strlen(want) && !memcmp(r->p, want, n);
 }
 
-/* The line after this one begins with the word: for lines that may be missing. */
-static bool next_is(const struct reader *r, const char *want)
-{
-	const char *p = r->line_end + 1;
-	size_t n = strlen(want);
-
-	return !r->bad && r->p == r->line_end && r->end - p > (ptrdiff_t)n && !memcmp(p, want, n) && p[n] == ' ';
-}
-
 static void keyword(struct reader *r, const char *want)
 {
 	size_t n;
@@ -100,6 +91,19 @@ static void keyword(struct reader *r, const char *want)
 	if (!r->bad && !is_word(r, want))
 		fail(r, "another line was expected here");
 	(void)word(r, &n);
+}
+
+/* True when the next line begins with that word; then it is the line that is read. */
+static bool optional(struct reader *r, const char *want)
+{
+	const char *next = r->line_end + 1;
+	size_t n = strlen(want);
+
+	if (r->bad || r->p != r->line_end || next >= r->end || (size_t)(r->end - next) <= n ||
+	    memcmp(next, want, n) != 0 || next[n] != ' ')
+		return false;
+	keyword(r, want);
+	return true;
 }
 
 static uint64_t number(struct reader *r, uint64_t max)
@@ -286,12 +290,31 @@ static void load_quota(struct reader *r, struct sched *s)
 		sched_quota_set(s, name, caps);
 }
 
+static void load_licence(struct reader *r, struct sched *s)
+{
+	mem_cleanup char *name = text(r);
+	uint64_t state = number(r, 3); /* 1 known, 2 over */
+	bool known = state & 1;
+	uint64_t total = number(r, INT64_MAX);
+
+	if (r->bad)
+		return;
+	if (!sched_name_ok(name, SCHED_ID_MAX) || map_get(&s->by_licence, name) ||
+	    s->n_licences >= SCHED_LICENCES_MAX || (!known && total)) {
+		fail(r, "the licence's name is wrong or there twice, or there are too many");
+		return;
+	}
+	sched_licence_set(s, name, known ? total : SCHED_NO_LIMIT);
+	sched_licence_get(s, name)->over = state & 2;
+}
+
 /* ---- the fixed part of a job: what was submitted ---- */
 
 struct draft {
 	struct sched_job_spec spec;
 	struct sched_task_spec *tasks;
 	struct sched_dep **deps;
+	struct sched_need **needs;
 	uint8_t **dep_states;
 	bool paused, ending, ended, early;
 	uint8_t final;
@@ -307,29 +330,18 @@ static void draft_free(struct draft *d)
 		free((char *)d->tasks[k].name);
 		free((char *)d->tasks[k].select);
 		free(d->deps[k]);
+		free(d->needs[k]);
 		free(d->dep_states[k]);
 	}
 	free(d->tasks);
 	free(d->deps);
+	free(d->needs);
 	free(d->dep_states);
 	free(d->id);
 	free(d->name);
 	free(d->reason);
 	free(d->tenant);
 	free(d->project);
-}
-
-/* True when the next line begins with that word; then it is the line that is read. */
-static bool optional(struct reader *r, const char *want)
-{
-	const char *next = r->line_end + 1;
-	size_t n = strlen(want);
-
-	if (r->bad || r->p != r->line_end || next >= r->end || (size_t)(r->end - next) <= n ||
-	    memcmp(next, want, n) != 0 || next[n] != ' ')
-		return false;
-	keyword(r, want);
-	return true;
 }
 
 static void load_facts(struct reader *r, struct sched *s)
@@ -363,7 +375,27 @@ static void load_deps(struct reader *r, struct draft *d, size_t k, size_t n)
 	d->tasks[k].n_deps = n;
 }
 
-static void load_task(struct reader *r, struct draft *d, size_t k)
+static void load_needs(struct reader *r, const struct sched *s, struct draft *d, size_t k)
+{
+	size_t n;
+
+	if (!optional(r, "need"))
+		return;
+	n = (size_t)number(r, SCHED_NEEDS_MAX);
+	d->needs[k] = mem_new_n(struct sched_need, n + 1);
+	for (size_t x = 0; x < n && !r->bad; x++) {
+		uint32_t pos = number32(r), count = number32(r);
+
+		if (pos >= s->n_licences)
+			fail(r, "a task needs an unknown licence");
+		else
+			d->needs[k][x] = (struct sched_need){.name = s->licences[pos]->name, .n = count};
+	}
+	d->tasks[k].licences = d->needs[k];
+	d->tasks[k].n_licences = n;
+}
+
+static void load_task(struct reader *r, const struct sched *s, struct draft *d, size_t k)
 {
 	struct sched_task_spec *t = &d->tasks[k];
 	size_t n_deps;
@@ -394,20 +426,20 @@ static void load_task(struct reader *r, struct draft *d, size_t k)
 	n_deps = (size_t)number(r, DEPS_MAX);
 	if (optional(r, "select"))
 		t->select = text(r);
+	load_needs(r, s, d, k);
 	load_deps(r, d, k, n_deps);
 }
 
 static void load_limit(struct reader *r, struct draft *d)
 {
-	if (!next_is(r, "limit"))
+	if (!optional(r, "limit"))
 		return;
-	keyword(r, "limit");
 	d->project = text(r);
 	d->spec.project = d->project;
 	d->spec.max_running = number32(r);
 }
 
-static void load_draft(struct reader *r, struct draft *d)
+static void load_draft(struct reader *r, const struct sched *s, struct draft *d)
 {
 	size_t n_tasks;
 
@@ -440,12 +472,13 @@ static void load_draft(struct reader *r, struct draft *d)
 	d->spec.name = d->name;
 	d->tasks = mem_new_n(struct sched_task_spec, n_tasks + 1);
 	d->deps = mem_new_n(struct sched_dep *, n_tasks + 1);
+	d->needs = mem_new_n(struct sched_need *, n_tasks + 1);
 	d->dep_states = mem_new_n(uint8_t *, n_tasks + 1);
 	d->spec.tasks = d->tasks;
 	d->spec.n_tasks = n_tasks;
 	load_limit(r, d);
 	for (size_t k = 0; k < n_tasks && !r->bad; k++)
-		load_task(r, d, k);
+		load_task(r, s, d, k);
 }
 
 /* ---- the part of a job that changed since ---- */
@@ -610,7 +643,7 @@ static void load_job(struct reader *r, struct sched *s)
 	struct err why = ERR_INIT;
 	struct job *j;
 
-	load_draft(r, &d);
+	load_draft(r, s, &d);
 	if (r->bad)
 		return;
 	if (sched_check(s, &d.spec, &why) < 0) {
@@ -663,6 +696,14 @@ static void load_hold(struct reader *r, struct sched *s)
 		node->spare_cpu = cpu;
 		node->spare_memory = memory;
 	}
+	while (optional(r, "keep")) {
+		uint32_t pos = number32(r);
+
+		if (pos < s->n_licences)
+			sched_hold_keep(s->licences[pos], number(r, UINT64_MAX));
+		else
+			fail(r, "an unknown licence is kept");
+	}
 }
 
 /* ---- the whole ---- */
@@ -691,6 +732,10 @@ static void load_all(struct reader *r, struct sched *s)
 	for (; is_word(r, "quota"); next_line(r)) {
 		(void)word(r, &n);
 		load_quota(r, s);
+	}
+	for (; is_word(r, "licence"); next_line(r)) {
+		(void)word(r, &n);
+		load_licence(r, s);
 	}
 	for (; is_word(r, "job"); next_line(r)) {
 		(void)word(r, &n);

@@ -76,6 +76,12 @@ static void save_task(struct buf *b, const struct task *t, uint64_t *lines)
 		add_text(b, sh->selection->text);
 		end_line(b, lines);
 	}
+	if (sh->n_needs) {
+		buf_printf(b, "need %zu", sh->n_needs);
+		for (size_t k = 0; k < sh->n_needs; k++)
+			buf_printf(b, " %" PRIu32 " %" PRIu32, sh->needs[k].licence->pos, sh->needs[k].n);
+		end_line(b, lines);
+	}
 	for (size_t d = 0; d < t->n_deps; d++) {
 		buf_printf(b, "dep %" PRIu32 " %u %d %u", t->deps[d].task, t->deps[d].condition, t->deps[d].required,
 			   t->deps[d].state);
@@ -136,6 +142,12 @@ static void save_hold(struct buf *b, const struct sched *s, uint64_t *lines)
 			   n->spare_memory);
 	}
 	end_line(b, lines);
+	for (size_t k = 0; k < s->n_licences; k++) {
+		if (!s->licences[k]->held)
+			continue;
+		buf_printf(b, "keep %zu %" PRIu64, k, s->licences[k]->spare);
+		end_line(b, lines);
+	}
 }
 
 static void save_quotas(struct buf *b, const struct sched *s, uint64_t *lines)
@@ -160,6 +172,18 @@ static void save_facts(struct buf *b, const struct node *n, uint64_t *lines)
 	buf_adds(b, "facts");
 	add_text(b, n->facts.raw);
 	end_line(b, lines);
+}
+
+static void save_licences(struct buf *b, const struct sched *s, uint64_t *lines)
+{
+	for (size_t k = 0; k < s->n_licences; k++) {
+		const struct licence *l = s->licences[k];
+
+		buf_adds(b, "licence");
+		add_text(b, l->name);
+		buf_printf(b, " %d %" PRIu64, l->known | l->over << 1, l->total);
+		end_line(b, lines);
+	}
 }
 
 char *sched_save(const struct sched *s, size_t *ret_len)
@@ -188,6 +212,7 @@ char *sched_save(const struct sched *s, size_t *ret_len)
 		end_line(&b, &lines);
 	}
 	save_quotas(&b, s, &lines);
+	save_licences(&b, s, &lines);
 	for (size_t k = 0; k < s->n_jobs; k++)
 		save_job(&b, s->jobs[k], &lines);
 	if (s->hold.item)

@@ -48,6 +48,22 @@ struct attempt {
 	bool ended : 1, healthy : 1, oom : 1;
 };
 
+/* A number of something that the whole cluster has. */
+struct licence {
+	char *name;
+	uint32_t pos;
+	bool known; /* somebody has set it */
+	bool over;  /* it was set below what is in use */
+	bool held;  /* for sched.hold ... */
+	uint64_t total, used;
+	uint64_t spare; /* ... but for so many, which are left over even then */
+};
+
+struct need {
+	struct licence *licence;
+	uint32_t n;
+};
+
 /* All that asks for the same and may not go to the same nodes. */
 struct shape {
 	char *key; /* in sched.by_shape */
@@ -60,10 +76,12 @@ struct shape {
 	struct selection *selection; /* NULL = all nodes; a reference */
 	struct quota *quotas[2];     /* of the user and the project, or NULL */
 	struct task *owner; /* what it serves alone, when its topology, gang or exclusive ask for it; or NULL */
-	uint64_t hopeless;  /* a cache: sched.changes when no reservation was found for it */
-	bool blocked;	    /* a cache: no node fits now */
-	bool limited;	    /* a cache: blocked, and by a limit: no node would help */
-	uint32_t *banned;   /* node numbers, ascending */
+	struct need *needs; /* licences, by their numbers */
+	size_t n_needs;
+	uint64_t hopeless; /* a cache: sched.changes when no reservation was found for it */
+	bool blocked;	   /* a cache: no node fits now */
+	bool limited;	   /* a cache: blocked, and by a limit: no node would help */
+	uint32_t *banned;  /* node numbers, ascending */
 	size_t n_banned;
 	size_t refs, pos;    /* place in sched.shapes */
 	struct item **items; /* heap of the tasks that wait with this shape */
@@ -239,6 +257,9 @@ struct sched {
 	struct tenant **tenants; /* in the order they came, for ever */
 	size_t n_tenants, cap_tenants;
 	struct map by_tenant;
+	struct licence **licences; /* by number, in the order they came */
+	size_t n_licences, cap_licences;
+	struct map by_licence;
 	struct quota **quotas; /* by name */
 	size_t n_quotas, cap_quotas;
 	struct quota *everybody; /* the one for users without their own, or NULL */
@@ -326,14 +347,17 @@ void sched_hold_drop(struct sched *s);
 void sched_hold_put(struct sched *s, struct item *it, int64_t at_ms);
 void sched_hold_add(struct sched *s, struct node *n);
 bool sched_hold_ends_before(const struct sched *s, const struct shape *sh);
+void sched_hold_keep(struct licence *l, uint64_t spare);
+bool sched_hold_wants(const struct shape *sh);				       /* licences that are held */
 void sched_hold_take(struct sched *s, struct node *n, const struct shape *sh); /* it starts there */
 
 /* place.c */
 bool sched_task_may_start(const struct task *t);      /* as its gang and max_running say */
 void sched_place_job(struct sched *s, struct job *j); /* all its tasks, after a change of what may start */
 bool sched_item_before(const struct item *a, const struct item *b);
-uint32_t sched_item_head(const struct item *it);		    /* its smallest index; it must have one */
-struct item *sched_item_find(const struct task *t, uint32_t index); /* where that waits; NULL: nowhere */
+uint32_t sched_item_head(const struct item *it);		      /* its smallest index; it must have one */
+struct item *sched_item_find(const struct task *t, uint32_t index);   /* where that waits; NULL: nowhere */
+bool sched_item_passes(const struct sched *s, const struct item *it); /* what is held is not held against it */
 bool sched_item_could_start(const struct sched *s, const struct item *it);
 void sched_place_push(struct sched *s, struct task *t, struct instance *i); /* it is PENDING again */
 void sched_place_update(struct sched *s,
@@ -353,6 +377,18 @@ void sched_share_free(struct sched *s);
 
 /* why.c */
 void sched_why_bytes(struct buf *b, uint64_t bytes);
+
+/* licence.c */
+struct licence *sched_licence_get(struct sched *s, const char *name);
+struct need *sched_licence_needs(struct sched *s, const struct sched_need *names, size_t n); /* the caller frees */
+uint32_t sched_licence_of(const struct shape *sh, const struct licence *l);		     /* how many a copy takes */
+void sched_licence_take(const struct shape *sh);
+void sched_licence_release(struct sched *s, const struct shape *sh);
+bool sched_licence_allows(const struct sched *s, const struct shape *sh, uint32_t copies, bool pass);
+void sched_licence_set(struct sched *s, const char *name, uint64_t total);
+bool sched_licence_why(const struct sched *s, const struct shape *sh, uint32_t copies, bool pass, struct buf *b);
+int sched_licence_admit(const struct sched *s, const struct sched_task_spec *t, struct err *err);
+void sched_licence_free(struct sched *s);
 
 /* quota.c */
 bool sched_quota_name_ok(const char *name);

@@ -267,7 +267,10 @@ static void why_pending(const struct sched *s, const struct task *t, int64_t now
 
 	if (why_capped(s, t, it, b))
 		return;
-	if (t->gang)
+	if (sched_licence_why(s, it->shape, t->gang ? sched_gang_size(it) : 1,
+			      it->pos == NOT_LISTED || sched_item_passes(s, it), b))
+		(void)it;
+	else if (t->gang)
 		why_gang(s, t, it, b);
 	else
 		why_no_room(s, it->shape, b);
@@ -296,7 +299,8 @@ static void why_more(const struct sched *s, const struct task *t, int64_t now_ms
 {
 	if (!t->counts[SCHED_TASK_PENDING] || !sched_job_may_start(t->base.job) || t->gang)
 		return;
-	buf_printf(b, "%" PRIu32 " more wait: ", t->counts[SCHED_TASK_PENDING]);
+	buf_printf(b, "%" PRIu32 " more wait%s: ", t->counts[SCHED_TASK_PENDING],
+		   t->counts[SCHED_TASK_PENDING] == 1 ? "s" : "");
 	why_pending(s, t, now_ms, b);
 }
 

@@ -21,7 +21,8 @@ enum {
 	HAS_EXIT = 64,
 	HAS_ERROR = 128,
 	HAS_QUOTA = 256,
-	HAS_FACTS = 512
+	HAS_FACTS = 512,
+	HAS_LICENCE = 1024
 };
 
 /* Which members each kind of event has. */
@@ -45,6 +46,7 @@ static const struct shape {
     [SCHED_EV_TIME] = {"time", 0},
     [SCHED_EV_QUOTA] = {"quota", HAS_QUOTA},
     [SCHED_EV_NODE_FACTS] = {"node_facts", HAS_NODE | HAS_FACTS},
+    [SCHED_EV_LICENCE] = {"licence", HAS_LICENCE},
 };
 #define N_SHAPES (sizeof shapes / sizeof *shapes)
 
@@ -145,6 +147,11 @@ void event_encode(const struct sched_event *e, const struct event_extra *extra, 
 		add_exit(out, e, extra);
 	if (has & HAS_QUOTA)
 		add_quota(out, e);
+	if (has & HAS_LICENCE) {
+		add_str(out, "licence", e->licence);
+		if (e->total != SCHED_NO_LIMIT)
+			add_int(out, "total", (int64_t)e->total);
+	}
 	buf_addc(out, '}');
 }
 
@@ -202,6 +209,17 @@ static int read_quota(yyjson_val *o, struct sched_event *e, struct err *err)
 	return r;
 }
 
+static int read_licence(yyjson_val *o, struct sched_event *e, struct err *err)
+{
+	int64_t total = -1;
+	int r = json_get_str(o, "licence", &e->licence, err);
+
+	if (r == 0)
+		r = json_opt_int(o, "total", 0, INT64_MAX, &total, err);
+	e->total = total < 0 ? SCHED_NO_LIMIT : (uint64_t)total;
+	return r;
+}
+
 static int read_members(yyjson_val *o, unsigned has, struct sched_event *e, struct err *err)
 {
 	int r = 0;
@@ -236,6 +254,8 @@ static int read_members(yyjson_val *o, unsigned has, struct sched_event *e, stru
 		r = read_exit(o, e, err);
 	if (r == 0 && (has & HAS_QUOTA))
 		r = read_quota(o, e, err);
+	if (r == 0 && (has & HAS_LICENCE))
+		r = read_licence(o, e, err);
 	return r;
 }
 

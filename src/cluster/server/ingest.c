@@ -24,7 +24,7 @@ struct pending {
 	struct server *server;
 	struct ingest in;
 	struct buf json;
-	char *error, *node, *job_id, *task_name, *container, *job_name, *doc_key, *doc_value, *quota, *facts;
+	char *error, *node, *job_id, *task_name, *container, *job_name, *doc_key, *doc_value, *quota, *facts, *licence;
 };
 
 static void pending_free(struct pending *p)
@@ -40,6 +40,7 @@ static void pending_free(struct pending *p)
 	free(p->container);
 	free(p->job_name);
 	free(p->quota);
+	free(p->licence);
 	free(p->doc_key);
 	free(p->doc_value);
 	free(p);
@@ -55,6 +56,7 @@ static struct pending *pending_new(struct server *s, const struct ingest *in)
 	p->in.event.node = p->node = mem_strdup(in->event.node);
 	p->in.event.quota = p->quota = mem_strdup(in->event.quota);
 	p->in.event.facts = p->facts = mem_strdup(in->event.facts);
+	p->in.event.licence = p->licence = mem_strdup(in->event.licence);
 	p->in.event.job = p->job_id = mem_strdup(in->event.job);
 	p->in.extra.task_name = p->task_name = mem_strdup(in->extra.task_name);
 	p->in.extra.container = p->container = mem_strdup(in->extra.container);

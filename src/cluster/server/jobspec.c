@@ -73,6 +73,7 @@ static const char *const service_keys[] = {"name",
 					   "on_error",
 					   "walltime_ms",
 					   "max_running",
+					   "licences",
 					   "gang",
 					   "exclusive",
 					   "topology",
@@ -277,6 +278,30 @@ static int read_place(struct sched_task_spec *t, yyjson_val *service, struct err
 	return 0;
 }
 
+static int read_licences(struct jobspec *j, uint32_t task, yyjson_val *service, struct err *err)
+{
+	yyjson_val *all = yyjson_obj_get(service, "licences"), *key, *value;
+	struct sched_need *needs;
+	size_t i, n;
+
+	if (!all)
+		return 0;
+	if (!yyjson_is_obj(all) || yyjson_obj_size(all) > SCHED_NEEDS_MAX)
+		return err_set(err, EINVAL, "licences: an object of names and numbers is needed, at most %d of them",
+			       SCHED_NEEDS_MAX);
+	needs = mem_new_n(struct sched_need, yyjson_obj_size(all) + 1);
+	j->needs[task] = needs;
+	j->tasks[task].licences = needs;
+	yyjson_obj_foreach (all, i, n, key, value) {
+		if (!yyjson_is_uint(value) || !yyjson_get_uint(value) || yyjson_get_uint(value) > 1000000)
+			return err_set(err, EINVAL, "licences.%.80s: a whole number from 1 to 1000000 is needed",
+				       yyjson_get_str(key));
+		needs[j->tasks[task].n_licences++] =
+		    (struct sched_need){.name = yyjson_get_str(key), .n = (uint32_t)yyjson_get_uint(value)};
+	}
+	return 0;
+}
+
 static int read_service(struct jobspec *j, uint32_t task, struct err *err)
 {
 	yyjson_val *service = service_at(j, task);
@@ -300,6 +325,8 @@ static int read_service(struct jobspec *j, uint32_t task, struct err *err)
 		r = read_request(t, service, err);
 	if (r == 0)
 		r = read_place(t, service, err);
+	if (r == 0)
+		r = read_licences(j, task, service, err);
 	if (r == 0)
 		r = read_deps(j, task, service, err);
 	return r;
@@ -351,6 +378,7 @@ static int read_services(struct jobspec *j, struct err *err)
 		return err_set(err, E2BIG, "the job has %zu services; the limit is %d", n, SCHED_TASKS_MAX);
 	j->tasks = mem_new_n(struct sched_task_spec, n);
 	j->deps = mem_new_n(struct sched_dep *, n);
+	j->needs = mem_new_n(struct sched_need *, n);
 	j->items = mem_new_n(char **, n);
 	j->sched.n_tasks = n;
 	j->sched.tasks = j->tasks;
@@ -416,10 +444,12 @@ struct jobspec *jobspec_free(struct jobspec *j)
 		return NULL;
 	for (size_t i = 0; j->tasks && i < j->sched.n_tasks; i++) {
 		free(j->deps[i]);
+		free(j->needs[i]);
 		mem_strv_free(j->items[i]);
 	}
 	free(j->tasks);
 	free(j->deps);
+	free(j->needs);
 	free(j->items);
 	yyjson_doc_free(j->doc);
 	free(j);

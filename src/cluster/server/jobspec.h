@@ -24,7 +24,8 @@ struct jobspec {
 	struct sched_job_spec sched; /* points into this object */
 	struct sched_task_spec *tasks;
 	struct sched_dep **deps; /* one array per task */
-	char ***items;		 /* per task: list items or expanded paths, or NULL */
+	struct sched_need **needs;
+	char ***items; /* per task: list items or expanded paths, or NULL */
 };
 
 /* `text` is the canonical job itself. -EINVAL and -E2BIG name file, line and column of the service. */

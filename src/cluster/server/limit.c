@@ -149,3 +149,78 @@ char *server_quotas_json(struct server *s)
 	}
 	return json_text(d, false, NULL);
 }
+
+/* ---- licences ---- */
+
+static int check_licence(const char *name, struct err *err)
+{
+	size_t n = strlen(name);
+
+	if (n == 0 || n >= SCHED_ID_MAX ||
+	    strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") != n)
+		return err_set(err, EINVAL, "\"%.80s\" is no name of a licence (letters, digits, _ . -, at most %d)",
+			       name, SCHED_ID_MAX - 1);
+	return 0;
+}
+
+static bool find_licence(struct server *s, const char *name, struct sched_licence_view *ret, size_t *ret_n)
+{
+	bool found = false;
+
+	for (*ret_n = 0; !found && sched_licence_at(s->sched, *ret_n, ret) == 0; ++*ret_n)
+		found = !strcmp(ret->name, name);
+	return found;
+}
+
+void server_licence_set(struct server *s, const char *name, int64_t total, server_done_fn done, void *ctx)
+{
+	struct ingest in = {
+	    .event = {.type = SCHED_EV_LICENCE, .licence = name, .total = (uint64_t)total}, .done = done, .ctx = ctx};
+	struct sched_licence_view v;
+	struct err err = ERR_INIT;
+	size_t n;
+	int r = check_licence(name, &err);
+
+	if (r == 0 && !find_licence(s, name, &v, &n) && n >= SCHED_LICENCES_MAX)
+		r = err_set(&err, E2BIG, "there are %d licences already", SCHED_LICENCES_MAX);
+	if (r < 0)
+		done(ctx, "", &err);
+	else
+		ingest(s, &in);
+}
+
+void server_licence_remove(struct server *s, const char *name, server_done_fn done, void *ctx)
+{
+	struct ingest in = {
+	    .event = {.type = SCHED_EV_LICENCE, .licence = name, .total = SCHED_NO_LIMIT}, .done = done, .ctx = ctx};
+	struct sched_licence_view v;
+	struct err err = ERR_INIT;
+	size_t n;
+
+	if (find_licence(s, name, &v, &n) && v.known) {
+		ingest(s, &in);
+		return;
+	}
+	err_set(&err, ENOENT, "there is no licence \"%.80s\" (berth licence ls)", name);
+	done(ctx, "", &err);
+}
+
+char *server_licences_json(struct server *s)
+{
+	json_mut_cleanup yyjson_mut_doc *d = yyjson_mut_doc_new(NULL);
+	yyjson_mut_val *list = yyjson_mut_arr(d);
+	struct sched_licence_view v;
+
+	yyjson_mut_doc_set_root(d, list);
+	for (size_t i = 0; sched_licence_at(s->sched, i, &v) == 0; i++) {
+		yyjson_mut_val *o;
+
+		if (!v.known && !v.used)
+			continue;
+		o = yyjson_mut_arr_add_obj(d, list);
+		yyjson_mut_obj_add_strcpy(d, o, "name", v.name);
+		yyjson_mut_obj_add_uint(d, o, "total", v.total);
+		yyjson_mut_obj_add_uint(d, o, "used", v.used);
+	}
+	return json_text(d, false, NULL);
+}

@@ -81,6 +81,11 @@ void server_quota_set(struct server *s, const char *owner, yyjson_val *caps, ser
 void server_quota_remove(struct server *s, const char *owner, server_done_fn done, void *ctx);
 char *server_quotas_json(struct server *s);
 
+/* Licences: numbers of the whole cluster that jobs take while they run. */
+void server_licence_set(struct server *s, const char *name, int64_t total, server_done_fn done, void *ctx);
+void server_licence_remove(struct server *s, const char *name, server_done_fn done, void *ctx);
+char *server_licences_json(struct server *s);
+
 /* JSON texts for the API; the caller frees. */
 char *server_jobs_json(struct server *s, bool all, size_t limit);
 int server_job_json(struct server *s, const char *job, char **ret, struct err *err);

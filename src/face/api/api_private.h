@@ -80,6 +80,9 @@ void nodes_remove(struct api *a, struct http_req *r, const char *id);
 /* node_pass.c: true = it was a request for a node's own API, and has been taken */
 bool node_pass(struct api *a, struct http_req *r);
 /* limits.c */
+void licences_list(struct api *a, struct http_req *r, const char *id);
+void licences_set(struct api *a, struct http_req *r, const char *id);
+void licences_remove(struct api *a, struct http_req *r, const char *id);
 void quotas_list(struct api *a, struct http_req *r, const char *id);
 void quotas_set(struct api *a, struct http_req *r, const char *id);
 void quotas_remove(struct api *a, struct http_req *r, const char *id);

@@ -55,6 +55,9 @@ static const struct route {
     {"GET", "/v1/quotas", quotas_list, false},
     {"POST", "/v1/quotas/*", quotas_set, false},
     {"DELETE", "/v1/quotas/*", quotas_remove, false},
+    {"GET", "/v1/licences", licences_list, false},
+    {"POST", "/v1/licences/*", licences_set, false},
+    {"DELETE", "/v1/licences/*", licences_remove, false},
     {"GET", "/v1/tokens", tokens_list, false},
     {"POST", "/v1/tokens", tokens_create, false},
     {"DELETE", "/v1/tokens/*", tokens_remove, false},
@@ -114,7 +117,7 @@ static bool is_allowed(struct http_req *r)
 /* An agent has no jobs of its own to tell of. */
 static bool is_servers(const struct api *a, struct http_req *r)
 {
-	static const char *const paths[] = {"/v1/jobs", "/v1/nodes", "/v1/tokens", "/v1/quotas"};
+	static const char *const paths[] = {"/v1/jobs", "/v1/nodes", "/v1/tokens", "/v1/quotas", "/v1/licences"};
 	struct err err = ERR_INIT;
 
 	for (size_t i = 0; a->agent_of && i < sizeof paths / sizeof *paths; i++) {

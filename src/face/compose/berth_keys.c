@@ -102,6 +102,9 @@ void berth_keys_read(struct loader *l, struct job_service *s)
 	s->on_error = read_str(s->berth, "on_error", NULL);
 	s->walltime_ms = read_duration(s->berth, "walltime", -1);
 	s->max_running = read_int(s->berth, "max_running", 0);
+	s->licences = read_map(s->berth, "licences");
+	if (s->licences)
+		job_where_add(l, s, s->licences);
 	s->gang = read_bool(s->berth, "gang", false);
 	s->exclusive = read_bool(s->berth, "exclusive", false);
 	s->topology = read_str(s->berth, "topology", NULL);

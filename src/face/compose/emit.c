@@ -4,6 +4,7 @@
 #include "base/wire/json.h"
 #include "face/compose/job.h"
 #include "face/compose/loader.h"
+#include "face/compose/read.h"
 #include "face/compose/params.h"
 
 #include <string.h>
@@ -209,6 +210,20 @@ static void add_container(const struct loader *l, struct out *o, const struct jo
 	yyjson_mut_obj_add_bool(o->doc, o->obj, "read_only", s->read_only);
 }
 
+static void add_licences(struct out *o, const struct job_service *s)
+{
+	struct out in = {o->doc, yyjson_mut_obj(o->doc)};
+
+	if (!s->licences || !s->licences->n)
+		return;
+	for (size_t i = 0; i < s->licences->n; i++) {
+		const char *name = s->licences->items[i]->key->text;
+
+		add_int(&in, name, read_int(s->licences, name, 1));
+	}
+	yyjson_mut_obj_add_val(o->doc, o->obj, "licences", in.obj);
+}
+
 static void add_schedule(struct out *o, const struct job_service *s)
 {
 	add_deps(o, s);
@@ -233,6 +248,7 @@ static void add_schedule(struct out *o, const struct job_service *s)
 	add_int(o, "walltime_ms", s->walltime_ms > 0 ? s->walltime_ms : 0);
 	if (s->max_running)
 		add_int(o, "max_running", s->max_running);
+	add_licences(o, s);
 	if (s->gang)
 		yyjson_mut_obj_add_bool(o->doc, o->obj, "gang", true);
 	if (s->exclusive)

@@ -101,6 +101,7 @@ struct job_service {
 	int64_t restart_max, count, slots, reserve_cpu_milli, reserve_memory, limit_cpu_milli, limit_memory, limit_pids;
 	int64_t stop_grace_ms, walltime_ms; /* -1 = not said */
 	int64_t max_running;
+	const struct node *licences; /* a map of names and numbers, or NULL */
 };
 
 struct job {

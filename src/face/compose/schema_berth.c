@@ -45,6 +45,9 @@ static const struct schema stage[] = {
 static const struct schema one_stage = {
     .name = "", .shapes = S_STR | S_MAP, .fields = stage, .example = "- {space: input, include: [\"*.txt\"]}"};
 
+static const struct schema one_licence = {
+    .name = "NAME", .shapes = S_INT, .min = 1, .max = 1000000, .example = "matlab: 2"};
+
 const struct schema schema_berth_service[] = {
     {"kind", S_STR, .words = "task service"},
     {"slots", S_INT, .min = 0, .max = 1000000, .example = "slots: 2"},
@@ -58,6 +61,7 @@ const struct schema schema_berth_service[] = {
     {"ranks", S_ANY, SCHEMA_LATER},
     {"mpi", S_ANY, SCHEMA_LATER},
     {"max_running", S_INT, .min = 0, .max = 1000000, .example = "max_running: 10"},
+    {"licences", S_NAMES, .item = &one_licence, .example = "licences: {matlab: 2}"},
     {"gang", S_BOOL, .example = "gang: true"},
     {"exclusive", S_BOOL, .example = "exclusive: true"},
     FENCING,

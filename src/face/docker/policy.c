@@ -271,6 +271,7 @@ static const struct {
     {"GET", "/v1/nodes"},
     {"GET", "/v1/nodes/*"},
     {"GET", "/v1/quotas"},
+    {"GET", "/v1/licences"},
 };
 
 /* '*' does not reach over a slash where Docker's own name must not ("containers/a/json"), but names of images have some. */
@@ -286,7 +287,7 @@ static bool is_read(const char *method, const char *path)
 /* What is done to the machine, not to containers. */
 static bool is_for_admins(const char *method, const char *path)
 {
-	static const char *const paths[] = {"/v1/down",	 "/v1/nodes*", "/v1/tokens*", "/v1/quotas*",
+	static const char *const paths[] = {"/v1/down",	 "/v1/nodes*", "/v1/tokens*", "/v1/quotas*", "/v1/licences*",
 					    "/plugins*", "/swarm*",    "/session",    "/grpc"};
 
 	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {

@@ -228,6 +228,14 @@ static void ev_quota(struct story *st)
 	step(st, &e);
 }
 
+/* licence matlab 4; without a number: taken away */
+static void ev_licence(struct story *st)
+{
+	step(st, &(struct sched_event){.type = SCHED_EV_LICENCE,
+				       .licence = st->words[1],
+				       .total = st->n_words > 2 ? strtoull(st->words[2], NULL, 10) : SCHED_NO_LIMIT});
+}
+
 static void attempt_event(struct story *st, struct sched_event *e)
 {
 	if (parse_path(st, st->words[1], &e->attempt) != 4)
@@ -300,6 +308,7 @@ static void ev_clock(struct story *st)
 struct draft {
 	struct sched_task_spec tasks[TASKS_MAX];
 	struct sched_dep deps[TASKS_MAX][DEPS_EACH];
+	struct sched_need needs[TASKS_MAX][SCHED_NEEDS_MAX + 1];
 	size_t n;
 };
 
@@ -354,6 +363,22 @@ static char *unblank(char *value)
 	return value;
 }
 
+/* licences=a:2,b */
+static void draft_licences(struct draft *d, struct sched_task_spec *t, char *list)
+{
+	char *save = NULL;
+
+	t->licences = d->needs[t - d->tasks];
+	for (char *w = strtok_r(list, ",", &save); w; w = strtok_r(NULL, ",", &save)) {
+		char *colon = strchr(w, ':');
+
+		if (colon)
+			*colon++ = 0;
+		d->needs[t - d->tasks][t->n_licences++] =
+		    (struct sched_need){w, colon ? (uint32_t)strtoul(colon, NULL, 10) : 1};
+	}
+}
+
 static void draft_setting(struct story *st, struct draft *d, struct sched_task_spec *t, char *key, char *value)
 {
 	static const char *const on_error[] = {"continue", "suspend", "pause", "cancel"};
@@ -386,6 +411,8 @@ static void draft_setting(struct story *st, struct draft *d, struct sched_task_s
 		t->restart_max = (uint32_t)strtoul(value, NULL, 10);
 	else if (!strcmp(key, "select"))
 		t->select = unblank(value);
+	else if (!strcmp(key, "licences"))
+		draft_licences(d, t, value);
 	else if (!strcmp(key, "after"))
 		draft_after(st, d, t, value);
 	else
@@ -622,6 +649,14 @@ static void ask_quotas(struct story *st)
 		    v.set ? "" : " (no quota)", v.used[0], v.used[1], v.used[2], v.used[3]);
 }
 
+static void ask_licences(struct story *st)
+{
+	struct sched_licence_view v;
+
+	for (size_t k = 0; sched_licence_at(st->s, k, &v) == 0; k++)
+		say(st, "= %s%s %" PRIu64 "/%" PRIu64, v.name, v.known ? "" : " (not set)", v.used, v.total);
+}
+
 /* ---- the play ---- */
 
 static const struct {
@@ -629,13 +664,15 @@ static const struct {
 	size_t n_words; /* at least */
 	void (*fn)(struct story *st);
 } commands[] = {
-    {"node", 3, ev_node},     {"down", 2, ev_down},	  {"cancel", 2, ev_cancel},	  {"resume", 2, ev_resume},
-    {"forget", 2, ev_forget}, {"started", 2, ev_started}, {"exit", 2, ev_exit},		  {"fail", 2, ev_fail},
-    {"lost", 2, ev_lost},     {"healthy", 2, ev_healthy}, {"unhealthy", 2, ev_unhealthy}, {"expanded", 3, ev_expanded},
-    {"wait", 2, ev_wait},     {"clock", 2, ev_clock},	  {"state", 2, ask_state},	  {"why", 2, ask_why},
-    {"close", 2, ev_close},   {"open", 2, ev_open},	  {"next", 1, ask_next},	  {"nodes", 1, ask_nodes},
-    {"live", 1, ask_live},    {"quota", 2, ev_quota},	  {"quotas", 1, ask_quotas},	  {"empty", 2, ev_empty},
-    {"facts", 2, ev_facts},
+    {"node", 3, ev_node},	{"down", 2, ev_down},		{"cancel", 2, ev_cancel},
+    {"resume", 2, ev_resume},	{"forget", 2, ev_forget},	{"started", 2, ev_started},
+    {"exit", 2, ev_exit},	{"fail", 2, ev_fail},		{"lost", 2, ev_lost},
+    {"healthy", 2, ev_healthy}, {"unhealthy", 2, ev_unhealthy}, {"expanded", 3, ev_expanded},
+    {"wait", 2, ev_wait},	{"clock", 2, ev_clock},		{"state", 2, ask_state},
+    {"why", 2, ask_why},	{"close", 2, ev_close},		{"open", 2, ev_open},
+    {"next", 1, ask_next},	{"nodes", 1, ask_nodes},	{"live", 1, ask_live},
+    {"quota", 2, ev_quota},	{"quotas", 1, ask_quotas},	{"empty", 2, ev_empty},
+    {"facts", 2, ev_facts},	{"licences", 1, ask_licences},	{"licence", 2, ev_licence},
 };
 
 static void play_line(struct story *st, const char *line)

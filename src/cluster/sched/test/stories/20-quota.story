@@ -33,7 +33,7 @@ exit a1/x/3#1 0
 > ended a1: finished
 started a3/m/0#1
 why a3/m
-= 1 more wait: user ann has 600 bytes of 1000 bytes memory in use; this one needs 600 bytes
+= 1 more waits: user ann has 600 bytes of 1000 bytes memory in use; this one needs 600 bytes
 quota user:ann
 > start a3/m/1#1 on n1
 exit a3/m/0#1 0
