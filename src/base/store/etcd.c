@@ -88,6 +88,13 @@ static int explain(const struct etcd *e, enum grpc_status status, const char *te
 		return err_set(err, ENOENT, "etcd (%s): %s", where, text);
 	case GRPC_OUT_OF_RANGE:
 		return err_set(err, ESTALE, "etcd (%s): %s", where, text);
+	case GRPC_PRECONDITION:
+		if (strstr(text, "authentication is not enabled"))
+			return err_set(err, EACCES,
+				       "etcd (%s) knows no users: enable them (etcdctl auth enable), or take user= and "
+				       "password-file= off its address",
+				       where);
+		return err_set(err, EIO, "etcd (%s): %s", where, text);
 	case GRPC_DENIED:
 	case GRPC_UNAUTHENTICATED:
 		return refused(e, text, err);

@@ -255,22 +255,23 @@ void etcd_group_message(struct etcd_group *g, const struct etcd_state *state, co
 	mem_cleanup char *head = mem_printf("%shead", ids->prefix);
 	size_t room = DROPS_MAX;
 
+	/* No transaction: an etcd that is full (3.4) refuses even those that write nothing. */
+	if (g->asking) {
+		etcd_msg_range(m, &(struct etcd_range){.key = head});
+		return;
+	}
 	find_piece(g);
 	etcd_msg_if_created(m, ids->lead_key, ids->lead_created);
-	if (g->at < g->n_ops && !g->asking) {
+	if (g->at < g->n_ops) {
 		put_piece(g, ids, m);
 		return;
 	}
-	if (g->asking)
-		etcd_msg_if_value(m, head, g->head.data, g->head.len);
-	else if (state->head.len > 0)
+	if (state->head.len > 0)
 		etcd_msg_if_value(m, head, state->head.data, state->head.len);
 	else
 		etcd_msg_if_created(m, head, 0);
 	etcd_msg_get(m, ETCD_ELSE, ids->lead_key);
 	etcd_msg_get(m, ETCD_ELSE, head);
-	if (g->asking)
-		return;
 	put_log(g, ids, m);
 	for (size_t i = 0; i < g->n_ops; i++)
 		put_op(g, &g->ops[i], state, ids, &room, m);
@@ -282,7 +283,7 @@ void etcd_group_message(struct etcd_group *g, const struct etcd_state *state, co
 bool etcd_group_piece_done(struct etcd_group *g)
 {
 	find_piece(g);
-	if (g->at == g->n_ops || g->asking)
+	if (g->at == g->n_ops)
 		return false;
 	g->offset += CELL_PIECE;
 	if (g->offset >= g->ops[g->at].len) {

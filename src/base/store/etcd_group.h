@@ -43,7 +43,7 @@ struct etcd_group *etcd_group_free(struct etcd_group *g); /* the writes have bee
 
 /* There is nothing to be sent: all of its writes are refused. */
 bool etcd_group_is_empty(const struct etcd_group *g);
-/* The next message: a piece, or the transaction itself; while `asking` the question. */
+/* The next message: a transaction that puts a piece, or the one that is the group itself; while `asking` a range: the head as it is now. */
 void etcd_group_message(struct etcd_group *g, const struct etcd_state *state, const struct etcd_ids *ids,
 			struct buf *m);
 /* The message has gone well. True: it was a piece. */

@@ -18,6 +18,7 @@
 #define AGAIN_MS 200
 #define SLOW_MS 1000
 #define CLOSE_MS 10000
+#define LOADS_MAX 5 /* of a store that is only read: each is as long as etcd needs to be compacted */
 
 struct store_etcd {
 	struct store base;
@@ -35,6 +36,7 @@ struct store_etcd {
 	size_t queued;		   /* bytes of the queue */
 	struct etcd_group *group;
 	uint64_t counter;
+	unsigned loads;
 	bool opened, settled, closing, over; /* over: nothing is written any more, because of `why` */
 	struct err why;
 };
@@ -160,9 +162,6 @@ static void has_not_happened(struct store_etcd *s, const struct found *f, uint64
 
 	if (f->ours) {
 		has_happened(s, revision); /* an earlier attempt of the same */
-	} else if (s->group->asking && f->leads) {
-		err = s->group->failure;
-		end_group(s, &err);
 	} else {
 		err_set(&err, ESTALE,
 			f->leads ? "somebody else has written below \"%s\" in etcd"
@@ -172,21 +171,46 @@ static void has_not_happened(struct store_etcd *s, const struct found *f, uint64
 	}
 }
 
+/* Until it is answered, or the lease has ended. */
+static void try_again(struct store_etcd *s)
+{
+	s->group->again = true;
+	loop_timer_arm(s->pump, AGAIN_MS);
+}
+
 static void has_failed(struct store_etcd *s, const struct err *error)
 {
 	struct etcd_group *g = s->group;
 
 	if (error->code == ETIMEDOUT || error->code == EAGAIN) {
-		/* Until it is answered, or the lease has ended. */
 		g->unknown = g->unknown || error->code == ETIMEDOUT;
-		g->again = true;
-		loop_timer_arm(s->pump, AGAIN_MS);
-	} else if (g->unknown && !g->asking) {
+		try_again(s);
+	} else if (g->unknown) {
 		g->asking = true;
 		g->failure = *error;
 		send_group(s);
 	} else {
 		end_group(s, error);
+	}
+}
+
+/* What the head says decides what became of the group; only that is an answer. */
+static void on_head(void *ctx, const char *data, size_t n, const struct err *error)
+{
+	struct store_etcd *s = ctx;
+	struct found f = {.store = s};
+	struct err err = ERR_INIT;
+	struct etcd_answer a;
+
+	if (!s->group || s->over)
+		return;
+	if (error || etcd_msg_read_range(data, n, &a, see_key, &f) < 0) {
+		try_again(s);
+	} else if (f.ours) {
+		has_happened(s, a.revision);
+	} else {
+		err = s->group->failure;
+		end_group(s, &err);
 	}
 }
 
@@ -222,7 +246,10 @@ static void send_group(struct store_etcd *s)
 
 	s->group->again = false;
 	etcd_group_message(s->group, &s->state, &ids, &m);
-	etcd_call(s->etcd, ETCD_TXN, &m, ETCD_CALL_MS, on_txn, s);
+	if (s->group->asking)
+		etcd_call(s->etcd, ETCD_RANGE, &m, ETCD_CALL_MS, on_head, s);
+	else
+		etcd_call(s->etcd, ETCD_TXN, &m, ETCD_CALL_MS, on_txn, s);
 }
 
 static void begin_group(struct store_etcd *s)
@@ -236,6 +263,8 @@ static void begin_group(struct store_etcd *s)
 	else
 		send_group(s);
 }
+
+static void begin_load(void *ctx);
 
 static void tell_refused(struct store_etcd *s)
 {
@@ -256,6 +285,10 @@ static void on_pump(void *ctx)
 {
 	struct store_etcd *s = ctx;
 
+	if (!s->opened) {
+		begin_load(s);
+		return;
+	}
 	if (s->over) {
 		while (s->queue.first) {
 			struct store_write *first = store_list_take(&s->queue);
@@ -337,6 +370,14 @@ static void on_resigned(void *ctx)
 	settle(ctx);
 }
 
+/* The next one need not wait for the lease. */
+static void resign(struct store_etcd *s)
+{
+	etcd_lead_resign(s->lead, on_resigned, s);
+	while (!wait_settled(s))
+		;
+}
+
 static void on_limit(void *ctx)
 {
 	struct store_etcd *s = ctx;
@@ -357,11 +398,18 @@ static void write_rest(struct store_etcd *s)
 	loop_timer_disarm(s->pump);
 	while (s->refused.first)
 		tell_refused(s);
-	if (s->over)
-		return;
-	etcd_lead_resign(s->lead, on_resigned, s);
-	while (!wait_settled(s))
-		;
+	if (!s->over)
+		resign(s);
+}
+
+static void forget_state(struct store_etcd *s)
+{
+	for (struct map_slot *slot = NULL; (slot = map_next(&s->state.blobs, slot));)
+		free(slot->value);
+	map_free(&s->state.blobs);
+	buf_free(&s->state.head);
+	s->state.mirror = store_close(s->state.mirror);
+	s->state = (struct etcd_state){.mirror = NULL};
 }
 
 static void etcd_close_store(struct store *base)
@@ -369,16 +417,14 @@ static void etcd_close_store(struct store *base)
 	struct store_etcd *s = etcd_of(base);
 
 	s->closing = true;
-	if (s->lead && s->base.ops && s->state.mirror && !s->reads)
+	if (s->opened && s->lead)
 		write_rest(s);
+	else if (s->lead && etcd_lead_lease(s->lead) && s->why.code != ESTALE)
+		resign(s); /* one that has waited, or cannot read what is there */
 	etcd_load_free(s->load);
 	etcd_lead_free(s->lead);
 	etcd_close(s->etcd);
-	for (struct map_slot *slot = NULL; (slot = map_next(&s->state.blobs, slot));)
-		free(slot->value);
-	map_free(&s->state.blobs);
-	buf_free(&s->state.head);
-	store_close(s->state.mirror);
+	forget_state(s);
 	loop_timer_free(s->pump);
 	loop_timer_free(s->limit);
 	etcd_url_free(&s->url);
@@ -387,10 +433,24 @@ static void etcd_close_store(struct store *base)
 
 /* ---- opening ---- */
 
+/* What was read lay at a revision that is compacted by now, or etcd is away for a moment: from the beginning. */
+static bool is_worth_another(const struct store_etcd *s, const struct err *error)
+{
+	if (error->code == ESTALE)
+		return s->lead || s->loads < LOADS_MAX;
+	return s->lead && s->has_hooks && (error->code == ETIMEDOUT || error->code == EAGAIN);
+}
+
 static void on_loaded(void *ctx, const struct err *error)
 {
 	struct store_etcd *s = ctx;
 
+	if (error && is_worth_another(s, error)) {
+		if (s->has_hooks && s->hooks.trouble)
+			s->hooks.trouble(s->hooks.ctx, error);
+		loop_timer_arm(s->pump, AGAIN_MS);
+		return;
+	}
 	if (error)
 		s->why = *error;
 	settle(s);
@@ -399,7 +459,16 @@ static void on_loaded(void *ctx, const struct err *error)
 static void begin_load(void *ctx)
 {
 	struct store_etcd *s = ctx;
+	struct err err = ERR_INIT;
 
+	s->load = etcd_load_free(s->load);
+	forget_state(s);
+	s->loads++;
+	if (store_open("memory", "", s->loop, &s->state.mirror, &err) < 0) {
+		s->why = err;
+		settle(s);
+		return;
+	}
 	s->load = etcd_load_new(s->etcd, s->url.prefix, &s->state, on_loaded, s);
 }
 
@@ -491,7 +560,7 @@ int store_etcd_open(const struct store_where *w, struct store **ret, struct err 
 	    .begin_at = etcd_begin_at,
 	};
 	struct store_etcd *s = mem_new(struct store_etcd);
-	int r = store_open("memory", "", w->loop, &s->state.mirror, err);
+	int r;
 
 	s->base.ops = &ops;
 	s->loop = w->loop;
@@ -501,10 +570,8 @@ int store_etcd_open(const struct store_where *w, struct store **ret, struct err 
 		s->hooks = *w->hooks;
 	s->pump = loop_timer_new(w->loop, on_pump, s);
 	s->limit = loop_timer_new(w->loop, on_limit, s);
-	if (r == 0)
-		r = begin(s, w, err);
+	r = begin(s, w, err);
 	if (r < 0) {
-		s->reads = true; /* there is nothing to be written */
 		etcd_close_store(&s->base);
 		return r;
 	}

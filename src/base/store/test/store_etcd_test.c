@@ -320,6 +320,33 @@ static void test_takeover(void **state)
 	box_free(s.box);
 }
 
+static void stop_waiting(void *ctx, const char *leader)
+{
+	struct box *b = ctx;
+
+	(void)leader;
+	loop_stop(b->loop);
+}
+
+/* One that was stopped while it waited has left the queue: nobody waits for its lease. */
+static void test_follower_stopped(void **state)
+{
+	static const char url[] = ADDRESS "stopped?ttl=30";
+	struct store_hooks hooks = {.following = stop_waiting};
+	struct box *leader, *other;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	need_etcd();
+	leader = box_opened(url);
+	other = box_new(url);
+	hooks.ctx = other;
+	assert_int_equal(store_open_shared(url, "", other->loop, &hooks, &other->store, &err), -ECANCELED);
+	assert_int_equal(etcd_lib_count(ADDRESS, "stopped/leader/"), 1);
+	box_free(leader);
+	box_free(other);
+}
+
 /* A leader that does not know that it is none any more cannot write. */
 static void test_fenced(void **state)
 {
@@ -456,6 +483,19 @@ static void ask_auth(const char *method, const char *one, const char *two)
 	assert_int_equal(etcd_lib_call(ADDRESS, path, &m, NULL), 0);
 }
 
+/* Opening is refused, in these words. */
+static void check_refused(const char *options, const char *words)
+{
+	mem_cleanup char *url = mem_printf(ADDRESS "refused?%s", options);
+	struct box *b = box_new(url);
+	struct err err = ERR_INIT;
+
+	assert_int_equal(box_open(b, &err), -EACCES);
+	if (!strstr(err.text, words))
+		fail_msg("%s", err.text);
+	box_free(b);
+}
+
 /* The token of a user ends when etcd is restarted: it is renewed, and nobody notices. */
 static void test_user(void **state)
 {
@@ -466,6 +506,7 @@ static void test_user(void **state)
 
 	(void)state;
 	need_etcd();
+	check_refused("user=root&password-file=/dev/null", "etcd (127.0.0.1:2379) knows no users");
 	ask_auth("UserAdd", "root", "secret");
 	ask_auth("RoleAdd", "root", NULL);
 	ask_auth("UserGrantRole", "root", "root");
@@ -540,8 +581,8 @@ int main(void)
 	    cmocka_unit_test(test_reopen),	cmocka_unit_test(test_large),
 	    cmocka_unit_test(test_too_large),	cmocka_unit_test(test_order_of_documents),
 	    cmocka_unit_test(test_etcd_killed), cmocka_unit_test(test_takeover),
-	    cmocka_unit_test(test_fenced),	cmocka_unit_test(test_full),
-	    cmocka_unit_test(test_user),
+	    cmocka_unit_test(test_fenced),	cmocka_unit_test(test_follower_stopped),
+	    cmocka_unit_test(test_full),	cmocka_unit_test(test_user),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
