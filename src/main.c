@@ -16,7 +16,9 @@
 #include "cluster/link/link.h"
 #include "cluster/link/socket.h"
 #include "cluster/server/server.h"
+#include "cluster/server/trust.h"
 #include "face/api/api.h"
+#include "face/api/waiting.h"
 #include "face/cli/cli.h"
 #include "face/docker/docker.h"
 #include "face/oci/oci.h"
@@ -52,6 +54,7 @@ struct daemon {
 	struct server *server;
 	struct agent *agent;
 	struct api *api;
+	struct waiting *waiting; /* instead of the API while another server leads */
 	struct loop_signal *term, *interrupt;
 	struct loop_timer *stop; /* ends the loop on the next turn, after answers were written */
 	struct engine_listener *engine_ended;
@@ -281,12 +284,49 @@ static bool tell_ready(struct daemon *d)
 
 /* ---- several servers, of which one leads ---- */
 
+static int listen_socket(struct daemon *d, struct err *err)
+{
+	mem_cleanup char *dir = mem_strdup(d->o->socket);
+	char *slash = strrchr(dir, '/');
+	fd_cleanup int made = -1;
+
+	if (slash && slash != dir) {
+		*slash = '\0';
+		made = fs_mkdirs(dir, 0755, err);
+		if (made < 0)
+			return made;
+	}
+	/* The group berth is the machine's; in a user namespace there is nobody to share with. */
+	return rootless_inside() ? http_listen_unix(d->o->socket, 0600, NULL, err)
+				 : http_listen_unix(d->o->socket, 0660, "berth", err);
+}
+
+static void open_waiting(struct daemon *d, const char *leader)
+{
+	struct err err = ERR_INIT;
+	int fd = d->waiting ? 0 : listen_socket(d, &err);
+
+	if (!d->waiting && (fd < 0 || waiting_new(d->loop, fd, on_down, d, &d->waiting, &err) < 0)) {
+		log_err(&err, "nobody can be told who leads");
+		return;
+	}
+	waiting_set_leader(d->waiting, leader);
+}
+
+static void close_waiting(struct daemon *d)
+{
+	if (d->waiting)
+		unlink(d->o->socket);
+	d->waiting = waiting_free(d->waiting);
+}
+
 static void on_following(void *ctx, const char *leader)
 {
 	struct daemon *d = ctx;
 	mem_cleanup char *text =
 	    mem_printf("another server leads (%s): this one waits, and takes over when that one ends", leader);
 
+	open_waiting(d, leader);
 	if (d->told_ready)
 		log_warning("%s", text);
 	else
@@ -316,7 +356,10 @@ static int open_store(struct daemon *d, struct store **ret, struct err *err)
 	/* An agent has no jobs of its own; what the API asks of a server it finds empty. */
 	const char *kind = d->o->role == CLI_ROLE_AGENT ? "memory" : d->o->store ? d->o->store : "sqlite";
 
-	return store_open_shared(kind, d->o->data, d->loop, &hooks, ret, err);
+	int r = store_open_shared(kind, d->o->data, d->loop, &hooks, ret, err);
+
+	close_waiting(d);
+	return r;
 }
 
 static int open_server(struct daemon *d, struct link_end *link, struct err *err)
@@ -324,6 +367,7 @@ static int open_server(struct daemon *d, struct link_end *link, struct err *err)
 	const struct server_options o = {
 	    .lease_ms = (int64_t)d->o->lease_ms, .cert_s = (int64_t)d->o->cert_ms / 1000, .strict = d->o->strict};
 	mem_cleanup char *dir = mem_printf("%s/cluster", d->o->data);
+	const struct trust_options trust = {.folder = dir, .secret_file = d->o->authority_secret};
 	mem_cleanup char *address = d->o->agents ? socket_with_port(d->o->agents) : NULL;
 	struct store *store = NULL;
 	int fd, r = open_store(d, &store, err);
@@ -338,7 +382,7 @@ static int open_server(struct daemon *d, struct link_end *link, struct err *err)
 	if (!address)
 		return 0;
 	fd = http_listen_tcp(address, err);
-	return fd < 0 ? err_wrap(err, "--agents") : server_listen_agents(d->server, fd, dir, err);
+	return fd < 0 ? err_wrap(err, "--agents") : server_listen_agents(d->server, fd, &trust, err);
 }
 
 /* The agent's end of the link: to the server in this process, or to the one that it belongs to. */
@@ -429,25 +473,11 @@ static int open_api(struct daemon *d, struct err *err)
 				.alone = rootless_inside(),
 				.down = on_down,
 				.ctx = d};
-	mem_cleanup char *dir = mem_strdup(d->o->socket);
-	char *slash = strrchr(dir, '/');
-	fd_cleanup int made = -1, fd = -1;
-	int r;
+	int fd = listen_socket(d, err), r;
 
-	if (slash && slash != dir) {
-		*slash = '\0';
-		made = fs_mkdirs(dir, 0755, err);
-		if (made < 0)
-			return made;
-	}
-	/* The group berth is the machine's; in a user namespace there is nobody to share with. */
-	if (rootless_inside())
-		fd = http_listen_unix(d->o->socket, 0600, NULL, err);
-	else
-		fd = http_listen_unix(d->o->socket, 0660, "berth", err);
 	if (fd < 0)
 		return fd;
-	r = api_new(d->loop, fd_take(&fd), &o, &d->api, err);
+	r = api_new(d->loop, fd, &o, &d->api, err);
 	if (r < 0)
 		unlink(d->o->socket);
 	return r < 0 ? r : open_doors(d, err);

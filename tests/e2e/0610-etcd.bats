@@ -62,6 +62,16 @@ gone() {
 	grep "another server leads (.* pid $(pid_of a))" "$DIR/b.says"
 	leads a
 	run ! leads b
+	run at b jobs
+	fails_with "this server waits" "another one leads" "pid $(pid_of a)"
+}
+
+@test "a server that waits is ended by berth down, and waits again when it is started" {
+	at b down
+	eventually gone b
+	start_server b 7422 2>"$DIR/b.says"
+	grep "another server leads (.* pid $(pid_of a))" "$DIR/b.says"
+	at a jobs
 }
 
 @test "the leader is killed: the other one has every job that was taken, and decides" {

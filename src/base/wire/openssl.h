@@ -136,6 +136,8 @@ struct err;
 	X(X509_REQ_get_pubkey)                                                                                         \
 	X(PEM_write_bio_X509)                                                                                          \
 	X(PEM_write_bio_PrivateKey)                                                                                    \
+	X(PEM_write_bio_PKCS8PrivateKey)                                                                               \
+	X(EVP_aes_256_cbc)                                                                                             \
 	X(PEM_write_bio_X509_REQ)                                                                                      \
 	X(PEM_read_bio_X509)                                                                                           \
 	X(PEM_read_bio_PrivateKey)                                                                                     \

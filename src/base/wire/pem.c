@@ -39,6 +39,26 @@ EVP_PKEY *pem_key(const char *text)
 	return key;
 }
 
+static int give_secret(char *buf, int size, int writing, void *ctx)
+{
+	size_t n = strlen(ctx);
+
+	(void)writing;
+	if (n > PEM_SECRET_MAX || n > (size_t)size)
+		return -1;
+	memcpy(buf, ctx, n);
+	return (int)n;
+}
+
+EVP_PKEY *pem_key_sealed(const char *text, const char *secret)
+{
+	BIO *in = reader(text);
+	EVP_PKEY *key = in ? ossl->PEM_read_bio_PrivateKey(in, NULL, give_secret, (void *)(uintptr_t)secret) : NULL;
+
+	ossl->BIO_free(in);
+	return key;
+}
+
 X509_REQ *pem_request(const char *text)
 {
 	BIO *in = reader(text);
@@ -72,6 +92,15 @@ char *pem_of_key(EVP_PKEY *key)
 	BIO *out = ossl->BIO_new(ossl->BIO_s_mem());
 
 	return out ? text_of(out, ossl->PEM_write_bio_PrivateKey(out, key, NULL, NULL, 0, NULL, NULL)) : NULL;
+}
+
+char *pem_of_key_sealed(EVP_PKEY *key, const char *secret)
+{
+	BIO *out = ossl->BIO_new(ossl->BIO_s_mem());
+
+	return out ? text_of(out, ossl->PEM_write_bio_PKCS8PrivateKey(out, key, ossl->EVP_aes_256_cbc(), NULL, 0,
+								      give_secret, (void *)(uintptr_t)secret))
+		   : NULL;
 }
 
 char *pem_of_request(X509_REQ *request)

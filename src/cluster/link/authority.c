@@ -7,71 +7,58 @@
 #include "base/core/mem.h"
 #include "base/wire/pem.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Whoever could take its key could take the authority's, which lies beside it: a short life would protect nothing. */
 #define SERVER_S (10LL * 365 * 24 * 3600)
 
-static int keep(int dir, const char *name, const char *text, struct err *err)
+static void forget(char **text)
 {
-	return fs_write_atomic(dir, name, text, strlen(text), 0600, true, err);
+	if (*text)
+		explicit_bzero(*text, strlen(*text));
+	free(*text);
+	*text = NULL;
 }
 
-/* The file, or what `make` gives for it: *ret_made says which. */
-static int key_file(int dir, const char *name, char **ret, bool *ret_made, struct err *err)
+int authority_new(char **ret_ca, char **ret_key, struct err *err)
 {
-	int r = fs_read(dir, name, PEM_TEXT_MAX, ret, NULL, err);
+	char *key = NULL;
+	int r = cert_key_new(&key, err);
 
-	*ret_made = r == -ENOENT;
-	if (r != -ENOENT)
-		return r;
-	err_clear(err);
-	r = cert_key_new(ret, err);
-	return r < 0 ? r : keep(dir, name, *ret, err);
-}
-
-static int open_ca(int dir, struct authority *a, struct err *err)
-{
-	bool made;
-	int r = key_file(dir, "ca.key", &a->ca_key, &made, err);
-
+	if (r == 0)
+		r = cert_authority_new(key, ret_ca, err);
 	if (r < 0)
-		return r;
-	r = made ? -ENOENT : fs_read(dir, "ca.crt", PEM_TEXT_MAX, &a->ca, NULL, err);
-	if (r != -ENOENT)
-		return r;
-	err_clear(err);
-	r = cert_authority_new(a->ca_key, &a->ca, err);
-	return r < 0 ? r : keep(dir, "ca.crt", a->ca, err);
+		forget(&key);
+	else
+		*ret_key = key;
+	return r;
 }
 
-static int open_server(int dir, struct authority *a, struct err *err)
+static int make_server(struct authority *a, struct err *err)
 {
 	const struct cert_wish w = {.node = "server", .member = "server", .server = true, .seconds = SERVER_S};
 	mem_cleanup char *request = NULL;
-	bool made;
-	int r = key_file(dir, "server.key", &a->key, &made, err);
+	int r = cert_key_new(&a->key, err);
 
 	if (r == 0)
 		r = cert_request_new(a->key, &request, err);
 	if (r == 0)
 		r = cert_sign(a->ca, a->ca_key, request, &w, &a->cert, err);
-	return r < 0 ? r : keep(dir, "server.crt", a->cert, err);
+	return r;
 }
 
-int authority_open(const char *path, struct authority *ret, struct err *err)
+int authority_use(char *ca, char *ca_key, struct authority *ret, struct err *err)
 {
-	fd_cleanup int dir = fs_mkdirs(path, 0700, err);
-	struct authority a = {.ca = NULL};
-	int r = dir < 0 ? dir : open_ca(dir, &a, err);
+	struct authority a = {.ca = ca, .ca_key = ca_key};
+	int r = make_server(&a, err);
 
-	if (r == 0)
-		r = open_server(dir, &a, err);
 	if (r == 0)
 		r = cert_fingerprint(a.ca, a.pin, err);
 	if (r < 0) {
 		authority_free(&a);
-		return err_wrap(err, "the cluster's authority in %s", path);
+		return r;
 	}
 	*ret = a;
 	return 0;
@@ -79,11 +66,40 @@ int authority_open(const char *path, struct authority *ret, struct err *err)
 
 void authority_free(struct authority *a)
 {
-	free(a->ca);
-	free(a->ca_key);
-	free(a->cert);
-	free(a->key);
+	forget(&a->ca);
+	forget(&a->ca_key);
+	forget(&a->cert);
+	forget(&a->key);
 	*a = (struct authority){.ca = NULL};
+}
+
+static int open_folder(const char *path, struct err *err)
+{
+	int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+	return dir < 0 ? err_sys(err, errno, "open \"%s\"", path) : dir;
+}
+
+int authority_read_files(const char *path, char **ret_ca, char **ret_key, struct err *err)
+{
+	fd_cleanup int dir = open_folder(path, err);
+	mem_cleanup char *ca = NULL;
+	int r = dir < 0 ? dir : fs_read(dir, "ca.crt", PEM_TEXT_MAX, &ca, NULL, err);
+
+	if (r == 0)
+		r = fs_read(dir, "ca.key", PEM_TEXT_MAX, ret_key, NULL, err);
+	if (r == 0)
+		*ret_ca = mem_take(ca);
+	return r;
+}
+
+void authority_remove_files(const char *path)
+{
+	static const char *const names[] = {"ca.key", "ca.crt", "server.key", "server.crt"};
+	fd_cleanup int dir = open_folder(path, NULL);
+
+	for (size_t i = 0; dir >= 0 && i < sizeof names / sizeof *names; i++)
+		(void)unlinkat(dir, names[i], 0);
 }
 
 int authority_sign(const struct authority *a, const char *request, const char *node, const char *member,

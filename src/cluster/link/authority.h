@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * authority: the files of the cluster's own authority at the server: ca.key, ca.crt, server.key and server.crt in one folder that is root's alone. What is
- * missing is made.
+ * authority: the cluster's own authority as a server that leads holds it: the certificate and key that all servers of the cluster share (cluster/server/trust.h
+ * keeps them), and a certificate of this server, made anew at each start: members look at who has signed it, not at which one it is.
  */
 #pragma once
 
@@ -15,8 +15,14 @@ struct authority {
 	char pin[SHA256_HEX_MAX];	/* of ca */
 };
 
-int authority_open(const char *path, struct authority *ret, struct err *err);
+/* A new certificate and its key. */
+int authority_new(char **ret_ca, char **ret_key, struct err *err);
+/* Takes both texts, also when it fails. */
+int authority_use(char *ca, char *ca_key, struct authority *ret, struct err *err);
 void authority_free(struct authority *a); /* zeroes it; fine with zeroes */
+/* The files ca.crt and ca.key in which earlier versions kept it. -ENOENT: there are none. */
+int authority_read_files(const char *path, char **ret_ca, char **ret_key, struct err *err);
+void authority_remove_files(const char *path);
 /* A member's certificate, as cert_sign(). */
 int authority_sign(const struct authority *a, const char *request, const char *node, const char *member,
 		   int64_t seconds, char **ret, struct err *err);

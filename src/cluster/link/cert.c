@@ -31,6 +31,38 @@ int cert_key_new(char **ret_key, struct err *err)
 	return *ret_key ? 0 : broken(err, "a key");
 }
 
+int cert_key_seal(const char *text, const char *secret, char **ret, struct err *err)
+{
+	int r = openssl_load(err);
+	EVP_PKEY *key = r < 0 ? NULL : pem_key(text);
+
+	if (r < 0)
+		return r;
+	*ret = key ? pem_of_key_sealed(key, secret) : NULL;
+	ossl->EVP_PKEY_free(key);
+	return *ret ? 0 : broken(err, "an encrypted key");
+}
+
+int cert_key_unseal(const char *sealed, const char *secret, char **ret_key, struct err *err)
+{
+	int r = openssl_load(err);
+	EVP_PKEY *key = r < 0 ? NULL : pem_key_sealed(sealed, secret);
+
+	if (r < 0)
+		return r;
+	ossl->ERR_clear_error();
+	if (!key)
+		return err_set(err, EACCES, "the key is damaged, or was encrypted with another secret");
+	*ret_key = pem_of_key(key);
+	ossl->EVP_PKEY_free(key);
+	return *ret_key ? 0 : broken(err, "a key");
+}
+
+bool cert_key_is_sealed(const char *text)
+{
+	return strstr(text, "-----BEGIN ENCRYPTED PRIVATE KEY-----") != NULL;
+}
+
 /* ---- what is in a certificate ---- */
 
 static bool add_name(X509_NAME *name, const char *field, const char *text)

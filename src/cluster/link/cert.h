@@ -17,6 +17,10 @@ struct err;
 #define CERT_NAME_MAX 64   /* bytes of a node's name with the NUL */
 
 int cert_key_new(char **ret_key, struct err *err);
+/* A key for a place that others can read: encrypted (PKCS #8, AES-256) with a secret of at most PEM_SECRET_MAX bytes, and back. -EACCES: another secret. */
+int cert_key_seal(const char *key, const char *secret, char **ret, struct err *err);
+int cert_key_unseal(const char *sealed, const char *secret, char **ret_key, struct err *err);
+bool cert_key_is_sealed(const char *text);
 /* Signed by itself, for 20 years. */
 int cert_authority_new(const char *key, char **ret_cert, struct err *err);
 /* What a member asks the authority to sign. */

@@ -45,7 +45,9 @@ struct conn {
 	struct loop *loop;
 	struct tls_conn *tls;
 	struct loop_fd *watch;
-	struct loop_timer *turn; /* something is to be sent */
+	struct loop_timer *turn;  /* something is to be sent */
+	struct loop_timer *quiet; /* NULL: silence is no end */
+	int64_t quiet_ms;
 	struct conn_hooks hooks;
 	void *ctx;
 	nghttp2_session *session; /* NULL during the handshake of TLS */
@@ -60,6 +62,7 @@ struct conn {
 	bool head_refused; /* of a tunnel of ours */
 	int fd, busy;
 	bool server, up, failed, told, dead;
+	bool heard, asked; /* since the last look: bytes have come; a PING was sent */
 };
 
 /* ---- the end ---- */
@@ -102,6 +105,7 @@ static void release(struct conn *c)
 	nghttp2_session_del(c->session);
 	loop_fd_free(c->watch);
 	loop_timer_free(c->turn);
+	loop_timer_free(c->quiet);
 	if (c->session && !c->failed)
 		(void)tls_end(c->tls);
 	tls_conn_free(c->tls);
@@ -553,6 +557,7 @@ static void receive(struct conn *c)
 						    : strerror(errno));
 			return;
 		}
+		c->heard = true;
 		if (c->failed)
 			return;
 		n = nghttp2_session_mem_recv(c->session, piece, (size_t)n);
@@ -638,7 +643,35 @@ static void on_turn(void *ctx)
 	leave(c);
 }
 
+/* A process that hangs has a kernel that still acknowledges: only an answer proves that somebody is there. */
+static void on_quiet(void *ctx)
+{
+	struct conn *c = ctx;
+
+	c->busy++;
+	receive(c); /* what came while we ourselves were away */
+	if (c->asked && !c->heard)
+		fail_text(c, ETIMEDOUT, "the peer does not answer");
+	else if (!c->heard && c->session && !c->dead)
+		nghttp2_submit_ping(c->session, NGHTTP2_FLAG_NONE, NULL);
+	c->asked = !c->heard;
+	c->heard = false;
+	if (!c->failed && !c->dead) {
+		loop_timer_arm(c->quiet, c->quiet_ms);
+		run(c);
+	}
+	leave(c);
+}
+
 /* ---- for the owner ---- */
+
+void conn_watch(struct conn *c, int64_t ms)
+{
+	c->quiet = c->quiet ? c->quiet : loop_timer_new(c->loop, on_quiet, c);
+	c->quiet_ms = ms;
+	c->heard = true;
+	loop_timer_arm(c->quiet, ms);
+}
 
 int conn_new(struct loop *l, struct tls_conn *tls, int fd, bool server, const struct conn_hooks *hooks, void *ctx,
 	     struct conn **ret, struct err *err)

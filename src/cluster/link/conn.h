@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct conn;
 struct err;
@@ -31,6 +32,8 @@ int conn_new(struct loop *l, struct tls_conn *tls, int fd, bool server, const st
 	     struct conn **ret, struct err *err);
 /* From now on the hooks of somebody else are called; they are copied. */
 void conn_set_owner(struct conn *c, const struct conn_hooks *hooks, void *ctx);
+/* From now on a peer that is silent for `ms` is asked (PING), and the connection ends when it is silent for as long again. */
+void conn_watch(struct conn *c, int64_t ms);
 struct conn *conn_free(struct conn *c);
 void conn_send(struct conn *c, const char *text, size_t n);
 /* Of a server: the other end of a connected socket, which becomes the connection's also when it fails. The n first

@@ -21,9 +21,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ADDRESSES 8
+#define ADDRESSES 8 /* of one server */
+#define SERVERS 16
 #define PAUSE_MIN_MS 200
 #define TRY_MS 10000	     /* to connect, to shake hands, to join */
+#define TRY_ONE_MS 2000	     /* to connect to one of several */
 #define EARLY_MS 3600000LL   /* certificates begin so long before they are made */
 #define PATIENCE 10	     /* failures after which pauses are as long as they get */
 #define RENEW_AGAIN_MS 60000 /* after a renewal that was not answered */
@@ -40,8 +42,9 @@ struct dial {
 	char *key, *cert, *ca; /* PEM texts; cert NULL: not joined yet */
 	char *new_key;	       /* of the renewal or of the joining that is under way */
 	char *new_ca;	       /* of the joining */
-	struct socket_address addresses[ADDRESSES];
-	size_t n_addresses, next_address;
+	struct socket_address *addresses;
+	size_t n_addresses, cap_addresses, next_address;
+	size_t n_servers, tried; /* tried: addresses of this round */
 	enum phase phase;
 	struct tls *tls;
 	struct tls_conn *conn_tls; /* while joining */
@@ -115,17 +118,29 @@ static void clean(struct dial *d)
 }
 
 /* Half of the pause and a random part of the other half. */
-static int64_t pause_ms(unsigned failures)
+static int64_t pause_ms(unsigned failures, int64_t max)
 {
 	int64_t ms = PAUSE_MIN_MS;
 	uint32_t random;
 
-	while (failures-- > 1 && ms < DIAL_PAUSE_MAX_MS)
+	while (failures-- > 1 && ms < max)
 		ms *= 2;
-	if (ms > DIAL_PAUSE_MAX_MS)
-		ms = DIAL_PAUSE_MAX_MS;
+	if (ms > max)
+		ms = max;
 	random_bytes(&random, sizeof random);
 	return ms / 2 + (int64_t)(random % (uint64_t)(ms / 2 + 1));
+}
+
+/* Of several servers the others are asked at once; who was refused by one waits as long as with one. */
+static int64_t next_pause(struct dial *d)
+{
+	bool several = d->n_servers > 1 && d->failures < PATIENCE;
+
+	if (several && ++d->tried < d->n_addresses)
+		return 0;
+	d->tried = 0;
+	d->failures++;
+	return pause_ms(d->failures, several ? DIAL_PAUSE_SEVERAL_MS : DIAL_PAUSE_MAX_MS);
 }
 
 static void give_up(struct dial *d, const struct err *why)
@@ -138,11 +153,10 @@ static void give_up(struct dial *d, const struct err *why)
 
 	clean(d);
 	d->phase = PAUSED;
-	d->failures++;
 	if (!d->told || was_up)
 		log_warning("the link to the server %s: %s; trying again", d->server, why->text);
 	d->told = true;
-	loop_timer_arm(d->timer, pause_ms(d->failures));
+	loop_timer_arm(d->timer, next_pause(d));
 	link_set_up(&d->remote.end, false);
 }
 
@@ -220,6 +234,7 @@ static void on_message(void *ctx, const struct link_msg *m)
 	}
 	if (m->type == LINK_WELCOME) {
 		d->failures = 0;
+		d->tried = 0;
 		d->told = false;
 	}
 	if (m->type == LINK_REFUSE) {
@@ -246,6 +261,8 @@ static void on_up(void *ctx)
 
 	d->phase = UP;
 	loop_timer_disarm(d->timer);
+	if (d->n_servers > 1)
+		conn_watch(d->remote.conn, DIAL_SILENCE_MS);
 	log_info("linked to the server %s", d->server);
 	plan_renewal(d);
 	link_set_up(&d->remote.end, true);
@@ -397,9 +414,12 @@ static void on_socket(void *ctx, int events)
 	}
 	if (getsockopt(d->fd, SOL_SOCKET, SO_ERROR, &why, &n) < 0)
 		why = errno;
-	if (why)
+	if (why) {
 		give_up_text(d, why, strerror(why));
-	else if (is_joined(d))
+		return;
+	}
+	loop_timer_arm(d->timer, TRY_MS);
+	if (is_joined(d))
 		begin_link(d);
 	else
 		begin_join(d);
@@ -425,7 +445,7 @@ static void try_now(struct dial *d)
 		give_up(d, &err);
 		return;
 	}
-	loop_timer_arm(d->timer, TRY_MS);
+	loop_timer_arm(d->timer, d->n_servers > 1 ? TRY_ONE_MS : TRY_MS);
 }
 
 /* ---- the end ---- */
@@ -442,6 +462,7 @@ static void dial_free(struct link_end *e)
 	clean(d);
 	loop_timer_free(d->timer);
 	loop_timer_free(d->renewal);
+	free(d->addresses);
 	free(d->dir);
 	free(d->server);
 	free(d->node);
@@ -453,16 +474,48 @@ static void dial_free(struct link_end *e)
 	free(d);
 }
 
+static int resolve_one(struct dial *d, const char *server, struct err *err)
+{
+	struct socket_address found[ADDRESSES];
+	int n = socket_resolve(server, found, ADDRESSES, err);
+
+	for (int i = 0; i < n; i++) {
+		mem_grow(&d->addresses, &d->cap_addresses, d->n_addresses);
+		d->addresses[d->n_addresses++] = found[i];
+	}
+	return n < 0 ? n : 0;
+}
+
+/* One of several whose name is not found is left out: it may be why it is not there. */
+static int resolve(struct dial *d, const char *servers, struct err *err)
+{
+	mem_cleanup char *list = mem_strdup(servers);
+	char *rest = list, *one;
+	int r = 0;
+
+	while ((one = strsep(&rest, ","))) {
+		if (++d->n_servers > SERVERS)
+			return err_set(err, EINVAL, "more than %d addresses of servers", SERVERS);
+		if (*one == '\0')
+			return err_set(err, EINVAL, "an address in \"%s\" is empty", servers);
+		r = resolve_one(d, one, err);
+		if (r < 0 && strchr(servers, ','))
+			log_err(err, "one of the servers is left out");
+	}
+	if (d->n_addresses == 0)
+		return r;
+	err_clear(err);
+	return 0;
+}
+
 static int prepare(struct dial *d, const struct dial_options *o, struct err *err)
 {
-	int n = join_node_ok(o->node, err), r;
+	int r = join_node_ok(o->node, err);
 
-	if (n == 0)
-		n = socket_resolve(o->server, d->addresses, ADDRESSES, err);
-	if (n < 0)
-		return n;
-	d->n_addresses = (size_t)n;
-	r = openssl_load(err);
+	if (r == 0)
+		r = resolve(d, o->server, err);
+	if (r == 0)
+		r = openssl_load(err);
 	if (r == 0)
 		r = load(d, err);
 	if (r == 0 && o->token)

@@ -13,6 +13,7 @@ struct err;
 
 /* Kinds that are in the log for people and do nothing to the state. */
 #define EVENT_JOB_ENDED "job_ended"
+#define EVENT_AUTHORITY "authority_new"
 
 /* The word for an event's type: "job_submit", "exited" ... */
 const char *event_kind(enum sched_event_type type);

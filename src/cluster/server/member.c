@@ -15,6 +15,7 @@
 #include "cluster/link/join_token.h"
 #include "cluster/server/fleet.h"
 #include "cluster/server/server_private.h"
+#include "cluster/server/trust.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -356,11 +357,11 @@ void member_renew(struct session *x, const struct link_msg *m)
 		link_send(x->link, &(struct link_msg){.type = LINK_CERT, .text = cert});
 }
 
-int server_listen_agents(struct server *s, int fd, const char *dir, struct err *err)
+int server_listen_agents(struct server *s, int fd, const struct trust_options *o, struct err *err)
 {
 	static const struct link_listen_hooks hooks = {.admit = on_admit, .link = on_link, .join = on_join};
 	struct authority *a = mem_new(struct authority);
-	int r = authority_open(dir, a, err);
+	int r = trust_open(s->store, s->loop, o, a, err);
 
 	if (r < 0) {
 		free(a);

@@ -35,8 +35,9 @@ struct server *server_close(struct server *s);
 /* For tests: as if the process had died, but for the store, which stays open and the caller's. No write may be on its way. */
 struct server *server_abandon(struct server *s);
 
-/* From now on agents may come from outside: `fd` listens, and becomes the server's; dir holds the authority's files (cluster/link/authority.h). */
-int server_listen_agents(struct server *s, int fd, const char *dir, struct err *err);
+/* From now on agents may come from outside: `fd` listens, and becomes the server's. The authority is the store's (trust.h): runs the loop when it is new. */
+struct trust_options;
+int server_listen_agents(struct server *s, int fd, const struct trust_options *o, struct err *err);
 
 /* The answer to a wish: error NULL once it is durable. id: of the job. */
 typedef void (*server_done_fn)(void *ctx, const char *id, const struct err *error);

@@ -36,7 +36,7 @@ struct up_values {
 	uint64_t level, slots, memory, timeout_ms, netns_pool;
 	char **listen;
 	const char *tls_cert, *tls_key, *tls_client_ca, *token_file, *policy;
-	const char *agents, *server, *token, *store, *fencing;
+	const char *agents, *server, *token, *store, *fencing, *authority_secret;
 	uint64_t lease_ms, cert_ms;
 };
 /* What every daemon takes. */
@@ -97,6 +97,12 @@ struct up_values {
 	 "ADDRESS",                                                                                                    \
 	 "where the state is: etcd://HOST:PORT[,HOST:PORT]/PREFIX, for several servers of which one leads "            \
 	 "(default: in --data; docs/CLUSTER.md)"},                                                                     \
+	    {"authority-secret",                                                                                       \
+	     0,                                                                                                        \
+	     OPTION_TEXT,                                                                                              \
+	     offsetof(struct up_values, authority_secret),                                                             \
+	     "FILE",                                                                                                   \
+	     "a line that encrypts the key of the cluster's authority in the store; the same on every server"},        \
 	    {"lease",                                                                                                  \
 	     0,                                                                                                        \
 	     OPTION_TIME,                                                                                              \
@@ -129,7 +135,8 @@ static const struct option_spec server_options[] = {
     {NULL},
 };
 static const struct option_spec agent_options[] = {
-    {"server", 0, OPTION_TEXT, offsetof(struct up_values, server), "HOST[:PORT]", "whose agent this is (port 7420)"},
+    {"server", 0, OPTION_TEXT, offsetof(struct up_values, server), "HOST[:PORT][,...]",
+     "whose agent this is (port 7420): all servers of the cluster, of which one leads"},
     {"token", 0, OPTION_TEXT, offsetof(struct up_values, token), "TOKEN|@FILE",
      "what lets it join, once (environment: BERTH_TOKEN); berth token create makes one"},
     UP_OPTIONS,
@@ -332,13 +339,15 @@ static int up_start(struct cli *cli, const struct up_values *v, struct cli_up_op
 	return is_up(o, " already", other);
 }
 
-#define N_PATHS 5
+#define N_PATHS 6
 
 /* The daemon works in another directory. */
 static int doors(const struct up_values *v, struct cli_up_options *o, char *paths[static N_PATHS], struct err *err)
 {
-	const char *const given[] = {v->tls_cert, v->tls_key, v->tls_client_ca, v->token_file, v->policy};
-	const char **const to[] = {&o->tls_cert, &o->tls_key, &o->tls_client_ca, &o->token_file, &o->policy};
+	const char *const given[] = {v->tls_cert,   v->tls_key, v->tls_client_ca,
+				     v->token_file, v->policy,	v->authority_secret};
+	const char **const to[] = {&o->tls_cert,   &o->tls_key, &o->tls_client_ca,
+				   &o->token_file, &o->policy,	&o->authority_secret};
 	int r = 0;
 
 	if (!v->tls_cert != !v->tls_key)
@@ -397,6 +406,8 @@ static int cluster(const struct cli *cli, const struct up_values *v, struct cli_
 		return err_set(err, EINVAL, "--fencing: strict or best-effort is needed");
 	if (v->cert_ms && v->cert_ms < 1000)
 		return err_set(err, EINVAL, "--cert-life: a second at the least is needed");
+	if (v->authority_secret && !v->agents && cli->command != &command_server)
+		return err_set(err, EINVAL, "--authority-secret is for a berth with --agents");
 	if (cli->command == &command_server) {
 		o->role = CLI_ROLE_SERVER;
 		o->agents = v->agents ? v->agents : ":7420";

@@ -60,9 +60,25 @@ static void refuses(void **state)
 	assert_int_equal(cert_sign(ca, ca_key, request, &w, &out, &err), -EINVAL);
 }
 
+static void seals(void **state)
+{
+	mem_cleanup char *key = NULL, *sealed = NULL, *back = NULL, *none = NULL;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(cert_key_new(&key, &err), 0);
+	assert_false(cert_key_is_sealed(key));
+	assert_int_equal(cert_key_seal(key, "a secret of the servers", &sealed, &err), 0);
+	assert_true(cert_key_is_sealed(sealed));
+	assert_int_equal(cert_key_unseal(sealed, "another one", &none, &err), -EACCES);
+	assert_null(none);
+	assert_int_equal(cert_key_unseal(sealed, "a secret of the servers", &back, &err), 0);
+	assert_string_equal(back, key);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(signs), cmocka_unit_test(refuses)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(signs), cmocka_unit_test(refuses), cmocka_unit_test(seals)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -398,6 +398,82 @@ static void a_member_is_no_server(void **state)
 	assert_false(w->agent.up);
 }
 
+/* ---- silence ---- */
+
+/* A wire between two pairs of sockets, which can be cut without anybody being told. */
+struct wire {
+	int fd[2];
+	struct loop_fd *watch[2];
+	size_t carried;
+	size_t until; /* bytes after which it is cut; 0 = never */
+	bool cut;
+};
+
+static void carry(struct wire *wire, int from)
+{
+	char piece[65536];
+	ssize_t n;
+
+	while (!wire->cut && (n = read(wire->fd[from], piece, sizeof piece)) > 0) {
+		assert_int_equal(write(wire->fd[!from], piece, (size_t)n), n);
+		wire->carried += (size_t)n;
+		wire->cut = wire->until && wire->carried >= wire->until;
+	}
+}
+
+static void on_first(void *ctx, int events)
+{
+	(void)events;
+	carry(ctx, 0);
+}
+
+static void on_second(void *ctx, int events)
+{
+	(void)events;
+	carry(ctx, 1);
+}
+
+static void connect_over(struct world *w, struct wire *wire)
+{
+	int agent[2], server[2];
+	struct err err = ERR_INIT;
+
+	pair_of(SOCK_STREAM, agent);
+	pair_of(SOCK_STREAM, server);
+	wire->fd[0] = agent[1];
+	wire->fd[1] = server[1];
+	w->server_tls = tls_of(w->ca_key, w->ca, true, false);
+	w->agent_tls = tls_of(w->ca_key, w->ca, false, true);
+	assert_int_equal(conn_new(w->loop, tls_mutual_conn(w->server_tls, server[0], NULL), server[0], true, &hooks,
+				  &w->server, &w->server.conn, &err),
+			 0);
+	assert_int_equal(conn_new(w->loop, tls_mutual_conn(w->agent_tls, agent[0], ALPN), agent[0], false, &hooks,
+				  &w->agent, &w->agent.conn, &err),
+			 0);
+	assert_int_equal(loop_fd_new(w->loop, wire->fd[0], LOOP_IN, on_first, wire, &wire->watch[0], &err), 0);
+	assert_int_equal(loop_fd_new(w->loop, wire->fd[1], LOOP_IN, on_second, wire, &wire->watch[1], &err), 0);
+	run_until(w, both_up);
+}
+
+/* PING and its answer go on as long as somebody is there; then the wire is cut, and only silence tells. */
+static void silence_is_an_end(void **state)
+{
+	struct world *w = *state;
+	struct wire wire = {.carried = 0};
+
+	connect_over(w, &wire);
+	wire.until = wire.carried + 200; /* some answers */
+	conn_watch(w->agent.conn, 200);
+	run_until(w, agent_down);
+	assert_true(wire.cut);
+	assert_int_equal(w->agent.why.code, ETIMEDOUT);
+	assert_false(w->server.down);
+	for (int i = 0; i < 2; i++) {
+		loop_fd_free(wire.watch[i]);
+		close(wire.fd[i]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -408,6 +484,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(the_end_is_told, setup, teardown),
 	    cmocka_unit_test_setup_teardown(strangers_stay_out, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_member_is_no_server, setup, teardown),
+	    cmocka_unit_test_setup_teardown(silence_is_an_end, setup, teardown),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * waiting: the socket of a server that waits because another one leads: it answers who leads (503), says that it is there (/v1/ping), and can be ended by its
+ * owner (/v1/down). It replaces the API until this server leads.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+struct err;
+struct loop;
+struct waiting;
+
+/* `fd` listens (http_listen_unix) and becomes its own. down: as api_options'. */
+int waiting_new(struct loop *l, int fd, void (*down)(void *ctx, bool all), void *ctx, struct waiting **ret,
+		struct err *err);
+void waiting_set_leader(struct waiting *w, const char *leader);
+struct waiting *waiting_free(struct waiting *w);
