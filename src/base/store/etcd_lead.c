@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define AGAIN_MS 500
+#define ALIVE_AGAIN_MS 100
 #define RESIGN_MS 2000
 
 /* One step at a time is on its way: grant a lease, put the key, look who is the oldest, wait for one to go, look again. Beside it the lease is kept alive. */
@@ -28,6 +29,7 @@ struct etcd_lead {
 	bool leads, over; /* over: nothing more is done */
 	bool lapsed;	  /* the lease has ended before we led: from the beginning, when the present step has ended */
 	bool stepping;	  /* a step is on its way */
+	struct err doubt; /* why the lease was not confirmed the last time */
 	void (*resigned)(void *ctx);
 	void *resigned_ctx;
 };
@@ -104,9 +106,9 @@ static void end_lease(struct etcd_lead *l, const char *why)
 static void on_expiry(void *ctx)
 {
 	struct etcd_lead *l = ctx;
-	char why[128];
+	mem_cleanup char *why = mem_printf("etcd has not confirmed it for %llu s%s%s", (unsigned long long)l->ttl_s,
+					   l->doubt.code ? ": " : "", l->doubt.code ? l->doubt.text : "");
 
-	snprintf(why, sizeof why, "etcd has not confirmed it for %llu s", (unsigned long long)l->ttl_s);
 	end_lease(l, why);
 }
 
@@ -115,6 +117,7 @@ static void confirmed(struct etcd_lead *l)
 {
 	int64_t left = l->asked_ms + (int64_t)l->ttl_s * 1000 - clock_mono_ms();
 
+	err_clear(&l->doubt);
 	loop_timer_arm(l->expiry, left > 0 ? left : 0);
 	loop_timer_arm(l->alive, (int64_t)l->ttl_s * 1000 / 3);
 }
@@ -127,7 +130,8 @@ static void on_alive(void *ctx, const char *data, size_t n, const struct err *er
 	if (l->over)
 		return;
 	if (error) {
-		loop_timer_arm(l->alive, AGAIN_MS / 2); /* until the lease has ended by our own clock */
+		l->doubt = *error;
+		loop_timer_arm(l->alive, ALIVE_AGAIN_MS); /* until the lease has ended by our own clock */
 		return;
 	}
 	if (etcd_msg_read_lease(data, n, &a) < 0 || a.id != l->lease)
@@ -145,7 +149,8 @@ static void keep_alive(void *ctx)
 
 	l->asked_ms = clock_mono_ms();
 	etcd_msg_lease(&m, l->lease);
-	etcd_call(l->etcd, ETCD_KEEP_ALIVE, &m, (int64_t)l->ttl_s * 1000 / 2, on_alive, l);
+	/* Early enough for another member to be asked within the lease. */
+	etcd_call(l->etcd, ETCD_KEEP_ALIVE, &m, (int64_t)l->ttl_s * 1000 / 3, on_alive, l);
 }
 
 static void on_granted(void *ctx, const char *data, size_t n, const struct err *error)

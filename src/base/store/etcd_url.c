@@ -11,7 +11,7 @@
 #define PREFIX_MAX 200
 #define TTL_MIN 2 /* less is not granted: etcd elects within a second */
 #define TTL_MAX 60
-#define TTL_DEFAULT 4
+#define TTL_DEFAULT 3 /* with half a second of etcd's own and the time to begin: less than five */
 
 bool etcd_url_is(const char *text)
 {

@@ -18,7 +18,7 @@ struct etcd_url {
 	char **endpoints;
 	char *prefix; /* ends in '/' */
 	char *ca, *cert, *key, *user, *password_file, *ttl_text;
-	uint64_t ttl_s; /* how long a leader that is not heard of remains one: 2 to 60, default 4 */
+	uint64_t ttl_s; /* how long a leader that is not heard of remains one: 2 to 60, default 3 */
 };
 
 bool etcd_url_is(const char *text);

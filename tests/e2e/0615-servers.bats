@@ -1,0 +1,295 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# Three servers on three members of one etcd, and two agents: five network namespaces and a bridge. The server that leads is killed and cut off in turn, while
+# jobs are submitted: what was acknowledged has run, once, and what runs meanwhile is not touched. HA_ROUNDS=20 does it more often and holds the new leader to
+# five seconds (with two rounds they are only told: other tests may run beside).
+
+load helpers
+
+SERVERS="s1 s2 s3"
+AGENTS="n1 n2"
+HA_ROUNDS=${HA_ROUNDS:-2}
+
+inside() { # NODE COMMAND...: in its network namespace
+	local node=$1
+	shift
+	nsenter --net="$DIR/net.$node" "$@"
+}
+
+at() { # NODE COMMAND...: berth's command line there
+	local node=$1
+	shift
+	BERTH_SOCKET=$DIR/$node.sock timeout 20 "$BERTH" "$@"
+}
+
+add_node() { # NODE LAST
+	touch "$DIR/net.$1"
+	unshare --net="$DIR/net.$1" ip link set lo up
+	inside "$1" ip link add up0 type veth peer name "$1"
+	inside "$1" ip link set "$1" netns "$DIR/netns"
+	inside "$1" ip addr add "10.9.1.$2/24" dev up0
+	inside "$1" ip link set up0 up
+	apart ip link set "$1" master br0
+	apart ip link set "$1" up
+}
+
+start_etcd() { # NODE
+	local ip=10.9.1.${1#s}
+	nsenter --net="$DIR/net.$1" etcd --name "$1" --data-dir "$DIR/etcd.$1" --unsafe-no-fsync --log-level error \
+		--listen-client-urls "http://$ip:2379" --advertise-client-urls "http://$ip:2379" --listen-peer-urls "http://$ip:2380" \
+		--initial-advertise-peer-urls "http://$ip:2380" --initial-cluster s1=http://10.9.1.1:2380,s2=http://10.9.1.2:2380,s3=http://10.9.1.3:2380 \
+		>/dev/null 2>&1 3>&- 4>&- &
+	echo $! >>"$DIR/etcd.pids"
+}
+
+start_server() { # NODE: its own member of etcd comes first
+	local own=10.9.1.${1#s}:2379 all=10.9.1.1:2379,10.9.1.2:2379,10.9.1.3:2379
+	inside "$1" "$BERTH" server --data "$DIR/$1" --socket "$DIR/$1.sock" --authority-secret "$DIR/secret" \
+		--store "etcd://$own,$all/servers" 2>>"$DIR/$1.says" 3>&- 4>&-
+}
+
+start_agent() { # NODE OPTION...
+	local node=$1
+	shift
+	inside "$node" "$BERTH" agent --data "$DIR/$node" --socket "$DIR/$node.sock" --node-name "$node" --slots 8 \
+		--server 10.9.1.1,10.9.1.2,10.9.1.3 "$@" 3>&- 4>&-
+}
+
+pid_of() { # NODE
+	cut -d' ' -f1 "$DIR/$1/lock"
+}
+
+# The one that leads: prints its name.
+leader() {
+	local server
+	for server in $SERVERS; do
+		if at "$server" jobs >/dev/null 2>&1; then
+			echo "$server"
+			return
+		fi
+	done
+	return 1
+}
+
+waits() { # NODE
+	at "$1" jobs 2>&1 | grep -q "another one leads"
+}
+
+linked() { # NODE
+	at "$(leader)" node inspect "$1" | jq -e '.[0].connected'
+}
+
+setup_file() {
+	local node i=0
+	command -v etcd >/dev/null || skip "etcd is not installed"
+	new_place
+	mkdir "$DIR/shared"
+	(umask 077 && head -c 24 /dev/urandom | base64 >"$DIR/secret")
+	apart ip link add br0 type bridge
+	apart ip link set br0 up
+	for node in $SERVERS; do
+		add_node "$node" "${node#s}"
+		start_etcd "$node"
+	done
+	for node in $SERVERS; do
+		start_server "$node"
+	done
+	eventually leader
+	at "$(leader)" token create >"$DIR/token"
+	for node in $AGENTS; do
+		i=$((i + 1))
+		add_node "$node" $((10 + i))
+		start_agent "$node" --token "@$DIR/token"
+		at "$node" image import "$(busybox_tar)" busybox >/dev/null
+		WITHIN=20 eventually linked "$node"
+	done
+}
+
+teardown_file() {
+	local node pid status=0
+	[ -n "${DIR:-}" ] || return 0
+	touch "$DIR/stop"
+	for node in $AGENTS; do
+		at "$node" down --all >/dev/null || status=1
+	done
+	for node in $SERVERS; do
+		kill -TERM "$(pid_of "$node")" || status=1
+	done
+	for node in $SERVERS; do
+		eventually gone "$(pid_of "$node")" || status=1
+	done
+	while read -r pid; do
+		kill -KILL "$pid" || status=1
+	done <"$DIR/etcd.pids"
+	for node in $SERVERS $AGENTS; do
+		umount "$DIR/net.$node" || status=1
+	done
+	end_place || status=1
+	return "$status"
+}
+
+# A job that says that it runs, once for each start, and notices when it is not alone.
+job_file_of() { # NAME COMMAND
+	job_file "$1" <<-END
+		name: $1
+		services:
+		  t:
+		    image: busybox
+		    command: ["sh", "-c", "echo run >>/shared/$1; mkdir /shared/$1.lock || echo twice >>/shared/twice; $2; rmdir /shared/$1.lock"]
+		    volumes: ["$DIR/shared:/shared"]
+		    x-berth: {kind: task}
+	END
+}
+
+# submit NAME COMMAND [BUT]: at whoever leads, but for one, until somebody has taken it; prints the server's name and the ID. A try that was not answered may have
+# been taken, so each has a name of its own.
+submit() {
+	local n=0 server id file
+	while [ ! -e "$DIR/stop" ] && [ -d "$DIR/shared" ]; do
+		n=$((n + 1))
+		file=$(job_file_of "$1-$n" "$2")
+		for server in $SERVERS; do
+			[ "$server" != "${3:-}" ] || continue
+			id=$(at "$server" submit "$file" --json 2>/dev/null | jq -r .id)
+			if [ -n "$id" ]; then
+				echo "$1-$n $id" >>"$DIR/taken"
+				echo "$server $id"
+				return
+			fi
+		done
+	done
+	return 1
+}
+
+# One short job after the other, until there is a file "stop".
+keep_submitting() {
+	local i=0
+	while [ ! -e "$DIR/stop" ]; do
+		i=$((i + 1))
+		submit "short-$1-$i" true >/dev/null || return 0
+		sleep 0.1
+	done
+}
+
+finished() { # ID
+	[ "$(at "$(leader)" job "$1" --json | jq -r .state)" = finished ]
+}
+
+# The time until a job that is submitted now was taken, and runs: in ms.
+decides_within() { # NAME OLD
+	local begin=${EPOCHREALTIME/./} taken server id
+	read -r server id < <(submit "$1" true "$2")
+	taken=$(((${EPOCHREALTIME/./} - begin) / 1000))
+	WITHIN=30 eventually finished "$id" || return 1
+	echo "$taken $(((${EPOCHREALTIME/./} - begin) / 1000)) $server"
+}
+
+judge() { # WHAT TAKEN RAN
+	echo "# $1: the next leader had taken a job after $2 ms, and it had run after $3 ms" >&3
+	[ "$HA_ROUNDS" -le 2 ] || [ "$2" -lt 5000 ]
+}
+
+# What runs all the time: two on each node.
+still_there() {
+	local node
+	for node in $AGENTS; do
+		at "$node" ps --no-trunc --format '{{.ID}} {{.Names}}' | grep long- | sort
+	done
+}
+
+all_long_run() {
+	[ "$(find "$DIR/shared" -name 'long-?-1.lock' | wc -l)" -eq 4 ]
+}
+
+@test "those that wait say who leads, and have no door for agents" {
+	eventually leader
+	now=$(leader)
+	for server in $SERVERS; do
+		[ "$server" != "$now" ] || continue
+		run at "$server" jobs
+		fails_with "this server waits" "another one leads" "pid $(pid_of "$now")"
+		run inside "$server" bash -c "exec 9<>/dev/tcp/10.9.1.${server#s}/7420"
+		fails_with "refused"
+	done
+}
+
+@test "the authority's key lies in etcd encrypted" {
+	[ ! -e "$DIR/s1/cluster/ca.key" ]
+	inside s1 strings -a "$DIR/etcd.s1/member/snap/db" "$DIR"/etcd.s1/member/wal/*.wal >"$DIR/strings"
+	grep -q "BEGIN ENCRYPTED PRIVATE KEY" "$DIR/strings"
+	run ! grep -q "BEGIN PRIVATE KEY" "$DIR/strings"
+}
+
+@test "the leader is killed or cut off: the next one decides, what was taken has run once, and what runs is not touched" {
+	for i in 1 2 3 4; do
+		submit "long-$i" "until [ -e /shared/go ]; do sleep 0.2; done"
+	done
+	eventually all_long_run
+	before=$(still_there)
+	keep_submitting a 3>&- 4>&- &
+	submitter=$!
+	for round in $(seq "$HA_ROUNDS"); do
+		eventually leader
+		old=$(leader)
+		if [ $((round % 2)) -eq 1 ]; then
+			kill -KILL "$(pid_of "$old")"
+			result=$(decides_within "after-kill-$round" "$old")
+			start_server "$old"
+			how=killed
+		else
+			apart ip link set "$old" down
+			result=$(decides_within "after-cut-$round" "$old")
+			run -0 eventually grep -q "the server steps down" "$DIR/$old/berth.log"
+			apart ip link set "$old" up
+			how="cut off"
+		fi
+		read -r taken ran new <<<"$result"
+		[ "$new" != "$old" ]
+		WITHIN=20 eventually waits "$old"
+		judge "$old $how" "$taken" "$ran"
+		[ "$(still_there)" = "$before" ]
+	done
+	touch "$DIR/stop"
+	wait "$submitter"
+	rm "$DIR/stop"
+	touch "$DIR/shared/go"
+}
+
+all_ended() {
+	local ids
+	ids=$(at "$(leader)" jobs -q) && [ -z "$ids" ]
+}
+
+@test "everything that was taken has run, once" {
+	WITHIN=30 eventually all_ended
+	now=$(leader)
+	[ ! -e "$DIR/shared/twice" ]
+	while read -r name id; do
+		[ "$(at "$now" job "$id" --json | jq -r '.state + " " + (.tasks[0].instances[0].attempts | length | tostring)')" = "finished 1" ]
+		[ "$(wc -l <"$DIR/shared/$name")" -eq 1 ]
+	done <"$DIR/taken"
+	# Nor did one of those run twice that nobody was told of.
+	for file in "$DIR"/shared/*-*; do
+		[ "$(wc -l <"$file")" -eq 1 ]
+	done
+	echo "# $(wc -l <"$DIR/taken") jobs" >&3
+}
+
+stop_leader() { # its process hangs: its kernel still acknowledges, so only its silence tells
+	kill -STOP "$(pid_of "$1")"
+}
+
+@test "the leader hangs: its agents leave it, and when it goes on it is none" {
+	eventually leader
+	old=$(leader)
+	stop_leader "$old"
+	result=$(decides_within after-hang "$old")
+	read -r taken ran new <<<"$result"
+	[ "$new" != "$old" ]
+	kill -CONT "$(pid_of "$old")"
+	WITHIN=20 eventually waits "$old"
+	for node in $AGENTS; do
+		eventually linked "$node"
+	done
+}
