@@ -6,6 +6,7 @@
 #include "cluster/source/decide.h"
 
 #include "base/core/mem.h"
+#include "base/core/tz.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -206,10 +207,17 @@ static double want_load(struct work *w, struct tally *t)
 	return t->staying + ceil(need - 1e-9);
 }
 
+static int64_t local_ms(const struct work *w, const struct tally *t)
+{
+	const struct tz *z = t->s->spec->policy.zone;
+
+	return w->in->now_ms + (z ? (int64_t)tz_span(z, w->in->now_ms / 1000).offset * 1000 : 0);
+}
+
 static double want_times(struct work *w, struct tally *t)
 {
 	const struct source_spec *s = t->s->spec;
-	int64_t local = w->in->now_ms + w->in->zone_ms, day = local / DAY_MS, minute = local % DAY_MS / MINUTE_MS;
+	int64_t local = local_ms(w, t), day = local / DAY_MS, minute = local % DAY_MS / MINUTE_MS;
 	double nodes = -1;
 
 	for (size_t i = 0; i < s->policy.n_times; i++) {
@@ -230,11 +238,45 @@ static double want_times(struct work *w, struct tally *t)
 	return nodes < 0 ? s->policy.nodes : nodes;
 }
 
+/* The last time at or before now: looked for in a minute, an hour, a day ... back. INT64_MIN: none. */
+static int64_t fired(const struct cron *c, const struct tz *z, int64_t now_s)
+{
+	static const int64_t back_s[] = {60, 3600, 86400, 32 * 86400, 366 * 86400, 4400LL * 86400};
+	int64_t at = INT64_MIN, next;
+
+	for (size_t i = 0; i < sizeof back_s / sizeof *back_s && at == INT64_MIN; i++) {
+		for (next = cron_next(c, z, NULL, NULL, now_s - back_s[i]); next <= now_s;
+		     next = cron_next(c, z, NULL, NULL, next))
+			at = next;
+	}
+	return at;
+}
+
+static double want_cron(struct work *w, struct tally *t)
+{
+	const struct source_spec *s = t->s->spec;
+	int64_t now_s = w->in->now_ms / 1000, last = INT64_MIN, next;
+	uint32_t nodes = s->policy.nodes;
+
+	for (size_t i = 0; i < s->policy.n_crons; i++) {
+		int64_t at = fired(&s->policy.crons[i].at, s->policy.zone, now_s);
+
+		if (at != INT64_MIN && at >= last) {
+			last = at;
+			nodes = s->policy.crons[i].nodes;
+		}
+		next = cron_next(&s->policy.crons[i].at, s->policy.zone, NULL, NULL, now_s);
+		if (next != INT64_MAX)
+			later(w->out, next * 1000);
+	}
+	return nodes;
+}
+
 static double want_formula(struct work *w, struct tally *t)
 {
 	const struct decide_state *in = w->in;
 	struct formula_name names[SOURCE_N_NAMES + 1];
-	int64_t local = in->now_ms + in->zone_ms;
+	int64_t local = local_ms(w, t);
 	double queued = 0, queued_slots = 0, wanted = 0;
 
 	for (size_t k = 0; k < in->n_demand; k++) {
@@ -264,11 +306,10 @@ static double want_formula(struct work *w, struct tally *t)
 static const struct policy {
 	double (*want)(struct work *w, struct tally *t);
 	bool busy, demand;
-} policies[SOURCE_N_POLICIES] = {[SOURCE_POLICY_STATIC] = {want_static, true, false},
-				 [SOURCE_POLICY_IDLE] = {want_idle, false, true},
-				 [SOURCE_POLICY_LOAD] = {want_load, false, true},
-				 [SOURCE_POLICY_TIMES] = {want_times, true, false},
-				 [SOURCE_POLICY_FORMULA] = {want_formula, false, false}};
+} policies[SOURCE_N_POLICIES] = {
+    [SOURCE_POLICY_STATIC] = {want_static, true, false}, [SOURCE_POLICY_IDLE] = {want_idle, false, true},
+    [SOURCE_POLICY_LOAD] = {want_load, false, true},	 [SOURCE_POLICY_TIMES] = {want_times, true, false},
+    [SOURCE_POLICY_CRON] = {want_cron, true, false},	 [SOURCE_POLICY_FORMULA] = {want_formula, false, false}};
 
 /* ---- growing ---- */
 

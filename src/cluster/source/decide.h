@@ -56,7 +56,6 @@ struct decide_demand {
 
 struct decide_state {
 	int64_t now_ms;
-	int64_t zone_ms; /* local time minus universal time */
 	const struct decide_source *sources;
 	size_t n;
 	const struct decide_demand *demand;

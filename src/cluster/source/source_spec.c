@@ -4,6 +4,7 @@
 
 #include "base/core/err.h"
 #include "base/core/mem.h"
+#include "base/core/tz.h"
 #include "base/wire/json.h"
 
 #include <ctype.h>
@@ -17,7 +18,7 @@
 #define DAY_MINUTES 1440
 
 const char *const source_spec_kinds[SOURCE_N_KINDS] = {"static", "local", "ssh", "command"};
-const char *const source_spec_policies[SOURCE_N_POLICIES] = {"static", "idle", "load", "times", "formula"};
+const char *const source_spec_policies[SOURCE_N_POLICIES] = {"static", "idle", "load", "times", "cron", "formula"};
 
 const struct formula_name source_spec_formula_names[SOURCE_N_NAMES + 1] = {
     [SOURCE_QUEUED] = {"queued", 0},   [SOURCE_QUEUED_SLOTS] = {"queued_slots", 0},
@@ -310,6 +311,44 @@ static int read_times(yyjson_val *v, void *to, struct err *err)
 	return 0;
 }
 
+static int read_cron(yyjson_val *v, void *to, struct err *err)
+{
+	if (!yyjson_is_str(v))
+		return want(err, "a text like \"0 8 * * mon-fri\"");
+	return cron_parse(yyjson_get_str(v), to, err);
+}
+
+static int read_crons(yyjson_val *v, void *to, struct err *err)
+{
+	static const struct key keys[] = {{"at", read_cron, offsetof(struct source_cron, at), true},
+					  {"nodes", read_count, offsetof(struct source_cron, nodes), true},
+					  {NULL}};
+	struct source_spec *s = to;
+	yyjson_val *item;
+	size_t i, n;
+
+	if (!yyjson_is_arr(v) || !yyjson_arr_size(v) || yyjson_arr_size(v) > SOURCE_TIMES_MAX)
+		return want(err, "a list of 1 to 100 times");
+	free(s->policy.crons);
+	s->policy.crons = mem_new_n(struct source_cron, yyjson_arr_size(v));
+	s->policy.n_crons = yyjson_arr_size(v);
+	yyjson_arr_foreach (v, i, n, item) {
+		if (read_object(item, keys, &s->policy.crons[i], err) < 0)
+			return err_wrap(err, "%zu", i);
+	}
+	return 0;
+}
+
+static int read_time_zone(yyjson_val *v, void *to, struct err *err)
+{
+	struct tz **zone = to;
+
+	if (!yyjson_is_str(v))
+		return want(err, "the name of a time zone, like Europe/Paris,");
+	*zone = tz_free(*zone);
+	return tz_open(yyjson_get_str(v), zone, err);
+}
+
 static int read_formula(yyjson_val *v, void *to, struct err *err)
 {
 	int r = read_text(v, to, err);
@@ -328,6 +367,8 @@ static int read_policy(yyjson_val *v, void *to, struct err *err)
 	    {"low", read_number, offsetof(struct source_spec, policy.low), false},
 	    {"high", read_number, offsetof(struct source_spec, policy.high), false},
 	    {"times", read_times, 0, false},
+	    {"cron", read_crons, 0, false},
+	    {"time_zone", read_time_zone, offsetof(struct source_spec, policy.zone), false},
 	    {"formula", read_formula, offsetof(struct source_spec, policy.formula), false},
 	    {NULL}};
 
@@ -377,14 +418,16 @@ static const struct {
 	unsigned policies;
 	bool needed;
 } policy_keys[] = {
-    {"nodes", 1u << SOURCE_POLICY_STATIC | 1u << SOURCE_POLICY_TIMES, false},
+    {"nodes", 1u << SOURCE_POLICY_STATIC | 1u << SOURCE_POLICY_TIMES | 1u << SOURCE_POLICY_CRON, false},
     {"idle", 1u << SOURCE_POLICY_IDLE | 1u << SOURCE_POLICY_LOAD | 1u << SOURCE_POLICY_FORMULA, false},
     {"settle", 1u << SOURCE_POLICY_LOAD | 1u << SOURCE_POLICY_FORMULA, false},
-    {"drain", 1u << SOURCE_POLICY_STATIC | 1u << SOURCE_POLICY_TIMES, false},
+    {"drain", 1u << SOURCE_POLICY_STATIC | 1u << SOURCE_POLICY_TIMES | 1u << SOURCE_POLICY_CRON, false},
     {"low", 1u << SOURCE_POLICY_LOAD, false},
     {"high", 1u << SOURCE_POLICY_LOAD, false},
     {"times", 1u << SOURCE_POLICY_TIMES, true},
+    {"cron", 1u << SOURCE_POLICY_CRON, true},
     {"formula", 1u << SOURCE_POLICY_FORMULA, true},
+    {"time_zone", 1u << SOURCE_POLICY_TIMES | 1u << SOURCE_POLICY_CRON | 1u << SOURCE_POLICY_FORMULA, false},
 };
 
 static int check_keys(const struct source_spec *s, yyjson_val *o, struct err *err)
@@ -526,6 +569,8 @@ struct source_spec *source_spec_free(struct source_spec *s)
 	free(s->ssh);
 	free(s->policy.formula);
 	free(s->policy.times);
+	free(s->policy.crons);
+	tz_free(s->policy.zone);
 	free(s);
 	return NULL;
 }

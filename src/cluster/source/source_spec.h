@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "base/core/cron.h"
 #include "cluster/source/formula.h"
 
 #include <stdbool.h>
@@ -32,6 +33,7 @@ enum source_policy {
 	SOURCE_POLICY_IDLE,    /* as many as what waits needs; those that were idle for a time go */
 	SOURCE_POLICY_LOAD,    /* between two loads */
 	SOURCE_POLICY_TIMES,   /* by the time of the week */
+	SOURCE_POLICY_CRON,    /* the entry whose time came last says it */
 	SOURCE_POLICY_FORMULA, /* as many as it gives */
 	SOURCE_N_POLICIES
 };
@@ -40,6 +42,11 @@ enum source_policy {
 struct source_time {
 	uint8_t days; /* bit 0 = Sunday: on which it begins */
 	uint16_t from, to;
+	uint32_t nodes;
+};
+
+struct source_cron {
+	struct cron at;
 	uint32_t nodes;
 };
 
@@ -66,7 +73,7 @@ struct source_spec {
 	char *ssh;	    /* ssh: the client program */
 	struct {
 		enum source_policy kind;
-		uint32_t nodes;	   /* static; times: at all other times */
+		uint32_t nodes;	   /* static; times: at all other times; cron: before the first */
 		int64_t idle_ms;   /* before an idle node goes */
 		int64_t settle_ms; /* between growth and release */
 		int64_t drain_ms;  /* what still runs then on a node that has to go ends there; 0 = it is waited for */
@@ -74,6 +81,9 @@ struct source_spec {
 		char *formula;
 		struct source_time *times;
 		size_t n_times;
+		struct source_cron *crons;
+		size_t n_crons;
+		struct tz *zone; /* of times, crons, and the hours of a formula; NULL = UTC */
 	} policy;
 };
 

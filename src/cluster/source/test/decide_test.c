@@ -249,21 +249,52 @@ static void test_times(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		for (int zone = -2; zone <= 2; zone++) {
-			struct decision d;
+		struct decision d;
 
-			in.zone_ms = zone * 60 * MINUTE;
-			in.now_ms = at(rows[i].day, rows[i].hour, rows[i].minute) - in.zone_ms;
-			decide(&in, &d);
-			assert_int_equal(d.wanted[0], rows[i].wanted);
-			assert_true(d.next_ms > in.now_ms && d.next_ms <= in.now_ms + 60 * MINUTE);
-			decision_free(&d);
-		}
+		in.now_ms = at(rows[i].day, rows[i].hour, rows[i].minute);
+		decide(&in, &d);
+		assert_int_equal(d.wanted[0], rows[i].wanted);
+		assert_true(d.next_ms > in.now_ms && d.next_ms <= in.now_ms + 60 * MINUTE);
+		decision_free(&d);
 	}
 	/* The next look is where the wish changes. */
-	in.zone_ms = 0;
 	in.now_ms = at(6, 6, 10);
 	expect_next(&in, "create a-1, create a-2, create a-3, create a-4", at(6, 6, 30));
+	source_spec_free((struct source_spec *)s.spec);
+}
+
+static uint32_t wanted_at(struct decide_state *in, int64_t now_ms)
+{
+	struct decision d;
+	uint32_t n;
+
+	in->now_ms = now_ms;
+	decide(in, &d);
+	n = d.wanted[0];
+	assert_true(d.next_ms > now_ms);
+	decision_free(&d);
+	return n;
+}
+
+/* What the last time said holds until the next one; in Paris, where the clocks are changed on 2026-03-29. */
+static void test_cron(void **state)
+{
+	struct decide_source s = {
+	    .spec = spec(
+		"{\"name\":\"a\",\"kind\":\"local\",\"max\":9,\"policy\":{\"kind\":\"cron\",\"nodes\":1,\"time_zone\":"
+		"\"Europe/Paris\",\"cron\":[{\"at\":\"0 8 * * mon-fri\",\"nodes\":5},{\"at\":\"0 18 * * "
+		"mon-fri\",\"nodes\":2},{\"at\":\"@yearly\",\"nodes\":7}]}}")};
+	struct decide_state in = {.sources = &s, .n = 1};
+	int64_t friday = 1774569600000; /* 2026-03-27 00:00 UTC, in Paris one hour later */
+	int64_t hour = 60 * MINUTE;
+
+	(void)state;
+	assert_int_equal(wanted_at(&in, friday + 7 * hour - 1), 2);
+	assert_int_equal(wanted_at(&in, friday + 7 * hour), 5);
+	assert_int_equal(wanted_at(&in, friday + 17 * hour - 1), 5);
+	assert_int_equal(wanted_at(&in, friday + 17 * hour), 2);
+	assert_int_equal(wanted_at(&in, friday + 3 * 24 * hour + 6 * hour - 1), 2);
+	assert_int_equal(wanted_at(&in, friday + 3 * 24 * hour + 6 * hour), 5);
 	source_spec_free((struct source_spec *)s.spec);
 }
 
@@ -500,10 +531,10 @@ static void test_fleet(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_static),   cmocka_unit_test(test_idle),
-					   cmocka_unit_test(test_failures), cmocka_unit_test(test_order),
-					   cmocka_unit_test(test_load),	    cmocka_unit_test(test_times),
-					   cmocka_unit_test(test_formula),  cmocka_unit_test(test_fleet)};
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_static), cmocka_unit_test(test_idle),	   cmocka_unit_test(test_failures),
+	    cmocka_unit_test(test_order),  cmocka_unit_test(test_load),	   cmocka_unit_test(test_times),
+	    cmocka_unit_test(test_cron),   cmocka_unit_test(test_formula), cmocka_unit_test(test_fleet)};
 
 	return cmocka_run_group_tests_name("decide", tests, NULL, NULL);
 }

@@ -97,6 +97,9 @@ static void test_errors(void **state)
 	    {LOCAL "\"policy\":{\"kind\":\"times\",\"times\":[{\"days\":\"mon-\",\"from\":\"08:00\",\"to\":\"09:00\","
 		   "\"nodes\":1}]}}",
 	     "days: days like"},
+	    {LOCAL "\"policy\":{\"kind\":\"cron\",\"cron\":[{\"at\":\"61 * * * *\",\"nodes\":1}]}}",
+	     "policy: cron: 0: at: "},
+	    {LOCAL "\"policy\":{\"kind\":\"times\",\"time_zone\":\"Mars/Base\"}}", "policy: time_zone: "},
 	    {"{\"name\":\"a\",\"kind\":\"command\",\"max\":1,\"command\":[\"x\"]}", "command.0: the absolute path"},
 	    {"{\"name\":\"a\",\"kind\":\"ssh\",\"hosts\":[\"-oProxyCommand=x\"]}", "hosts.0: [USER@]HOST[:PORT]"},
 	    {"{\"name\":\"a\",\"kind\":\"ssh\",\"hosts\":[\"a b\"]}", "hosts.0: [USER@]HOST[:PORT]"},
