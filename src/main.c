@@ -17,6 +17,7 @@
 #include "cluster/link/socket.h"
 #include "cluster/server/server.h"
 #include "cluster/server/trust.h"
+#include "cluster/source/source_tool.h"
 #include "face/api/api.h"
 #include "face/api/waiting.h"
 #include "face/cli/cli.h"
@@ -597,6 +598,8 @@ int main(int argc, char **argv)
 		launcher_main(argc, argv);
 	if (argc > 0 && !strcmp(argv[0], ENGINE_TOOL_NAME))
 		return docker_tool_main();
+	if (argc > 0 && !strcmp(argv[0], SOURCE_TOOL_NAME))
+		return source_tool_main(argc, argv);
 	if (argc > 0 && oci_is_name(argv[0]))
 		return oci_main(argc, argv, argv);
 	if (argc > 1 && !strcmp(argv[1], "oci"))

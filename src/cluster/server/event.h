@@ -14,6 +14,8 @@ struct err;
 /* Kinds that are in the log for people and do nothing to the state. */
 #define EVENT_JOB_ENDED "job_ended"
 #define EVENT_AUTHORITY "authority_new"
+#define EVENT_SOURCE "source"
+#define EVENT_MACHINE "machine"
 
 /* The word for an event's type: "job_submit", "exited" ... */
 const char *event_kind(enum sched_event_type type);

@@ -10,6 +10,7 @@
 #include "cluster/server/fleet.h"
 #include "cluster/server/node_facts.h"
 #include "cluster/server/server_private.h"
+#include "cluster/server/sources.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -348,6 +349,7 @@ static void add_node(const struct node *n, const struct sched_node_view *v, yyjs
 	yyjson_mut_obj_add_uint(d, o, "attempts", v->live);
 	yyjson_mut_obj_add_int(d, o, "joined_ms", n->joined_ms);
 	yyjson_mut_obj_add_int(d, o, "drain_until_ms", n->is.drain_until_ms);
+	source_view_node(n->server, n->name, d, o);
 	add_raw(d, o, "labels", n->is.labels);
 	add_raw(d, o, "facts", n->facts);
 }
@@ -363,6 +365,7 @@ char *server_nodes_json(struct server *s)
 		fleet_view(s, n->name, &v);
 		add_node(n, &v, d, yyjson_mut_arr_add_obj(d, list));
 	}
+	source_view_missing(s, d, list);
 	return json_text(d, false, NULL);
 }
 

@@ -12,6 +12,7 @@
 #include "cluster/server/member.h"
 #include "cluster/server/fleet.h"
 #include "cluster/server/node_facts.h"
+#include "cluster/server/sources.h"
 #include "cluster/server/server_private.h"
 
 #include <stdio.h>
@@ -179,6 +180,7 @@ static void on_stored(void *ctx, uint64_t seq, const struct err *error)
 	if (p->in.event.type == SCHED_EV_JOB_FORGET)
 		after_forget(s, p->in.event.job);
 	ingest_arm_deadline(s);
+	sources_touch(s);
 	recover_want_snapshot(s);
 	if (p->in.done)
 		p->in.done(p->in.ctx, job_of(p), NULL);

@@ -15,11 +15,14 @@
 #include "cluster/link/join_token.h"
 #include "cluster/server/fleet.h"
 #include "cluster/server/server_private.h"
+#include "cluster/server/sources.h"
 #include "cluster/server/trust.h"
 
 #include <inttypes.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define TICKETS_MAX 1000
@@ -357,6 +360,28 @@ void member_renew(struct session *x, const struct link_msg *m)
 		link_send(x->link, &(struct link_msg){.type = LINK_CERT, .text = cert});
 }
 
+/* Where the door is: from this machine, and, as far as we can say that, from others. */
+static void note_door(struct server *s, int fd, const char *dir)
+{
+	struct sockaddr_storage a;
+	socklen_t len = sizeof a;
+	char host[NI_MAXHOST] = "", port[NI_MAXSERV] = "", own[256] = "";
+	const char *slash = strrchr(dir, '/');
+	bool any, six;
+
+	if (getsockname(fd, (struct sockaddr *)&a, &len) < 0 ||
+	    getnameinfo((struct sockaddr *)&a, len, host, sizeof host, port, sizeof port,
+			NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+		return;
+	any = !strcmp(host, "0.0.0.0") || !strcmp(host, "::");
+	six = strchr(host, ':') != NULL;
+	if (any && gethostname(own, sizeof own - 1) < 0)
+		own[0] = '\0';
+	s->agents_local = any ? mem_printf("127.0.0.1:%s", port) : mem_printf(six ? "[%s]:%s" : "%s:%s", host, port);
+	s->agents_outside = any ? mem_printf("%s:%s", own, port) : mem_strdup(s->agents_local);
+	s->sources_dir = mem_printf("%.*s/sources", slash ? (int)(slash - dir) : 1, slash ? dir : ".");
+}
+
 int server_listen_agents(struct server *s, int fd, const struct trust_options *o, struct err *err)
 {
 	static const struct link_listen_hooks hooks = {.admit = on_admit, .link = on_link, .join = on_join};
@@ -369,6 +394,8 @@ int server_listen_agents(struct server *s, int fd, const struct trust_options *o
 		return r;
 	}
 	s->authority = a;
+	note_door(s, fd, o->folder);
+	sources_touch(s);
 	return link_listen(s->loop, fd, a, &hooks, s, &s->listener, err);
 }
 
@@ -378,6 +405,9 @@ void member_free_all(struct server *s)
 	if (s->authority)
 		authority_free(s->authority);
 	free(s->authority);
+	free(s->agents_local);
+	free(s->agents_outside);
+	free(s->sources_dir);
 	while (s->tickets)
 		ticket_unlink(s, s->tickets);
 }

@@ -9,6 +9,7 @@
 #include "base/store/store.h"
 #include "cluster/server/member.h"
 #include "cluster/server/fleet.h"
+#include "cluster/server/sources.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -121,6 +122,20 @@ static int load_node(void *ctx, const char *key, const char *value, size_t len)
 	return fleet_load(r->server, key + strlen("node/"), value, len, r->err);
 }
 
+static int load_source(void *ctx, const char *key, const char *value, size_t len)
+{
+	struct replay *r = ctx;
+
+	return sources_load(r->server, key + strlen("source/"), value, len, r->err);
+}
+
+static int load_machine(void *ctx, const char *key, const char *value, size_t len)
+{
+	struct replay *r = ctx;
+
+	return sources_load_machine(r->server, key + strlen("machine/"), value, len, r->err);
+}
+
 static int load_ticket(void *ctx, const char *key, const char *value, size_t len)
 {
 	struct replay *r = ctx;
@@ -142,6 +157,10 @@ int recover(struct server *s, struct err *err)
 		r = store_scan(s->store, "node/", load_node, &replay, err);
 	if (r == 0)
 		r = store_scan(s->store, "token/", load_ticket, &replay, err);
+	if (r == 0)
+		r = store_scan(s->store, "source/", load_source, &replay, err);
+	if (r == 0)
+		r = store_scan(s->store, "machine/", load_machine, &replay, err);
 	if (r < 0)
 		return err_wrap(err, "read the state of the cluster");
 	s->last_seq = seq + replay.n;

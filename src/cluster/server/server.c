@@ -13,6 +13,7 @@
 #include "cluster/server/container.h"
 #include "cluster/server/member.h"
 #include "cluster/server/fleet.h"
+#include "cluster/server/sources.h"
 #include "cluster/server/server_private.h"
 
 #include <stdio.h>
@@ -45,6 +46,7 @@ int server_open(struct loop *l, struct store *store, struct link_end *link, cons
 	s->deadline = loop_timer_new(l, ingest_deadline, s);
 	s->again = loop_timer_new(l, ingest_again, s);
 	s->snapshot = loop_timer_new(l, recover_idle, s);
+	sources_open(s);
 	r = recover(s, err);
 	if (r < 0) {
 		/* The caller keeps what it gave us. */
@@ -59,6 +61,7 @@ int server_open(struct loop *l, struct store *store, struct link_end *link, cons
 	if (link)
 		fleet_attach(s, link, "");
 	fleet_expect_all(s);
+	sources_begin(s);
 	ingest_arm_deadline(s);
 	*ret = s;
 	return 0;
@@ -66,6 +69,7 @@ int server_open(struct loop *l, struct store *store, struct link_end *link, cons
 
 static void free_all(struct server *s)
 {
+	sources_free(s);
 	member_free_all(s);
 	fleet_free_all(s);
 	ingest_free_waiting(s);

@@ -87,6 +87,14 @@ void server_licence_set(struct server *s, const char *name, int64_t total, serve
 void server_licence_remove(struct server *s, const char *name, server_done_fn done, void *ctx);
 char *server_licences_json(struct server *s);
 
+/* Node sources (docs/SOURCES.md): json is the source (cluster/source/source_spec.h). -EEXIST unless `replace`, which may not change the kind. A removed one goes
+ * when its last machine has gone. A paused one makes and releases nothing. */
+void server_source_add(struct server *s, const char *json, size_t len, bool replace, server_done_fn done, void *ctx);
+void server_source_remove(struct server *s, const char *name, server_done_fn done, void *ctx);
+void server_source_pause(struct server *s, const char *name, bool paused, server_done_fn done, void *ctx);
+char *server_sources_json(struct server *s);
+int server_source_json(struct server *s, const char *name, char **ret, struct err *err);
+
 /* JSON texts for the API; the caller frees. */
 char *server_jobs_json(struct server *s, bool all, size_t limit);
 int server_job_json(struct server *s, const char *job, char **ret, struct err *err);

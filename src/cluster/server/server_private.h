@@ -37,9 +37,12 @@ struct server {
 	struct session *sessions;		 /* links that are up (fleet.h) */
 	struct node *nodes, **nodes_last;	 /* in the order they came */
 	struct map by_node;
-	struct ticket *tickets;	     /* member.h */
-	struct member_note *joining; /* member.c: not durable yet */
-	struct authority *authority; /* NULL: no agents from outside */
+	struct sources *sources;	     /* sources.h */
+	char *sources_dir;		     /* where local ones keep their nodes, NULL without a door for agents */
+	char *agents_local, *agents_outside; /* HOST:PORT of that door, from here and from elsewhere */
+	struct ticket *tickets;		     /* member.h */
+	struct member_note *joining;	     /* member.c: not durable yet */
+	struct authority *authority;	     /* NULL: no agents from outside */
 	struct link_listener *listener;
 	int64_t lease_ms, cert_s;
 	bool strict; /* server_options */

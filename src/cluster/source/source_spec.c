@@ -494,6 +494,10 @@ static int check_values(const struct source_spec *s, struct err *err)
 			       s->policy.high);
 	if (s->command && s->command[0][0] != '/')
 		return err_set(err, EINVAL, "command.0: the absolute path of a program on the server is needed");
+	/* It becomes a word of a shell over there. */
+	if (s->server && strspn(s->server, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-:[]") !=
+			     strlen(s->server))
+		return err_set(err, EINVAL, "server: HOST[:PORT] is needed");
 	if (s->dir && (s->dir[0] != '/' || strchr(s->dir, '\'') || strchr(s->dir, '\n')))
 		return err_set(err, EINVAL, "dir: an absolute path without quotes is needed");
 	return check_names(s, err);
@@ -527,6 +531,8 @@ static void fill_in(struct source_spec *s, yyjson_val *o)
 		s->dir = mem_strdup("/var/lib/berth-node");
 	if (s->kind == SOURCE_SSH && !s->ssh)
 		s->ssh = mem_strdup("ssh");
+	if (!s->policy.zone)
+		(void)tz_open("UTC", &s->policy.zone, NULL);
 }
 
 int source_spec_parse(const char *json, size_t len, struct source_spec **ret, struct err *err)

@@ -83,7 +83,7 @@ struct source_spec {
 		size_t n_times;
 		struct source_cron *crons;
 		size_t n_crons;
-		struct tz *zone; /* of times, crons, and the hours of a formula; NULL = UTC */
+		struct tz *zone; /* of times, crons, and the hours of a formula; not NULL */
 	} policy;
 };
 

@@ -87,6 +87,12 @@ void quotas_list(struct api *a, struct http_req *r, const char *id);
 void quotas_set(struct api *a, struct http_req *r, const char *id);
 void quotas_remove(struct api *a, struct http_req *r, const char *id);
 
+void sources_list(struct api *a, struct http_req *r, const char *id);
+void sources_get(struct api *a, struct http_req *r, const char *id);
+void sources_add(struct api *a, struct http_req *r, const char *id);
+void sources_remove(struct api *a, struct http_req *r, const char *id);
+void sources_pause(struct api *a, struct http_req *r, const char *id);
+void sources_resume(struct api *a, struct http_req *r, const char *id);
 void tokens_list(struct api *a, struct http_req *r, const char *id);
 void tokens_create(struct api *a, struct http_req *r, const char *id);
 void tokens_remove(struct api *a, struct http_req *r, const char *id);

@@ -58,6 +58,12 @@ static const struct route {
     {"GET", "/v1/licences", licences_list, false},
     {"POST", "/v1/licences/*", licences_set, false},
     {"DELETE", "/v1/licences/*", licences_remove, false},
+    {"GET", "/v1/sources", sources_list, false},
+    {"POST", "/v1/sources", sources_add, false},
+    {"POST", "/v1/sources/*/pause", sources_pause, false},
+    {"POST", "/v1/sources/*/resume", sources_resume, false},
+    {"GET", "/v1/sources/*", sources_get, false},
+    {"DELETE", "/v1/sources/*", sources_remove, false},
     {"GET", "/v1/tokens", tokens_list, false},
     {"POST", "/v1/tokens", tokens_create, false},
     {"DELETE", "/v1/tokens/*", tokens_remove, false},
@@ -117,7 +123,8 @@ static bool is_allowed(struct http_req *r)
 /* An agent has no jobs of its own to tell of. */
 static bool is_servers(const struct api *a, struct http_req *r)
 {
-	static const char *const paths[] = {"/v1/jobs", "/v1/nodes", "/v1/tokens", "/v1/quotas", "/v1/licences"};
+	static const char *const paths[] = {"/v1/jobs",	  "/v1/nodes",	  "/v1/tokens",
+					    "/v1/quotas", "/v1/licences", "/v1/sources"};
 	struct err err = ERR_INIT;
 
 	for (size_t i = 0; a->agent_of && i < sizeof paths / sizeof *paths; i++) {

@@ -97,6 +97,8 @@ extern const struct cli_command command_network_create, command_network_ls, comm
     command_network_connect, command_network_disconnect, command_network_prune;
 extern const struct cli_command command_events, command_completion, command_oci, command_compose;
 extern const struct cli_command command_cp;
+extern const struct cli_command command_source_add, command_source_ls, command_source_inspect, command_source_pause,
+    command_source_resume, command_source_rm;
 
 /* help.c */
 void help_options(const struct option_spec *specs, FILE *to); /* specs may be NULL */
