@@ -229,6 +229,112 @@ YAML
 	[ "$(compose events --json --since "$since" --until "$(($(date +%s) + 1))" | jq -r .action | grep -c create)" = 2 ]
 }
 
+@test "attach, stats, commit, export, volumes" {
+	cat >compose.yaml <<'YAML'
+services:
+  a: {image: busybox, command: sh -c 'read x; echo "got $$x" >/got; cat /got; exit 6', stdin_open: true, volumes: ["data:/data"]}
+  b: {image: busybox, command: sleep 100, stop_grace_period: 0s}
+volumes: {data: }
+YAML
+	compose up -d 2>/dev/null
+	[ "$(compose volumes -q)" = "${PROJECT}_data" ]
+	[ "$(compose stats --no-stream --format '{{.Name}}' | sort | tr '\n' ' ')" = "$PROJECT-a-1 $PROJECT-b-1 " ]
+	[ "$(compose stats --no-stream --format '{{.Name}}' b)" = "$PROJECT-b-1" ]
+	# As with docker, output ends with the input.
+	mkfifo in
+	exec 7<>in
+	echo word >&7
+	run -6 --separate-stderr compose attach a <in
+	exec 7>&-
+	[ "$output" = "got word" ]
+	compose export -o out.tar a
+	tar xOf out.tar got | grep -qx 'got word'
+	compose commit a "$PROJECT-image" >/dev/null
+	[ "$(berth run --rm "$PROJECT-image" cat /got)" = "got word" ]
+	run ! compose attach a
+	fails_with 'service "a" is not running'
+	compose stop 2>/dev/null
+	run ! compose stats --no-stream
+	fails_with 'no container of the project runs'
+	compose down -v 2>/dev/null
+	docker rmi "$PROJECT-image"
+}
+
+# What happened to containers of the project, in order: "start a-1 ...".
+happened() {
+	compose events --json --since "$1" --until "$(date +%s.%N)" | jq -r '.action + " " + .attributes.name' | sed "s/$PROJECT-//" |
+		grep -E '^(start|die) ' | tr '\n' ' '
+}
+
+@test "depends_on with restart: who depends is restarted with what it depends on" {
+	cat >compose.yaml <<'YAML'
+services:
+  db: {image: busybox, command: sleep 100, stop_grace_period: 0s, environment: [A=1]}
+  app:
+    {image: busybox, command: sleep 100, stop_grace_period: 0s, depends_on: {db: {condition: service_started, restart: true}}}
+  front:
+    {image: busybox, command: sleep 100, stop_grace_period: 0s, depends_on: {app: {condition: service_started, restart: true}}}
+  other: {image: busybox, command: sleep 100, stop_grace_period: 0s, depends_on: [db]}
+YAML
+	compose up -d 2>/dev/null
+	since=$(date +%s.%N)
+	compose restart -t 0 db 2>/dev/null
+	[ "$(happened "$since")" = "die db-1 start db-1 die app-1 start app-1 die front-1 start front-1 " ]
+	since=$(date +%s.%N)
+	compose restart -t 0 --no-deps db 2>/dev/null
+	[ "$(happened "$since")" = "die db-1 start db-1 " ]
+	# They stop before it is made anew, and start after it.
+	sed -i 's/A=1/A=2/' compose.yaml
+	since=$(date +%s.%N)
+	id=$(compose ps -q app)
+	compose up -d -t 0 2>/dev/null
+	[ "$(happened "$since" | tr ' ' '\n' | grep -v '^$' | paste -sd ' ' - | sed -E 's/[0-9a-f]{12}_//; s/die (app|front)-1 die (app|front)-1/die both/')" = \
+		"die both die db-1 start db-1 start app-1 start front-1" ]
+	[ "$(compose ps -q app)" = "$id" ]
+	since=$(date +%s.%N)
+	compose up -d 2>/dev/null
+	[ -z "$(happened "$since")" ]
+}
+
+@test "post_start and pre_stop are run in the containers" {
+	cat >compose.yaml <<'YAML'
+services:
+  a:
+    image: busybox
+    command: sleep 100
+    stop_grace_period: 0s
+    volumes: ["./log:/log"]
+    post_start:
+      - {command: [sh, -c, 'echo "up $$WHO" >>/log/x'], environment: {WHO: one}}
+      - {command: sh -c 'pwd >>/log/x; id -u >>/log/x', working_dir: /tmp, user: "7"}
+    pre_stop:
+      - command: [sh, -c, 'echo down >>/log/x']
+YAML
+	mkdir log && touch log/x && chmod -R a+rwX log
+	compose up -d 2>/dev/null
+	[ "$(cat log/x)" = $'up one\n/tmp\n7' ]
+	compose restart 2>/dev/null
+	[ "$(cat log/x)" = $'up one\n/tmp\n7\ndown\nup one\n/tmp\n7' ]
+	: >log/x
+	compose stop 2>/dev/null
+	[ "$(cat log/x)" = down ]
+	compose start 2>/dev/null
+	: >log/x
+	compose up -d --force-recreate 2>/dev/null
+	[ "$(cat log/x)" = $'down\nup one\n/tmp\n7' ]
+	# One that has ended by itself is not asked.
+	docker kill "$PROJECT-a-1" && docker wait "$PROJECT-a-1"
+	: >log/x
+	compose down 2>/dev/null
+	[ ! -s log/x ]
+	sed -i "s/echo down.*/exit 9']/" compose.yaml
+	compose up -d 2>/dev/null
+	run ! compose stop
+	fails_with "service a: pre_stop hook 1 exited with code 9"
+	[ "$(docker inspect -f '{{.State.Status}}' "$PROJECT-a-1")" = running ]
+	compose kill 2>/dev/null
+}
+
 @test "images are built when they are missing, or when --build says so" {
 	cat >compose.yaml <<'YAML'
 services:

@@ -63,12 +63,53 @@ static int stop_run(struct project *p, void *values, char **operands, struct err
 	return do_life(p, &how, v->timeout, operands, err);
 }
 
+struct restarts {
+	char *const *names;
+	bool wanted;
+};
+
+static void on_dep(void *ctx, const char *name, const char *condition, bool required, bool restart)
+{
+	struct restarts *r = ctx;
+
+	(void)condition;
+	(void)required;
+	for (char *const *n = r->names; restart && n && *n; n++)
+		r->wanted |= !strcmp(*n, name);
+}
+
+/* Those that depend on one of the names by `restart: true` are restarted, too, and so on: they come later in the order. */
+static int add_dependents(struct project *p, char ***names, struct err *err)
+{
+	struct members m = MEMBERS_INIT;
+	char **order cleanup_with(mem_strv_freep) = NULL;
+	int r = members_read(p, &m, err);
+
+	if (r == 0)
+		r = project_check_names(p, &m, *names, err);
+	if (r == 0)
+		order = project_order(p, &m, NULL, true, err);
+	if (r == 0 && !order)
+		r = -EINVAL;
+	for (char **s = order; r == 0 && *s; s++) {
+		struct restarts wish = {.names = *names};
+
+		project_deps(p, &m, *s, on_dep, &wish);
+		if (wish.wanted && !project_in(*names, *s))
+			mem_strv_add(names, *s);
+	}
+	members_free(&m);
+	return r;
+}
+
 static int restart_run(struct project *p, void *values, char **operands, struct err *err)
 {
 	const struct life_values *v = values;
 	struct life_how how = {.verb = LIFE_RESTART};
+	char **names cleanup_with(mem_strv_freep) = mem_strv_dup(operands);
+	int r = *operands && !v->no_deps ? add_dependents(p, &names, err) : 0;
 
-	return do_life(p, &how, v->timeout, operands, err);
+	return r < 0 ? r : do_life(p, &how, v->timeout, names ? names : operands, err);
 }
 
 static int kill_run(struct project *p, void *values, char **operands, struct err *err)

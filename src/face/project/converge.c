@@ -7,6 +7,7 @@
 #include "base/core/mem.h"
 #include "face/cli/show.h"
 #include "face/project/ensure.h"
+#include "face/project/hooks.h"
 #include "face/project/steps.h"
 #include "face/project/spec.h"
 #include "face/project/step_calls.h"
@@ -260,15 +261,23 @@ static int stopped(struct step *s, yyjson_val *reply, const struct err *failed, 
 	return step_call(s, "DELETE", target, NULL, removed, err);
 }
 
+static int stop_old(struct step *s, yyjson_val *reply, const struct err *failed, struct err *err)
+{
+	struct slot *slot = s->ctx;
+	mem_cleanup char *target = step_stop_target(slot->c->p, slot->old->id);
+
+	(void)reply;
+	(void)failed;
+	return step_call(s, "POST", target, NULL, stopped, err);
+}
+
 static int filled(struct step *s, yyjson_val *reply, const struct err *failed, struct err *err)
 {
 	struct slot *slot = s->ctx;
-	mem_cleanup char *target = NULL;
 
 	if (failed || !slot->old)
 		return step_done(s, reply, failed, err);
-	target = step_stop_target(slot->c->p, slot->old->id);
-	return step_call(s, "POST", target, NULL, stopped, err);
+	return hooks_before_stop(s, slot->c->p, slot->old, stop_old, err);
 }
 
 static int created(struct step *s, yyjson_val *reply, const struct err *failed, struct err *err)
@@ -362,10 +371,78 @@ static void after_dep(void *ctx, const char *name, const char *condition, bool r
 	steps_after(a->barrier, map_get(a->barriers, name));
 }
 
+/* ---- those that depend on what is made anew ---- */
+
+struct depends {
+	const struct converge *c;
+	bool stops;
+};
+
+static void on_dep(void *ctx, const char *name, const char *condition, bool required, bool restart)
+{
+	struct depends *d = ctx;
+
+	(void)condition;
+	(void)required;
+	for (size_t i = 0; restart && i < d->c->n; i++) {
+		const struct slot *slot = &d->c->slots[i];
+
+		if (!strcmp(slot->service, name) && (slot->restart || (slot->recreate && slot->old)))
+			d->stops = true;
+	}
+}
+
+static int has_stopped(struct step *s, yyjson_val *reply, const struct err *failed, struct err *err)
+{
+	struct slot *slot = s->ctx;
+
+	slot->running = false;
+	return step_gone(s, reply, failed, err);
+}
+
+static int stop_dependent(struct step *s, yyjson_val *reply, const struct err *failed, struct err *err)
+{
+	struct slot *slot = s->ctx;
+	mem_cleanup char *target = step_stop_target(slot->c->p, slot->id);
+
+	(void)reply;
+	(void)failed;
+	return step_call(s, "POST", target, NULL, has_stopped, err);
+}
+
+static int begin_stop_dependent(struct step *s, struct err *err)
+{
+	struct slot *slot = s->ctx;
+
+	return hooks_before_stop(s, slot->c->p, slot->old, stop_dependent, err);
+}
+
+/* `restart: true` of depends_on: they stop before it goes, and are started again after it. Services stand in order, so that one pass reaches those that
+ * depend on them. */
+static struct step *stop_dependents(struct converge *c, struct steps *plan)
+{
+	struct step *all = steps_add(plan, NULL, NULL, NULL, step_nothing, NULL);
+
+	for (size_t i = 0; i < c->n; i++) {
+		struct slot *slot = &c->slots[i];
+		struct depends d = {.c = c};
+		mem_cleanup char *subject = mem_printf("Container %s", slot->name);
+
+		if (!slot->old || slot->recreate || !slot->running)
+			continue;
+		project_deps(c->p, NULL, slot->service, on_dep, &d);
+		slot->restart = d.stops;
+		if (d.stops)
+			steps_after(all, steps_add(plan, subject, "Stopping", "Stopped", begin_stop_dependent, slot));
+	}
+	return all;
+}
+
 /* A service's containers come after those of what it depends on: it may share their namespaces. */
 static void create_steps(struct converge *c, struct steps *plan)
 {
 	struct map barriers = MAP_INIT;
+	struct step *begin = stop_dependents(c, plan);
 
 	for (char *const *name = c->how.services; *name; name++) {
 		struct step *first = steps_add(plan, NULL, NULL, NULL, step_nothing, NULL);
@@ -373,6 +450,7 @@ static void create_steps(struct converge *c, struct steps *plan)
 		struct created_after a = {.plan = plan, .barriers = &barriers, .barrier = first};
 
 		project_deps(c->p, NULL, *name, after_dep, &a);
+		steps_after(first, begin);
 		steps_after(last, first);
 		for (size_t i = 0; i < c->n; i++) {
 			struct slot *slot = &c->slots[i];
@@ -380,6 +458,8 @@ static void create_steps(struct converge *c, struct steps *plan)
 			struct step *s;
 
 			if (slot->service != *name && strcmp(slot->service, *name) != 0)
+				continue;
+			if (slot->restart)
 				continue;
 			if (slot->id && !slot->recreate) {
 				view_line(c->p->view, subject, slot->running ? "Running" : "Exists", VIEW_DONE);

@@ -33,6 +33,7 @@ struct slot {
 	char *name, *id;	  /* id NULL until it is created */
 	int64_t number;
 	bool recreate, running;
+	bool restart; /* it depends on one that is made anew, and wants to be restarted then */
 	yyjson_doc *inspected;
 	struct step *step;
 };

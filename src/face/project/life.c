@@ -5,6 +5,7 @@
 #include "base/core/map.h"
 #include "base/core/mem.h"
 #include "base/wire/http_client.h"
+#include "face/project/hooks.h"
 #include "face/project/steps.h"
 #include "face/project/project.h"
 #include "face/project/step_calls.h"
@@ -16,6 +17,7 @@ static const struct verb {
 	const char *doing, *did, *call;
 	bool forward; /* what others depend on first */
 	bool (*takes)(const struct member *m);
+	step_begin_fn begin;
 } verbs[];
 
 static bool takes_any(const struct member *m)
@@ -32,15 +34,6 @@ static bool takes_paused(const struct member *m)
 {
 	return !strcmp(m->state, "paused");
 }
-
-static const struct verb verbs[] = {
-    [LIFE_STOP] = {"Stopping", "Stopped", "stop", false, member_runs},
-    [LIFE_KILL] = {"Killing", "Killed", "kill", false, member_runs},
-    [LIFE_PAUSE] = {"Pausing", "Paused", "pause", false, takes_running},
-    [LIFE_UNPAUSE] = {"Unpausing", "Unpaused", "unpause", true, takes_paused},
-    [LIFE_RESTART] = {"Restarting", "Started", "restart", true, takes_any},
-    [LIFE_REMOVE] = {"Removing", "Removed", NULL, false, takes_any},
-};
 
 static char *target_of(const struct project *p, const struct life_how *how, const struct member *m)
 {
@@ -59,6 +52,48 @@ static int begin(struct step *s, struct err *err)
 	return step_call(s, "POST", s->target, NULL, step_gone, err);
 }
 
+static int stop(struct step *s, yyjson_val *reply, const struct err *failed, struct err *err)
+{
+	(void)reply;
+	(void)failed;
+	return begin(s, err);
+}
+
+static int begin_stop(struct step *s, struct err *err)
+{
+	return hooks_before_stop(s, steps_project(s->plan), s->ctx, stop, err);
+}
+
+static int restarted(struct step *s, yyjson_val *reply, const struct err *failed, struct err *err)
+{
+	const struct member *m = s->ctx;
+
+	if (failed || m->oneoff)
+		return step_gone(s, reply, failed, err);
+	return hooks_run(s, steps_project(s->plan), HOOKS_POST_START, m->service, m->id, step_done, err);
+}
+
+static int restart(struct step *s, yyjson_val *reply, const struct err *failed, struct err *err)
+{
+	(void)reply;
+	(void)failed;
+	return step_call(s, "POST", s->target, NULL, restarted, err);
+}
+
+static int begin_restart(struct step *s, struct err *err)
+{
+	return hooks_before_stop(s, steps_project(s->plan), s->ctx, restart, err);
+}
+
+static const struct verb verbs[] = {
+    [LIFE_STOP] = {"Stopping", "Stopped", "stop", false, member_runs, begin_stop},
+    [LIFE_KILL] = {"Killing", "Killed", "kill", false, member_runs, begin},
+    [LIFE_PAUSE] = {"Pausing", "Paused", "pause", false, takes_running, begin},
+    [LIFE_UNPAUSE] = {"Unpausing", "Unpaused", "unpause", true, takes_paused, begin},
+    [LIFE_RESTART] = {"Restarting", "Started", "restart", true, takes_any, begin_restart},
+    [LIFE_REMOVE] = {"Removing", "Removed", NULL, false, takes_any, NULL},
+};
+
 static struct step *add(struct steps *plan, struct project *p, const struct life_how *how, const struct member *m)
 {
 	const struct verb *v = &verbs[how->verb];
@@ -67,7 +102,7 @@ static struct step *add(struct steps *plan, struct project *p, const struct life
 
 	if (how->verb == LIFE_REMOVE)
 		return step_remove(plan, p, m, how->volumes);
-	s = steps_add(plan, subject, v->doing, v->did, begin, NULL);
+	s = steps_add(plan, subject, v->doing, v->did, v->begin, (void *)m);
 	s->target = target_of(p, how, m);
 	return s;
 }

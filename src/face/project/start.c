@@ -10,6 +10,7 @@
 #include "base/core/mem.h"
 #include "face/cli/show.h"
 #include "face/project/events.h"
+#include "face/project/hooks.h"
 #include "face/project/steps.h"
 #include "face/project/step_calls.h"
 #include "face/project/view.h"
@@ -184,12 +185,21 @@ static void after_dep(void *ctx, const char *name, const char *condition, bool r
 	steps_after(d->first, wait ? wait : started);
 }
 
+static int has_started(struct step *s, yyjson_val *reply, const struct err *failed, struct err *err)
+{
+	struct slot *slot = s->ctx;
+
+	if (failed)
+		return step_done(s, reply, failed, err);
+	return hooks_run(s, slot->c->p, HOOKS_POST_START, slot->service, slot->id, step_done, err);
+}
+
 static int begin_start(struct step *s, struct err *err)
 {
 	struct slot *slot = s->ctx;
 	mem_cleanup char *target = mem_printf("/containers/%s/start", slot->id);
 
-	return step_call(s, "POST", target, NULL, step_done, err);
+	return step_call(s, "POST", target, NULL, has_started, err);
 }
 
 static bool needed(const struct converge *c, const char *service)

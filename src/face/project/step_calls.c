@@ -6,6 +6,7 @@
 #include "base/core/mem.h"
 #include "base/wire/http_client.h"
 #include "face/cli/show.h"
+#include "face/project/hooks.h"
 #include "face/project/project.h"
 
 #include <inttypes.h>
@@ -135,9 +136,16 @@ static int begin_remove(struct step *s, struct err *err)
 	return remove_it(s, NULL, NULL, err);
 }
 
+static int stop_it(struct step *s, yyjson_val *reply, const struct err *failed, struct err *err)
+{
+	(void)reply;
+	(void)failed;
+	return step_call(s, "POST", s->target, NULL, remove_it, err);
+}
+
 static int begin_stop(struct step *s, struct err *err)
 {
-	return step_call(s, "POST", s->target, NULL, remove_it, err);
+	return hooks_before_stop(s, steps_project(s->plan), s->ctx, stop_it, err);
 }
 
 struct step *step_remove(struct steps *plan, struct project *p, const struct member *m, bool volumes)

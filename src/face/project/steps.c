@@ -5,6 +5,7 @@
 #include "base/core/loop.h"
 #include "base/core/mem.h"
 #include "face/project/call.h"
+#include "face/project/hooks.h"
 #include "face/project/project.h"
 #include "face/project/view.h"
 
@@ -32,6 +33,7 @@ struct steps *steps_free(struct steps *p)
 		return NULL;
 	for (size_t i = 0; i < p->n; i++) {
 		call_free(p->steps[i]->call);
+		hooks_free(p->steps[i]->hooks);
 		free(p->steps[i]->subject);
 		free(p->steps[i]->target);
 		free(p->steps[i]->after);
@@ -40,6 +42,11 @@ struct steps *steps_free(struct steps *p)
 	free(p->steps);
 	free(p);
 	return NULL;
+}
+
+const struct project *steps_project(const struct steps *p)
+{
+	return p->p;
 }
 
 struct step *steps_add(struct steps *p, const char *subject, const char *doing, const char *did, step_begin_fn begin,
@@ -122,6 +129,23 @@ int step_call(struct step *s, const char *method, const char *target, const char
 	      struct err *err)
 {
 	const struct call_request rq = {.method = method, .target = target, .body = body, .on_end = on_end, .ctx = s};
+
+	s->reply = reply;
+	return call_open(s->plan->p->loop, s->plan->p->socket, &rq, &s->call, err);
+}
+
+static void on_nothing(void *ctx, const char *data, size_t n)
+{
+	(void)ctx;
+	(void)data;
+	(void)n;
+}
+
+int step_drain(struct step *s, const char *method, const char *target, const char *body, step_reply_fn reply,
+	       struct err *err)
+{
+	const struct call_request rq = {
+	    .method = method, .target = target, .body = body, .on_data = on_nothing, .on_end = on_end, .ctx = s};
 
 	s->reply = reply;
 	return call_open(s->plan->p->loop, s->plan->p->socket, &rq, &s->call, err);

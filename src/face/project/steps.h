@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 struct err;
+struct hooks;
 struct steps;
 struct project;
 struct step;
@@ -29,8 +30,9 @@ struct step {
 	step_begin_fn begin;
 	void *ctx, *other; /* of the step */
 	struct steps *plan;
-	char *target;  /* a request that was prepared, or NULL; the step frees it */
-	bool optional; /* a failure is a warning */
+	char *target;	     /* a request that was prepared, or NULL; the step frees it */
+	bool optional;	     /* a failure is a warning */
+	struct hooks *hooks; /* of hooks.c */
 
 	/* its own */
 	struct step **after;
@@ -42,6 +44,7 @@ struct step {
 
 struct steps *steps_new(struct project *p);
 struct steps *steps_free(struct steps *p);
+const struct project *steps_project(const struct steps *p);
 struct step *steps_add(struct steps *p, const char *subject, const char *doing, const char *did, step_begin_fn begin,
 		       void *ctx);
 /* `later` (may be NULL, as `earlier`) begins when `earlier` is done. */
@@ -53,6 +56,9 @@ void steps_cancel(struct steps *p);
 
 int step_call(struct step *s, const char *method, const char *target, const char *body, step_reply_fn reply,
 	      struct err *err);
+/* The same for a reply that is no JSON and of no interest. */
+int step_drain(struct step *s, const char *method, const char *target, const char *body, step_reply_fn reply,
+	       struct err *err);
 int step_send_tar(struct step *s, const char *target, const void *tar, size_t n, step_reply_fn reply, struct err *err);
 void step_end(struct step *s);
 /* Of one that waits for events. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * exec, run and cp.
+ * run and cp.
  */
 #include "face/compose/compose_project.h"
 #include "face/project/command.h"
@@ -23,98 +23,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-/* ---- exec ---- */
-
-struct exec_values {
-	bool detach, no_tty, privileged;
-	const char *user, *workdir;
-	char **env;
-	uint64_t index;
-};
-#define V(field) offsetof(struct exec_values, field)
-static const struct option_spec exec_options[] = {
-    {"detach", 'd', OPTION_FLAG, V(detach), NULL, "do not wait for its end"},
-    {"no-TTY", 'T', OPTION_FLAG, V(no_tty), NULL, "no terminal (the default where there is none)"},
-    {"env", 'e', OPTION_LIST, V(env), "K=V", "environment variable; may be repeated"},
-    {"user", 'u', OPTION_TEXT, V(user), "USER", "user, or user:group"},
-    {"workdir", 'w', OPTION_TEXT, V(workdir), "DIR", "working directory"},
-    {"privileged", 0, OPTION_FLAG, V(privileged), NULL, "with all capabilities"},
-    {"index", 0, OPTION_COUNT, V(index), "N", "number of the container (default: the first that runs)"},
-    {NULL},
-};
-
-static const struct member *find_running(const struct members *m, const char *service, uint64_t index)
-{
-	for (size_t i = 0; i < m->n; i++) {
-		if (!strcmp(m->v[i].service, service) && !m->v[i].oneoff && member_runs(&m->v[i]) &&
-		    (!index || (int64_t)index == m->v[i].number))
-			return &m->v[i];
-	}
-	return NULL;
-}
-
-static void option(char ***words, const char *name, const char *value)
-{
-	if (!value)
-		return;
-	mem_strv_add(words, name);
-	mem_strv_add(words, value);
-}
-
-static void exec_words(const struct exec_values *v, const char *id, char **command, char ***words)
-{
-	mem_strv_add(words, "exec");
-	mem_strv_add(words, v->detach ? "-d" : "-i");
-	if (!v->detach && !v->no_tty && term_is(STDIN_FILENO) && term_is(STDOUT_FILENO))
-		mem_strv_add(words, "-t");
-	if (v->privileged)
-		mem_strv_add(words, "--privileged");
-	option(words, "--user", v->user);
-	option(words, "--workdir", v->workdir);
-	for (char **e = v->env; e && *e; e++)
-		option(words, "--env", *e);
-	mem_strv_add(words, id);
-	for (; *command; command++)
-		mem_strv_add(words, *command);
-}
-
-static int exec_run(struct project *p, void *values, char **operands, struct err *err)
-{
-	const struct exec_values *v = values;
-	char **words cleanup_with(mem_strv_freep) = NULL;
-	struct members m = MEMBERS_INIT;
-	char *name[] = {operands[0], NULL};
-	const struct member *one;
-	int r = members_read(p, &m, err);
-
-	if (r == 0)
-		r = project_check_names(p, &m, name, err);
-	one = r == 0 ? find_running(&m, operands[0], v->index) : NULL;
-	if (r == 0 && !one)
-		r = err_set(err, ESRCH, "service \"%s\" is not running", operands[0]);
-	if (one) {
-		exec_words(v, one->id, operands + 1, &words);
-		r = ensure_run(p, words, err);
-	}
-	members_free(&m);
-	return r;
-}
-
-const struct project_command project_exec = {
-    .name = "exec",
-    .usage = "SERVICE COMMAND [ARG...]",
-    .summary = "Run a command in a container that runs",
-    .options = exec_options,
-    .values_size = sizeof(struct exec_values),
-    .least = 2,
-    .most = CLI_MANY,
-    .stop = true,
-    .need = PROJECT_NAME,
-    .all_profiles = true,
-    .run = exec_run,
-};
-#undef V
 
 /* ---- run ---- */
 
