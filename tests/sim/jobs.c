@@ -66,7 +66,7 @@ static void random_task(struct sim *w, struct sim_job *j, uint32_t task)
 	if (sim_chance(w, 200))
 		t->memory = sim_below(w, 3000);
 	random_places(w, t);
-	sim_place_wish(w, t);
+	sim_place_wish(w, j, task);
 	sim_limits_needs(w, j, t);
 	j->services |= t->service;
 	random_deps(w, j, task);

@@ -22,6 +22,7 @@
 #define SIM_NODES 5
 #define SIM_TASKS 8
 #define SIM_DEPS 3
+#define SIM_RULES 2
 #define SIM_COPIES 24 /* instances of a task at most */
 #define SIM_TRACES 64
 #define SIM_OWNERS 3
@@ -53,6 +54,8 @@ struct sim_job {
 	struct sched_task_spec specs[SIM_TASKS];
 	struct sched_dep deps[SIM_TASKS][SIM_DEPS];
 	struct sched_need needs[SIM_TASKS][SIM_LICENCES];
+	struct sched_rule rules[SIM_TASKS][SIM_RULES];
+	char targets[SIM_TASKS][SIM_RULES][24];
 	char names[SIM_TASKS][16];
 	struct sim_task tasks[SIM_TASKS];
 	bool ended, forgotten, services;
@@ -172,7 +175,7 @@ void sim_limits_end(struct sim *w, struct sim_job *j, const struct sched_task_sp
 /* place.c */
 #define SIM_KINDS 6
 const char *sim_place_facts(const struct sim_node *n);
-void sim_place_wish(struct sim *w, struct sched_task_spec *t);
+void sim_place_wish(struct sim *w, struct sim_job *j, uint32_t task);
 bool sim_place_selects(const struct sched_task_spec *t, const struct sim_node *n);
 void sim_place_check(struct sim *w, const struct sim_job *j, uint32_t task, const struct sim_node *n); /* at a start */
 

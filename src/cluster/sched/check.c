@@ -93,6 +93,66 @@ static int check_licences(const struct sched *s, const struct sched_task_spec *t
 	return 0;
 }
 
+static bool within_ok(const char *within)
+{
+	return within &&
+	       (!strcmp(within, "node") || (!strncmp(within, "labels.", 7) && sched_name_ok(within, NAME_TEXT_MAX)));
+}
+
+/* The instances of a gang are placed in one step, in which nobody counts them. */
+static int check_rule(const struct sched_job_spec *spec, const struct sched_task_spec *t, const struct sched_rule *r,
+		      struct err *err)
+{
+	const char *slash = r->to ? strchr(r->to, '/') : NULL;
+	size_t n = strlen(spec->name);
+	bool same_job = !slash || ((size_t)(slash - r->to) == n && !memcmp(r->to, spec->name, n));
+	bool found = slash && (!same_job || !strcmp(slash + 1, "*"));
+
+	if (!sched_name_ok(r->to, NAME_TEXT_MAX) || !within_ok(r->within))
+		return err_set(err, EINVAL,
+			       "task \"%s\": a rule names no task, or something else than node and labels.NAME",
+			       t->name);
+	for (size_t k = 0; k < spec->n_tasks && !found; k++)
+		found = !strcmp(spec->tasks[k].name, slash ? slash + 1 : r->to);
+	if (!found)
+		return err_set(err, EINVAL, "task \"%s\": a rule names \"%s\", and the job has no such task", t->name,
+			       r->to);
+	if (t->gang && same_job && (!slash || strcmp(slash + 1, "*") != 0) &&
+	    !strcmp(slash ? slash + 1 : r->to, t->name))
+		return err_set(err, EINVAL,
+			       "task \"%s\": the instances of a gang have a topology, not rules among themselves",
+			       t->name);
+	if (t->gang && slash && same_job && !strcmp(slash + 1, "*"))
+		return err_set(err, EINVAL,
+			       "task \"%s\": the instances of a gang have a topology, not rules among themselves",
+			       t->name);
+	if (t->gang && r->weight)
+		return err_set(err, EINVAL, "task \"%s\": a gang takes rules that must be kept, not preferred ones",
+			       t->name);
+	return 0;
+}
+
+static int check_rules(const struct sched_job_spec *spec, const struct sched_task_spec *t, struct err *err)
+{
+	if (t->n_rules > SCHED_RULES_MAX || t->n_spread > SCHED_SPREADS_MAX)
+		return err_set(err, EINVAL, "task \"%s\": more than %d rules, or more than %d labels to spread over",
+			       t->name, SCHED_RULES_MAX, SCHED_SPREADS_MAX);
+	if (t->gang && t->n_spread)
+		return err_set(err, EINVAL, "task \"%s\": a gang has a topology, it is not spread over labels",
+			       t->name);
+	for (size_t k = 0; k < t->n_spread; k++) {
+		if (!within_ok(t->spread[k]))
+			return err_set(err, EINVAL, "task \"%s\": only labels can be spread over", t->name);
+	}
+	for (size_t k = 0; k < t->n_rules; k++) {
+		int r = check_rule(spec, t, &t->rules[k], err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 static int check_deps(const struct sched_job_spec *spec, const struct sched_task_spec *t, struct err *err)
 {
 	for (size_t d = 0; d < t->n_deps; d++) {
@@ -138,6 +198,8 @@ static int check_tasks(const struct sched *s, const struct sched_job_spec *spec,
 			r = check_select(t, err);
 		if (r == 0)
 			r = check_licences(s, t, err);
+		if (r == 0)
+			r = check_rules(spec, t, err);
 		if (r < 0)
 			return r;
 		instances += t->expand ? 0 : t->count;

@@ -32,6 +32,7 @@ uint32_t sched_gang_copies(const struct sched *s, const struct node *n, const st
 
 	if (!sched_node_fits(s, n, sh, pass))
 		return 0;
+	copies = sched_wish_copies(sh->owner, n, most);
 	if (sh->topology == SCHED_TOPO_APART)
 		return most ? 1 : 0;
 	copies = at_most(copies, NODE_LIVE_MAX - n->n_live, 1);

@@ -63,6 +63,8 @@ static uint32_t room(const struct plan *p, const struct candidate *c)
 		n = c->memory / sh->memory;
 	if (sh->topology == SCHED_TOPO_APART && n > 1)
 		n = 1;
+	if (sh->owner)
+		n = sched_wish_copies(sh->owner, c->node, (uint32_t)n);
 	return (uint32_t)(sh->topology == SCHED_TOPO_ONE && n < p->need ? 0 : n);
 }
 

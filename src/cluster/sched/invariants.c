@@ -312,11 +312,22 @@ static int audit_job(struct audit *a, const struct job *j)
 	return 0;
 }
 
+static size_t copies_on(const struct node *n, const struct task *t)
+{
+	size_t copies = 0;
+
+	for (size_t k = 0; k < n->n_live; k++)
+		copies += n->live[k].task == t;
+	return copies;
+}
+
 static int audit_exclusive(struct audit *a, const struct node *n)
 {
 	for (size_t k = 0; k < n->n_live; k++) {
 		const struct task *t = n->live[k].task;
 
+		if (t->wish && t->wish->per_node && !sched_wish_copies(t, n, 1) && copies_on(n, t) > t->wish->per_node)
+			return BROKEN(a, "node %s: %s/%s has too many copies", n->name, t->base.job->id, t->name);
 		if (n->exclusive ? t != n->exclusive : t->base.shape->exclusive)
 			return BROKEN(a, "node %s: %s/%s is not alone", n->name, t->base.job->id, t->name);
 		for (size_t x = 0; x < k && t->base.shape->topology == SCHED_TOPO_APART; x++) {
@@ -424,6 +435,8 @@ int sched_invariants(const struct sched *s, struct err *err)
 		r = audit_quotas(&a);
 	if (r == 0)
 		r = audit_selections(&a);
+	if (r == 0 && !sched_tally_sound(s))
+		r = BROKEN(&a, "who is where is counted wrongly");
 	if (r == 0)
 		r = audit_licences(&a);
 	if (r == 0)

@@ -16,7 +16,8 @@
 static void task_init(struct sched *s, struct job *j, struct task *t, const struct sched_task_spec *spec)
 {
 	mem_cleanup struct need *needs = sched_licence_needs(s, spec->licences, spec->n_licences);
-	bool alone = spec->gang || spec->exclusive || spec->topology != SCHED_TOPO_ANY;
+	bool alone = spec->gang || spec->exclusive || spec->topology != SCHED_TOPO_ANY || spec->per_node ||
+		     spec->n_rules || spec->n_spread;
 	struct shape like = {.slots = spec->slots,
 			     .cpu_milli = spec->cpu_milli,
 			     .memory = spec->memory,
@@ -97,6 +98,10 @@ struct job *sched_job_new(struct sched *s, const struct sched_job_spec *spec)
 	mem_grow(&s->jobs, &s->cap_jobs, s->n_jobs);
 	s->jobs[s->n_jobs++] = j;
 	map_put(&s->by_id, j->id, j);
+	for (size_t k = 0; k < spec->n_tasks; k++)
+		sched_tally_join(s, &j->tasks[k]);
+	for (size_t k = 0; k < spec->n_tasks; k++)
+		sched_wish_init(s, &j->tasks[k], &spec->tasks[k]);
 	return j;
 }
 
@@ -109,6 +114,8 @@ static void task_deinit(struct sched *s, struct task *t)
 		free(t->pages[k / PAGE_SIZE]);
 	free(t->pages);
 	sched_shape_drop(s, t->base.shape);
+	sched_wish_free(s, t);
+	sched_tally_leave(s, t);
 	free(t->name);
 	free(t->deps);
 	free(t->out);

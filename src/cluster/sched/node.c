@@ -129,8 +129,10 @@ void sched_node_close(struct sched *s, struct node *n, bool closed)
 /* What runs there goes on, whatever it had selected. */
 void sched_node_tell(struct sched *s, struct node *n, struct facts *facts)
 {
+	sched_tally_out(s, n);
 	sched_facts_free(&n->facts);
 	n->facts = *facts;
+	sched_tally_in(s, n);
 	*facts = (struct facts){.raw = NULL};
 	s->changes++;
 	sched_selection_forget(s, n);
@@ -157,6 +159,7 @@ bool sched_node_take(struct sched *s, struct node *n, struct task *t, struct ins
 	i->node_pos = (uint32_t)n->n_live;
 	n->live[n->n_live++] = (struct live){.task = t, .instance = i};
 	n->exclusive = sh->exclusive ? t : NULL;
+	sched_tally_count(s, n, t, true);
 	s->changes += t->service;
 	sched_share_take(s, t->base.job->tenant, sh);
 	sched_quota_take(sh);
@@ -185,6 +188,7 @@ void sched_node_release(struct sched *s, struct node *n, struct task *t, struct 
 	n->cpu_used -= sh->cpu_milli;
 	n->memory_used -= sh->memory;
 	live_remove(n, i);
+	sched_tally_count(s, n, t, false);
 	sched_share_release(s, t->base.job->tenant, sh);
 	sched_quota_release(s, sh);
 	sched_licence_release(s, sh);
@@ -214,6 +218,8 @@ static bool shares(const struct node *n, const struct shape *sh)
 		return false;
 	if (sh->exclusive && n->n_live && n->exclusive != sh->owner)
 		return false;
+	if (sh->owner && !sched_wish_allows(sh->owner, n))
+		return false;
 	return sh->topology != SCHED_TOPO_APART || !has_of(n, sh->owner);
 }
 
@@ -235,5 +241,6 @@ bool sched_node_allows(const struct node *n, const struct shape *sh)
 {
 	return n->up && !n->closed && sh->slots <= n->slots && sh->cpu_milli <= n->cpu_milli &&
 	       sh->memory <= n->memory && !sched_shape_bans(sh, n->pos) &&
-	       (!sh->selection || sched_selection_has(sh->selection, n));
+	       (!sh->selection || sched_selection_has(sh->selection, n)) &&
+	       (!sh->owner || sched_wish_allows(sh->owner, n));
 }

@@ -243,6 +243,21 @@ void sched_place_wake(struct sched *s)
 		s->shapes[k]->blocked = false;
 }
 
+void sched_place_wake_asking(struct sched *s, const struct tally *about)
+{
+	const struct shape *held = s->hold.item ? s->hold.item->shape : NULL;
+
+	/* It was planned for nodes that may be forbidden now. */
+	if (held && held->owner && held->owner->wish && sched_wish_asks(held->owner, about))
+		sched_hold_drop(s);
+	for (size_t k = 0; k < s->n_shapes; k++) {
+		struct shape *sh = s->shapes[k];
+
+		if (sh->blocked && sh->owner && sh->owner->wish && sched_wish_asks(sh->owner, about))
+			sh->blocked = false;
+	}
+}
+
 /* ---- which goes first ---- */
 
 static bool goes_before(const struct item *a, const struct item *b)
@@ -271,6 +286,8 @@ bool sched_item_passes(const struct sched *s, const struct item *it)
 
 static struct node *node_for(const struct sched *s, const struct item *it)
 {
+	if (sched_cost_matters(it->shape))
+		return sched_cost_best(s, it->shape, sched_item_passes(s, it));
 	if (it->shape->topology == SCHED_TOPO_ANY)
 		return sched_order_best(&s->order, s, it->shape, sched_item_passes(s, it));
 	return sched_order_emptiest(&s->order, s, it->shape, sched_item_passes(s, it));

@@ -36,6 +36,7 @@ struct sched *sched_free(struct sched *s)
 	map_free(&s->by_node);
 	map_free(&s->by_shape);
 	map_free(&s->by_selection);
+	sched_tally_free(s);
 	free(s->selections);
 	free(s->jobs);
 	free(s->nodes);

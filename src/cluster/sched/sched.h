@@ -29,6 +29,9 @@
  * - A gang (all instances of a task) starts in one step or not at all. When one of them fails or is lost and is tried
  *   again, or waits in error, the others are killed ("gang failed") without using up a try; all start again together.
  * - A task with `select` runs only on nodes for which it is true when it starts; what runs goes on when that changes.
+ * - Rules: near (not where none of the others is, but the first of all when it is one of them itself) and apart (not where one of them is)
+ *   are looked at when it starts, and not again; of what starts later only its own rules count. Among nodes that must not be left out the one
+ *   of the least cost is taken: spread over labels first, then slots of imbalance and preferred rules.
  * - A job that ended by itself is FINISHED, faulty tasks under `continue` included, unless something was skipped.
  *
  * Ownership: an event's pointers are only read during the call. Actions are valid until the next sched_step() or
@@ -46,6 +49,8 @@ struct sched;
 #define SCHED_ID_MAX 64		    /* bytes of a job or node id with the NUL */
 #define SCHED_TASKS_MAX 10000	    /* tasks of a job */
 #define SCHED_INSTANCES_MAX 1000000 /* instances of a job */
+#define SCHED_RULES_MAX 32	    /* of a task */
+#define SCHED_SPREADS_MAX 4	    /* of a task */
 #define SCHED_FACTS_MAX 1024	    /* facts of a node */
 #define SCHED_FACTS_TEXT_MAX 65536  /* bytes of them */
 #define SCHED_LICENCES_MAX 1000	    /* ever seen */
@@ -83,6 +88,15 @@ struct sched_need {
 	uint32_t n;
 };
 
+/* Near what is live of other tasks, or apart from it. */
+struct sched_rule {
+	bool apart;
+	uint32_t
+	    weight;	/* 0: it must be so; else it is preferred, and worth a node so many slots fuller (or emptier) */
+	const char *to; /* "TASK" of the same job, "JOB/TASK" by names, "JOB/" and a star: all of the job */
+	const char *within; /* "node", or "labels.X": near is with the same value of the label */
+};
+
 struct sched_task_spec {
 	const char *name;
 	bool service;	      /* stays; otherwise it ends */
@@ -106,7 +120,12 @@ struct sched_task_spec {
 	int64_t walltime_ms;	    /* 0 = none; of one attempt, from started */
 	enum sched_restart restart; /* services */
 	uint32_t restart_max;	    /* for on-failure, 0 = no limit */
-	const char *select;	    /* which nodes will do (base/core/expr.h), NULL = all */
+	const struct sched_rule *rules;
+	size_t n_rules;
+	uint32_t per_node;	   /* copies on one node, 0 = no limit */
+	const char *const *spread; /* labels ("labels.zone"): nodes whose value has the fewest of its copies first */
+	size_t n_spread;
+	const char *select; /* which nodes will do (base/core/expr.h), NULL = all */
 	const struct sched_dep *deps;
 	size_t n_deps;
 };

@@ -59,6 +59,22 @@ static void save_instance(struct buf *b, const struct instance *i, uint64_t *lin
 		save_attempt(b, &i->attempts[k], lines);
 }
 
+static void save_wish(struct buf *b, const struct wish *w, uint64_t *lines)
+{
+	if (!w)
+		return;
+	buf_printf(b, "wish %" PRIu32 " %zu", w->per_node, w->n_spread);
+	for (size_t k = 0; k < w->n_spread; k++)
+		add_text(b, w->spread[k]);
+	buf_printf(b, " %zu", w->n_rules);
+	for (size_t k = 0; k < w->n_rules; k++) {
+		buf_printf(b, " %d %" PRIu32, w->rules[k].apart, w->rules[k].weight);
+		add_text(b, w->rules[k].to);
+		add_text(b, w->rules[k].within);
+	}
+	end_line(b, lines);
+}
+
 static void save_task(struct buf *b, const struct task *t, uint64_t *lines)
 {
 	const struct shape *sh = t->base.shape;
@@ -76,6 +92,7 @@ static void save_task(struct buf *b, const struct task *t, uint64_t *lines)
 		add_text(b, sh->selection->text);
 		end_line(b, lines);
 	}
+	save_wish(b, t->wish, lines);
 	if (sh->n_needs) {
 		buf_printf(b, "need %zu", sh->n_needs);
 		for (size_t k = 0; k < sh->n_needs; k++)

@@ -145,6 +145,9 @@ struct task {
 	int64_t started_ms, ended_ms;
 	struct instance **pages;
 	struct item base, *others;
+	struct wish *wish;     /* NULL = none */
+	struct group **groups; /* that it is in */
+	size_t n_groups, cap_groups;
 };
 
 struct live {
@@ -252,7 +255,7 @@ struct sched {
 	struct selection **selections;
 	size_t n_selections, cap_selections;
 	uint64_t last_selection;
-	struct map by_selection;
+	struct map by_selection, by_group, by_domain;
 	struct hold hold;
 	struct tenant **tenants; /* in the order they came, for ever */
 	size_t n_tenants, cap_tenants;
@@ -365,6 +368,7 @@ void sched_place_update(struct sched *s,
 void sched_place_clear(struct sched *s, struct task *t);
 void sched_place_freed(struct sched *s, const struct node *n);
 void sched_place_wake(struct sched *s); /* all shapes are looked at again */
+void sched_place_wake_asking(struct sched *s, const struct tally *about);
 void sched_place_run(struct sched *s);
 
 /* share.c */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * where: what is known of a node (facts), and which nodes a task wants by it (selections). Behind state.h.
+ * where: what is known of a node (facts), which nodes a task wants by it (selections), and whom it wants near or apart (wishes). Behind
+ * state.h.
  *
  * A selection is shared by all tasks with the same text, compiled once, and asked once for each node: the answer is kept until the node's
  * facts or its size change. So a million jobs with the same text cost one evaluation a node.
@@ -8,6 +9,8 @@
 #pragma once
 
 #include "base/core/expr.h"
+#include "base/core/map.h"
+#include "cluster/sched/sched.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,6 +19,9 @@
 struct err;
 struct node;
 struct sched;
+
+struct task;
+struct buf;
 
 struct fact {
 	const char *name, *value; /* in facts.text */
@@ -36,6 +42,83 @@ struct selection {
 	uint8_t *answers; /* two bits a node */
 	size_t n_answers; /* bytes */
 };
+
+/* ---- who is where ----
+ * A group is a set of tasks that somebody asks about: a task of a job, or all of the jobs of a name. A domain tells nodes apart: each for
+ * itself, or by the value of a label. A tally counts what is live of a group by the values of a domain. It is kept up to date by every
+ * start and end, so that a question about a node is one look. */
+
+struct domain {
+	char *label;	   /* its key in sched.by_domain; "node": each node is a value */
+	struct map values; /* value -> number from 1; 0 is "not said" */
+	uint32_t n_values;
+	uint32_t *of_node; /* by the node's number */
+	size_t n_of_node;
+	size_t refs;
+};
+
+struct tally {
+	struct tally *next; /* of the group */
+	struct group *group;
+	struct domain *domain;
+	uint32_t *counts; /* by value */
+	size_t n_counts;
+	uint64_t total;
+	size_t refs;
+};
+
+struct group {
+	char *key; /* in sched.by_group: "#JOB NUMBER/TASK", "JOB NAME/TASK" or "JOB NAME/" and a star */
+	struct tally *tallies;
+	size_t refs; /* of tallies and of tasks in it */
+};
+
+struct rule {
+	char *to, *within; /* as submitted */
+	struct tally *tally;
+	uint32_t weight; /* 0 = must be */
+	bool apart;	 /* not where they are; else: where they are */
+	bool own;	 /* the task itself is among them */
+};
+
+/* What a task asks for beyond room and selection. */
+struct wish {
+	uint32_t per_node;    /* copies on one node, 0 = no limit */
+	struct tally *copies; /* its own, by node; NULL without a limit */
+	struct rule *rules;
+	size_t n_rules;
+	char **spread; /* labels whose values get the same number of copies, the first one first */
+	struct tally *spread_by[SCHED_SPREADS_MAX];
+	size_t n_spread;
+};
+
+/* tally.c */
+uint32_t sched_tally_at(const struct tally *t, const struct node *n, bool *ret_said);
+struct tally *sched_tally_get(struct sched *s, const char *key, const char *within);
+void sched_tally_drop(struct sched *s, struct tally *t); /* takes NULL */
+void sched_tally_join(struct sched *s, struct task *t);	 /* the groups that are there */
+void sched_tally_leave(struct sched *s, struct task *t);
+void sched_tally_count(struct sched *s, const struct node *n, const struct task *t, bool comes);
+/* Around a change of the node's facts: what is live there is counted out, and in again where it is then. */
+void sched_tally_out(struct sched *s, const struct node *n);
+void sched_tally_in(struct sched *s, const struct node *n);
+void sched_tally_free(struct sched *s);
+bool sched_tally_sound(const struct sched *s); /* every count is that of what is live, for the invariants */
+
+/* wish.c */
+struct sched_task_spec;
+void sched_wish_init(struct sched *s, struct task *t, const struct sched_task_spec *spec); /* its job is in the list */
+void sched_wish_free(struct sched *s, struct task *t);
+bool sched_wish_allows(const struct task *t, const struct node *n);		       /* for one more copy, now */
+uint32_t sched_wish_copies(const struct task *t, const struct node *n, uint32_t most); /* per_node */
+bool sched_wish_asks(const struct task *t, const struct tally *about);
+/* "has 2 of at most 2 copies": what forbids it, or nothing. */
+void sched_wish_refusal(const struct task *t, const struct node *n, struct buf *b);
+
+/* cost.c */
+struct shape;
+bool sched_cost_matters(const struct shape *sh); /* not every node that fits is as good as the next one */
+struct node *sched_cost_best(const struct sched *s, const struct shape *sh, bool pass);
 
 /* facts.c */
 int sched_facts_parse(const char *raw, struct facts *ret, struct err *err); /* -EINVAL; *ret starts as {0} */

@@ -74,7 +74,7 @@ static bool is_too_small(const struct node *n, const struct shape *sh)
 }
 
 /* How well a node could serve. */
-enum rank { RANK_DOWN, RANK_CLOSED, RANK_UNSELECTED, RANK_SMALL, RANK_BANNED, RANK_BUSY, RANK_FREE };
+enum rank { RANK_DOWN, RANK_CLOSED, RANK_UNSELECTED, RANK_SMALL, RANK_BANNED, RANK_RULED, RANK_BUSY, RANK_FREE };
 
 static enum rank rank(const struct sched *s, const struct node *n, const struct shape *sh)
 {
@@ -88,6 +88,8 @@ static enum rank rank(const struct sched *s, const struct node *n, const struct 
 		return RANK_SMALL;
 	if (sched_shape_bans(sh, n->pos))
 		return RANK_BANNED;
+	if (sh->owner && !sched_wish_allows(sh->owner, n))
+		return RANK_RULED;
 	return sched_node_fits(s, n, sh, true) ? RANK_FREE : RANK_BUSY;
 }
 
@@ -144,6 +146,25 @@ static void why_banned(const struct sched *s, const struct shape *sh, struct buf
 	buf_adds(b, "), and no other node that is up is large enough");
 }
 
+/* Large enough and selected, but for its rules about others. */
+static void why_ruled(const struct sched *s, const struct shape *sh, struct buf *b)
+{
+	size_t n = 0;
+
+	buf_adds(b, "may not run on any node that would do: ");
+	for (size_t k = 0; k < s->n_nodes; k++) {
+		if (rank(s, s->nodes[k], sh) != RANK_RULED)
+			continue;
+		if (n < NAMES_MAX) {
+			buf_printf(b, "%s%s ", n ? "; " : "", s->nodes[k]->name);
+			sched_wish_refusal(sh->owner, s->nodes[k], b);
+		}
+		n++;
+	}
+	if (n > NAMES_MAX)
+		buf_printf(b, "; and %zu more", n - NAMES_MAX);
+}
+
 /* There is room, but it is kept for what stands before it, or is not enough for all of a gang. */
 static void why_held(const struct sched *s, const struct node *n, struct buf *b)
 {
@@ -171,6 +192,8 @@ static void why_no_room(const struct sched *s, const struct shape *sh, struct bu
 		why_too_small(n, sh, b);
 	} else if (how == RANK_BANNED) {
 		why_banned(s, sh, b);
+	} else if (how == RANK_RULED) {
+		why_ruled(s, sh, b);
 	} else if (how == RANK_FREE) {
 		why_held(s, n, b);
 	} else {

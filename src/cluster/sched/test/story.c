@@ -14,6 +14,7 @@
 #define START_MS 1000000
 #define TASKS_MAX 64
 #define DEPS_EACH 16
+#define RULES_EACH 4
 
 struct story {
 	struct sched *s;
@@ -309,6 +310,8 @@ struct draft {
 	struct sched_task_spec tasks[TASKS_MAX];
 	struct sched_dep deps[TASKS_MAX][DEPS_EACH];
 	struct sched_need needs[TASKS_MAX][SCHED_NEEDS_MAX + 1];
+	struct sched_rule rules[TASKS_MAX][RULES_EACH];
+	const char *spread[TASKS_MAX][SCHED_SPREADS_MAX];
 	size_t n;
 };
 
@@ -379,6 +382,34 @@ static void draft_licences(struct draft *d, struct sched_task_spec *t, char *lis
 	}
 }
 
+/* near=TASK or apart=TASK,labels.zone,WEIGHT */
+static void draft_rule(struct story *st, struct draft *d, struct sched_task_spec *t, bool apart, char *value)
+{
+	struct sched_rule *r = &d->rules[t - d->tasks][t->n_rules++];
+	char *save = NULL, *within, *weight;
+
+	if (t->n_rules > RULES_EACH)
+		say(st, "! too many rules");
+	r->apart = apart;
+	r->to = strtok_r(value, ",", &save);
+	within = strtok_r(NULL, ",", &save);
+	weight = strtok_r(NULL, ",", &save);
+	r->within = within ? within : "node";
+	r->weight = weight ? (uint32_t)strtoul(weight, NULL, 10) : 0;
+	t->rules = d->rules[t - d->tasks];
+}
+
+static void draft_spread(struct draft *d, struct sched_task_spec *t, char *value)
+{
+	const char **labels = d->spread[t - d->tasks];
+	char *save = NULL;
+
+	for (char *w = strtok_r(value, ",", &save); w && t->n_spread < SCHED_SPREADS_MAX;
+	     w = strtok_r(NULL, ",", &save))
+		labels[t->n_spread++] = w;
+	t->spread = labels;
+}
+
 static void draft_setting(struct story *st, struct draft *d, struct sched_task_spec *t, char *key, char *value)
 {
 	static const char *const on_error[] = {"continue", "suspend", "pause", "cancel"};
@@ -409,6 +440,12 @@ static void draft_setting(struct story *st, struct draft *d, struct sched_task_s
 		t->restart = (enum sched_restart)choice(st, value, restart, 4);
 	else if (!strcmp(key, "max"))
 		t->restart_max = (uint32_t)strtoul(value, NULL, 10);
+	else if (!strcmp(key, "near") || !strcmp(key, "apart"))
+		draft_rule(st, d, t, key[0] == 'a', value);
+	else if (!strcmp(key, "per_node"))
+		t->per_node = (uint32_t)strtoul(value, NULL, 10);
+	else if (!strcmp(key, "spread"))
+		draft_spread(d, t, value);
 	else if (!strcmp(key, "select"))
 		t->select = unblank(value);
 	else if (!strcmp(key, "licences"))
