@@ -16,6 +16,7 @@
 #include "cluster/server/sources.h"
 #include "cluster/server/server_private.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -140,15 +141,20 @@ static int check_services(struct server *s, struct jobspec *j, server_check_fn c
 	return 0;
 }
 
+/* NAME-XXXXn: four random digits, so that people tell jobs apart by the beginning, and a number that no job has had before: a node that was away may still have
+ * containers of a job that everybody else has forgotten, and would take them for those of another job of that ID. The number is beyond that of the log's
+ * last event, and each job makes an event, so it is new after a restart, too; an older state that somebody has put back is what the random digits are for. */
 static int make_id(struct server *s, struct jobspec *j, struct err *err)
 {
+	uint64_t last = store_last_seq(s->store);
 	struct sched_job_view v;
 
 	for (int tries = 0; tries < 100; tries++) {
-		char random[9];
+		char random[5];
 
-		random_hex(random, 4 + (size_t)tries / 25);
-		snprintf(j->id, sizeof j->id, "%s-%s", j->name, random);
+		random_hex(random, 4);
+		s->job_number = s->job_number < last ? last + 1 : s->job_number + 1;
+		snprintf(j->id, sizeof j->id, "%s-%s%" PRIx64, j->name, random, s->job_number);
 		if (sched_job_view(s->sched, j->id, &v) < 0)
 			return 0;
 	}

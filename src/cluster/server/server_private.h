@@ -49,11 +49,12 @@ struct server {
 	int64_t time_base,
 	    mono_base; /* server time = time_base + (mono - mono_base): the wall clock being set does not move it */
 	uint64_t since_snapshot;
-	bool time_pending; /* a TIME event is on its way */
-	bool full;	   /* the last write failed: said once */
-	uint64_t last_seq; /* of the last event that sched has seen */
-	bool saving;	   /* a snapshot is on its way */
-	char **forgotten;  /* jobs whose documents go with the next snapshot */
+	bool time_pending;   /* a TIME event is on its way */
+	bool full;	     /* the last write failed: said once */
+	uint64_t job_number; /* of the last ID that was given */
+	uint64_t last_seq;   /* of the last event that sched has seen */
+	bool saving;	     /* a snapshot is on its way */
+	char **forgotten;    /* jobs whose documents go with the next snapshot */
 	size_t keep_jobs;
 	struct map submitting; /* owner of a quota -> its jobs whose events are being written (limit.c) */
 };
