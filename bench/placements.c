@@ -3,7 +3,7 @@
  * What the scheduler costs with its log, on one processor. Prints one JSON object.
  *
  *   placements run KIND DIR NODES N   one job of N tasks on NODES simulated nodes of one slot; each task makes two events, STARTED
- *                                     and EXITED, and each event is durable in a store of KIND (memory, sqlite) before it counts
+ *                                     and EXITED, and each event is durable in a store of KIND (memory, sqlite, etcd://...) before it counts
  *   placements replay DIR N           the log that `run sqlite` left, read and stepped through again
  *   placements queue JOBS TASKS       the memory of JOBS jobs of TASKS tasks each, and the time to submit them
  */

@@ -2,15 +2,64 @@
 """Group placements: the scheduler with its log, on one processor."""
 import json
 import os
+import shutil
+import socket
+import subprocess
 import tempfile
+import time
 
-from measure import BUILD, run
+from measure import BUILD, Skip, run
 
 TASKS = 200000
 
 
 def placements(*words):
     return json.loads(run(os.path.join(BUILD, 'bench', 'placements'), *(str(w) for w in words)))
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        return s.getsockname()[1]
+
+
+class Etcd:
+    """One member on the loopback, with its syncs."""
+
+    def __init__(self, folder):
+        if not shutil.which('etcd'):
+            raise Skip('etcd is not installed (Debian package etcd-server)')
+        self.address = f'127.0.0.1:{free_port()}'
+        client, peer = f'http://{self.address}', f'http://127.0.0.1:{free_port()}'
+        self.dir = tempfile.mkdtemp(prefix='etcd-', dir=folder)
+        self.process = subprocess.Popen(
+            ['etcd', '--data-dir', self.dir, '--log-level', 'error', '--listen-client-urls', client, '--advertise-client-urls', client,
+             '--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', f'default={peer}'],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 20
+        while subprocess.run(['curl', '-sf', client + '/health'], stdout=subprocess.DEVNULL, check=False).returncode:
+            if time.monotonic() > deadline or self.process.poll() is not None:
+                self.close()
+                raise Skip('etcd does not answer')
+            time.sleep(0.1)
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def bench_etcd(place, table):
+    try:
+        etcd = Etcd(place.dir)
+    except Skip as e:
+        table.note(f'placements, etcd: not measured: {e}')
+        return
+    try:
+        found = rate(f'etcd://{etcd.address}/bench', place.dir, 5000)
+        table.limit('placements, 5,000 nodes, log in etcd', '1/s', found, 10000, at_least=True)
+    finally:
+        etcd.close()
 
 
 def rate(kind, folder, nodes, tasks=TASKS):
@@ -23,6 +72,7 @@ def bench_placements(place, table):
     for kind in ('memory', 'sqlite'):
         name = f'placements, 5,000 nodes, log in {kind}'
         table.limit(name, '1/s', rate(kind, place.dir, 5000), 10000, at_least=True)
+    bench_etcd(place, table)
     few, many = rate('memory', place.dir, 5000), rate('memory', place.dir, 50000)
     table.add('placements, 50,000 nodes, log in memory', '1/s', many, '5,000 nodes', many / few, '> 0.1 x', many > few / 10)
     table.limit('memory of 1,000,000 queued tasks, one job', 'MB', placements('queue', 1, 1000000)['bytes'] / 1e6, 1000)
