@@ -10,6 +10,7 @@
 #include "base/core/notify.h"
 #include "base/core/proc.h"
 #include "base/store/store.h"
+#include "base/store/store_move.h"
 #include "base/wire/http_server.h"
 #include "cluster/agent/agent.h"
 #include "cluster/link/dial.h"
@@ -590,9 +591,44 @@ static int up(const struct cli_up_options *o, struct err *err)
 	return r;
 }
 
+/* ---- stores ---- */
+
+static struct store_place place_of(const char *text)
+{
+	return strstr(text, "://") ? (struct store_place){.kind = text, .dir = ""}
+				   : (struct store_place){.kind = "sqlite", .dir = text};
+}
+
+static int make_folder(const struct store_place *to, struct err *err)
+{
+	int dir = *to->dir ? fs_mkdirs(to->dir, 0700, err) : -1;
+
+	if (dir >= 0)
+		close(dir);
+	return *to->dir && dir < 0 ? dir : 0;
+}
+
+static int move_store(struct cli_store_job *job, struct err *err)
+{
+	const struct store_place from = place_of(job->from), to = place_of(job->to);
+	struct store_counts n = {.docs = 0};
+	int r = job->what == CLI_STORE_BACKUP ? 0 : make_folder(&to, err);
+
+	if (r == 0 && job->what == CLI_STORE_BACKUP)
+		r = store_backup(&from, job->to, &n, err);
+	else if (r == 0 && job->what == CLI_STORE_RESTORE)
+		r = store_restore(job->from, &to, &n, err);
+	else if (r == 0)
+		r = store_copy(&from, &to, &n, err);
+	job->docs = n.docs;
+	job->events = n.events;
+	job->snapshots = n.snapshots;
+	return r;
+}
+
 int main(int argc, char **argv)
 {
-	static const struct cli_hooks hooks = {.up = up};
+	static const struct cli_hooks hooks = {.up = up, .store = move_store};
 
 	if (argc > 0 && !strcmp(argv[0], "berth-launcher"))
 		launcher_main(argc, argv);

@@ -94,3 +94,54 @@ gone() {
 	eventually leads a
 	at a jobs | grep "job4-"
 }
+
+# counts TEXT: "N documents, N events, N snapshots" of what a command has said
+counts() {
+	sed 's/.*: //' <<<"$1"
+}
+
+@test "a backup of a running server, a restore of it, and the way from etcd to a directory and back" {
+	at a jobs -a -q | sort >"$DIR/before"
+	[ "$(wc -l <"$DIR/before")" -ge 4 ]
+	said=$(apart "$BERTH" backup --store "$STORE" "$DIR/backup")
+	[[ "$said" == "backed up to $DIR/backup: "* ]]
+	run apart "$BERTH" backup --store "$STORE" "$DIR/backup"
+	fails_with "is there already"
+	again=$(apart "$BERTH" restore --data "$DIR/restored" "$DIR/backup")
+	[ "$(counts "$said")" = "$(counts "$again")" ]
+	run apart "$BERTH" restore --data "$DIR/restored" "$DIR/backup"
+	fails_with "$DIR/restored" "there is a state already"
+	# A server on it knows all, the authority among it.
+	BERTH_SOCKET=$DIR/r.sock apart "$BERTH" up --data "$DIR/restored" --agents 127.0.0.1:7423 3>&- 4>&-
+	at r jobs -a -q | sort | cmp - "$DIR/before"
+	[ "$(at r token create | cut -d. -f4)" = "$(at a token create | cut -d. -f4)" ]
+	run apart "$BERTH" restore --data "$DIR/restored" "$DIR/backup"
+	fails_with "in use"
+	run apart "$BERTH" store copy "$DIR/restored" "etcd://127.0.0.1:2379/copied"
+	fails_with "in use"
+	at r token create >/dev/null
+	at r down
+	run apart "$BERTH" store copy "$STORE" "$DIR/fourth"
+	fails_with "is in use by a server"
+	apart "$BERTH" store copy "$DIR/restored" "etcd://127.0.0.1:2379/copied"
+	BERTH_SOCKET=$DIR/r.sock apart "$BERTH" server --data "$DIR/third" --agents 127.0.0.1:7423 --store "etcd://127.0.0.1:2379/copied" 3>&- 4>&-
+	at r jobs -a -q | sort | cmp - "$DIR/before"
+	[ "$(at r token ls --json | jq length)" -eq 2 ]
+	at r down
+	apart "$BERTH" store copy "etcd://127.0.0.1:2379/copied" "$DIR/fourth"
+	run apart "$BERTH" backup --data "$DIR/nowhere" "$DIR/other"
+	fails_with "there is no state in"
+	[ ! -e "$DIR/other" ]
+}
+
+@test "a copy that was broken off starts no server" {
+	mkdir "$DIR/half"
+	apart "$BERTH" restore --data "$DIR/half" "$DIR/backup"
+	python3 - "$DIR/half/berth.db" <<-'END'
+		import sqlite3, sys
+		with sqlite3.connect(sys.argv[1]) as db:
+		    db.execute("INSERT INTO docs VALUES ('unfinished-copy', '{}')")
+	END
+	run apart "$BERTH" up --data "$DIR/half" --socket "$DIR/half.sock"
+	fails_with "a copy that was not finished" "delete it"
+}

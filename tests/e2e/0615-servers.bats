@@ -129,6 +129,10 @@ teardown_file() {
 	return "$status"
 }
 
+teardown() {
+	[ -n "${BATS_TEST_COMPLETED:-}" ] || tail -n 15 "$DIR"/s?/berth.log
+}
+
 # A job that says that it runs, once for each start, and notices when it is not alone.
 job_file_of() { # NAME COMMAND
 	job_file "$1" <<-END

@@ -106,7 +106,9 @@ static int explain(const struct etcd *e, enum grpc_status status, const char *te
 			return refused(e, text, err);
 		return err_set(err, strstr(text, "too large") ? E2BIG : EIO, "etcd (%s): %s", where, text);
 	default:
-		return err_set(err, EIO, "etcd (%s): %s (status %d)", where, text, (int)status);
+		/* Between two leaders; the same words in every version. */
+		return err_set(err, strstr(text, "proposal dropped") ? EAGAIN : EIO, "etcd (%s): %s (status %d)", where,
+			       text, (int)status);
 	}
 }
 

@@ -3,7 +3,7 @@
  * etcd: calls of an etcd from the loop: its errors in our words, TLS, and the token of a user, renewed when it has ended.
  *
  * The errors: ENOSPC it is full, ETIMEDOUT nobody knows what became of the call (no answer, no quorum, connection lost), EAGAIN it is overloaded and has
- * done nothing, ENOENT, ESTALE what is asked for was compacted away, EACCES, E2BIG, EBADMSG, EIO.
+ * done nothing, ENOENT, ESTALE what is asked for was compacted away, EACCES, E2BIG, EBADMSG, EIO something else: it may have happened.
  */
 #pragma once
 

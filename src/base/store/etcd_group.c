@@ -161,7 +161,7 @@ static void put_log(const struct etcd_group *g, const struct etcd_ids *ids, stru
 	struct buf log buf_cleanup = BUF_INIT;
 
 	for (const struct store_write *w = g->first; w; w = w->next) {
-		if (w->is_drop || w->is_snapshot)
+		if (w->is_drop || w->is_docs || w->is_snapshot)
 			continue;
 		if (log.len == 0)
 			cell_put_first(&log, w->event.seq);

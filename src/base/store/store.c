@@ -114,6 +114,17 @@ void store_snapshot(struct store *s, uint64_t seq, const char *data, size_t len,
 	s->ops->write(s, w);
 }
 
+void store_put(struct store *s, const struct store_doc *docs, size_t n, store_done_fn done, void *ctx)
+{
+	struct store_event none = {.seq = 0};
+	struct store_write *w = write_new(&none, docs, n);
+
+	w->is_docs = true;
+	w->done = done;
+	w->ctx = ctx;
+	s->ops->write(s, w);
+}
+
 void store_remove(struct store *s, const char *key_or_prefix)
 {
 	struct store_event none = {.seq = 0};
@@ -184,7 +195,7 @@ uint64_t store_writes_number(struct store_write *first, uint64_t next)
 {
 	for (struct store_write *w = first; w; w = w->next) {
 		w->code = 0;
-		if (w->is_drop)
+		if (w->is_drop || w->is_docs)
 			continue;
 		if (!w->is_snapshot)
 			w->event.seq = next++;

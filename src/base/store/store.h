@@ -78,6 +78,8 @@ int store_get(struct store *s, const char *key, char **ret, size_t *ret_len, str
 typedef int (*store_doc_fn)(void *ctx, const char *key, const char *value, size_t len);
 int store_scan(struct store *s, const char *prefix, store_doc_fn fn, void *ctx, struct err *err);
 
+/* Documents without an event (error: none of them). n 0 is fine; done may be NULL. */
+void store_put(struct store *s, const struct store_doc *docs, size_t n, store_done_fn done, void *ctx);
 /* Deletes documents, without an event: one key, or, when it ends in '/', all keys that begin with it. Asynchronous, in the order of the other writes. */
 void store_remove(struct store *s, const char *key_or_prefix);
 

@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define QUEUE_MAX (64u << 20) /* bytes that wait for etcd */
+#define QUEUE_MAX (64u << 20) /* bytes of events and documents that wait for etcd */
 #define AGAIN_MS 200
 #define SLOW_MS 1000
 #define CLOSE_MS 10000
@@ -66,9 +66,10 @@ static void settle(struct store_etcd *s)
 
 static void send_group(struct store_etcd *s);
 
+/* A snapshot may be larger than all that may wait; there is never more than one. */
 static size_t size_of(const struct store_write *w)
 {
-	size_t n = sizeof *w + w->event.len;
+	size_t n = sizeof *w + (w->is_snapshot ? 0 : w->event.len);
 
 	for (size_t i = 0; i < w->n_docs; i++)
 		n += w->docs[i].len;
@@ -185,7 +186,7 @@ static void has_failed(struct store_etcd *s, const struct err *error)
 	if (error->code == ETIMEDOUT || error->code == EAGAIN) {
 		g->unknown = g->unknown || error->code == ETIMEDOUT;
 		try_again(s);
-	} else if (g->unknown) {
+	} else if (g->unknown || error->code == EIO) {
 		g->asking = true;
 		g->failure = *error;
 		send_group(s);
@@ -438,7 +439,7 @@ static bool is_worth_another(const struct store_etcd *s, const struct err *error
 {
 	if (error->code == ESTALE)
 		return s->lead || s->loads < LOADS_MAX;
-	return s->lead && s->has_hooks && (error->code == ETIMEDOUT || error->code == EAGAIN);
+	return s->lead && s->has_hooks && (error->code == ETIMEDOUT || error->code == EAGAIN || error->code == EIO);
 }
 
 static void on_loaded(void *ctx, const struct err *error)

@@ -140,8 +140,10 @@ static void apply(struct store_mem *m, const struct store_write *w)
 		take_snapshot(m, w, m->last_seq);
 		return;
 	}
-	add_event(m, &w->event);
-	m->last_seq = w->event.seq;
+	if (!w->is_docs) {
+		add_event(m, &w->event);
+		m->last_seq = w->event.seq;
+	}
 	for (size_t i = 0; i < w->n_docs; i++)
 		set_doc(m, &w->docs[i]);
 }

@@ -137,8 +137,9 @@ static int write_one(struct sqlite_db *d, const struct store_write *w, uint64_t 
 		return drop_docs(d, w->docs[0].key, err);
 	if (w->is_snapshot)
 		return write_snapshot(d, w, *last, err);
-	*last = w->event.seq;
-	r = write_event(d, &w->event, err);
+	if (!w->is_docs)
+		*last = w->event.seq;
+	r = w->is_docs ? 0 : write_event(d, &w->event, err);
 	for (size_t i = 0; i < w->n_docs && r == 0; i++)
 		r = write_doc(d, &w->docs[i], err);
 	return r;

@@ -12,6 +12,7 @@
 struct store_write {
 	struct store_write *next;
 	bool is_snapshot;
+	bool is_docs;		  /* no event, the documents alone */
 	bool is_drop;		  /* no event: docs[0].key goes, or all below it when it ends in '/' */
 	struct store_event event; /* of a snapshot: seq, data and len alone */
 	size_t keep;

@@ -7,6 +7,7 @@
 #include "base/core/loop.h"
 #include "base/core/mem.h"
 #include "base/store/store.h"
+#include "base/store/store_record.h"
 #include "cluster/server/member.h"
 #include "cluster/server/fleet.h"
 #include "cluster/server/sources.h"
@@ -146,9 +147,16 @@ static int load_ticket(void *ctx, const char *key, const char *value, size_t len
 int recover(struct server *s, struct err *err)
 {
 	struct replay replay = {.server = s, .err = err};
+	mem_cleanup char *mark = NULL;
 	uint64_t seq;
-	int r = load_snapshot(s, &seq, err);
+	int r = store_get(s->store, STORE_UNFINISHED, &mark, NULL, NULL);
 
+	if (r == 0)
+		return err_set(
+		    err, EBADMSG,
+		    "the state is a copy that was not finished: delete it (berth.db* in the data directory, or all "
+		    "keys below the prefix in etcd) and copy it again");
+	r = load_snapshot(s, &seq, err);
 	if (r == 0)
 		r = store_read(s->store, seq + 1, SIZE_MAX, replay_event, &replay, err);
 	if (r == 0)

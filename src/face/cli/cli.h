@@ -45,6 +45,13 @@ struct cli_up_options {
 	const char *store;     /* where the state is: the address of an etcd; NULL: in the data directory */
 };
 
+/* A whole store, moved: directories (absolute), addresses of etcd, or files. */
+struct cli_store_job {
+	enum { CLI_STORE_BACKUP, CLI_STORE_RESTORE, CLI_STORE_COPY } what;
+	const char *from, *to;
+	uint64_t docs, events, snapshots; /* that were moved */
+};
+
 struct cli_hooks {
 	/* Is the daemon until it ends: 0 after an orderly end, or a negative errno with *err set. It has a working
 	 * directory of / and a log on stderr when it is not in the foreground. When the API answers it writes the one
@@ -52,6 +59,8 @@ struct cli_hooks {
 	 * (or writes 'E' and the text itself): the waiting `berth up` prints it. -EBUSY, -EADDRINUSE and -EEXIST mean
 	 * that another berth holds the data or the socket. */
 	int (*up)(const struct cli_up_options *o, struct err *err);
+	/* Does it, and fills in the counts. */
+	int (*store)(struct cli_store_job *job, struct err *err);
 };
 
 /* Runs one command; argv[0] is the program, argv[argc] is NULL. Returns the exit status of the process. `berth
