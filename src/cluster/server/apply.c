@@ -8,6 +8,7 @@
 #include "cluster/link/link.h"
 #include "cluster/server/container.h"
 #include "cluster/server/fleet.h"
+#include "cluster/server/schedule.h"
 #include "cluster/server/server_private.h"
 
 #include <stdio.h>
@@ -104,6 +105,7 @@ static void ended(struct server *s, const struct sched_action *act)
 	buf_cleanup struct buf json = BUF_INIT;
 	struct sched_job_view v;
 	char id[SCHED_ID_MAX];
+	struct jobspec *j;
 
 	snprintf(id, sizeof id, "%s", act->attempt.job);
 	if (sched_job_view(s->sched, id, &v) < 0)
@@ -116,7 +118,10 @@ static void ended(struct server *s, const struct sched_action *act)
 	}
 	buf_addc(&json, '}');
 	ingest_note(s, EVENT_JOB_ENDED, buf_str(&json), id);
-	jobspec_free(map_remove(&s->jobs, id));
+	j = map_remove(&s->jobs, id);
+	if (j && j->scheduled_ms)
+		schedule_job_ended(s, j);
+	jobspec_free(j);
 	forget_oldest(s);
 }
 

@@ -2,6 +2,7 @@
 #include "cluster/server/container.h"
 
 #include "base/core/buf.h"
+#include "base/core/clock.h"
 #include "base/core/err.h"
 #include "base/core/mem.h"
 #include "base/wire/json.h"
@@ -221,6 +222,12 @@ static void add_env(yyjson_mut_doc *d, yyjson_val *service, const struct jobspec
 			yyjson_mut_arr_add_strcpy(d, list, pair);
 	}
 	yyjson_mut_arr_add_strcpy(d, list, attempt);
+	if (j->scheduled_ms) {
+		char text[CLOCK_TEXT_MAX];
+		mem_cleanup char *scheduled = mem_printf("BERTH_SCHEDULED=%s", clock_format(j->scheduled_ms, text));
+
+		yyjson_mut_arr_add_strcpy(d, list, scheduled);
+	}
 	yyjson_mut_obj_add_val(d, yyjson_mut_doc_get_root(d), "environment", list);
 }
 

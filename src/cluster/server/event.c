@@ -260,8 +260,8 @@ static int read_members(yyjson_val *o, unsigned has, struct sched_event *e, stru
 }
 
 /* They do nothing to the state. */
-static const char *const for_people[] = {EVENT_JOB_ENDED, EVENT_AUTHORITY, "node_join",	 "token_create",
-					 "token_remove",  EVENT_SOURCE,	   EVENT_MACHINE};
+static const char *const for_people[] = {EVENT_JOB_ENDED, EVENT_AUTHORITY, EVENT_SCHEDULE, EVENT_CALENDAR, "node_join",
+					 "token_create",  "token_remove",  EVENT_SOURCE,   EVENT_MACHINE};
 
 int event_decode(const char *kind, const char *data, size_t len, int64_t time_ms, struct sched_event *ret,
 		 yyjson_doc **ret_doc, struct err *err)

@@ -16,6 +16,8 @@ struct err;
 #define EVENT_AUTHORITY "authority_new"
 #define EVENT_SOURCE "source"
 #define EVENT_MACHINE "machine"
+#define EVENT_SCHEDULE "schedule"
+#define EVENT_CALENDAR "calendar"
 
 /* The word for an event's type: "job_submit", "exited" ... */
 const char *event_kind(enum sched_event_type type);

@@ -25,7 +25,8 @@ struct pending {
 	struct server *server;
 	struct ingest in;
 	struct buf json;
-	char *error, *node, *job_id, *task_name, *container, *job_name, *doc_key, *doc_value, *quota, *facts, *licence;
+	char *error, *node, *job_id, *task_name, *container, *job_name, *doc_key, *doc_value, *quota, *facts, *licence,
+	    *also_key, *also_value;
 };
 
 static void pending_free(struct pending *p)
@@ -42,6 +43,8 @@ static void pending_free(struct pending *p)
 	free(p->job_name);
 	free(p->quota);
 	free(p->licence);
+	free(p->also_key);
+	free(p->also_value);
 	free(p->doc_key);
 	free(p->doc_value);
 	free(p);
@@ -55,6 +58,8 @@ static struct pending *pending_new(struct server *s, const struct ingest *in)
 	p->in = *in;
 	p->in.event.error = p->error = mem_strdup(in->event.error);
 	p->in.event.node = p->node = mem_strdup(in->event.node);
+	p->in.also_key = p->also_key = mem_strdup(in->also_key);
+	p->in.also_value = p->also_value = mem_strdup(in->also_value);
 	p->in.event.quota = p->quota = mem_strdup(in->event.quota);
 	p->in.event.facts = p->facts = mem_strdup(in->event.facts);
 	p->in.event.licence = p->licence = mem_strdup(in->event.licence);
@@ -193,9 +198,11 @@ static void append(struct server *s, struct pending *p)
 				.kind = event_kind(p->in.event.type),
 				.data = buf_str(&p->json),
 				.len = p->json.len};
-	struct store_doc doc = {.key = p->in.doc_key, .value = p->in.doc_value, .len = p->in.doc_len};
+	struct store_doc docs[2] = {
+	    {.key = p->in.doc_key, .value = p->in.doc_value, .len = p->in.doc_len},
+	    {.key = p->in.also_key, .value = p->in.also_value, .len = p->in.also_value ? strlen(p->in.also_value) : 0}};
 
-	store_append(s->store, &e, &doc, p->in.doc_key ? 1 : 0, on_stored, p);
+	store_append(s->store, &e, docs, p->in.also_key ? 2 : p->in.doc_key ? 1 : 0, on_stored, p);
 }
 
 void ingest(struct server *s, const struct ingest *in)

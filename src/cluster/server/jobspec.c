@@ -82,8 +82,9 @@ static const char *const service_keys[] = {"name",
 					   "stage_in",
 					   "stage_out",
 					   NULL};
-static const char *const job_keys[] = {"name",	      "file",	     "params",	 "spaces",  "exit_with",   "priority",
-				       "start_at_ms", "deadline_ms", "services", "project", "max_running", NULL};
+static const char *const job_keys[] = {"name",	      "file",	     "params",	    "spaces",	"exit_with",
+				       "priority",    "start_at_ms", "deadline_ms", "services", "project",
+				       "max_running", "schedule",    NULL};
 
 static const struct word fencings[] = {{"best-effort", JOBSPEC_BEST_EFFORT}, {"strict", JOBSPEC_STRICT}, {NULL, 0}};
 
@@ -433,6 +434,7 @@ static int read_root(struct jobspec *j, struct err *err)
 			    j->sched.project);
 	j->sched.max_running = (uint32_t)max_running;
 	j->sched.priority = (int32_t)priority;
+	j->schedule = yyjson_obj_get(j->root, "schedule");
 	if (r == 0)
 		r = json_get_arr(j->root, "services", &j->services, err);
 	return r;
@@ -510,6 +512,7 @@ int jobspec_load(const char *stored, size_t len, const char *id, struct jobspec 
 	j->doc = doc;
 	j->root = yyjson_obj_get(yyjson_doc_get_root(doc), "job");
 	json_opt_int(yyjson_doc_get_root(doc), "uid", 0, UINT32_MAX, &uid, NULL);
+	json_opt_int(yyjson_doc_get_root(doc), "scheduled_ms", 0, INT64_MAX, &j->scheduled_ms, NULL);
 	j->uid = (uint32_t)uid;
 	return finish(j, id, ret, err);
 }

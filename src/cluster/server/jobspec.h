@@ -19,6 +19,8 @@ struct jobspec {
 	yyjson_val *services;
 	uint32_t uid;		 /* who submitted it */
 	const char *name, *file; /* point into doc */
+	yyjson_val *schedule;	 /* schedule_rule.h, or NULL */
+	int64_t scheduled_ms;	 /* the time for which a schedule has made it, 0 = none has */
 	char id[SCHED_ID_MAX];
 	char tenant[16];	     /* whose share it uses: the user's number */
 	struct sched_job_spec sched; /* points into this object */

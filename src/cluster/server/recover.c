@@ -11,6 +11,7 @@
 #include "cluster/server/member.h"
 #include "cluster/server/fleet.h"
 #include "cluster/server/sources.h"
+#include "cluster/server/schedule.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -169,6 +170,8 @@ int recover(struct server *s, struct err *err)
 		r = store_scan(s->store, "source/", load_source, &replay, err);
 	if (r == 0)
 		r = store_scan(s->store, "machine/", load_machine, &replay, err);
+	if (r == 0)
+		r = schedule_recover(s, err);
 	if (r < 0)
 		return err_wrap(err, "read the state of the cluster");
 	s->last_seq = seq + replay.n;

@@ -14,6 +14,7 @@
 #include "cluster/server/member.h"
 #include "cluster/server/fleet.h"
 #include "cluster/server/sources.h"
+#include "cluster/server/schedule.h"
 #include "cluster/server/server_private.h"
 
 #include <inttypes.h>
@@ -59,6 +60,12 @@ int server_open(struct loop *l, struct store *store, struct link_end *link, cons
 	wall = clock_wall_ms();
 	s->mono_base = clock_mono_ms();
 	s->time_base = wall > s->time_base ? wall : s->time_base + 1;
+	r = schedule_begin(s, err);
+	if (r < 0) {
+		s->store = NULL;
+		server_close(s);
+		return r;
+	}
 	if (link)
 		fleet_attach(s, link, "");
 	fleet_expect_all(s);
@@ -71,6 +78,7 @@ int server_open(struct loop *l, struct store *store, struct link_end *link, cons
 static void free_all(struct server *s)
 {
 	sources_free(s);
+	schedule_free_all(s);
 	member_free_all(s);
 	fleet_free_all(s);
 	ingest_free_waiting(s);
@@ -144,7 +152,7 @@ static int check_services(struct server *s, struct jobspec *j, server_check_fn c
 /* NAME-XXXXn: four random digits, so that people tell jobs apart by the beginning, and a number that no job has had before: a node that was away may still have
  * containers of a job that everybody else has forgotten, and would take them for those of another job of that ID. The number is beyond that of the log's
  * last event, and each job makes an event, so it is new after a restart, too; an older state that somebody has put back is what the random digits are for. */
-static int make_id(struct server *s, struct jobspec *j, struct err *err)
+int server_make_id(struct server *s, struct jobspec *j, struct err *err)
 {
 	uint64_t last = store_last_seq(s->store);
 	struct sched_job_view v;
@@ -170,7 +178,7 @@ static int prepare(struct server *s, const char *json, size_t len, uint32_t uid,
 	if (r == -ENOENT) /* a key that must be there: the input is wrong, nothing was looked for */
 		r = -(err->code = EINVAL);
 	if (r == 0)
-		r = make_id(s, j, err);
+		r = server_make_id(s, j, err);
 	if (r == 0)
 		r = sched_check(s->sched, &j->sched, err);
 	if (r == 0)
@@ -198,8 +206,11 @@ void server_submit(struct server *s, const char *json, size_t len, uint32_t uid,
 		done(ctx, "", &err);
 		return;
 	}
-	if (dry_run) {
-		done(ctx, j->id, NULL);
+	if (j->schedule || dry_run) {
+		if (j->schedule)
+			schedule_submit(s, j, json, len, dry_run, done, ctx);
+		else
+			done(ctx, j->id, NULL);
 		jobspec_free(j);
 		return;
 	}

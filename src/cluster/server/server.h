@@ -95,6 +95,23 @@ void server_source_pause(struct server *s, const char *name, bool paused, server
 char *server_sources_json(struct server *s);
 int server_source_json(struct server *s, const char *name, char **ret, struct err *err);
 
+/* Schedules (a job with the key `schedule` becomes one when it is submitted) and calendars. The id that done() gets is the schedule's name; for run: of the job.
+ * -ENOENT; -EBUSY: another wish for it is being written, or a schedule uses the calendar. Removing a schedule leaves its jobs alone. */
+enum server_schedule_wish {
+	SERVER_SCHEDULE_PAUSE,
+	SERVER_SCHEDULE_RESUME,
+	SERVER_SCHEDULE_RUN,
+	SERVER_SCHEDULE_REMOVE
+};
+void server_schedule(struct server *s, const char *name, enum server_schedule_wish wish, server_done_fn done,
+		     void *ctx);
+char *server_schedules_json(struct server *s);
+int server_schedule_json(struct server *s, const char *name, char **ret, struct err *err);
+/* days: {"exclude": [...], "include": [...]} (base/core/calendar.h) */
+void server_calendar_set(struct server *s, const char *name, yyjson_val *days, server_done_fn done, void *ctx);
+void server_calendar_remove(struct server *s, const char *name, server_done_fn done, void *ctx);
+char *server_calendars_json(struct server *s);
+
 /* JSON texts for the API; the caller frees. */
 char *server_jobs_json(struct server *s, bool all, size_t limit);
 int server_job_json(struct server *s, const char *job, char **ret, struct err *err);

@@ -15,6 +15,9 @@ struct link_listener;
 struct link_msg;
 struct loop_timer;
 struct pending;
+struct schedule;
+struct server_calendar;
+struct wall_timer;
 
 struct server_listener {
 	struct server_listener *next;
@@ -55,12 +58,23 @@ struct server {
 	uint64_t last_seq;   /* of the last event that sched has seen */
 	bool saving;	     /* a snapshot is on its way */
 	char **forgotten;    /* jobs whose documents go with the next snapshot */
+
+	struct schedule *schedules, *last_schedule; /* schedule.h */
+	size_t n_schedules;
+	struct map by_schedule; /* name -> struct schedule */
+	struct map zones;	/* name -> struct tz, for ever */
+	struct server_calendar *calendars;
+	struct wall_timer *schedule_timer;
+	int64_t schedule_armed_ms;
+
 	size_t keep_jobs;
 	struct map submitting; /* owner of a quota -> its jobs whose events are being written (limit.c) */
 };
 
 /* server.c */
 int64_t server_now(const struct server *s);
+/* A free id for the job, out of its name. -EBUSY. */
+int server_make_id(struct server *s, struct jobspec *j, struct err *err);
 
 /* ingest.c: an event on its way into the log. extra and docs are copied; done may be NULL. A fact (keep) is tried again until it is stored. */
 struct ingest {
@@ -68,8 +82,9 @@ struct ingest {
 	struct event_extra extra;
 	const char *doc_key, *doc_value; /* written with the event; value NULL deletes */
 	size_t doc_len;
-	struct jobspec *job; /* of JOB_SUBMIT: becomes the server's when durable, freed otherwise */
-	char *items_json;    /* of EXPANDED: owned */
+	const char *also_key, *also_value; /* a second one, text */
+	struct jobspec *job;		   /* of JOB_SUBMIT: becomes the server's when durable, freed otherwise */
+	char *items_json;		   /* of EXPANDED: owned */
 	bool keep;
 	server_done_fn done;
 	void *ctx;

@@ -93,6 +93,17 @@ void sources_add(struct api *a, struct http_req *r, const char *id);
 void sources_remove(struct api *a, struct http_req *r, const char *id);
 void sources_pause(struct api *a, struct http_req *r, const char *id);
 void sources_resume(struct api *a, struct http_req *r, const char *id);
+/* schedules.c */
+void schedules_list(struct api *a, struct http_req *r, const char *id);
+void schedules_get(struct api *a, struct http_req *r, const char *id);
+void schedules_pause(struct api *a, struct http_req *r, const char *id);
+void schedules_resume(struct api *a, struct http_req *r, const char *id);
+void schedules_run(struct api *a, struct http_req *r, const char *id);
+void schedules_remove(struct api *a, struct http_req *r, const char *id);
+void calendars_list(struct api *a, struct http_req *r, const char *id);
+void calendars_set(struct api *a, struct http_req *r, const char *id);
+void calendars_remove(struct api *a, struct http_req *r, const char *id);
+
 void tokens_list(struct api *a, struct http_req *r, const char *id);
 void tokens_create(struct api *a, struct http_req *r, const char *id);
 void tokens_remove(struct api *a, struct http_req *r, const char *id);

@@ -64,6 +64,15 @@ static const struct route {
     {"POST", "/v1/sources/*/resume", sources_resume, false},
     {"GET", "/v1/sources/*", sources_get, false},
     {"DELETE", "/v1/sources/*", sources_remove, false},
+    {"GET", "/v1/schedules", schedules_list, false},
+    {"POST", "/v1/schedules/*/pause", schedules_pause, false},
+    {"POST", "/v1/schedules/*/resume", schedules_resume, false},
+    {"POST", "/v1/schedules/*/run", schedules_run, false},
+    {"GET", "/v1/schedules/*", schedules_get, false},
+    {"DELETE", "/v1/schedules/*", schedules_remove, false},
+    {"GET", "/v1/calendars", calendars_list, false},
+    {"PUT", "/v1/calendars/*", calendars_set, false},
+    {"DELETE", "/v1/calendars/*", calendars_remove, false},
     {"GET", "/v1/tokens", tokens_list, false},
     {"POST", "/v1/tokens", tokens_create, false},
     {"DELETE", "/v1/tokens/*", tokens_remove, false},
@@ -123,8 +132,8 @@ static bool is_allowed(struct http_req *r)
 /* An agent has no jobs of its own to tell of. */
 static bool is_servers(const struct api *a, struct http_req *r)
 {
-	static const char *const paths[] = {"/v1/jobs",	  "/v1/nodes",	  "/v1/tokens",
-					    "/v1/quotas", "/v1/licences", "/v1/sources"};
+	static const char *const paths[] = {"/v1/jobs",	    "/v1/nodes",     "/v1/tokens",    "/v1/quotas",
+					    "/v1/licences", "/v1/schedules", "/v1/calendars", "/v1/sources"};
 	struct err err = ERR_INIT;
 
 	for (size_t i = 0; a->agent_of && i < sizeof paths / sizeof *paths; i++) {

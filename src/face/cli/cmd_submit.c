@@ -130,7 +130,7 @@ static int wait_end(struct cli *cli, const struct submit_values *v, const char *
 	return show_job_status(yyjson_doc_get_root(doc));
 }
 
-static void print_reply(const struct submit_values *v, yyjson_doc *doc, const char *id)
+static void print_reply(const struct submit_values *v, yyjson_doc *doc, const char *id, bool schedule)
 {
 	yyjson_val *warning;
 	size_t i, n;
@@ -142,6 +142,8 @@ static void print_reply(const struct submit_values *v, yyjson_doc *doc, const ch
 		client_print_json(doc);
 	else if (v->json)
 		return;
+	else if (schedule && !v->quiet && term_is(STDOUT_FILENO))
+		text_line(stdout, "schedule %s is set; see its times with: berth schedule ls", id);
 	else if (v->quiet || v->wait || !term_is(STDOUT_FILENO))
 		text_line(stdout, "%s", id);
 	else
@@ -208,12 +210,20 @@ static int submit(struct cli *cli, const struct submit_values *v, const char *js
 	return client_call(cli, "POST", "/v1/jobs", json, ret, err);
 }
 
+static bool has_schedule(const char *json, size_t len)
+{
+	yyjson_doc *doc json_doc_cleanup = json_parse(json, len, JOB_MAX, "the job", NULL);
+
+	return yyjson_obj_get(yyjson_doc_get_root(doc), "schedule") != NULL;
+}
+
 static int submit_run(struct cli *cli, void *values, char **operands, struct err *err)
 {
 	const struct submit_values *v = values;
 	yyjson_doc *doc json_doc_cleanup = NULL;
 	mem_cleanup char *json = NULL;
 	const char *id;
+	bool schedule;
 	size_t len;
 	int r = load(v, operands[0], &json, &len, err);
 
@@ -221,6 +231,9 @@ static int submit_run(struct cli *cli, void *values, char **operands, struct err
 		return r;
 	if (v->dry_run)
 		return dry_run(v, operands[0], json, len, err);
+	schedule = has_schedule(json, len);
+	if (schedule && v->wait)
+		return err_set(err, EINVAL, "--wait: \"%s\" has a schedule, which does not end", operands[0]);
 	/* Made here, so that it belongs to whoever asked for it. */
 	if (v->output && mkdir(v->output, 0777) < 0 && errno != EEXIST)
 		return err_sys(err, errno, "make the output directory \"%s\"", v->output);
@@ -229,7 +242,7 @@ static int submit_run(struct cli *cli, void *values, char **operands, struct err
 		r = json_get_str(yyjson_doc_get_root(doc), "id", &id, err);
 	if (r != 0)
 		return interrupt_status(r, err);
-	print_reply(v, doc, id);
+	print_reply(v, doc, id, schedule);
 	return v->wait ? wait_end(cli, v, id, err) : CLI_OK;
 }
 

@@ -76,6 +76,9 @@ extern const struct cli_command command_node_ls, command_node_inspect, command_n
 extern const struct cli_command command_quota_set, command_quota_ls, command_quota_rm;
 extern const struct cli_command command_licence_set, command_licence_ls, command_licence_rm;
 extern const struct cli_command command_backup, command_restore, command_store_copy;
+extern const struct cli_command command_schedule_ls, command_schedule_inspect, command_schedule_pause,
+    command_schedule_resume, command_schedule_run, command_schedule_rm;
+extern const struct cli_command command_calendar_ls, command_calendar_set, command_calendar_rm;
 extern const struct cli_command command_token_create, command_token_ls, command_token_rm;
 extern const struct cli_command command_image_import, command_image_ls, command_image_rm;
 extern const struct cli_command command_image_tag, command_image_inspect, command_image_history, command_image_prune,

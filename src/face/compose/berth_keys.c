@@ -5,6 +5,7 @@
 #include "face/compose/loader.h"
 #include "face/compose/read.h"
 #include "face/compose/scalar.h"
+#include "face/compose/schedule.h"
 #include "face/compose/stage.h"
 
 #include <string.h>
@@ -150,5 +151,6 @@ void berth_keys_read_top(struct loader *l)
 	l->job->start_at_ms = read_date(l, berth, "start_at");
 	l->job->deadline_ms = read_date(l, berth, "deadline");
 	read_retry(l, berth, &l->job->retry);
+	schedule_read(l, berth);
 	stage_read_spaces(l);
 }

@@ -300,6 +300,27 @@ static void add_spaces(const struct loader *l, struct out *root)
 	yyjson_mut_obj_add_val(root->doc, root->obj, "spaces", list);
 }
 
+static void add_recurrence(const struct job_schedule *s, struct out *root)
+{
+	struct out o = {root->doc, yyjson_mut_obj(root->doc)};
+
+	yyjson_mut_obj_add_val(root->doc, root->obj, "schedule", o.obj);
+	yyjson_mut_obj_add_val(o.doc, o.obj, "cron", list_of(o.doc, s->cron.v));
+	if (s->calendars.n)
+		yyjson_mut_obj_add_val(o.doc, o.obj, "calendars", list_of(o.doc, s->calendars.v));
+	add_str(&o, "timezone", s->timezone);
+	add_str(&o, "catch_up", s->catch_up);
+	add_str(&o, "overlap", s->overlap);
+	add_limit(&o, "catch_up_limit", s->catch_up_limit);
+	add_limit(&o, "queue_limit", s->queue_limit);
+	if (s->keep_finished >= 0)
+		add_int(&o, "keep_finished", s->keep_finished);
+	if (s->keep_failed >= 0)
+		add_int(&o, "keep_failed", s->keep_failed);
+	add_int(&o, "line", s->line);
+	add_int(&o, "column", s->column);
+}
+
 char *emit_job(const struct loader *l, size_t *ret_len)
 {
 	json_mut_cleanup yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
@@ -321,6 +342,8 @@ char *emit_job(const struct loader *l, size_t *ret_len)
 		add_int(&root, "start_at_ms", l->job->start_at_ms);
 	if (l->job->deadline_ms)
 		add_int(&root, "deadline_ms", l->job->deadline_ms);
+	if (l->job->schedule.set)
+		add_recurrence(&l->job->schedule, &root);
 	add_services(l, &root);
 	return json_text(doc, false, ret_len);
 }

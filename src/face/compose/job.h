@@ -104,6 +104,15 @@ struct job_service {
 	const struct node *licences; /* a map of names and numbers, or NULL */
 };
 
+struct job_schedule {
+	bool set;
+	int line, column;
+	struct strings cron, calendars;
+	const char *timezone, *catch_up, *overlap; /* NULL = not said */
+	int64_t catch_up_limit, queue_limit;	   /* 0 = not said */
+	int64_t keep_finished, keep_failed;	   /* -1 = not said */
+};
+
 struct job {
 	const char *name;
 	struct job_space *spaces;
@@ -114,6 +123,7 @@ struct job {
 	int64_t priority, start_at_ms, deadline_ms; /* times: 0 = not said */
 	int64_t walltime_ms;
 	struct job_retry retry;
+	struct job_schedule schedule;
 	struct job_service *services;
 	size_t n_services;
 };

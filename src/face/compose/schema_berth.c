@@ -93,6 +93,20 @@ static const struct schema one_param = {.name = "NAME",
 					.fields = param,
 					.example = "parts: {type: integer, default: 4}"};
 
+static const struct schema keep[] = {{"finished", S_INT, .min = 0, .max = 1000, .example = "finished: 10"},
+				     {"failed", S_INT, .min = 0, .max = 1000, .example = "failed: 10"},
+				     {NULL}};
+static const struct schema schedule[] = {
+    {"cron", S_STR | S_LIST, .item = &schema_item_str, .example = "cron: \"0 2 * * mon-fri\""},
+    {"timezone", S_STR, .example = "timezone: Europe/Paris"},
+    {"calendar", S_STR | S_LIST, .item = &schema_item_str, .example = "calendar: holidays"},
+    {"catch_up", S_STR, .words = "none last all"},
+    {"catch_up_limit", S_INT, .min = 1, .max = 100, .example = "catch_up_limit: 10"},
+    {"overlap", S_STR, .words = "allow skip queue replace"},
+    {"queue_limit", S_INT, .min = 1, .max = 16, .example = "queue_limit: 4"},
+    {"keep", S_INT | S_MAP, .fields = keep, .min = 0, .max = 1000, .example = "keep: 10"},
+    {NULL}};
+
 static const struct schema space[] = {{"path", S_STR, .example = "path: ./data"}, {"description", S_TEXT}, {NULL}};
 static const struct schema one_space = {
     .name = "NAME", .shapes = S_MAP | S_NULL, .fields = space, .example = "work: {}"};
@@ -109,7 +123,7 @@ const struct schema schema_berth_top[] = {
     {"project", S_STR, .example = "project: weather"},
     {"max_running", S_INT, .min = 0, .max = 1000000, .example = "max_running: 10"},
     {"start_at", S_TEXT, .example = "start_at: 2026-01-31T12:00:00Z"},
-    {"schedule", S_ANY, SCHEMA_LATER},
+    {"schedule", S_STR | S_MAP, .fields = schedule, .example = "schedule: \"0 2 * * mon-fri\""},
     {"deadline", S_TEXT, .example = "deadline: 2026-01-31T18:00:00Z"},
     {"pre", S_ANY, SCHEMA_LATER},
     {"post", S_ANY, SCHEMA_LATER},

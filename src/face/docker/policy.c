@@ -272,6 +272,9 @@ static const struct {
     {"GET", "/v1/nodes/*"},
     {"GET", "/v1/quotas"},
     {"GET", "/v1/licences"},
+    {"GET", "/v1/schedules"},
+    {"GET", "/v1/schedules/*"},
+    {"GET", "/v1/calendars"},
 };
 
 /* '*' does not reach over a slash where Docker's own name must not ("containers/a/json"), but names of images have some. */
@@ -287,8 +290,9 @@ static bool is_read(const char *method, const char *path)
 /* What is done to the machine, not to containers. */
 static bool is_for_admins(const char *method, const char *path)
 {
-	static const char *const paths[] = {"/v1/down",	     "/v1/nodes*", "/v1/sources*", "/v1/tokens*", "/v1/quotas*",
-					    "/v1/licences*", "/plugins*",  "/swarm*",	   "/session",	  "/grpc"};
+	static const char *const paths[] = {"/v1/down",	   "/v1/nodes*",    "/v1/sources*",   "/v1/tokens*",
+					    "/v1/quotas*", "/v1/licences*", "/v1/calendars*", "/plugins*",
+					    "/swarm*",	   "/session",	    "/grpc"};
 
 	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
 		if (fnmatch(paths[i], path, 0) == 0)

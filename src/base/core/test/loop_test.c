@@ -4,6 +4,7 @@
 #include "base/core/fd.h"
 #include "base/core/loop.h"
 #include "base/core/mem.h"
+#include "base/core/wall_timer.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -291,12 +292,44 @@ static void test_fd_all(void **state)
 	assert_int_equal(fd_write_all(-1, "x", 1), -EBADF);
 }
 
+static void on_wall(void *ctx)
+{
+	struct seen *s = ctx;
+
+	s->calls++;
+	loop_stop(s->loop);
+}
+
+/* A time that has gone, and one that comes; freed without a turn, it does not come. */
+static void test_wall_timer(void **state)
+{
+	struct seen s = {.loop = new_loop()};
+	struct wall_timer *t;
+	int64_t at;
+
+	(void)state;
+	assert_int_equal(wall_timer_new(s.loop, on_wall, &s, &t, NULL), 0);
+	wall_timer_arm(t, clock_wall_ms() - 1000);
+	assert_int_equal(loop_run(s.loop, NULL), 0);
+	at = clock_wall_ms() + 30;
+	wall_timer_arm(t, at);
+	assert_int_equal(loop_run(s.loop, NULL), 0);
+	assert_int_equal(s.calls, 2);
+	assert_true(clock_wall_ms() >= at);
+	wall_timer_arm(t, 0);
+	assert_null(wall_timer_free(t));
+	assert_null(wall_timer_free(NULL));
+	assert_int_equal(loop_run(s.loop, NULL), 0);
+	assert_int_equal(s.calls, 2);
+	loop_free(s.loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_empty),	cmocka_unit_test(test_fd),     cmocka_unit_test(test_timers),
 	    cmocka_unit_test(test_signal),	cmocka_unit_test(test_post),   cmocka_unit_test(test_clock),
-	    cmocka_unit_test(test_fd_messages), cmocka_unit_test(test_fd_all),
+	    cmocka_unit_test(test_fd_messages), cmocka_unit_test(test_fd_all), cmocka_unit_test(test_wall_timer),
 	};
 
 	return cmocka_run_group_tests_name("loop", tests, NULL, NULL);
