@@ -366,8 +366,10 @@ static int open_store(struct daemon *d, struct store **ret, struct err *err)
 
 static int open_server(struct daemon *d, struct link_end *link, struct err *err)
 {
-	const struct server_options o = {
-	    .lease_ms = (int64_t)d->o->lease_ms, .cert_s = (int64_t)d->o->cert_ms / 1000, .strict = d->o->strict};
+	const struct server_options o = {.lease_ms = (int64_t)d->o->lease_ms,
+					 .cert_s = (int64_t)d->o->cert_ms / 1000,
+					 .strict = d->o->strict,
+					 .spread = d->o->spread};
 	mem_cleanup char *dir = mem_printf("%s/cluster", d->o->data);
 	const struct trust_options trust = {.folder = dir, .secret_file = d->o->authority_secret};
 	mem_cleanup char *address = d->o->agents ? socket_with_port(d->o->agents) : NULL;

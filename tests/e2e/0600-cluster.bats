@@ -170,6 +170,41 @@ all_run() { # ID N
 	fails_with "labels.a b: a name has letters"
 }
 
+@test "services keep together and apart, are spread over a label, and have so many copies on a node" {
+	berth node label n1 zone=a
+	berth node label n2 zone=a
+	berth node label n3 zone=b
+	job_file rules <<-END >/dev/null
+		services:
+		  db: {image: busybox, command: ["sleep", "60"], x-berth: {kind: task, select: "hostname == n2"}}
+		  web: {image: busybox, command: ["sleep", "60"], x-berth: {kind: task, near: [db]}}
+		  far: {image: busybox, command: ["sleep", "60"], x-berth: {kind: task, apart: [{to: db, within: labels.zone}]}}
+		  one: {image: busybox, command: ["sleep", "60"], deploy: {placement: {max_replicas_per_node: 1}}, x-berth: {kind: task, replicate: 3, slots: 0}}
+	END
+	id=$(berth submit "$DIR/rules.yaml" --json | jq -r .id)
+	eventually all_run "$id" 6
+	[ "$(berth job "$id" --json | jq -r '[.tasks[] | "\(.name)=\([.instances[].attempts[-1].node] | sort | join("+"))"] | join(" ")')" = "db=n2 web=n2 far=n3 one=n1+n2+n3" ]
+	berth cancel "$id"
+	run berth wait "$id"
+	job_file even <<-END >/dev/null
+		services:
+		  t:
+		    image: busybox
+		    command: ["sleep", "60"]
+		    deploy: {placement: {preferences: [{spread: node.labels.zone}], max_replicas_per_node: 1}}
+		    x-berth: {kind: task, replicate: 4}
+	END
+	id=$(berth submit "$DIR/even.yaml" --json | jq -r .id)
+	eventually all_run "$id" 3
+	run -0 berth why "$id"
+	[[ "$output" == *"may not run on any node that would do: "*"n1 (has 1 of at most 1 copies)"* ]]
+	berth cancel "$id"
+	run berth wait "$id"
+	berth node label n1 zone-
+	berth node label n2 zone-
+	berth node label n3 zone-
+}
+
 @test "labels are kept, and an unknown node is an error" {
 	berth node label n2 disk=ssd rack=4
 	berth node label n2 rack-

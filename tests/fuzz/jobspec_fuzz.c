@@ -64,11 +64,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	mem_cleanup char *stored = NULL;
 	size_t len = 0;
 
-	if (jobspec_parse(text, n, "fuzz-1", 1000, &j, &err) < 0) {
+	if (jobspec_parse(text, n, "fuzz-1", 1000, n % 2, &j, &err) < 0) {
 		check_text(-1, NULL, &err);
 		return 0;
 	}
-	stored = jobspec_stored(text, n, 1000, &len);
+	stored = jobspec_stored(text, n, 1000, n % 2, &len);
 	if (!stored || jobspec_load(stored, len, "fuzz-1", &again, NULL) < 0 ||
 	    again->sched.n_tasks != j->sched.n_tasks || again->uid != 1000)
 		abort();

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cluster/server/jobspec.h"
 
+#include "cluster/server/jobspec_rules.h"
+
 #include "base/core/err.h"
 #include "base/core/expr.h"
 #include "base/core/mem.h"
@@ -9,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define AS_THE_SERVER (-1)
 #define MS_MAX ((int64_t)1000 * 60 * 60 * 24 * 365 * 10)
 
 struct word {
@@ -79,6 +82,10 @@ static const char *const service_keys[] = {"name",
 					   "topology",
 					   "fencing",
 					   "select",
+					   "per_node",
+					   "near",
+					   "apart",
+					   "spread_over",
 					   "stage_in",
 					   "stage_out",
 					   NULL};
@@ -262,18 +269,21 @@ static int check_select(const char *text, struct err *err)
 	return 0;
 }
 
-static int read_place(struct sched_task_spec *t, yyjson_val *service, struct err *err)
+static int read_place(const struct jobspec *j, struct sched_task_spec *t, yyjson_val *service, struct err *err)
 {
 	int64_t max_running = 0;
-	int topology = SCHED_TOPO_ANY;
+	int topology = AS_THE_SERVER;
 
 	if (json_opt_int(service, "max_running", 0, 1000000, &max_running, err) < 0 ||
 	    json_opt_bool(service, "gang", &t->gang, err) < 0 ||
 	    json_opt_bool(service, "exclusive", &t->exclusive, err) < 0 ||
 	    one_of(service, "topology", topologies, &topology, err) < 0)
 		return -EINVAL;
-	if (json_opt_str(service, "select", &t->select, err) < 0 || check_select(t->select, err) < 0)
+	if (json_opt_str(service, "select", &t->select, err) < 0 || check_select(t->select, err) < 0 ||
+	    jobspec_rules_read(service, t, err) < 0)
 		return -EINVAL;
+	if (topology == AS_THE_SERVER)
+		topology = j->spread && !t->gang ? SCHED_TOPO_SPREAD : SCHED_TOPO_ANY;
 	t->max_running = (uint32_t)max_running;
 	t->topology = (enum sched_topology)topology;
 	return 0;
@@ -325,7 +335,7 @@ static int read_service(struct jobspec *j, uint32_t task, struct err *err)
 	if (r == 0)
 		r = read_request(t, service, err);
 	if (r == 0)
-		r = read_place(t, service, err);
+		r = read_place(j, t, service, err);
 	if (r == 0)
 		r = read_licences(j, task, service, err);
 	if (r == 0)
@@ -446,6 +456,7 @@ struct jobspec *jobspec_free(struct jobspec *j)
 		return NULL;
 	for (size_t i = 0; j->tasks && i < j->sched.n_tasks; i++) {
 		free(j->deps[i]);
+		jobspec_rules_free(&j->tasks[i]);
 		free(j->needs[i]);
 		mem_strv_free(j->items[i]);
 	}
@@ -478,7 +489,8 @@ static int finish(struct jobspec *j, const char *id, struct jobspec **ret, struc
 	return 0;
 }
 
-int jobspec_parse(const char *text, size_t len, const char *id, uint32_t uid, struct jobspec **ret, struct err *err)
+int jobspec_parse(const char *text, size_t len, const char *id, uint32_t uid, bool spread, struct jobspec **ret,
+		  struct err *err)
 {
 	yyjson_doc *doc = json_parse(text, len, JOBSPEC_MAX, "the job", err);
 	struct jobspec *j;
@@ -489,12 +501,14 @@ int jobspec_parse(const char *text, size_t len, const char *id, uint32_t uid, st
 	j->doc = doc;
 	j->root = yyjson_doc_get_root(doc);
 	j->uid = uid;
+	j->spread = spread;
 	return finish(j, id, ret, err);
 }
 
-char *jobspec_stored(const char *text, size_t len, uint32_t uid, size_t *ret_len)
+char *jobspec_stored(const char *text, size_t len, uint32_t uid, bool spread, size_t *ret_len)
 {
-	char *stored = mem_printf("{\"uid\":%u,\"job\":%.*s}", uid, (int)len, text);
+	char *stored =
+	    mem_printf("{\"uid\":%u,\"spread\":%s,\"job\":%.*s}", uid, spread ? "true" : "false", (int)len, text);
 
 	*ret_len = strlen(stored);
 	return stored;
@@ -513,6 +527,7 @@ int jobspec_load(const char *stored, size_t len, const char *id, struct jobspec 
 	j->root = yyjson_obj_get(yyjson_doc_get_root(doc), "job");
 	json_opt_int(yyjson_doc_get_root(doc), "uid", 0, UINT32_MAX, &uid, NULL);
 	json_opt_int(yyjson_doc_get_root(doc), "scheduled_ms", 0, INT64_MAX, &j->scheduled_ms, NULL);
+	json_opt_bool(yyjson_doc_get_root(doc), "spread", &j->spread, NULL);
 	j->uid = (uint32_t)uid;
 	return finish(j, id, ret, err);
 }

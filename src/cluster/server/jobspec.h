@@ -17,7 +17,9 @@ struct jobspec {
 	yyjson_doc *doc;
 	yyjson_val *root; /* the job */
 	yyjson_val *services;
-	uint32_t uid;		 /* who submitted it */
+	uint32_t uid; /* who submitted it */
+	bool
+	    spread; /* services that do not say how they are placed go to the emptiest node: the server's default then */
 	const char *name, *file; /* point into doc */
 	yyjson_val *schedule;	 /* schedule_rule.h, or NULL */
 	int64_t scheduled_ms;	 /* the time for which a schedule has made it, 0 = none has */
@@ -31,11 +33,12 @@ struct jobspec {
 };
 
 /* `text` is the canonical job itself. -EINVAL and -E2BIG name file, line and column of the service. */
-int jobspec_parse(const char *text, size_t len, const char *id, uint32_t uid, struct jobspec **ret, struct err *err);
+int jobspec_parse(const char *text, size_t len, const char *id, uint32_t uid, bool spread, struct jobspec **ret,
+		  struct err *err);
 struct jobspec *jobspec_free(struct jobspec *j);
 
-/* As it is stored: {"uid": n, "job": {...}}. The caller frees. */
-char *jobspec_stored(const char *text, size_t len, uint32_t uid, size_t *ret_len);
+/* As it is stored: {"uid": n, "spread": bool, "job": {...}}. The caller frees. */
+char *jobspec_stored(const char *text, size_t len, uint32_t uid, bool spread, size_t *ret_len);
 int jobspec_load(const char *stored, size_t len, const char *id, struct jobspec **ret, struct err *err);
 
 /* The result of an expansion: a JSON list of paths. Returns their number. */

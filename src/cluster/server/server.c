@@ -42,6 +42,7 @@ int server_open(struct loop *l, struct store *store, struct link_end *link, cons
 	s->nodes_last = &s->nodes;
 	s->lease_ms = o->lease_ms ? o->lease_ms : LEASE_MS;
 	s->strict = o->strict;
+	s->spread = o->spread;
 	s->cert_s = o->cert_s ? o->cert_s : CERT_S;
 	s->keep_jobs = o->keep_jobs ? o->keep_jobs : KEEP_JOBS;
 	s->waiting_last = &s->waiting;
@@ -173,7 +174,7 @@ static int prepare(struct server *s, const char *json, size_t len, uint32_t uid,
 		   struct jobspec **ret, struct err *err)
 {
 	struct jobspec *j = NULL;
-	int r = jobspec_parse(json, len, NULL, uid, &j, err);
+	int r = jobspec_parse(json, len, NULL, uid, s->spread, &j, err);
 
 	if (r == -ENOENT) /* a key that must be there: the input is wrong, nothing was looked for */
 		r = -(err->code = EINVAL);
@@ -214,7 +215,7 @@ void server_submit(struct server *s, const char *json, size_t len, uint32_t uid,
 		jobspec_free(j);
 		return;
 	}
-	stored = jobspec_stored(json, len, uid, &in.doc_len);
+	stored = jobspec_stored(json, len, uid, s->spread, &in.doc_len);
 	snprintf(key, sizeof key, "job/%s", j->id);
 	in.event.job = j->id;
 	in.extra.job_name = j->name;

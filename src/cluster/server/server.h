@@ -23,6 +23,7 @@ struct server_options {
 	size_t
 	    keep_jobs; /* ended jobs that are remembered, 0 = 1000; older ones are forgotten with their containers and private spaces */
 	int64_t lease_ms; /* a node that is not heard of for so long is lost, 0 = 30 s */
+	bool spread;	  /* services that do not say go to the emptiest node, not to the fullest that has room */
 	bool strict;	  /* fencing of services that do not say (jobspec_fencing()) */
 	int64_t cert_s;	  /* life of a member's certificate, 0 = 7 days */
 };

@@ -49,6 +49,7 @@ struct server {
 	struct link_listener *listener;
 	int64_t lease_ms, cert_s;
 	bool strict; /* server_options */
+	bool spread;
 	int64_t time_base,
 	    mono_base; /* server time = time_base + (mono - mono_base): the wall clock being set does not move it */
 	uint64_t since_snapshot;

@@ -40,6 +40,7 @@ struct cli_up_options {
 	const char *join_token;	    /* and what lets it join, or NULL */
 	uint64_t lease_ms, cert_ms; /* 0 = the server's defaults */
 	bool strict;		    /* fencing of services that do not say */
+	bool spread;		    /* where they go */
 	const char
 	    *authority_secret; /* file, absolute: what the authority's key is encrypted with in the store, or NULL */
 	const char *store;     /* where the state is: the address of an etcd; NULL: in the data directory */

@@ -36,7 +36,7 @@ struct up_values {
 	uint64_t level, slots, memory, timeout_ms, netns_pool;
 	char **listen;
 	const char *tls_cert, *tls_key, *tls_client_ca, *token_file, *policy;
-	const char *agents, *server, *token, *store, *fencing, *authority_secret;
+	const char *agents, *server, *token, *store, *fencing, *topology, *authority_secret;
 	uint64_t lease_ms, cert_ms;
 };
 /* What every daemon takes. */
@@ -109,6 +109,12 @@ struct up_values {
 	     offsetof(struct up_values, lease_ms),                                                                     \
 	     "TIME",                                                                                                   \
 	     "an agent that is not heard of for so long is lost, and its work starts elsewhere (default 30s)"},        \
+	    {"topology",                                                                                               \
+	     0,                                                                                                        \
+	     OPTION_TEXT,                                                                                              \
+	     offsetof(struct up_values, topology),                                                                     \
+	     "any|spread",                                                                                             \
+	     "of services that do not say: any: filled nodes first; spread: the emptiest node (default any)"},         \
 	    {"fencing",                                                                                                \
 	     0,                                                                                                        \
 	     OPTION_TEXT,                                                                                              \
@@ -401,6 +407,9 @@ static int cluster(const struct cli *cli, const struct up_values *v, struct cli_
 	o->cert_ms = v->cert_ms;
 	if ((v->lease_ms && v->lease_ms < 1000) || v->lease_ms > 24 * 3600 * 1000)
 		return err_set(err, EINVAL, "--lease: one second to a day is needed");
+	o->spread = v->topology && !strcmp(v->topology, "spread");
+	if (v->topology && !o->spread && strcmp(v->topology, "any") != 0)
+		return err_set(err, EINVAL, "--topology: any or spread is needed");
 	o->strict = v->fencing && !strcmp(v->fencing, "strict");
 	if (v->fencing && !o->strict && strcmp(v->fencing, "best-effort") != 0)
 		return err_set(err, EINVAL, "--fencing: strict or best-effort is needed");

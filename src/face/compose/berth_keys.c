@@ -145,6 +145,7 @@ void berth_keys_read_top(struct loader *l)
 	l->job->on_error = read_str(berth, "on_error", "cancel");
 	l->job->walltime_ms = read_duration(berth, "walltime", 0);
 	l->job->fencing = read_str(berth, "fencing", NULL);
+	l->job->topology = read_str(berth, "topology", NULL);
 	l->job->priority = read_int(berth, "priority", 0);
 	l->job->project = read_str(berth, "project", NULL);
 	l->job->max_running = read_int(berth, "max_running", 0);

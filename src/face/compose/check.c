@@ -6,6 +6,7 @@
 #include "face/compose/berth_keys.h"
 #include "face/compose/job.h"
 #include "face/compose/loader.h"
+#include "face/compose/placement.h"
 #include "face/compose/read.h"
 #include "face/compose/suggest.h"
 
@@ -305,6 +306,9 @@ void check_job(struct loader *l)
 			check_conditions(l, s);
 		if (!s->fencing)
 			s->fencing = l->job->fencing;
+		if (!s->topology && !s->gang)
+			s->topology = l->job->topology;
+		placement_check(l, s);
 		if (s->kind == JOB_TASK)
 			finish_task(l, s);
 		else

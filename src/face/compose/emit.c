@@ -224,6 +224,31 @@ static void add_licences(struct out *o, const struct job_service *s)
 	yyjson_mut_obj_add_val(o->doc, o->obj, "licences", in.obj);
 }
 
+static void add_rules(struct out *o, const struct job_service *s)
+{
+	static const char *const keys[] = {"near", "apart"};
+
+	add_limit(o, "per_node", s->per_node);
+	if (s->spread_over.n)
+		yyjson_mut_obj_add_val(o->doc, o->obj, "spread_over", list_of(o->doc, s->spread_over.v));
+	for (unsigned apart = 0; apart < 2; apart++) {
+		yyjson_mut_val *list = yyjson_mut_arr(o->doc);
+
+		for (size_t i = 0; i < s->n_rules; i++) {
+			struct out in = {o->doc, NULL};
+
+			if (s->rules[i].apart != (apart == 1))
+				continue;
+			in.obj = yyjson_mut_arr_add_obj(o->doc, list);
+			add_str(&in, "to", s->rules[i].to);
+			add_str(&in, "within", s->rules[i].within);
+			add_limit(&in, "weight", s->rules[i].weight);
+		}
+		if (yyjson_mut_arr_size(list))
+			yyjson_mut_obj_add_val(o->doc, o->obj, keys[apart], list);
+	}
+}
+
 static void add_schedule(struct out *o, const struct job_service *s)
 {
 	add_deps(o, s);
@@ -256,6 +281,7 @@ static void add_schedule(struct out *o, const struct job_service *s)
 	add_str(o, "topology", s->topology);
 	add_str(o, "fencing", s->fencing);
 	add_str(o, "select", s->select);
+	add_rules(o, s);
 	add_stages(o, "stage_in", s->stage_in, s->n_stage_in);
 	add_stages(o, "stage_out", s->stage_out, s->n_stage_out);
 }

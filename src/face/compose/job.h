@@ -64,6 +64,14 @@ struct job_retry {
 	bool elsewhere;
 };
 
+/* Near or apart from what is live of others. */
+struct job_rule {
+	bool apart;
+	const char *to, *within; /* within: "node" or "labels.NAME" */
+	int64_t weight;		 /* 0 = must be kept */
+	const struct node *at;
+};
+
 struct job_where {
 	char *path;
 	int line, column;
@@ -95,7 +103,11 @@ struct job_service {
 	bool read_only, has_health, health_off; /* off: by NONE or disable */
 	bool gang, exclusive;
 	const char *topology, *fencing;
-	const char *select; /* constraints and select, NULL = none */
+	struct job_rule *rules;
+	size_t n_rules, cap_rules;
+	struct strings spread_over; /* labels.NAME */
+	int64_t per_node;	    /* 0 = no limit */
+	const char *select;	    /* constraints and select, NULL = none */
 	struct job_health health;
 	struct job_retry retry;
 	int64_t restart_max, count, slots, reserve_cpu_milli, reserve_memory, limit_cpu_milli, limit_memory, limit_pids;
@@ -117,7 +129,7 @@ struct job {
 	const char *name;
 	struct job_space *spaces;
 	size_t n_spaces, cap_spaces;
-	const char *exit_with, *on_error, *fencing;
+	const char *exit_with, *on_error, *fencing, *topology;
 	const char *project;			    /* NULL: none */
 	int64_t max_running;			    /* of all services, 0 = no limit */
 	int64_t priority, start_at_ms, deadline_ms; /* times: 0 = not said */

@@ -8,3 +8,5 @@ struct job_service;
 struct loader;
 
 void placement_read(struct loader *l, struct job_service *s);
+/* What only the whole job tells: that there is whom its rules name. */
+void placement_check(struct loader *l, const struct job_service *s);

@@ -48,6 +48,13 @@ static const struct schema one_stage = {
 static const struct schema one_licence = {
     .name = "NAME", .shapes = S_INT, .min = 1, .max = 1000000, .example = "matlab: 2"};
 
+static const struct schema rule[] = {{"to", S_STR, .example = "to: db"},
+				     {"within", S_STR, .example = "within: labels.rack"},
+				     {"weight", S_INT, .min = 1, .max = 1000, .example = "weight: 5"},
+				     {NULL}};
+static const struct schema one_rule = {
+    .name = "", .shapes = S_STR | S_MAP, .fields = rule, .example = "- {to: db, within: labels.rack}"};
+
 const struct schema schema_berth_service[] = {
     {"kind", S_STR, .words = "task service"},
     {"slots", S_INT, .min = 0, .max = 1000000, .example = "slots: 2"},
@@ -67,6 +74,8 @@ const struct schema schema_berth_service[] = {
     FENCING,
     {"topology", S_STR, .words = "any spread apart few one", .example = "topology: spread"},
     {"select", S_STR, .example = "select: cores >= 8 && has(avx2)", .remark = "[select.md](select.md)"},
+    {"near", S_LIST, .item = &one_rule, .example = "near: [db]"},
+    {"apart", S_LIST, .item = &one_rule, .example = "apart: [{to: db, within: labels.rack}]"},
     {"probe", S_ANY, SCHEMA_LATER},
     {"warn", S_ANY, SCHEMA_LATER},
     {"branch", S_ANY, SCHEMA_LATER},
@@ -118,6 +127,7 @@ const struct schema schema_berth_top[] = {
     WALLTIME,
     FENCING,
     RETRY,
+    {"topology", S_STR, .words = "any spread", .example = "topology: spread", .remark = "of services that do not say"},
     {"exit_with", S_STR, .example = "exit_with: test"},
     {"priority", S_INT, .min = -1000000, .max = 1000000, .example = "priority: 10"},
     {"project", S_STR, .example = "project: weather"},

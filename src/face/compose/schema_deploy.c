@@ -46,11 +46,13 @@ static const struct schema restart_policy[] = {
     {"window", S_DURATION, SCHEMA_NOTHING, .remark = "each restart counts, however long the service ran"},
     {NULL}};
 
-static const struct schema spread[] = {{"spread", S_ANY, SCHEMA_NOTHING}, {NULL}};
+static const struct schema spread[] = {{"spread", S_STR, .example = "spread: node.labels.zone"}, {NULL}};
+static const struct schema one_spread = {
+    .name = "", .shapes = S_MAP, .fields = spread, .example = "- {spread: node.labels.zone}"};
 static const struct schema placement[] = {
     {"constraints", S_LIST, .item = &schema_item_str, .example = "constraints: [node.labels.disk == ssd]"},
-    {"preferences", S_ANY, SCHEMA_NOTHING, .fields = spread},
-    {"max_replicas_per_node", S_ANY, SCHEMA_NOTHING},
+    {"preferences", S_LIST, .item = &one_spread, .example = "preferences: [{spread: node.labels.zone}]"},
+    {"max_replicas_per_node", S_INT, .min = 1, .max = 1000000, .example = "max_replicas_per_node: 2"},
     {NULL}};
 
 const struct schema schema_deploy[] = {

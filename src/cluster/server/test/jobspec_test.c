@@ -49,6 +49,13 @@ static const struct {
     {"{\"name\":\"a\",\"file\":\"f.yaml\",\"services\":[{\"name\":\"x\",\"line\":7,\"column\":3,\"select\":\"coers > "
      "1\"}]}",
      "f.yaml:7:3: services.x: select: nothing is known of nodes by this name"},
+    {"{\"name\":\"a\",\"services\":[{\"name\":\"x\",\"near\":{}}]}", "near: a list of objects is needed"},
+    {"{\"name\":\"a\",\"services\":[{\"name\":\"x\",\"near\":[7]}]}", "near: a list of objects is needed"},
+    {"{\"name\":\"a\",\"services\":[{\"name\":\"x\",\"apart\":[{}]}]}", "apart: to is missing"},
+    {"{\"name\":\"a\",\"services\":[{\"name\":\"x\",\"apart\":[{\"to\":\"x\",\"weight\":-1}]}]}", "weight: -1 is not"},
+    {"{\"name\":\"a\",\"services\":[{\"name\":\"x\",\"spread_over\":[1]}]}", "spread_over: a list of strings"},
+    {"{\"name\":\"a\",\"services\":[{\"name\":\"x\",\"spread_over\":[1,2,3,4,5]}]}",
+     "spread_over: a list of at most 4"},
     {"{\"name\":\"a\",\"services\":[{\"name\":\"x\",\"on_error\":\"explode\"}]}", "on_error: \"explode\" is not known"},
 };
 
@@ -59,7 +66,7 @@ static void test_refused(void **state)
 		struct jobspec *j = NULL;
 		struct err err = ERR_INIT;
 
-		assert_true(jobspec_parse(refused[i].json, strlen(refused[i].json), "a-1", 0, &j, &err) < 0);
+		assert_true(jobspec_parse(refused[i].json, strlen(refused[i].json), "a-1", 0, false, &j, &err) < 0);
 		assert_null(j);
 		if (!strstr(err.text, refused[i].error))
 			fail_msg("row %zu: \"%s\" is not in \"%s\"", i, refused[i].error, err.text);
@@ -82,7 +89,7 @@ static struct jobspec *parse(void)
 	struct jobspec *j = NULL;
 	struct err err = ERR_INIT;
 
-	if (jobspec_parse(whole, strlen(whole), "words-1", 1000, &j, &err) < 0)
+	if (jobspec_parse(whole, strlen(whole), "words-1", 1000, false, &j, &err) < 0)
 		fail_msg("%s", err.text);
 	return j;
 }
@@ -152,7 +159,7 @@ static void test_stored(void **state)
 	struct jobspec *j = NULL;
 	struct err err = ERR_INIT;
 	size_t len;
-	mem_cleanup char *stored = jobspec_stored(whole, strlen(whole), 1000, &len);
+	mem_cleanup char *stored = jobspec_stored(whole, strlen(whole), 1000, false, &len);
 
 	(void)state;
 	assert_int_equal(jobspec_load(stored, len, "words-1", &j, &err), 0);
