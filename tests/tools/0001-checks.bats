@@ -160,3 +160,20 @@ tally() {
 	[ "$status" -eq 1 ]
 	[[ ${lines[0]} == "left behind: process $pid "*": tail ("*"$folder)" ]]
 }
+
+@test "check_symbols names both files of a name that is defined twice, and is content with one" {
+	dir=$BATS_TEST_TMPDIR/built
+	mkdir -p "$dir/src/a/liba.a.p" "$dir/src/b/libb.a.p"
+	echo 'int thing_find(void) { return 1; } static int same(void) { return 2; } int one(void) { return same(); }' >"$BATS_TEST_TMPDIR/one.c"
+	echo 'long thing_look(void) { return 3; } static int same(void) { return 4; } int two(void) { return same(); }' >"$BATS_TEST_TMPDIR/two.c"
+	cc -c -o "$dir/src/a/liba.a.p/one.c.o" "$BATS_TEST_TMPDIR/one.c"
+	cc -c -o "$dir/src/b/libb.a.p/two.c.o" "$BATS_TEST_TMPDIR/two.c"
+	run "$TOOLS/check_symbols" "$dir"
+	[ "$status" -eq 0 ]
+	[ "$output" = "check_symbols: 2 files, 0 names defined twice" ]
+	sed -i s/thing_look/thing_find/ "$BATS_TEST_TMPDIR/two.c"
+	cc -c -o "$dir/src/b/libb.a.p/two.c.o" "$BATS_TEST_TMPDIR/two.c"
+	run "$TOOLS/check_symbols" "$dir"
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"thing_find is defined by "*"one.c.o and "*"two.c.o"* ]]
+}

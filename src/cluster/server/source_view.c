@@ -149,7 +149,7 @@ int server_source_json(struct server *s, const char *name, char **ret, struct er
 {
 	json_mut_cleanup yyjson_mut_doc *d = yyjson_mut_doc_new(NULL);
 	yyjson_mut_val *o = yyjson_mut_obj(d);
-	const struct source *src = sources_find(s, name);
+	const struct source *src = sources_named(s, name);
 
 	if (!src)
 		return err_set(err, ENOENT, "there is no node source \"%.80s\" (berth source ls)", name);

@@ -20,7 +20,7 @@
 
 /* ---- the list ---- */
 
-struct source *sources_find(const struct server *s, const char *name)
+struct source *sources_named(const struct server *s, const char *name)
 {
 	struct source *src = s->sources->first;
 
@@ -147,7 +147,7 @@ int sources_load_machine(struct server *s, const char *node, const char *text, s
 	const char *error = yyjson_get_str(yyjson_obj_get(o, "error"));
 	enum machine_state state = state_of(yyjson_get_str(yyjson_obj_get(o, "state")));
 	int64_t index = 0;
-	struct source *src = name ? sources_find(s, name) : NULL;
+	struct source *src = name ? sources_named(s, name) : NULL;
 	struct machine *m;
 
 	if (!doc)
@@ -562,7 +562,7 @@ void server_source_add(struct server *s, const char *json, size_t len, bool repl
 static void change(struct server *s, const char *name, int what, server_done_fn done, void *ctx)
 {
 	static const char *const words[] = {[WISH_REMOVE] = "remove", [WISH_PAUSE] = "pause", [WISH_RESUME] = "resume"};
-	struct source *src = sources_find(s, name);
+	struct source *src = sources_named(s, name);
 	mem_cleanup char *value = NULL;
 	struct err err = ERR_INIT;
 

@@ -75,7 +75,7 @@ void sources_free(struct server *s);
 /* From the documents; machines after sources. */
 int sources_load(struct server *s, const char *name, const char *text, size_t len, struct err *err);
 int sources_load_machine(struct server *s, const char *node, const char *text, size_t len, struct err *err);
-struct source *sources_find(const struct server *s, const char *name);
+struct source *sources_named(const struct server *s, const char *name);
 /* The source that a node is of, or NULL: its machine's, or a static one that lists it. */
 struct source *sources_of(const struct server *s, const char *node);
 

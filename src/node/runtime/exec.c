@@ -281,7 +281,7 @@ static pid_t spawn(struct exec *e, struct err *err)
 	back = own_return(&own, err);
 	if (r < 0)
 		return r;
-	if (pid < 0 && pid == -ENOMEM && proc_pidfd_wait(e->box->pidfd, 0) == 1)
+	if (pid == -ENOMEM && proc_pidfd_wait(e->box->pidfd, 0) == 1)
 		return err_set(err, ESRCH, "the container has ended");
 	if (pid < 0)
 		return err_sys(err, -pid, "start a process in the container");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/core/expr.h"
 
+#include "base/core/buf.h"
 #include "base/core/err.h"
 #include "base/core/mem.h"
 
@@ -128,12 +129,12 @@ static void test_refused(void **state)
 
 static char *repeated(const char *text, size_t n, const char *end)
 {
-	char *all = mem_new_n(char, strlen(text) * n + strlen(end) + 1);
+	struct buf all = BUF_LIMIT(1 << 20);
 
 	for (size_t k = 0; k < n; k++)
-		memcpy(all + k * strlen(text), text, strlen(text));
-	memcpy(all + n * strlen(text), end, strlen(end));
-	return all;
+		buf_adds(&all, text);
+	buf_adds(&all, end);
+	return buf_take(&all);
 }
 
 static int parses(const char *text, size_t n, const char *end)

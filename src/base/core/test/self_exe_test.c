@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/core/fd.h"
+#include "base/core/mem.h"
 #include "base/core/self_exe.h"
 #include "base/core/self_pages.h"
 
@@ -23,7 +24,7 @@ static const char *const *volatile table = words;
 /* Who goes on there is whole: what was written, what was relocated, what was allocated, what runs. */
 static int live_on(void)
 {
-	char *text = strdup("before");
+	mem_cleanup char *text = strdup("before");
 	fd_cleanup int view = self_exe_open();
 	int r;
 
@@ -35,7 +36,6 @@ static int live_on(void)
 		return r == -EPERM || r == -EINVAL ? 77 : 1;
 	if (counter != 42 || strcmp(table[1], "one") != 0 || strcmp(text, "before") != 0)
 		return 2;
-	free(text);
 	return access("/proc/self/exe", W_OK) < 0 && errno == EROFS ? 0 : 3;
 }
 
