@@ -65,6 +65,7 @@ struct daemon {
 	int given_fds; /* of the service manager */
 	char *alias;   /* what Docker's clients look for beside the socket: a link of ours */
 	bool stopping_all, stopping;
+	bool told_trouble;
 	bool told_ready; /* whoever started us need not wait any more */
 	bool lost;	 /* another server leads: this one follows from now on */
 };
@@ -336,10 +337,16 @@ static void on_following(void *ctx, const char *leader)
 	(void)tell_ready(d);
 }
 
+/* Whoever waits for the start is told once what it waits for. */
 static void on_trouble(void *ctx, const struct err *what)
 {
-	(void)ctx;
-	log_warning("%s", what->text);
+	struct daemon *d = ctx;
+
+	if (!d->told_ready && !d->told_trouble)
+		warn(d->o, what->text);
+	else
+		log_warning("%s", what->text);
+	d->told_trouble = true;
 }
 
 /* Containers go on: only the server ends, and waits until it leads again. */

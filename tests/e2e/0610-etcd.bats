@@ -97,7 +97,7 @@ gone() {
 
 # counts TEXT: "N documents, N events, N snapshots" of what a command has said
 counts() {
-	sed 's/.*: //' <<<"$1"
+	echo "${1##*: }"
 }
 
 @test "a backup of a running server, a restore of it, and the way from etcd to a directory and back" {

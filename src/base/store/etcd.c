@@ -67,8 +67,12 @@ static int full(struct err *err, const char *where)
 
 static int refused(const struct etcd *e, const char *text, struct err *err)
 {
-	return err_set(err, EACCES, "etcd (%s) refuses user \"%s\": %s", grpc_endpoint(e->grpc),
-		       e->url->user ? e->url->user : "", text);
+	if (!e->url->user)
+		return err_set(
+		    err, EACCES,
+		    "etcd (%s) refuses who has no user of it (%s): add user= and password-file= to its address",
+		    grpc_endpoint(e->grpc), text);
+	return err_set(err, EACCES, "etcd (%s) refuses user \"%s\": %s", grpc_endpoint(e->grpc), e->url->user, text);
 }
 
 static int explain(const struct etcd *e, enum grpc_status status, const char *text, struct err *err)

@@ -508,10 +508,9 @@ static bool receive(struct grpc *g)
 		if (n < 0 && (error == EAGAIN || error == EINTR))
 			return g->session != NULL;
 		if (n <= 0) {
-			drop_here(g, n == 0 ? "has closed the connection"
-				     : !g->session
-					 ? "refuses the TLS connection, or its certificate is not of the given CA"
-					 : strerror(error));
+			drop_here(g, n == 0			  ? "has closed the connection"
+				     : g->conn && error == EPROTO ? tls_trouble(g->conn)
+								  : strerror(error));
 			return false;
 		}
 		n = nghttp2_session_mem_recv(g->session, piece, (size_t)n);

@@ -11,6 +11,7 @@
 struct tls_conn {
 	SSL *ssl;
 	int fd;
+	int reason; /* OpenSSL's, of what broke it */
 	bool wants_out, broken;
 };
 
@@ -202,12 +203,18 @@ ssize_t tls_result(struct tls_conn *c, int r)
 	default:
 		break;
 	}
-	if (ERR_GET_REASON(ossl->ERR_peek_error()) == SSL_R_HTTP_REQUEST)
+	c->reason = ERR_GET_REASON(ossl->ERR_peek_error());
+	if (c->reason == SSL_R_HTTP_REQUEST)
 		answer_plain(c);
 	c->broken = true;
 	ossl->ERR_clear_error();
 	errno = EPROTO;
 	return -1;
+}
+
+int tls_conn_reason(const struct tls_conn *c)
+{
+	return c->reason;
 }
 
 static int at_most(size_t n)

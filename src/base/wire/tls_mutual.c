@@ -136,6 +136,55 @@ int tls_shake(struct tls_conn *c)
 	return r < 0 && errno == EAGAIN ? 0 : -1;
 }
 
+/* ---- what went wrong ---- */
+
+struct words {
+	long code;
+	const char *text;
+};
+
+/* What we think of the peer's certificate (RFC 5280, as OpenSSL numbers it). */
+static const struct words about_it[] = {
+    {X509_V_ERR_CERT_HAS_EXPIRED, "shows a certificate that has expired, if the clock here is right"},
+    {X509_V_ERR_CERT_NOT_YET_VALID, "shows a certificate that is not valid yet: one of the clocks is wrong"},
+    {X509_V_ERR_INVALID_PURPOSE, "shows a certificate that is not for a server"},
+    {X509_V_ERR_CERT_REVOKED, "shows a certificate that was revoked"},
+    {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, "shows a certificate that the given CA has not signed"},
+    {X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, "shows a certificate that the given CA has not signed"},
+    {X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, "shows a certificate that the given CA has not signed"},
+    {X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, "shows a certificate that the given CA has not signed"},
+    {X509_V_ERR_CERT_SIGNATURE_FAILURE, "shows a certificate that the given CA has not signed"},
+};
+
+/* What it says of ours: alerts of TLS (RFC 8446, 6.2). */
+static const struct words about_us[] = {
+    {SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED, "wants a certificate of ours: none was given"},
+    {SSL_R_SSLV3_ALERT_BAD_CERTIFICATE, "refuses our certificate, or that we show none"},
+    {SSL_R_TLSV1_ALERT_UNKNOWN_CA, "refuses our certificate: its own CA has not signed it"},
+    {SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED, "refuses our certificate: it has expired, or a clock is wrong"},
+    {SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE, "refuses our certificate: it is not for clients"},
+    {SSL_R_TLSV1_ALERT_PROTOCOL_VERSION, "does not speak TLS 1.3"},
+    {SSL_R_WRONG_VERSION_NUMBER, "does not speak TLS"},
+};
+
+static const char *find(const struct words *list, size_t n, long code)
+{
+	for (size_t i = 0; i < n; i++)
+		if (list[i].code == code)
+			return list[i].text;
+	return NULL;
+}
+
+const char *tls_trouble(const struct tls_conn *c)
+{
+	long verdict = ossl->SSL_get_verify_result(tls_conn_ssl(c));
+	const char *text = find(about_it, sizeof about_it / sizeof *about_it, verdict);
+
+	if (!text)
+		text = find(about_us, sizeof about_us / sizeof *about_us, tls_conn_reason(c));
+	return text ? text : "refuses the TLS connection";
+}
+
 /* ---- who is there ---- */
 
 void tls_protocol(const struct tls_conn *c, char *text, size_t n)

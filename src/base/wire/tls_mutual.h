@@ -23,6 +23,9 @@ struct tls_conn *tls_mutual_conn(struct tls *t, int fd, const char *alpn);
 /* Goes on with the handshake: 1 = it is over, 0 = later, -1 = it failed. */
 int tls_shake(struct tls_conn *c);
 
+/* Why a connection of ours broke (EPROTO), in words about the peer: "shows a certificate that ...". */
+const char *tls_trouble(const struct tls_conn *c);
+
 /* After the handshake: the protocol that both speak, "" = none. */
 void tls_protocol(const struct tls_conn *c, char *text, size_t n);
 /* The peer has shown a certificate of the authority. */

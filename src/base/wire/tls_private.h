@@ -24,6 +24,7 @@ ssize_t tls_result(struct tls_conn *c, int r);
 /* The certificate is for this name or address. */
 bool tls_cert_serves(X509 *cert, const char *host);
 
+int tls_conn_reason(const struct tls_conn *c); /* OpenSSL's, of what broke it; 0: nothing has */
 SSL *tls_conn_ssl(const struct tls_conn *c);
 /* A word of the subject of the certificate that the peer has shown; false as tls_peer_name(). */
 bool tls_peer_text(const struct tls_conn *c, int nid, char *name, size_t n);
