@@ -17,6 +17,7 @@
 #include "cluster/server/fleet.h"
 #include "cluster/server/server_private.h"
 #include "cluster/server/sources.h"
+#include "cluster/source/source_tool.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -182,19 +183,30 @@ static void rest(struct machine *m)
 	int64_t now = server_now(src->server);
 
 	src->failures++;
-	m->retry_ms = now + pause_after(src->failures);
 	if (src->spec->kind != SOURCE_SSH)
-		src->retry_ms = m->retry_ms;
+		src->retry_ms = now + pause_after(src->failures);
 	free(src->trouble);
 	src->trouble = mem_printf("%s: %s", m->node, m->error ? m->error : "it failed");
 }
 
-static void create_failed(struct machine *m, const char *why)
+static void has_failed(struct machine *m)
+{
+	set_state(m, MACHINE_FAILED);
+	m->retry_ms = m->since_ms + pause_after(m->source->failures);
+	write_down(m, NULL);
+}
+
+/* made: perhaps there is something of it. */
+static void create_failed(struct machine *m, const char *why, bool made)
 {
 	failed(m, "create ", why);
 	drop_token(m);
 	m->broken = true;
-	machine_destroy(m, NULL);
+	rest(m);
+	if (made)
+		machine_destroy(m, NULL);
+	else
+		has_failed(m);
 }
 
 static void on_created(void *ctx, const struct program_end *end)
@@ -205,7 +217,7 @@ static void on_created(void *ctx, const struct program_end *end)
 	m->call = NULL;
 	program_end_text(end, m->source->spec->timeout_ms, why, sizeof why);
 	if (*why) {
-		create_failed(m, why);
+		create_failed(m, why, end->code != SOURCE_TOOL_NOTHING);
 		return;
 	}
 	free(m->id);
@@ -224,7 +236,7 @@ static void on_token(void *ctx, const char *text, const struct err *error)
 	if (!error && join_token_parse(text, &token, &err) == 0)
 		snprintf(m->token, sizeof m->token, "%s", token.id);
 	if (error || source_call(m->source, m, "create", text, on_created, m, &m->call, &err) < 0)
-		create_failed(m, error ? error->text : err.text);
+		create_failed(m, error ? error->text : err.text, false);
 }
 
 static void after_creating(struct machine *m, const struct err *error)
@@ -332,10 +344,18 @@ void machine_destroy(struct machine *m, const char *why)
 		failed(m, "", why);
 		drop_token(m);
 		m->broken = m->state == MACHINE_JOINING && !m->source->leaving;
+		if (m->broken)
+			rest(m);
 	}
 	set_state(m, MACHINE_DESTROYING);
 	m->ready = false;
 	write_down(m, after_destroying);
+}
+
+void machine_forget(struct machine *m)
+{
+	m->gone = true;
+	write_down(m, NULL);
 }
 
 static void on_destroyed(void *ctx, const struct program_end *end)
@@ -346,21 +366,21 @@ static void on_destroyed(void *ctx, const struct program_end *end)
 
 	m->call = NULL;
 	program_end_text(end, m->source->spec->timeout_ms, why, sizeof why);
-	if (*why) {
+	if (*why && !m->source->forced) {
 		failed(m, "destroy ", why);
 		m->retry_ms = server_now(s) + pause_after(++m->tries);
 		sources_touch(s);
 		return;
 	}
+	if (*why)
+		log_warning("node source %s: %s could not be destroyed, and is forgotten: %s", m->source->name, m->node,
+			    why);
 	if (fleet_find(s, m->node))
 		server_node_remove(s, m->node, NULL, NULL);
-	if (m->broken && !m->source->leaving) {
-		set_state(m, MACHINE_FAILED);
-		rest(m);
-	} else {
-		m->gone = true;
-	}
-	write_down(m, NULL);
+	if (m->broken && !m->source->leaving)
+		has_failed(m);
+	else
+		machine_forget(m);
 }
 
 void machine_go_on(struct machine *m)
@@ -378,12 +398,6 @@ void machine_go_on(struct machine *m)
 		failed(m, "destroy ", err.text);
 		m->retry_ms = server_now(s) + pause_after(++m->tries);
 	}
-}
-
-void machine_forget(struct machine *m)
-{
-	m->gone = true;
-	write_down(m, NULL);
 }
 
 void machine_orphan(struct source *src, uint32_t index, const char *id)

@@ -89,9 +89,9 @@ void server_licence_remove(struct server *s, const char *name, server_done_fn do
 char *server_licences_json(struct server *s);
 
 /* Node sources (docs/SOURCES.md): json is the source (cluster/source/source_spec.h). -EEXIST unless `replace`, which may not change the kind. A removed one goes
- * when its last machine has gone. A paused one makes and releases nothing. */
+ * when its last machine has gone. By `force` what cannot be destroyed is forgotten. A paused one makes and releases nothing. */
 void server_source_add(struct server *s, const char *json, size_t len, bool replace, server_done_fn done, void *ctx);
-void server_source_remove(struct server *s, const char *name, server_done_fn done, void *ctx);
+void server_source_remove(struct server *s, const char *name, bool force, server_done_fn done, void *ctx);
 void server_source_pause(struct server *s, const char *name, bool paused, server_done_fn done, void *ctx);
 char *server_sources_json(struct server *s);
 int server_source_json(struct server *s, const char *name, char **ret, struct err *err);

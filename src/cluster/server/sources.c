@@ -88,10 +88,10 @@ static void source_free(struct source *src)
 
 /* ---- documents ---- */
 
-static char *stored(const char *json, bool paused, bool leaving)
+static char *stored(const char *json, bool paused, bool leaving, bool forced)
 {
-	return mem_printf("{\"paused\":%s,\"leaving\":%s,\"spec\":%s}", paused ? "true" : "false",
-			  leaving ? "true" : "false", json);
+	return mem_printf("{\"paused\":%s,\"leaving\":%s,\"forced\":%s,\"spec\":%s}", paused ? "true" : "false",
+			  leaving ? "true" : "false", forced ? "true" : "false", json);
 }
 
 int sources_load(struct server *s, const char *name, const char *text, size_t len, struct err *err)
@@ -114,6 +114,7 @@ int sources_load(struct server *s, const char *name, const char *text, size_t le
 	src->json = mem_take(json);
 	src->paused = yyjson_is_true(yyjson_obj_get(o, "paused"));
 	src->leaving = yyjson_is_true(yyjson_obj_get(o, "leaving"));
+	src->forced = yyjson_is_true(yyjson_obj_get(o, "forced"));
 	return 0;
 }
 
@@ -429,7 +430,7 @@ void sources_free(struct server *s)
 struct source_wish {
 	struct server *server;
 	char name[SOURCE_NAME_MAX];
-	enum { WISH_ADD, WISH_REPLACE, WISH_REMOVE, WISH_PAUSE, WISH_RESUME } what;
+	enum source_wish_kind { WISH_ADD, WISH_REPLACE, WISH_REMOVE, WISH_FORGET, WISH_PAUSE, WISH_RESUME } what;
 	struct source_spec *spec; /* of REPLACE */
 	char *json;
 	server_done_fn done;
@@ -479,7 +480,10 @@ static void on_wish(void *ctx, uint64_t seq, const struct err *error)
 			take_spec(src, w);
 		if (w->what == WISH_PAUSE || w->what == WISH_RESUME)
 			src->paused = w->what == WISH_PAUSE;
-		src->leaving = src->leaving || w->what == WISH_REMOVE;
+		src->leaving = src->leaving || w->what == WISH_REMOVE || w->what == WISH_FORGET;
+		src->forced = src->forced || w->what == WISH_FORGET;
+		for (size_t i = 0; src->forced && i < src->n; i++)
+			src->machines[i]->retry_ms = 0;
 		src->coming = false;
 		sources_touch(w->server);
 	}
@@ -488,7 +492,8 @@ static void on_wish(void *ctx, uint64_t seq, const struct err *error)
 	wish_free(w);
 }
 
-static struct source_wish *wish_new(struct server *s, const char *name, int what, server_done_fn done, void *ctx)
+static struct source_wish *wish_new(struct server *s, const char *name, enum source_wish_kind what, server_done_fn done,
+				    void *ctx)
 {
 	struct source_wish *w = mem_new(struct source_wish);
 
@@ -545,7 +550,7 @@ void server_source_add(struct server *s, const char *json, size_t len, bool repl
 	text = yyjson_val_write(yyjson_doc_get_root(doc), 0, NULL);
 	src = find_any(s, spec->name);
 	w = wish_new(s, spec->name, src ? WISH_REPLACE : WISH_ADD, done, ctx);
-	value = stored(text, src && src->paused, false);
+	value = stored(text, src && src->paused, false, false);
 	if (src) {
 		w->spec = spec;
 		w->json = mem_take(text);
@@ -559,9 +564,10 @@ void server_source_add(struct server *s, const char *json, size_t len, bool repl
 	append(s, w->name, w->what == WISH_ADD ? "add" : "replace", value, on_wish, w);
 }
 
-static void change(struct server *s, const char *name, int what, server_done_fn done, void *ctx)
+static void change(struct server *s, const char *name, enum source_wish_kind what, server_done_fn done, void *ctx)
 {
-	static const char *const words[] = {[WISH_REMOVE] = "remove", [WISH_PAUSE] = "pause", [WISH_RESUME] = "resume"};
+	static const char *const words[] = {
+	    [WISH_REMOVE] = "remove", [WISH_FORGET] = "forget", [WISH_PAUSE] = "pause", [WISH_RESUME] = "resume"};
 	struct source *src = sources_named(s, name);
 	mem_cleanup char *value = NULL;
 	struct err err = ERR_INIT;
@@ -576,14 +582,14 @@ static void change(struct server *s, const char *name, int what, server_done_fn 
 		return;
 	}
 	src->changing = true;
-	value = stored(src->json, what == WISH_PAUSE || (what == WISH_REMOVE && src->paused),
-		       src->leaving || what == WISH_REMOVE);
+	value = stored(src->json, what == WISH_PAUSE || (what != WISH_RESUME && src->paused),
+		       src->leaving || what == WISH_REMOVE || what == WISH_FORGET, what == WISH_FORGET);
 	append(s, src->name, words[what], value, on_wish, wish_new(s, src->name, what, done, ctx));
 }
 
-void server_source_remove(struct server *s, const char *name, server_done_fn done, void *ctx)
+void server_source_remove(struct server *s, const char *name, bool force, server_done_fn done, void *ctx)
 {
-	change(s, name, WISH_REMOVE, done, ctx);
+	change(s, name, force ? WISH_FORGET : WISH_REMOVE, done, ctx);
 }
 
 void server_source_pause(struct server *s, const char *name, bool paused, server_done_fn done, void *ctx)

@@ -47,6 +47,7 @@ struct source {
 	bool paused, leaving;
 	bool coming;   /* not durable yet */
 	bool changing; /* a wish is on its way */
+	bool forced;   /* what cannot be destroyed is forgotten */
 	bool listed;   /* its maker has been asked what it has */
 	bool bad_formula;
 	struct machine **machines; /* by index */
@@ -93,8 +94,8 @@ void machine_joined(struct machine *m);
 void machine_drain(struct machine *m, int64_t deadline_ms, const char *why);
 void machine_keep(struct machine *m);
 void machine_destroy(struct machine *m, const char *why);
-void machine_forget(struct machine *m); /* one that has failed */
-void machine_go_on(struct machine *m);	/* its destruction, when it is time for it */
+void machine_forget(struct machine *m);
+void machine_go_on(struct machine *m); /* its destruction, when it is time for it */
 char *machine_stored(const struct machine *m);
 void machine_orphan(struct source *src, uint32_t index, const char *id); /* one that its maker has and nobody knows */
 

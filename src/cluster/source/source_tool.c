@@ -119,5 +119,5 @@ int source_tool_main(int argc, char **argv)
 		r = verbs[i].fn(yyjson_doc_get_root(doc), &err);
 	if (r < 0)
 		fprintf(stderr, "%s\n", err.text);
-	return r < 0;
+	return r == -ENOTCONN ? SOURCE_TOOL_NOTHING : r < 0;
 }

@@ -5,6 +5,9 @@
  */
 #pragma once
 
+/* The exit code of a create that has failed and has left nothing: nothing is destroyed after it. */
+#define SOURCE_TOOL_NOTHING 3
+
 /* argv[0] of such a process; the words after it are the kind and the verb. */
 #define SOURCE_TOOL_NAME "berth-source"
 

@@ -99,8 +99,8 @@ static int copy_program(yyjson_val *request, const char *dir, struct err *err)
 	if (fd < 0)
 		return err_sys(err, errno, "open \"%s\"", TOOL_SELF);
 	r = own_digest(fd, hex, err);
-	if (r == 0)
-		r = remote(request, "the first contact by ssh", ask, -1, &there, err);
+	if (r == 0 && remote(request, "the first contact by ssh", ask, -1, &there, err) < 0)
+		r = -(err->code = ENOTCONN); /* nothing has been done there */
 	if (r < 0 || !strncmp(buf_str(&there), hex, strlen(hex)))
 		return r;
 	return remote(request, "the copying of berth", put, fd, NULL, err);

@@ -37,7 +37,7 @@ void sources_add(struct api *a, struct http_req *r, const char *id)
 
 void sources_remove(struct api *a, struct http_req *r, const char *id)
 {
-	server_source_remove(a->o.server, id, api_answer, api_answer_new(r, 200, NULL));
+	server_source_remove(a->o.server, id, api_query_bool(r, "force"), api_answer, api_answer_new(r, 200, NULL));
 }
 
 void sources_pause(struct api *a, struct http_req *r, const char *id)

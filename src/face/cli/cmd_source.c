@@ -319,6 +319,15 @@ static int wish(struct cli *cli, const char *method, const char *name, const cha
 	return client_call(cli, method, target, NULL, NULL, err);
 }
 
+struct rm_values {
+	bool force;
+};
+static const struct option_spec rm_options[] = {
+    {"force", 'f', OPTION_FLAG, offsetof(struct rm_values, force), NULL,
+     "forget nodes that cannot be destroyed: see to them yourself"},
+    {NULL},
+};
+
 static int pause_one(struct cli *cli, const char *name, const void *values, struct err *err)
 {
 	(void)values;
@@ -333,8 +342,7 @@ static int resume_one(struct cli *cli, const char *name, const void *values, str
 
 static int remove_one(struct cli *cli, const char *name, const void *values, struct err *err)
 {
-	(void)values;
-	return wish(cli, "DELETE", name, "", err);
+	return wish(cli, "DELETE", name, ((const struct rm_values *)values)->force ? "?force=1" : "", err);
 }
 
 static int pause_run(struct cli *cli, void *values, char **operands, struct err *err)
@@ -383,6 +391,8 @@ const struct cli_command command_source_rm = {
     .usage = "NAME...",
     .summary = "Take sources away: their nodes finish what they run and are destroyed, and then the source has gone",
     .examples = "  berth source rm spot",
+    .options = rm_options,
+    .values_size = sizeof(struct rm_values),
     .least = 1,
     .most = CLI_MANY,
     .run = rm_run,
