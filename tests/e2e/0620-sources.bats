@@ -100,11 +100,19 @@ cloud_source() { # NAME: the rest of the file is standard input
 }
 
 @test "a node with work is drained, and is destroyed when that has ended" {
-	berth source add work --kind local --max 1
+	berth source add work --kind local --max 1 --zone attic --price 0.25
 	WITHIN=20 eventually source_has work 1
 	socket=$DIR/data/sources/work-1/berth.sock
 	BERTH_SOCKET=$socket berth image import "$(busybox_tar)" busybox >/dev/null
-	id=$(job_of last 1 "until [ -e /tmp/go ]; do sleep 0.1; done")
+	# What the source says of its nodes can be selected.
+	job_file last <<-END >/dev/null
+		services:
+		  t:
+		    image: busybox
+		    command: ["sh", "-c", "until [ -e /tmp/go ]; do sleep 0.1; done"]
+		    x-berth: {kind: task, select: "zone == attic && price < 0.3 && source == work"}
+	END
+	id=$(berth submit "$DIR/last.yaml" --json | jq -r .id)
 	eventually job_is "$id" running
 	eventually node_is work-1 busy
 	berth source rm work

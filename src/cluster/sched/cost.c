@@ -106,7 +106,7 @@ struct node *sched_cost_best(const struct sched *s, const struct shape *sh, bool
 	size_t looked = 0;
 
 	if (fills(sh))
-		at = sched_order_find(&s->order, sh->slots, 0);
+		at = sched_order_find(&s->order, &(struct order_key){.free_slots = sh->slots});
 	for (struct node *n; looked < NODES_LOOKED_AT && (n = next(s, sh, &at));) {
 		struct cost c;
 

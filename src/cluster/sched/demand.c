@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * demand: what waits for room and nothing else, so that somebody can bring nodes for it (cluster/source). Only what is listed in a shape may start now:
- * what waits for another task, for its date, or for a limit of its own is not counted.
+ * what waits for another task, for its date, for a quota, a licence or a limit of its own is not counted.
  */
 #include "cluster/sched/state.h"
 
@@ -21,7 +21,7 @@ static uint64_t waiting(const struct item *it)
 	return n;
 }
 
-/* Nodes do not help what a quota holds back. */
+/* Nodes do not help what a quota or a licence holds back. */
 static uint64_t allowed(const struct sched *s, const struct shape *sh, uint64_t n)
 {
 	uint64_t low = 0;
@@ -29,7 +29,7 @@ static uint64_t allowed(const struct sched *s, const struct shape *sh, uint64_t 
 	while (low < n) {
 		uint64_t mid = n - (n - low) / 2;
 
-		if (sched_quota_allows(s, sh, (uint32_t)mid))
+		if (sched_quota_allows(s, sh, (uint32_t)mid) && sched_licence_allows(s, sh, (uint32_t)mid, false))
 			low = mid;
 		else
 			n = mid - 1;

@@ -67,7 +67,7 @@ static struct walk walk_begin(const struct sched *s, const struct shape *sh)
 	if (w.down)
 		w.at.block = s->order.n_blocks;
 	else
-		w.at = sched_order_find(&s->order, sh->slots, 0);
+		w.at = sched_order_find(&s->order, &(struct order_key){.free_slots = sh->slots});
 	return w;
 }
 

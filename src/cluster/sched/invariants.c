@@ -356,6 +356,15 @@ static int audit_hold(struct audit *a)
 	return 0;
 }
 
+static bool stands_before(const struct node *a, const struct node *b)
+{
+	uint64_t x = sched_node_free_slots(a), y = sched_node_free_slots(b);
+
+	if (x != y)
+		return x < y;
+	return a->price != b->price ? a->price < b->price : a->pos < b->pos;
+}
+
 static int audit_nodes(struct audit *a)
 {
 	struct order_at at = {.block = 0};
@@ -377,9 +386,7 @@ static int audit_nodes(struct audit *a)
 			return -EINVAL;
 	}
 	for (const struct node *n, *p = NULL; (n = sched_order_next(&a->s->order, &at)); p = n) {
-		uint64_t free_slots = sched_node_free_slots(n), before = p ? sched_node_free_slots(p) : 0;
-
-		if (!n->up || before > free_slots || (p && before == free_slots && p->pos >= n->pos))
+		if (!n->up || (p && !stands_before(p, n)))
 			return BROKEN(a, "node %s stands wrong in the order", n->name);
 	}
 	return up == a->s->order.n ? 0 : BROKEN(a, "%zu nodes up, %zu in the order", up, a->s->order.n);

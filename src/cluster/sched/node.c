@@ -126,6 +126,25 @@ void sched_node_close(struct sched *s, struct node *n, bool closed)
 		sched_place_freed(s, n);
 }
 
+static uint64_t price_of(const struct facts *f)
+{
+	const char *text = sched_facts_get(f, "price");
+	double price = text ? strtod(text, NULL) : 0;
+
+	return price > 0 && price <= 1e9 ? (uint64_t)(price * 1e6) : 0;
+}
+
+static void set_price(struct sched *s, struct node *n, uint64_t price)
+{
+	if (price == n->price)
+		return;
+	if (n->up)
+		sched_order_remove(&s->order, n);
+	n->price = price;
+	if (n->up)
+		sched_order_insert(&s->order, n);
+}
+
 /* What runs there goes on, whatever it had selected. */
 void sched_node_tell(struct sched *s, struct node *n, struct facts *facts)
 {
@@ -133,6 +152,7 @@ void sched_node_tell(struct sched *s, struct node *n, struct facts *facts)
 	sched_facts_free(&n->facts);
 	n->facts = *facts;
 	sched_tally_in(s, n);
+	set_price(s, n, price_of(&n->facts));
 	*facts = (struct facts){.raw = NULL};
 	s->changes++;
 	sched_selection_forget(s, n);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * order: the nodes that are up, fewest free slots first, then by number. It is kept in blocks of at most BLOCK_SIZE,
+ * order: the nodes that are up, fewest free slots first, then the cheapest, then by number. It is kept in blocks of at most BLOCK_SIZE,
  * so a change moves little memory however many nodes there are, and each block knows the most CPU and memory that
  * one of its nodes has free, so a search passes by whole blocks. Those two may be too high after a node has left
  * its block; a search that went through a block in vain corrects them.
@@ -20,22 +20,29 @@ struct order_block {
 	struct node *nodes[BLOCK_SIZE];
 };
 
-static bool before(const struct node *n, uint64_t free_slots, uint32_t pos)
+static bool before(const struct node *n, const struct order_key *k)
 {
 	uint64_t mine = sched_node_free_slots(n);
 
-	return mine < free_slots || (mine == free_slots && n->pos < pos);
+	if (mine != k->free_slots)
+		return mine < k->free_slots;
+	return n->price != k->price ? n->price < k->price : n->pos < k->pos;
 }
 
-/* The last block that begins before (free_slots, pos): there it is, or belongs. */
-static size_t find_block(const struct order *o, uint64_t free_slots, uint32_t pos)
+static struct order_key key_of(const struct node *n)
+{
+	return (struct order_key){.free_slots = sched_node_free_slots(n), .price = n->price, .pos = n->pos};
+}
+
+/* The last block that begins before the key: there it is, or belongs. */
+static size_t find_block(const struct order *o, const struct order_key *k)
 {
 	size_t lo = 0, hi = o->n_blocks;
 
 	while (lo + 1 < hi) {
 		size_t mid = lo + (hi - lo) / 2;
 
-		if (before(o->blocks[mid]->nodes[0], free_slots, pos))
+		if (before(o->blocks[mid]->nodes[0], k))
 			lo = mid;
 		else
 			hi = mid;
@@ -43,14 +50,14 @@ static size_t find_block(const struct order *o, uint64_t free_slots, uint32_t po
 	return lo;
 }
 
-static uint32_t find_in(const struct order_block *b, uint64_t free_slots, uint32_t pos)
+static uint32_t find_in(const struct order_block *b, const struct order_key *k)
 {
 	uint32_t lo = 0, hi = b->n;
 
 	while (lo < hi) {
 		uint32_t mid = lo + (hi - lo) / 2;
 
-		if (before(b->nodes[mid], free_slots, pos))
+		if (before(b->nodes[mid], k))
 			lo = mid + 1;
 		else
 			hi = mid;
@@ -58,14 +65,14 @@ static uint32_t find_in(const struct order_block *b, uint64_t free_slots, uint32
 	return lo;
 }
 
-struct order_at sched_order_find(const struct order *o, uint64_t free_slots, uint32_t pos)
+struct order_at sched_order_find(const struct order *o, const struct order_key *k)
 {
 	struct order_at at = {.block = 0};
 
 	if (!o->n_blocks)
 		return at;
-	at.block = find_block(o, free_slots, pos);
-	at.index = find_in(o->blocks[at.block], free_slots, pos);
+	at.block = find_block(o, k);
+	at.index = find_in(o->blocks[at.block], k);
 	return at;
 }
 
@@ -129,15 +136,15 @@ static void split(struct order *o, size_t at)
 
 void sched_order_insert(struct order *o, struct node *n)
 {
-	uint64_t free_slots = sched_node_free_slots(n);
-	struct order_at at = sched_order_find(o, free_slots, n->pos);
+	struct order_key k = key_of(n);
+	struct order_at at = sched_order_find(o, &k);
 	struct order_block *b;
 
 	if (!o->n_blocks)
 		block_insert(o, 0);
 	if (o->blocks[at.block]->n == BLOCK_SIZE) {
 		split(o, at.block);
-		at = sched_order_find(o, free_slots, n->pos);
+		at = sched_order_find(o, &k);
 	}
 	b = o->blocks[at.block];
 	memmove(&b->nodes[at.index + 1], &b->nodes[at.index], (b->n - at.index) * sizeof(struct node *));
@@ -150,7 +157,8 @@ void sched_order_insert(struct order *o, struct node *n)
 /* It is at the place found, or at the beginning of the next block. */
 void sched_order_remove(struct order *o, const struct node *n)
 {
-	struct order_at at = sched_order_find(o, sched_node_free_slots(n), n->pos);
+	struct order_key k = key_of(n);
+	struct order_at at = sched_order_find(o, &k);
 	struct order_block *b = o->blocks[at.block];
 
 	if (at.index == b->n) {
@@ -170,7 +178,7 @@ void sched_order_remove(struct order *o, const struct node *n)
 
 struct node *sched_order_best(const struct order *o, const struct sched *s, const struct shape *sh, bool pass)
 {
-	struct order_at at = sched_order_find(o, sh->slots, 0);
+	struct order_at at = sched_order_find(o, &(struct order_key){.free_slots = sh->slots});
 
 	for (; at.block < o->n_blocks; at.block++, at.index = 0) {
 		struct order_block *b = o->blocks[at.block];
@@ -186,13 +194,26 @@ struct node *sched_order_best(const struct order *o, const struct sched *s, cons
 	return NULL;
 }
 
+/* Of those that have as much free as a dear one, the first (the cheapest) that fits. */
+static struct node *cheapest_like(const struct order *o, const struct sched *s, const struct shape *sh, bool pass,
+				  struct node *dear)
+{
+	struct order_at at = sched_order_find(o, &(struct order_key){.free_slots = sched_node_free_slots(dear)});
+
+	for (struct node *n; (n = sched_order_next(o, &at)) && n->price < dear->price;) {
+		if (sched_node_fits(s, n, sh, pass))
+			return n;
+	}
+	return dear;
+}
+
 struct node *sched_order_emptiest(const struct order *o, const struct sched *s, const struct shape *sh, bool pass)
 {
 	struct order_at at = {.block = o->n_blocks};
 
 	for (struct node *n; (n = sched_order_prev(o, &at)) && sh->slots <= sched_node_free_slots(n);) {
 		if (sched_node_fits(s, n, sh, pass))
-			return n;
+			return n->price ? cheapest_like(o, s, sh, pass, n) : n;
 	}
 	return NULL;
 }

@@ -189,6 +189,7 @@ struct node {
 	bool closed; /* takes nothing new */
 	bool shrunk; /* came back smaller than what runs on it */
 	uint32_t slots, pos;
+	uint64_t price; /* the fact of that name, in millionths */
 	uint64_t cpu_milli, memory;
 	uint64_t slots_used, cpu_used, memory_used;
 	struct live *live; /* in no order */
@@ -202,6 +203,11 @@ struct order_block;
 struct order {
 	struct order_block **blocks; /* none is empty */
 	size_t n_blocks, cap_blocks, n;
+};
+
+struct order_key {
+	uint64_t free_slots, price;
+	uint32_t pos;
 };
 
 /* A place in the order; {0} is the beginning. Valid until the order changes. */
@@ -248,7 +254,7 @@ struct sched {
 	struct node **nodes; /* by number, in the order they came */
 	size_t n_nodes, cap_nodes;
 	struct map by_node;
-	struct order order; /* nodes that are up, fewest free slots first, then by number */
+	struct order order; /* nodes that are up, fewest free slots first, then the cheapest, then by number */
 	struct shape **shapes;
 	size_t n_shapes, cap_shapes;
 	struct map by_shape;
@@ -314,8 +320,8 @@ bool sched_node_fits(const struct sched *s, const struct node *n, const struct s
 bool sched_node_allows(const struct node *n, const struct shape *sh);
 
 /* order.c */
-struct order_at sched_order_find(const struct order *o, uint64_t free_slots, uint32_t pos); /* the first not before */
-struct node *sched_order_next(const struct order *o, struct order_at *at);		    /* NULL at the end */
+struct order_at sched_order_find(const struct order *o, const struct order_key *k); /* the first not before */
+struct node *sched_order_next(const struct order *o, struct order_at *at);	    /* NULL at the end */
 void sched_order_insert(struct order *o, struct node *n);
 void sched_order_remove(struct order *o, const struct node *n);		   /* before its free slots change */
 struct node *sched_order_prev(const struct order *o, struct order_at *at); /* from {n_blocks, 0} down */

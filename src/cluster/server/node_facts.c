@@ -6,6 +6,7 @@
 #include "base/wire/json.h"
 #include "cluster/server/fleet.h"
 #include "cluster/server/server_private.h"
+#include "cluster/server/sources.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -70,14 +71,39 @@ static void add_said(struct buf *out, const struct node *n, yyjson_val *facts)
 	add_flags(out, yyjson_obj_get(facts, "cpu_flags"));
 }
 
-/* Who is not connected is known as it was, but for its labels. */
+/* What the owner of its node source says of it. */
+static void add_source(struct buf *out, const struct node *n)
+{
+	const struct source *src = sources_of(n->server, n->name);
+
+	if (!src)
+		return;
+	add(out, "", "source", src->name);
+	if (src->spec->zone[0])
+		add(out, "", "zone", src->spec->zone);
+	if (src->spec->price > 0)
+		buf_printf(out, "price %.6g\n", src->spec->price);
+}
+
+static bool is_own(const char *line)
+{
+	static const char *const names[] = {"labels.", "source ", "zone ", "price "};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		if (!strncmp(line, names[i], strlen(names[i])))
+			return true;
+	}
+	return false;
+}
+
+/* Who is not connected is known as it was, but for its labels and what its source says. */
 static void add_known(struct buf *out, const struct node *n)
 {
 	struct sched_node_view v;
 	const char *line = fleet_view(n->server, n->name, &v) && v.facts ? v.facts : "";
 
 	for (const char *end; (end = strchr(line, '\n')); line = end + 1) {
-		if (strncmp(line, "labels.", strlen("labels.")) != 0)
+		if (!is_own(line))
 			buf_add(out, line, (size_t)(end - line) + 1);
 	}
 }
@@ -103,6 +129,7 @@ char *node_facts_text(const struct node *n, const char *labels)
 		add_said(&out, n, yyjson_doc_get_root(facts));
 	else
 		add_known(&out, n);
+	add_source(&out, n);
 	add_labels(&out, yyjson_doc_get_root(wished));
 	return buf_take(&out);
 }

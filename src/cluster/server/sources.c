@@ -10,6 +10,7 @@
 #include "base/store/store.h"
 #include "base/wire/json.h"
 #include "cluster/server/fleet.h"
+#include "cluster/server/node_facts.h"
 #include "cluster/server/server_private.h"
 
 #include <stdio.h>
@@ -437,6 +438,20 @@ struct source_wish {
 	void *ctx;
 };
 
+/* Its nodes are now what it says of them, or nobody's. */
+static void tell_nodes(struct server *s, const struct source_spec *spec)
+{
+	for (struct node *n = s->nodes; n; n = n->next) {
+		const struct source *src = sources_of(s, n->name);
+		bool listed = false;
+
+		for (char **name = spec->nodes; name && *name; name++)
+			listed = listed || !strcmp(*name, n->name);
+		if (listed || (src && src->spec == spec))
+			node_facts_tell(n);
+	}
+}
+
 static void wish_free(struct source_wish *w)
 {
 	source_spec_free(w->spec);
@@ -485,6 +500,8 @@ static void on_wish(void *ctx, uint64_t seq, const struct err *error)
 		for (size_t i = 0; src->forced && i < src->n; i++)
 			src->machines[i]->retry_ms = 0;
 		src->coming = false;
+		if (w->what == WISH_ADD || w->what == WISH_REPLACE)
+			tell_nodes(w->server, src->spec);
 		sources_touch(w->server);
 	}
 	if (w->done)
