@@ -266,3 +266,12 @@ void http_reply_end(struct http_req *r)
 	r->ended = true;
 	http_conn_kick(r->conn);
 }
+
+void http_reply_cut(struct http_req *r)
+{
+	if (!r->begun || r->ended)
+		return;
+	r->close = true;
+	r->ended = true;
+	http_conn_kick(r->conn);
+}

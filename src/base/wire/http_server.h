@@ -102,6 +102,8 @@ void http_reply_begin_sized(struct http_req *r, int status, const char *content_
 int http_reply_data(struct http_req *r, const void *data, size_t n);
 void http_reply_on_drain(struct http_req *r, void (*fn)(struct http_req *r, void *ctx), void *ctx);
 void http_reply_end(struct http_req *r);
+/* The reply stops here and is not complete: what was added is still sent, then the connection ends without the end of the body. */
+void http_reply_cut(struct http_req *r);
 
 /* Gives the connection away: the peer of a request whose body has been read gets "101 UPGRADED" (with `Connection: Upgrade` and `Upgrade: <protocol>`)
  * when it asked for `protocol`, else 200 without a length, both with the headers of http_reply_header(). When that was sent fn is called, once,
