@@ -5,7 +5,9 @@
 #include "base/core/loop.h"
 #include "base/core/mem.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static const char *const names[] = {
@@ -62,6 +64,23 @@ int link_tunnel(struct link_end *e, int fd, const void *first, size_t n, struct 
 		return e->ops->tunnel(e, fd, first, n, err);
 	close(fd);
 	return err_set(err, ENOTCONN, "the node is not connected");
+}
+
+int link_dial(struct link_end *e, struct err *err)
+{
+	int pair[2], r;
+
+	if (e->ops->dial) {
+		r = e->ops->dial(e);
+		return r >= 0 ? r : err_set(err, ENOTCONN, "this berth does not answer itself now");
+	}
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+		return err_sys(err, errno, "make a socket pair");
+	r = link_tunnel(e, pair[1], NULL, 0, err);
+	if (r == 0)
+		return pair[0];
+	close(pair[0]);
+	return r;
 }
 
 struct link_end *link_free(struct link_end *e)
@@ -146,9 +165,16 @@ static void pair_free(struct link_end *end)
 	free(e);
 }
 
+static int pair_dial(struct link_end *end)
+{
+	const struct pair_end *to = ((struct pair_end *)end)->peer;
+
+	return to && to->end.on_tunnel ? to->end.on_tunnel(to->end.tunnel_ctx) : -1;
+}
+
 static struct pair_end *end_new(struct loop *l)
 {
-	static const struct link_ops ops = {.send = pair_send, .free = pair_free};
+	static const struct link_ops ops = {.send = pair_send, .dial = pair_dial, .free = pair_free};
 	struct pair_end *e = mem_new(struct pair_end);
 
 	e->end.ops = &ops;

@@ -76,6 +76,8 @@ void link_send(struct link_end *e, const struct link_msg *m);
 /* Joins the connected socket, which becomes the link's, with one that the other end's tunnel function gives, and which gets the n first bytes: bytes and half-closes go both ways, each tunnel at
  * the pace of its own readers. -ENOTCONN, -EBUSY: too many. */
 int link_tunnel(struct link_end *e, int fd, const void *first, size_t n, struct err *err);
+/* A tunnel whose near end is the caller's: a connected socket that does not block, or an error as above. */
+int link_dial(struct link_end *e, struct err *err);
 typedef int (*link_tunnel_fn)(void *ctx); /* a connected socket that does not block, or negative */
 void link_on_tunnel(struct link_end *e, link_tunnel_fn fn, void *ctx);
 /* The other end gets nothing more; takes NULL. */

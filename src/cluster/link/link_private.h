@@ -9,6 +9,7 @@
 struct link_ops {
 	void (*send)(struct link_end *e, const struct link_msg *m);
 	int (*tunnel)(struct link_end *e, int fd, const void *first, size_t n, struct err *err); /* owns fd */
+	int (*dial)(struct link_end *e); /* of a peer in this process: its tunnel function. NULL: a tunnel is made */
 	void (*free)(struct link_end *e);
 };
 

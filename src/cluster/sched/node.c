@@ -30,17 +30,34 @@ static uint64_t left(uint64_t all, uint64_t used)
 
 uint64_t sched_node_free_slots(const struct node *n)
 {
-	return left(n->slots, n->slots_used);
+	return left(left(n->slots, n->slots_used), n->slots_else);
 }
 
 uint64_t sched_node_free_cpu(const struct node *n)
 {
-	return left(n->cpu_milli, n->cpu_used);
+	return left(left(n->cpu_milli, n->cpu_used), n->cpu_else);
 }
 
 uint64_t sched_node_free_memory(const struct node *n)
 {
-	return left(n->memory, n->memory_used);
+	return left(left(n->memory, n->memory_used), n->memory_else);
+}
+
+/* A reservation that counted on what is taken now is looked for anew. */
+void sched_node_use(struct sched *s, struct node *n, uint64_t slots, uint64_t cpu_milli, uint64_t memory)
+{
+	if (n->up)
+		sched_order_remove(&s->order, n);
+	if (n->held)
+		sched_hold_drop(s);
+	s->changes++;
+	n->slots_else = slots;
+	n->cpu_else = cpu_milli;
+	n->memory_else = memory;
+	if (!n->up)
+		return;
+	sched_order_insert(&s->order, n);
+	sched_place_freed(s, n);
 }
 
 void sched_node_up(struct sched *s, struct node *n, uint32_t slots, uint64_t cpu_milli, uint64_t memory)
@@ -263,4 +280,12 @@ bool sched_node_allows(const struct node *n, const struct shape *sh)
 	       sh->memory <= n->memory && !sched_shape_bans(sh, n->pos) &&
 	       (!sh->selection || sched_selection_has(sh->selection, n)) &&
 	       (!sh->owner || sched_wish_allows(sh->owner, n));
+}
+
+bool sched_node_takes(const struct sched *s, const char *node, uint32_t slots, uint64_t cpu_milli, uint64_t memory)
+{
+	const struct shape want = {.slots = slots, .cpu_milli = cpu_milli, .memory = memory};
+	const struct node *n = map_get(&s->by_node, node);
+
+	return n && sched_node_fits(s, n, &want, false);
 }

@@ -192,6 +192,18 @@ static int node_facts(struct sched *s, const struct sched_event *e, struct err *
 	return r;
 }
 
+static int node_use(struct sched *s, const struct sched_event *e, struct err *err)
+{
+	struct node *n;
+
+	if (!e->node)
+		return err_set(err, EINVAL, "node use: the node's name is missing");
+	n = map_get(&s->by_node, e->node);
+	if (n)
+		sched_node_use(s, n, e->node_slots, e->node_cpu_milli, e->node_memory);
+	return 0;
+}
+
 static int job_submit(struct sched *s, const struct sched_event *e, struct err *err)
 {
 	struct err why = ERR_INIT;
@@ -336,7 +348,7 @@ static const struct {
     [SCHED_EV_HEALTH] = {health, true},		 [SCHED_EV_EXITED] = {exited, true},
     [SCHED_EV_TIME] = {time_passed, false},	 [SCHED_EV_QUOTA] = {quota, false},
     [SCHED_EV_NODE_EMPTY] = {node_empty, false}, [SCHED_EV_NODE_FACTS] = {node_facts, false},
-    [SCHED_EV_LICENCE] = {licence, false},
+    [SCHED_EV_LICENCE] = {licence, false},	 [SCHED_EV_NODE_USE] = {node_use, false},
 };
 
 static void settle(struct sched *s)

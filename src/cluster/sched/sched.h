@@ -163,6 +163,7 @@ enum sched_event_type {
 	SCHED_EV_LICENCE,    /* licence, total: from now on the cluster has so many; SCHED_NO_LIMIT: it is taken away */
 	SCHED_EV_QUOTA,	     /* quota, caps: from now on so much; all SCHED_NO_LIMIT: no quota any more */
 	SCHED_EV_NODE_FACTS, /* node, facts: all that is known of it now; it may come before the node is up for the first time */
+	SCHED_EV_NODE_USE, /* node: slots, cpu_milli and memory in use there by what is of no job, all in all */
 };
 
 struct sched_attempt_id {
@@ -342,7 +343,7 @@ void sched_why(const struct sched *s, const char *job, uint32_t task, int64_t no
 struct sched_node_view {
 	const char *name;
 	bool up, closed;
-	uint32_t slots, slots_used;
+	uint32_t slots, slots_used; /* used: what is of no job, too */
 	uint64_t cpu_milli, cpu_used, memory, memory_used;
 	size_t live;	   /* attempts on it */
 	const char *facts; /* as the last event said, or NULL */
@@ -372,6 +373,8 @@ struct sched_licence_view {
 	uint64_t total, used;
 };
 int sched_licence_at(const struct sched *s, size_t position, struct sched_licence_view *ret);
+/* Something of no job, which stays for a time that nobody knows, could start there now: it is up, open, and has room that is held for nobody. */
+bool sched_node_takes(const struct sched *s, const char *node, uint32_t slots, uint64_t cpu_milli, uint64_t memory);
 
 /* For tests and asserts in the server: checks every invariant of the state; -EINVAL tells which is broken. */
 int sched_invariants(const struct sched *s, struct err *err);

@@ -36,6 +36,19 @@ static void load_node(struct reader *r, struct sched *s)
 	n->shrunk = shrunk;
 }
 
+static void load_use(struct reader *r, struct sched *s)
+{
+	uint64_t pos = number(r, UINT32_MAX), slots = number(r, UINT32_MAX);
+	uint64_t cpu_milli = number(r, UINT64_MAX), memory = number(r, UINT64_MAX);
+
+	if (r->bad)
+		return;
+	if (pos >= s->n_nodes)
+		fail(r, "an unknown node is in use");
+	else
+		sched_node_use(s, s->nodes[pos], slots, cpu_milli, memory);
+}
+
 static void load_tenant(struct reader *r, struct sched *s)
 {
 	mem_cleanup char *name = text(r);
@@ -343,6 +356,10 @@ static void load_all(struct reader *r, struct sched *s)
 		load_node(r, s);
 		if (optional(r, "facts"))
 			load_facts(r, s);
+	}
+	for (; is_word(r, "use"); next_line(r)) {
+		(void)word(r, &n);
+		load_use(r, s);
 	}
 	for (; is_word(r, "tenant"); next_line(r)) {
 		(void)word(r, &n);

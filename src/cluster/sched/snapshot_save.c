@@ -203,6 +203,15 @@ static void save_licences(struct buf *b, const struct sched *s, uint64_t *lines)
 	}
 }
 
+static void save_use(struct buf *b, const struct node *n, uint64_t *lines)
+{
+	if (!n->slots_else && !n->cpu_else && !n->memory_else)
+		return;
+	buf_printf(b, "use %" PRIu32 " %" PRIu64 " %" PRIu64 " %" PRIu64, n->pos, n->slots_else, n->cpu_else,
+		   n->memory_else);
+	end_line(b, lines);
+}
+
 char *sched_save(const struct sched *s, size_t *ret_len)
 {
 	struct buf b = BUF_LIMIT(SNAPSHOT_MAX);
@@ -222,6 +231,8 @@ char *sched_save(const struct sched *s, size_t *ret_len)
 		end_line(&b, &lines);
 		save_facts(&b, n, &lines);
 	}
+	for (size_t k = 0; k < s->n_nodes; k++)
+		save_use(&b, s->nodes[k], &lines);
 	for (size_t k = 0; k < s->n_tenants; k++) {
 		buf_adds(&b, "tenant");
 		add_text(&b, s->tenants[k]->name);

@@ -192,7 +192,8 @@ struct node {
 	uint64_t price; /* the fact of that name, in millionths */
 	uint64_t cpu_milli, memory;
 	uint64_t slots_used, cpu_used, memory_used;
-	struct live *live; /* in no order */
+	uint64_t slots_else, cpu_else, memory_else; /* in use by what is of no job (NODE_USE) */
+	struct live *live;			    /* in no order */
 	size_t n_live, cap_live;
 	struct task *exclusive;			       /* all that is live is of this task, and nothing else may come */
 	bool held;				       /* for sched.hold ... */
@@ -311,6 +312,7 @@ struct live *sched_node_live(const struct node *n);
 void sched_node_close(struct sched *s, struct node *n, bool closed);
 void sched_node_empty(struct sched *s, struct node *n);
 void sched_node_tell(struct sched *s, struct node *n, struct facts *facts); /* takes them */
+void sched_node_use(struct sched *s, struct node *n, uint64_t slots, uint64_t cpu_milli, uint64_t memory);
 /* The request of the instance's attempt, taken from the node or given back. Taking fails (false) only on overflow. */
 bool sched_node_take(struct sched *s, struct node *n, struct task *t, struct instance *i);
 void sched_node_release(struct sched *s, struct node *n, struct task *t, struct instance *i);

@@ -179,11 +179,11 @@ static int view_node(const struct node *n, struct sched_node_view *ret)
 					.up = n->up,
 					.closed = n->closed,
 					.slots = n->slots,
-					.slots_used = (uint32_t)n->slots_used,
+					.slots_used = (uint32_t)(n->slots_used + n->slots_else),
 					.cpu_milli = n->cpu_milli,
-					.cpu_used = n->cpu_used,
+					.cpu_used = n->cpu_used + n->cpu_else,
 					.memory = n->memory,
-					.memory_used = n->memory_used,
+					.memory_used = n->memory_used + n->memory_else,
 					.live = n->n_live,
 					.facts = n->facts.raw};
 	return 0;

@@ -47,6 +47,7 @@ static const struct shape {
     [SCHED_EV_QUOTA] = {"quota", HAS_QUOTA},
     [SCHED_EV_NODE_FACTS] = {"node_facts", HAS_NODE | HAS_FACTS},
     [SCHED_EV_LICENCE] = {"licence", HAS_LICENCE},
+    [SCHED_EV_NODE_USE] = {"node_use", HAS_NODE | HAS_CAPACITY},
 };
 #define N_SHAPES (sizeof shapes / sizeof *shapes)
 

@@ -9,6 +9,7 @@
 #include "cluster/link/link.h"
 #include "cluster/server/fleet.h"
 #include "cluster/server/node_facts.h"
+#include "cluster/server/hosted.h"
 #include "cluster/server/server_private.h"
 #include "cluster/server/sources.h"
 
@@ -269,6 +270,7 @@ static void on_removal_stored(void *ctx, const char *id, const struct err *error
 	} else if (n) {
 		if (n->is.locked || n->is.draining)
 			ingest(s, &open);
+		hosted_drop_all_of(s, n->name);
 		fleet_forget(s, n);
 	}
 	if (w->done)
@@ -383,6 +385,46 @@ int server_node_json(struct server *s, const char *name, char **ret, struct err 
 	add_node(n, &v, d, o);
 	*ret = json_text(d, false, NULL);
 	return 0;
+}
+
+static size_t hosted_on(const struct server *s, const char *node)
+{
+	size_t n = 0;
+
+	for (const struct hosted *h = s->hosted; h; h = h->next)
+		n += !strcmp(h->node, node);
+	return n;
+}
+
+void server_nodes_each(struct server *s, server_node_fn fn, void *ctx)
+{
+	struct sched_node_view v;
+
+	for (const struct node *n = s->nodes; n; n = n->next) {
+		struct server_node out = {.name = n->name, .facts = n->facts, .labels = n->labels};
+
+		fleet_view(s, n->name, &v);
+		out.state = state_of(n, &v);
+		out.connected = n->session != NULL;
+		out.here = n->session && !n->session->name[0];
+		out.slots = v.slots;
+		out.slots_used = v.slots_used;
+		out.memory = v.memory;
+		out.memory_used = v.memory_used;
+		out.containers = v.live + hosted_on(s, n->name);
+		fn(ctx, &out);
+	}
+}
+
+int server_node_dial(struct server *s, const char *name, struct err *err)
+{
+	const struct node *n = fleet_find(s, name);
+
+	if (!n)
+		return err_set(err, ENOENT, "there is no node \"%.80s\" (berth node ls)", name);
+	if (!n->session)
+		return err_set(err, ENOTCONN, "node %s is not connected now", name);
+	return link_dial(n->session->link, err);
 }
 
 int server_node_reaches(struct server *s, const char *name, struct err *err)

@@ -12,6 +12,7 @@
 #include "cluster/server/fleet.h"
 #include "cluster/server/sources.h"
 #include "cluster/server/schedule.h"
+#include "cluster/server/hosted.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -138,6 +139,13 @@ static int load_machine(void *ctx, const char *key, const char *value, size_t le
 	return sources_load_machine(r->server, key + strlen("machine/"), value, len, r->err);
 }
 
+static int load_hosted(void *ctx, const char *key, const char *value, size_t len)
+{
+	struct replay *r = ctx;
+
+	return hosted_load(r->server, key + strlen("hosted/"), value, len, r->err);
+}
+
 static int load_ticket(void *ctx, const char *key, const char *value, size_t len)
 {
 	struct replay *r = ctx;
@@ -172,6 +180,8 @@ int recover(struct server *s, struct err *err)
 		r = store_scan(s->store, "machine/", load_machine, &replay, err);
 	if (r == 0)
 		r = schedule_recover(s, err);
+	if (r == 0)
+		r = store_scan(s->store, "hosted/", load_hosted, &replay, err);
 	if (r < 0)
 		return err_wrap(err, "read the state of the cluster");
 	s->last_seq = seq + replay.n;

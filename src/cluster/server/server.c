@@ -15,6 +15,7 @@
 #include "cluster/server/fleet.h"
 #include "cluster/server/sources.h"
 #include "cluster/server/schedule.h"
+#include "cluster/server/hosted.h"
 #include "cluster/server/server_private.h"
 
 #include <inttypes.h>
@@ -82,6 +83,7 @@ static void free_all(struct server *s)
 	schedule_free_all(s);
 	member_free_all(s);
 	fleet_free_all(s);
+	hosted_free_all(s);
 	ingest_free_waiting(s);
 	loop_timer_free(s->deadline);
 	loop_timer_free(s->again);

@@ -95,6 +95,20 @@ void server_source_remove(struct server *s, const char *name, bool force, server
 void server_source_pause(struct server *s, const char *name, bool paused, server_done_fn done, void *ctx);
 char *server_sources_json(struct server *s);
 int server_source_json(struct server *s, const char *name, char **ret, struct err *err);
+/* A connected socket, not blocking and the caller's, to the API of that node, this berth's own too. -ENOENT, -ENOTCONN, -EBUSY. */
+int server_node_dial(struct server *s, const char *name, struct err *err);
+
+struct server_node {
+	const char *name, *state;
+	const char *facts, *labels; /* JSON objects, or NULL */
+	bool connected;
+	bool here; /* it is this berth itself */
+	uint32_t slots, slots_used;
+	uint64_t memory, memory_used;
+	size_t containers; /* attempts and hosted ones (hosted.h) */
+};
+typedef void (*server_node_fn)(void *ctx, const struct server_node *n);
+void server_nodes_each(struct server *s, server_node_fn fn, void *ctx);
 
 /* Schedules (a job with the key `schedule` becomes one when it is submitted) and calendars. The id that done() gets is the schedule's name; for run: of the job.
  * -ENOENT; -EBUSY: another wish for it is being written, or a schedule uses the calendar. Removing a schedule leaves its jobs alone. */

@@ -46,6 +46,10 @@ struct server {
 	struct ticket *tickets;		     /* member.h */
 	struct member_note *joining;	     /* member.c: not durable yet */
 	struct authority *authority;	     /* NULL: no agents from outside */
+	struct hosted *hosted;		     /* hosted.h, in the order they were made */
+	struct map hosted_names;	     /* name -> struct hosted */
+	size_t n_hosted;
+	uint64_t hosted_number; /* the highest that was given */
 	struct link_listener *listener;
 	int64_t lease_ms, cert_s;
 	bool strict; /* server_options */

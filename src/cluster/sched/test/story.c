@@ -197,6 +197,25 @@ static void ev_empty(struct story *st)
 	step(st, &(struct sched_event){.type = SCHED_EV_NODE_EMPTY, .node = st->words[1]});
 }
 
+static void ev_use(struct story *st)
+{
+	step(st, &(struct sched_event){.type = SCHED_EV_NODE_USE,
+				       .node = st->words[1],
+				       .node_slots = (uint32_t)strtoul(st->words[2], NULL, 10),
+				       .node_cpu_milli = option_number(st, "cpu", 0),
+				       .node_memory = option_number(st, "memory", 0)});
+}
+
+/* takes NODE SLOTS: could something of no job start there? */
+static void ask_takes(struct story *st)
+{
+	say(st, "= %s",
+	    sched_node_takes(st->s, st->words[1], (uint32_t)strtoul(st->words[2], NULL, 10),
+			     option_number(st, "cpu", 0), option_number(st, "memory", 0))
+		? "yes"
+		: "no");
+}
+
 static void job_event(struct story *st, enum sched_event_type type)
 {
 	step(st, &(struct sched_event){.type = type, .job = st->words[1]});
@@ -710,6 +729,7 @@ static const struct {
     {"next", 1, ask_next},	{"nodes", 1, ask_nodes},	{"live", 1, ask_live},
     {"quota", 2, ev_quota},	{"quotas", 1, ask_quotas},	{"empty", 2, ev_empty},
     {"facts", 2, ev_facts},	{"licences", 1, ask_licences},	{"licence", 2, ev_licence},
+    {"use", 3, ev_use},		{"takes", 3, ask_takes},
 };
 
 static void play_line(struct story *st, const char *line)
