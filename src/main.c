@@ -481,6 +481,7 @@ static int open_api(struct daemon *d, struct err *err)
 				.policy = d->o->policy,
 				.node_here = d->o->role == CLI_ROLE_UP,
 				.agent_of = d->o->server,
+				.cluster = d->o->agents != NULL,
 				.alone = rootless_inside(),
 				.down = on_down,
 				.ctx = d};

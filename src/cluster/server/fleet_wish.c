@@ -401,7 +401,7 @@ void server_nodes_each(struct server *s, server_node_fn fn, void *ctx)
 	struct sched_node_view v;
 
 	for (const struct node *n = s->nodes; n; n = n->next) {
-		struct server_node out = {.name = n->name, .facts = n->facts, .labels = n->labels};
+		struct server_node out = {.name = n->name, .facts = n->facts, .labels = n->is.labels};
 
 		fleet_view(s, n->name, &v);
 		out.state = state_of(n, &v);

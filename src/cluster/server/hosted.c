@@ -294,7 +294,7 @@ static int parse_constraint(const char *text, struct constraint *c, struct err *
 
 static bool label_fits(const struct node *n, const struct constraint *c)
 {
-	json_doc_cleanup yyjson_doc *doc = n->labels ? yyjson_read(n->labels, strlen(n->labels), 0) : NULL;
+	json_doc_cleanup yyjson_doc *doc = n->is.labels ? yyjson_read(n->is.labels, strlen(n->is.labels), 0) : NULL;
 	const char *value = yyjson_get_str(yyjson_obj_get(yyjson_doc_get_root(doc), c->key));
 
 	return value && fnmatch(c->value, value, 0) == 0;

@@ -22,6 +22,7 @@ struct api_options {
 	const char *policy;   /* file (face/docker/policy.h), NULL = none */
 	bool node_here;	      /* jobs may run on this machine: it can judge their images and spaces */
 	const char *agent_of; /* an agent's server: jobs and nodes are asked for there. NULL = this is no agent */
+	bool cluster;	      /* other nodes may come: containers are those of all of them (face/onehost/onehost.h) */
 	bool alone;	      /* of an ordinary user: its sockets are his only */
 	void (*down)(void *ctx, bool all); /* POST /v1/down */
 	void *ctx;

@@ -18,7 +18,8 @@ struct policy;
 
 struct api {
 	struct loop *loop;
-	struct docker *docker; /* what is not below /v1/ */
+	struct docker *docker;	 /* what is not below /v1/ */
+	struct onehost *onehost; /* NULL: this is one machine */
 	struct door *doors;
 	struct policy *policy; /* NULL: everybody may do everything */
 	struct api_options o;

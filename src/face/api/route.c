@@ -6,6 +6,7 @@
 #include "face/api/door.h"
 #include "face/docker/docker.h"
 #include "face/docker/policy.h"
+#include "face/onehost/onehost.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -156,6 +157,8 @@ void route_headers(struct http_req *r, void *ctx)
 
 	if (!door_admits(ctx, r))
 		return;
+	if (a->onehost && onehost_headers(a->onehost, r))
+		return;
 	if (docker_takes(r)) {
 		docker_headers(a->docker, r);
 		return;
@@ -175,6 +178,8 @@ void route_request(struct http_req *r, void *ctx)
 	const struct route *route;
 
 	if (!door_takes_body(r))
+		return;
+	if (a->onehost && onehost_request(a->onehost, r))
 		return;
 	if (docker_takes(r)) {
 		docker_request(a->docker, r);
@@ -233,6 +238,8 @@ int api_new(struct loop *l, int fd, const struct api_options *o, struct api **re
 	a->o.cgroup_layout = a->cgroup_layout = mem_strdup(o->cgroup_layout);
 	a->o.agent_of = a->agent_of = mem_strdup(o->agent_of);
 	a->docker = docker_new(l, &docker);
+	if (o->cluster)
+		a->onehost = onehost_new(l, o->server, a->docker, a->socket);
 	r = o->policy ? policy_load(o->policy, &a->policy, err) : 0;
 	if (r == 0)
 		r = door_new(a, fd, &a->doors, err);
@@ -261,6 +268,7 @@ struct api *api_free(struct api *a)
 		return NULL;
 	door_close_all(&a->doors);
 	policy_free(a->policy);
+	onehost_free(a->onehost);
 	docker_free(a->docker);
 	free(a->data_dir);
 	free(a->socket);
