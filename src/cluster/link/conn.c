@@ -14,6 +14,7 @@
 #include "cluster/link/msg.h"
 
 #include <nghttp2/nghttp2.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -225,6 +226,14 @@ static int tunnel_new(struct conn *c, int fd, struct tunnel **ret, struct err *e
 	return 0;
 }
 
+/* Closed altogether, not only for what it sends. */
+static bool has_gone(int fd)
+{
+	struct pollfd p = {.fd = fd};
+
+	return poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR));
+}
+
 /* nghttp2 asks for bytes when the stream has credit, so a reader that is slow over there stops the reading of the socket here. */
 static ssize_t read_tunnel(nghttp2_session *s, int32_t id, uint8_t *data, size_t n, uint32_t *flags,
 			   nghttp2_data_source *source, void *ctx)
@@ -248,6 +257,9 @@ static ssize_t read_tunnel(nghttp2_session *s, int32_t id, uint8_t *data, size_t
 		tunnel_watch(t);
 		return NGHTTP2_ERR_DEFERRED;
 	}
+	/* Nobody is there to read an answer either: the other end is told, or it would wait with it for ever. */
+	if (got <= 0 && !t->shut && has_gone(t->fd))
+		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 	if (got <= 0) {
 		*flags |= NGHTTP2_DATA_FLAG_EOF;
 		return 0;
