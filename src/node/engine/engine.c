@@ -125,12 +125,12 @@ struct engine *engine_close(struct engine *e)
 
 void engine_fence(struct engine *e, int64_t until_ms)
 {
-	fence_set(e->fence, until_ms);
+	fence_set(e->fence, until_ms, clock_mono_ms());
 }
 
 int64_t engine_fenced_until(const struct engine *e)
 {
-	return fence_get(e->fence);
+	return fence_get(e->fence).until_ms;
 }
 
 struct image_store *engine_images(struct engine *e)
@@ -263,6 +263,7 @@ static int write_order(struct engine *e, int dir, const struct draft *d, yyjson_
 	    .created_ns = created_ns,
 	    .userns_base = userns_base,
 	    .waits = d->waits,
+	    .fence_term = d->spec.fenced ? fence_get(e->fence).term : 0,
 	    .spec = v,
 	};
 	size_t n;

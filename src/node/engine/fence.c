@@ -18,7 +18,7 @@
 
 /* As it stands in the file. */
 struct text {
-	_Atomic int64_t until_ms;
+	_Atomic int64_t until_ms, term;
 	char boot[BOOT_ID_MAX];
 };
 
@@ -85,31 +85,43 @@ struct fence *fence_close(struct fence *f)
 	return NULL;
 }
 
-void fence_set(struct fence *f, int64_t until_ms)
+/* The time is read first and written last: who sees the new time sees its term, too. */
+static struct fence_state state_of(const struct text *t)
 {
-	int64_t now = fence_get(f);
+	struct fence_state s = {.until_ms = atomic_load(&t->until_ms)};
 
-	if (until_ms > now || now == INT64_MAX)
-		atomic_store(&f->text->until_ms, until_ms);
+	s.term = atomic_load(&t->term);
+	return s;
 }
 
-int64_t fence_get(const struct fence *f)
+void fence_set(struct fence *f, int64_t until_ms, int64_t now_ms)
 {
-	return atomic_load(&f->text->until_ms);
+	int64_t before = atomic_load(&f->text->until_ms);
+
+	if (until_ms <= before && before != INT64_MAX)
+		return;
+	if (before <= now_ms)
+		atomic_fetch_add(&f->text->term, 1);
+	atomic_store(&f->text->until_ms, until_ms);
 }
 
-int64_t fence_read(int data_dir)
+struct fence_state fence_get(const struct fence *f)
+{
+	return state_of(f->text);
+}
+
+struct fence_state fence_read(int data_dir)
 {
 	fd_cleanup int fd = openat(data_dir, NAME, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	struct text *t = fd < 0 ? NULL : map(fd, PROT_READ);
-	int64_t until = 0;
+	struct fence_state s = {.until_ms = 0};
 
 	if (!t)
-		return 0;
+		return s;
 	if (is_of_this_boot(t))
-		until = atomic_load(&t->until_ms);
+		s = state_of(t);
 	munmap(t, sizeof *t);
-	return until;
+	return s;
 }
 
 int fence_timer(void)

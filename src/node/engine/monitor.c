@@ -169,10 +169,10 @@ static void check_health(struct monitor *m, int64_t now)
 /* What a fenced container may not do any more is to run or to stage. A success that nobody was told in time counts for nothing. */
 static void check_fence(struct monitor *m)
 {
-	int64_t until = fence_read(m->data_dir);
+	struct fence_state s = fence_read(m->data_dir);
 
-	if (m->fence >= 0 && until > clock_mono_ms()) {
-		fence_arm(m->fence, until);
+	if (m->fence >= 0 && s.term == m->fence_term && s.until_ms > clock_mono_ms()) {
+		fence_arm(m->fence, s.until_ms);
 		return;
 	}
 	fd_closep(&m->fence);
@@ -480,6 +480,7 @@ _Noreturn void monitor_main(struct launcher_job *job)
 			;
 		if (m.order.spec.fenced) {
 			m.fence = fence_timer();
+			m.fence_term = m.order.fence_term;
 			check_fence(&m);
 		}
 		logfile_resume(&m.log);

@@ -25,6 +25,8 @@ char *order_text(const struct order_new *c, size_t *ret_len)
 		yyjson_mut_obj_add_bool(doc, root, "start", false);
 	if (c->userns_base)
 		yyjson_mut_obj_add_int(doc, root, "userns_base", c->userns_base);
+	if (c->fence_term)
+		yyjson_mut_obj_add_int(doc, root, "fence_term", c->fence_term);
 	yyjson_mut_obj_add_int(doc, root, "stop_signal", c->command->stop_signal);
 	if (c->command->working_dir)
 		yyjson_mut_obj_add_str(doc, root, "working_dir", c->command->working_dir);
@@ -57,6 +59,8 @@ static int read_members(yyjson_val *v, struct order *c, struct err *err)
 		r = json_get_int(v, "stop_signal", 1, 64, &c->stop_signal, err);
 	if (r == 0)
 		r = json_opt_int(v, "userns_base", 0, INT32_MAX, &c->userns_base, err);
+	if (r == 0)
+		r = json_opt_int(v, "fence_term", 0, INT64_MAX, &c->fence_term, err);
 	if (r == 0)
 		r = json_opt_str(v, "working_dir", &c->working_dir, err);
 	if (r == 0)

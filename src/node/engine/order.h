@@ -19,6 +19,7 @@ struct order {
 	int64_t created_ns, stop_signal;
 	bool waits;	     /* it was made by engine_create(): its first life is life.json's to begin */
 	int64_t userns_base; /* the first user of its range, 0 = users are not shifted */
+	int64_t fence_term;  /* of what is fenced: fence.h */
 };
 
 /* What engine_run() knows; strings are copied into the text. */
@@ -26,7 +27,7 @@ struct order_new {
 	const char *id, *name, *hostname, *erofs;
 	char *const *layers;
 	const struct spec_command *command;
-	int64_t created_ns, userns_base;
+	int64_t created_ns, userns_base, fence_term;
 	bool waits;
 	yyjson_val *spec;
 };

@@ -53,7 +53,7 @@ static void test_ends_with_it(void **state)
 
 	(void)state;
 	engine_fence(w.e, until);
-	assert_int_equal(fence_read(data), until);
+	assert_int_equal(fence_read(data).until_ms, until);
 	engine_fence(w.e, until - 100);
 	assert_int_equal(engine_fenced_until(w.e), until);
 	c = world_run_to_end(&w, FENCED("trap : TERM; while :; do sleep 1000; done"));
@@ -84,6 +84,31 @@ static void test_ends_what_is_paused(void **state)
 	assert_int_equal(c->exit.signal, SIGKILL);
 }
 
+static bool has_passed(struct world *world)
+{
+	(void)world;
+	return engine_fenced_until(w.e) < clock_mono_ms();
+}
+
+/* Its monitor sleeps through the end of the lease, and a new one has begun when it wakes: what was given up is not to go on. */
+static void test_sleeps_through_the_end(void **state)
+{
+	const struct engine_container *c;
+	pid_t monitor;
+
+	(void)state;
+	engine_fence(w.e, clock_mono_ms() + 500);
+	c = world_run(&w, FENCED("sleep 1000"));
+	world_wait_started(&w, c->id);
+	monitor = world_parent_of(c->pid);
+	assert_int_equal(kill(monitor, SIGSTOP), 0);
+	world_until(&w, has_passed);
+	engine_fence(w.e, clock_mono_ms() + 1000000);
+	assert_int_equal(kill(monitor, SIGCONT), 0);
+	c = world_wait_end(&w, c->id);
+	assert_true(c->exit.fenced);
+}
+
 static void test_moves_on(void **state)
 {
 	const struct engine_container *c;
@@ -108,20 +133,26 @@ static void test_after_a_boot(void **state)
 	char c;
 
 	(void)state;
-	assert_int_equal(fence_read(data), INT64_MAX);
-	assert_int_equal(pread(file, &c, 1, 8), 1);
+	engine_fence(w.e, INT64_MAX);
+	assert_int_equal(fence_read(data).until_ms, INT64_MAX);
+	assert_int_equal(pread(file, &c, 1, 16), 1);
 	c = c == 'a' ? 'b' : 'a';
-	assert_int_equal(pwrite(file, &c, 1, 8), 1);
-	assert_int_equal(fence_read(data), 0);
+	assert_int_equal(pwrite(file, &c, 1, 16), 1);
+	assert_int_equal(fence_read(data).until_ms, 0);
 	assert_int_equal(fence_open(data, &f, &err), 0);
-	assert_int_equal(fence_get(f), 0);
-	fence_set(f, 5);
-	assert_int_equal(fence_read(data), 5);
+	assert_int_equal(fence_get(f).until_ms, 0);
+	fence_set(f, 5, 1);
+	assert_int_equal(fence_read(data).until_ms, 5);
+	assert_int_equal(fence_read(data).term, 1);
+	fence_set(f, 9, 4);
+	assert_int_equal(fence_read(data).term, 1);
+	fence_set(f, 20, 9);
+	assert_int_equal(fence_read(data).term, 2);
 	f = fence_close(f);
 	assert_int_equal(ftruncate(file, 7), 0);
-	assert_int_equal(fence_read(data), 0);
+	assert_int_equal(fence_read(data).until_ms, 0);
 	assert_int_equal(fence_open(data, &f, &err), 0);
-	assert_int_equal(fence_get(f), 0);
+	assert_int_equal(fence_get(f).until_ms, 0);
 	fence_close(f);
 }
 
@@ -142,9 +173,9 @@ static int teardown(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_without_a_lease),	cmocka_unit_test(test_ends_with_it),
-	    cmocka_unit_test(test_ends_what_is_paused), cmocka_unit_test(test_moves_on),
-	    cmocka_unit_test(test_after_a_boot),
+	    cmocka_unit_test(test_without_a_lease),	   cmocka_unit_test(test_ends_with_it),
+	    cmocka_unit_test(test_ends_what_is_paused),	   cmocka_unit_test(test_moves_on),
+	    cmocka_unit_test(test_sleeps_through_the_end), cmocka_unit_test(test_after_a_boot),
 	};
 
 	return !world_begin(argc, argv) ? 0 : cmocka_run_group_tests(tests, setup, teardown);
