@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Machines that join a server over the loopback. The server and the machines have a loop each and are run by turns, so that what several machines
+ * have said meanwhile is there at once when it is the server's turn, before its store has answered anything.
+ */
+#include "base/core/err.h"
+#include "base/core/fs.h"
+#include "base/core/loop.h"
+#include "base/core/mem.h"
+#include "base/store/store.h"
+#include "cluster/link/dial.h"
+#include "cluster/link/link.h"
+#include "cluster/server/server.h"
+#include "cluster/server/trust.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define TURN_MS 20
+#define TURNS_MAX 1000
+
+struct side {
+	struct loop *loop;
+	struct loop_timer *turn;
+};
+
+struct world {
+	struct side head, machines;
+	struct store *store;
+	struct server *server;
+	struct link_end *one, *other;
+	char dir[64], address[32], token[256];
+};
+
+static void on_turn(void *ctx)
+{
+	loop_stop(((struct side *)ctx)->loop);
+}
+
+static void take_turn(struct side *s)
+{
+	loop_timer_arm(s->turn, TURN_MS);
+	assert_int_equal(loop_run(s->loop, NULL), 0);
+}
+
+static void side_init(struct side *s)
+{
+	struct err err = ERR_INIT;
+
+	assert_int_equal(loop_new(&s->loop, &err), 0);
+	s->turn = loop_timer_new(s->loop, on_turn, s);
+}
+
+static void on_token(void *ctx, const char *text, const struct err *error)
+{
+	struct world *w = ctx;
+
+	assert_null(error);
+	snprintf(w->token, sizeof w->token, "%s", text);
+}
+
+static int listening(char address[static 32])
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t n = sizeof at;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
+	assert_int_equal(listen(fd, 16), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &n), 0);
+	snprintf(address, 32, "127.0.0.1:%u", ntohs(at.sin_port));
+	return fd;
+}
+
+static int setup(void **state)
+{
+	struct world *w = mem_new(struct world);
+	const struct server_options o = {.keep_jobs = 10};
+	mem_cleanup char *dir = NULL;
+	struct err err = ERR_INIT;
+
+	snprintf(w->dir, sizeof w->dir, "/tmp/berth-join.XXXXXX");
+	assert_non_null(mkdtemp(w->dir));
+	dir = mem_printf("%s/server", w->dir);
+	side_init(&w->head);
+	side_init(&w->machines);
+	assert_int_equal(store_open("memory", "", w->head.loop, &w->store, &err), 0);
+	assert_int_equal(server_open(w->head.loop, w->store, NULL, &o, &w->server, &err), 0);
+	if (server_listen_agents(w->server, listening(w->address), &(struct trust_options){.folder = dir}, &err) < 0)
+		fail_msg("%s", err.text);
+	*state = w;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct world *w = *state;
+	int tmp = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	link_free(w->one);
+	link_free(w->other);
+	server_close(w->server);
+	loop_timer_free(w->head.turn);
+	loop_timer_free(w->machines.turn);
+	loop_free(w->head.loop);
+	loop_free(w->machines.loop);
+	(void)fs_remove_tree(tmp, strrchr(w->dir, '/') + 1, NULL);
+	close(tmp);
+	free(w);
+	return 0;
+}
+
+static void dial(struct world *w, const char *folder, struct link_end **ret)
+{
+	mem_cleanup char *dir = mem_printf("%s/%s", w->dir, folder);
+	const struct dial_options o = {.dir = dir, .server = w->address, .token = w->token, .node = "n1"};
+	struct err err = ERR_INIT;
+
+	if (dial_new(w->machines.loop, &o, ret, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+static bool has_joined(struct world *w, const char *folder)
+{
+	mem_cleanup char *path = mem_printf("%s/%s/agent.crt", w->dir, folder);
+
+	return access(path, F_OK) == 0;
+}
+
+/* Two machines of one name whose wishes are there at once: one of them gets in. */
+static void same_name(void **state)
+{
+	struct world *w = *state;
+
+	server_token_create(w->server, 0, 0, on_token, w);
+	while (!*w->token)
+		take_turn(&w->head);
+	dial(w, "one", &w->one);
+	dial(w, "other", &w->other);
+	for (int i = 0; i < TURNS_MAX && !has_joined(w, "one") && !has_joined(w, "other"); i++) {
+		take_turn(&w->machines);
+		take_turn(&w->head);
+	}
+	/* What the other one was answered has come, too. */
+	take_turn(&w->machines);
+	assert_true(has_joined(w, "one") != has_joined(w, "other"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(same_name, setup, teardown)};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
