@@ -123,6 +123,26 @@ teardown_file() {
 	berth node label n3 zone-
 }
 
+has_image() { # NODE NAME
+	berth node inspect "$1" | jq -e --arg name "$2" '.[0].facts.images[$name] > 0' >/dev/null
+}
+
+@test "a job goes where its image is" {
+	on n2 image import "$(busybox_tar)" only-here >/dev/null
+	eventually has_image n2 only-here:latest
+	run ! has_image n3 only-here:latest
+	job_file image <<-END >/dev/null
+		services:
+		  t: {image: only-here, command: ["true"], x-berth: {kind: task, replicate: 2}}
+		  u: {image: busybox, command: ["true"], x-berth: {kind: task, select: "has(image.only-here:latest)"}}
+	END
+	run -0 berth submit "$DIR/image.yaml" --wait
+	[ "$(nodes_of "$(berth jobs -a -q -n 1)")" = n2 ]
+	on n2 image rm only-here
+	gone() { ! has_image n2 only-here:latest; }
+	eventually gone
+}
+
 @test "labels are kept, and an unknown node is an error" {
 	berth node label n2 disk=ssd rack=4
 	berth node label n2 rack-

@@ -22,7 +22,7 @@ const char *sim_place_facts(const struct sim_node *n)
 	static const char *const facts[SIM_KINDS] = {"labels.zone a\n",
 						     "labels.zone b\nhas.slow \n",
 						     "labels.zone c\ncores 4\n",
-						     "has.fast \nlabels.zone a\n",
+						     "has.fast \nlabels.zone a\nhas.image.i:1 5000000\n",
 						     "has.fast \nlabels.zone b\n",
 						     "has.fast \nlabels.zone c\n"};
 
@@ -112,6 +112,8 @@ void sim_place_wish(struct sim *w, struct sim_job *j, uint32_t task)
 {
 	if (sim_chance(w, 250))
 		j->specs[task].select = selects[sim_below(w, N_SELECTS)].text;
+	if (sim_chance(w, 300))
+		j->specs[task].image = sim_chance(w, 700) ? "i:1" : "k";
 	random_rules(w, j, task);
 }
 

@@ -36,7 +36,8 @@ struct agent {
 	uint32_t lease_ms; /* 0 = nobody waits for beats */
 	char *data_dir, *api_socket, *node;
 	struct agent_options o;
-	struct glob *globs; /* asked for, not answered */
+	struct glob *globs;    /* asked for, not answered */
+	uint64_t images_stamp; /* of the images that the server was told of */
 };
 
 struct glob {
@@ -111,11 +112,22 @@ static void report_lost(struct agent *a, const struct link_attempt *id, const ch
 	link_send(a->link, &m);
 }
 
+/* Still here; with what has changed. */
+static void say_beat(struct agent *a, bool changed)
+{
+	mem_cleanup char *facts = changed ? facts_json(a->o.cores, a->engine) : NULL;
+
+	a->images_stamp = engine_images_stamp(a->engine);
+	link_send(a->link, &(struct link_msg){.type = LINK_BEAT, .sent_ms = clock_mono_ms(), .text = facts});
+}
+
 static void on_engine_event(void *ctx, const struct engine_event *ev)
 {
 	struct agent *a = ctx;
 	struct link_attempt id;
 
+	if (ev->type == ENGINE_EV_IMAGE)
+		say_beat(a, true);
 	if (!ev->c || !ev->c->key || !attempt_of(ev->c->key, &id))
 		return;
 	switch (ev->type) {
@@ -304,7 +316,7 @@ static void on_beat(void *ctx)
 {
 	struct agent *a = ctx;
 
-	link_send(a->link, &(struct link_msg){.type = LINK_BEAT, .sent_ms = clock_mono_ms()});
+	say_beat(a, engine_images_stamp(a->engine) != a->images_stamp);
 	if (a->lease_ms)
 		loop_timer_arm(a->beat, a->lease_ms / BEATS_A_LEASE + 1);
 }
@@ -381,9 +393,10 @@ static void say_hello(struct agent *a)
 {
 	const struct agent_options *o = &a->o;
 	struct link_msg m = {.type = LINK_HELLO, .protocol_min = LINK_PROTOCOL_MIN, .protocol_max = LINK_PROTOCOL_MAX};
-	mem_cleanup char *facts = facts_json(o->cores);
+	mem_cleanup char *facts = facts_json(o->cores, a->engine);
 	mem_cleanup char *spaces = mem_printf("%s/spaces", a->data_dir);
 
+	a->images_stamp = engine_images_stamp(a->engine);
 	m.sent_ms = clock_mono_ms();
 	m.text = a->node;
 	m.facts = facts;

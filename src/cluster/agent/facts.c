@@ -4,6 +4,7 @@
 #include "base/core/fd.h"
 #include "base/core/mem.h"
 #include "base/wire/json.h"
+#include "node/engine/engine.h"
 
 #include <fcntl.h>
 #include <glob.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #define FILE_MAX (64u << 10)
+#define IMAGES_MAX 500
 #define CPUINFO_MAX (4u << 20)
 
 /* One line of a file of the kernel; NULL when there is none. The caller frees. */
@@ -132,12 +134,26 @@ static char *text_of(const char *path)
 	return fd >= 0 && fd_read_all(fd, CPUINFO_MAX, &text, &n) == 0 ? text : mem_strdup("");
 }
 
-char *facts_json(unsigned cores)
+struct images {
+	yyjson_mut_doc *d;
+	yyjson_mut_val *list;
+};
+
+static void add_image(void *ctx, const char *name, uint64_t bytes)
+{
+	struct images *to = ctx;
+
+	if (yyjson_mut_obj_size(to->list) < IMAGES_MAX)
+		yyjson_mut_obj_add(to->list, yyjson_mut_strcpy(to->d, name), yyjson_mut_uint(to->d, bytes));
+}
+
+char *facts_json(unsigned cores, struct engine *e)
 {
 	json_mut_cleanup yyjson_mut_doc *d = yyjson_mut_doc_new(NULL);
 	yyjson_mut_val *o = yyjson_mut_obj(d);
 	mem_cleanup char *cpuinfo = text_of("/proc/cpuinfo");
 	mem_cleanup char *numa = line_of("/sys/devices/system/node/online");
+	struct images images;
 	struct utsname u = {.sysname = ""};
 	unsigned nodes = count_list(numa);
 
@@ -151,5 +167,8 @@ char *facts_json(unsigned cores)
 	yyjson_mut_obj_add_uint(d, o, "sockets", sockets(cpuinfo));
 	yyjson_mut_obj_add_uint(d, o, "gpus", gpus());
 	add_cpu(d, o, cpuinfo);
+	images.d = d;
+	images.list = yyjson_mut_obj_add_obj(d, o, "images");
+	engine_each_image(e, add_image, &images);
 	return json_text(d, false, NULL);
 }

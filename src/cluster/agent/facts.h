@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * facts: what a node says of itself, for people and for the scheduler's choices: release, kernel, architecture, cores, NUMA nodes, what the processor can.
+ * facts: what a node says of itself, for people and for the scheduler's choices: release, kernel, architecture, cores, NUMA nodes, what the processor can, images.
  */
 #pragma once
 
 /* A JSON object; the caller frees. */
-char *facts_json(unsigned cores);
+struct engine;
+char *facts_json(unsigned cores, struct engine *e);

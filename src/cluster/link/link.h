@@ -44,8 +44,8 @@ enum link_type {
 	LINK_HEALTH,   /* attempt, flag = healthy */
 	LINK_EXITED,   /* attempt, outcome, code, signal, flag = oom, text = error or NULL */
 	LINK_EXPANDED, /* attempt.job and .task, text = JSON list of paths, or NULL and text2 = error */
-	LINK_BEAT,     /* still here; sent_ms = the sender's clock. Answered by HEARD */
-	LINK_RENEW,    /* text = request for a certificate (PEM) */
+	LINK_BEAT, /* still here; sent_ms = the sender's clock; text = its facts when they have changed, or NULL. Answered by HEARD */
+	LINK_RENEW, /* text = request for a certificate (PEM) */
 };
 
 enum link_outcome { LINK_OUT_EXITED, LINK_OUT_FAILED, LINK_OUT_LOST };

@@ -42,7 +42,7 @@ static const struct row {
     [LINK_HEALTH] = {MSG_BY_AGENT, HAS_ATTEMPT | HAS_FLAG},
     [LINK_EXITED] = {MSG_BY_AGENT, HAS_ATTEMPT | HAS_EXIT | HAS_FLAG | OPT_TEXT},
     [LINK_EXPANDED] = {MSG_BY_AGENT, HAS_JOB | HAS_TASK | OPT_TEXT | OPT_TEXT2},
-    [LINK_BEAT] = {MSG_BY_AGENT, OPT_SENT},
+    [LINK_BEAT] = {MSG_BY_AGENT, OPT_SENT | OPT_TEXT},
     [LINK_RENEW] = {MSG_BY_AGENT, HAS_TEXT},
 };
 #define N_ROWS (sizeof rows / sizeof *rows)

@@ -103,7 +103,7 @@ static bool within_ok(const char *within)
 static int check_rule(const struct sched_job_spec *spec, const struct sched_task_spec *t, const struct sched_rule *r,
 		      struct err *err)
 {
-	const char *slash = r->to ? strchr(r->to, '/') : NULL;
+	const char *slash = r->to ? strchr(r->to, '/') : NULL, *task = slash ? slash + 1 : r->to;
 	size_t n = strlen(spec->name);
 	bool same_job = !slash || ((size_t)(slash - r->to) == n && !memcmp(r->to, spec->name, n));
 	bool found = slash && (!same_job || !strcmp(slash + 1, "*"));
@@ -112,13 +112,12 @@ static int check_rule(const struct sched_job_spec *spec, const struct sched_task
 		return err_set(err, EINVAL,
 			       "task \"%s\": a rule names no task, or something else than node and labels.NAME",
 			       t->name);
-	for (size_t k = 0; k < spec->n_tasks && !found; k++)
-		found = !strcmp(spec->tasks[k].name, slash ? slash + 1 : r->to);
+	for (size_t k = 0; task && k < spec->n_tasks && !found; k++)
+		found = spec->tasks[k].name && !strcmp(spec->tasks[k].name, task);
 	if (!found)
 		return err_set(err, EINVAL, "task \"%s\": a rule names \"%s\", and the job has no such task", t->name,
 			       r->to);
-	if (t->gang && same_job && (!slash || strcmp(slash + 1, "*") != 0) &&
-	    !strcmp(slash ? slash + 1 : r->to, t->name))
+	if (t->gang && same_job && (!slash || strcmp(slash + 1, "*") != 0) && !strcmp(task, t->name))
 		return err_set(err, EINVAL,
 			       "task \"%s\": the instances of a gang have a topology, not rules among themselves",
 			       t->name);

@@ -4,7 +4,7 @@
  * ones first), in which the imbalance only grows: the search ends when that alone is more than the best cost so far, or after NODES_LOOKED_AT.
  *
  * The number of copies that share a value of the labels to spread over counts first. Everything else is measured in slots: a preferred rule
- * of weight 5 is worth a node that is 5 slots further from what the policy would take.
+ * of weight 5 is worth a node that is 5 slots further from what the policy would take; a node without the image 2 to 8, by its size.
  */
 #include "cluster/sched/state.h"
 
@@ -12,6 +12,10 @@
 
 #define NODES_LOOKED_AT 4096
 #define SLOT 16 /* cost of a slot of imbalance */
+/* In slots: a missing image, at least and at most; and in bytes, what counts for one more. */
+#define IMAGE_LEAST 2
+#define IMAGE_MOST 8
+#define IMAGE_SLOT ((uint64_t)256 << 20)
 
 struct cost {
 	uint32_t spread[SCHED_SPREADS_MAX];
@@ -24,11 +28,17 @@ static bool counts_live(const struct shape *sh)
 	return sh->topology == SCHED_TOPO_SPREAD && !sh->slots;
 }
 
-bool sched_cost_matters(const struct shape *sh)
+/* When all nodes have it, or none has, it makes no difference. */
+static bool counts_image(const struct sched *s, const struct shape *sh)
+{
+	return sh->image && sh->image->n_yes && sh->image->n_yes < s->n_nodes;
+}
+
+bool sched_cost_matters(const struct sched *s, const struct shape *sh)
 {
 	const struct wish *w = sh->owner ? sh->owner->wish : NULL;
 
-	if (counts_live(sh) || (w && w->n_spread))
+	if (counts_live(sh) || counts_image(s, sh) || (w && w->n_spread))
 		return true;
 	for (size_t k = 0; w && k < w->n_rules; k++) {
 		if (w->rules[k].weight)
@@ -63,7 +73,15 @@ static uint64_t preferred(const struct wish *w, const struct node *n)
 	return cost;
 }
 
-static struct cost cost_of(const struct shape *sh, const struct node *n)
+/* What would have to come: a slot for each IMAGE_SLOT bytes, within bounds, so that it cannot upset the balance for ever. */
+static uint64_t image_cost(uint64_t bytes)
+{
+	uint64_t cost = IMAGE_LEAST * SLOT + bytes / (IMAGE_SLOT / SLOT);
+
+	return cost < IMAGE_MOST * SLOT ? cost : IMAGE_MOST * SLOT;
+}
+
+static struct cost cost_of(const struct shape *sh, const struct node *n, uint64_t image)
 {
 	const struct wish *w = sh->owner ? sh->owner->wish : NULL;
 	struct cost c = {.rest = imbalance(sh, n)};
@@ -73,6 +91,8 @@ static struct cost cost_of(const struct shape *sh, const struct node *n)
 		c.spread[k] = sched_tally_at(w->spread_by[k], n, &said);
 	if (w)
 		c.rest += preferred(w, n);
+	if (image && !sched_selection_has(sh->image, n))
+		c.rest += image;
 	if (counts_live(sh))
 		c.rest += (uint64_t)n->n_live * SLOT;
 	return c;
@@ -103,6 +123,7 @@ struct node *sched_cost_best(const struct sched *s, const struct shape *sh, bool
 	struct order_at at = {.block = s->order.n_blocks};
 	struct node *best = NULL;
 	struct cost least = {.rest = 0};
+	uint64_t image = counts_image(s, sh) ? image_cost(sched_selection_bytes(s, sh->image)) : 0;
 	size_t looked = 0;
 
 	if (fills(sh))
@@ -115,7 +136,7 @@ struct node *sched_cost_best(const struct sched *s, const struct shape *sh, bool
 		looked++;
 		if (best && !spreads && imbalance(sh, n) >= least.rest)
 			break;
-		c = cost_of(sh, n);
+		c = cost_of(sh, n, image);
 		if (best && !cheaper(&c, &least))
 			continue;
 		best = n;

@@ -411,13 +411,19 @@ static int audit_selections(struct audit *a)
 {
 	for (size_t k = 0; k < a->s->n_selections; k++) {
 		struct selection *sel = a->s->selections[k];
+		size_t n_yes = 0;
 
 		if (sel->pos != k || !sel->refs)
 			return BROKEN(a, "selection %s: stands wrong", sel->text);
 		for (size_t x = 0; x < a->s->n_nodes; x++) {
-			if (sched_selection_has(sel, a->s->nodes[x]) != sched_selection_asks(sel, a->s->nodes[x]))
+			bool asks = sched_selection_asks(sel, a->s->nodes[x]);
+
+			if (sched_selection_has(sel, a->s->nodes[x]) != asks)
 				return BROKEN(a, "node %s: an old answer to %s", a->s->nodes[x]->name, sel->text);
+			n_yes += asks;
 		}
+		if (sel->counted && n_yes != sel->n_yes)
+			return BROKEN(a, "%s: %zu nodes counted of %zu", sel->text, sel->n_yes, n_yes);
 	}
 	return 0;
 }

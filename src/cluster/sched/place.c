@@ -286,7 +286,7 @@ bool sched_item_passes(const struct sched *s, const struct item *it)
 
 static struct node *node_for(const struct sched *s, const struct item *it)
 {
-	if (sched_cost_matters(it->shape))
+	if (sched_cost_matters(s, it->shape))
 		return sched_cost_best(s, it->shape, sched_item_passes(s, it));
 	if (it->shape->topology == SCHED_TOPO_ANY)
 		return sched_order_best(&s->order, s, it->shape, sched_item_passes(s, it));

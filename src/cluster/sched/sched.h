@@ -125,6 +125,7 @@ struct sched_task_spec {
 	uint32_t per_node;	   /* copies on one node, 0 = no limit */
 	const char *const *spread; /* labels ("labels.zone"): nodes whose value has the fewest of its copies first */
 	size_t n_spread;
+	const char *image;  /* nodes that have it (the fact has.image.NAME, its bytes) are preferred; NULL = none */
 	const char *select; /* which nodes will do (base/core/expr.h), NULL = all */
 	const struct sched_dep *deps;
 	size_t n_deps;

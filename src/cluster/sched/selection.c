@@ -49,6 +49,37 @@ void sched_selection_drop(struct sched *s, struct selection *sel)
 	free(sel);
 }
 
+struct selection *sched_selection_image(struct sched *s, const char *image)
+{
+	mem_cleanup char *text = mem_printf("has(image.%s)", image);
+	struct selection *sel = sched_selection_get(s, text);
+
+	if (!sel || sel->counted)
+		return sel;
+	sel->counted = true;
+	free(sel->answers);
+	sel->answers = NULL;
+	sel->n_answers = sel->n_yes = 0;
+	for (size_t k = 0; k < s->n_nodes; k++)
+		(void)sched_selection_has(sel, s->nodes[k]);
+	return sel;
+}
+
+uint64_t sched_selection_bytes(const struct sched *s, struct selection *sel)
+{
+	size_t n = strlen(sel->text);
+	mem_cleanup char *fact = mem_printf("has.%.*s", (int)(n - strlen("has()")), sel->text + strlen("has("));
+
+	for (size_t k = 0; k < s->n_nodes; k++) {
+		const struct node *node = s->nodes[k];
+		const char *value = sched_selection_has(sel, node) ? sched_facts_get(&node->facts, fact) : NULL;
+
+		if (value)
+			return strtoull(value, NULL, 10);
+	}
+	return 0;
+}
+
 /* ---- what a node says ---- */
 
 /* What the scheduler knows better than any report. */
@@ -111,6 +142,7 @@ bool sched_selection_has(struct selection *sel, const struct node *n)
 	if (answer == NOT_ASKED) {
 		answer = sched_selection_asks(sel, n) ? ANSWER_YES : ANSWER_NO;
 		sel->answers[at] |= (uint8_t)(answer << shift_of(n));
+		sel->n_yes += answer == ANSWER_YES;
 	}
 	return answer == ANSWER_YES;
 }
@@ -120,7 +152,11 @@ void sched_selection_forget(struct sched *s, const struct node *n)
 	for (size_t k = 0; k < s->n_selections; k++) {
 		struct selection *sel = s->selections[k];
 
-		if (n->pos / 4 < sel->n_answers)
+		if (n->pos / 4 < sel->n_answers) {
+			sel->n_yes -= (sel->answers[n->pos / 4] >> shift_of(n) & 3) == ANSWER_YES;
 			sel->answers[n->pos / 4] &= (uint8_t) ~(3u << shift_of(n));
+		}
+		if (sel->counted)
+			(void)sched_selection_has(sel, n);
 	}
 }

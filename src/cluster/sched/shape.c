@@ -26,6 +26,8 @@ static char *shape_key(const struct shape *sh)
 		buf_printf(&key, " of %" PRIu64 "/%" PRIu32, sh->owner->base.job->seq, sh->owner->idx);
 	if (sh->selection)
 		buf_printf(&key, " if %" PRIu64, sh->selection->number);
+	if (sh->image)
+		buf_printf(&key, " of image %" PRIu64, sh->image->number);
 	for (size_t k = 0; k < sh->n_banned; k++)
 		buf_printf(&key, " %" PRIu32, sh->banned[k]);
 	return buf_take(&key);
@@ -48,6 +50,8 @@ struct shape *sched_shape_get(struct sched *s, const struct shape *like)
 	sh->hopeless = 0;
 	if (sh->selection)
 		sh->selection->refs++;
+	if (sh->image)
+		sh->image->refs++;
 	sh->banned = NULL;
 	if (like->n_banned)
 		sh->banned = mem_dup(like->banned, like->n_banned * sizeof *like->banned);
@@ -85,6 +89,7 @@ void sched_shape_drop(struct sched *s, struct shape *sh)
 	s->shapes[sh->pos] = s->shapes[--s->n_shapes];
 	s->shapes[sh->pos]->pos = sh->pos;
 	sched_selection_drop(s, sh->selection);
+	sched_selection_drop(s, sh->image);
 	free(sh->key);
 	free(sh->banned);
 	free(sh->needs);

@@ -18,6 +18,7 @@ void sched_draft_free(struct draft *d)
 	for (size_t k = 0; k < d->spec.n_tasks; k++) {
 		free((char *)d->tasks[k].name);
 		free((char *)d->tasks[k].select);
+		free((char *)d->tasks[k].image);
 		wish_free(&d->tasks[k]);
 		free(d->deps[k]);
 		free(d->needs[k]);
@@ -130,6 +131,8 @@ static void load_task(struct reader *r, const struct sched *s, struct draft *d, 
 	n_deps = (size_t)number(r, DEPS_MAX);
 	if (optional(r, "select"))
 		t->select = text(r);
+	if (optional(r, "image"))
+		t->image = text(r);
 	if (optional(r, "wish"))
 		load_wish(r, t);
 	load_needs(r, s, d, k);

@@ -7,6 +7,7 @@
 #include "cluster/sched/state.h"
 
 #include "base/core/buf.h"
+#include "base/core/mem.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -59,6 +60,19 @@ static void save_instance(struct buf *b, const struct instance *i, uint64_t *lin
 		save_attempt(b, &i->attempts[k], lines);
 }
 
+/* The selection is "has(image.NAME)". */
+static void save_image(struct buf *b, const struct selection *sel, uint64_t *lines)
+{
+	size_t n = strlen("has(image.");
+	mem_cleanup char *image = sel ? mem_strndup(sel->text + n, strlen(sel->text) - n - 1) : NULL;
+
+	if (!image)
+		return;
+	buf_adds(b, "image");
+	add_text(b, image);
+	end_line(b, lines);
+}
+
 static void save_wish(struct buf *b, const struct wish *w, uint64_t *lines)
 {
 	if (!w)
@@ -92,6 +106,7 @@ static void save_task(struct buf *b, const struct task *t, uint64_t *lines)
 		add_text(b, sh->selection->text);
 		end_line(b, lines);
 	}
+	save_image(b, sh->image, lines);
 	save_wish(b, t->wish, lines);
 	if (sh->n_needs) {
 		buf_printf(b, "need %zu", sh->n_needs);

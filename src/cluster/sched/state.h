@@ -74,6 +74,7 @@ struct shape {
 	int64_t walltime_ms; /* 0 = nobody knows when it ends */
 	struct tenant *tenant;
 	struct selection *selection; /* NULL = all nodes; a reference */
+	struct selection *image;     /* nodes that have it, or NULL; a reference */
 	struct quota *quotas[2];     /* of the user and the project, or NULL */
 	struct task *owner; /* what it serves alone, when its topology, gang or exclusive ask for it; or NULL */
 	struct need *needs; /* licences, by their numbers */

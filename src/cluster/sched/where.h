@@ -39,6 +39,8 @@ struct selection {
 	struct expr *expr;
 	uint64_t number; /* of its own, for the keys of shapes */
 	size_t refs, pos;
+	bool counted; /* every node is asked at once, and the number of those that it is true of is right */
+	size_t n_yes;
 	uint8_t *answers; /* two bits a node */
 	size_t n_answers; /* bytes */
 };
@@ -117,7 +119,8 @@ void sched_wish_refusal(const struct task *t, const struct node *n, struct buf *
 
 /* cost.c */
 struct shape;
-bool sched_cost_matters(const struct shape *sh); /* not every node that fits is as good as the next one */
+bool sched_cost_matters(const struct sched *s,
+			const struct shape *sh); /* not every node that fits is as good as the next one */
 struct node *sched_cost_best(const struct sched *s, const struct shape *sh, bool pass);
 
 /* facts.c */
@@ -127,7 +130,11 @@ const char *sched_facts_get(const struct facts *f, const char *name); /* NULL: n
 
 /* selection.c */
 struct selection *sched_selection_get(struct sched *s, const char *text); /* a reference; the text has been checked */
-void sched_selection_drop(struct sched *s, struct selection *sel);	  /* takes NULL */
+/* Of nodes that have the image; NULL for a name that no expression can hold. */
+struct selection *sched_selection_image(struct sched *s, const char *image);
+uint64_t sched_selection_bytes(const struct sched *s,
+			       struct selection *sel);		   /* of that image, as a node that has it says */
+void sched_selection_drop(struct sched *s, struct selection *sel); /* takes NULL */
 bool sched_selection_has(struct selection *sel, const struct node *n);
 bool sched_selection_asks(const struct selection *sel, const struct node *n); /* asked anew, for the invariants */
 bool sched_selection_part(const struct selection *sel, size_t part, const struct node *n);

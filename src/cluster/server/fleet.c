@@ -9,6 +9,7 @@
 #include "base/wire/json.h"
 #include "cluster/link/lease.h"
 #include "cluster/link/link.h"
+#include "cluster/server/node_facts.h"
 #include "cluster/server/server_private.h"
 
 #include <inttypes.h>
@@ -317,6 +318,13 @@ bool fleet_hello(struct session *x, const struct link_msg *m)
 	fleet_heard(n);
 	welcome(x, m);
 	return true;
+}
+
+void fleet_facts(struct node *n, const char *facts)
+{
+	free(n->facts);
+	n->facts = mem_strdup(facts);
+	node_facts_tell(n);
 }
 
 /* ---- sending ---- */

@@ -64,6 +64,8 @@ void fleet_free_all(struct server *s);
 int fleet_load(struct server *s, const char *name, const char *text, size_t len, struct err *err);
 char *fleet_stored(const struct node *n, const struct node_wishes *w);
 void fleet_wishes_free(struct node_wishes *w);
+/* What its agent says of it now; the scheduler is told. */
+void fleet_facts(struct node *n, const char *facts);
 const char *fleet_labels(const struct node *n); /* as they will be when all wishes are durable; JSON, or NULL */
 /* After the log was read back: who is up has one lease to come. */
 void fleet_expect_all(struct server *s);

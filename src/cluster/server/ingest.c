@@ -423,6 +423,8 @@ static void after_hello(struct session *x, const struct link_msg *m)
 		member_renew(x, m);
 		break;
 	case LINK_BEAT:
+		if (m->text)
+			fleet_facts(x->node, m->text);
 		link_send(x->link, &(struct link_msg){.type = LINK_HEARD, .sent_ms = m->sent_ms});
 		break;
 	case LINK_HELLO:

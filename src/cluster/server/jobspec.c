@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define AS_THE_SERVER (-1)
+#define IMAGE_NAME_MAX 512
 #define MS_MAX ((int64_t)1000 * 60 * 60 * 24 * 365 * 10)
 
 struct word {
@@ -269,6 +270,18 @@ static int check_select(const char *text, struct err *err)
 	return 0;
 }
 
+/* As nodes name it: with a tag. The caller frees. */
+static char *image_name(yyjson_val *service)
+{
+	const char *image = yyjson_get_str(yyjson_obj_get(service, "image"));
+	const char *slash = image ? strrchr(image, '/') : NULL;
+
+	if (!image || !*image || strlen(image) > IMAGE_NAME_MAX)
+		return NULL;
+	return strchr(image, '@') || strchr(slash ? slash : image, ':') ? mem_strdup(image)
+									: mem_printf("%s:latest", image);
+}
+
 static int read_place(const struct jobspec *j, struct sched_task_spec *t, yyjson_val *service, struct err *err)
 {
 	int64_t max_running = 0;
@@ -329,6 +342,7 @@ static int read_service(struct jobspec *j, uint32_t task, struct err *err)
 		return r;
 	t->service = kind == 1;
 	t->healthcheck = yyjson_is_obj(health);
+	t->image = image_name(service);
 	r = read_copies(j, task, service, err);
 	if (r == 0)
 		r = read_retry(t, service, err);
@@ -457,6 +471,7 @@ struct jobspec *jobspec_free(struct jobspec *j)
 	for (size_t i = 0; j->tasks && i < j->sched.n_tasks; i++) {
 		free(j->deps[i]);
 		jobspec_rules_free(&j->tasks[i]);
+		free((char *)j->tasks[i].image);
 		free(j->needs[i]);
 		mem_strv_free(j->items[i]);
 	}

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define FLAGS_MAX 256
+#define IMAGES_MAX 500
 
 bool node_facts_name_ok(const char *name)
 {
@@ -53,6 +54,21 @@ static void add_flags(struct buf *out, yyjson_val *flags)
 static const char *const texts[] = {"version", "kernel", "arch", NULL};
 static const char *const numbers[] = {"cores", "numa", "sockets", "gpus", NULL};
 
+/* Their bytes, by name. */
+static void add_images(struct buf *out, yyjson_val *images)
+{
+	yyjson_val *name, *bytes;
+	size_t i, n;
+
+	yyjson_obj_foreach (images, i, n, name, bytes) {
+		/* One that takes no room is there, too. */
+		uint64_t size = yyjson_get_uint(bytes) ? yyjson_get_uint(bytes) : 1;
+
+		if (i < IMAGES_MAX && node_facts_name_ok(yyjson_get_str(name)))
+			buf_printf(out, "has.image.%s %" PRIu64 "\n", yyjson_get_str(name), size);
+	}
+}
+
 static void add_said(struct buf *out, const struct node *n, yyjson_val *facts)
 {
 	buf_printf(out, "os linux\nrole %s\n", n->session->name[0] ? "worker" : "manager");
@@ -69,6 +85,7 @@ static void add_said(struct buf *out, const struct node *n, yyjson_val *facts)
 			buf_printf(out, "%s %" PRIu64 "\n", *name, yyjson_get_uint(value));
 	}
 	add_flags(out, yyjson_obj_get(facts, "cpu_flags"));
+	add_images(out, yyjson_obj_get(facts, "images"));
 }
 
 /* What the owner of its node source says of it. */

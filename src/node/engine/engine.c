@@ -138,6 +138,26 @@ struct image_store *engine_images(struct engine *e)
 	return e->images;
 }
 
+void engine_each_image(struct engine *e, void (*fn)(void *ctx, const char *name, uint64_t bytes), void *ctx)
+{
+	struct image_info **list = image_list(e->images);
+
+	for (size_t k = 0; list && list[k]; k++) {
+		fn(ctx, list[k]->name, list[k]->size);
+		image_info_free(list[k]);
+	}
+	free(list);
+}
+
+uint64_t engine_images_stamp(const struct engine *e)
+{
+	struct stat st;
+
+	if (fstatat(e->data_dir, "images/refs.json", &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	return (uint64_t)st.st_ino * 1000003 + (uint64_t)st.st_mtim.tv_sec * 1000000007 + (uint64_t)st.st_mtim.tv_nsec;
+}
+
 /* ---- find ---- */
 
 static int find_by_prefix(struct engine *e, const char *prefix, struct container **ret, struct err *err)

@@ -254,6 +254,10 @@ void engine_import_abort(struct engine_import *i); /* the client went away: done
 int engine_pull(struct engine *e, const char *image, engine_import_fn done, void *ctx, struct err *err);
 int engine_image_remove(struct engine *e, const char *name, bool force, struct err *err);
 struct image_store *engine_images(struct engine *e);
+/* Each image with its name and the bytes of its layers, by name. */
+void engine_each_image(struct engine *e, void (*fn)(void *ctx, const char *name, uint64_t bytes), void *ctx);
+/* Another one when names of images have come or gone, whichever process did it. */
+uint64_t engine_images_stamp(const struct engine *e);
 
 /* This program once more, as a process "berth-tool" (engine_tool_main() finds what is here in its descriptors): for work that takes long or speaks
  * to the world. request: a JSON object. in, out: its standard input and output, the caller's. done is called once, with its answer, a JSON object,

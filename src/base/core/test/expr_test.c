@@ -2,8 +2,8 @@
 #include "base/core/expr.h"
 
 #include "base/core/buf.h"
+#include "base/core/buf.h"
 #include "base/core/err.h"
-#include "base/core/mem.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -127,22 +127,17 @@ static void test_refused(void **state)
 	}
 }
 
-static char *repeated(const char *text, size_t n, const char *end)
+static int parses(const char *text, size_t n, const char *end)
 {
-	struct buf all = BUF_LIMIT(1 << 20);
+	struct buf all buf_cleanup = BUF_INIT;
+	struct expr *e = NULL;
+	struct err err = ERR_INIT;
+	int r;
 
 	for (size_t k = 0; k < n; k++)
 		buf_adds(&all, text);
 	buf_adds(&all, end);
-	return buf_take(&all);
-}
-
-static int parses(const char *text, size_t n, const char *end)
-{
-	mem_cleanup char *all = repeated(text, n, end);
-	struct expr *e = NULL;
-	struct err err = ERR_INIT;
-	int r = expr_parse(all, &e, NULL, &err);
+	r = expr_parse(buf_str(&all), &e, NULL, &err);
 
 	expr_free(e);
 	return r;

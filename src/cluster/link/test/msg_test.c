@@ -57,6 +57,7 @@ static void survives(void **state)
 	      .flag = true,
 	      .text = "gone"}},
 	    {MSG_BY_AGENT, {.type = LINK_EXPANDED, .attempt = {"j", 1, 0, 0}, .text2 = "no such folder"}},
+	    {MSG_BY_AGENT, {.type = LINK_BEAT, .text = "{}", .sent_ms = 5}},
 	    {MSG_BY_AGENT, {.type = LINK_BEAT}},
 	    {MSG_BY_AGENT, {.type = LINK_RENEW, .text = "pem"}},
 	};

@@ -465,6 +465,8 @@ static void draft_setting(struct story *st, struct draft *d, struct sched_task_s
 		t->per_node = (uint32_t)strtoul(value, NULL, 10);
 	else if (!strcmp(key, "spread"))
 		draft_spread(d, t, value);
+	else if (!strcmp(key, "image"))
+		t->image = value;
 	else if (!strcmp(key, "select"))
 		t->select = unblank(value);
 	else if (!strcmp(key, "licences"))
