@@ -34,12 +34,91 @@ static const struct {
 };
 #define N_TOPICS (sizeof topics / sizeof topics[0])
 
+/* The first words of all commands, in the order in which people meet them. What is missing here is shown at the end. */
+static const struct {
+	const char *title, *words[26];
+} sections[] = {
+    {"Containers", {"run",   "create",	"start", "exec",  "attach",  "ps",     "logs",	   "wait",    "kill",
+		    "stop",  "restart", "rm",	 "pause", "unpause", "rename", "update",   "inspect", "top",
+		    "stats", "port",	"diff",	 "cp",	  "commit",  "export", "container"}},
+    {"Jobs", {"submit", "jobs", "job", "why", "cancel", "resume", "events", "schedule", "calendar", "sim"}},
+    {"Projects", {"compose"}},
+    {"Images", {"build", "pull", "push", "tag", "save", "load", "image", "login", "logout", "search", "registry"}},
+    {"Networks and files", {"network", "volume", "system"}},
+    {"Berth itself", {"up", "down", "info", "version", "completion", "oci"}},
+    {"Clusters", {"server", "agent", "token", "node", "source", "quota", "licence", "backup", "restore", "store"}},
+};
+#define N_SECTIONS (sizeof sections / sizeof sections[0])
+
+static const struct {
+	const char *name, *summary;
+} groups[] = {
+    {"calendar", "Name sets of days for schedules"},
+    {"container", "Remove containers that do not run"},
+    {"image", "List, import, tag, convert and remove images"},
+    {"licence", "Count the licences that jobs need"},
+    {"network", "Make, connect and remove networks"},
+    {"node", "Show, lock, drain and label the nodes of the cluster"},
+    {"quota", "Limit what users and projects may have"},
+    {"schedule", "Show, pause and run the jobs that come again"},
+    {"source", "Say where nodes come from, and when"},
+    {"store", "Copy the state of the cluster into another store"},
+    {"system", "Show and free the space that is used"},
+    {"token", "Make tokens that let machines join the cluster"},
+    {"volume", "Make, list and remove volumes"},
+};
+
+static bool starts_with(const struct cli_command *c, const char *word)
+{
+	size_t n = strlen(word);
+
+	return strncmp(c->name, word, n) == 0 && (c->name[n] == '\0' || c->name[n] == ' ');
+}
+
+static bool is_in_section(const struct cli_command *c)
+{
+	for (size_t i = 0; i < N_SECTIONS; i++)
+		for (const char *const *w = sections[i].words; *w; w++)
+			if (starts_with(c, *w))
+				return true;
+	return false;
+}
+
+static void list_word(const char *word, FILE *to)
+{
+	const char *summary = NULL;
+
+	for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++)
+		summary = strcmp(groups[i].name, word) == 0 ? groups[i].summary : summary;
+	for (const struct cli_command *const *c = cli_commands; *c; c++)
+		summary = strcmp((*c)->name, word) == 0 ? (*c)->summary : summary;
+	if (summary)
+		fprintf(to, "  %-12s %s\n", word, summary);
+}
+
+static void list_sections(FILE *to)
+{
+	const char *title = "\nOthers:\n";
+
+	for (size_t i = 0; i < N_SECTIONS; i++) {
+		fprintf(to, "\n%s:\n", sections[i].title);
+		for (const char *const *w = sections[i].words; *w; w++)
+			list_word(*w, to);
+	}
+	for (const struct cli_command *const *c = cli_commands; *c; c++) {
+		if (is_in_section(*c))
+			continue;
+		fprintf(to, "%s  %-12s %s\n", title, (*c)->name, (*c)->summary);
+		title = "";
+	}
+}
+
 static void list_commands(const char *group, FILE *to)
 {
 	for (const struct cli_command *const *c = cli_commands; *c; c++) {
-		if (group && !((*c)->group && strcmp((*c)->group, group) == 0))
+		if (!((*c)->group && strcmp((*c)->group, group) == 0))
 			continue;
-		fprintf(to, "  %-14s %s\n", (*c)->name, (*c)->summary);
+		fprintf(to, "  %-18s %s\n", (*c)->name, (*c)->summary);
 	}
 }
 
@@ -60,12 +139,12 @@ void help_options(const struct option_spec *specs, FILE *to)
 void help_overview(FILE *to)
 {
 	fputs("berth runs containers, jobs and workflows.\n\n"
-	      "Usage: berth [--socket PATH] COMMAND [OPTIONS] [ARGUMENTS]\n\nCommands:\n",
+	      "Usage: berth [--socket PATH] COMMAND [OPTIONS] [ARGUMENTS]\n",
 	      to);
-	list_commands(NULL, to);
+	list_sections(to);
 	fputs("\nTopics:\n", to);
 	for (size_t i = 0; i < N_TOPICS; i++)
-		fprintf(to, "  help %-12s %s\n", topics[i].name, topics[i].summary);
+		fprintf(to, "  help %-13s %s\n", topics[i].name, topics[i].summary);
 	fputs("\nOptions of all commands:\n", to);
 	help_options(cli_common_options, to);
 	fputs("\n`berth COMMAND --help` tells more about a command.\n", to);

@@ -5,6 +5,7 @@
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/mem.h"
+#include "face/cli/command.h"
 #include "face/cli/test/fake_server.h"
 
 #include <fcntl.h>
@@ -73,8 +74,8 @@ static void test_help(void **state)
 		const char *words[6];
 		const char *out;
 	} rows[] = {
-	    {{"--help"}, "submit         Submit a job"},
-	    {{"help"}, "Commands:"},
+	    {{"--help"}, "submit       Submit a job"},
+	    {{"help"}, "Containers:"},
 	    {{"help", "exit-codes"}, "126  berth run, exec"},
 	    {{"help", "run"}, "Usage: berth run [OPTIONS] IMAGE [COMMAND [ARG...]]"},
 	    {{"help", "image", "ls"}, "Usage: berth image ls"},
@@ -96,6 +97,26 @@ static void test_help(void **state)
 		assert_string_equal(o.err, "");
 		assert_int_equal(o.status, 0);
 	}
+}
+
+/* A command that nobody has put in a section would be found by nobody. */
+static void test_overview(void **state)
+{
+	mem_cleanup char *text = NULL;
+	size_t size = 0;
+	FILE *to = open_memstream(&text, &size);
+
+	(void)state;
+	assert_non_null(to);
+	help_overview(to);
+	fclose(to);
+	for (const struct cli_command *const *c = cli_commands; *c; c++) {
+		char line[64];
+
+		snprintf(line, sizeof line, "\n  %.*s ", (int)strcspn((*c)->name, " "), (*c)->name);
+		contains(text, line);
+	}
+	assert_null(strstr(text, "Others:"));
 }
 
 static void test_not_running(void **state)
@@ -616,6 +637,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_usage),
 	    cmocka_unit_test(test_help),
+	    cmocka_unit_test(test_overview),
 	    cmocka_unit_test(test_not_running),
 	    cmocka_unit_test(test_run),
 	    cmocka_unit_test(test_run_ends),
