@@ -11,6 +11,7 @@
 #include "base/core/proc.h"
 #include "base/store/store.h"
 #include "base/store/store_move.h"
+#include "cluster/replay/replay.h"
 #include "base/wire/http_server.h"
 #include "cluster/agent/agent.h"
 #include "cluster/link/dial.h"
@@ -636,9 +637,27 @@ static int move_store(struct cli_store_job *job, struct err *err)
 	return r;
 }
 
+static int simulate(struct cli_sim *sim, struct err *err)
+{
+	const struct store_place from = place_of(sim->from);
+	const struct replay_options o = {.nodes = sim->nodes, .without = sim->without, .policy = sim->policy};
+	struct store *store = NULL;
+	struct loop *loop = NULL;
+	int r = loop_new(&loop, err);
+
+	if (r == 0)
+		r = store_open_read(from.kind, from.dir, loop, &store, err);
+	if (r == 0) {
+		r = replay_store(store, &o, &sim->json, err);
+		store_close(store);
+	}
+	loop_free(loop);
+	return r;
+}
+
 int main(int argc, char **argv)
 {
-	static const struct cli_hooks hooks = {.up = up, .store = move_store};
+	static const struct cli_hooks hooks = {.up = up, .store = move_store, .sim = simulate};
 
 	if (argc > 0 && !strcmp(argv[0], "berth-launcher"))
 		launcher_main(argc, argv);

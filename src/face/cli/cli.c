@@ -97,6 +97,7 @@ const struct cli_command *const cli_commands[] = {
     &command_token_create,
     &command_token_ls,
     &command_token_rm,
+    &command_sim,
     &command_backup,
     &command_restore,
     &command_store_copy,

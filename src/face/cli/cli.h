@@ -53,6 +53,14 @@ struct cli_store_job {
 	uint64_t docs, events, snapshots; /* that were moved */
 };
 
+/* What would have happened (cluster/replay/replay.h). json is the answer, the caller frees it. */
+struct cli_sim {
+	const char *from; /* a directory (absolute) or the address of an etcd */
+	char *const *nodes, *const *without;
+	const char *policy;
+	char *json;
+};
+
 struct cli_hooks {
 	/* Is the daemon until it ends: 0 after an orderly end, or a negative errno with *err set. It has a working
 	 * directory of / and a log on stderr when it is not in the foreground. When the API answers it writes the one
@@ -62,6 +70,7 @@ struct cli_hooks {
 	int (*up)(const struct cli_up_options *o, struct err *err);
 	/* Does it, and fills in the counts. */
 	int (*store)(struct cli_store_job *job, struct err *err);
+	int (*sim)(struct cli_sim *sim, struct err *err);
 };
 
 /* Runs one command; argv[0] is the program, argv[argc] is NULL. Returns the exit status of the process. `berth

@@ -75,6 +75,7 @@ extern const struct cli_command command_node_ls, command_node_inspect, command_n
     command_node_unlock, command_node_label, command_node_rm;
 extern const struct cli_command command_quota_set, command_quota_ls, command_quota_rm;
 extern const struct cli_command command_licence_set, command_licence_ls, command_licence_rm;
+extern const struct cli_command command_sim;
 extern const struct cli_command command_backup, command_restore, command_store_copy;
 extern const struct cli_command command_schedule_ls, command_schedule_inspect, command_schedule_pause,
     command_schedule_resume, command_schedule_run, command_schedule_rm;
