@@ -36,6 +36,18 @@ static bool has_monitor(const struct container *c)
 
 /* ---- start ---- */
 
+/* One that is to go at its end goes when it cannot begin, too: whoever waits for that has no other news. */
+static int begin(struct container *c, struct err *err)
+{
+	int r = life_begin(c, false, err);
+
+	if (r < 0 && c->pub.remove && container_idle(c)) {
+		c->remove_soon = c->pub.removing = true;
+		container_try_forget(c);
+	}
+	return r;
+}
+
 static int start(struct container *c, struct err *err)
 {
 	int r;
@@ -51,7 +63,7 @@ static int start(struct container *c, struct err *err)
 		return err_set(err, EALREADY, "container %s runs already", c->pub.name);
 	life_cancel(c);
 	if (!has_monitor(c))
-		return life_begin(c, false, err);
+		return begin(c, err);
 	c->start_soon = true;
 	c->pub.manual = false;
 	c->pub.restart_count = 0;

@@ -111,11 +111,11 @@ static int find_mtu(struct nl *nl, const struct plug_endpoint *e, uint32_t *ret,
 }
 
 /* Two bridges of one machine must not have the same; one bridge keeps its own. */
-static void bridge_mac(const struct plug_endpoint *e, unsigned char ret[static LINK_MAC_LEN])
+static void bridge_mac(const char *network, unsigned char ret[static LINK_MAC_LEN])
 {
 	unsigned v = 0;
 
-	(void)sscanf(e->network, "%8x", &v);
+	(void)sscanf(network, "%8x", &v);
 	ret[0] = 0x02;
 	ret[1] = 0x42;
 	for (size_t i = 0; i < 4; i++)
@@ -135,7 +135,7 @@ static int make_bridge(struct attach *a, const struct plug_endpoint *e, uint32_t
 	bool is_new = false;
 	int index, r;
 
-	bridge_mac(e, mac);
+	bridge_mac(e->network, mac);
 	index = link_bridge(&a->host, e->bridge, mtu, mac, &is_new, err);
 	if (index < 0)
 		return index;
@@ -285,6 +285,7 @@ static void undo(struct attach *a)
 {
 	struct plug made = {.endpoints = a->made, .n_endpoints = a->n_made};
 
+	memcpy(made.table, a->plug->table, sizeof made.table);
 	/* All of it is new, or the container goes on with what it had. */
 	plug_detach(a->n_made == a->plug->n_endpoints ? a->plug : &made);
 }
@@ -351,12 +352,16 @@ static bool same_ports(const struct plug *a, const struct plug *b)
 
 int plug_change(const struct plug *from, const struct plug *to, int netns, struct err *err)
 {
-	const struct plug ports = {.ports = from->ports, .n_ports = from->n_ports};
+	struct plug ports = {.ports = from->ports, .n_ports = from->n_ports};
 	int r = 0;
 
+	memcpy(ports.table, from->table, sizeof ports.table);
 	for (size_t i = 0; i < from->n_endpoints; i++) {
+		struct plug gone = {.endpoints = &from->endpoints[i], .n_endpoints = 1};
+
+		memcpy(gone.table, from->table, sizeof gone.table);
 		if (!has_endpoint(to, from->endpoints[i].id))
-			plug_detach(&(struct plug){.endpoints = &from->endpoints[i], .n_endpoints = 1});
+			plug_detach(&gone);
 	}
 	/* An element of a map cannot be given another value. */
 	if (!same_ports(from, to))
@@ -364,7 +369,7 @@ int plug_change(const struct plug *from, const struct plug *to, int netns, struc
 	return r < 0 ? r : plug_attach(to, netns, err);
 }
 
-int plug_remove_bridge(const char *bridge, struct err *err)
+int plug_remove_bridge(const char *bridge, const char *table, struct err *err)
 {
 	nl_cleanup struct nl nl = NL_NULL;
 	int index, ports, r = nl_open(&nl, NETLINK_ROUTE, err);
@@ -378,7 +383,17 @@ int plug_remove_bridge(const char *bridge, struct err *err)
 	if (index >= 0)
 		r = link_delete(&nl, bridge, err);
 	/* Where there are no rules there is nothing to take away. */
-	if (r == 0 && index >= 0 && wall_stands())
-		r = wall_remove_bridge(bridge, err);
+	if (r == 0 && index >= 0 && wall_stands(table))
+		r = wall_remove_bridge(table, bridge, err);
 	return r;
+}
+
+bool plug_bridge_is_others(const char *bridge, const char *network)
+{
+	unsigned char ours[LINK_MAC_LEN], is[LINK_MAC_LEN] = {0};
+	nl_cleanup struct nl nl = NL_NULL;
+
+	bridge_mac(network, ours);
+	return nl_open(&nl, NETLINK_ROUTE, NULL) == 0 && link_find_mac(&nl, bridge, is) > 0 &&
+	       memcmp(ours, is, sizeof is) != 0;
 }

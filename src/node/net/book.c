@@ -54,6 +54,8 @@ static void add_pools(yyjson_mut_doc *d, yyjson_mut_val *root, const struct net_
 		add_str(d, o, "ip_range", w->pools[i].ip_range);
 		add_str(d, o, "gateway", w->pools[i].gateway);
 		add_pairs(d, o, "aux", w->pools[i].aux, w->pools[i].n_aux);
+		if (w->pools[i].own)
+			yyjson_mut_obj_add_bool(d, o, "own", true);
 	}
 }
 
@@ -125,6 +127,8 @@ static int read_pool(yyjson_val *v, struct net_pool *pub, struct pool *p, struct
 		r = json_get_str(v, "gateway", &pub->gateway, err);
 	if (r == 0)
 		r = read_pairs(v, "aux", NET_AUX_MAX, &pub->aux, &pub->n_aux, err);
+	if (r == 0)
+		r = json_opt_bool(v, "own", &pub->own, err);
 	if (r == 0)
 		r = cidr_parse(pub->subnet, &p->subnet, err);
 	if (r == 0)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/net/net_impl.h"
 
+#include "node/net/side.h"
+
 #include "base/core/buf.h"
 #include "base/core/err.h"
 #include "base/core/mem.h"
@@ -298,6 +300,8 @@ int net_connect(struct net *n, const char *container, const struct net_endpoint_
 		r = check_connect(n, container, w, err);
 	if (r == 0 && n->holders.n == 0)
 		r = net_claim(n, err);
+	if (r == 0)
+		r = side_make_way(n, map_get(&n->by_id, w->id), err);
 	if (r < 0)
 		return r;
 	h = endpoint_holder(n, container);
@@ -388,6 +392,7 @@ void endpoint_fill_plug(struct net *n, struct holder *h, struct plug *p)
 {
 	*p = (struct plug){.n_endpoints = h->n, .n_ports = h->n_ports};
 	snprintf(p->container, sizeof p->container, "%s", h->id);
+	snprintf(p->table, sizeof p->table, "%s", n->table);
 	snprintf(p->owner, sizeof p->owner, "%s", n->owner);
 	memcpy(p->doors, n->doors, sizeof p->doors);
 	p->n_doors = n->n_doors;

@@ -171,7 +171,7 @@ bool guest_present(struct net *n)
 		return false;
 	if (is_used(dir, n->builds))
 		return true;
-	(void)plug_remove_bridge(n->builds->bridge, NULL);
+	(void)plug_remove_bridge(n->builds->bridge, n->table, NULL);
 	return false;
 }
 
@@ -220,6 +220,7 @@ static void init_plug(const struct net *n, size_t endpoints, struct plug *p)
 {
 	*p = (struct plug){.endpoints = mem_new_n(struct plug_endpoint, endpoints)};
 	snprintf(p->container, sizeof p->container, "build");
+	snprintf(p->table, sizeof p->table, "%s", n->table);
 	snprintf(p->owner, sizeof p->owner, "%s", n->owner);
 }
 
@@ -298,7 +299,7 @@ static void plug_out(struct guest *g)
 	fd_closep(&g->slot);
 	if (lock < 0 || is_used(g->dir, g->net->builds))
 		return;
-	(void)plug_remove_bridge(g->net->builds->bridge, NULL);
+	(void)plug_remove_bridge(g->net->builds->bridge, g->net->table, NULL);
 	net_leave(g->net);
 }
 

@@ -16,8 +16,7 @@ struct err;
 struct guest;
 
 /* Makes a network namespace with an interface and its way out. The caller has one thread and is the machine's root, and waits for other guests that
- * come or go, some milliseconds each. -EDQUOT no subnet or address is free; -EADDRINUSE a daemon with another data directory has
- * containers here; -EPERM, -EOPNOTSUPP ... of the kernel. */
+ * come or go, some milliseconds each. -EDQUOT no subnet or address is free; -EPERM, -EOPNOTSUPP ... of the kernel. */
 int guest_new(int data_dir, struct guest **ret, struct err *err);
 /* Nobody may be in it any more. Takes NULL, returns NULL. */
 struct guest *guest_free(struct guest *g);

@@ -86,13 +86,33 @@ static bool is_taken(const struct taken *t, const struct cidr *c)
 	return false;
 }
 
+bool ipam_is_used(const struct cidr *c)
+{
+	struct taken t = {.n = 0};
+	bool used;
+
+	list_taken(c->ip.family, &t);
+	used = is_taken(&t, c);
+	free(t.v);
+	return used;
+}
+
+/* Where the search for a subnet of builds begins: daemons beside each other, of whose builds the kernel knows nothing between two steps, choose different
+ * ones. */
+static uint64_t own_place(const struct net *n)
+{
+	const unsigned char *b = n->ula.ip.b;
+
+	return (uint64_t)b[3] << 16 | (uint64_t)b[4] << 8 | b[5];
+}
+
 static bool find_in(struct net *n, const struct taken *t, const struct cidr *range, int prefix, bool back,
 		    struct cidr *ret)
 {
 	const uint64_t count = 1ull << (prefix - range->prefix);
 
 	for (uint64_t at = 0; at < count; at++) {
-		const uint64_t i = back ? count - 1 - at : at;
+		const uint64_t i = back ? (own_place(n) + count - at) % count : at;
 		int shift = (int)ip_len(&range->ip) * 8 - prefix;
 		struct cidr c = {.prefix = prefix};
 

@@ -37,6 +37,7 @@ static int call(struct nl *nl, struct buf *b, size_t at)
 struct found {
 	int index;
 	bool bridge;
+	unsigned char mac[LINK_MAC_LEN];
 };
 
 static int on_link(void *ctx, const struct nlmsghdr *h)
@@ -49,6 +50,9 @@ static int on_link(void *ctx, const struct nlmsghdr *h)
 
 	nl_attrs(h, sizeof *info, attrs, IFLA_LINKINFO);
 	f->index = info->ifi_index;
+	kind = nl_data(attrs[IFLA_ADDRESS], &n);
+	if (kind && n == sizeof f->mac)
+		memcpy(f->mac, kind, n);
 	/* The kind is the first attribute inside. */
 	kind = nl_data(attrs[IFLA_LINKINFO], &n);
 	f->bridge = n >= sizeof(struct nlattr) + sizeof "bridge" &&
@@ -72,6 +76,17 @@ int link_find(struct nl *nl, const char *name, struct err *err)
 	int r = look_up(nl, name, &f);
 
 	return r < 0 ? err_sys(err, -r, "look for interface %s", name) : f.index;
+}
+
+int link_find_mac(struct nl *nl, const char *name, unsigned char ret_mac[static LINK_MAC_LEN])
+{
+	struct found f = {.index = 0};
+	int r = look_up(nl, name, &f);
+
+	if (r < 0)
+		return r;
+	memcpy(ret_mac, f.mac, sizeof f.mac);
+	return f.index;
 }
 
 /* ---- make ---- */

@@ -13,6 +13,8 @@
 
 /* Its index, or -ENODEV. */
 int link_find(struct nl *nl, const char *name, struct err *err);
+/* The same, and its address (of none: zeroes). */
+int link_find_mac(struct nl *nl, const char *name, unsigned char ret_mac[static LINK_MAC_LEN]);
 /* The index of a bridge of that name, made when it is not there. -EEXIST: there is something else. *ret_new: it was made. */
 int link_bridge(struct nl *nl, const char *name, uint32_t mtu, const unsigned char mac[static LINK_MAC_LEN],
 		bool *ret_new, struct err *err);

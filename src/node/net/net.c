@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/net/net_impl.h"
+#include "node/net/side.h"
 
 #include "base/core/clock.h"
 #include "base/core/err.h"
@@ -30,6 +31,7 @@ int net_list(struct net *n, struct network *w, struct err *err)
 		return err_set(err, EEXIST, "two networks have the id %.12s", w->pub.id);
 	if (map_get(&n->by_name, w->pub.name))
 		return err_set(err, EEXIST, "network with name %s already exists", w->pub.name);
+	side_name(n, w);
 	mem_grow(&n->list, &n->cap, n->n);
 	n->list[n->n++] = w;
 	(void)map_put(&n->by_id, w->pub.id, w);
@@ -163,6 +165,8 @@ static int add_default(struct net *n, struct draft *d, int family, struct err *e
 	r = ipam_subnet(n, family, &c, err);
 	if (r == 0)
 		set_pool(d, d->w.n_pools++, &c, NULL);
+	if (r == 0)
+		d->pools[d->w.n_pools - 1].own = true;
 	return r;
 }
 
@@ -288,7 +292,7 @@ static int drop_bridge(struct net *n, const struct network *w)
 {
 	if (n->bare || w->pub.driver != NET_BRIDGE || net_option(&w->pub, "com.docker.network.bridge.name"))
 		return 0;
-	return plug_remove_bridge(w->bridge, NULL);
+	return plug_remove_bridge(w->bridge, n->table, NULL);
 }
 
 int net_remove(struct net *n, const char *id, struct err *err)
@@ -357,6 +361,7 @@ static int load_all(struct net *n, struct err *err)
 	if (r < 0)
 		return r;
 	cidr_text(&n->ula, n->owner);
+	side_load(n);
 	r = book_load_all(n, err);
 	if (r == 0)
 		r = make_defaults(n, err);
@@ -419,8 +424,8 @@ static void clean(struct net *n)
 	for (size_t i = 0; i < n->n && !in_use; i++)
 		in_use = drop_bridge(n, n->list[i]) < 0;
 	in_use = in_use || guest_present(n);
-	if (!in_use && wall_is_ours(n->owner))
-		(void)wall_assert(NULL, 0, n->owner, NULL);
+	if (!in_use && wall_is_ours(n->table, n->owner))
+		(void)wall_assert(n->table, NULL, 0, n->owner, NULL);
 }
 
 struct net *net_close(struct net *n)
@@ -448,33 +453,17 @@ struct net *net_close(struct net *n)
 
 /* ---- the rules ---- */
 
-/* The end of a container outside, whoever made it (endpoint.c). */
-static bool has_ports(void)
-{
-	nl_cleanup struct nl nl = NL_NULL;
-
-	return nl_open(&nl, NETLINK_ROUTE, NULL) == 0 && link_count(&nl, 0, "bv", NULL) > 0;
-}
-
+/* Guests may have gone with the rules that they alone needed. */
 void net_leave(struct net *n)
 {
-	if (flock(n->dir, LOCK_EX | LOCK_NB) == 0 && !has_ports() && wall_is_ours(n->owner))
-		(void)wall_assert(NULL, 0, n->owner, NULL);
+	if (flock(n->dir, LOCK_EX | LOCK_NB) == 0 && !side_has_ports(n) && wall_is_ours(n->table, n->owner))
+		(void)wall_assert(n->table, NULL, 0, n->owner, NULL);
 	(void)flock(n->dir, LOCK_UN);
 }
 
 int net_claim(struct net *n, struct err *err)
 {
-	if (n->bare || !wall_is_others(n->owner))
-		return 0;
-	if (!has_ports())
-		return wall_assert(NULL, 0, n->owner, err);
-	return err_set(
-	    err, EADDRINUSE,
-	    "a berth daemon with another data directory has containers on networks of this machine (nft table "
-	    "\"inet berth\"); stop them, start one of the two in a network namespace of its own, or this container "
-	    "with --network none or "
-	    "host");
+	return n->bare ? 0 : side_claim(n, err);
 }
 
 int net_assert(struct net *n, struct err *err)
@@ -500,8 +489,8 @@ int net_assert(struct net *n, struct err *err)
 	if (count > 0)
 		r = net_claim(n, err);
 	/* Nothing of ours is there and nothing has to be: the kernel need not even know nft. */
-	if (r == 0 && (count > 0 || wall_is_ours(n->owner)))
-		r = wall_assert(list, count, n->owner, err);
+	if (r == 0 && (count > 0 || wall_is_ours(n->table, n->owner)))
+		r = wall_assert(n->table, list, count, n->owner, err);
 	for (size_t i = 0; i < count; i++)
 		plug_free(&plugs[i]);
 	free(plugs);
@@ -540,15 +529,6 @@ static void on_other(void *ctx, const char *chain)
 				    chain));
 }
 
-/* Two daemons have one set of rules: the second has containers, but none on a network. */
-static void warn_of_daemon(struct net *n)
-{
-	struct err why = ERR_INIT;
-
-	if (n->holders.n == 0 && net_claim(n, &why) == -EADDRINUSE)
-		add_warning(n, mem_printf("containers cannot be on networks yet: %s", why.text));
-}
-
 int net_reconcile(struct net *n, struct err *err)
 {
 	int r;
@@ -558,9 +538,8 @@ int net_reconcile(struct net *n, struct err *err)
 	n->reconciled = true;
 	r = net_assert(n, err);
 	wall_others(on_other, n);
-	warn_of_daemon(n);
 	if (r == 0 && n->loop && !n->watch)
-		r = wall_watch_new(n->loop, on_flush, n, &n->watch, err);
+		r = wall_watch_new(n->loop, n->table, on_flush, n, &n->watch, err);
 	return r;
 }
 

@@ -14,7 +14,7 @@
  *   cidr.c    address arithmetic   ipam.c   addresses of a network   ports.c  host ports
  *   book.c    networks in files    net.c    networks in memory       endpoint.c  containers on them   plug.c  plug <-> JSON
  *   link.c    rtnetlink            nl.c     netlink messages         attach.c the plug in the kernel  wall*.c nft
- *   flows.c   what is remembered of UDP       doors.c   the API, closed to containers
+ *   flows.c   what is remembered of UDP       doors.c   the API, closed to containers            side.c  daemons beside each other
  *
  * Texts of errors are those that clients of Docker know, where they have one. All calls are made on the loop's thread and none waits.
  */
@@ -44,6 +44,7 @@ struct sockaddr_storage;
 #define NET_MAC_MAX 18
 #define NET_LINK_MAX 16 /* name of an interface */
 #define NET_DOORS_MAX 64
+#define NET_TABLE "berth" /* of nft; with a suffix where another daemon has it */
 
 /* ---- open ---- */
 
@@ -66,6 +67,7 @@ struct net_pool {
 	const char *subnet, *ip_range, *gateway; /* "172.18.0.0/24", "172.18.0.128/25" or NULL, "172.18.0.1" */
 	const struct net_pair *aux;		 /* addresses that are not ours to give */
 	size_t n_aux;
+	bool own; /* its subnet was chosen here: another one would do */
 };
 
 /* As asked for: what is NULL or 0 gets a default. And as it is (net_find ...): then nothing is open, gateways and subnets are there. Borrowed. */
@@ -137,7 +139,7 @@ struct net_endpoint {
 
 /* Allocates: addresses, names of interfaces. The kernel follows when the container's plug is carried out. -ENOENT; -EEXIST: the container is on it; -EBUSY
  * "Address already in use"; -EINVAL not in a subnet, no such ...; -EDQUOT "no available IPv4 addresses on this network's address pools: NAME (ID)";
- * -ENOTSUP host and none. -EADDRINUSE: a daemon with another data directory has containers on networks here. Published ports lead to the endpoint with the
+ * -ENOTSUP host and none. Beside another daemon with containers on networks the names in the kernel become other ones (side.h). Published ports lead to the endpoint with the
  * default route, so to another one afterwards perhaps; so does net_disconnect(), where those that lead nowhere any more are given back. */
 int net_connect(struct net *n, const char *container, const struct net_endpoint_wish *wish,
 		const struct net_endpoint **ret, struct err *err);

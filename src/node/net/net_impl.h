@@ -63,6 +63,8 @@ struct net {
 	uint16_t next_port;
 	struct cidr ula;	   /* of this installation, /48 */
 	char owner[CIDR_TEXT_MAX]; /* its text, by which our rules are known */
+	bool side;		   /* side.h: another daemon has the usual names */
+	char table[NET_LINK_MAX];  /* of nft */
 	bool reconciled;
 	struct wall_watch *watch;
 	uint16_t doors[NET_DOORS_MAX];
@@ -84,8 +86,10 @@ int book_ula(struct net *n, struct err *err);
 /* ipam.c */
 /* A subnet that nothing of this machine uses. -EDQUOT. */
 int ipam_subnet(struct net *n, int family, struct cidr *ret, struct err *err);
-/* The same from the other end, where nobody comes so soon. */
+/* The same for builds: a small one, at a place of our own, from which it goes downwards. */
 int ipam_last_subnet(struct net *n, int family, struct cidr *ret, struct err *err);
+/* Whether an address or a route of the machine lies in it. */
+bool ipam_is_used(const struct cidr *c);
 /* -EBUSY when a network of ours has it. */
 int ipam_check_subnet(struct net *n, const struct cidr *c, struct err *err);
 /* wish NULL = the next free one. */

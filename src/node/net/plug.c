@@ -116,6 +116,8 @@ static void write_port(const struct plug_port *p, struct buf *out)
 void plug_write(const struct plug *p, struct buf *out)
 {
 	buf_printf(out, "{\"container\":\"%s\"", p->container);
+	if (*p->table && strcmp(p->table, NET_TABLE) != 0)
+		add_text(out, "table", p->table);
 	add_text(out, "owner", p->owner);
 	buf_adds(out, ",\"endpoints\":[");
 	for (size_t i = 0; i < p->n_endpoints; i++) {
@@ -157,6 +159,18 @@ static int copy_owner(yyjson_val *v, char ret[static NET_CIDR_MAX], struct err *
 		r = err_set(err, EINVAL, "owner: \"%.64s\" is no prefix", text);
 	if (r == 0)
 		snprintf(ret, NET_CIDR_MAX, "%s", text);
+	return r;
+}
+
+static int copy_table(yyjson_val *v, char ret[static NET_LINK_MAX], struct err *err)
+{
+	const char *text = NET_TABLE;
+	int r = json_opt_str(v, "table", &text, err);
+
+	if (r == 0 && (strlen(text) >= NET_LINK_MAX || strncmp(text, NET_TABLE, strlen(NET_TABLE)) != 0))
+		r = err_set(err, EINVAL, "table: \"%.64s\" is no name of a table of ours", text);
+	if (r == 0)
+		snprintf(ret, NET_LINK_MAX, "%s", text);
 	return r;
 }
 
@@ -302,6 +316,8 @@ static int read_plug(yyjson_val *root, struct plug *ret, struct err *err)
 	if (!yyjson_is_obj(root))
 		return err_set(err, EINVAL, "an object is needed");
 	r = copy_id(root, "container", ret->container, err);
+	if (r == 0)
+		r = copy_table(root, ret->table, err);
 	if (r == 0)
 		r = copy_owner(root, ret->owner, err);
 	if (r == 0)

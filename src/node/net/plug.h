@@ -34,6 +34,7 @@ struct plug_port {
 
 struct plug {
 	char container[65];
+	char table[NET_LINK_MAX]; /* of nft, "berth" unless there is another daemon's */
 	char owner[NET_CIDR_MAX]; /* of the rules: the networks of one daemon have one, its IPv6 prefix */
 	struct plug_endpoint *endpoints;
 	size_t n_endpoints;
@@ -64,4 +65,6 @@ void plug_detach(const struct plug *p);
 /* From one to another one of the same container: what is in the first alone goes, then as with plug_attach(). */
 int plug_change(const struct plug *from, const struct plug *to, int netns, struct err *err);
 /* Removes the bridge of a network that has no container any more. -EBUSY when something is plugged into it all the same. No bridge = success. */
-int plug_remove_bridge(const char *bridge, struct err *err);
+int plug_remove_bridge(const char *bridge, const char *table, struct err *err);
+/* Whether an interface of this name is there that is not the bridge of this network. */
+bool plug_bridge_is_others(const char *bridge, const char *network);

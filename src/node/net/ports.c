@@ -4,6 +4,7 @@
  * kept bound: one descriptor a port would cost more than all else.
  */
 #include "node/net/net_impl.h"
+#include "node/net/wall.h"
 
 #include "base/core/err.h"
 #include "base/core/fd.h"
@@ -87,6 +88,11 @@ static int check(struct net *n, enum net_proto proto, const struct ip *ip, unsig
 	if (is_allocated(n, proto, ip, port))
 		return err_set(err, EBUSY, "Bind for %s:%u failed: port is already allocated", address, port);
 	r = try_bind(proto, ip, port);
+	/* Of another daemon: no program listens on it, either. */
+	if (r == 0 && !n->bare &&
+	    wall_port_is_others(n->table,
+				&(struct plug_port){.proto = proto, .host_ip = *ip, .host_port = (uint16_t)port}))
+		r = -EADDRINUSE;
 	if (r == 0)
 		return 0;
 	if (r == -EADDRINUSE)

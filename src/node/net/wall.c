@@ -111,20 +111,29 @@ static void put_endpoint(struct wall_batch *w, const struct plug_endpoint *e, bo
 	put_sender(w, e, &none, in);
 }
 
-static void put_port(struct wall_batch *w, const struct plug_port *p, bool in)
+static enum wall_set_id port_key(const struct plug_port *p, bool any, struct key *ret)
 {
 	static const uint8_t protocols[] = {
 	    [NET_TCP] = IPPROTO_TCP, [NET_UDP] = IPPROTO_UDP, [NET_SCTP] = IPPROTO_SCTP};
-	bool four = p->host_ip.family == AF_INET, any = ip_is_any(&p->host_ip);
-	struct key k = {.n = 0}, to = {.n = 0};
 
+	*ret = (struct key){.n = 0};
 	if (!any)
-		add_ip(&k, &p->host_ip);
-	add(&k, &protocols[p->proto], 1, 4);
-	add_port(&k, p->host_port);
+		add_ip(ret, &p->host_ip);
+	add(ret, &protocols[p->proto], 1, 4);
+	add_port(ret, p->host_port);
+	if (p->host_ip.family == AF_INET)
+		return any ? WALL_ANY4 : WALL_ONE4;
+	return any ? WALL_ANY6 : WALL_ONE6;
+}
+
+static void put_port(struct wall_batch *w, const struct plug_port *p, bool in)
+{
+	struct key k, to = {.n = 0};
+	enum wall_set_id set = port_key(p, ip_is_any(&p->host_ip), &k);
+
 	add_ip(&to, &p->ip);
 	add_port(&to, p->port);
-	wall_put_element(w, four ? any ? WALL_ANY4 : WALL_ONE4 : any ? WALL_ANY6 : WALL_ONE6, k.b, to.b, in);
+	wall_put_element(w, set, k.b, to.b, in);
 }
 
 /* They stay until the rules are written anew. */
@@ -155,7 +164,7 @@ static int try_add(struct nl *nl, const struct plug *p, bool tables)
 	buf_cleanup struct buf b = BUF_LIMIT(NL_BATCH_MAX);
 	struct wall_batch w;
 
-	wall_begin(&w, &b, p->owner);
+	wall_begin(&w, &b, p->table, p->owner);
 	if (tables)
 		wall_put_all(&w, true);
 	put_plug(&w, p);
@@ -181,13 +190,14 @@ int wall_add(const struct plug *p, struct err *err)
 		return err_set(err, -r,
 			       "the kernel has no nftables (CONFIG_NF_TABLES_INET, CONFIG_NFT_NAT ...); --network none "
 			       "does without");
-	return r < 0 ? err_sys(err, -r, "add the container to nft table \"inet " WALL_TABLE "\"") : 0;
+	return r < 0 ? err_sys(err, -r, "add the container to nft table \"inet %s\"", p->table) : 0;
 }
 
 /* ---- remove ---- */
 
 /* Only what is there: one that is not would keep all others in. And nothing at all is no transaction, which would wait for the kernel (20 ms). */
-static int remove_all(void (*put)(struct wall_batch *w, const void *what), const void *what, struct err *err)
+static int remove_all(const char *table, void (*put)(struct wall_batch *w, const void *what), const void *what,
+		      struct err *err)
 {
 	buf_cleanup struct buf b = BUF_LIMIT(NL_BATCH_MAX);
 	nl_cleanup struct nl nl = NL_NULL;
@@ -201,7 +211,7 @@ static int remove_all(void (*put)(struct wall_batch *w, const void *what), const
 		struct wall_batch w;
 
 		buf_clear(&b);
-		wall_begin(&w, &b, "");
+		wall_begin(&w, &b, table, "");
 		w.present = &nl;
 		put(&w, what);
 		wall_end(&w);
@@ -223,9 +233,9 @@ static void take_plug(struct wall_batch *w, const void *what)
 
 int wall_remove(const struct plug *p, struct err *err)
 {
-	int r = remove_all(take_plug, p, err);
+	int r = remove_all(p->table, take_plug, p, err);
 
-	return r < 0 ? err_sys(err, -r, "remove the container from nft table \"inet " WALL_TABLE "\"") : r;
+	return r < 0 ? err_sys(err, -r, "remove the container from nft table \"inet %s\"", p->table) : r;
 }
 
 static void take_bridge(struct wall_batch *w, const void *what)
@@ -234,18 +244,18 @@ static void take_bridge(struct wall_batch *w, const void *what)
 		put_name(w, set, what, false);
 }
 
-int wall_remove_bridge(const char *bridge, struct err *err)
+int wall_remove_bridge(const char *table, const char *bridge, struct err *err)
 {
-	int r = remove_all(take_bridge, bridge, err);
+	int r = remove_all(table, take_bridge, bridge, err);
 
-	return r < 0 ? err_sys(err, -r, "remove %s from nft table \"inet " WALL_TABLE "\"", bridge) : 0;
+	return r < 0 ? err_sys(err, -r, "remove %s from nft table \"inet %s\"", bridge, table) : 0;
 }
 
 /* ---- assert ---- */
 
 uint32_t wall_last_port;
 
-int wall_assert(const struct plug *const *plugs, size_t n, const char *owner, struct err *err)
+int wall_assert(const char *table, const struct plug *const *plugs, size_t n, const char *owner, struct err *err)
 {
 	nl_cleanup struct nl nl = NL_NULL;
 	buf_cleanup struct buf b = BUF_LIMIT(NL_BATCH_MAX);
@@ -255,7 +265,7 @@ int wall_assert(const struct plug *const *plugs, size_t n, const char *owner, st
 	if (r < 0)
 		return r;
 	wall_last_port = nl.port;
-	wall_begin(&w, &b, owner);
+	wall_begin(&w, &b, table, owner);
 	wall_put_away(&w);
 	if (n > 0)
 		wall_put_all(&w, false);
@@ -263,7 +273,7 @@ int wall_assert(const struct plug *const *plugs, size_t n, const char *owner, st
 		put_plug(&w, plugs[i]);
 	wall_end(&w);
 	r = nl_batch(&nl, &b, NULL);
-	return r < 0 ? err_sys(err, -r, "write nft table \"inet " WALL_TABLE "\"") : 0;
+	return r < 0 ? err_sys(err, -r, "write nft table \"inet %s\"", table) : 0;
 }
 
 /* ---- whose are they? ---- */
@@ -282,7 +292,7 @@ static int on_table(void *ctx, const struct nlmsghdr *h)
 }
 
 /* Its version and owner; "" = it is not there, or somebody else's of the same name. */
-static const char *label_of(uint8_t family, char out[static WALL_LABEL_MAX])
+static const char *label_of(const char *table, uint8_t family, char out[static WALL_LABEL_MAX])
 {
 	buf_cleanup struct buf b = BUF_LIMIT(4096);
 	nl_cleanup struct nl nl = NL_NULL;
@@ -290,48 +300,95 @@ static const char *label_of(uint8_t family, char out[static WALL_LABEL_MAX])
 	memset(out, 0, WALL_LABEL_MAX);
 	if (nl_open(&nl, NETLINK_NETFILTER, NULL) < 0)
 		return out;
-	wall_put_question(&b, family);
+	wall_put_question(&b, family, table);
 	(void)nl_ask(&nl, &b, on_table, out);
 	return out;
 }
 
-bool wall_stands(void)
+bool wall_stands(const char *table)
 {
 	static const uint8_t families[] = {NFPROTO_INET, NFPROTO_BRIDGE};
 	static const char version[] = WALL_VERSION " ";
 	char label[WALL_LABEL_MAX];
 
 	for (size_t i = 0; i < sizeof families; i++) {
-		if (strncmp(label_of(families[i], label), version, sizeof version - 1) != 0)
+		if (strncmp(label_of(table, families[i], label), version, sizeof version - 1) != 0)
 			return false;
 	}
 	return true;
 }
 
 /* Of any version: an upgrade changes no owner. NULL = there is no table of berth's. */
-static const char *owner_of(char label[static WALL_LABEL_MAX])
+static const char *owner_of(const char *table, char label[static WALL_LABEL_MAX])
 {
 	static const char name[] = WALL_TABLE " ";
 	size_t n = sizeof name - 1;
 
-	if (strncmp(label_of(NFPROTO_INET, label), name, n) != 0)
+	if (strncmp(label_of(table, NFPROTO_INET, label), name, n) != 0)
 		return NULL;
 	n += strspn(label + n, "0123456789");
 	return label[n] == ' ' ? label + n + 1 : NULL;
 }
 
-bool wall_is_others(const char *owner)
+bool wall_is_others(const char *table, const char *owner)
 {
 	char label[WALL_LABEL_MAX];
-	const char *is = owner_of(label);
+	const char *is = owner_of(table, label);
 
 	return is && *is && strcmp(is, owner) != 0;
 }
 
-bool wall_is_ours(const char *owner)
+bool wall_is_ours(const char *table, const char *owner)
 {
 	char label[WALL_LABEL_MAX];
-	const char *is = owner_of(label);
+	const char *is = owner_of(table, label);
 
 	return is && strcmp(is, owner) == 0;
+}
+
+/* ---- daemons beside us ---- */
+
+#define OTHERS_MAX 16
+
+struct beside {
+	const char *own;
+	char names[OTHERS_MAX][NET_LINK_MAX];
+	size_t n;
+};
+
+static int on_beside(void *ctx, const struct nlmsghdr *h)
+{
+	const struct nlattr *attrs[NFTA_TABLE_NAME + 1];
+	struct beside *b = ctx;
+	const char *name;
+	size_t n;
+
+	nl_attrs(h, 4, attrs, NFTA_TABLE_NAME);
+	name = nl_data(attrs[NFTA_TABLE_NAME], &n);
+	if (!name || n == 0 || n > NET_LINK_MAX || name[n - 1] || strncmp(name, NET_TABLE, strlen(NET_TABLE)) != 0 ||
+	    !strcmp(name, b->own) || b->n == OTHERS_MAX)
+		return 0;
+	memcpy(b->names[b->n++], name, n);
+	return 0;
+}
+
+bool wall_port_is_others(const char *table, const struct plug_port *p)
+{
+	buf_cleanup struct buf question = BUF_LIMIT(4096);
+	nl_cleanup struct nl nl = NL_NULL;
+	struct beside b = {.own = table};
+
+	if (nl_open(&nl, NETLINK_NETFILTER, NULL) < 0)
+		return false;
+	wall_put_question_all(&question, NFPROTO_INET);
+	(void)nl_ask(&nl, &question, on_beside, &b);
+	for (size_t i = 0; i < b.n; i++) {
+		struct key k;
+
+		/* One for all addresses has it, too. */
+		if (wall_has_element(&nl, b.names[i], port_key(p, true, &k), k.b) ||
+		    (!ip_is_any(&p->host_ip) && wall_has_element(&nl, b.names[i], port_key(p, false, &k), k.b)))
+			return true;
+	}
+	return false;
 }

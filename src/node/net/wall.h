@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * wall: two nft tables of ours, "inet berth" (published ports, masquerade, who may speak to whom) and "bridge berth" (nobody sends in another one's name).
+ * wall: two nft tables of ours, "inet berth" (or a name of its own, net.h; published ports, masquerade, who may speak to whom) and "bridge berth" (nobody sends in another one's name).
  * The rules are fixed; what changes stands in sets and maps, one element a port. Nothing else of the machine's is touched. docs/NETWORKS.md says
  * what the rules do.
  *
@@ -17,26 +17,30 @@ struct err;
 struct loop;
 struct plug;
 
-/* The elements of a plug; puts the tables there when they are missing. */
+/* The elements of a plug, in its table; puts the tables there when they are missing. */
 int wall_add(const struct plug *p, struct err *err);
 /* Takes away what is its own (not what belongs to its networks). 1: something of it was there; 0: nothing. */
 int wall_remove(const struct plug *p, struct err *err);
 /* The same for a network that goes. */
-int wall_remove_bridge(const char *bridge, struct err *err);
+int wall_remove_bridge(const char *table, const char *bridge, struct err *err);
 
 /* Both tables anew, in one step, with these plugs in them and this owner's. None = the tables are removed, if they are there. */
-int wall_assert(const struct plug *const *plugs, size_t n, const char *owner, struct err *err);
-/* Whether both tables of this version are there. */
-bool wall_stands(void);
+int wall_assert(const char *table, const struct plug *const *plugs, size_t n, const char *owner, struct err *err);
+/* Whether both tables of this name and version are there. */
+bool wall_stands(const char *table);
 /* Whether they are there and of another daemon's networks. */
-bool wall_is_others(const char *owner);
+bool wall_is_others(const char *table, const char *owner);
 /* Whether they are there, of whatever version, and of this one's. */
-bool wall_is_ours(const char *owner);
+bool wall_is_ours(const char *table, const char *owner);
 
-/* Calls fn(ctx) soon after somebody other than wall_assert() of this process removed something of them. */
+struct plug_port;
+/* Whether a table of another daemon than this one's leads the port somewhere already. */
+bool wall_port_is_others(const char *table, const struct plug_port *p);
+
+/* Calls fn(ctx) soon after somebody other than wall_assert() of this process removed something of them. The name is borrowed. */
 struct wall_watch;
 typedef void (*wall_fn)(void *ctx);
-int wall_watch_new(struct loop *l, wall_fn fn, void *ctx, struct wall_watch **ret, struct err *err);
+int wall_watch_new(struct loop *l, const char *table, wall_fn fn, void *ctx, struct wall_watch **ret, struct err *err);
 struct wall_watch *wall_watch_free(struct wall_watch *w);
 
 /* Forward chains of others that drop what they do not know: fn for each, "ip filter FORWARD". */

@@ -33,9 +33,9 @@ static void edge(struct wall_batch *w, uint16_t type)
 	nl_finish(w->b, at);
 }
 
-void wall_begin(struct wall_batch *w, struct buf *b, const char *owner)
+void wall_begin(struct wall_batch *w, struct buf *b, const char *table, const char *owner)
 {
-	*w = (struct wall_batch){.b = b, .seq = 1, .owner = owner};
+	*w = (struct wall_batch){.b = b, .seq = 1, .table = table, .owner = owner};
 	edge(w, NFNL_MSG_BATCH_BEGIN);
 }
 
@@ -50,7 +50,7 @@ static void put_table(struct wall_batch *w, uint8_t family, uint16_t flags)
 	char label[WALL_LABEL_MAX];
 
 	snprintf(label, sizeof label, WALL_VERSION " %s", w->owner);
-	nl_str(w->b, NFTA_TABLE_NAME, WALL_TABLE);
+	nl_str(w->b, NFTA_TABLE_NAME, w->table);
 	nl_str(w->b, NFTA_TABLE_USERDATA, label);
 	nl_finish(w->b, at);
 }
@@ -63,17 +63,25 @@ void wall_put_away(struct wall_batch *w)
 		/* One that is made, or was there, can be removed. */
 		put_table(w, families[i], 0);
 		at = begin(w, NFT_MSG_DELTABLE, 0, families[i]);
-		nl_str(w->b, NFTA_TABLE_NAME, WALL_TABLE);
+		nl_str(w->b, NFTA_TABLE_NAME, w->table);
 		nl_finish(w->b, at);
 	}
 }
 
-void wall_put_question(struct buf *b, uint8_t family)
+void wall_put_question(struct buf *b, uint8_t family, const char *table)
 {
 	struct wall_batch w = {.b = b, .seq = 1};
 	size_t at = begin(&w, NFT_MSG_GETTABLE, 0, family);
 
-	nl_str(b, NFTA_TABLE_NAME, WALL_TABLE);
+	nl_str(b, NFTA_TABLE_NAME, table);
+	nl_finish(b, at);
+}
+
+void wall_put_question_all(struct buf *b, uint8_t family)
+{
+	struct wall_batch w = {.b = b, .seq = 1};
+	size_t at = begin(&w, NFT_MSG_GETTABLE, NLM_F_DUMP, family);
+
 	nl_finish(b, at);
 }
 
@@ -82,7 +90,7 @@ static void put_set(struct wall_batch *w, uint32_t id)
 	const struct wall_set *s = &wall_sets[id];
 	size_t at = begin(w, NFT_MSG_NEWSET, NLM_F_CREATE, s->family);
 
-	nl_str(w->b, NFTA_SET_TABLE, WALL_TABLE);
+	nl_str(w->b, NFTA_SET_TABLE, w->table);
 	nl_str(w->b, NFTA_SET_NAME, s->name);
 	nl_be32(w->b, NFTA_SET_ID, id + 1);
 	nl_be32(w->b, NFTA_SET_FLAGS, s->data_len ? NFT_SET_MAP : 0);
@@ -99,7 +107,7 @@ static void put_chain(struct wall_batch *w, const struct wall_chain *c)
 {
 	size_t hook, at = begin(w, NFT_MSG_NEWCHAIN, NLM_F_CREATE, c->family);
 
-	nl_str(w->b, NFTA_CHAIN_TABLE, WALL_TABLE);
+	nl_str(w->b, NFTA_CHAIN_TABLE, w->table);
 	nl_str(w->b, NFTA_CHAIN_NAME, c->name);
 	hook = nl_nest(w->b, NFTA_CHAIN_HOOK);
 	nl_be32(w->b, NFTA_HOOK_HOOKNUM, c->hook);
@@ -246,7 +254,7 @@ static const struct wall_op *put_rule(struct wall_batch *w, const struct wall_ch
 {
 	size_t list, at = begin(w, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, c->family);
 
-	nl_str(w->b, NFTA_RULE_TABLE, WALL_TABLE);
+	nl_str(w->b, NFTA_RULE_TABLE, w->table);
 	nl_str(w->b, NFTA_RULE_CHAIN, c->name);
 	list = nl_nest(w->b, NFTA_RULE_EXPRESSIONS);
 	for (bool last = false; !last; op++) {
@@ -280,7 +288,7 @@ static void put_element(struct wall_batch *w, uint16_t type, const struct wall_s
 {
 	size_t list, elem, at = begin(w, type, type == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0, s->family);
 
-	nl_str(w->b, NFTA_SET_ELEM_LIST_TABLE, WALL_TABLE);
+	nl_str(w->b, NFTA_SET_ELEM_LIST_TABLE, w->table);
 	nl_str(w->b, NFTA_SET_ELEM_LIST_SET, s->name);
 	list = nl_nest(w->b, NFTA_SET_ELEM_LIST_ELEMENTS);
 	elem = nl_nest(w->b, NFTA_LIST_ELEM);
@@ -299,11 +307,12 @@ static int on_element(void *ctx, const struct nlmsghdr *h)
 	return 0;
 }
 
-static bool is_present(struct nl *nl, const struct wall_set *s, const void *key)
+bool wall_has_element(struct nl *nl, const char *table, enum wall_set_id set, const void *key)
 {
 	buf_cleanup struct buf b = BUF_LIMIT(4096);
 
-	put_element(&(struct wall_batch){.b = &b, .seq = 1}, NFT_MSG_GETSETELEM, s, key, NULL);
+	put_element(&(struct wall_batch){.b = &b, .seq = 1, .table = table}, NFT_MSG_GETSETELEM, &wall_sets[set], key,
+		    NULL);
 	return nl_ask(nl, &b, on_element, NULL) == 0;
 }
 
@@ -311,7 +320,7 @@ void wall_put_element(struct wall_batch *w, enum wall_set_id set, const void *ke
 {
 	const struct wall_set *s = &wall_sets[set];
 
-	if (w->present && !add && !is_present(w->present, s, key))
+	if (w->present && !add && !wall_has_element(w->present, w->table, set, key))
 		return;
 	put_element(w, add ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM, s, key, data);
 	w->n_elements++;

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WALL_TABLE "berth"
+#define WALL_TABLE "berth" /* begins the label of all tables of ours, whatever their names */
 /* Of the layout below: another one is replaced at the daemon's start. */
 #define WALL_VERSION "berth 3"
 #define WALL_LABEL_MAX 128 /* of a table: the version, a blank and the owner */

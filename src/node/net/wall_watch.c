@@ -26,6 +26,7 @@
 struct wall_watch {
 	struct nl nl;
 	struct loop_fd *watch;
+	const char *table;
 	wall_fn fn;
 	void *ctx;
 };
@@ -33,7 +34,7 @@ struct wall_watch {
 /* The name of the table is the first attribute of all of them. */
 enum { TABLE_NAME = 1 };
 
-static bool is_ours(const struct nlmsghdr *h)
+static bool is_ours(const struct wall_watch *w, const struct nlmsghdr *h)
 {
 	const struct nlattr *attrs[TABLE_NAME + 1];
 	const char *name;
@@ -41,10 +42,10 @@ static bool is_ours(const struct nlmsghdr *h)
 
 	nl_attrs(h, sizeof(struct nfgenmsg), attrs, TABLE_NAME);
 	name = nl_data(attrs[TABLE_NAME], &n);
-	return n == sizeof WALL_TABLE && memcmp(name, WALL_TABLE, n) == 0;
+	return n == strlen(w->table) + 1 && memcmp(name, w->table, n) == 0;
 }
 
-static bool is_loss(const struct nlmsghdr *h)
+static bool is_loss(const struct wall_watch *w, const struct nlmsghdr *h)
 {
 	static const uint8_t losses[] = {NFT_MSG_DELTABLE, NFT_MSG_DELCHAIN, NFT_MSG_DELRULE, NFT_MSG_DELSET};
 
@@ -52,7 +53,7 @@ static bool is_loss(const struct nlmsghdr *h)
 		return false;
 	for (size_t i = 0; i < sizeof losses; i++) {
 		if ((h->nlmsg_type & 0xff) == losses[i])
-			return is_ours(h);
+			return is_ours(w, h);
 	}
 	return false;
 }
@@ -78,18 +79,18 @@ static void on_message(void *ctx, int events)
 		if (got <= 0)
 			break;
 		for (struct nlmsghdr *h = (struct nlmsghdr *)data; NLMSG_OK(h, n); h = NLMSG_NEXT(h, n))
-			lost |= is_loss(h);
+			lost |= is_loss(w, h);
 	}
 	if (lost)
 		w->fn(w->ctx);
 }
 
-int wall_watch_new(struct loop *l, wall_fn fn, void *ctx, struct wall_watch **ret, struct err *err)
+int wall_watch_new(struct loop *l, const char *table, wall_fn fn, void *ctx, struct wall_watch **ret, struct err *err)
 {
 	struct wall_watch *w = mem_new(struct wall_watch);
 	int group = NFNLGRP_NFTABLES, r;
 
-	*w = (struct wall_watch){.nl = NL_NULL, .fn = fn, .ctx = ctx};
+	*w = (struct wall_watch){.nl = NL_NULL, .table = table, .fn = fn, .ctx = ctx};
 	r = nl_open(&w->nl, NETLINK_NETFILTER, err);
 	if (r == 0 && setsockopt(w->nl.fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) < 0)
 		r = err_sys(err, errno, "watch the nft rules");

@@ -56,7 +56,7 @@ static int assert_all(char **argv, struct err *err)
 		list[n] = &plugs[n];
 	}
 	if (r == 0)
-		r = wall_assert(list, n, n > 0 ? list[0]->owner : "", err);
+		r = wall_assert(NET_TABLE, list, n, n > 0 ? list[0]->owner : "", err);
 	while (n > 0)
 		plug_free(&plugs[--n]);
 	return r;
@@ -65,12 +65,12 @@ static int assert_all(char **argv, struct err *err)
 static int stands(char **argv, struct err *err)
 {
 	(void)argv;
-	return wall_stands() ? 0 : err_set(err, ENOENT, "no");
+	return wall_stands(NET_TABLE) ? 0 : err_set(err, ENOENT, "no");
 }
 
 static int forget(char **argv, struct err *err)
 {
-	return plug_remove_bridge(argv[0], err);
+	return plug_remove_bridge(argv[0], NET_TABLE, err);
 }
 
 /* KiB of the kernel's own small pieces, of the whole machine. */
@@ -89,7 +89,7 @@ static long kernel_memory(void)
 
 static int ports(char **argv, struct err *err)
 {
-	struct plug p = {.n_endpoints = 0};
+	struct plug p = {.table = NET_TABLE};
 	size_t n = strtoul(argv[0], NULL, 10);
 	int64_t begin, middle, end, again;
 	long before, memory;
@@ -104,7 +104,7 @@ static int ports(char **argv, struct err *err)
 		one->host_port = (uint16_t)(20000 + p.n_ports);
 		one->port = 80;
 	}
-	r = wall_assert(&(const struct plug *){&(struct plug){.n_ports = 0}}, 1, "", err);
+	r = wall_assert(NET_TABLE, &(const struct plug *){&(struct plug){.n_ports = 0}}, 1, "", err);
 	before = kernel_memory();
 	begin = clock_mono_ns();
 	if (r == 0)
