@@ -201,10 +201,10 @@ int replay_store(struct store *s, const struct replay_options *o, char **ret, st
 
 	if (r < 0)
 		return r;
-	r = wish_read(o, &past, &wish, err);
+	r = replay_wish_read(o, &past, &wish, err);
 	if (r == 0) {
 		r = run(&past, &wish, ret, err);
-		wish_free(&wish);
+		replay_wish_free(&wish);
 	}
 	past_free(&past);
 	return r;

@@ -104,7 +104,7 @@ static int read_policy(const char *text, struct replay_wish *ret, struct err *er
 	return 0;
 }
 
-int wish_read(const struct replay_options *o, const struct past *p, struct replay_wish *ret, struct err *err)
+int replay_wish_read(const struct replay_options *o, const struct past *p, struct replay_wish *ret, struct err *err)
 {
 	int r = 0;
 
@@ -119,11 +119,11 @@ int wish_read(const struct replay_options *o, const struct past *p, struct repla
 	if (r == 0 && o->policy)
 		r = read_policy(o->policy, ret, err);
 	if (r < 0)
-		wish_free(ret);
+		replay_wish_free(ret);
 	return r;
 }
 
-void wish_free(struct replay_wish *w)
+void replay_wish_free(struct replay_wish *w)
 {
 	for (size_t k = 0; k < w->n_nodes; k++) {
 		free(w->nodes[k].name);
@@ -133,7 +133,7 @@ void wish_free(struct replay_wish *w)
 	*w = (struct replay_wish){.nodes = NULL};
 }
 
-bool wish_leaves_out(const struct replay_wish *w, const char *node)
+bool replay_wish_leaves_out(const struct replay_wish *w, const char *node)
 {
 	for (char *const *name = w ? w->without : NULL; name && *name; name++) {
 		if (!strcmp(*name, node))
@@ -143,7 +143,7 @@ bool wish_leaves_out(const struct replay_wish *w, const char *node)
 }
 
 /* fifo: nobody goes first by priority, share or deadline. pack and spread: for tasks that say nothing of it themselves, or the other of the two. */
-void wish_apply(const struct replay_wish *w, struct sched_job_spec *spec, struct sched_task_spec *tasks)
+void replay_wish_apply(const struct replay_wish *w, struct sched_job_spec *spec, struct sched_task_spec *tasks)
 {
 	if (w->fifo) {
 		spec->priority = 0;

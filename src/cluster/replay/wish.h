@@ -19,8 +19,8 @@ struct replay_wish {
 };
 
 /* -EINVAL names the word. */
-int wish_read(const struct replay_options *o, const struct past *p, struct replay_wish *ret, struct err *err);
-void wish_free(struct replay_wish *w);
-bool wish_leaves_out(const struct replay_wish *w, const char *node);
+int replay_wish_read(const struct replay_options *o, const struct past *p, struct replay_wish *ret, struct err *err);
+void replay_wish_free(struct replay_wish *w);
+bool replay_wish_leaves_out(const struct replay_wish *w, const char *node);
 /* The job as the policy has it: `spec` is a copy whose tasks may be changed. */
-void wish_apply(const struct replay_wish *w, struct sched_job_spec *spec, struct sched_task_spec *tasks);
+void replay_wish_apply(const struct replay_wish *w, struct sched_job_spec *spec, struct sched_task_spec *tasks);

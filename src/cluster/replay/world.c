@@ -294,7 +294,7 @@ static void submit(struct running *r, struct sched_event e)
 	mem_cleanup struct sched_task_spec *tasks = mem_dup(spec.tasks, spec.n_tasks * sizeof *tasks);
 
 	if (r->wish)
-		wish_apply(r->wish, &spec, tasks);
+		replay_wish_apply(r->wish, &spec, tasks);
 	spec.tasks = tasks;
 	e.job_spec = &spec;
 	step(r, &e);
@@ -304,7 +304,7 @@ static void from_outside(struct running *r)
 {
 	struct sched_event e = r->past->events[r->next++].e;
 
-	if (e.type == SCHED_EV_EXPANDED || (e.node && wish_leaves_out(r->wish, e.node)))
+	if (e.type == SCHED_EV_EXPANDED || (e.node && replay_wish_leaves_out(r->wish, e.node)))
 		return;
 	if (e.type == SCHED_EV_JOB_SUBMIT)
 		submit(r, e);
