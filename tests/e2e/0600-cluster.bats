@@ -285,6 +285,24 @@ no_overlap() {
 	[ "$(job_field "$id" '[.tasks[0].instances[].attempts | length] | add')" = 2 ]
 }
 
+@test "a result is kept until the server has it: server and agent are killed between the end and its report" {
+	id=$(job_of kept 1 "until [ -e /tmp/go ]; do sleep 0.1; done; exit 5")
+	eventually all_run "$id" 1
+	node=$(nodes_of "$id")
+	kill -9 "$(daemon_pid)"
+	on "$node" exec "$id-t-0" touch /tmp/go
+	eventually bash -c "[ -z \"\$(BERTH_SOCKET=$DIR/$node.sock $BERTH ps -q)\" ]"
+	kill -9 "$(on "$node" info --json | jq -r .pid)"
+	apart "$BERTH" server --data "$DIR/data" --agents 10.9.0.1 --lease 3s 3>&- 4>&-
+	all_run "$id" 1 # nobody has told it anything yet
+	start_agent "$node"
+	run berth wait "$id"
+	[ "$(job_field "$id" '[.tasks[0].instances[0].attempts[] | [.state, .exit_code]] | tojson')" = '[["exited",5]]' ]
+	for node in $AGENTS; do
+		WITHIN=20 eventually node_is "$node" free
+	done
+}
+
 @test "a node that is removed has no way back without a token" {
 	berth node rm n3
 	[ "$(berth node ls -q | xargs)" = "n1 n2" ]
