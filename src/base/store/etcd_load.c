@@ -304,6 +304,16 @@ struct etcd_load *etcd_load_free(struct etcd_load *l)
 	return NULL;
 }
 
+uint64_t etcd_load_revision(const struct etcd_load *l)
+{
+	return l->revision;
+}
+
+void etcd_load_suspect(struct etcd_load *l, const char *id)
+{
+	map_put(&l->unknown, id, l);
+}
+
 static void ignore(void *ctx, const char *data, size_t n, const struct err *error)
 {
 	(void)ctx;

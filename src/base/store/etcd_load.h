@@ -28,6 +28,9 @@ struct etcd_state {
 typedef void (*etcd_load_fn)(void *ctx, const struct err *error);
 struct etcd_load *etcd_load_new(struct etcd *e, const char *prefix, struct etcd_state *state, etcd_load_fn fn,
 				void *ctx);
+uint64_t etcd_load_revision(const struct etcd_load *l); /* that it has read at */
+/* One more value of which pieces may lie there without anything that refers to it. */
+void etcd_load_suspect(struct etcd_load *l, const char *id);
 struct etcd_load *etcd_load_free(struct etcd_load *l);
 /* Deletes pieces that nothing refers to: of values that were never finished. Fenced by the lead. */
 void etcd_load_sweep(struct etcd_load *l, const struct etcd_lead *lead);

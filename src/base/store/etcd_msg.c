@@ -92,6 +92,7 @@ void etcd_msg_watch(struct buf *m, const char *key, const char *end, uint64_t fr
 	pb_text(&create, 1, key);
 	pb_text(&create, 2, end);
 	pb_uint(&create, 3, from_revision);
+	pb_uint(&create, 8, 1); /* an answer that would be too large comes in pieces */
 	pb_message(m, 1, &create);
 }
 
@@ -244,6 +245,8 @@ static int in_watch(void *ctx, const struct pb_field *f)
 		r->answer->canceled = f->number != 0;
 	if (f->field == 5)
 		r->answer->compacted = f->number;
+	if (f->field == 7)
+		r->answer->more = f->number != 0;
 	if (f->field != 11 || !f->text)
 		return 0;
 	x = each_field(f->text, f->n, in_event, &e);

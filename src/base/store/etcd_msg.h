@@ -53,7 +53,8 @@ struct etcd_answer {
 	uint64_t revision; /* of the store */
 	uint64_t id, ttl;  /* of a lease */
 	uint64_t compacted;
-	bool more, succeeded, created, canceled;
+	bool more; /* of a range: keys that were not asked for; of a watch: the rest of this answer comes in the next */
+	bool succeeded, created, canceled;
 	char *token; /* inside the message */
 	size_t token_len;
 };

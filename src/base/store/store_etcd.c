@@ -5,6 +5,7 @@
 #include "base/core/loop.h"
 #include "base/core/mem.h"
 #include "base/store/etcd.h"
+#include "base/store/etcd_follow.h"
 #include "base/store/etcd_group.h"
 #include "base/store/etcd_lead.h"
 #include "base/store/etcd_load.h"
@@ -18,7 +19,11 @@
 #define AGAIN_MS 200
 #define SLOW_MS 1000
 #define CLOSE_MS 10000
-#define LOADS_MAX 5 /* of a store that is only read: each is as long as etcd needs to be compacted */
+#define WARM_AGAIN_MS 1000 /* until all is read again while another one leads; doubled each time, up to 64 s */
+#define WARM_DOUBLE_MAX 6
+#define CATCH_UP_MS 50
+#define CATCH_UPS 20 /* then it is read again */
+#define LOADS_MAX 5  /* of a store that is only read: each is as long as etcd needs to be compacted */
 
 struct store_etcd {
 	struct store base;
@@ -27,6 +32,7 @@ struct store_etcd {
 	struct etcd *etcd;
 	struct etcd_lead *lead;
 	struct etcd_load *load;
+	struct etcd_follow *follow; /* while another one leads, and until the head is known to be what we have */
 	struct etcd_state state;
 	struct store_hooks hooks;
 	bool has_hooks, reads;
@@ -35,8 +41,9 @@ struct store_etcd {
 	struct store_list refused; /* told with `why` on the next turn */
 	size_t queued;		   /* bytes of the queue */
 	struct etcd_group *group;
-	uint64_t counter;
-	unsigned loads;
+	uint64_t counter, snapshot_revision; /* of the newest snapshot of ours */
+	unsigned loads, catch_ups;
+	bool leads, loading, load_counts;    /* load_counts: it was begun after we led */
 	bool opened, settled, closing, over; /* over: nothing is written any more, because of `why` */
 	struct err why;
 };
@@ -111,13 +118,16 @@ static void ignore(void *ctx, const char *data, size_t n, const struct err *erro
 	(void)error; /* the next snapshot tries again */
 }
 
-/* The history of keys that changed is of no use to us, and takes etcd's room. */
-static void compact(struct store_etcd *s, uint64_t revision)
+/* The history of keys that changed takes etcd's room; only what came since the snapshot before is of use: to those who follow, and were away for a moment. */
+static void compact_before(struct store_etcd *s, uint64_t revision)
 {
 	struct buf m buf_cleanup = BUF_INIT;
 
-	etcd_msg_compact(&m, revision);
-	etcd_call(s->etcd, ETCD_COMPACT, &m, ETCD_CALL_MS, ignore, NULL);
+	if (s->snapshot_revision > 0) {
+		etcd_msg_compact(&m, s->snapshot_revision);
+		etcd_call(s->etcd, ETCD_COMPACT, &m, ETCD_CALL_MS, ignore, NULL);
+	}
+	s->snapshot_revision = revision;
 }
 
 static void has_happened(struct store_etcd *s, uint64_t revision)
@@ -127,7 +137,7 @@ static void has_happened(struct store_etcd *s, uint64_t revision)
 	struct err slow = ERR_INIT;
 
 	if (g->snapshot)
-		compact(s, revision);
+		compact_before(s, revision);
 	etcd_group_apply(g, &s->state);
 	if (took >= SLOW_MS && s->has_hooks && s->hooks.trouble) {
 		err_set(&slow, ETIMEDOUT, "etcd (%s) has needed %lld ms for one write: its disk or the network is slow",
@@ -265,7 +275,7 @@ static void begin_group(struct store_etcd *s)
 		send_group(s);
 }
 
-static void begin_load(void *ctx);
+static void open_on(struct store_etcd *s);
 
 static void tell_refused(struct store_etcd *s)
 {
@@ -287,7 +297,7 @@ static void on_pump(void *ctx)
 	struct store_etcd *s = ctx;
 
 	if (!s->opened) {
-		begin_load(s);
+		open_on(s);
 		return;
 	}
 	if (s->over) {
@@ -422,6 +432,7 @@ static void etcd_close_store(struct store *base)
 		write_rest(s);
 	else if (s->lead && etcd_lead_lease(s->lead) && s->why.code != ESTALE)
 		resign(s); /* one that has waited, or cannot read what is there */
+	etcd_follow_free(s->follow);
 	etcd_load_free(s->load);
 	etcd_lead_free(s->lead);
 	etcd_close(s->etcd);
@@ -434,6 +445,21 @@ static void etcd_close_store(struct store *base)
 
 /* ---- opening ---- */
 
+struct seen_head {
+	const struct etcd_state *state;
+	bool any, same;
+};
+
+static int see_head(void *ctx, const struct etcd_kv *kv)
+{
+	struct seen_head *s = ctx;
+	const struct buf *head = &s->state->head;
+
+	s->any = true;
+	s->same = kv->value_len == head->len && !memcmp(kv->value, head->data, head->len);
+	return 0;
+}
+
 /* What was read lay at a revision that is compacted by now, or etcd is away for a moment: from the beginning. */
 static bool is_worth_another(const struct store_etcd *s, const struct err *error)
 {
@@ -442,10 +468,40 @@ static bool is_worth_another(const struct store_etcd *s, const struct err *error
 	return s->lead && s->has_hooks && (error->code == ETIMEDOUT || error->code == EAGAIN || error->code == EIO);
 }
 
+static void later_warm(struct store_etcd *s)
+{
+	int64_t pause = (int64_t)WARM_AGAIN_MS << (s->loads < WARM_DOUBLE_MAX ? s->loads : WARM_DOUBLE_MAX);
+
+	loop_timer_arm(s->pump, s->leads ? 0 : pause);
+}
+
+static void on_stale(void *ctx)
+{
+	struct store_etcd *s = ctx;
+
+	s->follow = etcd_follow_free(s->follow);
+	later_warm(s);
+}
+
+/* What was read before we led is kept up, and has to be compared when we do. */
+static void on_warm(struct store_etcd *s, const struct err *error)
+{
+	if (!error)
+		s->follow = etcd_follow_new(s->etcd, s->loop, s->url.prefix, etcd_load_revision(s->load), &s->state,
+					    on_stale, s);
+	if (s->leads || error)
+		later_warm(s);
+}
+
 static void on_loaded(void *ctx, const struct err *error)
 {
 	struct store_etcd *s = ctx;
 
+	s->loading = false;
+	if (s->lead && !s->load_counts) {
+		on_warm(s, error);
+		return;
+	}
 	if (error && is_worth_another(s, error)) {
 		if (s->has_hooks && s->hooks.trouble)
 			s->hooks.trouble(s->hooks.ctx, error);
@@ -457,11 +513,13 @@ static void on_loaded(void *ctx, const struct err *error)
 	settle(s);
 }
 
-static void begin_load(void *ctx)
+static void begin_load(struct store_etcd *s)
 {
-	struct store_etcd *s = ctx;
 	struct err err = ERR_INIT;
 
+	s->loading = true;
+	s->load_counts = s->leads;
+	s->follow = etcd_follow_free(s->follow);
 	s->load = etcd_load_free(s->load);
 	forget_state(s);
 	s->loads++;
@@ -473,10 +531,60 @@ static void begin_load(void *ctx)
 	s->load = etcd_load_new(s->etcd, s->url.prefix, &s->state, on_loaded, s);
 }
 
+/* Whoever led before cannot write any more: is what we have what he left? */
+static void on_compared(void *ctx, const char *data, size_t n, const struct err *error)
+{
+	struct store_etcd *s = ctx;
+	struct seen_head seen = {.state = &s->state};
+	struct etcd_answer a;
+
+	if (s->opened || s->closing || !s->follow)
+		return; /* which is begun anew */
+	if (!error && etcd_msg_read_range(data, n, &a, see_head, &seen) == 0 &&
+	    (seen.same || (!seen.any && s->state.head.len == 0))) {
+		etcd_follow_suspects(s->follow, s->load);
+		s->follow = etcd_follow_free(s->follow);
+		settle(s);
+	} else if (++s->catch_ups > CATCH_UPS) {
+		begin_load(s);
+	} else {
+		loop_timer_arm(s->pump, CATCH_UP_MS);
+	}
+}
+
+static void compare(struct store_etcd *s)
+{
+	mem_cleanup char *head = mem_printf("%shead", s->url.prefix);
+	struct buf m buf_cleanup = BUF_INIT;
+
+	etcd_msg_range(&m, &(struct etcd_range){.key = head});
+	etcd_call(s->etcd, ETCD_RANGE, &m, ETCD_CALL_MS, on_compared, s);
+}
+
+/* Whatever is next before it is open. */
+static void open_on(struct store_etcd *s)
+{
+	if (s->closing || s->loading)
+		return;
+	if (s->leads && s->follow)
+		compare(s);
+	else if (!s->follow)
+		begin_load(s);
+}
+
+static void on_led(void *ctx)
+{
+	struct store_etcd *s = ctx;
+
+	s->leads = true;
+	open_on(s);
+}
+
 static void on_following(void *ctx, const char *leader)
 {
 	struct store_etcd *s = ctx;
 
+	open_on(s);
 	if (s->has_hooks && s->hooks.following)
 		s->hooks.following(s->hooks.ctx, leader);
 }
@@ -534,7 +642,7 @@ static int wait_opened(struct store_etcd *s, struct err *err)
 static int begin(struct store_etcd *s, const struct store_where *w, struct err *err)
 {
 	static const struct etcd_lead_hooks lead = {
-	    .led = begin_load, .following = on_following, .trouble = on_trouble, .lost = on_lost, .failed = on_failed};
+	    .led = on_led, .following = on_following, .trouble = on_trouble, .lost = on_lost, .failed = on_failed};
 	int r = etcd_url_parse(w->kind, &s->url, err);
 
 	if (r == 0)

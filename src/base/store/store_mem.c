@@ -94,22 +94,26 @@ static void free_event(struct store_event *e)
 	free((char *)e->data);
 }
 
-static void take_snapshot(struct store_mem *m, const struct store_write *w, uint64_t last)
+static void drop_events(struct store_mem *m, uint64_t bound)
 {
-	uint64_t bound = last > w->keep ? last - w->keep : 0;
 	size_t drop = 0;
 
-	free(m->snapshot);
-	m->snapshot = mem_strndup(w->event.data, w->event.len);
-	m->snapshot_len = w->event.len;
-	m->snapshot_seq = w->event.seq;
-	if (bound > w->event.seq)
-		bound = w->event.seq;
 	while (drop < m->n_events && m->events[drop].seq <= bound)
 		free_event(&m->events[drop++]);
 	m->n_events -= drop;
 	if (drop)
 		memmove(m->events, m->events + drop, m->n_events * sizeof *m->events);
+}
+
+static void take_snapshot(struct store_mem *m, const struct store_write *w, uint64_t last)
+{
+	uint64_t bound = last > w->keep ? last - w->keep : 0;
+
+	free(m->snapshot);
+	m->snapshot = mem_strndup(w->event.data, w->event.len);
+	m->snapshot_len = w->event.len;
+	m->snapshot_seq = w->event.seq;
+	drop_events(m, bound < w->event.seq ? bound : w->event.seq);
 }
 
 static void drop_docs(struct store_mem *m, const char *key)
@@ -289,6 +293,11 @@ void store_mem_snapshot(struct store *s, uint64_t seq, const char *data, size_t 
 	m->snapshot = mem_strndup(data, len);
 	m->snapshot_len = len;
 	m->snapshot_seq = seq;
+}
+
+void store_mem_prune(struct store *s, uint64_t first)
+{
+	drop_events(mem_of(s), first > 0 ? first - 1 : 0);
 }
 
 void store_mem_last(struct store *s, uint64_t seq)

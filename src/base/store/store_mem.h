@@ -20,4 +20,5 @@ void store_mem_group(struct store *s, const struct store_write *first);
 void store_mem_event(struct store *s, const struct store_event *e); /* with its number, in order */
 void store_mem_doc(struct store *s, const struct store_doc *d);
 void store_mem_snapshot(struct store *s, uint64_t seq, const char *data, size_t len);
+void store_mem_prune(struct store *s, uint64_t first); /* events below it go */
 void store_mem_last(struct store *s, uint64_t seq);

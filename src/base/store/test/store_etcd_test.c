@@ -7,6 +7,7 @@
 #include "base/core/loop.h"
 #include "base/core/mem.h"
 #include "base/store/etcd.h"
+#include "base/store/etcd_follow.h"
 #include "base/wire/protobuf.h"
 
 #include <setjmp.h>
@@ -320,6 +321,142 @@ static void test_takeover(void **state)
 	box_free(s.box);
 }
 
+/* ---- following ---- */
+
+struct follower {
+	struct loop *loop;
+	struct loop_timer *tick;
+	struct etcd_url url;
+	struct etcd *etcd;
+	struct etcd_load *load;
+	struct etcd_follow *follow;
+	struct etcd_state state;
+	bool loaded, stale;
+};
+
+static void on_tick(void *ctx)
+{
+	struct follower *f = ctx;
+
+	loop_stop(f->loop);
+}
+
+static void on_read(void *ctx, const struct err *error)
+{
+	struct follower *f = ctx;
+
+	assert_null(error);
+	f->loaded = true;
+	loop_stop(f->loop);
+}
+
+static void on_stale(void *ctx)
+{
+	((struct follower *)ctx)->stale = true;
+}
+
+static void follow(struct follower *f, struct loop *l, const char *url)
+{
+	f->loop = l;
+	f->tick = loop_timer_new(l, on_tick, f);
+	assert_int_equal(etcd_url_parse(url, &f->url, NULL), 0);
+	assert_int_equal(etcd_open(&f->url, l, &f->etcd, NULL), 0);
+	assert_int_equal(store_open("memory", "", l, &f->state.mirror, NULL), 0);
+	f->load = etcd_load_new(f->etcd, f->url.prefix, &f->state, on_read, f);
+	while (!f->loaded)
+		loop_run(l, NULL);
+	f->follow = etcd_follow_new(f->etcd, l, f->url.prefix, etcd_load_revision(f->load), &f->state, on_stale, f);
+}
+
+static void follow_end(struct follower *f)
+{
+	etcd_follow_free(f->follow);
+	etcd_load_free(f->load);
+	etcd_close(f->etcd);
+	store_close(f->state.mirror);
+	for (struct map_slot *s = NULL; (s = map_next(&f->state.blobs, s));)
+		free(s->value);
+	map_free(&f->state.blobs);
+	buf_free(&f->state.head);
+	loop_timer_free(f->tick);
+	etcd_url_free(&f->url);
+}
+
+/* Until it has the head that is in etcd. */
+static void catch_up(struct follower *f)
+{
+	mem_cleanup char *key = mem_printf("%shead", f->url.prefix);
+	struct buf m buf_cleanup = BUF_INIT, answer buf_cleanup = BUF_INIT;
+
+	etcd_msg_range(&m, &(struct etcd_range){.key = key});
+	assert_int_equal(etcd_lib_call(ADDRESS, ETCD_RANGE, &m, &answer), 0);
+	while (!memmem(answer.data, answer.len, f->state.head.data, f->state.head.len)) {
+		assert_false(f->stale);
+		loop_timer_arm(f->tick, 10);
+		loop_run(f->loop, NULL);
+	}
+}
+
+static void check_same(struct box *b, struct follower *f)
+{
+	struct box mirror = {.store = f->state.mirror};
+	mem_cleanup char *one = NULL, *two = NULL, *text = NULL;
+	uint64_t seq, other;
+	size_t n, len;
+
+	catch_up(f);
+	text = mem_strdup(read_events(b, 0, 0));
+	assert_string_equal(text, read_events(&mirror, 0, 0));
+	assert_int_equal(store_last_seq(b->store), f->state.last_seq);
+	free(text);
+	text = mem_strdup(scan(b, "small/", 0));
+	assert_string_equal(text, scan(&mirror, "small/", 0));
+	assert_int_equal(store_snapshot_get(b->store, &seq, &one, &n, NULL),
+			 store_snapshot_get(f->state.mirror, &other, &two, &len, NULL));
+	assert_true(!one || (seq == other && n == len && !memcmp(one, two, n)));
+}
+
+static void test_follow(void **state)
+{
+	static const char url[] = ADDRESS "follow?ttl=30";
+	mem_cleanup char *large = mem_zalloc(1, (2u << 20) + 1);
+	struct follower f = {.loop = NULL};
+	struct box *b;
+
+	(void)state;
+	need_etcd();
+	memset(large, 'x', 2u << 20);
+	b = box_opened(url);
+	append_doc(b, "one", "small/1", "1");
+	append_doc(b, "two", "job/1", large);
+	await(b);
+	follow(&f, b->loop, url);
+	check_same(b, &f);
+	append_doc(b, "three", "job/2", large + (1u << 20));
+	append_doc(b, "four", "small/2", "2");
+	append_doc(b, "five", "small/items/1", "3");
+	await(b);
+	check_same(b, &f);
+	check_value(&(struct box){.store = f.state.mirror}, "job/2", 'x', 1u << 20);
+	store_remove(b->store, "small/items/");
+	append_doc(b, "six", "small/1", NULL);
+	append_doc(b, "seven", "job/1", "x");
+	await(b);
+	snapshot(b, 6, large, 2u << 20, 1);
+	check_same(b, &f);
+	check_value(&(struct box){.store = f.state.mirror}, "job/1", 'x', 1);
+	/* The watch breaks: what comes meanwhile is not missed, and nothing comes twice. */
+	etcd_lib_kill(&server);
+	etcd_lib_start(&server);
+	append(b, "eight");
+	await(b);
+	snapshot(b, 8, "small", 5, 100);
+	check_same(b, &f);
+	assert_int_equal(f.state.blobs.n, 1); /* of job/2 */
+	follow_end(&f);
+	box_free(b);
+}
+
 static void stop_waiting(void *ctx, const char *leader)
 {
 	struct box *b = ctx;
@@ -582,7 +719,8 @@ int main(void)
 	    cmocka_unit_test(test_too_large),	cmocka_unit_test(test_order_of_documents),
 	    cmocka_unit_test(test_etcd_killed), cmocka_unit_test(test_takeover),
 	    cmocka_unit_test(test_fenced),	cmocka_unit_test(test_follower_stopped),
-	    cmocka_unit_test(test_full),	cmocka_unit_test(test_user),
+	    cmocka_unit_test(test_follow),	cmocka_unit_test(test_full),
+	    cmocka_unit_test(test_user),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
