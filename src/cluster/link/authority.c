@@ -49,19 +49,15 @@ static int make_server(struct authority *a, struct err *err)
 	return r;
 }
 
-int authority_use(char *ca, char *ca_key, struct authority *ret, struct err *err)
+int authority_complete(struct authority *a, struct err *err)
 {
-	struct authority a = {.ca = ca, .ca_key = ca_key};
-	int r = make_server(&a, err);
+	int r = make_server(a, err);
 
 	if (r == 0)
-		r = cert_fingerprint(a.ca, a.pin, err);
-	if (r < 0) {
-		authority_free(&a);
-		return r;
-	}
-	*ret = a;
-	return 0;
+		r = cert_fingerprint(a->ca, a->pin, err);
+	if (r < 0)
+		authority_free(a);
+	return r;
 }
 
 void authority_free(struct authority *a)

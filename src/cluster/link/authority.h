@@ -17,8 +17,8 @@ struct authority {
 
 /* A new certificate and its key. */
 int authority_new(char **ret_ca, char **ret_key, struct err *err);
-/* Takes both texts, also when it fails. */
-int authority_use(char *ca, char *ca_key, struct authority *ret, struct err *err);
+/* Of one that has ca and ca_key: makes the rest. What fails is freed. */
+int authority_complete(struct authority *a, struct err *err);
 void authority_free(struct authority *a); /* zeroes it; fine with zeroes */
 /* The files ca.crt and ca.key in which earlier versions kept it. -ENOENT: there are none. */
 int authority_read_files(const char *path, char **ret_ca, char **ret_key, struct err *err);

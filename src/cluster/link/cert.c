@@ -31,10 +31,10 @@ int cert_key_new(char **ret_key, struct err *err)
 	return *ret_key ? 0 : broken(err, "a key");
 }
 
-int cert_key_seal(const char *text, const char *secret, char **ret, struct err *err)
+int cert_key_seal(const char *key_text, const char *secret, char **ret, struct err *err)
 {
 	int r = openssl_load(err);
-	EVP_PKEY *key = r < 0 ? NULL : pem_key(text);
+	EVP_PKEY *key = r < 0 ? NULL : pem_key(key_text);
 
 	if (r < 0)
 		return r;

@@ -179,8 +179,10 @@ int trust_open(struct store *store, struct loop *l, const struct trust_options *
 		r = find(store, l, o, secret, &t, err);
 	if (r == 0)
 		r = open_key(&t, secret, &key, err);
-	if (r == 0)
-		r = authority_use(mem_take(t.ca), mem_take(key), ret, err);
+	if (r == 0) {
+		*ret = (struct authority){.ca = mem_take(t.ca), .ca_key = key};
+		r = authority_complete(ret, err);
+	}
 	free(t.ca);
 	forget(t.key);
 	forget(secret);
