@@ -312,12 +312,14 @@ static int64_t next_every(const struct search *q, const struct tz *z, int64_t af
 int64_t cron_next(const struct cron *c, const struct tz *z, cron_day_fn day, void *ctx, int64_t after_s)
 {
 	const struct search q = {.cron = c, .day = day, .ctx = ctx};
-	int64_t t = after_s + 1, end = after_s + HORIZON_S;
+	int64_t t, end;
 
 	if (after_s > NONE / 4 || after_s < -NONE / 4)
 		return NONE;
 	if (c->period_s)
 		return next_every(&q, z, after_s);
+	end = after_s + HORIZON_S;
+	t = after_s + 1;
 	while (t < end) {
 		struct tz_span s = tz_span(z, t);
 		int64_t found = next_in_span(&q, z, &s, t, end);
