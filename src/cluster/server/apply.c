@@ -6,6 +6,7 @@
 #include "base/core/mem.h"
 #include "base/wire/json.h"
 #include "cluster/link/link.h"
+#include "cluster/server/bring.h"
 #include "cluster/server/container.h"
 #include "cluster/server/fleet.h"
 #include "cluster/server/schedule.h"
@@ -22,7 +23,7 @@ static void to_link(struct link_attempt *to, const struct sched_attempt_id *from
 	to->epoch = from->epoch;
 }
 
-static void failed(struct server *s, const struct sched_attempt_id *a, const struct err *error)
+void apply_failed(struct server *s, const struct sched_attempt_id *a, const struct err *error)
 {
 	struct ingest in = {.event = {.type = SCHED_EV_EXITED,
 				      .attempt = *a,
@@ -34,7 +35,7 @@ static void failed(struct server *s, const struct sched_attempt_id *a, const str
 	ingest(s, &in);
 }
 
-static void start(struct server *s, const struct sched_attempt_id *a, const char *node, bool known)
+static void send_start(struct server *s, const struct sched_attempt_id *a, const char *node, bool known)
 {
 	const char *spaces = fleet_spaces(s, node);
 	struct jobspec *j = map_get(&s->jobs, a->job);
@@ -45,12 +46,26 @@ static void start(struct server *s, const struct sched_attempt_id *a, const char
 	if (!j || !spaces)
 		return; /* it says HELLO first */
 	if (container_json(j, a, spaces, s->strict, &text, &err) < 0) {
-		failed(s, a, &err);
+		apply_failed(s, a, &err);
 		return;
 	}
 	to_link(&m.attempt, a);
 	m.text = text;
 	fleet_send(s, node, &m);
+}
+
+void apply_start(struct server *s, const struct sched_attempt_id *a, const char *node)
+{
+	send_start(s, a, node, false);
+}
+
+/* One that the node has started has its image. */
+static void start(struct server *s, const struct sched_attempt_id *a, const char *node, bool known)
+{
+	const struct jobspec *j = map_get(&s->jobs, a->job);
+
+	if (known || !j || !fleet_spaces(s, node) || !bring_waits(s, a, node, j->tasks[a->task].image))
+		send_start(s, a, node, known);
 }
 
 static void kill_attempt(struct server *s, const struct sched_attempt_id *a, const char *node, const char *reason)

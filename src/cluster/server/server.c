@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "cluster/server/bring.h"
 #include "cluster/server/server.h"
 
 #include "base/core/clock.h"
@@ -82,6 +83,7 @@ static void free_all(struct server *s)
 	sources_free(s);
 	schedule_free_all(s);
 	member_free_all(s);
+	bring_free_all(s);
 	fleet_free_all(s);
 	hosted_free_all(s);
 	ingest_free_waiting(s);

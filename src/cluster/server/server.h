@@ -58,6 +58,13 @@ void server_forget(struct server *s, const char *job, server_done_fn done, void 
 /* -ENOENT; -EINVAL when a prefix fits several. ret: at least 64 bytes. */
 int server_find(struct server *s, const char *job, char *ret, size_t n, struct err *err);
 
+/* An image has to come to a node for a job. The answer is server_image_brought(), later, never from inside; it may be left out when the server is closed. */
+typedef void (*server_image_fn)(void *ctx, const char *node, const char *image);
+/* Who brings them. NULL (the default): nobody; an attempt whose image is not on its node fails there. */
+void server_bring_images(struct server *s, server_image_fn fn, void *ctx);
+/* error NULL: it is there. What waited for it starts, or fails with these words. */
+void server_image_brought(struct server *s, const char *node, const char *image, const struct err *error);
+
 /* Tokens that let machines join: done() is given the text of the new one, which nobody can see again. life_ms 0 = for ever, uses 0 = any number. */
 void server_token_create(struct server *s, int64_t life_ms, int64_t uses, server_done_fn done, void *ctx);
 void server_token_remove(struct server *s, const char *id, server_done_fn done, void *ctx);

@@ -49,6 +49,9 @@ struct server {
 	struct hosted *hosted;		     /* hosted.h, in the order they were made */
 	struct map hosted_names;	     /* name -> struct hosted */
 	size_t n_hosted;
+	struct bringing *bringing; /* bring.h */
+	server_image_fn bring;	   /* server_bring_images() */
+	void *bring_ctx;
 	uint64_t hosted_number; /* the highest that was given */
 	struct link_listener *listener;
 	int64_t lease_ms, cert_s;
@@ -104,6 +107,8 @@ void ingest_note(struct server *s, const char *kind, const char *json,
 		 const char *job); /* for people only; kind is static */
 
 /* apply.c */
+void apply_start(struct server *s, const struct sched_attempt_id *a, const char *node);
+void apply_failed(struct server *s, const struct sched_attempt_id *a, const struct err *error);
 void apply_actions(struct server *s, const struct sched_actions *actions);
 void apply_live(struct server *s, const char *node); /* after HELLO: everything that is live there, again */
 void apply_fence(struct server *s,

@@ -207,6 +207,27 @@ static void count_jobs(struct server *s, size_t *running, size_t *waiting, size_
 	}
 }
 
+/* All of them together, as the first one is shown. */
+static void add_sum(struct server *s, yyjson_mut_doc *d, yyjson_mut_val *o)
+{
+	struct sched_node_view v, sum = {.slots = 0};
+	size_t n = 0, up = 0;
+
+	for (; sched_node_at(s->sched, n, &v) == 0; n++) {
+		up += v.up;
+		sum.slots += v.up ? v.slots : 0;
+		sum.memory += v.up ? v.memory : 0;
+		sum.slots_used += v.slots_used;
+		sum.memory_used += v.memory_used;
+	}
+	yyjson_mut_obj_add_uint(d, o, "total", n);
+	yyjson_mut_obj_add_uint(d, o, "up", up);
+	yyjson_mut_obj_add_uint(d, o, "slots", sum.slots);
+	yyjson_mut_obj_add_uint(d, o, "slots_used", sum.slots_used);
+	yyjson_mut_obj_add_uint(d, o, "memory", sum.memory);
+	yyjson_mut_obj_add_uint(d, o, "memory_used", sum.memory_used);
+}
+
 char *server_info_json(struct server *s)
 {
 	json_mut_cleanup yyjson_mut_doc *d = yyjson_mut_doc_new(NULL);
@@ -225,6 +246,9 @@ char *server_info_json(struct server *s)
 		yyjson_mut_obj_add_uint(d, node, "memory_used", v.memory_used);
 		yyjson_mut_obj_add_uint(d, node, "attempts", v.live);
 	}
+	yyjson_mut_obj_add_bool(d, o, "cluster", s->listener != NULL);
+	if (s->listener)
+		add_sum(s, d, yyjson_mut_obj_add_obj(d, o, "nodes"));
 	count_jobs(s, &running, &waiting, &ended);
 	jobs = yyjson_mut_obj_add_obj(d, o, "jobs");
 	yyjson_mut_obj_add_uint(d, jobs, "running", running);

@@ -54,9 +54,10 @@ static void info_line(const char *name, const char *value)
 	printf("%-12s%s\n", name, safe);
 }
 
+/* Of this node, or of the cluster that this is the server of. */
 static void info_node(yyjson_val *info)
 {
-	yyjson_val *node = yyjson_obj_get(info, "node");
+	yyjson_val *nodes = yyjson_obj_get(info, "nodes"), *node = nodes ? nodes : yyjson_obj_get(info, "node");
 	char used[TEXT_MAX], all[TEXT_MAX];
 	mem_cleanup char *slots = mem_printf("%" PRId64 " of %" PRId64 " in use", show_int(node, "slots_used", 0),
 					     show_int(node, "slots", 0));
@@ -64,7 +65,11 @@ static void info_node(yyjson_val *info)
 	    mem_printf("%s of %s in use", text_size(used, (uint64_t)show_int(node, "memory_used", 0)),
 		       text_size(all, (uint64_t)show_int(node, "memory", 0)));
 
-	info_line("node", show_str(node, "name", "-"));
+	if (nodes)
+		printf("%-12s%" PRId64 " up of %" PRId64 "\n", "nodes", show_int(nodes, "up", 0),
+		       show_int(nodes, "total", 0));
+	else
+		info_line("node", show_str(node, "name", "-"));
 	info_line("slots", slots);
 	info_line("memory", memory);
 }

@@ -5,6 +5,7 @@
 #include "face/cli/client.h"
 #include "face/cli/command.h"
 #include "face/cli/local_store.h"
+#include "face/cli/show.h"
 #include "node/image/image.h"
 
 #include <stdlib.h>
@@ -16,6 +17,17 @@ static bool is_set(const char *variable)
 	return value && *value;
 }
 
+/* A cluster's images are those of all its nodes, and those of another node are not in this machine's directories. */
+static bool is_elsewhere(struct cli *cli)
+{
+	json_doc_cleanup yyjson_doc *doc = NULL;
+
+	if (cli->node_option || is_set("BERTH_NODE"))
+		return true;
+	return client_call(cli, "GET", "/v1/info", NULL, &doc, NULL) >= 0 && doc &&
+	       show_bool(yyjson_doc_get_root(doc), "cluster");
+}
+
 int image_door_open(struct cli *cli, const char *given, struct image_store **ret, struct err *err)
 {
 	bool said = given || is_set("BERTH_DATA");
@@ -23,6 +35,8 @@ int image_door_open(struct cli *cli, const char *given, struct image_store **ret
 
 	*ret = NULL;
 	if (!said && (cli->socket_option || is_set("BERTH_SOCKET")) && client_ping(cli, NULL, NULL) < 0)
+		return 0;
+	if (!said && is_elsewhere(cli))
 		return 0;
 	r = local_store_open(cli, given, ret, err);
 	if (!said && (r == -EACCES || r == -EPERM)) {

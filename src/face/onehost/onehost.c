@@ -418,6 +418,7 @@ struct onehost *onehost_new(struct loop *l, struct server *s, struct docker *doc
 	h->socket = mem_strdup(socket);
 	h->nodes = server_listen(s, on_server, h);
 	watch_start_all(h);
+	server_bring_images(s, bring_image, h);
 	return h;
 }
 
@@ -426,6 +427,8 @@ struct onehost *onehost_free(struct onehost *h)
 	if (!h)
 		return NULL;
 	server_unlisten(h->nodes);
+	server_bring_images(h->server, NULL, NULL);
+	bring_end_all(h);
 	making_end_all(h);
 	watch_end_all(h);
 	find_forget_all(h);

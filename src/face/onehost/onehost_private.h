@@ -32,6 +32,7 @@ struct onehost {
 	struct map seen;	/* whole id of a container or process (exec) -> name of its node, find.c */
 	char **seen_order;	/* a ring: the oldest is forgotten */
 	size_t seen_next;
+	struct bringing *bringing; /* bring.c */
 };
 
 /* How a client is told that its answer is cut short (relay.c). */
@@ -182,6 +183,10 @@ struct copy;
 typedef void (*copy_fn)(void *ctx, const struct err *error);
 struct copy *copy_start(struct onehost *h, const char *image, const char *from, const char *to, copy_fn fn, void *ctx);
 struct copy *copy_free(struct copy *c); /* fn is not called any more; takes NULL */
+
+/* bring.c: images of jobs that their nodes lack; a server_image_fn. */
+void bring_image(void *ctx, const char *node, const char *image);
+void bring_end_all(struct onehost *h);
 
 /* wish.c: what a body of containers/create wishes of the cluster. What is for it alone is taken out of the body. */
 struct wish {

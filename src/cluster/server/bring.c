@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cluster/server/bring.h"
+
+#include "base/core/err.h"
+#include "base/core/mem.h"
+#include "base/wire/json.h"
+#include "cluster/server/fleet.h"
+#include "cluster/server/server_private.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct bringing {
+	struct bringing *next;
+	char node[CERT_NAME_MAX];
+	char *image;
+	struct sched_attempt_id *waiting;
+	size_t n, cap; /* at most what the node has slots for */
+};
+
+void server_bring_images(struct server *s, server_image_fn fn, void *ctx)
+{
+	s->bring = fn;
+	s->bring_ctx = ctx;
+}
+
+static bool node_has(const struct server *s, const char *node, const char *image)
+{
+	const struct node *n = fleet_find(s, node);
+	json_doc_cleanup yyjson_doc *facts = n && n->facts ? yyjson_read(n->facts, strlen(n->facts), 0) : NULL;
+
+	return yyjson_obj_get(yyjson_obj_get(yyjson_doc_get_root(facts), "images"), image) != NULL;
+}
+
+static struct bringing **find(struct server *s, const char *node, const char *image)
+{
+	struct bringing **p = &s->bringing;
+
+	while (*p && (strcmp((*p)->node, node) != 0 || strcmp((*p)->image, image) != 0))
+		p = &(*p)->next;
+	return p;
+}
+
+static bool same(const struct sched_attempt_id *a, const struct sched_attempt_id *b)
+{
+	return a->task == b->task && a->index == b->index && a->epoch == b->epoch && !strcmp(a->job, b->job);
+}
+
+static void add(struct bringing *b, const struct sched_attempt_id *a)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		if (same(&b->waiting[i], a))
+			return;
+	}
+	mem_grow(&b->waiting, &b->cap, b->n);
+	b->waiting[b->n++] = *a;
+}
+
+bool bring_waits(struct server *s, const struct sched_attempt_id *a, const char *node, const char *image)
+{
+	struct bringing **p;
+
+	if (!s->bring || !image || node_has(s, node, image))
+		return false;
+	p = find(s, node, image);
+	if (*p) {
+		add(*p, a);
+		return true;
+	}
+	*p = mem_new(struct bringing);
+	snprintf((*p)->node, sizeof(*p)->node, "%s", node);
+	(*p)->image = mem_strdup(image);
+	add(*p, a);
+	s->bring(s->bring_ctx, node, image);
+	return true;
+}
+
+static void bringing_free(struct bringing *b)
+{
+	free(b->image);
+	free(b->waiting);
+	free(b);
+}
+
+void server_image_brought(struct server *s, const char *node, const char *image, const struct err *error)
+{
+	struct bringing **p = find(s, node, image), *b = *p;
+
+	if (!b)
+		return;
+	*p = b->next;
+	for (size_t i = 0; i < b->n; i++) {
+		bool started;
+
+		if (!apply_is_live(s, &b->waiting[i], b->node, &started) || started)
+			continue;
+		if (error)
+			apply_failed(s, &b->waiting[i], error);
+		else
+			apply_start(s, &b->waiting[i], b->node);
+	}
+	bringing_free(b);
+}
+
+void bring_free_all(struct server *s)
+{
+	while (s->bringing) {
+		struct bringing *b = s->bringing;
+
+		s->bringing = b->next;
+		bringing_free(b);
+	}
+}

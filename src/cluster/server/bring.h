@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * bring: the images of jobs. An attempt that the scheduler has put on a node without its image waits until the image has come there (server_bring_images in
+ * server.h says by whom it is brought); several attempts on one node wait for one image together. What was ended or given up meanwhile never starts.
+ * Nothing of this is durable: after a restart the nodes say what they have, and what is still wanted is asked for again.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+struct sched_attempt_id;
+struct server;
+
+/* Whether the attempt has to wait: it is started, or fails, when the image has come or cannot. image NULL = none is needed. */
+bool bring_waits(struct server *s, const struct sched_attempt_id *a, const char *node, const char *image);
+void bring_free_all(struct server *s);

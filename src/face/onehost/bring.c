@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The images of jobs (cluster/server/bring.h): who has one is asked first, and it goes from there to the node; what nobody has that node fetches from its
+ * registry.
+ */
+#include "face/onehost/onehost_private.h"
+
+#include "base/core/buf.h"
+#include "base/core/err.h"
+#include "base/core/mem.h"
+#include "base/wire/http_ask.h"
+#include "base/wire/http_client.h"
+#include "base/wire/json.h"
+#include "cluster/server/server.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define SAID_MAX (64u << 10)
+
+struct bringing {
+	struct bringing *next;
+	struct onehost *h;
+	char node[NODE_NAME_MAX];
+	char *image;
+	struct gather *gather;
+	struct copy *copy;
+	struct http_ask *pull;
+	int status;
+	struct buf said; /* the end of what the pull has said */
+};
+
+static void bringing_free(struct bringing *b)
+{
+	struct bringing **p = &b->h->bringing;
+
+	while (*p != b)
+		p = &(*p)->next;
+	*p = b->next;
+	gather_free(b->gather);
+	copy_free(b->copy);
+	http_ask_free(b->pull);
+	buf_free(&b->said);
+	free(b->image);
+	free(b);
+}
+
+static void done(struct bringing *b, const struct err *error)
+{
+	server_image_brought(b->h->server, b->node, b->image, error);
+	bringing_free(b);
+}
+
+/* ---- from its registry ---- */
+
+static void on_pull_head(void *ctx, int status)
+{
+	struct bringing *b = ctx;
+
+	b->status = status;
+}
+
+static void on_pull_body(void *ctx, const void *data, size_t n)
+{
+	struct bringing *b = ctx;
+
+	if (b->said.len + n > SAID_MAX)
+		buf_drop(&b->said, b->said.len);
+	buf_add(&b->said, data, n);
+}
+
+/* The last message of the stream, or the whole body of an answer that is an error. */
+static char *last_words(const struct bringing *b)
+{
+	const char *text = buf_str(&b->said), *at = strstr(text, "\"errorDetail\"");
+	json_doc_cleanup yyjson_doc *doc = NULL;
+	const char *words;
+
+	while (at && at > text && at[-1] != '\n')
+		at--;
+	at = at ? at : text;
+	doc = yyjson_read_opts((char *)(uintptr_t)at, strlen(at), YYJSON_READ_STOP_WHEN_DONE, NULL, NULL);
+	words = yyjson_get_str(yyjson_obj_get(yyjson_doc_get_root(doc), "error"));
+	if (!words)
+		words = yyjson_get_str(yyjson_obj_get(yyjson_doc_get_root(doc), "message"));
+	return mem_strdup(words ? words : "it could not be fetched");
+}
+
+static void on_pull_end(void *ctx, const struct err *error)
+{
+	struct bringing *b = ctx;
+	mem_cleanup char *words = NULL;
+	struct err why = ERR_INIT;
+
+	if (!error && b->status == 200 && !strstr(buf_str(&b->said), "\"errorDetail\"")) {
+		done(b, NULL);
+		return;
+	}
+	words = error ? mem_strdup(error->text) : last_words(b);
+	err_set(&why, ENOENT, "no node has the image %.300s, and node %s cannot fetch it: %s", b->image, b->node,
+		words);
+	done(b, &why);
+}
+
+static int pull(struct bringing *b, struct err *err)
+{
+	static const struct http_ask_hooks hooks = {.head = on_pull_head, .body = on_pull_body, .end = on_pull_end};
+	mem_cleanup char *encoded = http_url_encode(b->image);
+	mem_cleanup char *target = mem_printf(ONEHOST_API "/images/create?fromImage=%s", encoded);
+	const char *const headers[] = {"Berth-Node", b->node, NULL};
+	const struct http_ask_what what = {.method = "POST", .target = target, .headers = headers};
+	int fd = onehost_dial(b->h, b->node, err);
+
+	return fd < 0 ? fd : http_ask_new(b->h->loop, fd, &what, &hooks, b, &b->pull, err);
+}
+
+/* ---- from another node ---- */
+
+static void on_copied(void *ctx, const struct err *error)
+{
+	done(ctx, error);
+}
+
+static void on_images(void *ctx, struct answer *answers, size_t n)
+{
+	struct bringing *b = ctx;
+	const char *from = NULL;
+	struct err err = ERR_INIT;
+
+	b->gather = NULL;
+	for (size_t i = 0; i < n; i++) {
+		if (answers[i].status == 200 && (!from || !strcmp(answers[i].node, b->node)))
+			from = answers[i].node;
+	}
+	if (from && !strcmp(from, b->node))
+		done(b, NULL);
+	else if (from)
+		b->copy = copy_start(b->h, b->image, from, b->node, on_copied, b);
+	else if (pull(b, &err) < 0)
+		done(b, &err);
+}
+
+void bring_image(void *ctx, const char *node, const char *image)
+{
+	struct onehost *h = ctx;
+	struct bringing *b = mem_new(struct bringing);
+	char **stores = onehost_stores(h);
+	mem_cleanup char *encoded = http_url_encode(image);
+	mem_cleanup char *target = mem_printf(ONEHOST_API "/images/%s/json", encoded);
+	const struct question q = {.method = "GET", .target = target, .nodes = stores, .wait_ms = ONEHOST_WAIT_MS};
+
+	b->h = h;
+	b->image = mem_strdup(image);
+	b->said.limit = 2 * SAID_MAX;
+	snprintf(b->node, sizeof b->node, "%s", node);
+	b->next = h->bringing;
+	h->bringing = b;
+	b->gather = gather_start(h, &q, on_images, b);
+	mem_strv_free(stores);
+}
+
+void bring_end_all(struct onehost *h)
+{
+	while (h->bringing)
+		bringing_free(h->bringing);
+}
