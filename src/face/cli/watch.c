@@ -228,9 +228,8 @@ static void report_copy(void *ctx, yyjson_val *task, yyjson_val *instance, yyjso
 	struct buf line buf_cleanup = BUF_INIT;
 
 	buf_printf(&line, "task %s/%" PRId64 " failed", name, show_int(instance, "index", 0));
-	/* What never ran has no exit code that would tell anything. */
-	if (show_int(attempt, "started_ms", 0) > 0 && show_int(attempt, "ended_ms", 0) > 0 &&
-	    show_int(attempt, "exit_code", -1) >= 0)
+	/* What never ran failed with 0. */
+	if (show_int(attempt, "ended_ms", 0) > 0 && show_int(attempt, "exit_code", 0) > 0)
 		buf_printf(&line, ": exit code %" PRId64, show_int(attempt, "exit_code", 0));
 	if (show_bool(attempt, "oom"))
 		buf_adds(&line, ": out of memory");

@@ -95,8 +95,9 @@ static void add_names(yyjson_mut_doc *d, yyjson_mut_val *o, const char *key, yyj
 
 static void merge_image(yyjson_mut_doc *d, yyjson_mut_val *list, struct map *seen, const char *key, yyjson_val *v)
 {
-	static const char *const names[] = {"RepoTags", "RepoDigests", "names"};
-	const char *id = yyjson_get_str(yyjson_obj_get(v, key));
+	static const char *const names[] = {"RepoTags", "RepoDigests"};
+	const char *said = yyjson_get_str(yyjson_obj_get(v, key));
+	const char *id = said ? said : yyjson_get_str(yyjson_obj_get(v, "id"));
 	yyjson_mut_val *o = id ? map_get(seen, id) : NULL;
 
 	if (!o) {
@@ -145,7 +146,8 @@ void call_images(const struct call *c)
 
 void call_own_images(const struct call *c)
 {
-	start(c, on_images, "id", ONEHOST_WAIT_MS);
+	/* One line for each name there, and what has none is told by its id. */
+	start(c, on_images, "name", ONEHOST_WAIT_MS);
 }
 
 /* ---- sums ---- */

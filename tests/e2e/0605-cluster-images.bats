@@ -1,0 +1,93 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# The images of a cluster's jobs: only n1 has one at first, and jobs run everywhere.
+
+load helpers
+load cluster
+
+setup_file() {
+	# Long enough for a busy machine: these tests want no node to be lost.
+	IMAGES_AT=n1 LEASE=5s start_cluster
+}
+
+teardown_file() {
+	end_cluster
+}
+
+has_image() { # NODE IMAGE
+	[ "$(on "$1" image ls --json | jq --arg name "$2" '[.[] | select(.name == $name)] | length')" = 1 ]
+}
+
+# As many copies as there are slots, and none ends before all run, so each node gets two.
+everywhere() { # NAME IMAGE
+	cat >"$DIR/$1.yaml" <<-END
+		name: $1
+		services:
+		  copy:
+		    image: $2
+		    command: ["sh", "-c", "touch /gate/\$\$BERTH_INDEX; until [ -e /gate/open ]; do sleep 0.1; done"]
+		    volumes: ["$DIR/gate:/gate"]
+		    deploy: {mode: replicated-job, replicas: 6}
+	END
+	rm -rf "$DIR/gate"
+	mkdir "$DIR/gate"
+	id=$(berth submit "$DIR/$1.yaml")
+}
+
+all_there() {
+	[ "$(find "$DIR/gate" -type f | wc -l)" -ge 6 ]
+}
+
+@test "a job runs on every node, and its image comes there by itself" {
+	has_image n1 busybox:latest
+	run has_image n2 busybox:latest
+	[ "$status" -ne 0 ]
+	everywhere spread busybox
+	eventually all_there
+	touch "$DIR/gate/open"
+	run -0 berth wait "$id"
+	for node in n1 n2 n3; do
+		has_image "$node" busybox:latest
+	done
+	[ "$(berth job "$id" --json | jq -r '[.tasks[].instances[].attempts[]] | length')" = 6 ]
+}
+
+@test "image ls at the server shows each image once, --node those of a node" {
+	[ "$(berth image ls --json | jq -c '[.[].name]')" = '["busybox:latest"]' ]
+	on n1 image tag busybox own:1
+	[ "$(berth image ls --json | jq -c '[.[].name] | sort')" = '["busybox:latest","own:1"]' ]
+	[ "$(berth --node n2 image ls --json | jq -c '[.[].name]')" = '["busybox:latest"]' ]
+}
+
+@test "what the server's machine has is brought from there" {
+	on n1 tag busybox fromhead
+	on n1 save -o "$DIR/saved" fromhead
+	on n1 image rm fromhead
+	run -0 berth load --data "$DIR/data" -i "$DIR/saved"
+	everywhere head fromhead
+	eventually all_there
+	touch "$DIR/gate/open"
+	run -0 berth wait "$id"
+	has_image n3 fromhead:latest
+}
+
+@test "an image that nobody has and no registry gives: the job fails and says so, and nothing waits for ever" {
+	everywhere nowhere 127.0.0.1:1/nothing:1
+	run berth wait "$id"
+	[ "$status" -ne 0 ]
+	run -0 berth job "$id"
+	[[ "$output" == *"no node has the image 127.0.0.1:1/nothing:1, and node n"*"cannot fetch it: "* ]]
+	run -0 berth info
+	[[ "$output" == *"nodes       3 up of 3"* ]]
+}
+
+@test "a job that is cancelled while its image is on the way never starts" {
+	on n1 image tag busybox late:1
+	everywhere late late:1
+	berth cancel "$id"
+	run berth wait "$id"
+	[ "$status" -ne 0 ]
+	touch "$DIR/gate/open"
+	[ "$(berth ps -q | wc -l)" = 0 ]
+}
