@@ -150,12 +150,11 @@ static int listening(char address[static 32])
 static void open_door(struct world *w)
 {
 	static const struct link_listen_hooks hooks = {.admit = on_admit, .link = on_link, .join = on_join};
-	char *ca = NULL, *key = NULL;
 	struct join_token token = {.id = "01234567", .secret = "0123456789abcdef0123456789abcdef"};
 	struct err err = ERR_INIT;
 
-	assert_int_equal(authority_new(&ca, &key, &err), 0);
-	assert_int_equal(authority_use(ca, key, &w->authority, &err), 0);
+	assert_int_equal(authority_new(&w->authority.ca, &w->authority.ca_key, &err), 0);
+	assert_int_equal(authority_complete(&w->authority, &err), 0);
 	snprintf(token.pin, sizeof token.pin, "%s", w->authority.pin);
 	join_token_text(&token, w->token);
 	assert_int_equal(link_listen(w->loop, listening(w->address), &w->authority, &hooks, w, &w->listener, &err), 0);
