@@ -8,6 +8,7 @@
 #include "base/wire/json.h"
 #include "cluster/server/container.h"
 #include "cluster/server/jobspec.h"
+#include "cluster/server/schedule_rule.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -56,6 +57,22 @@ static void check_task(struct jobspec *j, uint32_t task)
 		check_attempt(j, task, 1);
 }
 
+static void check_schedule(const struct jobspec *j)
+{
+	struct err err = ERR_INIT;
+	struct schedule_rule rule;
+
+	if (!j->schedule)
+		return;
+	if (schedule_rule_read(j->schedule, &rule, &err) < 0) {
+		check_text(-1, NULL, &err);
+		return;
+	}
+	if (!rule.n_crons || !rule.zone || !schedule_rule_overlap(&rule) || !schedule_rule_catch_up(&rule))
+		abort();
+	schedule_rule_free(&rule);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	const char *text = (const char *)data;
@@ -74,6 +91,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		abort();
 	for (uint32_t task = 0; task < j->sched.n_tasks && task < 100; task++)
 		check_task(j, task);
+	check_schedule(j);
 	jobspec_free(again);
 	jobspec_free(j);
 	return 0;
