@@ -54,7 +54,8 @@ struct dial {
 	struct buf in, out;
 	int fd;
 	unsigned failures;
-	bool told; /* the last failure has been logged */
+	bool refused; /* by a server that leads: it will say the same for a while */
+	bool told;    /* the last failure has been logged */
 };
 
 static void try_now(struct dial *d);
@@ -134,8 +135,9 @@ static int64_t pause_ms(unsigned failures, int64_t max)
 /* Of several servers the others are asked at once; who was refused by one waits as long as with one. */
 static int64_t next_pause(struct dial *d)
 {
-	bool several = d->n_servers > 1 && d->failures < PATIENCE;
+	bool several = d->n_servers > 1 && !d->refused;
 
+	d->refused = false;
 	if (several && ++d->tried < d->n_addresses)
 		return 0;
 	d->tried = 0;
@@ -239,6 +241,7 @@ static void on_message(void *ctx, const struct link_msg *m)
 	}
 	if (m->type == LINK_REFUSE) {
 		d->failures = PATIENCE;
+		d->refused = true;
 		give_up_text(d, EPERM, m->text);
 		return;
 	}
