@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 #
-# Who gets how much: quotas of users and projects, caps of jobs, licences.
+# Who gets how much: quotas of users and projects, caps of jobs, licences, preemption.
 
 load helpers
 
@@ -36,6 +36,10 @@ waits() { # ID N
 
 why() { # ID: of its task
 	job_field "$1" '.tasks[0].why'
+}
+
+says() { # ID TEXT: in its logs
+	berth logs "$1" | grep -q -- "$2"
 }
 
 end_job() {
@@ -139,4 +143,33 @@ end_job() {
 	END
 	run berth submit "$DIR/wrong.yaml"
 	fails_with "wrong.yaml:1:" "licences.nobody"
+}
+
+@test "preemptible copies make room for a job of higher priority, are warned, and run again without a try counted" {
+	slots=$(berth info --json | jq .node.slots)
+	job_file low <<-END >/dev/null
+		services:
+		  t:
+		    image: busybox
+		    command: ["sh", "-c", "trap 'echo warned; exit 7' TERM; echo try \$\$BERTH_ATTEMPT; while :; do sleep 0.05; done"]
+		    x-berth: {kind: task, preemptible: true, slots: $slots, retry: 1}
+	END
+	low=$(berth submit "$DIR/low.yaml" --json | jq -r .id)
+	eventually runs "$low" 1
+	eventually says "$low" "try 1"
+	other=$(sleeper other 1 "" "slots: $slots")
+	high=$(sleeper high 1 "priority: 5" "slots: 1")
+	eventually runs "$high" 1
+	run -0 berth job "$low" --json
+	[ "$(jq -c '.tasks[0].instances[0].attempts[0] | [.killed, .exit_code]' <<<"$output")" = '["preempted",7]' ]
+	[ "$(jq -r '.tasks[0].instances[0].attempts[0].error' <<<"$output")" = "preempted: a job of higher priority needed its room" ]
+	says "$low" warned
+	berth events --json | jq -se --arg id "$low" '[.[] | select(.job == $id) | .kind] | index("preempted") < index("exited")'
+	berth events --json | jq -se --arg id "$low" 'any(.[]; .job == $id and .kind == "exited" and .killed == "preempted")'
+	end_job "$high"
+	eventually runs "$low" 1
+	eventually says "$low" "try 2"
+	[ "$(job_field "$other" .counts.pending)" = 1 ]
+	end_job "$other"
+	end_job "$low"
 }

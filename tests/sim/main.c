@@ -406,8 +406,9 @@ static void run(uint64_t seed, uint64_t steps)
 	calm_down(w);
 	sim_restart(w);
 	printf("sim: %" PRIu64 " steps, %zu jobs, %" PRIu64 " starts, %" PRIu64 " server restarts (%" PRIu64
-	       " by replay), %" PRIu64 " nodes down, %" PRIu64 " messages twice, %" PRIu64 " lost: ok\n",
-	       w->steps, w->n_jobs, w->starts, w->restarts, w->replays, w->downs, w->dups, w->lost);
+	       " by replay), %" PRIu64 " nodes down, %" PRIu64 " messages twice, %" PRIu64 " lost, %" PRIu64
+	       " preempted: ok\n",
+	       w->steps, w->n_jobs, w->starts, w->restarts, w->replays, w->downs, w->dups, w->lost, w->preempted);
 	world_free(w);
 }
 

@@ -66,6 +66,7 @@ static void fact(struct sim *w, const struct sched_event *e)
 	if (e->type != SCHED_EV_EXITED)
 		return;
 	release(w, j, e->attempt.task, i);
+	w->preempted_end = i->preempted;
 	if (e->outcome == SCHED_OUT_EXITED && e->exit_code == 0 && !i->killed)
 		i->healthy = was_healthy;
 	if (e->outcome == SCHED_OUT_EXITED && e->exit_code == 0 && !i->killed && !j->specs[e->attempt.task].service) {
@@ -95,6 +96,7 @@ static void milestones(struct sim *w, const struct sched_attempt_id *id)
 void sim_model_event(struct sim *w, const struct sched_event *e)
 {
 	sim_limits_event(w, e);
+	w->preempted_end = false;
 	if (e->type == SCHED_EV_NODE_DOWN)
 		node_is_down(w, e->node);
 	if (e->type != SCHED_EV_STARTED && e->type != SCHED_EV_HEALTH && e->type != SCHED_EV_EXITED)
@@ -113,7 +115,9 @@ static void check_emptied(struct sim *w, const char *name)
 			for (uint32_t x = 0; x < SIM_COPIES; x++) {
 				const struct sim_instance *i = &j->tasks[t].instances[x];
 
-				if (i->epoch && !i->ended && !i->killed && !strcmp(w->nodes[i->node].name, name))
+				/* What starts in this very step is not meant. */
+				if (i->epoch && !i->ended && !i->killed && i->start_step != w->steps &&
+				    !strcmp(w->nodes[i->node].name, name))
 					sim_fail(w, "%s/%u/%u goes on on %s, which is to be empty", j->id, t, x, name);
 			}
 		}
@@ -125,6 +129,7 @@ void sim_model_after(struct sim *w, const struct sched_event *e)
 {
 	struct sched_job_view v;
 
+	sim_preempt_after(w, e);
 	if (e->type == SCHED_EV_NODE_EMPTY)
 		check_emptied(w, e->node);
 	if (e->type != SCHED_EV_JOB_RESUME || sched_job_view(w->s, e->job, &v) < 0 || sched_job_ended(v.state))
@@ -197,8 +202,9 @@ static void start(struct sim *w, const struct sched_action *a)
 	check_gang(w, j, a->attempt.task);
 	sim_place_check(w, j, a->attempt.task, n);
 	i->epoch = a->attempt.epoch;
+	i->start_step = w->steps;
 	i->node = n->number;
-	i->ended = i->killed = i->told = false;
+	i->ended = i->killed = i->told = i->preempted = false;
 	n->slots_used += t->slots;
 	n->cpu_used += t->cpu_milli;
 	n->memory_used += t->memory;
@@ -222,6 +228,8 @@ void sim_model_action(struct sim *w, const struct sched_action *a)
 			sim_fail(w, "kill of %s/%u/%u#%u, which is not live or was killed before", j->id,
 				 a->attempt.task, a->attempt.index, a->attempt.epoch);
 		i->killed = true;
+		if (!strcmp(a->reason, "preempted"))
+			sim_preempt_kill(w, a);
 		break;
 	case SCHED_ACT_EXPAND:
 		break;

@@ -33,7 +33,9 @@ struct sim_instance {
 	uint32_t epoch; /* of the last START */
 	uint32_t node;
 	bool ended;			/* the server knows the end of that attempt */
+	uint64_t start_step;		/* in which it was started */
 	bool killed;			/* the server sent a KILL for it */
+	bool preempted;			/* that one for a job of higher priority */
 	bool finished;			/* ended with success: must never start again */
 	bool running;			/* a container runs somewhere */
 	bool told;			/* STARTED or more has reached the server */
@@ -131,7 +133,10 @@ struct sim {
 	struct sim_owner owners[SIM_OWNERS];
 	uint64_t licences[SIM_LICENCES], licences_used[SIM_LICENCES];
 	struct sim_node nodes[SIM_NODES + 1]; /* the last one joins when all is calm */
-	uint64_t starts, restarts, replays, downs, dups, lost;
+	bool preempted_now;		      /* by the step; from a job of that priority: */
+	bool preempted_end;		      /* the event ended an attempt that was preempted */
+	int32_t preempted_priority;
+	uint64_t preempted, starts, restarts, replays, downs, dups, lost;
 	struct sim_trace trace[SIM_TRACES]; /* a ring, for a report */
 	uint64_t n_traces;
 };
@@ -171,6 +176,10 @@ void sim_limits_lift(struct sim *w);						    /* all of them */
 void sim_limits_event(struct sim *w, const struct sched_event *e);
 void sim_limits_start(struct sim *w, struct sim_job *j, const struct sched_task_spec *t);
 void sim_limits_end(struct sim *w, struct sim_job *j, const struct sched_task_spec *t);
+
+/* preempt.c */
+void sim_preempt_kill(struct sim *w, const struct sched_action *a);
+void sim_preempt_after(struct sim *w, const struct sched_event *e); /* after the step */
 
 /* place.c */
 #define SIM_KINDS 6

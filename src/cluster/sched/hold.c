@@ -26,6 +26,7 @@ struct end {
 	int64_t at_ms;
 	uint32_t candidate;
 	bool other; /* counted in `others` */
+	bool passed;
 	const struct shape *shape;
 };
 
@@ -75,13 +76,22 @@ static void recount(struct plan *p, struct candidate *c)
 	p->copies += c->copies;
 }
 
-static int64_t end_of(const struct live *l)
+/* What is being killed ends at once: what was taken for somebody is his. */
+static int64_t end_of(const struct live *l, int64_t now_ms)
 {
 	const struct attempt *a = sched_instance_last(l->instance);
 
-	if (!l->task->walltime_ms || a->kill != KILL_NONE)
+	if (a->kill != KILL_NONE)
+		return now_ms;
+	if (!l->task->walltime_ms)
 		return INT64_MAX;
 	return sched_later(a->started_ms ? a->started_ms : a->sent_ms, l->task->walltime_ms);
+}
+
+/* A service never ends by itself. */
+static bool stays(const struct live *l)
+{
+	return l->task->service && sched_instance_last(l->instance)->kill == KILL_NONE;
 }
 
 static void add_candidate(struct plan *p, struct node *n)
@@ -99,10 +109,10 @@ static void add_candidate(struct plan *p, struct node *n)
 		bool other = alone || (apart && l->task == owner);
 
 		c.others += other;
-		if (l->task->service)
+		if (stays(l))
 			continue;
 		mem_grow(&p->ends, &p->cap_ends, p->n_ends);
-		p->ends[p->n_ends++] = (struct end){.at_ms = end_of(l),
+		p->ends[p->n_ends++] = (struct end){.at_ms = end_of(l, p->s->now_ms),
 						    .candidate = (uint32_t)p->n,
 						    .other = other,
 						    .shape = sched_instance_shape(l->task, l->instance)};
@@ -173,10 +183,11 @@ static void add_holders(struct plan *p, const struct node *n)
 		const struct live *l = &n->live[k];
 		const struct shape *sh = sched_instance_shape(l->task, l->instance);
 
-		if (l->task->service || !shares_licence(p->shape, sh))
+		if (stays(l) || !shares_licence(p->shape, sh))
 			continue;
 		mem_grow(&p->ends, &p->cap_ends, p->n_ends);
-		p->ends[p->n_ends++] = (struct end){.at_ms = end_of(l), .candidate = NOWHERE, .shape = sh};
+		p->ends[p->n_ends++] =
+		    (struct end){.at_ms = end_of(l, p->s->now_ms), .candidate = NOWHERE, .shape = sh};
 	}
 }
 
@@ -200,8 +211,9 @@ static bool is_enough(const struct plan *p)
 	return p->copies >= p->need;
 }
 
-static void pass_end(struct plan *p, const struct end *e)
+static void pass_end(struct plan *p, struct end *e)
 {
+	e->passed = true;
 	if (e->candidate == NOWHERE)
 		pass_holder(p, e);
 	else
@@ -236,7 +248,8 @@ static bool plan_make(struct plan *p, const struct sched *s, const struct item *
 
 static bool plan_find(struct plan *p, const struct sched *s, const struct item *it)
 {
-	if (plan_make(p, s, it, CANDIDATES))
+	/* Where something was taken is not among the emptiest. */
+	if (!s->n_preempted && plan_make(p, s, it, CANDIDATES))
 		return true;
 	plan_free(p);
 	return plan_make(p, s, it, SIZE_MAX);
@@ -277,6 +290,24 @@ void sched_hold_keep(struct licence *l, uint64_t spare)
 	l->spare = spare;
 }
 
+/* What was taken is enough for more than one of those that wait alike: it is kept for all of them. */
+static void widen(struct plan *p, const struct item *it)
+{
+	uint32_t need = it->task->gang ? p->need : sched_preempt_copies(p->s, it);
+
+	if (need <= p->need)
+		return;
+	p->need = need;
+	for (size_t k = 0; k < p->n_ends; k++) {
+		if (!p->ends[k].passed && p->ends[k].at_ms == p->at_ms)
+			pass_end(p, &p->ends[k]);
+	}
+	for (size_t k = 0; k < p->n; k++)
+		recount(p, &p->candidates[k]);
+	if (p->copies < need)
+		p->need = (uint32_t)p->copies;
+}
+
 bool sched_hold_find(struct sched *s, struct item *it)
 {
 	cleanup_with(plan_free) struct plan p = {.at_ms = 0};
@@ -285,6 +316,8 @@ bool sched_hold_find(struct sched *s, struct item *it)
 	if (!plan_find(&p, s, it))
 		return false;
 	sched_hold_put(s, it, p.at_ms);
+	if (s->n_preempted && p.at_ms == s->now_ms)
+		widen(&p, it);
 	for (size_t k = 0; k < it->shape->n_needs; k++)
 		sched_hold_keep(it->shape->needs[k].licence, p.licences[k] - (uint64_t)it->shape->needs[k].n * p.need);
 	left = p.need;

@@ -14,11 +14,9 @@
 
 const char *sched_kill_text(enum kill k)
 {
-	static const char *const texts[KILL_N] = {[KILL_CANCELLED] = "cancelled",
-						  [KILL_WALLTIME] = "walltime",
-						  [KILL_JOB_ENDED] = "job ended",
-						  [KILL_GANG] = "gang failed",
-						  [KILL_DRAINED] = "drained"};
+	static const char *const texts[KILL_N] = {
+	    [KILL_CANCELLED] = "cancelled", [KILL_WALLTIME] = "walltime", [KILL_JOB_ENDED] = "job ended",
+	    [KILL_GANG] = "gang failed",    [KILL_DRAINED] = "drained",	  [KILL_PREEMPTED] = SCHED_PREEMPTED};
 
 	return k < KILL_N ? texts[k] : NULL;
 }
@@ -196,6 +194,9 @@ void sched_instance_kill(struct sched *s, struct job *j, struct task *t, struct 
 	if (!a || a->kill != KILL_NONE)
 		return;
 	a->kill = (uint8_t)why;
+	s->nodes[a->node]->n_dying++;
+	s->n_preempted += why == KILL_PREEMPTED;
+	s->changes += t->service; /* it ends now: hold.c */
 	sched_timer_unset(s, i);
 	act = sched_act(s, SCHED_ACT_KILL, j);
 	act->attempt.task = t->idx;
@@ -289,6 +290,8 @@ static void note_end(struct sched *s, const struct task *t, struct attempt *a, c
 		a->started_ms = a->sent_ms;
 	if (a->kill == KILL_WALLTIME && e->outcome != SCHED_OUT_LOST)
 		a->error = mem_printf("ran longer than its walltime of %g s", (double)t->walltime_ms / 1000);
+	else if (a->kill == KILL_PREEMPTED && e->outcome != SCHED_OUT_LOST)
+		a->error = mem_strdup("preempted: a job of higher priority needed its room");
 	else if (e->error && *e->error)
 		a->error = mem_strndup(e->error, strnlen(e->error, ERROR_TEXT_MAX));
 }
@@ -310,7 +313,7 @@ static void end_gang(struct sched *s, struct job *j, struct task *t)
 static void decide(struct sched *s, struct job *j, struct task *t, struct instance *i, bool was_healthy)
 {
 	const struct attempt *a = sched_instance_last(i);
-	bool anew = a->kill == KILL_GANG || a->kill == KILL_DRAINED;
+	bool anew = a->kill == KILL_GANG || a->kill == KILL_DRAINED || a->kill == KILL_PREEMPTED;
 	bool success = a->outcome == SCHED_OUT_EXITED && a->exit_code == 0 && a->kill != KILL_WALLTIME && !anew;
 	int64_t ran_ms = a->started_ms ? a->ended_ms - a->started_ms : 0;
 	int64_t delay_ms = 0;

@@ -247,6 +247,34 @@ static int audit_quotas(struct audit *a)
 	return 0;
 }
 
+static int audit_preempted(struct audit *a)
+{
+	size_t may = 0, preempted = 0, bands = 0;
+
+	for (size_t k = 0; k < a->s->n_nodes; k++) {
+		const struct node *n = a->s->nodes[k];
+		size_t dying = 0, here = 0;
+
+		for (size_t x = 0; x < n->n_live; x++) {
+			const struct attempt *at = sched_instance_last(n->live[x].instance);
+
+			here += n->live[x].task->preemptible;
+			dying += at->kill != KILL_NONE;
+			preempted += at->kill == KILL_PREEMPTED;
+			if (at->kill == KILL_PREEMPTED && !n->live[x].task->preemptible)
+				return BROKEN(a, "node %s: preempts what may not be", n->name);
+		}
+		if (here != n->n_preemptible || dying != n->n_dying)
+			return BROKEN(a, "node %s: %zu preemptible, %zu dying, counted wrongly", n->name, here, dying);
+		may += here;
+	}
+	for (size_t k = 0; k < a->s->n_bands; k++)
+		bands += a->s->bands[k].live;
+	if (may != bands || preempted != a->s->n_preempted)
+		return BROKEN(a, "%zu preemptible, %zu preempted, counted wrongly", may, preempted);
+	return sched_preempt_wants(a->s) ? BROKEN(a, "more could be preempted for what waits") : 0;
+}
+
 static int audit_licences(struct audit *a)
 {
 	mem_cleanup uint64_t *used = mem_new_n(uint64_t, a->s->n_licences + 1);
@@ -452,6 +480,8 @@ int sched_invariants(const struct sched *s, struct err *err)
 		r = BROKEN(&a, "who is where is counted wrongly");
 	if (r == 0)
 		r = audit_licences(&a);
+	if (r == 0)
+		r = audit_preempted(&a);
 	if (r == 0)
 		r = audit_shapes(&a);
 	if (r == 0 && a.timers != s->n_timers)

@@ -49,6 +49,7 @@ static void task_init(struct sched *s, struct job *j, struct task *t, const stru
 	t->backoff = spec->backoff;
 	t->gang = spec->gang;
 	t->max_running = spec->max_running;
+	t->preemptible = spec->preemptible;
 	t->base.job = j; /* the name of a shape that serves one task alone has the job's number */
 	t->base = (struct item){.job = j, .task = t, .shape = sched_shape_get(s, &like), .pos = NOT_LISTED};
 	sched_selection_drop(s, like.image);

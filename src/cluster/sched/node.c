@@ -179,6 +179,15 @@ void sched_node_tell(struct sched *s, struct node *n, struct facts *facts)
 		sched_place_freed(s, n);
 }
 
+/* An attempt that is read back from a snapshot may be dying already. */
+static void count_dying(struct sched *s, struct node *n, const struct instance *i, int change)
+{
+	const struct attempt *a = sched_instance_last(i);
+
+	n->n_dying += a->kill != KILL_NONE ? (size_t)change : 0;
+	s->n_preempted += a->kill == KILL_PREEMPTED ? (size_t)change : 0;
+}
+
 bool sched_node_take(struct sched *s, struct node *n, struct task *t, struct instance *i)
 {
 	const struct shape *sh = sched_instance_shape(t, i);
@@ -197,6 +206,9 @@ bool sched_node_take(struct sched *s, struct node *n, struct task *t, struct ins
 	n->live[n->n_live++] = (struct live){.task = t, .instance = i};
 	n->exclusive = sh->exclusive ? t : NULL;
 	sched_tally_count(s, n, t, true);
+	n->n_preemptible += t->preemptible;
+	count_dying(s, n, i, 1);
+	sched_preempt_count(s, t, 1);
 	s->changes += t->service;
 	sched_share_take(s, t->base.job->tenant, sh);
 	sched_quota_take(sh);
@@ -226,6 +238,9 @@ void sched_node_release(struct sched *s, struct node *n, struct task *t, struct 
 	n->memory_used -= sh->memory;
 	live_remove(n, i);
 	sched_tally_count(s, n, t, false);
+	n->n_preemptible -= t->preemptible;
+	count_dying(s, n, i, -1);
+	sched_preempt_count(s, t, -1);
 	sched_share_release(s, t->base.job->tenant, sh);
 	sched_quota_release(s, sh);
 	sched_licence_release(s, sh);
@@ -262,8 +277,10 @@ static bool shares(const struct node *n, const struct shape *sh)
 
 static bool spares(const struct sched *s, const struct node *n, const struct shape *sh)
 {
-	return sched_hold_ends_before(s, sh) || (!sh->exclusive && sh->slots <= n->spare_slots &&
-						 sh->cpu_milli <= n->spare_cpu && sh->memory <= n->spare_memory);
+	/* What is to be alone there has nothing to spare, not even for those that ask for nothing. */
+	return sched_hold_ends_before(s, sh) ||
+	       (!sh->exclusive && !s->hold.item->shape->exclusive && sh->slots <= n->spare_slots &&
+		sh->cpu_milli <= n->spare_cpu && sh->memory <= n->spare_memory);
 }
 
 bool sched_node_fits(const struct sched *s, const struct node *n, const struct shape *sh, bool pass)

@@ -376,13 +376,19 @@ static bool reserve(struct sched *s, const struct item *it)
 	return true;
 }
 
+/* Whoever stands before it takes room first: else what starts now would be taken at once. */
+static bool would_be_taken(struct sched *s, const struct item *it)
+{
+	return it->task->preemptible && sched_preempt_run(s, it);
+}
+
 /* True when something has changed: it has started, or another one got the reservation. */
 static bool start_gang(struct sched *s, struct item *it)
 {
 	size_t n;
 	mem_cleanup struct pick *picks = sched_gang_find(s, it, sched_item_passes(s, it), &n);
 
-	if (!picks || reserve(s, it))
+	if (!picks || reserve(s, it) || would_be_taken(s, it))
 		return picks != NULL;
 	for (size_t k = 0; k < n; k++) {
 		for (uint32_t c = 0; c < picks[k].n; c++)
@@ -401,7 +407,7 @@ static bool start_one(struct sched *s, struct item *it)
 	if (it->task->gang)
 		return start_gang(s, it);
 	n = node_for(s, it);
-	if (n && !reserve(s, it))
+	if (n && !reserve(s, it) && !would_be_taken(s, it))
 		start_head(s, it, n);
 	return n != NULL;
 }
@@ -414,8 +420,10 @@ void sched_place_run(struct sched *s)
 		sched_hold_drop(s);
 	if (s->n_tenants > 1 && s->hold.item)
 		sched_place_wake(s);
-	for (struct item *it; (it = first_item(s));) {
-		if (!start_one(s, it))
-			it->shape->blocked = true;
-	}
+	do {
+		for (struct item *it; (it = first_item(s));) {
+			if (!start_one(s, it))
+				it->shape->blocked = true;
+		}
+	} while (sched_preempt_run(s, NULL));
 }

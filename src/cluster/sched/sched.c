@@ -45,6 +45,7 @@ struct sched *sched_free(struct sched *s)
 	free(s->starts);
 	sched_share_free(s);
 	sched_quota_free(s);
+	free(s->bands);
 	sched_licence_free(s);
 	free(s->shapes);
 	free(s->timers);

@@ -32,6 +32,8 @@
  * - Rules: near (not where none of the others is, but the first of all when it is one of them itself) and apart (not where one of them is)
  *   are looked at when it starts, and not again; of what starts later only its own rules count. Among nodes that must not be left out the one
  *   of the least cost is taken: spread over labels first, then slots of imbalance and preferred rules.
+ * - What finds no room takes that of preemptible tasks of jobs of lower priority (preempt.c): they are killed
+ *   ("preempted"), without using up a try, and wait for room again.
  * - A job that ended by itself is FINISHED, faulty tasks under `continue` included, unless something was skipped.
  *
  * Ownership: an event's pointers are only read during the call. Actions are valid until the next sched_step() or
@@ -113,6 +115,7 @@ struct sched_task_spec {
 	uint32_t max_running; /* instances live at the same time, 0 = no limit; not with gang */
 	bool gang;	      /* all instances start in one step, or none */
 	bool exclusive;	      /* nothing of another task on its nodes */
+	bool preemptible;     /* jobs of a higher priority may take its room */
 	const struct sched_need *licences; /* of each instance while it is live */
 	size_t n_licences;
 	enum sched_topology topology;
@@ -206,10 +209,12 @@ struct sched_event {
 enum sched_action_type {
 	SCHED_ACT_START,     /* attempt on node */
 	SCHED_ACT_KILL,	     /* attempt: end it with grace; an EXITED event will come. reason: "cancelled", "walltime",
-			  * "job ended", "gang failed" or "drained". Given once for an attempt. */
+			  * "job ended", "gang failed", "drained" or "preempted". Given once for an attempt. */
 	SCHED_ACT_EXPAND,    /* job, task: find out its number of instances, answer with EXPANDED */
 	SCHED_ACT_JOB_ENDED, /* job, job_state */
 };
+
+#define SCHED_PREEMPTED "preempted" /* the reason of that kill */
 
 struct sched_action {
 	enum sched_action_type type;

@@ -135,6 +135,8 @@ static void load_task(struct reader *r, const struct sched *s, struct draft *d, 
 		t->image = text(r);
 	if (optional(r, "wish"))
 		load_wish(r, t);
+	if (optional(r, "preemptible"))
+		t->preemptible = flag(r);
 	load_needs(r, s, d, k);
 	load_deps(r, d, k, n_deps);
 }

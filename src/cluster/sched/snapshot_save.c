@@ -108,6 +108,10 @@ static void save_task(struct buf *b, const struct task *t, uint64_t *lines)
 	}
 	save_image(b, sh->image, lines);
 	save_wish(b, t->wish, lines);
+	if (t->preemptible) {
+		buf_adds(b, "preemptible 1");
+		end_line(b, lines);
+	}
 	if (sh->n_needs) {
 		buf_printf(b, "need %zu", sh->n_needs);
 		for (size_t k = 0; k < sh->n_needs; k++)

@@ -30,7 +30,7 @@ struct buf;
 #define RETRY_MAX_MS 3600000  /* longest delay before a try */
 #define NOT_LISTED UINT32_MAX /* position of what is in no list or heap */
 
-enum kill { KILL_NONE, KILL_CANCELLED, KILL_WALLTIME, KILL_JOB_ENDED, KILL_GANG, KILL_DRAINED, KILL_N };
+enum kill { KILL_NONE, KILL_CANCELLED, KILL_WALLTIME, KILL_JOB_ENDED, KILL_GANG, KILL_DRAINED, KILL_PREEMPTED, KILL_N };
 enum dep_state { DEP_OPEN, DEP_MET, DEP_DEAD, DEP_STATE_N };
 enum {
 	MET_STARTED = 1 << SCHED_DEP_STARTED,
@@ -124,7 +124,7 @@ struct edge {
 
 struct task {
 	char *name;
-	bool service, expand, healthcheck, elsewhere, gang;
+	bool service, expand, healthcheck, elsewhere, gang, preemptible;
 	uint8_t on_error, restart;
 	uint32_t idx, attempts, restart_max, count, max_running;
 	int64_t delay_ms, walltime_ms;
@@ -196,6 +196,7 @@ struct node {
 	uint64_t slots_else, cpu_else, memory_else; /* in use by what is of no job (NODE_USE) */
 	struct live *live;			    /* in no order */
 	size_t n_live, cap_live;
+	size_t n_preemptible, n_dying;		       /* of what is live: may be taken; is being killed */
 	struct task *exclusive;			       /* all that is live is of this task, and nothing else may come */
 	bool held;				       /* for sched.hold ... */
 	uint64_t spare_slots, spare_cpu, spare_memory; /* ... but for this, which is left over even then */
@@ -230,6 +231,11 @@ struct tenant {
 	char *name;
 	uint64_t used, live; /* thousandths of a slot: times milliseconds, and now */
 	int64_t since_ms;    /* up to when `used` is right */
+};
+
+struct band {
+	int32_t priority;
+	size_t live;
 };
 
 /* What a user or a project may have, and has. */
@@ -271,6 +277,9 @@ struct sched {
 	struct licence **licences; /* by number, in the order they came */
 	size_t n_licences, cap_licences;
 	struct map by_licence;
+	struct band *bands; /* preemptible attempts that are live, lowest priority first */
+	size_t n_bands, cap_bands;
+	size_t n_preempted;    /* live, and killed for that */
 	struct quota **quotas; /* by name */
 	size_t n_quotas, cap_quotas;
 	struct quota *everybody; /* the one for users without their own, or NULL */
@@ -390,6 +399,14 @@ void sched_share_free(struct sched *s);
 
 /* why.c */
 void sched_why_bytes(struct buf *b, uint64_t bytes);
+
+/* preempt.c */
+void sched_preempt_count(struct sched *s, const struct task *t, int change); /* one more or less of it is live */
+uint32_t sched_preempt_copies(const struct sched *s, const struct item *it); /* for how many room is made at a time */
+/* Takes room for the first that finds none, if it stands before that item (NULL: whoever). True: look again who fits. */
+bool sched_preempt_run(struct sched *s, const struct item *before);
+bool sched_preempt_wants(const struct sched *s); /* for the invariants: it would take more */
+bool sched_preempt_makes_room(const struct sched *s, const struct item *it); /* what was taken ends, and is enough */
 
 /* licence.c */
 struct licence *sched_licence_get(struct sched *s, const char *name);

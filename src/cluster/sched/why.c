@@ -226,7 +226,7 @@ static void add_wait(struct buf *b, int64_t ms)
 }
 
 /* When it should start by the walltimes of what runs, if what stands before it does not come between. */
-static void why_when(const struct sched *s, const struct item *it, int64_t now_ms, struct buf *b)
+static void why_when_planned(const struct sched *s, const struct item *it, int64_t now_ms, struct buf *b)
 {
 	int64_t at_ms = it->pos == NOT_LISTED ? INT64_MAX : sched_hold_when(s, it);
 
@@ -235,6 +235,15 @@ static void why_when(const struct sched *s, const struct item *it, int64_t now_m
 	buf_adds(b, "; should start in ");
 	add_wait(b, at_ms - now_ms);
 	buf_adds(b, s->hold.item == it ? " at the latest" : " or later");
+}
+
+static void why_when(const struct sched *s, const struct item *it, int64_t now_ms, struct buf *b)
+{
+	if (sched_preempt_makes_room(s, it)) {
+		buf_adds(b, "; room is being made for it: preempted copies end");
+		return;
+	}
+	why_when_planned(s, it, now_ms, b);
 }
 
 static void why_gang(const struct sched *s, const struct task *t, const struct item *it, struct buf *b)

@@ -76,6 +76,22 @@ static void kill_attempt(struct server *s, const struct sched_attempt_id *a, con
 	fleet_send(s, node, &m);
 }
 
+/* For people: the kill itself is no event, it follows from one. */
+static void note_preempted(struct server *s, const struct sched_action *act)
+{
+	buf_cleanup struct buf json = BUF_INIT;
+	const struct jobspec *j = map_get(&s->jobs, act->attempt.job);
+	const char *task = j ? j->tasks[act->attempt.task].name : "";
+
+	buf_printf(&json, "{\"job\":\"%s\",\"task\":", act->attempt.job);
+	json_quote(&json, task, strlen(task));
+	buf_printf(&json, ",\"task_index\":%u,\"index\":%u,\"attempt\":%u,\"node\":", act->attempt.task,
+		   act->attempt.index, act->attempt.epoch);
+	json_quote(&json, act->node, strlen(act->node));
+	buf_addc(&json, '}');
+	ingest_note(s, EVENT_PREEMPTED, buf_str(&json), act->attempt.job);
+}
+
 /* Any node can: a space that several nodes use is the same on all of them. */
 static void expand(struct server *s, const char *job, uint32_t task, const struct node *n)
 {
@@ -150,6 +166,8 @@ void apply_actions(struct server *s, const struct sched_actions *actions)
 			start(s, &act->attempt, act->node, false);
 			break;
 		case SCHED_ACT_KILL:
+			if (!strcmp(act->reason, SCHED_PREEMPTED))
+				note_preempted(s, act);
 			kill_attempt(s, &act->attempt, act->node, act->reason);
 			break;
 		case SCHED_ACT_EXPAND:
@@ -228,4 +246,15 @@ bool apply_is_live(const struct server *s, const struct sched_attempt_id *a, con
 		return false;
 	*ret_started = v.started_ms != 0;
 	return true;
+}
+
+const char *apply_kill_reason(const struct server *s, const struct sched_attempt_id *a)
+{
+	struct sched_instance_view i;
+	struct sched_attempt_view v;
+
+	if (sched_instance_view(s->sched, a->job, a->task, a->index, &i) < 0 || i.n_attempts == 0 ||
+	    sched_attempt_view(s->sched, a->job, a->task, a->index, i.n_attempts - 1, &v) < 0 || v.epoch != a->epoch)
+		return NULL;
+	return v.kill_reason;
 }

@@ -83,6 +83,7 @@ static void add_exit(struct buf *out, const struct sched_event *e, const struct 
 {
 	add_str(out, "outcome", outcomes[e->outcome]);
 	add_int(out, "exit_code", e->exit_code);
+	add_str(out, "killed", x ? x->killed : NULL);
 	if (x && x->signal)
 		add_int(out, "signal", x->signal);
 	if (e->oom)
@@ -261,8 +262,9 @@ static int read_members(yyjson_val *o, unsigned has, struct sched_event *e, stru
 }
 
 /* They do nothing to the state. */
-static const char *const for_people[] = {EVENT_JOB_ENDED, EVENT_AUTHORITY, EVENT_SCHEDULE, EVENT_CALENDAR, "node_join",
-					 "token_create",  "token_remove",  EVENT_SOURCE,   EVENT_MACHINE};
+static const char *const for_people[] = {EVENT_JOB_ENDED, EVENT_AUTHORITY, EVENT_SCHEDULE, EVENT_CALENDAR,
+					 "node_join",	  "token_create",  "token_remove", EVENT_SOURCE,
+					 EVENT_MACHINE,	  EVENT_PREEMPTED};
 
 int event_decode(const char *kind, const char *data, size_t len, int64_t time_ms, struct sched_event *ret,
 		 yyjson_doc **ret_doc, struct err *err)

@@ -18,6 +18,7 @@ struct err;
 #define EVENT_MACHINE "machine"
 #define EVENT_SCHEDULE "schedule"
 #define EVENT_CALENDAR "calendar"
+#define EVENT_PREEMPTED "preempted"
 
 /* The word for an event's type: "job_submit", "exited" ... */
 const char *event_kind(enum sched_event_type type);
@@ -25,6 +26,7 @@ const char *event_kind(enum sched_event_type type);
 /* What an event tells beyond the scheduler's needs. */
 struct event_extra {
 	const char *task_name, *container, *job_name;
+	const char *killed; /* why the server had it ended: static text */
 	int32_t signal;
 };
 

@@ -358,8 +358,10 @@ static void on_attempt(struct session *x, const struct link_msg *m, enum sched_e
 	in.extra.task_name = j->tasks[m->attempt.task].name;
 	if (type == SCHED_EV_STARTED)
 		in.extra.container = m->text;
-	if (type == SCHED_EV_EXITED)
+	if (type == SCHED_EV_EXITED) {
 		exit_of(m, &in);
+		in.extra.killed = apply_kill_reason(s, &in.event.attempt);
+	}
 	ingest(s, &in);
 }
 

@@ -80,6 +80,7 @@ static const char *const service_keys[] = {"name",
 					   "licences",
 					   "gang",
 					   "exclusive",
+					   "preemptible",
 					   "topology",
 					   "fencing",
 					   "select",
@@ -290,6 +291,7 @@ static int read_place(const struct jobspec *j, struct sched_task_spec *t, yyjson
 	if (json_opt_int(service, "max_running", 0, 1000000, &max_running, err) < 0 ||
 	    json_opt_bool(service, "gang", &t->gang, err) < 0 ||
 	    json_opt_bool(service, "exclusive", &t->exclusive, err) < 0 ||
+	    json_opt_bool(service, "preemptible", &t->preemptible, err) < 0 ||
 	    one_of(service, "topology", topologies, &topology, err) < 0)
 		return -EINVAL;
 	if (json_opt_str(service, "select", &t->select, err) < 0 || check_select(t->select, err) < 0 ||

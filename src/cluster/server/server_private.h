@@ -120,6 +120,9 @@ bool apply_is_live(const struct server *s, const struct sched_attempt_id *a, con
 int limit_admit(struct server *s, const struct jobspec *j, struct err *err);
 void limit_submitting(struct server *s, const struct sched_job_spec *spec, int change); /* +1 on its way, -1 arrived */
 
+const char *apply_kill_reason(const struct server *s,
+			      const struct sched_attempt_id *a); /* of the latest attempt; NULL: none */
+
 /* recover.c */
 int recover(struct server *s, struct err *err);
 void recover_snapshot(struct server *s);

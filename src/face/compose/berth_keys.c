@@ -108,6 +108,7 @@ void berth_keys_read(struct loader *l, struct job_service *s)
 		job_where_add(l, s, s->licences);
 	s->gang = read_bool(s->berth, "gang", false);
 	s->exclusive = read_bool(s->berth, "exclusive", false);
+	s->preemptible = read_bool(s->berth, "preemptible", false);
 	s->topology = read_str(s->berth, "topology", NULL);
 	s->fencing = read_str(s->berth, "fencing", NULL);
 	read_retry(l, s->berth, &s->retry);

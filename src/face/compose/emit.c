@@ -278,6 +278,8 @@ static void add_schedule(struct out *o, const struct job_service *s)
 		yyjson_mut_obj_add_bool(o->doc, o->obj, "gang", true);
 	if (s->exclusive)
 		yyjson_mut_obj_add_bool(o->doc, o->obj, "exclusive", true);
+	if (s->preemptible)
+		yyjson_mut_obj_add_bool(o->doc, o->obj, "preemptible", true);
 	add_str(o, "topology", s->topology);
 	add_str(o, "fencing", s->fencing);
 	add_str(o, "select", s->select);

@@ -101,7 +101,7 @@ struct job_service {
 	bool has_items;
 	const char *over_space, *over_glob;
 	bool read_only, has_health, health_off; /* off: by NONE or disable */
-	bool gang, exclusive;
+	bool gang, exclusive, preemptible;
 	const char *topology, *fencing;
 	struct job_rule *rules;
 	size_t n_rules, cap_rules;

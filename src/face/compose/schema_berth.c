@@ -71,6 +71,7 @@ const struct schema schema_berth_service[] = {
     {"licences", S_NAMES, .item = &one_licence, .example = "licences: {matlab: 2}"},
     {"gang", S_BOOL, .example = "gang: true"},
     {"exclusive", S_BOOL, .example = "exclusive: true"},
+    {"preemptible", S_BOOL, .example = "preemptible: true"},
     FENCING,
     {"topology", S_STR, .words = "any spread apart few one", .example = "topology: spread"},
     {"select", S_STR, .example = "select: cores >= 8 && has(avx2)", .remark = "[select.md](select.md)"},

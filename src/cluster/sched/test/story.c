@@ -494,6 +494,8 @@ static void draft_word(struct story *st, struct draft *d, struct sched_task_spec
 		t->healthcheck = true;
 	} else if (!strcmp(w, "elsewhere")) {
 		t->elsewhere = true;
+	} else if (!strcmp(w, "preemptible")) {
+		t->preemptible = true;
 	} else if (!strcmp(w, "gang")) {
 		t->gang = true;
 	} else if (!strcmp(w, "exclusive")) {
