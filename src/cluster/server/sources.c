@@ -589,18 +589,17 @@ static void change(struct server *s, const char *name, enum source_wish_kind wha
 	mem_cleanup char *value = NULL;
 	struct err err = ERR_INIT;
 
-	if (!src) {
-		err_set(&err, ENOENT, "there is no node source \"%.80s\" (berth source ls)", name);
-	} else if (src->changing) {
-		err_set(&err, EBUSY, "the node source %s is being changed", src->name);
-	}
-	if (err.code) {
+	if (!src || src->changing) {
+		if (src)
+			err_set(&err, EBUSY, "the node source %s is being changed", src->name);
+		else
+			err_set(&err, ENOENT, "there is no node source \"%.80s\" (berth source ls)", name);
 		no(done, ctx, &err);
 		return;
 	}
 	src->changing = true;
 	value = stored(src->json, what == WISH_PAUSE || (what != WISH_RESUME && src->paused),
-		       src->leaving || what == WISH_REMOVE || what == WISH_FORGET, what == WISH_FORGET);
+		       src->leaving || what == WISH_REMOVE || what == WISH_FORGET, src->forced || what == WISH_FORGET);
 	append(s, src->name, words[what], value, on_wish, wish_new(s, src->name, what, done, ctx));
 }
 

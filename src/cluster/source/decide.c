@@ -276,7 +276,8 @@ static double want_formula(struct work *w, struct tally *t)
 {
 	const struct decide_state *in = w->in;
 	struct formula_name names[SOURCE_N_NAMES + 1];
-	int64_t local = local_ms(w, t);
+	int64_t local = local_ms(w, t), weekday = (local / DAY_MS + 4) % 7;
+	int64_t hour = local % DAY_MS / HOUR_MS, minute = local % HOUR_MS / MINUTE_MS;
 	double queued = 0, queued_slots = 0, wanted = 0;
 
 	for (size_t k = 0; k < in->n_demand; k++) {
@@ -291,9 +292,9 @@ static double want_formula(struct work *w, struct tally *t)
 	names[SOURCE_SLOTS].value = (double)in->slots;
 	names[SOURCE_NODES].value = t->staying;
 	names[SOURCE_BUSY].value = t->busy;
-	names[SOURCE_HOUR].value = (double)(local % DAY_MS / HOUR_MS);
-	names[SOURCE_MINUTE].value = (double)(local % HOUR_MS / MINUTE_MS);
-	names[SOURCE_WEEKDAY].value = (double)((local / DAY_MS + 4) % 7);
+	names[SOURCE_HOUR].value = (double)hour;
+	names[SOURCE_MINUTE].value = (double)minute;
+	names[SOURCE_WEEKDAY].value = (double)weekday;
 	if (strstr(t->s->spec->policy.formula, "minute"))
 		later(w->out, in->now_ms + MINUTE_MS - local % MINUTE_MS);
 	if (strstr(t->s->spec->policy.formula, "hour") || strstr(t->s->spec->policy.formula, "weekday"))
