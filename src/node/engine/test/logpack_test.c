@@ -9,6 +9,7 @@
 #include "base/core/mem.h"
 #include "node/engine/logpack.h"
 #include "node/engine/logread.h"
+#include "node/image/zblock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -199,6 +200,8 @@ static void test_crash(void **state)
 	assert_true(is_there("log.pack"));
 	fd_closep(&p.from);
 	fd_closep(&p.to);
+	p.packer = zblock_free(p.packer);
+	buf_free(&p.lengths);
 	logfile_close(&l);
 	begin();
 	assert_false(is_there("log.pack"));
