@@ -236,6 +236,28 @@ remove() {
 	remove own
 }
 
+@test "top shows nodes, queue and rates, once or on a terminal until q" {
+	idle seen --cpus 2 --label berth.node=n2
+	id=$(job_of wide 1 "true")
+	job_file wider <<-END >/dev/null
+		services: {t: {image: busybox, command: ["true"], x-berth: {kind: task, slots: 9}}}
+	END
+	wide=$(berth submit "$DIR/wider.yaml" --json | jq -r .id)
+	berth wait "$id"
+	run -0 berth top --once --sort slots
+	[[ "${lines[0]}" == "nodes 3, "*"; slots 2 of 6; memory "* ]]
+	[[ "${lines[1]}" == "jobs 0 running, 1 waiting; copies 0 running, 1 waiting, submitted 0.0/s, started 0.0/s, ended 0.0/s" ]]
+	[[ "${lines[3]}" =~ ^n2\ .*\ 2/2\ .*\ 1$ ]]
+	[[ "$output" == *"$wide"*pending*"needs 9 slots"* ]]
+	run -0 timeout 20 script -qec "stty rows 9 cols 90; TERM=xterm $BERTH top" "$DIR/screen" <<<q
+	grep -q "NODE.*STATE" "$DIR/screen"
+	run berth top --sort nothing
+	fails_with "none of name, slots, memory, containers"
+	berth cancel "$wide"
+	berth rm "$id" "$wide"
+	remove seen
+}
+
 @test "a job's containers are there, too" {
 	id=$(job_of shown 3 "until [ -e /tmp/go ]; do sleep 0.1; done")
 	eventually all_run "$id" 3

@@ -336,6 +336,15 @@ static void add_raw(yyjson_mut_doc *d, yyjson_mut_val *o, const char *key, const
 		yyjson_mut_obj_add_obj(d, o, key);
 }
 
+static size_t hosted_on(const struct server *s, const char *node)
+{
+	size_t n = 0;
+
+	for (const struct hosted *h = s->hosted; h; h = h->next)
+		n += !strcmp(h->node, node);
+	return n;
+}
+
 static void add_node(const struct node *n, const struct sched_node_view *v, yyjson_mut_doc *d, yyjson_mut_val *o)
 {
 	yyjson_mut_obj_add_str(d, o, "name", n->name);
@@ -349,6 +358,7 @@ static void add_node(const struct node *n, const struct sched_node_view *v, yyjs
 	yyjson_mut_obj_add_uint(d, o, "memory", v->memory);
 	yyjson_mut_obj_add_uint(d, o, "memory_used", v->memory_used);
 	yyjson_mut_obj_add_uint(d, o, "attempts", v->live);
+	yyjson_mut_obj_add_uint(d, o, "containers", v->live + hosted_on(n->server, n->name));
 	yyjson_mut_obj_add_int(d, o, "joined_ms", n->joined_ms);
 	yyjson_mut_obj_add_int(d, o, "drain_until_ms", n->is.drain_until_ms);
 	source_view_node(n->server, n->name, d, o);
@@ -385,15 +395,6 @@ int server_node_json(struct server *s, const char *name, char **ret, struct err 
 	add_node(n, &v, d, o);
 	*ret = json_text(d, false, NULL);
 	return 0;
-}
-
-static size_t hosted_on(const struct server *s, const char *node)
-{
-	size_t n = 0;
-
-	for (const struct hosted *h = s->hosted; h; h = h->next)
-		n += !strcmp(h->node, node);
-	return n;
 }
 
 void server_nodes_each(struct server *s, server_node_fn fn, void *ctx)

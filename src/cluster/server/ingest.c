@@ -155,6 +155,13 @@ static void fence_old(struct server *s, const struct pending *p)
 		fleet_fence(s, p->node, &p->in.event.attempt);
 }
 
+static void count(struct server *s, enum sched_event_type type)
+{
+	s->counted.submitted += type == SCHED_EV_JOB_SUBMIT;
+	s->counted.started += type == SCHED_EV_STARTED;
+	s->counted.ended += type == SCHED_EV_EXITED;
+}
+
 static void on_stored(void *ctx, uint64_t seq, const struct err *error)
 {
 	struct pending *p = ctx;
@@ -168,6 +175,7 @@ static void on_stored(void *ctx, uint64_t seq, const struct err *error)
 	}
 	s->full = false;
 	s->last_seq = seq;
+	count(s, p->in.event.type);
 	take_documents(s, p);
 	/* What was live before the agent came back; what its coming makes start is among the step's actions. */
 	if (p->in.event.type == SCHED_EV_NODE_UP)

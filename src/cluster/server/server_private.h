@@ -19,6 +19,11 @@ struct schedule;
 struct server_calendar;
 struct wall_timer;
 
+/* Since the server has started: what people see as rates. */
+struct server_counted {
+	uint64_t submitted, started, ended; /* jobs, attempts, attempts */
+};
+
 struct server_listener {
 	struct server_listener *next;
 	struct server *server;
@@ -63,9 +68,10 @@ struct server {
 	bool time_pending;   /* a TIME event is on its way */
 	bool full;	     /* the last write failed: said once */
 	uint64_t job_number; /* of the last ID that was given */
-	uint64_t last_seq;   /* of the last event that sched has seen */
-	bool saving;	     /* a snapshot is on its way */
-	char **forgotten;    /* jobs whose documents go with the next snapshot */
+	struct server_counted counted;
+	uint64_t last_seq; /* of the last event that sched has seen */
+	bool saving;	   /* a snapshot is on its way */
+	char **forgotten;  /* jobs whose documents go with the next snapshot */
 
 	struct schedule *schedules, *last_schedule; /* schedule.h */
 	size_t n_schedules;

@@ -193,17 +193,26 @@ int server_job_json(struct server *s, const char *job, char **ret, struct err *e
 	return 0;
 }
 
-static void count_jobs(struct server *s, size_t *running, size_t *waiting, size_t *ended)
+struct tally {
+	size_t running, waiting, ended;	       /* jobs */
+	size_t copies_running, copies_waiting; /* of those that have not ended */
+};
+
+static void count_jobs(struct server *s, struct tally *t)
 {
 	struct sched_job_view v;
 
 	for (size_t i = 0; sched_job_at(s->sched, i, &v) == 0; i++) {
-		if (sched_job_ended(v.state))
-			++*ended;
-		else if (v.state == SCHED_JOB_RUNNING)
-			++*running;
+		if (sched_job_ended(v.state)) {
+			t->ended++;
+			continue;
+		}
+		if (v.state == SCHED_JOB_RUNNING)
+			t->running++;
 		else
-			++*waiting;
+			t->waiting++;
+		t->copies_running += v.counts[SCHED_TASK_RUNNING] + v.counts[SCHED_TASK_STARTING];
+		t->copies_waiting += v.counts[SCHED_TASK_PENDING] + v.counts[SCHED_TASK_DELAYED];
 	}
 }
 
@@ -228,11 +237,27 @@ static void add_sum(struct server *s, yyjson_mut_doc *d, yyjson_mut_val *o)
 	yyjson_mut_obj_add_uint(d, o, "memory_used", sum.memory_used);
 }
 
+static void add_counted(const struct server *s, yyjson_mut_doc *d, yyjson_mut_val *o, const struct tally *t)
+{
+	yyjson_mut_val *part = yyjson_mut_obj_add_obj(d, o, "jobs");
+
+	yyjson_mut_obj_add_uint(d, part, "running", t->running);
+	yyjson_mut_obj_add_uint(d, part, "waiting", t->waiting);
+	yyjson_mut_obj_add_uint(d, part, "ended", t->ended);
+	part = yyjson_mut_obj_add_obj(d, o, "copies");
+	yyjson_mut_obj_add_uint(d, part, "running", t->copies_running);
+	yyjson_mut_obj_add_uint(d, part, "waiting", t->copies_waiting);
+	part = yyjson_mut_obj_add_obj(d, o, "counted");
+	yyjson_mut_obj_add_uint(d, part, "submitted", s->counted.submitted);
+	yyjson_mut_obj_add_uint(d, part, "started", s->counted.started);
+	yyjson_mut_obj_add_uint(d, part, "ended", s->counted.ended);
+}
+
 char *server_info_json(struct server *s)
 {
 	json_mut_cleanup yyjson_mut_doc *d = yyjson_mut_doc_new(NULL);
-	yyjson_mut_val *o = yyjson_mut_obj(d), *node, *jobs;
-	size_t running = 0, waiting = 0, ended = 0;
+	yyjson_mut_val *o = yyjson_mut_obj(d), *node;
+	struct tally t = {.running = 0};
 	struct sched_node_view v;
 
 	yyjson_mut_doc_set_root(d, o);
@@ -249,11 +274,8 @@ char *server_info_json(struct server *s)
 	yyjson_mut_obj_add_bool(d, o, "cluster", s->listener != NULL);
 	if (s->listener)
 		add_sum(s, d, yyjson_mut_obj_add_obj(d, o, "nodes"));
-	count_jobs(s, &running, &waiting, &ended);
-	jobs = yyjson_mut_obj_add_obj(d, o, "jobs");
-	yyjson_mut_obj_add_uint(d, jobs, "running", running);
-	yyjson_mut_obj_add_uint(d, jobs, "waiting", waiting);
-	yyjson_mut_obj_add_uint(d, jobs, "ended", ended);
+	count_jobs(s, &t);
+	add_counted(s, d, o, &t);
 	yyjson_mut_obj_add_uint(d, o, "seq", store_last_seq(s->store));
 	return json_text(d, false, NULL);
 }

@@ -8,6 +8,7 @@
 #include "base/core/err.h"
 #include "base/core/mem.h"
 #include "face/cli/client.h"
+#include "face/cli/cluster_top.h"
 #include "face/cli/each.h"
 #include "face/cli/session.h"
 #include "face/cli/show.h"
@@ -16,7 +17,14 @@
 
 #include <string.h>
 
-/* ---- top ---- */
+/* ---- top: of a container, or without one of the cluster ---- */
+
+static const struct option_spec top_options[] = {
+    {"once", 0, OPTION_FLAG, offsetof(struct cluster_top, once), NULL, "without CONTAINER: print once and end"},
+    {"sort", 0, OPTION_TEXT, offsetof(struct cluster_top, sort), "KEY",
+     "without CONTAINER: nodes by name, slots, memory or containers"},
+    {NULL},
+};
 
 #define TITLES_MAX 64
 
@@ -49,12 +57,13 @@ static void top_print(yyjson_val *root)
 
 static int top_run(struct cli *cli, void *values, char **operands, struct err *err)
 {
-	mem_cleanup char *base = client_target(CLIENT_DOCKER_CONTAINERS, operands[0], "/top");
+	mem_cleanup char *base = operands[0] ? client_target(CLIENT_DOCKER_CONTAINERS, operands[0], "/top") : NULL;
 	struct buf target buf_cleanup = BUF_INIT, arguments buf_cleanup = BUF_INIT;
 	yyjson_doc *doc json_doc_cleanup = NULL;
 	int r;
 
-	(void)values;
+	if (!base)
+		return cluster_top_run(cli, values, err);
 	for (char **word = operands + 1; *word; word++)
 		buf_printf(&arguments, "%s%s", arguments.len ? " " : "", *word);
 	buf_adds(&target, base);
@@ -68,10 +77,14 @@ static int top_run(struct cli *cli, void *values, char **operands, struct err *e
 
 const struct cli_command command_top = {
     .name = "top",
-    .usage = "CONTAINER [PS-OPTION...]",
-    .summary = "List the processes of a running container",
-    .examples = "  berth top web\n  berth top web -o pid,rss,args",
-    .least = 1,
+    .usage = "[CONTAINER [PS-OPTION...]]",
+    .summary = "Watch nodes, queue and jobs, or list the processes of a running container",
+    .detail = "Without CONTAINER the screen shows what happens, once a second: q ends it; N, S, M and C sort the nodes "
+	      "by name, slots,\n"
+	      "memory and containers; J sorts the jobs by time, running or waiting copies; R turns the order round.",
+    .examples = "  berth top\n  berth top --once --sort slots\n  berth top web\n  berth top web -o pid,rss,args",
+    .options = top_options,
+    .values_size = sizeof(struct cluster_top),
     .most = CLI_MANY,
     .operand = OPERAND_CONTAINER,
     .stop = true,
