@@ -257,8 +257,8 @@ static ssize_t read_tunnel(nghttp2_session *s, int32_t id, uint8_t *data, size_t
 		tunnel_watch(t);
 		return NGHTTP2_ERR_DEFERRED;
 	}
-	/* Nobody is there to read an answer either: the other end is told, or it would wait with it for ever. */
-	if (got <= 0 && !t->shut && has_gone(t->fd))
+	/* Nobody is there to read an answer either: the agent is told, or it would wait with it for ever. The other way round it is an answer's end. */
+	if (got <= 0 && t->conn->server && !t->shut && has_gone(t->fd))
 		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 	if (got <= 0) {
 		*flags |= NGHTTP2_DATA_FLAG_EOF;

@@ -27,7 +27,7 @@ struct making {
 	char *version, *name, *image;
 	bool own; /* POST /v1/containers/run */
 	yyjson_mut_doc *body;
-	struct wish wish;
+	struct place_wish wish;
 	struct gather *gather;
 	char **has_image;
 	bool choosing; /* the server will call back */
@@ -55,7 +55,7 @@ static void making_free(struct making *m)
 		*link = m->next;
 	gather_free(m->gather);
 	copy_free(m->copy);
-	wish_free(&m->wish);
+	place_wish_free(&m->wish);
 	mem_strv_free(m->has_image);
 	yyjson_mut_doc_free(m->body);
 	free(m->version);
@@ -321,7 +321,7 @@ static int read_body(struct making *m, struct err *err)
 	if (!image || !*image)
 		return err_set(err, EINVAL, "%s: the container needs an image", m->own ? "image" : "Image");
 	m->image = mem_strdup(image);
-	wish_read(m->h, m->body, &m->wish);
+	place_wish_read(m->h, m->body, &m->wish);
 	take_name(m, m->own ? yyjson_mut_get_str(yyjson_mut_obj_get(root, "name")) : http_req_query(m->r, "name"));
 	if (strlen(m->name) > NAME_MAX_BYTES || strchr(m->name, '/'))
 		return err_set(err, EINVAL,

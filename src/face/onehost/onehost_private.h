@@ -188,14 +188,14 @@ struct copy *copy_free(struct copy *c); /* fn is not called any more; takes NULL
 void bring_image(void *ctx, const char *node, const char *image);
 void bring_end_all(struct onehost *h);
 
-/* wish.c: what a body of containers/create wishes of the cluster. What is for it alone is taken out of the body. */
-struct wish {
+/* place_wish.c: what a body of containers/create wishes of the cluster. What is for it alone is taken out of the body. */
+struct place_wish {
 	char **constraints;
 	uint32_t slots;
 	uint64_t cpu_milli, memory;
 };
-void wish_read(struct onehost *h, yyjson_mut_doc *d, struct wish *ret);
-void wish_free(struct wish *w);
+void place_wish_read(struct onehost *h, yyjson_mut_doc *d, struct place_wish *ret);
+void place_wish_free(struct place_wish *w);
 
 /* watch.c: as long as a node has hosted containers its events are listened to: what is removed there is removed here. */
 void watch_start(struct onehost *h, const char *node);

@@ -34,6 +34,14 @@ static struct watch *watch_of(const struct onehost *h, const char *node)
 	return w;
 }
 
+static void release(struct watch *w)
+{
+	node_lines_free(w->lines);
+	gather_free(w->gather);
+	free(w->asked);
+	free(w);
+}
+
 static void watch_free(struct watch *w)
 {
 	struct watch **link = &w->h->watches;
@@ -41,10 +49,7 @@ static void watch_free(struct watch *w)
 	while (*link != w)
 		link = &(*link)->next;
 	*link = w->next;
-	node_lines_free(w->lines);
-	gather_free(w->gather);
-	free(w->asked);
-	free(w);
+	release(w);
 }
 
 static bool is_needed(const struct onehost *h, const char *node)
@@ -189,6 +194,10 @@ void watch_start_all(struct onehost *h)
 
 void watch_end_all(struct onehost *h)
 {
-	while (h->watches)
-		watch_free(h->watches);
+	while (h->watches) {
+		struct watch *w = h->watches;
+
+		h->watches = w->next;
+		release(w);
+	}
 }

@@ -14,7 +14,7 @@
 
 #define SLOT_NANO 1000000000ull
 
-static void constrain(struct wish *w, const char *key, const char *value)
+static void constrain(struct place_wish *w, const char *key, const char *value)
 {
 	mem_cleanup char *text = mem_printf("%s==%s", key, value);
 
@@ -23,7 +23,7 @@ static void constrain(struct wish *w, const char *key, const char *value)
 
 /* ---- variables and labels ---- */
 
-static bool take_word(struct wish *w, const char *text)
+static bool take_word(struct place_wish *w, const char *text)
 {
 	static const char *const prefixes[] = {"constraint:", "affinity:"};
 
@@ -36,7 +36,7 @@ static bool take_word(struct wish *w, const char *text)
 	return false;
 }
 
-static void take_words(yyjson_mut_doc *d, yyjson_mut_val *o, const char *key, struct wish *w)
+static void take_words(yyjson_mut_doc *d, yyjson_mut_val *o, const char *key, struct place_wish *w)
 {
 	yyjson_mut_val *list = yyjson_mut_obj_get(o, key), *rest, *v;
 	size_t i, n;
@@ -53,7 +53,7 @@ static void take_words(yyjson_mut_doc *d, yyjson_mut_val *o, const char *key, st
 	yyjson_mut_obj_put(o, yyjson_mut_str(d, key), rest);
 }
 
-static void take_label(yyjson_mut_val *root, const char *key, struct wish *w)
+static void take_label(yyjson_mut_val *root, const char *key, struct place_wish *w)
 {
 	const char *node = yyjson_mut_get_str(yyjson_mut_obj_get(yyjson_mut_obj_get(root, key), ONEHOST_NODE_LABEL));
 
@@ -64,7 +64,7 @@ static void take_label(yyjson_mut_val *root, const char *key, struct wish *w)
 /* ---- names that say where ---- */
 
 /* "n1/web": that node, and "web" from then on. Of a container that is known: its node. */
-static char *place_of(struct onehost *h, const char *name, bool container, struct wish *w)
+static char *place_of(struct onehost *h, const char *name, bool container, struct place_wish *w)
 {
 	char node[NODE_NAME_MAX];
 	const struct hosted *other;
@@ -84,7 +84,7 @@ static char *place_of(struct onehost *h, const char *name, bool container, struc
 
 /* The part of the text from `at` on, up to the colon if there is one, is a name. */
 static void take_name(struct onehost *h, yyjson_mut_doc *d, yyjson_mut_val *v, size_t at, bool container,
-		      struct wish *w)
+		      struct place_wish *w)
 {
 	const char *text = yyjson_mut_get_str(v);
 	size_t n = text && strlen(text) > at ? strcspn(text + at, ":") : 0;
@@ -98,7 +98,7 @@ static void take_name(struct onehost *h, yyjson_mut_doc *d, yyjson_mut_val *v, s
 	yyjson_mut_set_str(v, yyjson_mut_get_str(yyjson_mut_strcpy(d, changed)));
 }
 
-static void take_list(struct onehost *h, yyjson_mut_doc *d, yyjson_mut_val *list, bool container, struct wish *w)
+static void take_list(struct onehost *h, yyjson_mut_doc *d, yyjson_mut_val *list, bool container, struct place_wish *w)
 {
 	yyjson_mut_val *v;
 	size_t i, n;
@@ -107,7 +107,7 @@ static void take_list(struct onehost *h, yyjson_mut_doc *d, yyjson_mut_val *list
 		take_name(h, d, v, 0, container, w);
 }
 
-static void take_modes(struct onehost *h, yyjson_mut_doc *d, yyjson_mut_val *host, struct wish *w)
+static void take_modes(struct onehost *h, yyjson_mut_doc *d, yyjson_mut_val *host, struct place_wish *w)
 {
 	static const char *const modes[] = {"NetworkMode", "IpcMode", "PidMode"};
 	static const char with[] = "container:";
@@ -123,7 +123,7 @@ static void take_modes(struct onehost *h, yyjson_mut_doc *d, yyjson_mut_val *hos
 	}
 }
 
-static void take_mounts(struct onehost *h, yyjson_mut_doc *d, yyjson_mut_val *host, struct wish *w)
+static void take_mounts(struct onehost *h, yyjson_mut_doc *d, yyjson_mut_val *host, struct place_wish *w)
 {
 	yyjson_mut_val *v;
 	size_t i, n;
@@ -134,7 +134,7 @@ static void take_mounts(struct onehost *h, yyjson_mut_doc *d, yyjson_mut_val *ho
 	}
 }
 
-static void take_endpoints(struct onehost *h, yyjson_mut_doc *d, yyjson_mut_val *root, struct wish *w)
+static void take_endpoints(struct onehost *h, yyjson_mut_doc *d, yyjson_mut_val *root, struct place_wish *w)
 {
 	yyjson_mut_val *list = yyjson_mut_obj_get(yyjson_mut_obj_get(root, "NetworkingConfig"), "EndpointsConfig");
 	yyjson_mut_val *k, *v;
@@ -155,14 +155,14 @@ static uint64_t number(yyjson_mut_val *o, const char *key)
 	return n > 0 ? (uint64_t)n : 0;
 }
 
-static void needs(struct wish *w, uint64_t nano, uint64_t memory)
+static void needs(struct place_wish *w, uint64_t nano, uint64_t memory)
 {
 	w->cpu_milli = nano / 1000000;
 	w->slots = (uint32_t)((nano + SLOT_NANO - 1) / SLOT_NANO);
 	w->memory = memory;
 }
 
-static void read_needs(yyjson_mut_val *root, yyjson_mut_val *host, struct wish *w)
+static void read_needs(yyjson_mut_val *root, yyjson_mut_val *host, struct place_wish *w)
 {
 	uint64_t nano = number(host, "NanoCpus"), quota = number(host, "CpuQuota"), period = number(host, "CpuPeriod");
 	uint64_t memory = number(host, "Memory");
@@ -176,11 +176,11 @@ static void read_needs(yyjson_mut_val *root, yyjson_mut_val *host, struct wish *
 	needs(w, nano, memory ? memory : number(root, "limit_memory"));
 }
 
-void wish_read(struct onehost *h, yyjson_mut_doc *d, struct wish *ret)
+void place_wish_read(struct onehost *h, yyjson_mut_doc *d, struct place_wish *ret)
 {
 	yyjson_mut_val *root = yyjson_mut_doc_get_root(d), *host = yyjson_mut_obj_get(root, "HostConfig");
 
-	*ret = (struct wish){.constraints = NULL};
+	*ret = (struct place_wish){.constraints = NULL};
 	take_words(d, root, "Env", ret);
 	take_words(d, root, "environment", ret);
 	take_label(root, "Labels", ret);
@@ -194,7 +194,7 @@ void wish_read(struct onehost *h, yyjson_mut_doc *d, struct wish *ret)
 	read_needs(root, host, ret);
 }
 
-void wish_free(struct wish *w)
+void place_wish_free(struct place_wish *w)
 {
 	mem_strv_free(w->constraints);
 	w->constraints = NULL;
