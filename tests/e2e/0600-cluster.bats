@@ -143,6 +143,44 @@ has_image() { # NODE NAME
 	eventually gone
 }
 
+bound_job() { # NAME: submits one that has a processor of its own on n1 and prints its ID
+	job_file "$1" <<-END >/dev/null
+		services:
+		  t:
+		    image: busybox
+		    command: ["sh", "-c", "grep Cpus_allowed_list /proc/self/status; sleep 60"]
+		    labels: {io.berth.cpus: 0-99}
+		    x-berth: {kind: task, bind: cores, select: hostname == n1}
+	END
+	berth submit "$DIR/$1.yaml" --json | jq -r .id
+}
+
+cpu_of() { # ID: the processors of its container
+	on n1 inspect "$1-t-0" | jq -r '.[0].Config.Labels["io.berth.cpus"] // .[0].labels["io.berth.cpus"]'
+}
+
+@test "bound copies have processors of their own, also after the agent was killed" {
+	[ "$(nproc)" -ge 2 ] || skip "one processor"
+	one=$(bound_job one)
+	eventually all_run "$one" 1
+	kill -9 "$(on n1 info --json | jq -r .pid)"
+	start_agent n1
+	eventually node_is n1 busy
+	two=$(bound_job two)
+	eventually all_run "$two" 1
+	[[ "$(cpu_of "$one")" =~ ^[0-9]+$ ]]
+	[[ "$(cpu_of "$two")" =~ ^[0-9]+$ ]]
+	[ "$(cpu_of "$one")" != "$(cpu_of "$two")" ]
+	if [ -e /sys/fs/cgroup/cpuset/cpuset.cpus ] || grep -qw cpuset /sys/fs/cgroup/cgroup.controllers; then
+		eventually bash -c "BERTH_SOCKET=$DIR/n1.sock $BERTH logs $two-t-0 | grep -x 'Cpus_allowed_list:.$(cpu_of "$two")'"
+	fi
+	run -0 berth why "$(bound_job three)"
+	[[ "$output" == *"1 CPU"* ]]
+	berth cancel "$(berth jobs -q -n 1)" "$one" "$two"
+	run berth wait "$one"
+	run berth wait "$two"
+}
+
 @test "labels are kept, and an unknown node is an error" {
 	berth node label n2 disk=ssd rack=4
 	berth node label n2 rack-

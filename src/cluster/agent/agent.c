@@ -11,6 +11,7 @@
 #include "base/core/map.h"
 #include "base/core/mem.h"
 #include "base/wire/json.h"
+#include "cluster/agent/cores.h"
 #include "cluster/agent/facts.h"
 #include "cluster/link/lease.h"
 #include "cluster/link/link.h"
@@ -173,14 +174,62 @@ static int make_spaces(struct agent *a, yyjson_val *spec, struct err *err)
 	return 0;
 }
 
-static int start(struct agent *a, const char *text, struct err *err)
+/* Those of all bound containers that have not ended. */
+static void taken_cores(struct agent *a, struct cores *ret)
+{
+	static const char prefix[] = CORES_LABEL "=";
+	const struct engine_container *c;
+
+	*ret = (struct cores){.bits = {0}};
+	for (size_t i = 0; (c = engine_at(a->engine, i)); i++) {
+		for (char **l = c->labels; c->key && l && *l; l++) {
+			struct cores its;
+
+			if (c->state == ENGINE_EXITED || c->state == ENGINE_LOST ||
+			    strncmp(*l, prefix, sizeof prefix - 1) != 0 || !cores_parse(*l + sizeof prefix - 1, &its))
+				continue;
+			for (size_t k = 0; k < CORES_MAX / 64; k++)
+				ret->bits[k] |= its.bits[k];
+		}
+	}
+}
+
+/* Writes the processors into the specification, or takes a label away that only we may set. NULL: there are not so many free. */
+static yyjson_doc *bind_cores(struct agent *a, yyjson_doc *doc, unsigned n, struct err *err)
+{
+	json_mut_cleanup yyjson_mut_doc *d = yyjson_doc_mut_copy(doc, NULL);
+	yyjson_mut_val *o = yyjson_mut_doc_get_root(d), *labels = yyjson_mut_obj_get(o, "labels");
+	char cpus[CORES_TEXT_MAX], mems[CORES_TEXT_MAX];
+	struct cores taken, mine, nodes;
+	struct cores_map map;
+
+	yyjson_mut_obj_remove_key(labels, CORES_LABEL);
+	if (!n)
+		return yyjson_mut_doc_imut_copy(d, NULL);
+	cores_read(&map);
+	taken_cores(a, &taken);
+	if (cores_pick(&map, &taken, n, &mine, err) < 0)
+		return NULL;
+	cores_nodes(&map, &mine, &nodes);
+	cores_text(&mine, cpus);
+	cores_text(&nodes, mems);
+	if (!labels)
+		labels = yyjson_mut_obj_add_obj(d, o, "labels");
+	yyjson_mut_obj_add_strcpy(d, labels, CORES_LABEL, cpus);
+	yyjson_mut_obj_add_strcpy(d, o, "cpuset_cpus", cpus);
+	yyjson_mut_obj_add_strcpy(d, o, "cpuset_mems", mems);
+	return yyjson_mut_doc_imut_copy(d, NULL);
+}
+
+static int start(struct agent *a, const char *text, unsigned cores, struct err *err)
 {
 	json_doc_cleanup yyjson_doc *doc =
 	    json_parse(text, strlen(text), SPEC_MAX, "the container's specification", err);
+	json_doc_cleanup yyjson_doc *bound = doc ? bind_cores(a, doc, cores, err) : NULL;
 	const struct engine_container *c;
 	int r;
 
-	if (!doc)
+	if (!bound)
 		return -err->code;
 	/* It has lain in the way for too long, and may run elsewhere by now. If it is still wanted here the server says so once more. */
 	if (yyjson_get_bool(yyjson_obj_get(yyjson_doc_get_root(doc), "fenced")) &&
@@ -188,10 +237,10 @@ static int start(struct agent *a, const char *text, struct err *err)
 		log_warning("a start came after the end of this node's lease and is left alone");
 		return 0;
 	}
-	r = make_spaces(a, yyjson_doc_get_root(doc), err);
+	r = make_spaces(a, yyjson_doc_get_root(bound), err);
 	if (r < 0)
 		return r;
-	return engine_run(a->engine, yyjson_doc_get_root(doc), &c, err);
+	return engine_run(a->engine, yyjson_doc_get_root(bound), &c, err);
 }
 
 static void enact_start(struct agent *a, const struct link_msg *m)
@@ -211,7 +260,7 @@ static void enact_start(struct agent *a, const struct link_msg *m)
 		report_lost(a, &m->attempt, "the node has no record of this container any more");
 		return;
 	}
-	if (start(a, m->text, &err) == 0)
+	if (start(a, m->text, m->cores, &err) == 0)
 		return;
 	failed.text = err.text;
 	link_send(a->link, &failed);

@@ -29,7 +29,7 @@ struct link_attempt {
 
 enum link_type {
 	/* server -> agent */
-	LINK_START, /* attempt, text = container spec (JSON, engine.h), flag = the server knows that it was started once: do not start it again */
+	LINK_START, /* attempt, text = container spec (JSON, engine.h), flag = the server knows that it was started once: do not start it again; cores */
 	LINK_KILL,  /* attempt, text = reason: stop signal, grace, SIGKILL. Answered by EXITED */
 	LINK_EXPAND,  /* attempt.job and .task, text = path of the space, text2 = glob. Answered by EXPANDED */
 	LINK_FORGET,  /* attempt.job: its containers and private spaces are not needed any more */
@@ -58,6 +58,7 @@ struct link_msg {
 	bool flag;
 	enum link_outcome outcome;
 	int32_t code, signal;
+	uint32_t cores; /* of START: processors of its own, 0 = none */
 	uint32_t slots, protocol_min, protocol_max, lease_ms;
 	uint64_t cpu_milli, memory;
 	int64_t sent_ms; /* the agent's clock_mono_ms(), 0 = not said */

@@ -21,6 +21,7 @@ enum {
 	HAS_NODE = 256,
 	HAS_LEASE = 512,
 	OPT_SENT = 1024,
+	OPT_CORES = 2048,
 	HAS_ATTEMPT = HAS_JOB | HAS_TASK | HAS_INDEX,
 };
 
@@ -28,7 +29,7 @@ static const struct row {
 	enum msg_side by;
 	unsigned has;
 } rows[] = {
-    [LINK_START] = {MSG_BY_SERVER, HAS_ATTEMPT | HAS_TEXT | HAS_FLAG},
+    [LINK_START] = {MSG_BY_SERVER, HAS_ATTEMPT | HAS_TEXT | HAS_FLAG | OPT_CORES},
     [LINK_KILL] = {MSG_BY_SERVER, HAS_ATTEMPT | OPT_TEXT},
     [LINK_EXPAND] = {MSG_BY_SERVER, HAS_JOB | HAS_TASK | HAS_TEXT | OPT_TEXT2},
     [LINK_FORGET] = {MSG_BY_SERVER, HAS_JOB},
@@ -92,6 +93,8 @@ void msg_encode(const struct link_msg *m, struct buf *out)
 		buf_printf(out, ",\"protocol\":%" PRIu32 ",\"lease_ms\":%" PRIu32, m->protocol_max, m->lease_ms);
 	if (has & OPT_SENT)
 		buf_printf(out, ",\"sent_ms\":%" PRId64, m->sent_ms);
+	if ((has & OPT_CORES) && m->cores)
+		buf_printf(out, ",\"cores\":%" PRIu32, m->cores);
 	if (has & (HAS_TEXT | OPT_TEXT))
 		add_text(out, "text", m->text);
 	if (has & OPT_TEXT2)
@@ -154,6 +157,7 @@ static int read_node(yyjson_val *o, struct link_msg *m, struct err *err)
 
 static int read_members(yyjson_val *o, unsigned has, struct link_msg *m, struct err *err)
 {
+	int64_t cores = 0;
 	int r = 0;
 
 	if (has & HAS_JOB)
@@ -170,6 +174,9 @@ static int read_members(yyjson_val *o, unsigned has, struct link_msg *m, struct 
 		r = json_get_u32(o, "lease_ms", &m->lease_ms, err);
 	if (r == 0 && (has & OPT_SENT))
 		r = json_opt_int(o, "sent_ms", 0, INT64_MAX, &m->sent_ms, err);
+	if (r == 0 && (has & OPT_CORES))
+		r = json_opt_int(o, "cores", 0, UINT16_MAX, &cores, err);
+	m->cores = (uint32_t)cores;
 	if (r == 0 && (has & HAS_TEXT))
 		r = json_get_str(o, "text", &m->text, err);
 	if (r == 0 && (has & OPT_TEXT))

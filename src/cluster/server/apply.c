@@ -50,6 +50,7 @@ static void send_start(struct server *s, const struct sched_attempt_id *a, const
 		return;
 	}
 	to_link(&m.attempt, a);
+	m.cores = jobspec_cores(j, a->task);
 	m.text = text;
 	fleet_send(s, node, &m);
 }

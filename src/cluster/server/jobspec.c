@@ -84,6 +84,7 @@ static const char *const service_keys[] = {"name",
 					   "topology",
 					   "fencing",
 					   "select",
+					   "bind",
 					   "per_node",
 					   "near",
 					   "apart",
@@ -246,6 +247,30 @@ static int read_retry(struct sched_task_spec *t, yyjson_val *service, struct err
 	return 0;
 }
 
+static const struct word binds[] = {{"none", 0}, {"cores", 1}, {NULL, 0}};
+
+uint32_t jobspec_cores(const struct jobspec *j, uint32_t task)
+{
+	int bind = 0;
+
+	one_of(service_at(j, task), "bind", binds, &bind, NULL);
+	return bind ? j->tasks[task].slots : 0;
+}
+
+/* Processors of one's own are whole CPUs, so that the scheduler never gives away more of them than a node has. */
+static int read_bind(struct sched_task_spec *t, yyjson_val *service, struct err *err)
+{
+	int bind = 0;
+
+	if (one_of(service, "bind", binds, &bind, err) < 0)
+		return -EINVAL;
+	if (bind && !t->slots)
+		return err_set(err, EINVAL, "bind: at least one slot is needed: each is a processor of its own");
+	if (bind && t->cpu_milli < (uint64_t)t->slots * 1000)
+		t->cpu_milli = (uint64_t)t->slots * 1000;
+	return 0;
+}
+
 static int read_request(struct sched_task_spec *t, yyjson_val *service, struct err *err)
 {
 	int64_t slots = t->service ? 0 : 1, cpu = 0, memory = 0;
@@ -257,7 +282,7 @@ static int read_request(struct sched_task_spec *t, yyjson_val *service, struct e
 	t->slots = (uint32_t)slots;
 	t->cpu_milli = (uint64_t)cpu;
 	t->memory = (uint64_t)memory;
-	return 0;
+	return read_bind(t, service, err);
 }
 
 /* sched_check() looks at it again; here the error gets its place in the file. */

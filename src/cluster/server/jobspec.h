@@ -46,6 +46,8 @@ int jobspec_set_items(struct jobspec *j, uint32_t task, const char *json, struct
 
 /* What of a task may run beside its successor: nothing (strict), or what a node does that nobody can reach. */
 enum jobspec_fencing { JOBSPEC_AS_THE_SERVER, JOBSPEC_BEST_EFFORT, JOBSPEC_STRICT };
+/* The processors of its own that each copy of a service asks for (bind), 0 = none. */
+uint32_t jobspec_cores(const struct jobspec *j, uint32_t task);
 enum jobspec_fencing jobspec_fencing(const struct jobspec *j, uint32_t task);
 
 /* "compose.yaml:12:3: services.map", for messages about a service; with a key whose place is known ("image"), "compose.yaml:13:12: services.map.image". */

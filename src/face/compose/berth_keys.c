@@ -111,6 +111,7 @@ void berth_keys_read(struct loader *l, struct job_service *s)
 	s->preemptible = read_bool(s->berth, "preemptible", false);
 	s->topology = read_str(s->berth, "topology", NULL);
 	s->fencing = read_str(s->berth, "fencing", NULL);
+	s->bind = read_str(s->berth, "bind", NULL);
 	read_retry(l, s->berth, &s->retry);
 	read_replicate(l, s);
 	stage_read(l, s);

@@ -283,6 +283,7 @@ static void add_schedule(struct out *o, const struct job_service *s)
 	add_str(o, "topology", s->topology);
 	add_str(o, "fencing", s->fencing);
 	add_str(o, "select", s->select);
+	add_str(o, "bind", s->bind);
 	add_rules(o, s);
 	add_stages(o, "stage_in", s->stage_in, s->n_stage_in);
 	add_stages(o, "stage_out", s->stage_out, s->n_stage_out);

@@ -103,6 +103,7 @@ struct job_service {
 	bool read_only, has_health, health_off; /* off: by NONE or disable */
 	bool gang, exclusive, preemptible;
 	const char *topology, *fencing;
+	const char *bind; /* "cores", "none" or NULL */
 	struct job_rule *rules;
 	size_t n_rules, cap_rules;
 	struct strings spread_over; /* labels.NAME */

@@ -165,6 +165,9 @@ void placement_check(struct loader *l, const struct job_service *s)
 		if (s->rules[i].to)
 			check_rule(l, s, &s->rules[i]);
 	}
+	if (s->bind && !strcmp(s->bind, "cores") && (!s->slots || (s->slots < 0 && s->kind != JOB_TASK)))
+		message_error(l, node_get(s->berth, "bind"),
+			      "at least one slot is needed: each is a processor of its own");
 	if (s->gang && s->spread_over.n)
 		message_error(l, s->node, "a gang has a topology, it is not spread over labels");
 }

@@ -58,6 +58,7 @@ static void survives(void **state)
 	      .text = "gone"}},
 	    {MSG_BY_AGENT, {.type = LINK_EXPANDED, .attempt = {"j", 1, 0, 0}, .text2 = "no such folder"}},
 	    {MSG_BY_AGENT, {.type = LINK_BEAT, .text = "{}", .sent_ms = 5}},
+	    {MSG_BY_SERVER, {.type = LINK_START, .attempt = {"j", 1, 2, 3}, .text = "{}", .cores = 4}},
 	    {MSG_BY_AGENT, {.type = LINK_BEAT}},
 	    {MSG_BY_AGENT, {.type = LINK_RENEW, .text = "pem"}},
 	};

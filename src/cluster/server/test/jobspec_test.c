@@ -49,6 +49,7 @@ static const struct {
     {"{\"name\":\"a\",\"file\":\"f.yaml\",\"services\":[{\"name\":\"x\",\"line\":7,\"column\":3,\"select\":\"coers > "
      "1\"}]}",
      "f.yaml:7:3: services.x: select: nothing is known of nodes by this name"},
+    {"{\"name\":\"a\",\"services\":[{\"name\":\"x\",\"slots\":0,\"bind\":\"cores\"}]}", "bind: at least one slot"},
     {"{\"name\":\"a\",\"services\":[{\"name\":\"x\",\"near\":{}}]}", "near: a list of objects is needed"},
     {"{\"name\":\"a\",\"services\":[{\"name\":\"x\",\"near\":[7]}]}", "near: a list of objects is needed"},
     {"{\"name\":\"a\",\"services\":[{\"name\":\"x\",\"apart\":[{}]}]}", "apart: to is missing"},
