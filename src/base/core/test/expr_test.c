@@ -2,7 +2,6 @@
 #include "base/core/expr.h"
 
 #include "base/core/buf.h"
-#include "base/core/buf.h"
 #include "base/core/err.h"
 
 #include <setjmp.h>
