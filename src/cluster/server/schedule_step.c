@@ -156,7 +156,7 @@ static void finish(struct schedule *c, const struct err *error)
 	c->skip = false;
 	if (c->acting) {
 		finish_wish(c, id, error);
-	} else if (error) {
+	} else if (error && !c->wish) {
 		c->due_ms = clock_wall_ms() + AGAIN_MS;
 		arm(c->server, c->due_ms);
 	} else {

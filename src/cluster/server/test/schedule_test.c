@@ -7,6 +7,7 @@
 #include "base/core/loop.h"
 #include "base/core/mem.h"
 #include "base/store/store.h"
+#include "base/store/store_mem.h"
 #include "base/wire/json.h"
 #include "cluster/server/server_private.h"
 
@@ -478,6 +479,32 @@ static void a_job_that_cannot_be_made(void **state)
 	assert_null(schedule_find(w->server, "a")->error);
 }
 
+/* What cannot be written has not happened, and is tried again; a wish that waits for it does not wait for ever. */
+static void a_full_disk(void **state)
+{
+	struct world *w = *state;
+
+	store_mem_fail(w->store, 1, ENOSPC);
+	assert_int_equal(submit_as(w, 0, "a", "{\"cron\":[\"0 * * * *\"]}", ""), -ENOSPC);
+	assert_null(schedule_find(w->server, "a"));
+	submit(w, "a", "{\"cron\":[\"0 * * * *\"]}");
+	store_mem_fail(w->store, 1, ENOSPC);
+	pass(w, 3600);
+	assert_int_equal(jobs(w, false), 0);
+	assert_int_equal(schedule_find(w->server, "a")->live, 0);
+	pass(w, 1);
+	assert_int_equal(jobs(w, false), 1);
+	assert_int_equal(schedule_find(w->server, "a")->runs[0].at_s, NOW_S + 3600);
+	cancel_oldest(w);
+	store_mem_fail(w->store, 1, ENOSPC);
+	wall_s += 3600;
+	schedule_timer(w->server);
+	assert_true(schedule_find(w->server, "a")->busy);
+	assert_int_equal(wish(w, "a", SERVER_SCHEDULE_PAUSE), 0);
+	assert_true(schedule_find(w->server, "a")->state.paused);
+	assert_int_equal(jobs(w, false), 1);
+}
+
 static void views(void **state)
 {
 	struct world *w = *state;
@@ -499,12 +526,19 @@ static void views(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(jobs_come_at_their_times),    TEST(a_clock_set_back_runs_nothing_again),
-	    cmocka_unit_test(what_was_missed), TEST(nothing_is_forgotten_by_a_restart),
-	    TEST(jobs_that_live_on),	       TEST(wishes),
-	    TEST(a_wish_waits_for_the_step),   TEST(calendars),
-	    TEST(old_jobs_are_forgotten),      TEST(wrong_schedules_say_what),
-	    TEST(a_job_that_cannot_be_made),   TEST(views),
+	    TEST(jobs_come_at_their_times),
+	    TEST(a_clock_set_back_runs_nothing_again),
+	    cmocka_unit_test(what_was_missed),
+	    TEST(nothing_is_forgotten_by_a_restart),
+	    TEST(jobs_that_live_on),
+	    TEST(wishes),
+	    TEST(a_wish_waits_for_the_step),
+	    TEST(calendars),
+	    TEST(old_jobs_are_forgotten),
+	    TEST(wrong_schedules_say_what),
+	    TEST(a_job_that_cannot_be_made),
+	    TEST(a_full_disk),
+	    TEST(views),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
