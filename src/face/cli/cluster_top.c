@@ -150,8 +150,9 @@ static yyjson_val **sorted(struct top *t, yyjson_val *list, int (*compare)(const
 	size_t n = yyjson_arr_size(list), i, max;
 	yyjson_val **out = mem_new_n(yyjson_val *, n + 1), *v;
 
-	yyjson_arr_foreach (list, i, max, v)
+	yyjson_arr_foreach (list, i, max, v) {
 		out[i] = v;
+	}
 	sorting = t;
 	qsort(out, n, sizeof *out, compare);
 	*ret_n = n;
@@ -175,8 +176,9 @@ static size_t count_states(yyjson_val *nodes, const char *state)
 	size_t i, max, n = 0;
 	yyjson_val *v;
 
-	yyjson_arr_foreach (nodes, i, max, v)
+	yyjson_arr_foreach (nodes, i, max, v) {
 		n += !strcmp(show_str(v, "state", ""), state);
+	}
 	return n;
 }
 
@@ -186,8 +188,9 @@ static int64_t sum(yyjson_val *nodes, const char *key)
 	int64_t n = 0;
 	yyjson_val *v;
 
-	yyjson_arr_foreach (nodes, i, max, v)
+	yyjson_arr_foreach (nodes, i, max, v) {
 		n += number(v, key);
+	}
 	return n;
 }
 

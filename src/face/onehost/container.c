@@ -211,8 +211,9 @@ static yyjson_mut_val *sorted(yyjson_mut_doc *d, yyjson_mut_val *list, int64_t l
 	mem_cleanup yyjson_mut_val **items = mem_new_n(yyjson_mut_val *, n + 1);
 	yyjson_mut_val *out = yyjson_mut_arr(d), *v;
 
-	yyjson_mut_arr_foreach (list, i, max, v)
+	yyjson_mut_arr_foreach (list, i, max, v) {
 		items[i] = v;
+	}
 	qsort(items, n, sizeof *items, newest_first);
 	for (i = 0; i < n && (limit == 0 || (int64_t)i < limit); i++)
 		yyjson_mut_arr_append(out, items[i]);

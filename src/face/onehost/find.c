@@ -112,8 +112,8 @@ static bool is_whole_name(const struct finding *f, yyjson_val *o)
 	const char *id = yyjson_get_str(yyjson_obj_get(o, kinds[f->kind].id));
 	const char *name = yyjson_get_str(yyjson_obj_get(o, kinds[f->kind].name));
 
-	name += name && *name == '/';
-	return (id && !strcmp(id, f->ref)) || (name && !strcmp(name, f->ref));
+	name = name ? name + (*name == '/') : "";
+	return (id && !strcmp(id, f->ref)) || !strcmp(name, f->ref);
 }
 
 static int pick(struct finding *f, const struct answer *answers, size_t n, struct found *ret)

@@ -127,8 +127,9 @@ static void on_images(void *ctx, struct answer *answers, size_t n)
 		if (answers[i].status != 200)
 			continue;
 		well++;
-		yyjson_arr_foreach (yyjson_doc_get_root(answers[i].doc), k, max, v)
+		yyjson_arr_foreach (yyjson_doc_get_root(answers[i].doc), k, max, v) {
 			merge_image(d, list, &seen, m->key, v);
+		}
 	}
 	map_free(&seen);
 	if (n > 0 && well == 0) {
@@ -164,13 +165,15 @@ static void add_value(yyjson_mut_doc *d, yyjson_mut_val *to, const char *key, yy
 		sum = yyjson_mut_sint(d, yyjson_mut_get_sint(old) + yyjson_get_sint(v));
 		yyjson_mut_obj_put(to, yyjson_mut_strcpy(d, key), sum);
 	} else if (yyjson_is_arr(v) && yyjson_mut_is_arr(old)) {
-		yyjson_arr_foreach (v, i, n, item)
+		yyjson_arr_foreach (v, i, n, item) {
 			yyjson_mut_arr_append(old, yyjson_val_mut_copy(d, item));
+		}
 	} else if (yyjson_is_obj(v) && yyjson_mut_is_obj(old)) {
 		yyjson_val *k, *member;
 
-		yyjson_obj_foreach (v, i, n, k, member)
+		yyjson_obj_foreach (v, i, n, k, member) {
 			add_value(d, old, yyjson_get_str(k), member);
+		}
 	}
 }
 
@@ -189,8 +192,9 @@ static void on_sum(void *ctx, struct answer *answers, size_t n)
 		if (answers[a].status != 200)
 			continue;
 		well++;
-		yyjson_obj_foreach (yyjson_doc_get_root(answers[a].doc), i, max, k, v)
+		yyjson_obj_foreach (yyjson_doc_get_root(answers[a].doc), i, max, k, v) {
 			add_value(d, root, yyjson_get_str(k), v);
+		}
 	}
 	if (well == 0) {
 		reply_failure(m->r, answers, n);
@@ -229,8 +233,9 @@ static void on_everywhere(void *ctx, struct answer *answers, size_t n)
 			continue;
 		}
 		well = &answers[i];
-		yyjson_arr_foreach (yyjson_doc_get_root(answers[i].doc), k, max, v)
+		yyjson_arr_foreach (yyjson_doc_get_root(answers[i].doc), k, max, v) {
 			yyjson_mut_arr_append(list, yyjson_val_mut_copy(d, v));
+		}
 	}
 	if (!well) {
 		reply_failure(m->r, answers, n);

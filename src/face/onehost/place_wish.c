@@ -103,8 +103,9 @@ static void take_list(struct onehost *h, yyjson_mut_doc *d, yyjson_mut_val *list
 	yyjson_mut_val *v;
 	size_t i, n;
 
-	yyjson_mut_arr_foreach (list, i, n, v)
+	yyjson_mut_arr_foreach (list, i, n, v) {
 		take_name(h, d, v, 0, container, w);
+	}
 }
 
 static void take_modes(struct onehost *h, yyjson_mut_doc *d, yyjson_mut_val *host, struct place_wish *w)

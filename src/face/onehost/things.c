@@ -57,8 +57,9 @@ static void on_lists(void *ctx, struct answer *answers, size_t n)
 		}
 		if (answers[i].status != 200)
 			continue;
-		yyjson_arr_foreach (t->member ? yyjson_obj_get(from, t->member) : from, k, max, v)
+		yyjson_arr_foreach (t->member ? yyjson_obj_get(from, t->member) : from, k, max, v) {
 			add_named(d, list, v, answers[i].node);
+		}
 	}
 	if (t->member) {
 		yyjson_mut_obj_add_val(d, root, t->member, list);

@@ -72,8 +72,8 @@ static const char *id_in(yyjson_val *list, const struct hosted *h)
 		const char *id = yyjson_get_str(yyjson_obj_get(v, "Id"));
 		const char *name = yyjson_get_str(yyjson_arr_get_first(yyjson_obj_get(v, "Names")));
 
-		name += name && *name == '/';
-		if (id && ((h->id && !strcmp(h->id, id)) || (!h->id && name && !strcmp(h->name, name))))
+		name = name ? name + (*name == '/') : "";
+		if (id && ((h->id && !strcmp(h->id, id)) || (!h->id && !strcmp(h->name, name))))
 			return id;
 	}
 	return NULL;
