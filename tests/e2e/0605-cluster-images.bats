@@ -45,6 +45,9 @@ all_there() {
 	[ "$status" -ne 0 ]
 	everywhere spread busybox
 	eventually all_there
+	run -0 berth ps
+	[[ "$output" == *" NODE "*" n1 "*"spread"* ]]
+	[ "$(berth ps --json | jq -r '.[].node' | sort | uniq -c | xargs)" = "2 n1 2 n2 2 n3" ]
 	touch "$DIR/gate/open"
 	run -0 berth wait "$id"
 	for node in n1 n2 n3; do

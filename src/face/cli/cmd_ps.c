@@ -46,6 +46,24 @@ static const struct table_column columns[] = {
     {.title = NULL},
 };
 
+/* Of a cluster. */
+static const struct table_column columns_of_nodes[] = {
+    {.title = "ID"},
+    {.title = "NAME", .least = 12},
+    {.title = "IMAGE", .least = 10},
+    {.title = "COMMAND", .least = 10},
+    {.title = "STATE"},
+    {.title = "CREATED"},
+    {.title = "NODE", .least = 8},
+    {.title = "TASK", .least = 10},
+    {.title = NULL},
+};
+
+static bool has_nodes(yyjson_val *list)
+{
+	return yyjson_obj_get(yyjson_arr_get_first(list), "node") != NULL;
+}
+
 static void state_cell(struct table *t, yyjson_val *c)
 {
 	const char *state = show_str(c, "state", "-"), *health = show_str(c, "health", NULL);
@@ -62,7 +80,7 @@ static void state_cell(struct table *t, yyjson_val *c)
 		table_cell_color(t, term_state_color(state), state);
 }
 
-static void row(struct table *t, yyjson_val *c)
+static void row(struct table *t, yyjson_val *c, bool of_nodes)
 {
 	mem_cleanup char *id = text_id(show_str(c, "id", ""));
 	struct buf command buf_cleanup = BUF_INIT;
@@ -76,6 +94,8 @@ static void row(struct table *t, yyjson_val *c)
 	table_cell(t, buf_str(&command));
 	state_cell(t, c);
 	table_cell(t, text_ago(ago, show_int(c, "created_ms", 0), clock_wall_ms()));
+	if (of_nodes)
+		table_cell(t, show_str(c, "node", ""));
 	if (job)
 		table_cellf(t, "%s/%s/%" PRId64, job, show_str(c, "task", ""), show_int(c, "index", 0));
 	else
@@ -118,7 +138,8 @@ static int ps_run(struct cli *cli, void *values, char **operands, struct err *er
 {
 	const struct ps_values *v = values;
 	yyjson_doc *doc json_doc_cleanup = NULL;
-	struct table *t cleanup_with(table_freep) = table_new(columns);
+	struct table *t cleanup_with(table_freep) = NULL;
+	bool of_nodes;
 	yyjson_val *c;
 	size_t i, n;
 	int r;
@@ -129,11 +150,13 @@ static int ps_run(struct cli *cli, void *values, char **operands, struct err *er
 	r = client_call(cli, "GET", v->all ? "/v1/containers?all=1" : "/v1/containers", NULL, &doc, err);
 	if (r < 0 || v->json)
 		return r < 0 ? r : client_print_json(doc);
+	of_nodes = has_nodes(yyjson_doc_get_root(doc));
+	t = table_new(of_nodes ? columns_of_nodes : columns);
 	yyjson_arr_foreach (yyjson_doc_get_root(doc), i, n, c) {
 		if (v->quiet)
 			text_line(stdout, "%s", show_str(c, "id", ""));
 		else
-			row(t, c);
+			row(t, c, of_nodes);
 	}
 	if (!v->quiet)
 		table_print(t);
