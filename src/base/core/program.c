@@ -115,8 +115,13 @@ static void on_output(void *ctx, int events)
 		stream_close(s);
 }
 
+/* As one line: it stands in tables and in the log. */
 static void trim(struct buf *b)
 {
+	for (size_t i = 0; i < b->len; i++) {
+		if (b->data[i] == '\n' || b->data[i] == '\r')
+			b->data[i] = ' ';
+	}
 	while (b->len && isspace((unsigned char)b->data[b->len - 1]))
 		b->data[--b->len] = '\0';
 }

@@ -37,7 +37,7 @@ struct program_end {
 	bool too_long;	/* or for its output */
 	const char *output;
 	size_t n_output;
-	const char *errors; /* trimmed */
+	const char *errors; /* as one line */
 };
 typedef void (*program_fn)(void *ctx, const struct program_end *end);
 

@@ -56,7 +56,8 @@ static void test_ends(void **state)
 	(void)state;
 	assert_int_equal(loop_new(&s.loop, NULL), 0);
 	assert_string_equal(run(&s, "cat; printf %s $WORD", "in ", 60000, 1000), "|in env");
-	assert_string_equal(run(&s, "echo bad >&2; echo; exit 3", "", 60000, 1000), "exit code 3: bad|\n");
+	assert_string_equal(run(&s, "echo bad >&2; echo worse >&2; echo; exit 3", "", 60000, 1000),
+			    "exit code 3: bad worse|\n");
 	assert_string_equal(run(&s, "kill -9 $$", "", 60000, 1000), "ended by signal 9 (Killed)|");
 	/* Both the program and what it has started end with its time. */
 	assert_string_equal(run(&s, "echo wait >&2; sleep 1000 & sleep 1000; exit 0", "", 100, 1000),
