@@ -291,6 +291,24 @@ no_overlap() {
 	WITHIN=20 eventually node_is "$node" free
 }
 
+# Longer than the lease, shorter than the server's patience (1.66 s); if it takes longer on this machine the node is lost, and the task must run all the same.
+@test "a strict task that comes to a node that has slept through its lease runs all the same" {
+	for node in n2 n3; do
+		berth node lock "$node"
+	done
+	pid=$(on n1 info --json | jq -r .pid)
+	kill -STOP "$pid"
+	id=$(strict_job strict-late)
+	touch "$DIR/strict-late/go"
+	sleep 1.3
+	kill -CONT "$pid"
+	WITHIN=20 eventually job_state_is "$id" finished
+	for node in n2 n3; do
+		berth node unlock "$node"
+	done
+	WITHIN=20 eventually node_is n1 free
+}
+
 @test "a strict task is moved by a drain when it has ended, and its node cannot be removed" {
 	id=$(strict_job strict-moved)
 	eventually all_run "$id" 1

@@ -415,6 +415,15 @@ static void on_begin(struct world *w, const struct item *i)
 			      .fact = {.outcome = SCHED_OUT_EXITED, .exit_code = chance(w, 100)}});
 }
 
+static void send_beat(struct world *w, struct node *n)
+{
+	if (n->alive)
+		send(w, (struct item){.what = TO_SERVER,
+				      .kind = BEATS,
+				      .node = (uint32_t)(n - w->nodes),
+				      .sent = reads(w, &n->clock)});
+}
+
 static void on_start(struct world *w, struct node *n, const struct item *i)
 {
 	struct box *b = find(n, &i->id);
@@ -422,7 +431,12 @@ static void on_start(struct world *w, struct node *n, const struct item *i)
 
 	if (b && b->gone)
 		fact(w, n, &b->exit);
-	if (b || (strict && n->until <= reads(w, &n->clock)))
+	if (!b && strict && n->until <= reads(w, &n->clock)) {
+		send_beat(w, n);
+		fact(w, n, &(struct sched_event){.type = SCHED_EV_EXITED, .attempt = i->id, .outcome = SCHED_OUT_LOST});
+		return;
+	}
+	if (b)
 		return;
 	mem_grow(&n->boxes, &n->cap, n->n);
 	n->boxes[n->n++] = (struct box){.id = i->id, .strict = strict, .term = n->term};
@@ -463,11 +477,7 @@ static void at_agent(struct world *w, const struct item *i)
 
 static void on_beat(struct world *w, struct node *n)
 {
-	if (n->alive)
-		send(w, (struct item){.what = TO_SERVER,
-				      .kind = BEATS,
-				      .node = (uint32_t)(n - w->nodes),
-				      .sent = reads(w, &n->clock)});
+	send_beat(w, n);
 	post(w, (struct item){.at = w->now + LEASE_MS / 4 * PPM / n->clock.rate + 1,
 			      .what = BEAT,
 			      .node = (uint32_t)(n - w->nodes)});

@@ -27,6 +27,7 @@
 #define SPEC_MAX (32u << 20)
 #define GLOB_MAX 100000
 #define BEATS_A_LEASE 4
+#define START_LATE 1 /* of start() */
 
 struct agent {
 	struct loop *loop;
@@ -231,16 +232,21 @@ static int start(struct agent *a, const char *text, unsigned cores, struct err *
 
 	if (!bound)
 		return -err->code;
-	/* It has lain in the way for too long, and may run elsewhere by now. If it is still wanted here the server says so once more. */
 	if (yyjson_get_bool(yyjson_obj_get(yyjson_doc_get_root(doc), "fenced")) &&
-	    engine_fenced_until(a->engine) <= clock_mono_ms()) {
-		log_warning("a start came after the end of this node's lease and is left alone");
-		return 0;
-	}
+	    engine_fenced_until(a->engine) <= clock_mono_ms())
+		return START_LATE;
 	r = make_spaces(a, yyjson_doc_get_root(bound), err);
 	if (r < 0)
 		return r;
 	return engine_run(a->engine, yyjson_doc_get_root(bound), &c, err);
+}
+
+/* It has lain in the way until after the end of this node's lease, and may run elsewhere by now. If not, it is wanted again: the beat comes first, so that
+ * the next start finds a new lease. */
+static void refuse_start(struct agent *a, const struct link_msg *m)
+{
+	link_send(a->link, &(struct link_msg){.type = LINK_BEAT, .sent_ms = clock_mono_ms()});
+	report_lost(a, &m->attempt, "its start came after the end of the node's lease");
 }
 
 static void enact_start(struct agent *a, const struct link_msg *m)
@@ -248,6 +254,7 @@ static void enact_start(struct agent *a, const struct link_msg *m)
 	char key[KEY_MAX];
 	const struct engine_container *c;
 	struct err err = ERR_INIT;
+	int r;
 	struct link_msg failed = {.type = LINK_EXITED, .attempt = m->attempt, .outcome = LINK_OUT_FAILED, .code = 125};
 
 	key_of(&m->attempt, key);
@@ -260,7 +267,10 @@ static void enact_start(struct agent *a, const struct link_msg *m)
 		report_lost(a, &m->attempt, "the node has no record of this container any more");
 		return;
 	}
-	if (start(a, m->text, m->cores, &err) == 0)
+	r = start(a, m->text, m->cores, &err);
+	if (r == START_LATE)
+		refuse_start(a, m);
+	if (r >= 0)
 		return;
 	failed.text = err.text;
 	link_send(a->link, &failed);
