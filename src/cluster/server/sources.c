@@ -30,13 +30,11 @@ struct source *sources_named(const struct server *s, const char *name)
 	return src;
 }
 
-static bool lists(const struct source *src, const char *node)
+static void take_names(struct source *src)
 {
-	for (char **n = src->spec->nodes; n && *n; n++) {
-		if (!strcmp(*n, node))
-			return true;
-	}
-	return false;
+	map_free(&src->expected);
+	for (char **n = src->spec->nodes; n && *n; n++)
+		map_put(&src->expected, *n, src);
 }
 
 struct source *sources_of(const struct server *s, const char *node)
@@ -45,7 +43,7 @@ struct source *sources_of(const struct server *s, const char *node)
 		size_t n = strlen(src->name);
 		const char *tail = node + n + 1;
 
-		if (src->spec->kind == SOURCE_STATIC && lists(src, node))
+		if (map_get(&src->expected, node))
 			return src;
 		if (src->spec->kind != SOURCE_STATIC && !strncmp(node, src->name, n) && node[n] == '-' && *tail &&
 		    strspn(tail, "0123456789") == strlen(tail) && strlen(tail) <= 5 &&
@@ -81,6 +79,7 @@ static void source_free(struct source *src)
 	while (src->n)
 		machine_free(src->machines[src->n - 1]);
 	free(src->machines);
+	map_free(&src->expected);
 	source_spec_free(src->spec);
 	free(src->json);
 	free(src->trouble);
@@ -112,6 +111,7 @@ int sources_load(struct server *s, const char *name, const char *text, size_t le
 		return err_wrap(err, "node source %s", name);
 	src = source_new(s, name);
 	src->spec = spec;
+	take_names(src);
 	src->json = mem_take(json);
 	src->paused = yyjson_is_true(yyjson_obj_get(o, "paused"));
 	src->leaving = yyjson_is_true(yyjson_obj_get(o, "leaving"));
@@ -438,16 +438,11 @@ struct source_wish {
 	void *ctx;
 };
 
-/* Its nodes are now what it says of them, or nobody's. */
-static void tell_nodes(struct server *s, const struct source_spec *spec)
+/* Its nodes are now what it says of them. */
+static void tell_nodes(struct server *s, const struct source *src)
 {
 	for (struct node *n = s->nodes; n; n = n->next) {
-		const struct source *src = sources_of(s, n->name);
-		bool listed = false;
-
-		for (char **name = spec->nodes; name && *name; name++)
-			listed = listed || !strcmp(*name, n->name);
-		if (listed || (src && src->spec == spec))
+		if (sources_of(s, n->name) == src)
 			node_facts_tell(n);
 	}
 }
@@ -464,6 +459,7 @@ static void take_spec(struct source *src, struct source_wish *w)
 	source_spec_free(src->spec);
 	free(src->json);
 	src->spec = mem_take(w->spec);
+	take_names(src);
 	src->json = mem_take(w->json);
 	src->retry_ms = 0;
 	src->failures = 0;
@@ -501,7 +497,7 @@ static void on_wish(void *ctx, uint64_t seq, const struct err *error)
 			src->machines[i]->retry_ms = 0;
 		src->coming = false;
 		if (w->what == WISH_ADD || w->what == WISH_REPLACE)
-			tell_nodes(w->server, src->spec);
+			tell_nodes(w->server, src);
 		sources_touch(w->server);
 	}
 	if (w->done)
@@ -575,6 +571,7 @@ void server_source_add(struct server *s, const char *json, size_t len, bool repl
 		src = source_new(s, spec->name);
 		src->coming = true;
 		src->spec = spec;
+		take_names(src);
 		src->json = mem_take(text);
 	}
 	find_any(s, w->name)->changing = true;

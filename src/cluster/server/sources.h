@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "base/core/map.h"
 #include "cluster/source/decide.h"
 
 #include <stddef.h>
@@ -43,7 +44,8 @@ struct source {
 	struct server *server;
 	char name[SOURCE_NAME_MAX];
 	struct source_spec *spec;
-	char *json; /* of the spec, as it was given */
+	char *json;	     /* of the spec, as it was given */
+	struct map expected; /* the names of a static one */
 	bool paused, leaving;
 	bool coming;   /* not durable yet */
 	bool changing; /* a wish is on its way */
