@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The server with a store in memory and an agent played by the test: wishes go in, messages come out, facts go in. Nothing here waits for time: the loop is run
  * until the expected message has come. */
+#include "cluster/server/hosted.h"
 #include "cluster/server/server.h"
 
 #include "base/core/clock.h"
@@ -34,7 +35,7 @@ struct world {
 	char story[STORY_MAX]; /* what the agent was told, one word group a message */
 	size_t messages, wanted;
 	char id[64];
-	bool answered;
+	bool answered, waits;
 	struct err answer;
 };
 
@@ -518,6 +519,76 @@ static void test_outsiders(void **state)
 	link_free(next);
 }
 
+static void on_hosted(void *ctx, const struct hosted *h, const struct err *error)
+{
+	struct world *w = ctx;
+
+	w->answered = true;
+	err_clear(&w->answer);
+	snprintf(w->id, sizeof w->id, "%s", h ? h->node : "");
+	if (error)
+		w->answer = *error;
+	if (w->waits)
+		loop_stop(w->loop);
+}
+
+/* Makes a container of so many slots; the code of the refusal, 0 = it has got a node. */
+static int host(struct world *w, const char *name, uint32_t slots, const char *constraint)
+{
+	char *words[] = {(char *)(uintptr_t)constraint, NULL};
+	const struct hosted_wish wish = {
+	    .name = name, .image = "x", .slots = slots, .constraints = constraint ? words : NULL};
+
+	w->answered = w->waits = false;
+	hosted_make(w->server, &wish, on_hosted, w);
+	w->waits = !w->answered;
+	if (w->waits)
+		assert_int_equal(loop_run(w->loop, NULL), 0);
+	assert_true(w->answered);
+	return w->answer.code;
+}
+
+/* A container of no job has its name and its room until it is dropped, over a death of the server, too. */
+static void test_hosted(void **state)
+{
+	struct world *w = *state;
+	const struct hosted *h;
+
+	assert_int_equal(host(w, "early", 0, NULL), EBUSY);
+	hello(w, 4);
+	assert_int_equal(host(w, "a", 3, NULL), 0);
+	assert_string_equal(w->id, "n1");
+	assert_int_equal(host(w, "a", 0, NULL), EEXIST);
+	assert_int_equal(host(w, "b", 2, NULL), EBUSY);
+	assert_non_null(strstr(w->answer.text, "n1 has no room"));
+	assert_int_equal(host(w, "b", 0, "node"), EINVAL);
+	assert_int_equal(host(w, "b", 0, "node==~n1"), EINVAL);
+	assert_int_equal(host(w, "b", 0, "node!=n?"), EBUSY);
+	assert_non_null(strstr(w->answer.text, "n1 does not meet the constraints"));
+	assert_int_equal(host(w, "b", 1, "node==n*"), 0);
+	assert_int_equal(host(w, "c", 0, "container==b"), 0);
+	/* What the log has not got: nothing of it stays. */
+	store_mem_fail(w->store, 1, ENOSPC);
+	assert_int_equal(host(w, "e", 0, NULL), ENOSPC);
+	assert_null(hosted_by_name(w->server, "e"));
+	hosted_identify(w->server, hosted_by_name(w->server, "b")->number, "1234");
+	hosted_rename(w->server, hosted_by_name(w->server, "b")->number, "d");
+	submit(w, chain); /* so that all of it is in the log */
+	link_free(w->agent);
+	server_abandon(w->server);
+	open_world(w);
+	hello(w, 4);
+	h = hosted_by_id(w->server, "1234");
+	assert_non_null(h);
+	assert_string_equal(h->name, "d");
+	assert_null(hosted_by_name(w->server, "b"));
+	assert_int_equal(host(w, "f", 1, NULL), EBUSY);
+	/* The job has waited for room. */
+	hosted_drop(w->server, hosted_by_name(w->server, "a")->number);
+	expect(w, 1, "start 0/0#1\n");
+	assert_int_equal(host(w, "a", 1, NULL), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -531,6 +602,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_wish_refused, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_wishes_at_once, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_outsiders, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_hosted, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("server", tests, NULL, NULL);
