@@ -180,7 +180,8 @@ int trust_open(struct store *store, struct loop *l, const struct trust_options *
 	if (r == 0)
 		r = open_key(&t, secret, &key, err);
 	if (r == 0) {
-		*ret = (struct authority){.ca = mem_take(t.ca), .ca_key = key};
+		*ret = (struct authority){.ca = t.ca, .ca_key = key};
+		t.ca = NULL;
 		r = authority_complete(ret, err);
 	}
 	free(t.ca);

@@ -24,7 +24,7 @@ static const char *const *volatile table = words;
 /* Who goes on there is whole: what was written, what was relocated, what was allocated, what runs. */
 static int live_on(void)
 {
-	mem_cleanup char *text = strdup("before");
+	mem_cleanup char *text = mem_strdup("before");
 	fd_cleanup int view = self_exe_open();
 	int r;
 
