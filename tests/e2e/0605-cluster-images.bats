@@ -75,6 +75,20 @@ all_there() {
 	has_image n3 fromhead:latest
 }
 
+@test "--node: an image of any size goes to one node through the server, and to none that is not there" {
+	head -c 20000000 /dev/urandom >"$DIR/big"
+	tar -cf "$DIR/big.tar" -C "$DIR" big
+	run -0 berth --node n2 image import "$DIR/big.tar" big:1
+	has_image n2 big:1
+	run has_image n1 big:1
+	[ "$status" -ne 0 ]
+	run berth --node n2 image import "$DIR/token" nonsense:1
+	[ "$status" -ne 0 ]
+	run berth --node nowhere image import "$DIR/big.tar" big:1
+	[ "$status" -ne 0 ]
+	[[ "$output" == *nowhere* ]]
+}
+
 @test "an image that nobody has and no registry gives: the job fails and says so, and nothing waits for ever" {
 	everywhere nowhere 127.0.0.1:1/nothing:1
 	run berth wait "$id"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The images of jobs (cluster/server/bring.h): who has one is asked first, and it goes from there to the node; what nobody has that node fetches from its
- * registry.
+ * registry. Asked are the node, this machine's own store, and some of those that have told of it, another one each time; all of them only in a small cluster,
+ * for in a large one everybody would ask everybody. BRINGINGS_MAX go through here at a time, the others wait in order.
  */
 #include "face/onehost/onehost_private.h"
 
@@ -17,12 +18,16 @@
 #include <string.h>
 
 #define SAID_MAX (64u << 10)
+#define BRINGINGS_MAX 16
+#define HINTS_MAX 3
+#define SMALL 64 /* nodes */
 
 struct bringing {
 	struct bringing *next;
 	struct onehost *h;
 	char node[NODE_NAME_MAX];
 	char *image;
+	bool begun, asked_all;
 	struct gather *gather;
 	struct copy *copy;
 	struct http_ask *pull;
@@ -45,10 +50,15 @@ static void bringing_free(struct bringing *b)
 	free(b);
 }
 
+static void begin_some(struct onehost *h);
+
 static void done(struct bringing *b, const struct err *error)
 {
-	server_image_brought(b->h->server, b->node, b->image, error);
+	struct onehost *h = b->h;
+
+	server_image_brought(h->server, b->node, b->image, error);
 	bringing_free(b);
+	begin_some(h);
 }
 
 /* ---- from its registry ---- */
@@ -114,6 +124,16 @@ static int pull(struct bringing *b, struct err *err)
 	return fd < 0 ? fd : http_ask_new(b->h->loop, fd, &what, &hooks, b, &b->pull, err);
 }
 
+static void fetch(struct bringing *b)
+{
+	struct err err = ERR_INIT;
+
+	if (pull(b, &err) < 0)
+		done(b, &err);
+	else
+		begin_some(b->h);
+}
+
 /* ---- from another node ---- */
 
 static void on_copied(void *ctx, const struct err *error)
@@ -121,42 +141,125 @@ static void on_copied(void *ctx, const struct err *error)
 	done(ctx, error);
 }
 
+/* ---- who has it ---- */
+
+struct hints {
+	const char *quoted; /* the image as a key of JSON */
+	const char *but;    /* the node that wants it */
+	char **nodes, **all;
+	size_t n, n_all, skip;
+};
+
+static void add_hint(void *ctx, const struct server_node *n)
+{
+	struct hints *x = ctx;
+
+	if (!n->connected)
+		return;
+	x->n_all++;
+	mem_strv_add(&x->all, n->name);
+	if (!n->facts || !strstr(n->facts, x->quoted) || !strcmp(n->name, x->but))
+		return;
+	if (x->n++ >= x->skip && mem_strv_len(x->nodes) < HINTS_MAX)
+		mem_strv_add(&x->nodes, n->name);
+}
+
+/* The nodes to ask; NULL: there is no more to ask. */
+static char **whom(struct bringing *b)
+{
+	mem_cleanup char *quoted = mem_printf("\"%s\"", b->image);
+	struct hints x = {.quoted = quoted, .but = b->node};
+	char **result;
+
+	server_nodes_each(b->h->server, add_hint, &x);
+	if (x.n > HINTS_MAX && !b->asked_all) {
+		x.skip = b->h->turn++ % (x.n - HINTS_MAX + 1);
+		mem_strv_free(x.nodes);
+		mem_strv_free(x.all);
+		x = (struct hints){.quoted = quoted, .but = b->node, .skip = x.skip};
+		server_nodes_each(b->h->server, add_hint, &x);
+	}
+	if (b->asked_all) {
+		result = x.n_all <= SMALL ? mem_take(x.all) : NULL;
+	} else {
+		result = mem_take(x.nodes);
+		mem_strv_add(&result, b->node);
+		if (!onehost_is_node(b->h))
+			mem_strv_add(&result, ONEHOST_SELF);
+	}
+	mem_strv_free(x.nodes);
+	mem_strv_free(x.all);
+	return result;
+}
+
+static void on_images(void *ctx, struct answer *answers, size_t n);
+
+/* false: there is nobody to ask. */
+static bool ask(struct bringing *b)
+{
+	char **nodes = whom(b);
+	mem_cleanup char *encoded = http_url_encode(b->image);
+	mem_cleanup char *target = mem_printf(ONEHOST_API "/images/%s/json", encoded);
+	const struct question q = {.method = "GET", .target = target, .nodes = nodes, .wait_ms = ONEHOST_WAIT_MS};
+
+	if (nodes)
+		b->gather = gather_start(b->h, &q, on_images, b);
+	mem_strv_free(nodes);
+	return b->gather != NULL;
+}
+
 static void on_images(void *ctx, struct answer *answers, size_t n)
 {
 	struct bringing *b = ctx;
 	const char *from = NULL;
-	struct err err = ERR_INIT;
 
 	b->gather = NULL;
 	for (size_t i = 0; i < n; i++) {
 		if (answers[i].status == 200 && (!from || !strcmp(answers[i].node, b->node)))
 			from = answers[i].node;
 	}
-	if (from && !strcmp(from, b->node))
+	if (from && !strcmp(from, b->node)) {
 		done(b, NULL);
-	else if (from)
+	} else if (from) {
 		b->copy = copy_start(b->h, b->image, from, b->node, on_copied, b);
-	else if (pull(b, &err) < 0)
-		done(b, &err);
+	} else if (!b->asked_all) {
+		b->asked_all = true;
+		if (!ask(b))
+			fetch(b);
+	} else {
+		fetch(b);
+	}
+}
+
+/* ---- in order ---- */
+
+static void begin_some(struct onehost *h)
+{
+	size_t n = 0;
+
+	for (struct bringing *b = h->bringing; b && n < BRINGINGS_MAX; b = b->next) {
+		/* What a node fetches itself does not go through here. */
+		n += !b->pull;
+		if (b->begun)
+			continue;
+		b->begun = true;
+		(void)ask(b); /* the node itself is always asked */
+	}
 }
 
 void bring_image(void *ctx, const char *node, const char *image)
 {
 	struct onehost *h = ctx;
-	struct bringing *b = mem_new(struct bringing);
-	char **stores = onehost_stores(h);
-	mem_cleanup char *encoded = http_url_encode(image);
-	mem_cleanup char *target = mem_printf(ONEHOST_API "/images/%s/json", encoded);
-	const struct question q = {.method = "GET", .target = target, .nodes = stores, .wait_ms = ONEHOST_WAIT_MS};
+	struct bringing *b = mem_new(struct bringing), **last = &h->bringing;
 
 	b->h = h;
 	b->image = mem_strdup(image);
 	b->said.limit = 2 * SAID_MAX;
 	snprintf(b->node, sizeof b->node, "%s", node);
-	b->next = h->bringing;
-	h->bringing = b;
-	b->gather = gather_start(h, &q, on_images, b);
-	mem_strv_free(stores);
+	while (*last)
+		last = &(*last)->next;
+	*last = b;
+	begin_some(h);
 }
 
 void bring_end_all(struct onehost *h)

@@ -153,13 +153,19 @@ static void look_here(void *ctx, const struct server_node *n)
 	*here = *here || n->here;
 }
 
-char **onehost_stores(const struct onehost *h)
+bool onehost_is_node(const struct onehost *h)
 {
-	char **nodes = onehost_connected(h);
 	bool here = false;
 
 	server_nodes_each(h->server, look_here, &here);
-	if (!here)
+	return here;
+}
+
+char **onehost_stores(const struct onehost *h)
+{
+	char **nodes = onehost_connected(h);
+
+	if (!onehost_is_node(h))
 		mem_strv_add(&nodes, ONEHOST_SELF);
 	return nodes;
 }
@@ -327,14 +333,50 @@ static bool take(struct onehost *h, struct http_req *r, bool headers)
 	return true;
 }
 
+/* A body for one node (/v1/nodes/NODE/api/...) that is no JSON goes through in pieces like any of ours. What is small or has none is api/node_pass.c's.
+ * Returns the target at the node, or NULL. */
+static const char *body_for_node(struct http_req *r, char node[static NODE_NAME_MAX])
+{
+	static const char prefix[] = "/v1/nodes/", api[] = "/api/";
+	const char *type = http_req_header(r, "Content-Type"), *name = http_req_target(r) + strlen(prefix), *rest;
+
+	if (http_req_header(r, "Berth-Node") || !type || !strncmp(type, "application/json", 16) ||
+	    strncmp(http_req_target(r), prefix, strlen(prefix)) != 0)
+		return NULL;
+	rest = strchr(name, '/');
+	if (!rest || rest - name >= NODE_NAME_MAX || strncmp(rest, api, strlen(api)) != 0)
+		return NULL;
+	snprintf(node, NODE_NAME_MAX, "%.*s", (int)(rest - name), name);
+	return rest + strlen(api) - 1;
+}
+
+static bool take_body_for_node(struct onehost *h, struct http_req *r)
+{
+	static const struct route route = {.path = "", .stream = true, .last = LAST_CUT};
+	char node[NODE_NAME_MAX];
+	struct relay_how how = {.target = body_for_node(r, node)};
+	struct call c = {.h = h, .r = r, .route = &route, .version = "", .arg = ""};
+	struct err err = ERR_INIT;
+
+	if (!how.target)
+		return false;
+	if (may(r, http_req_path(r), &err))
+		relay_to(&c, node, "", &how);
+	else
+		http_reply_err(r, &err);
+	return true;
+}
+
 bool onehost_headers(struct onehost *h, struct http_req *r)
 {
-	return take(h, r, true);
+	return take(h, r, true) || take_body_for_node(h, r);
 }
 
 bool onehost_request(struct onehost *h, struct http_req *r)
 {
-	return take(h, r, false);
+	char node[NODE_NAME_MAX];
+
+	return take(h, r, false) || body_for_node(r, node);
 }
 
 /* ---- simple handlers ---- */

@@ -32,7 +32,8 @@ struct onehost {
 	struct map seen;	/* whole id of a container or process (exec) -> name of its node, find.c */
 	char **seen_order;	/* a ring: the oldest is forgotten */
 	size_t seen_next;
-	struct bringing *bringing; /* bring.c */
+	struct bringing *bringing; /* bring.c, in order */
+	size_t turn;
 };
 
 /* How a client is told that its answer is cut short (relay.c). */
@@ -78,6 +79,7 @@ char **onehost_connected(const struct onehost *h); /* the caller's (mem_strv_fre
 /* The same with this machine's own store, when it is no node: what was pulled or built at the server is in it. */
 #define ONEHOST_SELF "-"
 char **onehost_stores(const struct onehost *h);
+bool onehost_is_node(const struct onehost *h); /* this machine is one of them */
 /* A connected socket, not blocking, to the API of the node (or ONEHOST_SELF). */
 int onehost_dial(const struct onehost *h, const char *node, struct err *err);
 
