@@ -203,6 +203,46 @@ static void test_streamed_body(void **state)
 }
 
 /* The other side answers and closes before it has read all. */
+static void read_some(int fd, size_t n, struct buf *to)
+{
+	static char data[256 << 10];
+	ssize_t got = recv(fd, data, n < sizeof data ? n : sizeof data, 0);
+
+	assert_true(got > 0);
+	buf_add(to, data, (size_t)got);
+}
+
+/* A reader that is a little behind all the time: what has been sent must not pile up until the limit of what waits is reached. */
+static void test_reader_behind(void **state)
+{
+	enum { PIECE = 64 << 10, FRAMED = PIECE + 7 + 2, PIECES = 48 << 20 >> 16 };
+	static const struct http_ask_hooks hooks = {.end = on_end};
+	static const struct http_ask_what what = {.method = "POST", .target = "/", .chunked = true};
+	static char piece[PIECE];
+	struct asked a = {.peer = -1};
+	struct err err = ERR_INIT;
+	int pair[2];
+	size_t at;
+
+	(void)state;
+	assert_int_equal(loop_new(&a.loop, &err), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
+	assert_int_equal(http_ask_new(a.loop, pair[0], &what, &hooks, &a, &a.ask, &err), 0);
+	for (int i = 0; i < PIECES; i++) {
+		memcpy(piece, &i, sizeof i);
+		if (http_ask_body(a.ask, piece, PIECE))
+			read_some(pair[1], 2 * FRAMED, &a.request);
+	}
+	close(pair[1]);
+	at = (size_t)(strstr(buf_str(&a.request), "\r\n\r\n") + 4 - buf_str(&a.request));
+	assert_true(a.request.len > (PIECES - 16) * (size_t)FRAMED);
+	for (int i = 0; at + FRAMED <= a.request.len; i++, at += FRAMED) {
+		assert_memory_equal(a.request.data + at, "10000\r\n", 7);
+		assert_memory_equal(a.request.data + at + 7, &i, sizeof i);
+	}
+	finish(&a);
+}
+
 static void test_refused_body(void **state)
 {
 	const struct http_ask_what what = {.method = "PUT", .target = "/", .chunked = true};
@@ -235,9 +275,9 @@ static void test_freed_in_a_hook(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_answers),	    cmocka_unit_test(test_whole_body),
-	    cmocka_unit_test(test_streamed_body),   cmocka_unit_test(test_refused_body),
-	    cmocka_unit_test(test_freed_in_a_hook),
+	    cmocka_unit_test(test_answers),	  cmocka_unit_test(test_whole_body),
+	    cmocka_unit_test(test_streamed_body), cmocka_unit_test(test_refused_body),
+	    cmocka_unit_test(test_reader_behind), cmocka_unit_test(test_freed_in_a_hook),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
