@@ -60,8 +60,8 @@ in_terminal() {
 	say='echo out; echo err >&2'
 	[ "$(berth run --rm -a stdout busybox sh -c "$say" 2>"$DIR/err")" = out ]
 	[ ! -s "$DIR/err" ]
-	[ "$(berth run --rm -a STDERR busybox sh -c "$say; exit 0" 2>&1 >"$DIR/out")" = err ]
-	[ ! -s "$DIR/out" ]
+	[ "$(berth run --rm -a STDERR busybox sh -c "$say; exit 0" 2>&1 >"$DIR/said")" = err ]
+	[ ! -s "$DIR/said" ]
 	run -3 --separate-stderr berth run --rm -a stdout -a stderr busybox sh -c "$say; exit 3"
 	[ "$output/$stderr" = out/err ]
 	# With the input alone the ID is what is printed.
