@@ -163,6 +163,42 @@ policy_file() { # POLICY
 	done
 }
 
+@test "a pause by hand: what runs goes on, what waits starts after the resume" {
+	file=$(job_file paused <<-'END'
+		services:
+		  first:
+		    image: busybox
+		    command: ["sh", "-c", "while [ ! -e /go/now ]; do sleep 0.05; done"]
+		    volumes: ["GO:/go"]
+		    x-berth: {kind: task}
+		  next:
+		    image: busybox
+		    command: ["true"]
+		    depends_on: {first: {condition: service_completed_successfully}}
+		    x-berth: {kind: task}
+	END
+	)
+	mkdir "$BATS_TEST_TMPDIR/go"
+	sed -i "s,GO:,$BATS_TEST_TMPDIR/go:," "$file"
+	id=$(submit "$file")
+	eventually bash -c "\"\$BERTH\" job $id --json | jq -e 'any(.tasks[]; .name == \"first\" and .instances[0].state == \"running\")'"
+	run -0 berth pause "$id"
+	[ "$output" = "$id" ]
+	run -0 berth why "$id"
+	[[ $output = *"next: paused, its job is paused: resume or cancel it"* ]]
+	[ "$(job_field "$id" .why)" = "is paused: what runs goes on, nothing new starts; resume or cancel it" ]
+	touch "$BATS_TEST_TMPDIR/go/now"
+	eventually bash -c "\"\$BERTH\" job $id --json | jq -e 'any(.tasks[]; .name == \"first\" and .instances[0].state == \"finished\")'"
+	[ "$(job_field "$id" .state)" = paused ]
+	[ "$(job_field "$id" '.tasks[] | select(.name == "next") | .instances[0].attempts | length')" = 0 ]
+	run -0 berth resume "$id"
+	ended "$id" finished
+	run -1 berth pause "$id"
+	[[ $output = *"job $id has ended (finished)"* ]]
+	run -1 berth pause nobody
+	[[ $output = *'there is no container or job "nobody"'* ]]
+}
+
 # bats test_tags=vm
 @test "walltime ends a try" {
 	file=$(job_file wall <<-'END'

@@ -191,8 +191,8 @@ static void submit(struct sim *w)
 static void random_job_event(struct sim *w)
 {
 	static const enum sched_event_type types[] = {SCHED_EV_JOB_CANCEL, SCHED_EV_JOB_RESUME, SCHED_EV_JOB_RESUME,
-						      SCHED_EV_JOB_FORGET};
-	enum sched_event_type type = types[sim_below(w, 4)];
+						      SCHED_EV_JOB_FORGET, SCHED_EV_JOB_PAUSE};
+	enum sched_event_type type = types[sim_below(w, sizeof types / sizeof *types)];
 	struct sim_job *j;
 
 	/* Nobody has submitted anything yet. */

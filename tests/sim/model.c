@@ -99,6 +99,8 @@ void sim_model_event(struct sim *w, const struct sched_event *e)
 	w->preempted_end = false;
 	if (e->type == SCHED_EV_NODE_DOWN)
 		node_is_down(w, e->node);
+	if (e->type == SCHED_EV_JOB_PAUSE || e->type == SCHED_EV_JOB_RESUME)
+		sim_job_find(w, e->job)->paused = e->type == SCHED_EV_JOB_PAUSE;
 	if (e->type != SCHED_EV_STARTED && e->type != SCHED_EV_HEALTH && e->type != SCHED_EV_EXITED)
 		return;
 	fact(w, e);
@@ -191,6 +193,8 @@ static void start(struct sim *w, const struct sched_action *a)
 		sim_fail(w, "%s starts before its time", j->id);
 	if (j->ended)
 		sim_fail(w, "%s starts a task after its end", j->id);
+	if (j->paused)
+		sim_fail(w, "%s starts a task while it is paused", j->id);
 	if (i->epoch && !i->ended)
 		sim_fail(w, "%s/%s/%u starts #%u while #%u lives", j->id, t->name, a->attempt.index, a->attempt.epoch,
 			 i->epoch);

@@ -60,7 +60,7 @@ struct sim_job {
 	char targets[SIM_TASKS][SIM_RULES][24];
 	char names[SIM_TASKS][16];
 	struct sim_task tasks[SIM_TASKS];
-	bool ended, forgotten, services;
+	bool ended, forgotten, services, paused;
 	uint32_t live; /* instances */
 };
 

@@ -266,7 +266,8 @@ static const unsigned char kinds[] = {
     [SCHED_EV_JOB_CANCEL] = KEEP, [SCHED_EV_JOB_RESUME] = KEEP, [SCHED_EV_JOB_FORGET] = DROP,
     [SCHED_EV_EXPANDED] = KEEP,	  [SCHED_EV_STARTED] = ATTEMPT, [SCHED_EV_HEALTH] = ATTEMPT,
     [SCHED_EV_EXITED] = ATTEMPT,  [SCHED_EV_TIME] = DROP,	[SCHED_EV_LICENCE] = KEEP,
-    [SCHED_EV_QUOTA] = KEEP,	  [SCHED_EV_NODE_FACTS] = NODE,
+    [SCHED_EV_QUOTA] = KEEP,	  [SCHED_EV_NODE_FACTS] = NODE, [SCHED_EV_NODE_USE] = KEEP,
+    [SCHED_EV_JOB_PAUSE] = KEEP,
 };
 
 /* For people, and said in so many words: the job has ended. */

@@ -256,6 +256,8 @@ void sched_job_cancel(struct sched *s, struct job *j)
 
 void sched_job_pause(struct sched *s, struct job *j)
 {
+	if (j->ending || j->ended)
+		return;
 	j->paused = true;
 	sched_place_job(s, j);
 }

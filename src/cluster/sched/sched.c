@@ -249,6 +249,11 @@ static int job_resume(struct sched *s, const struct sched_event *e, struct err *
 	return job_event(s, e, err, sched_job_resume);
 }
 
+static int job_pause(struct sched *s, const struct sched_event *e, struct err *err)
+{
+	return job_event(s, e, err, sched_job_pause);
+}
+
 static int job_forget(struct sched *s, const struct sched_event *e, struct err *err)
 {
 	return job_event(s, e, err, sched_job_forget);
@@ -350,6 +355,7 @@ static const struct {
     [SCHED_EV_TIME] = {time_passed, false},	 [SCHED_EV_QUOTA] = {quota, false},
     [SCHED_EV_NODE_EMPTY] = {node_empty, false}, [SCHED_EV_NODE_FACTS] = {node_facts, false},
     [SCHED_EV_LICENCE] = {licence, false},	 [SCHED_EV_NODE_USE] = {node_use, false},
+    [SCHED_EV_JOB_PAUSE] = {job_pause, false},
 };
 
 static void settle(struct sched *s)

@@ -15,6 +15,7 @@
  *   any more skips the task if it is required, and is ignored if not.
  * - on_error when the tries are used up: continue (faulty, the others go on), suspend (in error until a resume), pause
  *   (the same, and nothing new starts), cancel (the job's live attempts are killed, the rest is skipped, it fails).
+ * - A pause by hand is that of `pause`: nothing of the job starts until it is resumed, what runs goes on, tries included.
  * - An exit after a KILL for "cancelled" or "job ended" makes the instance ABORTED; after "walltime" it is a failed
  *   try, whatever the exit code.
  * - An attempt that was killed because its node is to be empty starts again at once, when it has ended.
@@ -168,6 +169,7 @@ enum sched_event_type {
 	SCHED_EV_QUOTA,	     /* quota, caps: from now on so much; all SCHED_NO_LIMIT: no quota any more */
 	SCHED_EV_NODE_FACTS, /* node, facts: all that is known of it now; it may come before the node is up for the first time */
 	SCHED_EV_NODE_USE, /* node: slots, cpu_milli and memory in use there by what is of no job, all in all */
+	SCHED_EV_JOB_PAUSE, /* job: nothing of it starts until a resume; what runs goes on */
 };
 
 struct sched_attempt_id {
@@ -186,7 +188,7 @@ struct sched_event {
 	enum sched_event_type type;
 	int64_t now_ms;			 /* wall clock, never goes back within a log (the server sees to it) */
 	struct sched_attempt_id attempt; /* STARTED, HEALTH, EXITED */
-	const char *job;		 /* CANCEL, RESUME, FORGET, EXPANDED */
+	const char *job;		 /* CANCEL, PAUSE, RESUME, FORGET, EXPANDED */
 	uint32_t task, count;		 /* EXPANDED */
 	const struct sched_job_spec *job_spec;
 	const char *node; /* NODE_... */
@@ -343,7 +345,7 @@ int sched_attempt_view(const struct sched *s, const char *job, uint32_t task, ui
 
 /* Why a job or task does not run, in plain English for people ("waits for \"split\" to complete", "needs 8 slots; node
  * n1 has 2 in all", "next try in 4 s"). task may be UINT32_MAX for the job. Writes at most n bytes; empty when it has
- * ended, or runs with nothing held back by a limit (a job: when any of it runs). */
+ * ended, or runs with nothing held back by a limit (a job: when any of it runs and it is not paused). */
 void sched_why(const struct sched *s, const char *job, uint32_t task, int64_t now_ms, char *text, size_t n);
 
 struct sched_node_view {

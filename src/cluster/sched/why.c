@@ -389,13 +389,18 @@ static void why_job(const struct sched *s, const struct job *j, int64_t now_ms, 
 {
 	const struct task *t;
 
-	if (j->ended || (j->counts[SCHED_TASK_RUNNING] && !j->ending))
+	if (j->ended || (j->counts[SCHED_TASK_RUNNING] && !j->ending && !j->paused))
 		return;
 	if (j->ending) {
 		buf_printf(b, "waits for %zu instance%s to end", j->n_live, plural(j->n_live));
 		return;
 	}
 	t = telling_task(j);
+	if (j->paused && !j->n_in_error && !j->counts[SCHED_TASK_IN_ERROR]) {
+		buf_printf(b, "is paused: %snothing new starts; resume or cancel it",
+			   j->n_live ? "what runs goes on, " : "");
+		return;
+	}
 	if (!t)
 		return;
 	if (j->early) {
@@ -404,10 +409,7 @@ static void why_job(const struct sched *s, const struct job *j, int64_t now_ms, 
 		return;
 	}
 	buf_printf(b, "task \"%s\": ", t->name);
-	if (j->paused && !t->counts[SCHED_TASK_IN_ERROR] && !t->in_error)
-		buf_adds(b, "its job is paused: resume or cancel it");
-	else
-		why_task(s, j, t, now_ms, b);
+	why_task(s, j, t, now_ms, b);
 }
 
 void sched_why(const struct sched *s, const char *job, uint32_t task, int64_t now_ms, char *text, size_t n)

@@ -38,6 +38,7 @@ static const struct shape {
     [SCHED_EV_JOB_SUBMIT] = {"job_submit", HAS_JOB},
     [SCHED_EV_JOB_CANCEL] = {"job_cancel", HAS_JOB},
     [SCHED_EV_JOB_RESUME] = {"job_resume", HAS_JOB},
+    [SCHED_EV_JOB_PAUSE] = {"job_pause", HAS_JOB},
     [SCHED_EV_JOB_FORGET] = {"job_forget", HAS_JOB},
     [SCHED_EV_EXPANDED] = {"expanded", HAS_JOB | HAS_COUNT},
     [SCHED_EV_STARTED] = {"started", HAS_ATTEMPT},

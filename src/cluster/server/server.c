@@ -314,6 +314,11 @@ void server_cancel(struct server *s, const char *job, server_done_fn done, void 
 	wish(s, job, SCHED_EV_JOB_CANCEL, done, ctx);
 }
 
+void server_pause(struct server *s, const char *job, server_done_fn done, void *ctx)
+{
+	wish(s, job, SCHED_EV_JOB_PAUSE, done, ctx);
+}
+
 void server_resume(struct server *s, const char *job, server_done_fn done, void *ctx)
 {
 	wish(s, job, SCHED_EV_JOB_RESUME, done, ctx);

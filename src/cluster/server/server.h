@@ -52,6 +52,7 @@ void server_submit(struct server *s, const char *json, size_t len, uint32_t uid,
 		   void *check_ctx, server_done_fn done, void *ctx);
 /* By id, unambiguous prefix of one, or name: of the one live job that has it, or of the latest that had it. */
 void server_cancel(struct server *s, const char *job, server_done_fn done, void *ctx);
+void server_pause(struct server *s, const char *job, server_done_fn done, void *ctx); /* nothing new of it starts */
 void server_resume(struct server *s, const char *job, server_done_fn done, void *ctx);
 void server_forget(struct server *s, const char *job, server_done_fn done, void *ctx); /* -EBUSY: it has not ended */
 

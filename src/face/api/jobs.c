@@ -107,6 +107,11 @@ void jobs_cancel(struct api *a, struct http_req *r, const char *id)
 	server_cancel(a->o.server, id, api_answer, api_answer_new(r, 202, "id"));
 }
 
+void jobs_pause(struct api *a, struct http_req *r, const char *id)
+{
+	server_pause(a->o.server, id, api_answer, api_answer_new(r, 202, "id"));
+}
+
 void jobs_resume(struct api *a, struct http_req *r, const char *id)
 {
 	server_resume(a->o.server, id, api_answer, api_answer_new(r, 202, "id"));

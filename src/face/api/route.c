@@ -42,6 +42,7 @@ static const struct route {
     {"POST", "/v1/jobs", jobs_submit, false},
     {"GET", "/v1/jobs", jobs_list, false},
     {"POST", "/v1/jobs/*/cancel", jobs_cancel, false},
+    {"POST", "/v1/jobs/*/pause", jobs_pause, false},
     {"POST", "/v1/jobs/*/resume", jobs_resume, false},
     {"GET", "/v1/jobs/*", jobs_get, false},
     {"DELETE", "/v1/jobs/*", jobs_forget, false},

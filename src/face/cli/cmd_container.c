@@ -140,10 +140,23 @@ const struct cli_command command_restart = {
     .run = restart_run,
 };
 
+/* A container, or else a job: the names of both are of one kind, as for wait and logs. */
 static int pause_one(struct cli *cli, const char *id, const void *values, struct err *err)
 {
+	mem_cleanup char *target = client_target("/v1/jobs/", id, "/pause");
+	struct http_client *c;
+	int r = client_http(cli, &c, err);
+
 	(void)values;
-	return post(cli, id, "/pause", err);
+	if (r < 0)
+		return r;
+	r = post(cli, id, "/pause", err);
+	if (r == -ENOENT)
+		r = client_call(cli, "POST", target, NULL, NULL, err);
+	if (r == -ENOENT)
+		return err_set(err, ENOENT,
+			       "there is no container or job \"%s\" (berth ps -a and berth jobs -a list them)", id);
+	return r;
 }
 
 static int pause_run(struct cli *cli, void *values, char **operands, struct err *err)
@@ -154,9 +167,10 @@ static int pause_run(struct cli *cli, void *values, char **operands, struct err 
 
 const struct cli_command command_pause = {
     .name = "pause",
-    .usage = "CONTAINER...",
-    .summary = "Freeze all processes of containers",
-    .examples = "  berth pause web",
+    .usage = "CONTAINER|JOB...",
+    .summary = "Freeze all processes of containers, or start nothing more of jobs",
+    .detail = "What runs of a job goes on; berth resume JOB lets it start the rest.",
+    .examples = "  berth pause web\n  berth pause wordcount-7f3a",
     .least = 1,
     .most = CLI_MANY,
     .operand = OPERAND_CONTAINER,

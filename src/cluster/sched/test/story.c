@@ -231,6 +231,11 @@ static void ev_resume(struct story *st)
 	job_event(st, SCHED_EV_JOB_RESUME);
 }
 
+static void ev_pause(struct story *st)
+{
+	job_event(st, SCHED_EV_JOB_PAUSE);
+}
+
 static void ev_forget(struct story *st)
 {
 	job_event(st, SCHED_EV_JOB_FORGET);
@@ -733,7 +738,7 @@ static const struct {
     {"next", 1, ask_next},	{"nodes", 1, ask_nodes},	{"live", 1, ask_live},
     {"quota", 2, ev_quota},	{"quotas", 1, ask_quotas},	{"empty", 2, ev_empty},
     {"facts", 2, ev_facts},	{"licences", 1, ask_licences},	{"licence", 2, ev_licence},
-    {"use", 3, ev_use},		{"takes", 3, ask_takes},
+    {"use", 3, ev_use},		{"takes", 3, ask_takes},	{"pause", 2, ev_pause},
 };
 
 static void play_line(struct story *st, const char *line)
