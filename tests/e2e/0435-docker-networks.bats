@@ -215,6 +215,37 @@ listens_or_fails() {
 	grep -q "^$(address old bridge)	other .* old$" "$DIR/hosts"
 }
 
+@test "a link on the default bridge tells addresses, ports and environment of the other" {
+	runs db --expose 80 --expose 81/tcp -p 5353/udp -e COLOUR=red
+	docker run -d --name web --link db:my-db -e MY_DB_PORT_5353_UDP_PROTO=mine busybox sh -c 'env; exec sleep 1000' >/dev/null
+	eventually logs_have web MY_DB_ENV_COLOUR=red
+	docker exec web env >"$DIR/inside"
+	docker logs web >"$DIR/said"
+	ip=$(address db bridge)
+	for line in "MY_DB_PORT=tcp://$ip:80" "MY_DB_PORT_80_TCP=tcp://$ip:80" "MY_DB_PORT_80_TCP_ADDR=$ip" MY_DB_PORT_80_TCP_PORT_END=81 \
+		"MY_DB_PORT_5353_UDP=udp://$ip:5353" MY_DB_PORT_5353_UDP_PROTO=mine MY_DB_NAME=/web/my-db MY_DB_ENV_COLOUR=red; do
+		grep -qx "$line" "$DIR/said" || { echo "$line"; cat "$DIR/said"; false; }
+		grep -qx "$line" "$DIR/inside"
+	done
+	[ "$(grep -c MY_DB_ENV "$DIR/said")" = 1 ]
+	[[ "$(docker inspect -f '{{.Config.Env}}' web)" != *MY_DB_NAME* ]]
+	# Another address is told to the next life.
+	docker rm -f db >/dev/null
+	runs other
+	runs db --expose 82
+	[ "$(address db bridge)" != "$ip" ]
+	docker restart -t 0 web >/dev/null
+	eventually docker exec web sh -c "[ \"\$MY_DB_PORT\" = tcp://$(address db bridge):82 ] && [ -z \"\$MY_DB_ENV_COLOUR\" ]"
+	# Nothing of the kind on other networks.
+	docker network create shop
+	runs new --network shop --expose 80
+	[[ "$(docker run --rm --network shop --link new:db busybox env)" != *DB_* ]]
+}
+
+logs_have() {
+	docker logs "$1" 2>&1 | grep -q "$2"
+}
+
 @test "a program may have port 53 for itself" {
 	docker network create shop
 	runs db --network shop

@@ -3,6 +3,7 @@
  * Networks and published ports of the spec:
  *   "networks": [{"name", "ipv4", "ipv6", "mac", "aliases": [], "links": [], "driver_options": {}, "gw_priority"}], all but the name optional; none for the
  *               modes host, none and container:...
+ *   "expose":   ["80/tcp"]
  *   "ports":    [{"port", "protocol", "host_ip", "host_first", "host_last"}], as net_publish of node/net/net.h; host_first 0 = any
  */
 #include "face/docker/create_private.h"
@@ -226,6 +227,22 @@ static int pass_bindings(struct making *m, struct err *err)
 	return 0;
 }
 
+static int add_exposed(struct making *m, const struct range *ports, const char *protocol, struct err *err)
+{
+	yyjson_mut_val *list = yyjson_mut_obj_get(m->spec, "expose");
+
+	if (!list)
+		list = yyjson_mut_obj_add_arr(m->d, m->spec, "expose");
+	if (yyjson_mut_arr_size(list) + (ports->last - ports->first) >= PORTS_MAX)
+		return err_set(err, E2BIG, "ExposedPorts: more than %d ports", PORTS_MAX);
+	for (unsigned port = ports->first; port <= ports->last; port++) {
+		mem_cleanup char *text = mem_printf("%u/%s", port, protocol);
+
+		yyjson_mut_arr_add_strcpy(m->d, list, text);
+	}
+	return 0;
+}
+
 static int pass_exposed(struct making *m, struct err *err)
 {
 	yyjson_val *exposed = yyjson_obj_get(m->config, "ExposedPorts"), *key, *v;
@@ -238,6 +255,8 @@ static int pass_exposed(struct making *m, struct err *err)
 
 		if (parse_port(yyjson_get_str(key), &ports, &protocol, err) < 0)
 			return -EINVAL;
+		if (add_exposed(m, &ports, protocol, err) < 0)
+			return -err->code;
 		if (!publish || yyjson_obj_get(yyjson_obj_get(m->host, "PortBindings"), yyjson_get_str(key)))
 			continue;
 		if (pass_binding(m, &ports, protocol, NULL, err) < 0)

@@ -10,6 +10,7 @@
 #include "base/core/proc.h"
 #include "node/engine/fence.h"
 #include "node/engine/kernel.h"
+#include "node/engine/linked.h"
 #include "node/engine/launcher.h"
 
 #include <fcntl.h>
@@ -467,6 +468,8 @@ _Noreturn void monitor_main(struct launcher_job *job)
 	monitor_conn_add(&m, job->fds[1]);
 	if (r == 0)
 		r = order_read(m.dir, &m.order, &err);
+	if (r == 0)
+		r = linked_merge(m.dir, &m.order.env, &err);
 	if (r == 0)
 		r = reserve_exit(&m, &err);
 	if (r < 0) {

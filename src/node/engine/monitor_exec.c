@@ -13,6 +13,7 @@
 #include "base/core/proc.h"
 #include "base/wire/json.h"
 #include "node/engine/kernel.h"
+#include "node/engine/linked.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -145,6 +146,8 @@ static int wish_read(struct monitor *m, const char *id, struct wish *w, struct e
 
 	if (r == 0)
 		r = order_read(m->dir, &w->order, err);
+	if (r == 0)
+		r = linked_merge(m->dir, &w->order.env, err);
 	if (r < 0)
 		return r;
 	v = yyjson_doc_get_root(w->doc);

@@ -6,6 +6,7 @@
 #include "base/core/fs.h"
 #include "base/core/map.h"
 #include "base/core/mem.h"
+#include "node/engine/linked.h"
 #include "node/engine/spec.h"
 #include "node/net/dns.h"
 #include "node/net/dns_inside.h"
@@ -202,16 +203,11 @@ static void add_links(const struct names_of *c, const struct net_endpoint *own, 
 		return;
 	l->links = mem_new_n(struct hosts_entry, n);
 	for (size_t i = 0; i < n; i++) {
-		const char *text = own->links[i] + (own->links[i][0] == '/'), *colon = strchr(text, ':');
-		mem_cleanup char *target = colon ? mem_strndup(text, (size_t)(colon - text)) : mem_strdup(text);
-		const struct net_endpoint *e;
+		mem_cleanup char *target = NULL, *alias = NULL;
+		const struct net_endpoint *e = linked_find(c->net, own, own->links[i], &target, &alias);
 
-		for (size_t k = 0; (e = net_endpoint_at(c->net, own->network, k)); k++) {
-			if (holds(e->dns_names, target) || !strcmp(e->container, target)) {
-				add_link(l, e, colon ? colon + 1 : target, target);
-				break;
-			}
-		}
+		if (e)
+			add_link(l, e, alias, target);
 	}
 }
 

@@ -10,6 +10,7 @@
 #include "base/core/mem.h"
 #include "base/wire/json.h"
 #include "node/engine/container.h"
+#include "node/engine/linked.h"
 #include "node/engine/names.h"
 #include "node/engine/network_wish.h"
 #include "node/engine/networks.h"
@@ -153,6 +154,75 @@ static int share_files(struct container *c, int dir, const struct order *o, stru
 	return from < 0 ? from : names_share(dir, from, err);
 }
 
+/* ---- links ---- */
+
+static bool has(char *const *v, const char *text)
+{
+	for (; v && *v; v++) {
+		if (!strcmp(*v, text))
+			return true;
+	}
+	return false;
+}
+
+/* The environment that a container was given, without what we add to that of each. */
+static char **given_environment(const struct order *o)
+{
+	static const char *const ours[] = {"HOSTNAME=", "TERM="};
+	char **env = NULL;
+
+	for (char *const *v = o->env; v && *v; v++) {
+		bool mine = false;
+
+		for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+			mine |= !strncmp(*v, ours[i], strlen(ours[i])) && !has(o->spec.environment, *v);
+		if (!mine)
+			mem_strv_add(&env, *v);
+	}
+	return env;
+}
+
+static int add_link(struct container *c, const struct net_endpoint *e, const char *alias, char ***env, struct err *err)
+{
+	cleanup_with(mem_strv_freep) char **given = NULL;
+	struct order o = {.doc = NULL};
+	struct container *other;
+	fd_cleanup int dir = -1;
+	int r = container_find(c->e, e->container, &other, err);
+
+	if (r == 0)
+		r = dir = container_dir(other, err);
+	if (r >= 0)
+		r = order_read(dir, &o, err);
+	if (r == 0) {
+		given = given_environment(&o);
+		linked_environment(
+		    &(struct linked){
+			.name = c->pub.name, .alias = alias, .ip = e->ipv4, .ports = o.spec.expose, .env = given},
+		    env);
+	}
+	order_free(&o);
+	return r;
+}
+
+static int write_links(struct container *c, int dir, struct err *err)
+{
+	cleanup_with(mem_strv_freep) char **env = NULL;
+	const struct net_endpoint *own;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && (own = net_endpoint_of(c->e->net, c->pub.id, i)); i++) {
+		for (char **text = own->network->is_default ? own->links : NULL; r == 0 && text && *text; text++) {
+			mem_cleanup char *target = NULL, *alias = NULL;
+			const struct net_endpoint *e = linked_find(c->e->net, own, *text, &target, &alias);
+
+			if (e)
+				r = add_link(c, e, alias, &env, err);
+		}
+	}
+	return r < 0 ? r : linked_write(dir, env, err);
+}
+
 static int prepare(struct container *c, int dir, const struct order *o, struct err *err)
 {
 	const struct names_of of = network_names_of(c, o);
@@ -166,6 +236,8 @@ static int prepare(struct container *c, int dir, const struct order *o, struct e
 	}
 	if (r == 0)
 		r = network_write_plug(c, dir, err);
+	if (r == 0)
+		r = write_links(c, dir, err);
 	if (r == 0 && has_files(o))
 		r = names_prepare(c->e->names, &of, dir, err);
 	else if (r == 0 && kind == SPEC_NS_CONTAINER)
@@ -190,8 +262,10 @@ static void release(struct container *c)
 
 	names_forget(c->e->names, c->pub.id);
 	net_release(c->e->net, c->pub.id);
-	if (dir >= 0)
+	if (dir >= 0) {
 		(void)unlinkat(dir, PLUG_NAME, 0);
+		(void)unlinkat(dir, LINKED_NAME, 0);
+	}
 }
 
 int network_prepare(struct container *c, int dir, struct err *err)

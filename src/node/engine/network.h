@@ -6,6 +6,7 @@
  * In the container's directory:
  *   networks.json  the networks it wants, once it came to one or left one after it was made: in place of `networks` of its spec, and in its form
  *   plug.json      while it lives: what it has
+ *   links.json     while it lives, and has links on the default bridge: linked.h
  *
  * networks.h is for those above the engine.
  */

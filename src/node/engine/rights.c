@@ -209,6 +209,7 @@ static const struct right {
     {"blkio_device_write_bps", NULL},
     {"blkio_device_read_iops", NULL},
     {"blkio_device_write_iops", NULL},
+    {"expose", NULL},
     {"extra_hosts", NULL},
     {"dns", NULL},
     {"dns_search", NULL},

@@ -95,6 +95,7 @@ static const struct spec_member top_members[] = {
     {"dns_search", SPEC_STRV, AT(dns_search), 0, SPEC_LIST_MAX},
     {"dns_options", SPEC_STRV, AT(dns_options), 0, SPEC_LIST_MAX},
     {"networks", SPEC_ARR, AT(networks), 0, SPEC_LIST_MAX},
+    {"expose", SPEC_STRV, AT(expose), 0, 65536},
     {"ports", SPEC_ARR, AT(ports), 0, 65536},
     {"labels", SPEC_PAIRS, AT(labels), 0, LABELS_MAX},
     {"annotations", SPEC_PAIRS, AT(annotations), 0, LABELS_MAX},

@@ -187,6 +187,7 @@ struct spec {
 
 	/* names and networks */
 	char **extra_hosts, **dns, **dns_search, **dns_options;
+	char **expose;		      /* "80/tcp": ports that containers linked to this one are told of (linked.h) */
 	yyjson_val *networks, *ports; /* lists, or NULL; node/engine/network.c reads them */
 
 	/* kept as they came: objects, or NULL */

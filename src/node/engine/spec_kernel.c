@@ -324,7 +324,7 @@ void spec_free_kernel(struct spec *s)
 {
 	char **const lists_of_texts[] = {
 	    s->cap_add,	    s->cap_drop, s->group_add,	s->masked_paths, s->readonly_paths, s->device_cgroup_rules,
-	    s->extra_hosts, s->dns,	 s->dns_search, s->dns_options};
+	    s->extra_hosts, s->dns,	 s->dns_search, s->dns_options,	 s->expose};
 	void *const items[] = {
 	    s->devices,		 s->ulimits,	       s->sysctls,	     s->blkio_weight_device.v,
 	    s->blkio_read_bps.v, s->blkio_write_bps.v, s->blkio_read_iops.v, s->blkio_write_iops.v};

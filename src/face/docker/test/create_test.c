@@ -204,6 +204,8 @@ static void test_network(void **state)
 	    {BOX(",\"ExposedPorts\":{\"80/tcp\":{}},\"HostConfig\":{\"PublishAllPorts\":true}"), "/ports",
 	     "[{\"port\":80,\"protocol\":\"tcp\",\"host_first\":0,\"host_last\":0}]"},
 	    {BOX(",\"ExposedPorts\":{\"80/tcp\":{}}"), "/ports", ""},
+	    {BOX(",\"ExposedPorts\":{\"80\":{},\"8000-8001/udp\":{}}"), "/expose",
+	     "[\"80/tcp\",\"8000/udp\",\"8001/udp\"]"},
 	};
 
 	(void)state;
@@ -230,6 +232,7 @@ static void test_image(void **state)
 	    {"{\"Image\":\"b\",\"Env\":[\"A=own\"]}", "/environment", "[\"A=own\",\"PATH=/bin\"]"},
 	    {"{\"Image\":\"b\",\"Labels\":{\"x\":\"own\"}}", "/labels", "{\"x\":\"own\",\"i\":\"1\"}"},
 	    {"{\"Image\":\"b\"}", "/docker/Config/ExposedPorts", "{\"80/tcp\":{}}"},
+	    {"{\"Image\":\"b\"}", "/expose", "[\"80/tcp\"]"},
 	    {"{\"Image\":\"b\"}", "/mounts", "[{\"type\":\"volume\",\"target\":\"/data\",\"anonymous\":true}]"},
 	    {"{\"Image\":\"b\"}", "/stop_signal", "\"SIGQUIT\""},
 	    {"{\"Image\":\"b\"}", "/user", "\"7\""},
