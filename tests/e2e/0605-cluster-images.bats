@@ -45,6 +45,7 @@ all_there() {
 	[ "$status" -ne 0 ]
 	everywhere spread busybox
 	eventually all_there
+		[ "$(berth info --json | jq -c '.nodes | [.total, .up, .slots, .slots_used, .containers]')" = "[3,3,6,6,6]" ]
 	run -0 berth ps
 	[[ "$output" == *" NODE "*" n1 "*"spread"* ]]
 	[ "$(berth ps --json | jq -r '.[].node' | sort | uniq -c | xargs)" = "2 n1 2 n2 2 n3" ]

@@ -228,6 +228,7 @@ static void add_sum(struct server *s, yyjson_mut_doc *d, yyjson_mut_val *o)
 		sum.memory += v.up ? v.memory : 0;
 		sum.slots_used += v.slots_used;
 		sum.memory_used += v.memory_used;
+		sum.live += v.live;
 	}
 	yyjson_mut_obj_add_uint(d, o, "total", n);
 	yyjson_mut_obj_add_uint(d, o, "up", up);
@@ -235,6 +236,7 @@ static void add_sum(struct server *s, yyjson_mut_doc *d, yyjson_mut_val *o)
 	yyjson_mut_obj_add_uint(d, o, "slots_used", sum.slots_used);
 	yyjson_mut_obj_add_uint(d, o, "memory", sum.memory);
 	yyjson_mut_obj_add_uint(d, o, "memory_used", sum.memory_used);
+	yyjson_mut_obj_add_uint(d, o, "containers", sum.live + s->n_hosted);
 }
 
 static void add_counted(const struct server *s, yyjson_mut_doc *d, yyjson_mut_val *o, const struct tally *t)

@@ -78,8 +78,11 @@ static void info_counts(yyjson_val *info)
 {
 	yyjson_val *c = yyjson_obj_get(info, "containers"), *j = yyjson_obj_get(info, "jobs");
 
-	printf("%-12s%" PRId64 " running, %" PRId64 " in all\n", "containers", show_int(c, "running", 0),
-	       show_int(c, "total", 0));
+	if (yyjson_obj_get(info, "nodes"))
+		printf("%-12s%" PRId64 "\n", "containers", show_int(yyjson_obj_get(info, "nodes"), "containers", 0));
+	else
+		printf("%-12s%" PRId64 " running, %" PRId64 " in all\n", "containers", show_int(c, "running", 0),
+		       show_int(c, "total", 0));
 	printf("%-12s%" PRId64 " running, %" PRId64 " waiting, %" PRId64 " ended\n", "jobs", show_int(j, "running", 0),
 	       show_int(j, "waiting", 0), show_int(j, "ended", 0));
 	printf("%-12s%" PRId64 "\n", "images", show_int(info, "images", 0));
