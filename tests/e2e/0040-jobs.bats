@@ -199,6 +199,39 @@ policy_file() { # POLICY
 	[[ $output = *'there is no container or job "nobody"'* ]]
 }
 
+@test "a restart by hand: one copy starts again without using up a try; what is in error has fresh ones" {
+	file=$(job_file again <<-'END'
+		services:
+		  t:
+		    image: busybox
+		    command: ["sh", "-c", "trap 'exit 7' TERM; touch /go/$$BERTH_INDEX-$$BERTH_ATTEMPT; while [ ! -e /go/now ]; do sleep 0.05; done; [ -e /go/well ]"]
+		    volumes: ["GO:/go"]
+		    x-berth: {replicate: 2, on_error: suspend}
+	END
+	)
+	mkdir "$BATS_TEST_TMPDIR/go"
+	sed -i "s,GO:,$BATS_TEST_TMPDIR/go:," "$file"
+	id=$(submit "$file")
+	eventually test -e "$BATS_TEST_TMPDIR/go/1-1"
+	eventually test -e "$BATS_TEST_TMPDIR/go/0-1"
+	run -0 berth restart "$id/t/1"
+	[ "$output" = "$id/t/1" ]
+	eventually test -e "$BATS_TEST_TMPDIR/go/1-2"
+	[ "$(job_field "$id" '.tasks[0].instances[1].attempts[0] | [.killed, .exit_code]' | jq -c .)" = '["restarted",7]' ]
+	[ "$(job_field "$id" '.tasks[0].instances[0].attempts | length')" = 1 ]
+	touch "$BATS_TEST_TMPDIR/go/now"
+	eventually bash -c "\"\$BERTH\" job $id --json | jq -e '[.tasks[0].instances[].state] == [\"in_error\", \"in_error\"]'"
+	touch "$BATS_TEST_TMPDIR/go/well"
+	run -0 berth restart "$id/t"
+	ended "$id" finished
+	[ "$(job_field "$id" '[.tasks[0].instances[].attempts | length]' | jq -c .)" = '[2,3]' ]
+	berth events --json | jq -se --arg id "$id" '[.[] | select(.job == $id and .kind == "restart") | [.task, .index]] == [["t", 1], ["t", null]]'
+	run -1 berth restart "$id/t/1"
+	[[ $output = *'copy 1 of task "t" is finished; only what runs'* ]]
+	run -1 berth restart "$id/nobody" "$id/t/9" "$id/t/x"
+	[[ $output = *"has no task \"nobody\""*"has no copy 9"*"one of its copies JOB/TASK/INDEX"* ]]
+}
+
 # bats test_tags=vm
 @test "walltime ends a try" {
 	file=$(job_file wall <<-'END'

@@ -191,7 +191,7 @@ static void submit(struct sim *w)
 static void random_job_event(struct sim *w)
 {
 	static const enum sched_event_type types[] = {SCHED_EV_JOB_CANCEL, SCHED_EV_JOB_RESUME, SCHED_EV_JOB_RESUME,
-						      SCHED_EV_JOB_FORGET, SCHED_EV_JOB_PAUSE};
+						      SCHED_EV_JOB_FORGET, SCHED_EV_JOB_PAUSE,	SCHED_EV_RESTART};
 	enum sched_event_type type = types[sim_below(w, sizeof types / sizeof *types)];
 	struct sim_job *j;
 
@@ -201,7 +201,10 @@ static void random_job_event(struct sim *w)
 	j = w->jobs[sim_below(w, (uint32_t)w->n_jobs)];
 	if (type == SCHED_EV_JOB_FORGET && j->ended)
 		j->forgotten = true;
-	sim_step(w, (struct sched_event){.type = type, .job = j->id});
+	sim_step(w, (struct sched_event){.type = type,
+					 .job = j->id,
+					 .task = sim_below(w, (uint32_t)j->spec.n_tasks),
+					 .index = sim_chance(w, 500) ? SCHED_ALL : sim_below(w, SIM_COPIES)});
 }
 
 /* A job that only waits for a user, or runs for ever, makes room for another one. */

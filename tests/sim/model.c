@@ -126,6 +126,25 @@ static void check_emptied(struct sim *w, const char *name)
 	}
 }
 
+/* All that ran is killed, and nothing waits for another try or for somebody. */
+static void check_restarted(struct sim *w, const struct sched_event *e)
+{
+	const struct sim_job *j = sim_job_find(w, e->job);
+	struct sched_instance_view v;
+
+	for (uint32_t x = 0; x < SIM_COPIES && !j->ended; x++) {
+		const struct sim_instance *i = &j->tasks[e->task].instances[x];
+
+		if ((e->index != SCHED_ALL && e->index != x) || sched_instance_view(w->s, j->id, e->task, x, &v) < 0)
+			continue;
+		if (i->epoch && !i->ended && !i->killed && i->start_step != w->steps)
+			sim_fail(w, "%s/%u/%u goes on after a restart by hand", j->id, e->task, x);
+		if (v.state == SCHED_TASK_DELAYED || v.state == SCHED_TASK_IN_ERROR)
+			sim_fail(w, "%s/%u/%u is %s after a restart by hand", j->id, e->task, x,
+				 sched_task_state_name(v.state));
+	}
+}
+
 /* After the step, for what its event was about. */
 void sim_model_after(struct sim *w, const struct sched_event *e)
 {
@@ -134,6 +153,8 @@ void sim_model_after(struct sim *w, const struct sched_event *e)
 	sim_preempt_after(w, e);
 	if (e->type == SCHED_EV_NODE_EMPTY)
 		check_emptied(w, e->node);
+	if (e->type == SCHED_EV_RESTART)
+		check_restarted(w, e);
 	if (e->type != SCHED_EV_JOB_RESUME || sched_job_view(w->s, e->job, &v) < 0 || sched_job_ended(v.state))
 		return;
 	if (v.state == SCHED_JOB_PAUSED || v.state == SCHED_JOB_IN_ERROR || v.counts[SCHED_TASK_IN_ERROR])
@@ -232,6 +253,7 @@ void sim_model_action(struct sim *w, const struct sched_action *a)
 			sim_fail(w, "kill of %s/%u/%u#%u, which is not live or was killed before", j->id,
 				 a->attempt.task, a->attempt.index, a->attempt.epoch);
 		i->killed = true;
+		i->preempted = !strcmp(a->reason, "restarted");
 		if (!strcmp(a->reason, "preempted"))
 			sim_preempt_kill(w, a);
 		break;

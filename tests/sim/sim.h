@@ -35,7 +35,7 @@ struct sim_instance {
 	bool ended;			/* the server knows the end of that attempt */
 	uint64_t start_step;		/* in which it was started */
 	bool killed;			/* the server sent a KILL for it */
-	bool preempted;			/* that one for a job of higher priority */
+	bool preempted;			/* that one for a job of higher priority, or by hand to start again */
 	bool finished;			/* ended with success: must never start again */
 	bool running;			/* a container runs somewhere */
 	bool told;			/* STARTED or more has reached the server */

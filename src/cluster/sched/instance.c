@@ -16,7 +16,8 @@ const char *sched_kill_text(enum kill k)
 {
 	static const char *const texts[KILL_N] = {
 	    [KILL_CANCELLED] = "cancelled", [KILL_WALLTIME] = "walltime", [KILL_JOB_ENDED] = "job ended",
-	    [KILL_GANG] = "gang failed",    [KILL_DRAINED] = "drained",	  [KILL_PREEMPTED] = SCHED_PREEMPTED};
+	    [KILL_GANG] = "gang failed",    [KILL_DRAINED] = "drained",	  [KILL_PREEMPTED] = SCHED_PREEMPTED,
+	    [KILL_RESTARTED] = "restarted"};
 
 	return k < KILL_N ? texts[k] : NULL;
 }
@@ -222,6 +223,18 @@ void sched_instance_retry(struct sched *s, struct job *j, struct task *t, struct
 	sched_instance_pend(s, j, t, i);
 }
 
+void sched_instance_restart(struct sched *s, struct job *j, struct task *t, struct instance *i)
+{
+	if (sched_instance_live(i)) {
+		sched_instance_kill(s, j, t, i, KILL_RESTARTED);
+	} else if (i->state == SCHED_TASK_DELAYED) {
+		sched_timer_unset(s, i);
+		sched_instance_pend(s, j, t, i);
+	} else if (i->state == SCHED_TASK_IN_ERROR) {
+		sched_instance_retry(s, j, t, i);
+	}
+}
+
 static void delay(struct sched *s, struct job *j, struct task *t, struct instance *i, int64_t ms)
 {
 	if (ms <= 0) {
@@ -313,7 +326,8 @@ static void end_gang(struct sched *s, struct job *j, struct task *t)
 static void decide(struct sched *s, struct job *j, struct task *t, struct instance *i, bool was_healthy)
 {
 	const struct attempt *a = sched_instance_last(i);
-	bool anew = a->kill == KILL_GANG || a->kill == KILL_DRAINED || a->kill == KILL_PREEMPTED;
+	bool anew =
+	    a->kill == KILL_GANG || a->kill == KILL_DRAINED || a->kill == KILL_PREEMPTED || a->kill == KILL_RESTARTED;
 	bool success = a->outcome == SCHED_OUT_EXITED && a->exit_code == 0 && a->kill != KILL_WALLTIME && !anew;
 	int64_t ran_ms = a->started_ms ? a->ended_ms - a->started_ms : 0;
 	int64_t delay_ms = 0;

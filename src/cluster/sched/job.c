@@ -262,25 +262,36 @@ void sched_job_pause(struct sched *s, struct job *j)
 	sched_place_job(s, j);
 }
 
+/* Nothing of it is in error any more, unless it comes again. */
+static void error_gone(struct task *t)
+{
+	free(t->failure);
+	t->failure = NULL;
+	t->exit_code = 0;
+}
+
+/* Its expansion is asked for again. */
+static void expand_again(struct sched *s, struct job *j, struct task *t)
+{
+	j->n_in_error -= t->in_error;
+	t->in_error = false;
+	if (t->ready && !t->expanded)
+		sched_workflow_ask(s, j, t);
+}
+
 static void task_resume(struct sched *s, struct job *j, struct task *t)
 {
 	if (t->ended)
 		return;
-	if (t->counts[SCHED_TASK_IN_ERROR] || t->in_error) {
-		free(t->failure);
-		t->failure = NULL;
-		t->exit_code = 0;
-	}
-	j->n_in_error -= t->in_error;
-	t->in_error = false;
+	if (t->counts[SCHED_TASK_IN_ERROR] || t->in_error)
+		error_gone(t);
 	for (uint32_t k = 0; t->counts[SCHED_TASK_IN_ERROR] && k < t->next_fresh; k++) {
 		struct instance *i = sched_instance_at(t, k);
 
 		if (i->state == SCHED_TASK_IN_ERROR)
 			sched_instance_retry(s, j, t, i);
 	}
-	if (t->ready && !t->expanded)
-		sched_workflow_ask(s, j, t);
+	expand_again(s, j, t);
 }
 
 void sched_job_resume(struct sched *s, struct job *j)
@@ -290,6 +301,26 @@ void sched_job_resume(struct sched *s, struct job *j)
 	j->paused = false;
 	for (size_t k = 0; k < j->n_tasks; k++)
 		task_resume(s, j, &j->tasks[k]);
+	sched_place_job(s, j);
+	sched_touch(s, j);
+}
+
+void sched_job_restart(struct sched *s, struct job *j, uint32_t task, uint32_t index)
+{
+	struct task *t = task < j->n_tasks ? &j->tasks[task] : NULL;
+	bool in_error;
+
+	if (!t || t->ended || j->ending || j->ended)
+		return;
+	in_error = t->in_error || t->counts[SCHED_TASK_IN_ERROR];
+	if (index == SCHED_ALL)
+		expand_again(s, j, t);
+	for (uint32_t k = 0; k < t->next_fresh; k++) {
+		if (index == SCHED_ALL || index == k)
+			sched_instance_restart(s, j, t, sched_instance_at(t, k));
+	}
+	if (in_error && !t->in_error && !t->counts[SCHED_TASK_IN_ERROR])
+		error_gone(t);
 	sched_place_job(s, j);
 	sched_touch(s, j);
 }

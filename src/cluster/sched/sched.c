@@ -254,6 +254,18 @@ static int job_pause(struct sched *s, const struct sched_event *e, struct err *e
 	return job_event(s, e, err, sched_job_pause);
 }
 
+static int restart(struct sched *s, const struct sched_event *e, struct err *err)
+{
+	struct job *j;
+
+	if (!e->job)
+		return err_set(err, EINVAL, "the id of the job is missing");
+	j = sched_job_find(s, e->job);
+	if (j)
+		sched_job_restart(s, j, e->task, e->index);
+	return 0;
+}
+
 static int job_forget(struct sched *s, const struct sched_event *e, struct err *err)
 {
 	return job_event(s, e, err, sched_job_forget);
@@ -355,7 +367,7 @@ static const struct {
     [SCHED_EV_TIME] = {time_passed, false},	 [SCHED_EV_QUOTA] = {quota, false},
     [SCHED_EV_NODE_EMPTY] = {node_empty, false}, [SCHED_EV_NODE_FACTS] = {node_facts, false},
     [SCHED_EV_LICENCE] = {licence, false},	 [SCHED_EV_NODE_USE] = {node_use, false},
-    [SCHED_EV_JOB_PAUSE] = {job_pause, false},
+    [SCHED_EV_JOB_PAUSE] = {job_pause, false},	 [SCHED_EV_RESTART] = {restart, false},
 };
 
 static void settle(struct sched *s)

@@ -168,9 +168,12 @@ enum sched_event_type {
 	SCHED_EV_LICENCE,    /* licence, total: from now on the cluster has so many; SCHED_NO_LIMIT: it is taken away */
 	SCHED_EV_QUOTA,	     /* quota, caps: from now on so much; all SCHED_NO_LIMIT: no quota any more */
 	SCHED_EV_NODE_FACTS, /* node, facts: all that is known of it now; it may come before the node is up for the first time */
-	SCHED_EV_NODE_USE, /* node: slots, cpu_milli and memory in use there by what is of no job, all in all */
+	SCHED_EV_NODE_USE,  /* node: slots, cpu_milli and memory in use there by what is of no job, all in all */
 	SCHED_EV_JOB_PAUSE, /* job: nothing of it starts until a resume; what runs goes on */
+	SCHED_EV_RESTART,   /* job, task, index (SCHED_ALL: all its instances): what is live is killed and starts again
+			     * without using up a try, what is delayed has its next try now, what is in error fresh tries */
 };
+#define SCHED_ALL UINT32_MAX
 
 struct sched_attempt_id {
 	char job[SCHED_ID_MAX];
@@ -188,8 +191,9 @@ struct sched_event {
 	enum sched_event_type type;
 	int64_t now_ms;			 /* wall clock, never goes back within a log (the server sees to it) */
 	struct sched_attempt_id attempt; /* STARTED, HEALTH, EXITED */
-	const char *job;		 /* CANCEL, PAUSE, RESUME, FORGET, EXPANDED */
-	uint32_t task, count;		 /* EXPANDED */
+	const char *job;		 /* CANCEL, PAUSE, RESUME, FORGET, EXPANDED, RESTART */
+	uint32_t task, count;		 /* EXPANDED; RESTART: task */
+	uint32_t index;			 /* RESTART */
 	const struct sched_job_spec *job_spec;
 	const char *node; /* NODE_... */
 	uint32_t node_slots;
@@ -211,7 +215,7 @@ struct sched_event {
 enum sched_action_type {
 	SCHED_ACT_START,     /* attempt on node */
 	SCHED_ACT_KILL,	     /* attempt: end it with grace; an EXITED event will come. reason: "cancelled", "walltime",
-			  * "job ended", "gang failed", "drained" or "preempted". Given once for an attempt. */
+			  * "job ended", "gang failed", "drained", "preempted" or "restarted". Given once for an attempt. */
 	SCHED_ACT_EXPAND,    /* job, task: find out its number of instances, answer with EXPANDED */
 	SCHED_ACT_JOB_ENDED, /* job, job_state */
 };

@@ -30,7 +30,17 @@ struct buf;
 #define RETRY_MAX_MS 3600000  /* longest delay before a try */
 #define NOT_LISTED UINT32_MAX /* position of what is in no list or heap */
 
-enum kill { KILL_NONE, KILL_CANCELLED, KILL_WALLTIME, KILL_JOB_ENDED, KILL_GANG, KILL_DRAINED, KILL_PREEMPTED, KILL_N };
+enum kill {
+	KILL_NONE,
+	KILL_CANCELLED,
+	KILL_WALLTIME,
+	KILL_JOB_ENDED,
+	KILL_GANG,
+	KILL_DRAINED,
+	KILL_PREEMPTED,
+	KILL_RESTARTED,
+	KILL_N
+};
 enum dep_state { DEP_OPEN, DEP_MET, DEP_DEAD, DEP_STATE_N };
 enum {
 	MET_STARTED = 1 << SCHED_DEP_STARTED,
@@ -455,6 +465,7 @@ void sched_job_settle(struct sched *s, struct job *j);
 void sched_job_cancel(struct sched *s, struct job *j);
 void sched_job_pause(struct sched *s, struct job *j);
 void sched_job_resume(struct sched *s, struct job *j);
+void sched_job_restart(struct sched *s, struct job *j, uint32_t task, uint32_t index); /* by hand */
 void sched_job_forget(struct sched *s, struct job *j);
 void sched_job_begin(struct sched *s, struct job *j); /* start_at has come */
 enum sched_job_state sched_job_state_of(const struct job *j);
@@ -486,6 +497,7 @@ void sched_instance_end(struct sched *s, struct job *j, struct task *t, struct i
 void sched_instance_kill(struct sched *s, struct job *j, struct task *t, struct instance *i, enum kill why);
 void sched_instance_retry(struct sched *s, struct job *j, struct task *t,
 			  struct instance *i); /* pending, fresh tries */
+void sched_instance_restart(struct sched *s, struct job *j, struct task *t, struct instance *i); /* by hand */
 void sched_instance_pend(struct sched *s, struct job *j, struct task *t, struct instance *i);
 void sched_instance_drop(struct sched *s, struct instance *i);
 struct attempt *sched_instance_last(const struct instance *i); /* NULL when it has none */

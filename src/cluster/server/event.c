@@ -22,7 +22,8 @@ enum {
 	HAS_ERROR = 128,
 	HAS_QUOTA = 256,
 	HAS_FACTS = 512,
-	HAS_LICENCE = 1024
+	HAS_LICENCE = 1024,
+	HAS_COPIES = 2048 /* of a task: one, or all */
 };
 
 /* Which members each kind of event has. */
@@ -39,6 +40,7 @@ static const struct shape {
     [SCHED_EV_JOB_CANCEL] = {"job_cancel", HAS_JOB},
     [SCHED_EV_JOB_RESUME] = {"job_resume", HAS_JOB},
     [SCHED_EV_JOB_PAUSE] = {"job_pause", HAS_JOB},
+    [SCHED_EV_RESTART] = {"restart", HAS_JOB | HAS_COPIES},
     [SCHED_EV_JOB_FORGET] = {"job_forget", HAS_JOB},
     [SCHED_EV_EXPANDED] = {"expanded", HAS_JOB | HAS_COUNT},
     [SCHED_EV_STARTED] = {"started", HAS_ATTEMPT},
@@ -120,7 +122,7 @@ void event_encode(const struct sched_event *e, const struct event_extra *extra, 
 		add_str(out, "job", has & HAS_JOB ? e->job : e->attempt.job);
 	if (extra)
 		add_str(out, "name", extra->job_name);
-	if (has & (HAS_ATTEMPT | HAS_COUNT)) {
+	if (has & (HAS_ATTEMPT | HAS_COUNT | HAS_COPIES)) {
 		add_str(out, "task", extra ? extra->task_name : NULL);
 		add_int(out, "task_index", has & HAS_ATTEMPT ? e->attempt.task : e->task);
 	}
@@ -129,6 +131,8 @@ void event_encode(const struct sched_event *e, const struct event_extra *extra, 
 		add_int(out, "attempt", e->attempt.epoch);
 		add_str(out, "container", extra ? extra->container : NULL);
 	}
+	if ((has & HAS_COPIES) && e->index != SCHED_ALL)
+		add_int(out, "index", e->index);
 	if (has & HAS_NODE)
 		add_str(out, "node", e->node);
 	if (has & HAS_ERROR)
@@ -223,6 +227,17 @@ static int read_licence(yyjson_val *o, struct sched_event *e, struct err *err)
 	return r;
 }
 
+static int read_copies(yyjson_val *o, struct sched_event *e, struct err *err)
+{
+	int64_t index = SCHED_ALL;
+	int r = json_get_u32(o, "task_index", &e->task, err);
+
+	if (r == 0)
+		r = json_opt_int(o, "index", 0, SCHED_ALL, &index, err);
+	e->index = (uint32_t)index;
+	return r;
+}
+
 static int read_members(yyjson_val *o, unsigned has, struct sched_event *e, struct err *err)
 {
 	int r = 0;
@@ -259,6 +274,8 @@ static int read_members(yyjson_val *o, unsigned has, struct sched_event *e, stru
 		r = read_quota(o, e, err);
 	if (r == 0 && (has & HAS_LICENCE))
 		r = read_licence(o, e, err);
+	if (r == 0 && (has & HAS_COPIES))
+		r = read_copies(o, e, err);
 	return r;
 }
 

@@ -54,6 +54,11 @@ void server_submit(struct server *s, const char *json, size_t len, uint32_t uid,
 void server_cancel(struct server *s, const char *job, server_done_fn done, void *ctx);
 void server_pause(struct server *s, const char *job, server_done_fn done, void *ctx); /* nothing new of it starts */
 void server_resume(struct server *s, const char *job, server_done_fn done, void *ctx);
+#define SERVER_ALL_COPIES UINT32_MAX
+/* One copy of the job's task, or all of them (index SERVER_ALL_COPIES): what runs is ended and starts again without using up a try, what is delayed has its
+ * next try now, what is in error fresh tries. -ENOENT, or -EBUSY when none of it is in such a state. */
+void server_restart(struct server *s, const char *job, const char *task, uint32_t index, server_done_fn done,
+		    void *ctx);
 void server_forget(struct server *s, const char *job, server_done_fn done, void *ctx); /* -EBUSY: it has not ended */
 
 /* -ENOENT; -EINVAL when a prefix fits several. ret: at least 64 bytes. */

@@ -7,6 +7,7 @@
 #include "base/core/buf.h"
 #include "base/core/err.h"
 #include "base/core/mem.h"
+#include "base/wire/json.h"
 #include "face/cli/client.h"
 #include "face/cli/each.h"
 #include "face/cli/prune.h"
@@ -15,6 +16,7 @@
 #include "face/cli/units.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 static int post(struct cli *cli, const char *id, const char *tail, struct err *err)
 {
@@ -106,11 +108,37 @@ static const struct option_spec restart_options[] = {
     {NULL},
 };
 
+/* JOB/TASK, or JOB/TASK/INDEX for one of its copies. */
+static int restart_task(struct cli *cli, const char *name, struct err *err)
+{
+	mem_cleanup char *job = mem_strdup(name), *target = NULL;
+	char *task = strchr(job, '/'), *index;
+	struct buf body buf_cleanup = BUF_INIT;
+	uint64_t n;
+
+	*task++ = '\0';
+	index = strchr(task, '/');
+	if (index)
+		*index++ = '\0';
+	if (!*task || (index && (units_count(index, &n, err) < 0 || n > INT32_MAX)))
+		return err_set(err, EINVAL, "\"%s\": a task is JOB/TASK, one of its copies JOB/TASK/INDEX", name);
+	buf_adds(&body, "{\"task\":");
+	json_quote(&body, task, strlen(task));
+	if (index)
+		buf_printf(&body, ",\"index\":%" PRIu64, n);
+	buf_addc(&body, '}');
+	target = client_target("/v1/jobs/", job, "/restart");
+	return client_call(cli, "POST", target, buf_str(&body), NULL, err);
+}
+
 static int restart_one(struct cli *cli, const char *id, const void *values, struct err *err)
 {
 	const struct restart_values *v = values;
 	struct buf tail buf_cleanup = BUF_INIT;
 
+	/* No container has such a name; docker puts a slash before it. */
+	if (*id != '/' && strchr(id, '/') && !v->time && !v->signal)
+		return restart_task(cli, id, err);
 	buf_adds(&tail, "/restart");
 	if (v->time)
 		buf_printf(&tail, "?t=%" PRIu64, (v->grace_ms + 999) / 1000);
@@ -129,9 +157,12 @@ static int restart_run(struct cli *cli, void *values, char **operands, struct er
 
 const struct cli_command command_restart = {
     .name = "restart",
-    .usage = "CONTAINER...",
-    .summary = "Stop containers and start them again",
-    .examples = "  berth restart web\n  berth restart -t 1m db",
+    .usage = "CONTAINER|JOB/TASK[/INDEX]...",
+    .summary = "Stop containers, or tasks of jobs, and start them again",
+    .detail =
+	"JOB/TASK is every copy of that task that runs, waits for its next try or is in error; JOB/TASK/INDEX one "
+	"copy.\nIt uses up none of their tries. What has ended otherwise is not started again.",
+    .examples = "  berth restart web\n  berth restart -t 1m db\n  berth restart wordcount-7f3a/map/17",
     .options = restart_options,
     .values_size = sizeof(struct restart_values),
     .least = 1,

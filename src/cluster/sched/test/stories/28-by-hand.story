@@ -67,3 +67,95 @@ resume g
 exit g/a/0#2 0
 exit g/b/0#1 0
 > ended g: finished
+# A restart by hand: what runs is killed and starts again, without using up a try, whatever its exit code was.
+submit r: a x3 tries=2 delay=1h
+> start r/a/0#1 on n1
+> start r/a/1#1 on n1
+> start r/a/2#1 on n1
+started r/a/0#1
+restart r 0 0
+> kill r/a/0#1 on n1: restarted
+restart r 0 0
+state r/a/0
+= running; #1 on n1 killed: restarted
+exit r/a/0#1 0
+> start r/a/0#2 on n1
+state r/a/0
+= starting; #1 on n1 exited 0 killed: restarted; #2 on n1
+exit r/a/0#2 1
+why r
+= task "a": was sent to its node and has not started yet
+# What waits for its next try has it now, and its tries count as before; what has finished stays so.
+exit r/a/1#1 0
+restart r 0
+> kill r/a/2#1 on n1: restarted
+> start r/a/0#3 on n1
+exit r/a/2#1 143
+> start r/a/2#2 on n1
+next
+= no deadline
+exit r/a/2#2 0
+restart r 0 7
+restart r 9
+restart nobody 0
+exit r/a/0#3 0
+> ended r: finished
+state r/a
+= finished (3 finished)
+restart r 0
+# In error: fresh tries for one of them; the other stays in error.
+submit q: a x2 tries=1 on_error=pause
+> start q/a/0#1 on n1
+> start q/a/1#1 on n1
+exit q/a/0#1 4
+exit q/a/1#1 5
+restart q 0 1
+state q
+= paused (1 paused, 1 in_error)
+resume q
+> start q/a/0#2 on n1
+> start q/a/1#2 on n1
+exit q/a/1#2 5
+restart q 0 1
+resume q
+> start q/a/1#3 on n1
+exit q/a/1#3 0
+exit q/a/0#2 0
+> ended q: finished
+# A gang starts again as a whole.
+submit h: a x2 gang
+> start h/a/0#1 on n1
+> start h/a/1#1 on n1
+restart h 0 1
+> kill h/a/1#1 on n1: restarted
+exit h/a/1#1 0
+> kill h/a/0#1 on n1: gang failed
+exit h/a/0#1 0
+> start h/a/0#2 on n1
+> start h/a/1#2 on n1
+exit h/a/0#2 0
+exit h/a/1#2 0
+> ended h: finished
+# A service; one that is being killed for its job's end is left alone.
+submit w: a service restart=no
+> start w/a/0#1 on n1
+started w/a/0#1
+restart w 0
+> kill w/a/0#1 on n1: restarted
+exit w/a/0#1 0
+> start w/a/0#2 on n1
+cancel w
+> kill w/a/0#2 on n1: cancelled
+restart w 0
+exit w/a/0#2 0
+> ended w: canceled
+# An expansion that failed is asked for again.
+submit x: a expand on_error=suspend
+> expand x/a
+expanded x/a error=no-such-space
+restart x 0
+> expand x/a
+expanded x/a 1
+> start x/a/0#1 on n1
+exit x/a/0#1 0
+> ended x: finished
