@@ -22,6 +22,29 @@ setup_file() {
 			{"name": "hooked", "containerEdits": {"hooks": [{"hookName": "createContainer", "path": "/bin/true"}]}},
 			{"name": "gone", "containerEdits": {"deviceNodes": [{"path": "/dev/berth-has-no-such-device"}]}}]}
 	CDI
+	cat >"$files/plain.yaml" <<-CDI
+		---
+		# as makers' tools write it
+		cdiVersion: 0.6.0
+		kind: berth.test/plain
+		devices:
+		- containerEdits:
+		    deviceNodes:
+		    - hostPath: /dev/null
+		      path: /dev/made0
+		    - hostPath: /dev/zero
+		      path: /dev/made1
+		    additionalGids: [4711]
+		  name: "0"
+		containerEdits:
+		  env:
+		  - SHARED=yaml
+		  mounts:
+		  - containerPath: /usr/lib/made
+		    hostPath: $DIR/lib
+		    options: [ro, rbind]
+	CDI
+	printf 'kind: berth.test/other\ndevices: &all\n- name: x\n' >"$files/other.yaml"
 	echo '{"kind": "berth.test/twice", "devices": [{"name": "d"}]}' | tee "$files/a.json" >"$files/b.json"
 	echo '{"broken' >"$files/broken.json"
 }
@@ -52,6 +75,18 @@ cdi() {
 	docker_api 200 GET /containers/c/json
 	[ "$(body '.HostConfig.DeviceRequests[0].DeviceIDs | join(" ")')" = "berth.test/device=one berth.test/device=two" ]
 	docker_api 204 DELETE /containers/c
+}
+
+@test "a file may be YAML" {
+	command -v docker >/dev/null || skip "docker is not installed"
+	run -0 env DOCKER_HOST="unix://$BERTH_SOCKET" docker run --rm --network none --device berth.test/plain=0 busybox sh -c \
+		'echo $SHARED; stat -c "%n %t:%T" /dev/made*; cat /usr/lib/made/file; id -G; touch /usr/lib/made/x || true'
+	for line in yaml '/dev/made0 1:3' '/dev/made1 1:5' library 4711 'Read-only file system'; do
+		[[ "$output" == *"$line"* ]] || { echo "$line: $output"; false; }
+	done
+	create 500 "$(cdi berth.test/other=x)"
+	[ "$(body .message)" = "CDI device injection failed: unresolvable CDI devices berth.test/other=x" ]
+	grep -q 'other.yaml, line 2: anchors' "$DIR"/data/*.log
 }
 
 @test "what cannot be had is an error that names it" {

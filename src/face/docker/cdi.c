@@ -6,6 +6,7 @@
 #include "base/core/fs.h"
 #include "base/core/log.h"
 #include "base/core/mem.h"
+#include "face/docker/cdi_yaml.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -70,6 +71,14 @@ bool cdi_is_name(const char *text)
 
 /* ---- files ---- */
 
+/* JSON is YAML, too, and some call it so. */
+static yyjson_doc *parse(const char *text, size_t n, const char *path, struct err *err)
+{
+	bool json = text[strspn(text, " \t\r\n")] == '{' || !strcmp(strrchr(path, '.'), ".json");
+
+	return json ? json_parse(text, n, FILE_MAX, path, err) : cdi_yaml_parse(text, n, path, err);
+}
+
 /* What cannot be read is no file: one that is broken must not take the devices of the others away. */
 static void add_file(struct files *f, int dir, const char *name, size_t nth, const char *path)
 {
@@ -79,7 +88,7 @@ static void add_file(struct files *f, int dir, const char *name, size_t nth, con
 	size_t n;
 
 	if (fs_read(dir, name, FILE_MAX, &text, &n, &err) == 0)
-		doc = json_parse(text, n, FILE_MAX, path, &err);
+		doc = parse(text, n, path, &err);
 	if (!doc) {
 		log_err(&err, "a file of CDI devices is passed over");
 		return;
@@ -95,7 +104,7 @@ static void add_dir(struct files *f, const char *path, size_t nth)
 		mem_cleanup char *file = mem_printf("%s/%s", path, e->d_name);
 		const char *dot = strrchr(e->d_name, '.');
 
-		if (dot && e->d_name[0] != '.' && !strcmp(dot, ".json"))
+		if (dot && e->d_name[0] != '.' && (!strcmp(dot, ".json") || !strcmp(dot, ".yaml")))
 			add_file(f, dirfd(d), e->d_name, nth, file);
 	}
 	if (d)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * cdi: devices by name ("vendor.com/class=name"), which files of the machine's administrator describe (Container Device Interface, specification
- * versions 0.3 to 1.0). A file *.json in a directory of specifications is an object with `kind`, `devices` and `containerEdits`; what it says becomes
+ * versions 0.3 to 1.0). A file *.json or *.yaml (cdi_yaml.h) in a directory of specifications is an object with `kind`, `devices` and `containerEdits`; what it says becomes
  * devices, binds, environment and groups of a container's spec (node/engine/spec.h). The edits for all devices of a file come first, once, then
  * those of each device. The first directory with a device of that name decides; two files of one directory with the same device are an error.
  *
