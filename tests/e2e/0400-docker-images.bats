@@ -109,6 +109,14 @@ no_tool() {
 	printf 'FROM busybox\nCOPY nothing /\n' >"$DIR/context/Fails"
 	docker_api 200 POST '/build?networkmode=none&dockerfile=Fails' --data-binary "@-" < <(tar -C "$DIR/context" -cf - .)
 	[ "$(body 'select(.error) | .errorDetail | has("code")')" = false ]
+	docker_api 400 POST '/build?networkmode=container:web' --data-binary "@$DIR/context.tar"
+	grep -q "networkmode container:web: a step of a build does not join a container's network; choose default, none or host" "$DIR/body"
+	docker_api 400 POST '/build?networkmode=shop' --data-binary "@$DIR/context.tar"
+	grep -q 'networkmode shop: a step of a build does not join the networks that were made here; choose default, none or host' "$DIR/body"
+	if command -v docker >/dev/null; then
+		run ! env DOCKER_HOST="unix://$BERTH_SOCKET" DOCKER_BUILDKIT=0 docker build --network container:web "$DIR/context"
+		[[ "$output" == *"a step of a build does not join a container's network"* ]]
+	fi
 	docker_api 400 POST '/build?networkmode=none&version=2' --data-binary "@$DIR/context.tar"
 	docker_api 400 POST '/build?networkmode=none&buildargs=nonsense' --data-binary "@$DIR/context.tar"
 }

@@ -189,8 +189,16 @@ static int find_network(const char *word, enum build_network *ret, struct err *e
 	*ret = BUILD_NETWORK_DEFAULT;
 	if (!word || !strcmp(word, "default") || !strcmp(word, "bridge"))
 		return 0;
+	if (!strncmp(word, "container:", 10))
+		return err_set(err, EINVAL,
+			       "networkmode %.200s: a step of a build does not join a container's network; "
+			       "choose default, none or host",
+			       word);
 	if (strcmp(word, "none") != 0 && strcmp(word, "host") != 0)
-		return err_set(err, EINVAL, "networkmode %s: default, none or host", word);
+		return err_set(err, EINVAL,
+			       "networkmode %.200s: a step of a build does not join the networks that were made here; "
+			       "choose default, none or host",
+			       word);
 	*ret = *word == 'n' ? BUILD_NETWORK_NONE : BUILD_NETWORK_HOST;
 	return 0;
 }
