@@ -232,6 +232,37 @@ policy_file() { # POLICY
 	[[ $output = *"has no task \"nobody\""*"has no copy 9"*"one of its copies JOB/TASK/INDEX"* ]]
 }
 
+@test "finished by hand: what runs is ended, what is in error counts as done, and what waits goes on" {
+	file=$(job_file byhand <<-'END'
+		services:
+		  t:
+		    image: busybox
+		    command: ["sh", "-c", "if [ $$BERTH_INDEX = 0 ]; then exit 3; fi; trap 'exit 7' TERM; touch /go/here; while :; do sleep 0.05; done"]
+		    volumes: ["GO:/go"]
+		    x-berth: {replicate: 2, on_error: suspend}
+		  next:
+		    image: busybox
+		    command: ["true"]
+		    depends_on: {t: {condition: service_completed_successfully}}
+		    x-berth: {kind: task}
+	END
+	)
+	mkdir "$BATS_TEST_TMPDIR/go"
+	sed -i "s,GO:,$BATS_TEST_TMPDIR/go:," "$file"
+	id=$(submit "$file")
+	eventually test -e "$BATS_TEST_TMPDIR/go/here"
+	eventually bash -c "\"\$BERTH\" job $id --json | jq -e '.tasks[] | select(.name == \"t\") | .instances[0].state == \"in_error\"'"
+	run -1 berth finish "$id/next"
+	[[ $output = *'task "next" is waiting; only what runs'* ]]
+	run -0 berth finish "$id/t/0"
+	[ "$output" = "$id/t/0" ]
+	run -0 berth finish "$id/t"
+	ended "$id" finished
+	[ "$(job_field "$id" '.tasks[] | select(.name == "t") | .instances[1] | [.state, .attempts[0].killed, .attempts[0].exit_code]' | jq -c .)" = '["finished","finished",7]' ]
+	run -1 berth finish "$id"
+	[[ $output = *"a task is JOB/TASK"* ]]
+}
+
 # bats test_tags=vm
 @test "walltime ends a try" {
 	file=$(job_file wall <<-'END'

@@ -191,8 +191,10 @@ static void submit(struct sim *w)
 static void random_job_event(struct sim *w)
 {
 	static const enum sched_event_type types[] = {SCHED_EV_JOB_CANCEL, SCHED_EV_JOB_RESUME, SCHED_EV_JOB_RESUME,
-						      SCHED_EV_JOB_FORGET, SCHED_EV_JOB_PAUSE,	SCHED_EV_RESTART};
+						      SCHED_EV_JOB_FORGET, SCHED_EV_JOB_PAUSE,	SCHED_EV_RESTART,
+						      SCHED_EV_FINISH};
 	enum sched_event_type type = types[sim_below(w, sizeof types / sizeof *types)];
+	struct sched_job_view v;
 	struct sim_job *j;
 
 	/* Nobody has submitted anything yet. */
@@ -201,6 +203,9 @@ static void random_job_event(struct sim *w)
 	j = w->jobs[sim_below(w, (uint32_t)w->n_jobs)];
 	if (type == SCHED_EV_JOB_FORGET && j->ended)
 		j->forgotten = true;
+	/* What is delayed is not told apart from what waits for room while its job is paused. */
+	if (type == SCHED_EV_FINISH && sched_job_view(w->s, j->id, &v) == 0 && v.state == SCHED_JOB_PAUSED)
+		type = SCHED_EV_JOB_RESUME;
 	sim_step(w, (struct sched_event){.type = type,
 					 .job = j->id,
 					 .task = sim_below(w, (uint32_t)j->spec.n_tasks),

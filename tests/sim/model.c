@@ -33,6 +33,26 @@ static void release(struct sim *w, struct sim_job *j, uint32_t task, struct sim_
 	sim_limits_end(w, j, &j->specs[task]);
 }
 
+static void take_as_finished(struct sim_job *j, uint32_t task, struct sim_instance *i)
+{
+	i->begun = i->healthy = i->finished = true;
+	j->tasks[task].n_finished++;
+}
+
+static void milestones(struct sim *w, const struct sched_attempt_id *id);
+
+static void release_lost(struct sim *w, struct sim_job *j, uint32_t task, struct sim_instance *i)
+{
+	struct sched_attempt_id id = {.task = task};
+
+	release(w, j, task, i);
+	if (!i->by_hand)
+		return;
+	snprintf(id.job, sizeof id.job, "%s", j->id);
+	take_as_finished(j, task, i);
+	milestones(w, &id);
+}
+
 static void node_is_down(struct sim *w, const char *name)
 {
 	for (size_t k = 0; k < w->n_jobs; k++) {
@@ -43,7 +63,7 @@ static void node_is_down(struct sim *w, const char *name)
 				struct sim_instance *i = &j->tasks[t].instances[x];
 
 				if (i->epoch && !i->ended && !strcmp(w->nodes[i->node].name, name))
-					release(w, j, t, i);
+					release_lost(w, j, t, i);
 			}
 		}
 	}
@@ -67,6 +87,8 @@ static void fact(struct sim *w, const struct sched_event *e)
 		return;
 	release(w, j, e->attempt.task, i);
 	w->preempted_end = i->preempted;
+	if (i->by_hand)
+		take_as_finished(j, e->attempt.task, i);
 	if (e->outcome == SCHED_OUT_EXITED && e->exit_code == 0 && !i->killed)
 		i->healthy = was_healthy;
 	if (e->outcome == SCHED_OUT_EXITED && e->exit_code == 0 && !i->killed && !j->specs[e->attempt.task].service) {
@@ -93,12 +115,32 @@ static void milestones(struct sim *w, const struct sched_attempt_id *id)
 	t->all_healthy |= (j->specs[id->task].healthcheck ? healthy : begun) == v.n_instances;
 }
 
+/* What is not live and would be tried again, or waits for somebody, is finished in this step. */
+static void finish(struct sim *w, const struct sched_event *e)
+{
+	struct sim_job *j = sim_job_find(w, e->job);
+	struct sched_attempt_id id = {.task = e->task};
+	struct sched_instance_view v;
+
+	for (uint32_t x = 0; x < SIM_COPIES && !j->ended; x++) {
+		struct sim_instance *i = &j->tasks[e->task].instances[x];
+
+		if ((e->index == SCHED_ALL || e->index == x) && sched_instance_view(w->s, j->id, e->task, x, &v) == 0 &&
+		    (v.state == SCHED_TASK_DELAYED || v.state == SCHED_TASK_IN_ERROR))
+			take_as_finished(j, e->task, i);
+	}
+	snprintf(id.job, sizeof id.job, "%s", j->id);
+	milestones(w, &id);
+}
+
 void sim_model_event(struct sim *w, const struct sched_event *e)
 {
 	sim_limits_event(w, e);
 	w->preempted_end = false;
 	if (e->type == SCHED_EV_NODE_DOWN)
 		node_is_down(w, e->node);
+	if (e->type == SCHED_EV_FINISH)
+		finish(w, e);
 	if (e->type == SCHED_EV_JOB_PAUSE || e->type == SCHED_EV_JOB_RESUME)
 		sim_job_find(w, e->job)->paused = e->type == SCHED_EV_JOB_PAUSE;
 	if (e->type != SCHED_EV_STARTED && e->type != SCHED_EV_HEALTH && e->type != SCHED_EV_EXITED)
@@ -138,9 +180,9 @@ static void check_restarted(struct sim *w, const struct sched_event *e)
 		if ((e->index != SCHED_ALL && e->index != x) || sched_instance_view(w->s, j->id, e->task, x, &v) < 0)
 			continue;
 		if (i->epoch && !i->ended && !i->killed && i->start_step != w->steps)
-			sim_fail(w, "%s/%u/%u goes on after a restart by hand", j->id, e->task, x);
+			sim_fail(w, "%s/%u/%u goes on after a restart or finish by hand", j->id, e->task, x);
 		if (v.state == SCHED_TASK_DELAYED || v.state == SCHED_TASK_IN_ERROR)
-			sim_fail(w, "%s/%u/%u is %s after a restart by hand", j->id, e->task, x,
+			sim_fail(w, "%s/%u/%u is %s after a restart or finish by hand", j->id, e->task, x,
 				 sched_task_state_name(v.state));
 	}
 }
@@ -153,7 +195,7 @@ void sim_model_after(struct sim *w, const struct sched_event *e)
 	sim_preempt_after(w, e);
 	if (e->type == SCHED_EV_NODE_EMPTY)
 		check_emptied(w, e->node);
-	if (e->type == SCHED_EV_RESTART)
+	if (e->type == SCHED_EV_RESTART || e->type == SCHED_EV_FINISH)
 		check_restarted(w, e);
 	if (e->type != SCHED_EV_JOB_RESUME || sched_job_view(w->s, e->job, &v) < 0 || sched_job_ended(v.state))
 		return;
@@ -229,7 +271,7 @@ static void start(struct sim *w, const struct sched_action *a)
 	i->epoch = a->attempt.epoch;
 	i->start_step = w->steps;
 	i->node = n->number;
-	i->ended = i->killed = i->told = i->preempted = false;
+	i->ended = i->killed = i->told = i->preempted = i->by_hand = false;
 	n->slots_used += t->slots;
 	n->cpu_used += t->cpu_milli;
 	n->memory_used += t->memory;
@@ -254,6 +296,7 @@ void sim_model_action(struct sim *w, const struct sched_action *a)
 				 a->attempt.task, a->attempt.index, a->attempt.epoch);
 		i->killed = true;
 		i->preempted = !strcmp(a->reason, "restarted");
+		i->by_hand = !strcmp(a->reason, "finished");
 		if (!strcmp(a->reason, "preempted"))
 			sim_preempt_kill(w, a);
 		break;

@@ -36,6 +36,7 @@ struct sim_instance {
 	uint64_t start_step;		/* in which it was started */
 	bool killed;			/* the server sent a KILL for it */
 	bool preempted;			/* that one for a job of higher priority, or by hand to start again */
+	bool by_hand;			/* that one to be taken as finished */
 	bool finished;			/* ended with success: must never start again */
 	bool running;			/* a container runs somewhere */
 	bool told;			/* STARTED or more has reached the server */

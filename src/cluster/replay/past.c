@@ -267,7 +267,7 @@ static const unsigned char kinds[] = {
     [SCHED_EV_EXPANDED] = KEEP,	  [SCHED_EV_STARTED] = ATTEMPT, [SCHED_EV_HEALTH] = ATTEMPT,
     [SCHED_EV_EXITED] = ATTEMPT,  [SCHED_EV_TIME] = DROP,	[SCHED_EV_LICENCE] = KEEP,
     [SCHED_EV_QUOTA] = KEEP,	  [SCHED_EV_NODE_FACTS] = NODE, [SCHED_EV_NODE_USE] = KEEP,
-    [SCHED_EV_JOB_PAUSE] = KEEP,  [SCHED_EV_RESTART] = KEEP,
+    [SCHED_EV_JOB_PAUSE] = KEEP,  [SCHED_EV_RESTART] = KEEP,	[SCHED_EV_FINISH] = KEEP,
 };
 
 /* For people, and said in so many words: the job has ended. */

@@ -17,7 +17,7 @@ const char *sched_kill_text(enum kill k)
 	static const char *const texts[KILL_N] = {
 	    [KILL_CANCELLED] = "cancelled", [KILL_WALLTIME] = "walltime", [KILL_JOB_ENDED] = "job ended",
 	    [KILL_GANG] = "gang failed",    [KILL_DRAINED] = "drained",	  [KILL_PREEMPTED] = SCHED_PREEMPTED,
-	    [KILL_RESTARTED] = "restarted"};
+	    [KILL_RESTARTED] = "restarted", [KILL_FINISHED] = "finished"};
 
 	return k < KILL_N ? texts[k] : NULL;
 }
@@ -235,6 +235,25 @@ void sched_instance_restart(struct sched *s, struct job *j, struct task *t, stru
 	}
 }
 
+/* Whoever waits for it goes on, whatever for. */
+static void finish(struct job *j, struct task *t, struct instance *i)
+{
+	sched_instance_set(j, t, i, SCHED_TASK_FINISHED);
+	count_started(t, i);
+	count_healthy(t, i, true);
+}
+
+void sched_instance_finish(struct sched *s, struct job *j, struct task *t, struct instance *i)
+{
+	if (sched_instance_live(i)) {
+		sched_instance_kill(s, j, t, i, KILL_FINISHED);
+	} else if (i->state == SCHED_TASK_DELAYED || i->state == SCHED_TASK_IN_ERROR) {
+		sched_timer_unset(s, i);
+		i->next_try_ms = 0;
+		finish(j, t, i);
+	}
+}
+
 static void delay(struct sched *s, struct job *j, struct task *t, struct instance *i, int64_t ms)
 {
 	if (ms <= 0) {
@@ -334,6 +353,10 @@ static void decide(struct sched *s, struct job *j, struct task *t, struct instan
 
 	if (t->service && ran_ms >= RESET_AFTER_MS)
 		i->lost = 0;
+	if (a->kill == KILL_FINISHED) {
+		finish(j, t, i);
+		return;
+	}
 	if (anew) {
 		sched_instance_pend(s, j, t, i);
 		return;

@@ -305,24 +305,39 @@ void sched_job_resume(struct sched *s, struct job *j)
 	sched_touch(s, j);
 }
 
-void sched_job_restart(struct sched *s, struct job *j, uint32_t task, uint32_t index)
+/* One instance of the task, or all of them. False: the task is no longer there to be changed. */
+static bool by_hand(struct sched *s, struct job *j, uint32_t task, uint32_t index,
+		    void (*act)(struct sched *, struct job *, struct task *, struct instance *))
 {
 	struct task *t = task < j->n_tasks ? &j->tasks[task] : NULL;
 	bool in_error;
 
 	if (!t || t->ended || j->ending || j->ended)
-		return;
-	in_error = t->in_error || t->counts[SCHED_TASK_IN_ERROR];
-	if (index == SCHED_ALL)
-		expand_again(s, j, t);
+		return false;
+	in_error = t->counts[SCHED_TASK_IN_ERROR];
 	for (uint32_t k = 0; k < t->next_fresh; k++) {
 		if (index == SCHED_ALL || index == k)
-			sched_instance_restart(s, j, t, sched_instance_at(t, k));
+			act(s, j, t, sched_instance_at(t, k));
 	}
-	if (in_error && !t->in_error && !t->counts[SCHED_TASK_IN_ERROR])
+	if (in_error && !t->counts[SCHED_TASK_IN_ERROR])
 		error_gone(t);
 	sched_place_job(s, j);
 	sched_touch(s, j);
+	sched_workflow_look(s, j, t);
+	return true;
+}
+
+void sched_job_restart(struct sched *s, struct job *j, uint32_t task, uint32_t index)
+{
+	if (by_hand(s, j, task, index, sched_instance_restart) && index == SCHED_ALL && j->tasks[task].in_error) {
+		error_gone(&j->tasks[task]);
+		expand_again(s, j, &j->tasks[task]);
+	}
+}
+
+void sched_job_finish(struct sched *s, struct job *j, uint32_t task, uint32_t index)
+{
+	by_hand(s, j, task, index, sched_instance_finish);
 }
 
 void sched_job_begin(struct sched *s, struct job *j)

@@ -254,7 +254,8 @@ static int job_pause(struct sched *s, const struct sched_event *e, struct err *e
 	return job_event(s, e, err, sched_job_pause);
 }
 
-static int restart(struct sched *s, const struct sched_event *e, struct err *err)
+static int by_hand(struct sched *s, const struct sched_event *e, struct err *err,
+		   void (*apply)(struct sched *, struct job *, uint32_t, uint32_t))
 {
 	struct job *j;
 
@@ -262,8 +263,18 @@ static int restart(struct sched *s, const struct sched_event *e, struct err *err
 		return err_set(err, EINVAL, "the id of the job is missing");
 	j = sched_job_find(s, e->job);
 	if (j)
-		sched_job_restart(s, j, e->task, e->index);
+		apply(s, j, e->task, e->index);
 	return 0;
+}
+
+static int restart(struct sched *s, const struct sched_event *e, struct err *err)
+{
+	return by_hand(s, e, err, sched_job_restart);
+}
+
+static int finish(struct sched *s, const struct sched_event *e, struct err *err)
+{
+	return by_hand(s, e, err, sched_job_finish);
 }
 
 static int job_forget(struct sched *s, const struct sched_event *e, struct err *err)
@@ -368,6 +379,7 @@ static const struct {
     [SCHED_EV_NODE_EMPTY] = {node_empty, false}, [SCHED_EV_NODE_FACTS] = {node_facts, false},
     [SCHED_EV_LICENCE] = {licence, false},	 [SCHED_EV_NODE_USE] = {node_use, false},
     [SCHED_EV_JOB_PAUSE] = {job_pause, false},	 [SCHED_EV_RESTART] = {restart, false},
+    [SCHED_EV_FINISH] = {finish, false},
 };
 
 static void settle(struct sched *s)

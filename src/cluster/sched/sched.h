@@ -172,6 +172,8 @@ enum sched_event_type {
 	SCHED_EV_JOB_PAUSE, /* job: nothing of it starts until a resume; what runs goes on */
 	SCHED_EV_RESTART,   /* job, task, index (SCHED_ALL: all its instances): what is live is killed and starts again
 			     * without using up a try, what is delayed has its next try now, what is in error fresh tries */
+	SCHED_EV_FINISH, /* the same: what is live is killed and finished with its end, however that is; what is delayed
+			  * or in error is finished now. What waits for others or for room is left alone */
 };
 #define SCHED_ALL UINT32_MAX
 
@@ -191,9 +193,9 @@ struct sched_event {
 	enum sched_event_type type;
 	int64_t now_ms;			 /* wall clock, never goes back within a log (the server sees to it) */
 	struct sched_attempt_id attempt; /* STARTED, HEALTH, EXITED */
-	const char *job;		 /* CANCEL, PAUSE, RESUME, FORGET, EXPANDED, RESTART */
-	uint32_t task, count;		 /* EXPANDED; RESTART: task */
-	uint32_t index;			 /* RESTART */
+	const char *job;		 /* CANCEL, PAUSE, RESUME, FORGET, EXPANDED, RESTART, FINISH */
+	uint32_t task, count;		 /* EXPANDED; RESTART, FINISH: task */
+	uint32_t index;			 /* RESTART, FINISH */
 	const struct sched_job_spec *job_spec;
 	const char *node; /* NODE_... */
 	uint32_t node_slots;
@@ -215,7 +217,7 @@ struct sched_event {
 enum sched_action_type {
 	SCHED_ACT_START,     /* attempt on node */
 	SCHED_ACT_KILL,	     /* attempt: end it with grace; an EXITED event will come. reason: "cancelled", "walltime",
-			  * "job ended", "gang failed", "drained", "preempted" or "restarted". Given once for an attempt. */
+			  * "job ended", "gang failed", "drained", "preempted", "restarted" or "finished". Given once for an attempt. */
 	SCHED_ACT_EXPAND,    /* job, task: find out its number of instances, answer with EXPANDED */
 	SCHED_ACT_JOB_ENDED, /* job, job_state */
 };

@@ -39,6 +39,7 @@ enum kill {
 	KILL_DRAINED,
 	KILL_PREEMPTED,
 	KILL_RESTARTED,
+	KILL_FINISHED,
 	KILL_N
 };
 enum dep_state { DEP_OPEN, DEP_MET, DEP_DEAD, DEP_STATE_N };
@@ -465,6 +466,7 @@ void sched_job_settle(struct sched *s, struct job *j);
 void sched_job_cancel(struct sched *s, struct job *j);
 void sched_job_pause(struct sched *s, struct job *j);
 void sched_job_resume(struct sched *s, struct job *j);
+void sched_job_finish(struct sched *s, struct job *j, uint32_t task, uint32_t index);  /* by hand */
 void sched_job_restart(struct sched *s, struct job *j, uint32_t task, uint32_t index); /* by hand */
 void sched_job_forget(struct sched *s, struct job *j);
 void sched_job_begin(struct sched *s, struct job *j); /* start_at has come */
@@ -497,6 +499,7 @@ void sched_instance_end(struct sched *s, struct job *j, struct task *t, struct i
 void sched_instance_kill(struct sched *s, struct job *j, struct task *t, struct instance *i, enum kill why);
 void sched_instance_retry(struct sched *s, struct job *j, struct task *t,
 			  struct instance *i); /* pending, fresh tries */
+void sched_instance_finish(struct sched *s, struct job *j, struct task *t, struct instance *i);	 /* by hand */
 void sched_instance_restart(struct sched *s, struct job *j, struct task *t, struct instance *i); /* by hand */
 void sched_instance_pend(struct sched *s, struct job *j, struct task *t, struct instance *i);
 void sched_instance_drop(struct sched *s, struct instance *i);

@@ -41,6 +41,7 @@ static const struct shape {
     [SCHED_EV_JOB_RESUME] = {"job_resume", HAS_JOB},
     [SCHED_EV_JOB_PAUSE] = {"job_pause", HAS_JOB},
     [SCHED_EV_RESTART] = {"restart", HAS_JOB | HAS_COPIES},
+    [SCHED_EV_FINISH] = {"finish", HAS_JOB | HAS_COPIES},
     [SCHED_EV_JOB_FORGET] = {"job_forget", HAS_JOB},
     [SCHED_EV_EXPANDED] = {"expanded", HAS_JOB | HAS_COUNT},
     [SCHED_EV_STARTED] = {"started", HAS_ATTEMPT},

@@ -59,6 +59,8 @@ void server_resume(struct server *s, const char *job, server_done_fn done, void 
  * next try now, what is in error fresh tries. -ENOENT, or -EBUSY when none of it is in such a state. */
 void server_restart(struct server *s, const char *job, const char *task, uint32_t index, server_done_fn done,
 		    void *ctx);
+/* The same; what runs is ended and counts as finished however it ends, what is delayed or in error is finished now, and what waits for it goes on. */
+void server_finish(struct server *s, const char *job, const char *task, uint32_t index, server_done_fn done, void *ctx);
 void server_forget(struct server *s, const char *job, server_done_fn done, void *ctx); /* -EBUSY: it has not ended */
 
 /* -ENOENT; -EINVAL when a prefix fits several. ret: at least 64 bytes. */

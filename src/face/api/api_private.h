@@ -70,6 +70,7 @@ void jobs_get(struct api *a, struct http_req *r, const char *id);
 void jobs_cancel(struct api *a, struct http_req *r, const char *id);
 void jobs_pause(struct api *a, struct http_req *r, const char *id);
 void jobs_restart(struct api *a, struct http_req *r, const char *id);
+void jobs_finish(struct api *a, struct http_req *r, const char *id);
 void jobs_resume(struct api *a, struct http_req *r, const char *id);
 void jobs_forget(struct api *a, struct http_req *r, const char *id);
 /* nodes.c */

@@ -12,7 +12,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#define RESTART_MAX 4096
+#define BY_HAND_MAX 4096
 
 /* A space that the user named by its path must be a directory now; managed ones are made when they are needed. */
 static int check_spaces(struct api *a, yyjson_val *container, struct err *err)
@@ -114,19 +114,30 @@ void jobs_pause(struct api *a, struct http_req *r, const char *id)
 	server_pause(a->o.server, id, api_answer, api_answer_new(r, 202, "id"));
 }
 
-void jobs_restart(struct api *a, struct http_req *r, const char *id)
+static void by_hand(struct api *a, struct http_req *r, const char *id,
+		    void (*act)(struct server *, const char *, const char *, uint32_t, server_done_fn, void *))
 {
 	size_t n;
 	const char *text = http_req_body(r, &n), *task;
 	struct err err = ERR_INIT;
-	json_doc_cleanup yyjson_doc *doc = json_parse(text, n, RESTART_MAX, "the request", &err);
+	json_doc_cleanup yyjson_doc *doc = json_parse(text, n, BY_HAND_MAX, "the request", &err);
 	int64_t index = SERVER_ALL_COPIES;
 
 	if (!doc || json_get_str(yyjson_doc_get_root(doc), "task", &task, &err) < 0 ||
 	    json_opt_int(yyjson_doc_get_root(doc), "index", 0, INT32_MAX, &index, &err) < 0)
 		http_reply_err(r, &err);
 	else
-		server_restart(a->o.server, id, task, (uint32_t)index, api_answer, api_answer_new(r, 202, "id"));
+		act(a->o.server, id, task, (uint32_t)index, api_answer, api_answer_new(r, 202, "id"));
+}
+
+void jobs_restart(struct api *a, struct http_req *r, const char *id)
+{
+	by_hand(a, r, id, server_restart);
+}
+
+void jobs_finish(struct api *a, struct http_req *r, const char *id)
+{
+	by_hand(a, r, id, server_finish);
 }
 
 void jobs_resume(struct api *a, struct http_req *r, const char *id)

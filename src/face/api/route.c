@@ -44,6 +44,7 @@ static const struct route {
     {"POST", "/v1/jobs/*/cancel", jobs_cancel, false},
     {"POST", "/v1/jobs/*/pause", jobs_pause, false},
     {"POST", "/v1/jobs/*/restart", jobs_restart, false},
+    {"POST", "/v1/jobs/*/finish", jobs_finish, false},
     {"POST", "/v1/jobs/*/resume", jobs_resume, false},
     {"GET", "/v1/jobs/*", jobs_get, false},
     {"DELETE", "/v1/jobs/*", jobs_forget, false},

@@ -55,6 +55,7 @@ const struct cli_command *const cli_commands[] = {
     &command_why,
     &command_cancel,
     &command_resume,
+    &command_finish,
     &command_events,
     &command_pull,
     &command_push,

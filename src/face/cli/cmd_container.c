@@ -10,6 +10,7 @@
 #include "base/wire/json.h"
 #include "face/cli/client.h"
 #include "face/cli/each.h"
+#include "face/cli/job_task.h"
 #include "face/cli/prune.h"
 #include "face/cli/session.h"
 #include "face/cli/show.h"
@@ -108,29 +109,6 @@ static const struct option_spec restart_options[] = {
     {NULL},
 };
 
-/* JOB/TASK, or JOB/TASK/INDEX for one of its copies. */
-static int restart_task(struct cli *cli, const char *name, struct err *err)
-{
-	mem_cleanup char *job = mem_strdup(name), *target = NULL;
-	char *task = strchr(job, '/'), *index;
-	struct buf body buf_cleanup = BUF_INIT;
-	uint64_t n;
-
-	*task++ = '\0';
-	index = strchr(task, '/');
-	if (index)
-		*index++ = '\0';
-	if (!*task || (index && (units_count(index, &n, err) < 0 || n > INT32_MAX)))
-		return err_set(err, EINVAL, "\"%s\": a task is JOB/TASK, one of its copies JOB/TASK/INDEX", name);
-	buf_adds(&body, "{\"task\":");
-	json_quote(&body, task, strlen(task));
-	if (index)
-		buf_printf(&body, ",\"index\":%" PRIu64, n);
-	buf_addc(&body, '}');
-	target = client_target("/v1/jobs/", job, "/restart");
-	return client_call(cli, "POST", target, buf_str(&body), NULL, err);
-}
-
 static int restart_one(struct cli *cli, const char *id, const void *values, struct err *err)
 {
 	const struct restart_values *v = values;
@@ -138,7 +116,7 @@ static int restart_one(struct cli *cli, const char *id, const void *values, stru
 
 	/* No container has such a name; docker puts a slash before it. */
 	if (*id != '/' && strchr(id, '/') && !v->time && !v->signal)
-		return restart_task(cli, id, err);
+		return job_task_post(cli, id, "/restart", err);
 	buf_adds(&tail, "/restart");
 	if (v->time)
 		buf_printf(&tail, "?t=%" PRIu64, (v->grace_ms + 999) / 1000);

@@ -8,6 +8,8 @@
 #include "base/core/clock.h"
 #include "base/core/mem.h"
 #include "face/cli/client.h"
+#include "face/cli/each.h"
+#include "face/cli/job_task.h"
 #include "face/cli/jobview.h"
 #include "face/cli/show.h"
 #include "face/cli/table.h"
@@ -186,6 +188,32 @@ const struct cli_command command_cancel = {
     .most = CLI_MANY,
     .operand = OPERAND_JOB,
     .run = cancel_run,
+};
+
+static int finish_one(struct cli *cli, const char *name, const void *values, struct err *err)
+{
+	(void)values;
+	return job_task_post(cli, name, "/finish", err);
+}
+
+static int finish_run(struct cli *cli, void *values, char **operands, struct err *err)
+{
+	(void)err;
+	return each_of(cli, operands, values, finish_one);
+}
+
+const struct cli_command command_finish = {
+    .name = "finish",
+    .usage = "JOB/TASK[/INDEX]...",
+    .summary = "Take tasks of jobs as done: what waits for them goes on",
+    .detail =
+	"JOB/TASK is every copy of that task that runs, waits for its next try or is in error; JOB/TASK/INDEX one "
+	"copy.\nWhat runs is stopped first, and counts as finished however it ends.",
+    .examples = "  berth finish wordcount-7f3a/map/17",
+    .least = 1,
+    .most = CLI_MANY,
+    .operand = OPERAND_JOB,
+    .run = finish_run,
 };
 
 static int resume_run(struct cli *cli, void *values, char **operands, struct err *err)

@@ -89,7 +89,7 @@ extern const struct cli_command command_pull, command_push, command_login, comma
 extern const struct cli_command command_save, command_load, command_image_save, command_image_load;
 extern const struct cli_command command_run, command_submit, command_build;
 extern const struct cli_command command_registry, command_registry_ls, command_registry_gc;
-extern const struct cli_command command_jobs, command_job, command_why, command_cancel, command_resume;
+extern const struct cli_command command_jobs, command_job, command_why, command_cancel, command_resume, command_finish;
 extern const struct cli_command command_ps, command_logs, command_wait, command_kill, command_stop, command_rm;
 extern const struct cli_command command_exec, command_attach, command_create, command_update;
 extern const struct cli_command command_start, command_restart, command_pause, command_unpause, command_rename;

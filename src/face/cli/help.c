@@ -41,7 +41,7 @@ static const struct {
     {"Containers", {"run",   "create",	"start", "exec",  "attach",  "ps",     "logs",	   "wait",    "kill",
 		    "stop",  "restart", "rm",	 "pause", "unpause", "rename", "update",   "inspect", "top",
 		    "stats", "port",	"diff",	 "cp",	  "commit",  "export", "container"}},
-    {"Jobs", {"submit", "jobs", "job", "why", "cancel", "resume", "events", "schedule", "calendar", "sim"}},
+    {"Jobs", {"submit", "jobs", "job", "why", "cancel", "resume", "finish", "events", "schedule", "calendar", "sim"}},
     {"Projects", {"compose"}},
     {"Images", {"build", "pull", "push", "tag", "save", "load", "image", "login", "logout", "search", "registry"}},
     {"Networks and files", {"network", "volume", "system"}},

@@ -236,11 +236,11 @@ static void ev_pause(struct story *st)
 	job_event(st, SCHED_EV_JOB_PAUSE);
 }
 
-/* restart JOB TASK-NUMBER [INDEX] */
-static void ev_restart(struct story *st)
+/* restart JOB TASK-NUMBER [INDEX], and finish */
+static void ev_by_hand(struct story *st)
 {
 	step(st, &(struct sched_event){
-		     .type = SCHED_EV_RESTART,
+		     .type = !strcmp(st->words[0], "restart") ? SCHED_EV_RESTART : SCHED_EV_FINISH,
 		     .job = st->words[1],
 		     .task = (uint32_t)strtoul(st->words[2], NULL, 10),
 		     .index = st->n_words > 3 ? (uint32_t)strtoul(st->words[3], NULL, 10) : SCHED_ALL,
@@ -750,7 +750,7 @@ static const struct {
     {"quota", 2, ev_quota},	{"quotas", 1, ask_quotas},	{"empty", 2, ev_empty},
     {"facts", 2, ev_facts},	{"licences", 1, ask_licences},	{"licence", 2, ev_licence},
     {"use", 3, ev_use},		{"takes", 3, ask_takes},	{"pause", 2, ev_pause},
-    {"restart", 3, ev_restart},
+    {"restart", 3, ev_by_hand}, {"finish", 3, ev_by_hand},
 };
 
 static void play_line(struct story *st, const char *line)

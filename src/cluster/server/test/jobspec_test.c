@@ -180,6 +180,7 @@ static void test_events(void **state)
 	    {.type = SCHED_EV_JOB_CANCEL, .job = "j-1"},
 	    {.type = SCHED_EV_JOB_PAUSE, .job = "j-1"},
 	    {.type = SCHED_EV_RESTART, .job = "j-1", .task = 2, .index = 3},
+	    {.type = SCHED_EV_FINISH, .job = "j-1", .task = 2, .index = 3},
 	    {.type = SCHED_EV_RESTART, .job = "j-1", .task = 2, .index = SCHED_ALL},
 	    {.type = SCHED_EV_EXPANDED, .job = "j-1", .task = 2, .count = 9},
 	    {.type = SCHED_EV_EXPANDED, .job = "j-1", .task = 2, .error = "no \x01 way"},

@@ -159,3 +159,56 @@ expanded x/a 1
 > start x/a/0#1 on n1
 exit x/a/0#1 0
 > ended x: finished
+# Finished by hand: what runs ends first and counts as done, however it ends; what is delayed or in error at once; what waits is left alone.
+submit k: a x4 slots=1 delay=1h tries=2 -> after; b x2 tries=1 on_error=suspend -> last; big slots=9
+> start k/a/0#1 on n1
+> start k/a/1#1 on n1
+> start k/a/2#1 on n1
+> start k/a/3#1 on n1
+exit k/a/0#1 1
+> start k/b/0#1 on n1
+started k/a/1#1
+finish k 0 0
+next
+= no deadline
+finish k 0 1
+> kill k/a/1#1 on n1: finished
+exit k/a/1#1 9
+> start k/b/1#1 on n1
+finish k 4
+state k/big
+= pending (1 pending)
+finish k 0
+> kill k/a/2#1 on n1: finished
+> kill k/a/3#1 on n1: finished
+lost k/a/2#1
+exit k/a/3#1 0
+> start k/after/0#1 on n1
+state k/a
+= finished (4 finished)
+exit k/after/0#1 0
+exit k/b/0#1 3
+exit k/b/1#1 4
+why k
+= task "b": is in error (instance 0: exit code 3): resume or cancel the job
+finish k 2 1
+state k/b
+= in_error (1 in_error, 1 finished)
+finish k 2
+> start k/last/0#1 on n1
+finish k 9
+exit k/last/0#1 0
+cancel k
+> ended k: canceled
+state k
+= canceled (8 finished, 1 skipped) exit code 1 "cancelled"
+# A restart after it changes nothing; a service is finished, too, and is not started again.
+submit l: a service restart=always health; y after=a:healthy
+> start l/a/0#1 on n1
+finish l 0
+> kill l/a/0#1 on n1: finished
+restart l 0
+exit l/a/0#1 1
+> start l/y/0#1 on n1
+exit l/y/0#1 0
+> ended l: finished

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * job_task: a task of a job, or one of its copies, as the command line names it.
+ */
+#pragma once
+
+struct cli;
+struct err;
+
+/* Asks for `tail` ("/restart", "/finish") of what `name` says: JOB/TASK is all copies of the task, JOB/TASK/INDEX one of them. -EINVAL when it says
+ * something else, or what the server answers. */
+int job_task_post(struct cli *cli, const char *name, const char *tail, struct err *err);
