@@ -35,6 +35,16 @@ struct bringing {
 	struct buf said; /* the end of what the pull has said */
 };
 
+static void release(struct bringing *b)
+{
+	gather_free(b->gather);
+	copy_free(b->copy);
+	http_ask_free(b->pull);
+	buf_free(&b->said);
+	free(b->image);
+	free(b);
+}
+
 static void bringing_free(struct bringing *b)
 {
 	struct bringing **p = &b->h->bringing;
@@ -42,12 +52,7 @@ static void bringing_free(struct bringing *b)
 	while (*p != b)
 		p = &(*p)->next;
 	*p = b->next;
-	gather_free(b->gather);
-	copy_free(b->copy);
-	http_ask_free(b->pull);
-	buf_free(&b->said);
-	free(b->image);
-	free(b);
+	release(b);
 }
 
 static void begin_some(struct onehost *h);
@@ -264,6 +269,10 @@ void bring_image(void *ctx, const char *node, const char *image)
 
 void bring_end_all(struct onehost *h)
 {
-	while (h->bringing)
-		bringing_free(h->bringing);
+	while (h->bringing) {
+		struct bringing *b = h->bringing;
+
+		h->bringing = b->next;
+		release(b);
+	}
 }
