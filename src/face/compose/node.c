@@ -86,7 +86,8 @@ static void add_path(struct buf *b, const struct node *top, const struct node *n
 	add_path(b, top, n->parent);
 	if (b->len)
 		buf_addc(b, '.');
-	if (n->parent->kind == NODE_MAP)
+	/* An item of a list that is being made a map has no key yet. */
+	if (n->parent->kind == NODE_MAP && n->key)
 		buf_adds(b, n->key->text);
 	else
 		buf_printf(b, "%zu", n->index);
