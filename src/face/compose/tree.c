@@ -316,6 +316,10 @@ static void include_one(struct tree *t, struct node *into, const struct node *en
 	if (here.depth > TREE_DEPTH_MAX)
 		message_error(l, entry, "more than %d files include each other", TREE_DEPTH_MAX);
 	for (size_t i = 0; ok && i < n; i++) {
+		if (paths->items[i]->kind != NODE_SCALAR) {
+			message_error(l, paths->items[i], "the path of a file is needed here");
+			return;
+		}
 		files[i].name = files[i].path = loader_path(l, paths->items[i], paths->items[i]->text);
 		if (files[i].path && is_open(up, files[i].path, NULL)) {
 			message_error(l, entry, "the files include each other: %s is one of those above it",
