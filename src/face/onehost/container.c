@@ -245,26 +245,36 @@ static void reply_list(struct list *l, yyjson_mut_doc *d, yyjson_mut_val *list)
 	http_reply_json(l->r, 200, text);
 }
 
+/* The containers of all answers, each marked with its node. */
+static yyjson_mut_val *join(yyjson_mut_doc *d, const struct answer *answers, size_t n,
+			    void (*mark)(yyjson_mut_doc *d, yyjson_mut_val *o, const char *node))
+{
+	yyjson_mut_val *list = yyjson_mut_arr(d);
+	yyjson_val *v;
+	size_t k, max;
+
+	for (size_t i = 0; i < n; i++) {
+		yyjson_arr_foreach (yyjson_doc_get_root(answers[i].doc), k, max, v) {
+			yyjson_mut_val *o = yyjson_val_mut_copy(d, v);
+
+			mark(d, o, answers[i].node);
+			yyjson_mut_arr_append(list, o);
+		}
+	}
+	return list;
+}
+
 static void on_lists(void *ctx, struct answer *answers, size_t n)
 {
 	struct list *l = ctx;
 	json_mut_cleanup yyjson_mut_doc *d = NULL;
-	yyjson_mut_val *list, *o;
-	yyjson_val *v;
-	size_t k, max;
+	yyjson_mut_val *list;
 
 	l->gather = NULL;
 	if (all_failed(l, answers, n))
 		return;
 	d = yyjson_mut_doc_new(NULL);
-	list = yyjson_mut_arr(d);
-	for (size_t i = 0; i < n; i++) {
-		yyjson_arr_foreach (yyjson_doc_get_root(answers[i].doc), k, max, v) {
-			o = yyjson_val_mut_copy(d, v);
-			container_mark(d, o, answers[i].node);
-			yyjson_mut_arr_append(list, o);
-		}
-	}
+	list = join(d, answers, n, container_mark);
 	for (const struct hosted *h = hosted_first(l->h->server); h && l->all && l->plain; h = h->next) {
 		if (!is_among(answers, n, h->node))
 			add_absent(d, list, h);
@@ -295,26 +305,22 @@ void call_containers(const struct call *c)
 	ask_all(c, on_lists);
 }
 
+static void put_node(yyjson_mut_doc *d, yyjson_mut_val *o, const char *node)
+{
+	put_str(d, o, "node", node);
+}
+
 static void on_own_lists(void *ctx, struct answer *answers, size_t n)
 {
 	struct list *l = ctx;
 	json_mut_cleanup yyjson_mut_doc *d = NULL;
-	yyjson_mut_val *list, *o;
-	yyjson_val *v;
-	size_t k, max;
+	yyjson_mut_val *list;
 
 	l->gather = NULL;
 	if (all_failed(l, answers, n))
 		return;
 	d = yyjson_mut_doc_new(NULL);
-	list = yyjson_mut_arr(d);
-	for (size_t i = 0; i < n; i++) {
-		yyjson_arr_foreach (yyjson_doc_get_root(answers[i].doc), k, max, v) {
-			o = yyjson_val_mut_copy(d, v);
-			put_str(d, o, "node", answers[i].node);
-			yyjson_mut_arr_append(list, o);
-		}
-	}
+	list = join(d, answers, n, put_node);
 	reply_list(l, d, list);
 }
 
