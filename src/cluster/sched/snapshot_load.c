@@ -11,6 +11,19 @@
 
 /* ---- nodes ---- */
 
+static void load_facts(struct reader *r, struct sched *s, struct node *n)
+{
+	mem_cleanup char *raw = text(r);
+	struct facts facts = {.raw = NULL};
+
+	if (r->bad)
+		return;
+	if (!raw || sched_facts_parse(raw, &facts, NULL) < 0)
+		fail(r, "these are no facts of a node");
+	else
+		sched_node_tell(s, n, &facts);
+}
+
 static void load_node(struct reader *r, struct sched *s)
 {
 	mem_cleanup char *name = text(r);
@@ -34,6 +47,8 @@ static void load_node(struct reader *r, struct sched *s)
 	n->cpu_milli = cpu_milli;
 	n->memory = memory;
 	n->shrunk = shrunk;
+	if (optional(r, "facts"))
+		load_facts(r, s, n);
 }
 
 static void load_use(struct reader *r, struct sched *s)
@@ -97,20 +112,6 @@ static void load_licence(struct reader *r, struct sched *s)
 	}
 	sched_licence_set(s, name, known ? total : SCHED_NO_LIMIT);
 	sched_licence_get(s, name)->over = state & 2;
-}
-
-static void load_facts(struct reader *r, struct sched *s)
-{
-	mem_cleanup char *raw = text(r);
-	struct facts facts = {.raw = NULL};
-
-	if (r->bad)
-		return;
-	if (!s->n_nodes || !raw || sched_facts_parse(raw, &facts, NULL) < 0) {
-		fail(r, "facts without a node, or that are none");
-		return;
-	}
-	sched_node_tell(s, s->nodes[s->n_nodes - 1], &facts);
 }
 
 /* ---- the part of a job that changed since ---- */
@@ -309,8 +310,8 @@ static void load_hold(struct reader *r, struct sched *s)
 	size_t n = (size_t)number(r, NODES_MAX);
 	struct item *it = j && task < j->n_tasks ? sched_item_find(&j->tasks[task], index) : NULL;
 
-	if (!it || it->pos == NOT_LISTED || !n) {
-		fail(r, "what nodes are held for does not wait");
+	if (s->hold.item || !it || it->pos == NOT_LISTED || !n) {
+		fail(r, "nodes are held twice, or for what does not wait");
 		return;
 	}
 	sched_hold_put(s, it, at_ms);
@@ -340,6 +341,28 @@ static void load_hold(struct reader *r, struct sched *s)
 
 /* ---- the whole ---- */
 
+/* A line each, in this order; any may be missing. */
+static const struct section {
+	const char *word;
+	void (*load)(struct reader *r, struct sched *s);
+} sections[] = {
+    {"node", load_node},       {"use", load_use}, {"tenant", load_tenant}, {"quota", load_quota},
+    {"licence", load_licence}, {"job", load_job}, {"hold", load_hold},
+};
+
+static void load_sections(struct reader *r, struct sched *s)
+{
+	next_line(r);
+	for (size_t k = 0; k < sizeof sections / sizeof *sections; k++) {
+		for (; is_word(r, sections[k].word); next_line(r)) {
+			size_t n;
+
+			(void)word(r, &n);
+			sections[k].load(r, s);
+		}
+	}
+}
+
 static void load_all(struct reader *r, struct sched *s)
 {
 	size_t n;
@@ -351,37 +374,7 @@ static void load_all(struct reader *r, struct sched *s)
 	keyword(r, "time");
 	s->now_ms = whole(r, 1, INT64_MAX);
 	s->next_seq = number(r, UINT64_MAX - 1);
-	for (next_line(r); is_word(r, "node"); next_line(r)) {
-		(void)word(r, &n);
-		load_node(r, s);
-		if (optional(r, "facts"))
-			load_facts(r, s);
-	}
-	for (; is_word(r, "use"); next_line(r)) {
-		(void)word(r, &n);
-		load_use(r, s);
-	}
-	for (; is_word(r, "tenant"); next_line(r)) {
-		(void)word(r, &n);
-		load_tenant(r, s);
-	}
-	for (; is_word(r, "quota"); next_line(r)) {
-		(void)word(r, &n);
-		load_quota(r, s);
-	}
-	for (; is_word(r, "licence"); next_line(r)) {
-		(void)word(r, &n);
-		load_licence(r, s);
-	}
-	for (; is_word(r, "job"); next_line(r)) {
-		(void)word(r, &n);
-		load_job(r, s);
-	}
-	if (is_word(r, "hold")) {
-		(void)word(r, &n);
-		load_hold(r, s);
-		next_line(r);
-	}
+	load_sections(r, s);
 	if (!r->bad && !is_word(r, "end"))
 		fail(r, "another line was expected here");
 	(void)word(r, &n);

@@ -7,9 +7,9 @@
 #include "base/core/err.h"
 #include "base/core/mem.h"
 #include "face/cli/client.h"
-#include "face/cli/each.h"
 #include "face/cli/show.h"
 #include "face/cli/table.h"
+#include "face/cli/things.h"
 #include "face/cli/units.h"
 
 #include <inttypes.h>
@@ -47,39 +47,20 @@ const struct cli_command command_licence_set = {
 
 /* ---- licence ls ---- */
 
-struct list_values {
-	bool json;
-};
-static const struct option_spec list_options[] = {
-    {"json", 0, OPTION_FLAG, offsetof(struct list_values, json), NULL, "print JSON"},
-    {NULL},
-};
-
 static const struct table_column columns[] = {{.title = "NAME", .least = 12},
 					      {.title = "IN USE", .right = true},
 					      {.title = "TOTAL", .right = true},
 					      {.title = NULL}};
 
-static int ls_run(struct cli *cli, void *values, char **operands, struct err *err)
+static void row(struct table *t, yyjson_val *o)
 {
-	const struct list_values *v = values;
-	yyjson_doc *doc json_doc_cleanup = NULL;
-	struct table *t cleanup_with(table_freep) = table_new(columns);
-	yyjson_val *o;
-	size_t i, n;
-	int r = client_call(cli, "GET", LICENCES, NULL, &doc, err);
-
-	(void)operands;
-	if (r < 0 || v->json)
-		return r < 0 ? r : client_print_json(doc);
-	yyjson_arr_foreach (yyjson_doc_get_root(doc), i, n, o) {
-		table_cell(t, show_str(o, "name", ""));
-		table_cellf(t, "%" PRId64, show_int(o, "used", 0));
-		table_cellf(t, "%" PRId64, show_int(o, "total", 0));
-	}
-	table_print(t);
-	return CLI_OK;
+	table_cell(t, show_str(o, "name", ""));
+	table_cellf(t, "%" PRId64, show_int(o, "used", 0));
+	table_cellf(t, "%" PRId64, show_int(o, "total", 0));
 }
+
+static const struct things licences = {.path = LICENCES, .columns = columns, .row = row};
+static const struct things_wish licence_rm = {&licences, "DELETE", NULL, NULL, false};
 
 const struct cli_command command_licence_ls = {
     .name = "licence ls",
@@ -87,26 +68,13 @@ const struct cli_command command_licence_ls = {
     .usage = "",
     .summary = "List licences: how many are in use, and how many there are",
     .examples = "  berth licence ls",
-    .options = list_options,
-    .values_size = sizeof(struct list_values),
-    .run = ls_run,
+    .options = things_list_options,
+    .values_size = sizeof(struct things_list),
+    .about = &licences,
+    .run = things_ls,
 };
 
 /* ---- licence rm ---- */
-
-static int rm_one(struct cli *cli, const char *name, const void *values, struct err *err)
-{
-	mem_cleanup char *target = client_target(LICENCES "/", name, "");
-
-	(void)values;
-	return client_call(cli, "DELETE", target, NULL, NULL, err);
-}
-
-static int rm_run(struct cli *cli, void *values, char **operands, struct err *err)
-{
-	(void)err;
-	return each_of(cli, operands, values, rm_one);
-}
 
 const struct cli_command command_licence_rm = {
     .name = "licence rm",
@@ -116,5 +84,6 @@ const struct cli_command command_licence_rm = {
     .examples = "  berth licence rm matlab",
     .least = 1,
     .most = CLI_MANY,
-    .run = rm_run,
+    .about = &licence_rm,
+    .run = things_each,
 };

@@ -10,11 +10,11 @@
 #include "face/cli/client.h"
 #include "face/cli/create_parts.h"
 #include "face/cli/docker_list.h"
-#include "face/cli/each.h"
 #include "face/cli/prune.h"
 #include "face/cli/show.h"
 #include "face/cli/table.h"
 #include "face/cli/text.h"
+#include "face/cli/things.h"
 
 #include <string.h>
 
@@ -180,12 +180,8 @@ const struct cli_command command_network_ls = {
 
 /* ---- inspect, rm ---- */
 
-static int inspect_run(struct cli *cli, void *values, char **operands, struct err *err)
-{
-	(void)values;
-	(void)err;
-	return each_inspect(cli, NETWORKS "/", operands);
-}
+static const struct things networks = {.path = NETWORKS};
+static const struct things_wish network_rm = {&networks, "DELETE", NULL, NULL, false};
 
 const struct cli_command command_network_inspect = {
     .name = "network inspect",
@@ -195,22 +191,9 @@ const struct cli_command command_network_inspect = {
     .examples = "  berth network inspect bridge | jq '.[0].Containers'",
     .least = 1,
     .most = CLI_MANY,
-    .run = inspect_run,
+    .about = &networks,
+    .run = things_inspect,
 };
-
-static int rm_one(struct cli *cli, const char *name, const void *values, struct err *err)
-{
-	mem_cleanup char *target = client_target(NETWORKS "/", name, "");
-
-	(void)values;
-	return client_call(cli, "DELETE", target, NULL, NULL, err);
-}
-
-static int rm_run(struct cli *cli, void *values, char **operands, struct err *err)
-{
-	(void)err;
-	return each_of(cli, operands, values, rm_one);
-}
 
 const struct cli_command command_network_rm = {
     .name = "network rm",
@@ -220,7 +203,8 @@ const struct cli_command command_network_rm = {
     .examples = "  berth network rm shop",
     .least = 1,
     .most = CLI_MANY,
-    .run = rm_run,
+    .about = &network_rm,
+    .run = things_each,
 };
 
 /* ---- connect, disconnect ---- */

@@ -9,49 +9,16 @@
 #include "base/core/err.h"
 #include "base/core/mem.h"
 #include "face/cli/client.h"
-#include "face/cli/each.h"
 #include "face/cli/show.h"
 #include "face/cli/table.h"
 #include "face/cli/text.h"
+#include "face/cli/things.h"
 #include "face/cli/units.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-#define NODES "/v1/nodes"
 #define TOKENS "/v1/tokens"
-
-struct list_values {
-	bool json, quiet;
-};
-static const struct option_spec list_options[] = {
-    {"quiet", 'q', OPTION_FLAG, offsetof(struct list_values, quiet), NULL, "print names only"},
-    {"json", 0, OPTION_FLAG, offsetof(struct list_values, json), NULL, "print JSON"},
-    {NULL},
-};
-
-/* A list of the server as a table, as names or as it came. */
-static int list(struct cli *cli, const struct list_values *v, const char *path, const char *name,
-		const struct table_column *columns, void (*row)(struct table *t, yyjson_val *o), struct err *err)
-{
-	yyjson_doc *doc json_doc_cleanup = NULL;
-	struct table *t cleanup_with(table_freep) = table_new(columns);
-	yyjson_val *o;
-	size_t i, n;
-	int r = client_call(cli, "GET", path, NULL, &doc, err);
-
-	if (r < 0 || v->json)
-		return r < 0 ? r : client_print_json(doc);
-	yyjson_arr_foreach (yyjson_doc_get_root(doc), i, n, o) {
-		if (v->quiet)
-			text_line(stdout, "%s", show_str(o, name, ""));
-		else
-			row(t, o);
-	}
-	if (!v->quiet)
-		table_print(t);
-	return CLI_OK;
-}
 
 /* ---- node ls, inspect ---- */
 
@@ -80,11 +47,7 @@ static void node_row(struct table *t, yyjson_val *o)
 	table_cell(t, show_str(o, "reason", ""));
 }
 
-static int ls_run(struct cli *cli, void *values, char **operands, struct err *err)
-{
-	(void)operands;
-	return list(cli, values, NODES, "name", node_columns, node_row, err);
-}
+static const struct things nodes = {.path = "/v1/nodes", .columns = node_columns, .row = node_row};
 
 const struct cli_command command_node_ls = {
     .name = "node ls",
@@ -94,17 +57,11 @@ const struct cli_command command_node_ls = {
     .detail = "free and busy nodes take work; locked and draining ones only finish theirs; lost ones have not been\n"
 	      "heard of for a lease, and what ran there runs elsewhere; down ones have never been up or were stopped.",
     .examples = "  berth node ls",
-    .options = list_options,
-    .values_size = sizeof(struct list_values),
-    .run = ls_run,
+    .options = things_list_options,
+    .values_size = sizeof(struct things_list),
+    .about = &nodes,
+    .run = things_ls,
 };
-
-static int inspect_run(struct cli *cli, void *values, char **operands, struct err *err)
-{
-	(void)values;
-	(void)err;
-	return each_inspect(cli, NODES "/", operands);
-}
 
 const struct cli_command command_node_inspect = {
     .name = "node inspect",
@@ -114,18 +71,11 @@ const struct cli_command command_node_inspect = {
     .examples = "  berth node inspect n1",
     .least = 1,
     .most = CLI_MANY,
-    .run = inspect_run,
+    .about = &nodes,
+    .run = things_inspect,
 };
 
 /* ---- wishes ---- */
-
-static int wish(struct cli *cli, const char *method, const char *node, const char *tail, const char *body,
-		struct err *err)
-{
-	mem_cleanup char *target = client_target(NODES "/", node, tail);
-
-	return client_call(cli, method, target, body, NULL, err);
-}
 
 struct close_values {
 	const char *reason;
@@ -142,8 +92,9 @@ static const struct option_spec drain_options[] = {
     {NULL},
 };
 
-static char *close_body(const struct close_values *v)
+static char *close_body(const void *values)
 {
+	const struct close_values *v = values;
 	struct buf body = BUF_INIT;
 
 	buf_printf(&body, "{\"deadline_ms\":%" PRIu64 ",\"reason\":", v->deadline_ms);
@@ -152,55 +103,10 @@ static char *close_body(const struct close_values *v)
 	return buf_take(&body);
 }
 
-static int lock_one(struct cli *cli, const char *id, const void *values, struct err *err)
-{
-	mem_cleanup char *body = close_body(values);
-
-	return wish(cli, "POST", id, "/lock", body, err);
-}
-
-static int drain_one(struct cli *cli, const char *id, const void *values, struct err *err)
-{
-	mem_cleanup char *body = close_body(values);
-
-	return wish(cli, "POST", id, "/drain", body, err);
-}
-
-static int unlock_one(struct cli *cli, const char *id, const void *values, struct err *err)
-{
-	(void)values;
-	return wish(cli, "POST", id, "/unlock", NULL, err);
-}
-
-static int remove_one(struct cli *cli, const char *id, const void *values, struct err *err)
-{
-	(void)values;
-	return wish(cli, "DELETE", id, "", NULL, err);
-}
-
-static int lock_run(struct cli *cli, void *values, char **operands, struct err *err)
-{
-	(void)err;
-	return each_of(cli, operands, values, lock_one);
-}
-
-static int drain_run(struct cli *cli, void *values, char **operands, struct err *err)
-{
-	(void)err;
-	return each_of(cli, operands, values, drain_one);
-}
-
-static int unlock_run(struct cli *cli, void *values, char **operands, struct err *err)
-{
-	(void)err;
-	return each_of(cli, operands, values, unlock_one);
-}
-
-static int rm_run(struct cli *cli, void *values, char **operands, struct err *err)
-{
-	(void)err;
-	return each_of(cli, operands, values, remove_one);
-}
+static const struct things_wish node_lock = {&nodes, "POST", "/lock", close_body, false};
+static const struct things_wish node_drain = {&nodes, "POST", "/drain", close_body, false};
+static const struct things_wish node_unlock = {&nodes, "POST", "/unlock", NULL, false};
+static const struct things_wish node_rm = {&nodes, "DELETE", NULL, NULL, false};
 
 const struct cli_command command_node_lock = {
     .name = "node lock",
@@ -212,7 +118,8 @@ const struct cli_command command_node_lock = {
     .values_size = sizeof(struct close_values),
     .least = 1,
     .most = CLI_MANY,
-    .run = lock_run,
+    .about = &node_lock,
+    .run = things_each,
 };
 
 const struct cli_command command_node_drain = {
@@ -225,7 +132,8 @@ const struct cli_command command_node_drain = {
     .values_size = sizeof(struct close_values),
     .least = 1,
     .most = CLI_MANY,
-    .run = drain_run,
+    .about = &node_drain,
+    .run = things_each,
 };
 
 const struct cli_command command_node_unlock = {
@@ -236,7 +144,8 @@ const struct cli_command command_node_unlock = {
     .examples = "  berth node unlock n1",
     .least = 1,
     .most = CLI_MANY,
-    .run = unlock_run,
+    .about = &node_unlock,
+    .run = things_each,
 };
 
 const struct cli_command command_node_rm = {
@@ -247,7 +156,8 @@ const struct cli_command command_node_rm = {
     .examples = "  berth node rm n1",
     .least = 1,
     .most = CLI_MANY,
-    .run = rm_run,
+    .about = &node_rm,
+    .run = things_each,
 };
 
 /* "a=b" sets, "a-" takes off. */
@@ -281,7 +191,7 @@ static int label_run(struct cli *cli, void *values, char **operands, struct err 
 			return r;
 	}
 	body = json_text(d, false, NULL);
-	return wish(cli, "POST", operands[0], "/labels", body, err);
+	return things_call(cli, &nodes, "POST", operands[0], "/labels", body, NULL, err);
 }
 
 const struct cli_command command_node_label = {
@@ -362,11 +272,8 @@ static void token_row(struct table *t, yyjson_val *o)
 		table_cellf(t, "%" PRId64, uses);
 }
 
-static int token_ls_run(struct cli *cli, void *values, char **operands, struct err *err)
-{
-	(void)operands;
-	return list(cli, values, TOKENS, "id", token_columns, token_row, err);
-}
+static const struct things tokens = {.path = TOKENS, .name = "id", .columns = token_columns, .row = token_row};
+static const struct things_wish token_rm = {&tokens, "DELETE", NULL, NULL, false};
 
 const struct cli_command command_token_ls = {
     .name = "token ls",
@@ -374,24 +281,11 @@ const struct cli_command command_token_ls = {
     .usage = "",
     .summary = "List the tokens that are good",
     .examples = "  berth token ls",
-    .options = list_options,
-    .values_size = sizeof(struct list_values),
-    .run = token_ls_run,
+    .options = things_list_options,
+    .values_size = sizeof(struct things_list),
+    .about = &tokens,
+    .run = things_ls,
 };
-
-static int token_rm_one(struct cli *cli, const char *id, const void *values, struct err *err)
-{
-	mem_cleanup char *target = client_target(TOKENS "/", id, "");
-
-	(void)values;
-	return client_call(cli, "DELETE", target, NULL, NULL, err);
-}
-
-static int token_rm_run(struct cli *cli, void *values, char **operands, struct err *err)
-{
-	(void)err;
-	return each_of(cli, operands, values, token_rm_one);
-}
 
 const struct cli_command command_token_rm = {
     .name = "token rm",
@@ -401,5 +295,6 @@ const struct cli_command command_token_rm = {
     .examples = "  berth token rm 1a2b3c4d",
     .least = 1,
     .most = CLI_MANY,
-    .run = token_rm_run,
+    .about = &token_rm,
+    .run = things_each,
 };

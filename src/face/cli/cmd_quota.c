@@ -8,10 +8,10 @@
 #include "base/core/err.h"
 #include "base/core/mem.h"
 #include "face/cli/client.h"
-#include "face/cli/each.h"
 #include "face/cli/show.h"
 #include "face/cli/table.h"
 #include "face/cli/text.h"
+#include "face/cli/things.h"
 
 #include <inttypes.h>
 #include <pwd.h>
@@ -102,14 +102,6 @@ const struct cli_command command_quota_set = {
 
 /* ---- quota ls ---- */
 
-struct list_values {
-	bool json;
-};
-static const struct option_spec list_options[] = {
-    {"json", 0, OPTION_FLAG, offsetof(struct list_values, json), NULL, "print JSON"},
-    {NULL},
-};
-
 static const struct table_column columns[] = {{.title = "OWNER", .least = 10},	  {.title = "CPUS", .right = true},
 					      {.title = "MEMORY", .right = true}, {.title = "TASKS", .right = true},
 					      {.title = "JOBS", .right = true},	  {.title = NULL}};
@@ -151,24 +143,9 @@ static void row(struct table *t, yyjson_val *o)
 	}
 }
 
-static int ls_run(struct cli *cli, void *values, char **operands, struct err *err)
-{
-	const struct list_values *v = values;
-	yyjson_doc *doc json_doc_cleanup = NULL;
-	struct table *t cleanup_with(table_freep) = table_new(columns);
-	yyjson_val *o;
-	size_t i, n;
-	int r = client_call(cli, "GET", QUOTAS, NULL, &doc, err);
-
-	(void)operands;
-	if (r < 0 || v->json)
-		return r < 0 ? r : client_print_json(doc);
-	yyjson_arr_foreach (yyjson_doc_get_root(doc), i, n, o) {
-		row(t, o);
-	}
-	table_print(t);
-	return CLI_OK;
-}
+static const struct things quotas = {
+    .path = QUOTAS, .name = "owner", .columns = columns, .row = row, .named = owner_of};
+static const struct things_wish quota_rm = {&quotas, "DELETE", NULL, NULL, false};
 
 const struct cli_command command_quota_ls = {
     .name = "quota ls",
@@ -178,30 +155,13 @@ const struct cli_command command_quota_ls = {
     .detail =
 	"Users and projects without a quota are there, too, while one of their jobs is remembered. A - is no limit.",
     .examples = "  berth quota ls",
-    .options = list_options,
-    .values_size = sizeof(struct list_values),
-    .run = ls_run,
+    .options = things_list_options,
+    .values_size = sizeof(struct things_list),
+    .about = &quotas,
+    .run = things_ls,
 };
 
 /* ---- quota rm ---- */
-
-static int rm_one(struct cli *cli, const char *word, const void *values, struct err *err)
-{
-	mem_cleanup char *owner = NULL, *target = NULL;
-	int r = owner_of(word, &owner, err);
-
-	(void)values;
-	if (r < 0)
-		return r;
-	target = client_target(QUOTAS "/", owner, "");
-	return client_call(cli, "DELETE", target, NULL, NULL, err);
-}
-
-static int rm_run(struct cli *cli, void *values, char **operands, struct err *err)
-{
-	(void)err;
-	return each_of(cli, operands, values, rm_one);
-}
 
 const struct cli_command command_quota_rm = {
     .name = "quota rm",
@@ -211,5 +171,6 @@ const struct cli_command command_quota_rm = {
     .examples = "  berth quota rm ann project:weather",
     .least = 1,
     .most = CLI_MANY,
-    .run = rm_run,
+    .about = &quota_rm,
+    .run = things_each,
 };

@@ -9,49 +9,15 @@
 #include "base/core/err.h"
 #include "base/core/mem.h"
 #include "face/cli/client.h"
-#include "face/cli/each.h"
 #include "face/cli/show.h"
 #include "face/cli/table.h"
 #include "face/cli/text.h"
+#include "face/cli/things.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-
-#define SCHEDULES "/v1/schedules"
-#define CALENDARS "/v1/calendars"
-
-struct list_values {
-	bool json, quiet;
-};
-static const struct option_spec list_options[] = {
-    {"quiet", 'q', OPTION_FLAG, offsetof(struct list_values, quiet), NULL, "print names only"},
-    {"json", 0, OPTION_FLAG, offsetof(struct list_values, json), NULL, "print JSON"},
-    {NULL},
-};
-
-static int list(struct cli *cli, const struct list_values *v, const char *path, const struct table_column *columns,
-		void (*row)(struct table *t, yyjson_val *o), struct err *err)
-{
-	yyjson_doc *doc json_doc_cleanup = NULL;
-	struct table *t cleanup_with(table_freep) = table_new(columns);
-	yyjson_val *o;
-	size_t i, n;
-	int r = client_call(cli, "GET", path, NULL, &doc, err);
-
-	if (r < 0 || v->json)
-		return r < 0 ? r : client_print_json(doc);
-	yyjson_arr_foreach (yyjson_doc_get_root(doc), i, n, o) {
-		if (v->quiet)
-			text_line(stdout, "%s", show_str(o, "name", ""));
-		else
-			row(t, o);
-	}
-	if (!v->quiet)
-		table_print(t);
-	return CLI_OK;
-}
 
 /* ---- schedules ---- */
 
@@ -100,11 +66,10 @@ static void schedule_row(struct table *t, yyjson_val *o)
 		table_cell(t, "-");
 }
 
-static int ls_run(struct cli *cli, void *values, char **operands, struct err *err)
-{
-	(void)operands;
-	return list(cli, values, SCHEDULES, schedule_columns, schedule_row, err);
-}
+static const struct things schedules = {.path = "/v1/schedules", .columns = schedule_columns, .row = schedule_row};
+static const struct things_wish schedule_pause = {&schedules, "POST", "/pause", NULL, false};
+static const struct things_wish schedule_resume = {&schedules, "POST", "/resume", NULL, false};
+static const struct things_wish schedule_rm = {&schedules, "DELETE", NULL, NULL, false};
 
 const struct cli_command command_schedule_ls = {
     .name = "schedule ls",
@@ -115,17 +80,11 @@ const struct cli_command command_schedule_ls = {
 	      "submitting it once\n"
 	      "more changes it. Times are shown in the time zone of this machine.",
     .examples = "  berth schedule ls",
-    .options = list_options,
-    .values_size = sizeof(struct list_values),
-    .run = ls_run,
+    .options = things_list_options,
+    .values_size = sizeof(struct things_list),
+    .about = &schedules,
+    .run = things_ls,
 };
-
-static int inspect_run(struct cli *cli, void *values, char **operands, struct err *err)
-{
-	(void)values;
-	(void)err;
-	return each_inspect(cli, SCHEDULES "/", operands);
-}
 
 const struct cli_command command_schedule_inspect = {
     .name = "schedule inspect",
@@ -135,59 +94,15 @@ const struct cli_command command_schedule_inspect = {
     .examples = "  berth schedule inspect nightly",
     .least = 1,
     .most = CLI_MANY,
-    .run = inspect_run,
+    .about = &schedules,
+    .run = things_inspect,
 };
-
-static int wish(struct cli *cli, const char *method, const char *path, const char *name, const char *tail,
-		const char *body, struct err *err)
-{
-	mem_cleanup char *target = client_target(path, name, tail);
-
-	return client_call(cli, method, target, body, NULL, err);
-}
-
-static int pause_one(struct cli *cli, const char *name, const void *values, struct err *err)
-{
-	(void)values;
-	return wish(cli, "POST", SCHEDULES "/", name, "/pause", NULL, err);
-}
-
-static int resume_one(struct cli *cli, const char *name, const void *values, struct err *err)
-{
-	(void)values;
-	return wish(cli, "POST", SCHEDULES "/", name, "/resume", NULL, err);
-}
-
-static int remove_one(struct cli *cli, const char *name, const void *values, struct err *err)
-{
-	(void)values;
-	return wish(cli, "DELETE", SCHEDULES "/", name, "", NULL, err);
-}
-
-static int pause_run(struct cli *cli, void *values, char **operands, struct err *err)
-{
-	(void)err;
-	return each_of(cli, operands, values, pause_one);
-}
-
-static int resume_run(struct cli *cli, void *values, char **operands, struct err *err)
-{
-	(void)err;
-	return each_of(cli, operands, values, resume_one);
-}
-
-static int rm_run(struct cli *cli, void *values, char **operands, struct err *err)
-{
-	(void)err;
-	return each_of(cli, operands, values, remove_one);
-}
 
 /* The job's ID alone, as `berth submit` prints it for scripts. */
 static int run_run(struct cli *cli, void *values, char **operands, struct err *err)
 {
-	mem_cleanup char *target = client_target(SCHEDULES "/", operands[0], "/run");
 	yyjson_doc *doc json_doc_cleanup = NULL;
-	int r = client_call(cli, "POST", target, NULL, &doc, err);
+	int r = things_call(cli, &schedules, "POST", operands[0], "/run", NULL, &doc, err);
 
 	(void)values;
 	if (r == 0)
@@ -203,7 +118,8 @@ const struct cli_command command_schedule_pause = {
     .examples = "  berth schedule pause nightly",
     .least = 1,
     .most = CLI_MANY,
-    .run = pause_run,
+    .about = &schedule_pause,
+    .run = things_each,
 };
 
 const struct cli_command command_schedule_resume = {
@@ -214,7 +130,8 @@ const struct cli_command command_schedule_resume = {
     .examples = "  berth schedule resume nightly",
     .least = 1,
     .most = CLI_MANY,
-    .run = resume_run,
+    .about = &schedule_resume,
+    .run = things_each,
 };
 
 const struct cli_command command_schedule_run = {
@@ -237,7 +154,8 @@ const struct cli_command command_schedule_rm = {
     .examples = "  berth schedule rm nightly",
     .least = 1,
     .most = CLI_MANY,
-    .run = rm_run,
+    .about = &schedule_rm,
+    .run = things_each,
 };
 
 /* ---- calendars ---- */
@@ -264,11 +182,8 @@ static void calendar_row(struct table *t, yyjson_val *o)
 	}
 }
 
-static int calendar_ls_run(struct cli *cli, void *values, char **operands, struct err *err)
-{
-	(void)operands;
-	return list(cli, values, CALENDARS, calendar_columns, calendar_row, err);
-}
+static const struct things calendars = {.path = "/v1/calendars", .columns = calendar_columns, .row = calendar_row};
+static const struct things_wish calendar_rm = {&calendars, "DELETE", NULL, NULL, false};
 
 const struct cli_command command_calendar_ls = {
     .name = "calendar ls",
@@ -276,9 +191,10 @@ const struct cli_command command_calendar_ls = {
     .usage = "",
     .summary = "List calendars: named sets of days for schedules",
     .examples = "  berth calendar ls",
-    .options = list_options,
-    .values_size = sizeof(struct list_values),
-    .run = calendar_ls_run,
+    .options = things_list_options,
+    .values_size = sizeof(struct things_list),
+    .about = &calendars,
+    .run = things_ls,
 };
 
 struct set_values {
@@ -315,7 +231,7 @@ static int calendar_set_run(struct cli *cli, void *values, char **operands, stru
 	add_days(d, o, "exclude", v->exclude);
 	add_days(d, o, "include", v->include);
 	body = json_text(d, false, NULL);
-	return wish(cli, "PUT", CALENDARS "/", operands[0], "", body, err);
+	return things_call(cli, &calendars, "PUT", operands[0], "", body, NULL, err);
 }
 
 const struct cli_command command_calendar_set = {
@@ -336,18 +252,6 @@ const struct cli_command command_calendar_set = {
     .run = calendar_set_run,
 };
 
-static int calendar_remove_one(struct cli *cli, const char *name, const void *values, struct err *err)
-{
-	(void)values;
-	return wish(cli, "DELETE", CALENDARS "/", name, "", NULL, err);
-}
-
-static int calendar_rm_run(struct cli *cli, void *values, char **operands, struct err *err)
-{
-	(void)err;
-	return each_of(cli, operands, values, calendar_remove_one);
-}
-
 const struct cli_command command_calendar_rm = {
     .name = "calendar rm",
     .group = "calendar",
@@ -356,5 +260,6 @@ const struct cli_command command_calendar_rm = {
     .examples = "  berth calendar rm workdays",
     .least = 1,
     .most = CLI_MANY,
-    .run = calendar_rm_run,
+    .about = &calendar_rm,
+    .run = things_each,
 };

@@ -8,10 +8,10 @@
 #include "base/core/err.h"
 #include "base/core/mem.h"
 #include "face/cli/client.h"
-#include "face/cli/each.h"
 #include "face/cli/show.h"
 #include "face/cli/table.h"
 #include "face/cli/text.h"
+#include "face/cli/things.h"
 #include "face/compose/yaml_json.h"
 
 #include <inttypes.h>
@@ -205,15 +205,6 @@ const struct cli_command command_source_add = {
 
 /* ---- ls, inspect ---- */
 
-struct list_values {
-	bool json, quiet;
-};
-static const struct option_spec list_options[] = {
-    {"quiet", 'q', OPTION_FLAG, offsetof(struct list_values, quiet), NULL, "print names only"},
-    {"json", 0, OPTION_FLAG, offsetof(struct list_values, json), NULL, "print JSON"},
-    {NULL},
-};
-
 static const struct table_column columns[] = {{.title = "NAME", .least = 8},
 					      {.title = "KIND"},
 					      {.title = "POLICY"},
@@ -258,28 +249,10 @@ static void row(struct table *t, yyjson_val *o)
 	table_cell(t, trouble_of(o));
 }
 
-static int ls_run(struct cli *cli, void *values, char **operands, struct err *err)
-{
-	const struct list_values *v = values;
-	yyjson_doc *doc json_doc_cleanup = NULL;
-	struct table *t cleanup_with(table_freep) = table_new(columns);
-	yyjson_val *o;
-	size_t i, n;
-	int r = client_call(cli, "GET", SOURCES, NULL, &doc, err);
-
-	(void)operands;
-	if (r < 0 || v->json)
-		return r < 0 ? r : client_print_json(doc);
-	yyjson_arr_foreach (yyjson_doc_get_root(doc), i, n, o) {
-		if (v->quiet)
-			text_line(stdout, "%s", show_str(o, "name", ""));
-		else
-			row(t, o);
-	}
-	if (!v->quiet)
-		table_print(t);
-	return CLI_OK;
-}
+static const struct things sources = {.path = SOURCES, .columns = columns, .row = row};
+static const struct things_wish source_pause = {&sources, "POST", "/pause", NULL, false};
+static const struct things_wish source_resume = {&sources, "POST", "/resume", NULL, false};
+static const struct things_wish source_rm = {&sources, "DELETE", NULL, NULL, true};
 
 const struct cli_command command_source_ls = {
     .name = "source ls",
@@ -287,17 +260,11 @@ const struct cli_command command_source_ls = {
     .usage = "",
     .summary = "List where nodes come from",
     .examples = "  berth source ls",
-    .options = list_options,
-    .values_size = sizeof(struct list_values),
-    .run = ls_run,
+    .options = things_list_options,
+    .values_size = sizeof(struct things_list),
+    .about = &sources,
+    .run = things_ls,
 };
-
-static int inspect_run(struct cli *cli, void *values, char **operands, struct err *err)
-{
-	(void)values;
-	(void)err;
-	return each_inspect(cli, SOURCES "/", operands);
-}
 
 const struct cli_command command_source_inspect = {
     .name = "source inspect",
@@ -307,61 +274,17 @@ const struct cli_command command_source_inspect = {
     .examples = "  berth source inspect spot",
     .least = 1,
     .most = CLI_MANY,
-    .run = inspect_run,
+    .about = &sources,
+    .run = things_inspect,
 };
 
 /* ---- wishes ---- */
 
-static int wish(struct cli *cli, const char *method, const char *name, const char *tail, struct err *err)
-{
-	mem_cleanup char *target = client_target(SOURCES "/", name, tail);
-
-	return client_call(cli, method, target, NULL, NULL, err);
-}
-
-struct rm_values {
-	bool force;
-};
 static const struct option_spec rm_options[] = {
-    {"force", 'f', OPTION_FLAG, offsetof(struct rm_values, force), NULL,
+    {"force", 'f', OPTION_FLAG, offsetof(struct things_force, force), NULL,
      "forget nodes that cannot be destroyed: see to them yourself"},
     {NULL},
 };
-
-static int pause_one(struct cli *cli, const char *name, const void *values, struct err *err)
-{
-	(void)values;
-	return wish(cli, "POST", name, "/pause", err);
-}
-
-static int resume_one(struct cli *cli, const char *name, const void *values, struct err *err)
-{
-	(void)values;
-	return wish(cli, "POST", name, "/resume", err);
-}
-
-static int remove_one(struct cli *cli, const char *name, const void *values, struct err *err)
-{
-	return wish(cli, "DELETE", name, ((const struct rm_values *)values)->force ? "?force=1" : "", err);
-}
-
-static int pause_run(struct cli *cli, void *values, char **operands, struct err *err)
-{
-	(void)err;
-	return each_of(cli, operands, values, pause_one);
-}
-
-static int resume_run(struct cli *cli, void *values, char **operands, struct err *err)
-{
-	(void)err;
-	return each_of(cli, operands, values, resume_one);
-}
-
-static int rm_run(struct cli *cli, void *values, char **operands, struct err *err)
-{
-	(void)err;
-	return each_of(cli, operands, values, remove_one);
-}
 
 const struct cli_command command_source_pause = {
     .name = "source pause",
@@ -371,7 +294,8 @@ const struct cli_command command_source_pause = {
     .examples = "  berth source pause spot",
     .least = 1,
     .most = CLI_MANY,
-    .run = pause_run,
+    .about = &source_pause,
+    .run = things_each,
 };
 
 const struct cli_command command_source_resume = {
@@ -382,7 +306,8 @@ const struct cli_command command_source_resume = {
     .examples = "  berth source resume spot",
     .least = 1,
     .most = CLI_MANY,
-    .run = resume_run,
+    .about = &source_resume,
+    .run = things_each,
 };
 
 const struct cli_command command_source_rm = {
@@ -392,8 +317,9 @@ const struct cli_command command_source_rm = {
     .summary = "Take sources away: their nodes finish what they run and are destroyed, and then the source has gone",
     .examples = "  berth source rm spot",
     .options = rm_options,
-    .values_size = sizeof(struct rm_values),
+    .values_size = sizeof(struct things_force),
     .least = 1,
     .most = CLI_MANY,
-    .run = rm_run,
+    .about = &source_rm,
+    .run = things_each,
 };

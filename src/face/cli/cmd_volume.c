@@ -10,11 +10,11 @@
 #include "face/cli/client.h"
 #include "face/cli/create_parts.h"
 #include "face/cli/docker_list.h"
-#include "face/cli/each.h"
 #include "face/cli/prune.h"
 #include "face/cli/show.h"
 #include "face/cli/table.h"
 #include "face/cli/text.h"
+#include "face/cli/things.h"
 
 #include <string.h>
 
@@ -108,12 +108,8 @@ const struct cli_command command_volume_ls = {
 
 /* ---- inspect, rm, prune ---- */
 
-static int inspect_run(struct cli *cli, void *values, char **operands, struct err *err)
-{
-	(void)values;
-	(void)err;
-	return each_inspect(cli, VOLUMES "/", operands);
-}
+static const struct things volumes = {.path = VOLUMES};
+static const struct things_wish volume_rm = {&volumes, "DELETE", NULL, NULL, true};
 
 const struct cli_command command_volume_inspect = {
     .name = "volume inspect",
@@ -123,30 +119,14 @@ const struct cli_command command_volume_inspect = {
     .examples = "  berth volume inspect data",
     .least = 1,
     .most = CLI_MANY,
-    .run = inspect_run,
+    .about = &volumes,
+    .run = things_inspect,
 };
 
-struct rm_values {
-	bool force;
-};
 static const struct option_spec rm_options[] = {
-    {"force", 'f', OPTION_FLAG, offsetof(struct rm_values, force), NULL, "it is no failure when there is none"},
+    {"force", 'f', OPTION_FLAG, offsetof(struct things_force, force), NULL, "it is no failure when there is none"},
     {NULL},
 };
-
-static int rm_one(struct cli *cli, const char *name, const void *values, struct err *err)
-{
-	const struct rm_values *v = values;
-	mem_cleanup char *target = client_target(VOLUMES "/", name, v->force ? "?force=1" : "");
-
-	return client_call(cli, "DELETE", target, NULL, NULL, err);
-}
-
-static int rm_run(struct cli *cli, void *values, char **operands, struct err *err)
-{
-	(void)err;
-	return each_of(cli, operands, values, rm_one);
-}
 
 const struct cli_command command_volume_rm = {
     .name = "volume rm",
@@ -155,10 +135,11 @@ const struct cli_command command_volume_rm = {
     .summary = "Remove volumes and what is in them",
     .examples = "  berth volume rm data",
     .options = rm_options,
-    .values_size = sizeof(struct rm_values),
+    .values_size = sizeof(struct things_force),
     .least = 1,
     .most = CLI_MANY,
-    .run = rm_run,
+    .about = &volume_rm,
+    .run = things_each,
 };
 
 static const struct option_spec volume_prune_options[] = {

@@ -50,6 +50,7 @@ struct cli_command {
 	enum cli_operand operand;
 	bool stop;	     /* options end at the first operand */
 	int failed, misused; /* exit statuses; 0: CLI_FAILED, CLI_USAGE */
+	const void *about;   /* what `run` acts on, where commands share one (things.h) */
 	/* Returns the exit status, or a negative errno with *err set: it is printed and the status is `failed`. */
 	int (*run)(struct cli *cli, void *values, char **operands, struct err *err);
 };

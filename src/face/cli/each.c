@@ -2,7 +2,6 @@
 #include "face/cli/each.h"
 
 #include "base/core/err.h"
-#include "base/core/mem.h"
 #include "face/cli/client.h"
 #include "face/cli/command.h"
 #include "face/cli/text.h"
@@ -47,16 +46,4 @@ int each_json(struct cli *cli, char **names, const void *values, each_get_fn *ge
 	out = yyjson_mut_doc_imut_copy(all, NULL);
 	client_print_json(out);
 	return status;
-}
-
-static int get_below(struct cli *cli, const char *name, const void *base, yyjson_doc **ret, struct err *err)
-{
-	mem_cleanup char *target = client_target(base, name, "");
-
-	return client_call(cli, "GET", target, NULL, ret, err);
-}
-
-int each_inspect(struct cli *cli, const char *base, char **names)
-{
-	return each_json(cli, names, base, get_below);
 }

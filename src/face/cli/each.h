@@ -15,5 +15,3 @@ int each_of(struct cli *cli, char **ids, const void *values,
 /* Prints a JSON list of what `get` finds of each (a document, each_json()'s), goes on after a failure and tells it. The exit status. */
 typedef int each_get_fn(struct cli *cli, const char *name, const void *values, yyjson_doc **ret, struct err *err);
 int each_json(struct cli *cli, char **names, const void *values, each_get_fn *get);
-/* The same of what GET BASE/NAME says. */
-int each_inspect(struct cli *cli, const char *base, char **names);
