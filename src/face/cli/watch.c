@@ -10,7 +10,9 @@
 #include "face/cli/client.h"
 #include "face/cli/command.h"
 #include "face/cli/jobview.h"
+#include "face/cli/lines.h"
 #include "face/cli/logview.h"
+#include "face/cli/pace.h"
 #include "face/cli/progress.h"
 #include "face/cli/show.h"
 #include "face/cli/signals.h"
@@ -22,9 +24,6 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#define FETCH_LEAST_MS 100
-#define FETCH_SHARE 10	    /* of the time at the most */
-#define LOOK_AGAIN_MS 30000 /* should an event have been lost */
 #define COME_BACK_MS 60000
 #define REPORTED_COPIES 3
 #define REPORTED_LINES "10"
@@ -37,11 +36,12 @@ struct watch {
 	bool quiet, repaint;
 	struct signals signals;
 	struct http_client *events;
+	struct lines lines; /* of the events */
 	struct progress progress;
+	struct pace pace;
 	yyjson_doc *job; /* the last that was read */
-	int64_t next_fetch_ms, painted_ms;
-	bool dirty; /* something happened since it was read */
-	bool news;  /* it was read since it was shown */
+	int64_t painted_ms;
+	bool news; /* it was read since it was shown */
 };
 
 static int open_events(struct watch *w, struct err *err)
@@ -53,7 +53,8 @@ static int open_events(struct watch *w, struct err *err)
 	client_query(&target, "job", w->id);
 	if (r == 0)
 		r = client_begin(w->events, "GET", buf_str(&target), NULL, err);
-	w->dirty = true; /* whatever happened before the stream began is in the job */
+	buf_clear(&w->lines.rest); /* of the stream before */
+	pace_begin(&w->pace);
 	return r;
 }
 
@@ -87,11 +88,20 @@ static int come_back(struct watch *w, struct err *err)
 	return err_wrap(err, "job %s goes on when berth is up again", w->id);
 }
 
+static int64_t copies_left(const struct progress *p)
+{
+	int64_t left = 0;
+
+	for (size_t i = 0; i < p->n; i++)
+		left += p->tasks[i].total - p->tasks[i].done - p->tasks[i].failed;
+	return left;
+}
+
 /* 1: the connection is lost. */
 static int fetch(struct watch *w, struct err *err)
 {
 	mem_cleanup char *target = client_target("/v1/jobs/", w->id, "");
-	int64_t begin = clock_mono_ms(), took;
+	int64_t begin = clock_mono_ms(), now;
 	struct http_client *c = NULL;
 	yyjson_doc *doc = NULL;
 	int r = client_http(w->cli, &c, err);
@@ -106,9 +116,8 @@ static int fetch(struct watch *w, struct err *err)
 	yyjson_doc_free(w->job);
 	w->job = doc;
 	progress_update(&w->progress, yyjson_doc_get_root(doc));
-	took = (clock_mono_ms() - begin) * FETCH_SHARE;
-	w->next_fetch_ms = clock_mono_ms() + (took > FETCH_LEAST_MS ? took : FETCH_LEAST_MS);
-	w->dirty = false;
+	now = clock_mono_ms();
+	pace_read(&w->pace, now, now - begin, copies_left(&w->progress));
 	w->news = true;
 	return 0;
 }
@@ -134,7 +143,7 @@ static void show(struct watch *w)
 static int pause_ms(const struct watch *w)
 {
 	int64_t now = clock_mono_ms();
-	int64_t until = w->dirty ? w->next_fetch_ms : now + LOOK_AGAIN_MS;
+	int64_t until = now + pace_wait(&w->pace, now);
 	int64_t clock = w->painted_ms + 1000;
 
 	if (w->repaint && !w->quiet && clock < until)
@@ -147,17 +156,27 @@ static bool job_ended(const struct watch *w)
 	return w->progress.state && show_job_ended(w->progress.state);
 }
 
+static int on_event(void *ctx, const char *line, size_t len, struct err *err)
+{
+	struct watch *w = ctx;
+
+	(void)err;
+	pace_event(&w->pace, line, len);
+	return 0;
+}
+
 /* Waits for events or time. 1: the connection is lost. */
 static int await(struct watch *w, struct err *err)
 {
+	int64_t begin = clock_mono_ms(), quiet = pace_wait(&w->pace, begin);
 	int timeout = pause_ms(w), signal = 0;
 	char events[16384];
 	ssize_t n = client_read(w->events, w->signals.fd, events, sizeof events, timeout, &signal, err);
 
 	if (n > 0)
-		w->dirty = true;
-	else if (n == -EAGAIN && timeout >= LOOK_AGAIN_MS)
-		w->dirty = true;
+		return lines_feed(&w->lines, events, (size_t)n, on_event, w, err);
+	if (n == -EAGAIN && timeout >= quiet)
+		pace_silence(&w->pace);
 	else if (n != -EAGAIN)
 		return n == -EINTR ? -EINTR : 1;
 	return 0;
@@ -168,7 +187,7 @@ static int follow(struct watch *w, struct err *err)
 	int r = open_events(w, err);
 
 	while (r == 0) {
-		if (w->dirty && clock_mono_ms() >= w->next_fetch_ms)
+		if (pace_wait(&w->pace, clock_mono_ms()) == 0)
 			r = fetch(w, err);
 		if (r == 0 && w->job)
 			show(w);
@@ -184,7 +203,7 @@ static int follow(struct watch *w, struct err *err)
 
 int watch_job(struct cli *cli, const char *id, bool quiet, yyjson_doc **ret_job, struct err *err)
 {
-	struct watch w = {.cli = cli, .id = id, .quiet = quiet, .signals = SIGNALS_NONE};
+	struct watch w = {.cli = cli, .id = id, .quiet = quiet, .signals = SIGNALS_NONE, .lines = LINES_INIT};
 	int r;
 
 	w.repaint = term_can_repaint(STDERR_FILENO);
@@ -193,6 +212,7 @@ int watch_job(struct cli *cli, const char *id, bool quiet, yyjson_doc **ret_job,
 	r = follow(&w, err);
 	signals_close(&w.signals);
 	progress_free(&w.progress);
+	lines_free(&w.lines);
 	http_client_close(w.events);
 	if (r == 0)
 		*ret_job = mem_take(w.job);

@@ -3,9 +3,8 @@
  * watch: waits for the end of a job and shows its progress on stderr: a repainted block on a terminal, lines
  * elsewhere.
  *
- * Events say when to look (GET /v1/events?follow=1), the job itself says what to show (GET /v1/jobs/ID), at the most
- * ten times a second and for at the most a tenth of the time. When berth goes away the watch waits for it to come
- * back: jobs survive that.
+ * Events say when to look (GET /v1/events?follow=1; pace.h), the job itself says what to show (GET /v1/jobs/ID). When
+ * berth goes away the watch waits for it to come back: jobs survive that.
  */
 #pragma once
 
