@@ -168,6 +168,8 @@ teardown_file() {
 	[ "$status" -eq 137 ] || [[ "$output" == *ut\ of\ memory* ]]
 	run -0 berth ps --json --all
 	[[ "$output" == *hungry* ]]
+	run -125 berth run --rm --memory 64k busybox true
+	[[ "$output" == *"its limit of 65536 bytes is too small"* ]]
 }
 
 # bats test_tags=vm

@@ -15,6 +15,7 @@
 #include "node/runtime/setup.h"
 #include "node/runtime/timing.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -138,13 +139,26 @@ static int send_root(struct start *st, struct err *err)
 	return r;
 }
 
+/* Why nothing more comes from it: a limit that is too small for the setting up itself is the user's to change. */
+static int killed_early(const struct start *st, struct err *err)
+{
+	uint64_t kills = 0;
+
+	if (st->box.cgroup[0] && cgroup_oom_kills(st->box.cgroup, &kills) && kills > 0)
+		return err_set(err, ENOMEM,
+			       "the container ran out of memory before its program ran: its limit of %" PRIu64
+			       " bytes is too small (give 6 MiB or more)",
+			       st->spec->limits.memory);
+	return err_set(err, ECANCELED, "the container was killed before its program ran");
+}
+
 static int hear(struct start *st, struct err *err)
 {
 	int r = setup_hear(st->setup->talk_parent, NULL, &st->fault, err);
 
 	/* Of init's silence nothing can come but its death; without init the payload itself becomes silent, by its exec or its death. */
 	if (r == 0 && (!st->spec->no_init || proc_execed(st->box.pid) == 0))
-		return err_set(err, ECANCELED, "the container was killed before its program ran");
+		return killed_early(st, err);
 	return r < 0 ? r : 0;
 }
 
