@@ -200,6 +200,56 @@ hello() { # URL
 	eventually docker exec own wget -q -O - http://web/x
 }
 
+# An image of what standard input says, by Docker's classic builder.
+builds() { # OPTION...
+	DOCKER_BUILDKIT=0 docker build --no-cache "$@" - 2>&1
+}
+
+# Nobody of a build is on the network any more: neither in the books nor in the kernel.
+left_alone() { # NETWORK
+	gone_from "$1" && [ "$(at ip -o link show type veth | wc -l)" = 0 ]
+}
+
+gone_from() { # NETWORK
+	[ -z "$(ls "$DIR/data/networks/lodgers")" ] && docker network rm "$1"
+}
+
+@test "docker build --network NAME: RUN is on it and knows its names; ended, cancelled or killed, nothing stays" {
+	local client
+	docker network create one >/dev/null
+	docker network create two >/dev/null
+	docker run -d --name db --network one busybox sleep 100 >/dev/null
+	docker run -d --name far --network two busybox sleep 100 >/dev/null
+	run -0 builds --network one <<-'END'
+		FROM busybox AS first
+		RUN ping -c 1 -W 5 db && ! nslookup far && grep -q 127.0.0.11 /etc/resolv.conf
+		RUN --network=none touch /done; ! ip link show eth0
+		FROM busybox
+		RUN ping -c 1 -W 5 db.one && ip -4 -o address show eth0
+		COPY --from=first /done /
+	END
+	[[ $output == *"Successfully built"* ]]
+	run -1 builds --network nosuch <<<'FROM busybox'
+	[[ $output == *"network nosuch not found"* ]]
+	# Cancelled: its address is free at once.
+	DOCKER_BUILDKIT=0 docker build --no-cache --network two - < <(printf 'FROM busybox\nRUN touch /began && sleep 100\n') >"$DIR/log" 3>&- &
+	client=$!
+	eventually grep -q 'RUN touch' "$DIR/log"
+	[ "$(docker network inspect two | jq '.[0].Containers | length')" = 2 ]
+	docker rm -f far >/dev/null
+	run -1 docker network rm two
+	kill "$client"
+	eventually gone_from two
+	# Killed: the next daemon takes it away.
+	builds --network one < <(printf 'FROM busybox\nRUN sleep 100\n') >"$DIR/log" 3>&- &
+	eventually grep -q 'RUN sleep' "$DIR/log"
+	[ -n "$(ls "$DIR/data/networks/lodgers")" ]
+	kill -9 "$(daemon_pid)"
+	at "$BERTH" up --data "$DIR/data" 3>&- 4>&-
+	docker rm -f db >/dev/null
+	eventually left_alone one
+}
+
 # Kills the daemon when it is about to make its system call CALL for the NUMBERth time, while COMMAND asks it for something.
 killed_at() { # CALL NUMBER COMMAND...
 	local pid tracer status=0

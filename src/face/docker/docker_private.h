@@ -162,8 +162,9 @@ struct docker_task {
 	int denied;	  /* status for -EACCES, 0 = as usual */
 	/* What `docker events` tells of the images that the request names ("image", "tags") when it has succeeded. */
 	const char *event;
+	struct lodger *lodger; /* engine_tool() */
 };
-/* Takes the document. */
+/* Takes the document, and the lodger. */
 void docker_task_run(struct docker *d, struct http_req *r, const struct docker_task *how, yyjson_mut_doc *request);
 
 /* filter.c: the query parameter "filters", {"label": {"a=b": true}} or {"label": ["a=b"]}. */

@@ -9,6 +9,7 @@
 #include "face/docker/docker_private.h"
 #include "face/docker/tool.h"
 #include "node/engine/engine.h"
+#include "node/engine/lodger.h"
 #include "node/image/image.h"
 
 #include <errno.h>
@@ -198,8 +199,10 @@ void docker_task_run(struct docker *d, struct http_req *r, const struct docker_t
 	yyjson_mut_doc_free(request);
 	http_req_on_close(r, on_close, t);
 	code = open_pipes(d, t, fds, &err);
-	if (code == 0) {
-		const struct engine_tool_fds io = {.in = fds[0], .out = fds[1]};
+	if (code < 0) {
+		lodger_free(how->lodger);
+	} else {
+		const struct engine_tool_fds io = {.in = fds[0], .out = fds[1], .lodger = how->lodger};
 
 		code = engine_tool(d->engine, text, &io, on_answer, t, &t->tool, &err);
 	}

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/wire/json.h"
+#include "node/build/build.h"
 #include "node/image/progress.h"
 
 struct err;
@@ -34,6 +35,8 @@ tool_fn tool_load, tool_save;
 tool_fn tool_top, tool_sizes;
 /* tool_build.c, tool_build_prune.c */
 tool_fn tool_build, tool_build_prune;
+/* Of "networkmode": false = it is the name of a network. */
+bool tool_build_network(const char *word, enum build_network *ret);
 
 /* tool_files.c */
 tool_fn tool_commit; /* tool_commit.c */

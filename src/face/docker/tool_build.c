@@ -7,6 +7,7 @@
 #include "face/docker/docker_private.h"
 #include "face/docker/tool.h"
 #include "node/build/build.h"
+#include "node/engine/lodger.h"
 #include "node/registry/pull.h"
 
 #include <signal.h>
@@ -184,23 +185,40 @@ static int fetch(void *ctx, struct image_store *s, const char *ref, const char *
 	return r;
 }
 
-static int find_network(const char *word, enum build_network *ret, struct err *err)
+bool tool_build_network(const char *word, enum build_network *ret)
 {
-	*ret = BUILD_NETWORK_DEFAULT;
-	if (!word || !strcmp(word, "default") || !strcmp(word, "bridge"))
+	static const struct {
+		const char *word;
+		enum build_network network;
+	} known[] = {{"", BUILD_NETWORK_DEFAULT},
+		     {"default", BUILD_NETWORK_DEFAULT},
+		     {"bridge", BUILD_NETWORK_DEFAULT},
+		     {"none", BUILD_NETWORK_NONE},
+		     {"host", BUILD_NETWORK_HOST}};
+
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+		*ret = known[i].network;
+		if (!strcmp(known[i].word, word ? word : ""))
+			return true;
+	}
+	return false;
+}
+
+/* What leads to another network than these three has come with a plug (transfer.c). */
+static int find_network(const struct tool *t, struct lodging *place, struct build_options *o, struct err *err)
+{
+	const char *word = tool_text(t, "network"), *plug = tool_text(t, "plug");
+	int r;
+
+	if (!plug) {
+		(void)tool_build_network(word, &o->network);
 		return 0;
-	if (!strncmp(word, "container:", 10))
-		return err_set(err, EINVAL,
-			       "networkmode %.200s: a step of a build does not join a container's network; "
-			       "choose default, none or host",
-			       word);
-	if (strcmp(word, "none") != 0 && strcmp(word, "host") != 0)
-		return err_set(err, EINVAL,
-			       "networkmode %.200s: a step of a build does not join the networks that were made here; "
-			       "choose default, none or host",
-			       word);
-	*ret = *word == 'n' ? BUILD_NETWORK_NONE : BUILD_NETWORK_HOST;
-	return 0;
+	}
+	r = lodging_enter(plug, place, err);
+	o->network = BUILD_NETWORK_GIVEN;
+	o->netns = place->netns;
+	o->resolv_conf = LODGING_RESOLV_CONF;
+	return r < 0 ? err_wrap(err, "network %.200s", word) : 0;
 }
 
 static void tell_result(struct building *b, const struct build_result *result)
@@ -273,6 +291,7 @@ int tool_build(struct tool *t, struct err *err)
 	const char *remote = tool_text(t, "remote");
 	cleanup_with(build_result_free) struct build_result result = {.id = NULL};
 	cleanup_with(lists_free) struct lists l = {.tags = NULL};
+	cleanup_with(lodging_leave) struct lodging place = LODGING_NULL;
 	cleanup_with(building_free) struct building b = {.t = t, .quiet = tool_flag(t, "q")};
 	struct build_options o = {.context = remote && strcmp(remote, "client-session") != 0 ? remote : "-",
 				  .dockerfile = tool_text(t, "dockerfile"),
@@ -290,7 +309,7 @@ int tool_build(struct tool *t, struct err *err)
 	if (r == 0)
 		name_tags(l.tags);
 	if (r == 0)
-		r = find_network(tool_text(t, "network"), &o.network, err);
+		r = find_network(t, &place, &o, err);
 	if (r < 0)
 		return r;
 	o.tags = l.tags;

@@ -4,6 +4,8 @@
 #include "base/wire/http_server.h"
 #include "face/docker/container.h"
 #include "face/docker/policy.h"
+#include "face/docker/tool.h"
+#include "node/engine/lodger.h"
 #include "node/image/image.h"
 
 #include <errno.h>
@@ -181,11 +183,23 @@ void docker_distribution(const struct docker_call *c)
 
 /* ---- build ---- */
 
-static int check_network(const struct http_req *r, struct err *err)
+static int find_network(const struct docker_call *c, yyjson_mut_doc *request, struct docker_task *how, struct err *err)
 {
-	const char *mode = http_req_query(r, "networkmode");
+	const char *mode = http_req_query(c->r, "networkmode");
+	enum build_network known;
+	int r;
 
-	return mode && !strcmp(mode, "host") ? policy_check_host(r, "the host's network", err) : 0;
+	if (tool_build_network(mode, &known))
+		return known == BUILD_NETWORK_HOST ? policy_check_host(c->r, "the host's network", err) : 0;
+	if (!strncmp(mode, "container:", 10))
+		return err_set(err, EINVAL,
+			       "networkmode %.200s: a step of a build does not join a container's network; "
+			       "choose default, none, host or a network",
+			       mode);
+	r = lodger_new(c->d->engine, mode, &how->lodger, err);
+	if (r == 0)
+		add_text(request, "plug", lodger_plug(how->lodger));
+	return r;
 }
 
 void docker_build(const struct docker_call *c)
@@ -195,7 +209,7 @@ void docker_build(const struct docker_call *c)
 	struct err err = ERR_INIT;
 
 	docker_request_auth(request, c->r, NULL);
-	if (docker_build_request(request, c->r, &err) < 0 || check_network(c->r, &err) < 0) {
+	if (docker_build_request(request, c->r, &err) < 0 || find_network(c, request, &how, &err) < 0) {
 		yyjson_mut_doc_free(request);
 		docker_fail(c->r, &err);
 		return;

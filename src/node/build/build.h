@@ -16,7 +16,7 @@
 struct err;
 struct image_store;
 
-enum build_network { BUILD_NETWORK_DEFAULT, BUILD_NETWORK_NONE, BUILD_NETWORK_HOST };
+enum build_network { BUILD_NETWORK_DEFAULT, BUILD_NETWORK_NONE, BUILD_NETWORK_HOST, BUILD_NETWORK_GIVEN };
 
 /* Lists are NULL-terminated or NULL. */
 struct build_options {
@@ -39,6 +39,8 @@ struct build_options {
 	const char *check; /* more for "# check=": lint.h */
 	bool no_cache, pull, check_only;
 	enum build_network network;
+	int netns; /* GIVEN: all RUN are in this network namespace, and have this resolv.conf */
+	const char *resolv_conf;
 	int tick_ms;   /* BUILD_EVENT_TICK so often while steps run; 0 = never */
 	unsigned jobs; /* steps at the same time, 0 = as many as there are processors */
 	/* Gets a base image that is not there, or with `pull` each one; NULL = what is not there is an error. */

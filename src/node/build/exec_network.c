@@ -64,11 +64,19 @@ static void make_uplink(int out, struct exec_network *n)
 	n->resolv_conf = text;
 }
 
+static void take_given(const struct build *b, struct exec_network *n)
+{
+	n->netns = b->o->netns;
+	free(n->resolv_conf);
+	n->resolv_conf = mem_strdup(b->o->resolv_conf);
+}
+
 static enum step_network network_of(const struct build *b, const struct step_run *run)
 {
 	static const enum step_network of_build[] = {[BUILD_NETWORK_DEFAULT] = STEP_NETWORK_DEFAULT,
 						     [BUILD_NETWORK_NONE] = STEP_NETWORK_NONE,
-						     [BUILD_NETWORK_HOST] = STEP_NETWORK_HOST};
+						     [BUILD_NETWORK_HOST] = STEP_NETWORK_HOST,
+						     [BUILD_NETWORK_GIVEN] = STEP_NETWORK_DEFAULT};
 
 	return run->network == STEP_NETWORK_DEFAULT ? of_build[b->o->network] : run->network;
 }
@@ -82,7 +90,9 @@ void exec_network_make(struct build *b, const struct step_run *run, int out, str
 				     .uplink = UPLINK_NULL,
 				     .uplink_netns = -1,
 				     .resolv_conf = machines_resolv_conf()};
-	if (wanted == STEP_NETWORK_DEFAULT && rootless_inside())
+	if (wanted == STEP_NETWORK_DEFAULT && b->o->network == BUILD_NETWORK_GIVEN)
+		take_given(b, ret);
+	else if (wanted == STEP_NETWORK_DEFAULT && rootless_inside())
 		make_uplink(out, ret);
 	else if (wanted == STEP_NETWORK_DEFAULT)
 		make_guest(b, out, ret);

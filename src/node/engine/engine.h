@@ -263,8 +263,10 @@ uint64_t engine_images_stamp(const struct engine *e);
  * to the world. request: a JSON object. in, out: its standard input and output, the caller's. done is called once, with its answer, a JSON object,
  * or an error. */
 typedef void (*engine_tool_fn)(void *ctx, yyjson_val *answer, const struct err *err);
+struct lodger;
 struct engine_tool_fds {
 	int in, out;
+	struct lodger *lodger; /* NULL, or taken over in every case: its place on a network (lodger.h) */
 };
 struct engine_tool;
 int engine_tool(struct engine *e, const char *request, const struct engine_tool_fds *io, engine_tool_fn done, void *ctx,

@@ -320,13 +320,20 @@ int names_offer(int dir, int netns, struct err *err)
 	return asks_us(dir) ? dns_inside_offer(netns, err) : 0;
 }
 
+int names_serve_at(struct names *n, const struct names_of *c, int netns, int monitor, struct err *err)
+{
+	const struct dns_box box = {.container = c->id, .netns = netns, .monitor = monitor, .servers = c->spec->dns};
+	int r = dns_server_open(n->dns, &box, err);
+
+	known_of(n, c->id)->served = r == 0;
+	return r;
+}
+
 int names_serve(struct names *n, const struct names_of *c, int dir, const struct names_life *life, struct err *err)
 {
 	struct known *k = known_of(n, c->id);
 	fd_cleanup int netns = -1;
 	enum hosts_servers servers = servers_of(c);
-	struct dns_box box;
-	int r;
 
 	if (shares_files(c) || (servers != HOSTS_OURS && (servers != HOSTS_BRIDGE || !asks_us(dir)))) {
 		dns_server_close(n->dns, c->id);
@@ -334,12 +341,7 @@ int names_serve(struct names *n, const struct names_of *c, int dir, const struct
 		return 0;
 	}
 	netns = dns_netns_of(life->pid, life->start_time, err);
-	if (netns < 0)
-		return netns;
-	box = (struct dns_box){.container = c->id, .netns = netns, .monitor = life->monitor, .servers = c->spec->dns};
-	r = dns_server_open(n->dns, &box, err);
-	k->served = r == 0;
-	return r;
+	return netns < 0 ? netns : names_serve_at(n, c, netns, life->monitor, err);
 }
 
 int names_change(struct names *n, const struct names_of *c, int dir, const struct names_life *life, struct err *err)

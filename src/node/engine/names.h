@@ -47,6 +47,8 @@ struct names_life {
 };
 /* Does nothing when it needs no name server of ours. */
 int names_serve(struct names *n, const struct names_of *c, int dir, const struct names_life *life, struct err *err);
+/* The same for one that is no container: its network namespace, and the process that made the sockets. It has a network with names. */
+int names_serve_at(struct names *n, const struct names_of *c, int netns, int monitor, struct err *err);
 int names_change(struct names *n, const struct names_of *c, int dir, const struct names_life *life, struct err *err);
 /* In the monitor, when its plug is in place and before the program starts: what it asks from its first moment on is heard. Does nothing when the resolv.conf in
  * `dir` does not name our server. */

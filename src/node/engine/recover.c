@@ -18,6 +18,7 @@
 #include "base/core/loop.h"
 #include "base/core/mem.h"
 #include "base/wire/json.h"
+#include "node/engine/lodger.h"
 #include "node/engine/network.h"
 #include "node/engine/order.h"
 
@@ -257,6 +258,7 @@ int recover_all(struct engine *e, struct err *err)
 		return r;
 	list_all(e);
 	container_reconcile_leases(e);
+	lodger_sweep(e);
 	/* Before any new life: what the living have is not given away. */
 	for (size_t i = 0; i < e->n; i++) {
 		if (!container_idle(e->list[i]))

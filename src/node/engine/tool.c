@@ -6,7 +6,10 @@
 
 #include "base/core/err.h"
 #include "base/core/fd.h"
+#include "base/core/log.h"
+#include "base/core/loop.h"
 #include "base/core/mem.h"
+#include "node/engine/lodger.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -20,6 +23,8 @@ struct engine_tool {
 	struct engine_tool *next, **at;
 	struct reply *reply;
 	int life; /* its end tells the tool to end */
+	struct lodger *lodger;
+	struct loop_fd *heard; /* what a lodger says through life */
 	engine_tool_fn done;
 	void *ctx;
 };
@@ -29,8 +34,23 @@ static void tool_free(struct engine_tool *t)
 	*t->at = t->next;
 	if (t->next)
 		t->next->at = t->at;
+	loop_fd_free(t->heard);
 	fd_closep(&t->life);
+	lodger_free(t->lodger);
 	free(t);
+}
+
+/* Once: after it nothing but the end comes. */
+static void on_life(void *ctx, int events)
+{
+	struct engine_tool *t = ctx;
+	struct err err = ERR_INIT;
+	int r = lodger_hear(t->lodger, t->life, &err);
+
+	(void)events;
+	t->heard = loop_fd_free(t->heard);
+	if (r < 0 && r != -ENODATA)
+		log_err(&err, "a build cannot ask for names");
 }
 
 static void on_answer(void *ctx, yyjson_val *answer, const struct err *err)
@@ -76,7 +96,8 @@ int engine_tool(struct engine *e, const char *request, const struct engine_tool_
 	struct engine_tool *t = mem_new(struct engine_tool);
 	int fds[5] = {-1, -1, -1, -1, -1}, r;
 
-	*t = (struct engine_tool){.e = e, .next = e->tools, .at = &e->tools, .life = -1, .done = done, .ctx = ctx};
+	*t = (struct engine_tool){
+	    .e = e, .next = e->tools, .at = &e->tools, .life = -1, .lodger = io->lodger, .done = done, .ctx = ctx};
 	if (t->next)
 		t->next->at = &t->next;
 	e->tools = t;
@@ -88,6 +109,8 @@ int engine_tool(struct engine *e, const char *request, const struct engine_tool_
 		return r;
 	}
 	r = launcher_send(e->launcher, LAUNCHER_TOOL, NULL, fds, 5, err);
+	if (r == 0 && t->lodger)
+		r = loop_fd_new(e->loop, t->life, LOOP_IN, on_life, t, &t->heard, err);
 	if (r < 0) {
 		reply_free(t->reply);
 		tool_free(t);
