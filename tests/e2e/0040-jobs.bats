@@ -121,6 +121,26 @@ ended() { # ID STATE
 	[ "$(job_field "$id" '.tasks[0].instances[0].attempts | length')" = 3 ]
 }
 
+@test "what is ended with its failed job is not told as failed" {
+	file=$(job_file ended <<-'END'
+		services:
+		  goes-on:
+		    image: busybox
+		    command: [sleep, "1000"]
+		    init: true
+		    x-berth: {kind: task}
+		  bad:
+		    image: busybox
+		    command: ["false"]
+		    depends_on: [goes-on]
+		    x-berth: {kind: task}
+	END
+	)
+	run -1 berth submit --wait "$file"
+	[[ "$output" == *"task bad/0 failed: exit code 1"*"1 aborted"* ]]
+	[[ "$output" != *"goes-on/0 failed"* ]]
+}
+
 policy_file() { # POLICY
 	job_file "policy-$1" <<-END
 		services:

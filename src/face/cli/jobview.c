@@ -13,7 +13,7 @@
 #define FOLD_ABOVE 8 /* copies */
 #define FAILED_SHOWN 5
 
-enum fate { FATE_OPEN, FATE_RUNNING, FATE_DONE, FATE_FAILED };
+enum fate { FATE_OPEN, FATE_RUNNING, FATE_DONE, FATE_FAILED, FATE_LEFT_OUT };
 
 static enum fate fate_of(const char *state)
 {
@@ -21,9 +21,9 @@ static enum fate fate_of(const char *state)
 		const char *state;
 		enum fate fate;
 	} fates[] = {
-	    {"running", FATE_RUNNING}, {"starting", FATE_RUNNING}, {"finished", FATE_DONE},
-	    {"skipped", FATE_DONE},    {"faulty", FATE_FAILED},	   {"in_error", FATE_FAILED},
-	    {"failed", FATE_FAILED},   {"aborted", FATE_DONE},	   {"canceled", FATE_FAILED},
+	    {"running", FATE_RUNNING},	{"starting", FATE_RUNNING}, {"finished", FATE_DONE},
+	    {"skipped", FATE_LEFT_OUT}, {"faulty", FATE_FAILED},    {"in_error", FATE_FAILED},
+	    {"failed", FATE_FAILED},	{"aborted", FATE_LEFT_OUT}, {"canceled", FATE_FAILED},
 	};
 
 	for (size_t i = 0; i < sizeof fates / sizeof fates[0]; i++) {
@@ -43,6 +43,7 @@ static void count(struct jobview_counts *c, const char *state, int64_t n)
 	c->running += fate == FATE_RUNNING ? n : 0;
 	c->done += fate == FATE_DONE ? n : 0;
 	c->failed += fate == FATE_FAILED ? n : 0;
+	c->left_out += fate == FATE_LEFT_OUT ? n : 0;
 }
 
 struct jobview_counts jobview_count(yyjson_val *task)
@@ -67,7 +68,7 @@ yyjson_val *jobview_last_attempt(yyjson_val *instance)
 	return yyjson_arr_get_last(yyjson_obj_get(instance, "attempts"));
 }
 
-/* A copy that was cut off with its job has not failed by itself: only one that says why, or left with a code, has. */
+/* A copy that was ended with its job has not failed by itself: only one that nobody ended and that says why, or left with a code, has. */
 static bool has_failed(yyjson_val *instance)
 {
 	const char *state = show_str(instance, "state", "");
@@ -75,7 +76,7 @@ static bool has_failed(yyjson_val *instance)
 
 	if (strcmp(state, "faulty") == 0 || strcmp(state, "in_error") == 0 || strcmp(state, "failed") == 0)
 		return true;
-	return strcmp(state, "aborted") == 0 && last &&
+	return strcmp(state, "aborted") == 0 && last && !show_str(last, "killed", NULL) &&
 	       (show_str(last, "error", NULL) || show_int(last, "exit_code", 0) > 0);
 }
 

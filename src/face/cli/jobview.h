@@ -15,6 +15,7 @@ struct buf;
 struct jobview_counts {
 	int64_t total; /* 0 while nobody knows: `over` a space that is not filled yet */
 	int64_t running, done, failed;
+	int64_t left_out; /* skipped, or ended with the job */
 };
 /* Of one task, by its "counts", or by its instances when there are none. */
 struct jobview_counts jobview_count(yyjson_val *task);

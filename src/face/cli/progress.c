@@ -77,6 +77,7 @@ void progress_update(struct progress *p, yyjson_val *job)
 		t->running = c.running;
 		t->done = c.done;
 		t->failed = c.failed;
+		t->left_out = c.left_out;
 		set_text(&t->why, show_str(task, "why", ""));
 		if (set_text(&t->state, show_str(task, "state", "")))
 			t->changed = true;
@@ -93,7 +94,7 @@ int64_t progress_left_ms(const struct progress *p, int64_t now_ms)
 		if (t->service)
 			continue;
 		total += t->total > 0 ? t->total : 1;
-		done += t->total > 0 ? t->done + t->failed : 0;
+		done += t->total > 0 ? t->done + t->failed + t->left_out : 0;
 	}
 	if (done == 0 || done >= total || elapsed <= 0)
 		return -1;
@@ -122,7 +123,7 @@ static void head(const struct progress *p, int64_t now_ms, struct buf *line)
 /* Why it does, is worth a word. */
 static bool stands_still(const struct progress_task *t)
 {
-	return t->running == 0 && t->why && *t->why && (t->total == 0 || t->done < t->total);
+	return t->running == 0 && t->why && *t->why && (t->total == 0 || t->done + t->left_out < t->total);
 }
 
 static void bar(struct buf *line, const struct progress_task *t)
@@ -169,7 +170,7 @@ static void paint_task(const struct progress_task *t, size_t name_width, size_t 
 
 static bool is_over(const struct progress_task *t)
 {
-	return t->total > 0 && t->done == t->total;
+	return t->total > 0 && t->done + t->left_out == t->total;
 }
 
 static size_t name_column(const struct progress *p)
@@ -250,6 +251,8 @@ void progress_lines(struct progress *p, int64_t now_ms, struct buf *out)
 			buf_printf(out, ", %" PRId64 " of %" PRId64 " done", t->done, t->total);
 		if (t->failed > 0)
 			buf_printf(out, ", %" PRId64 " failed", t->failed);
+		if (t->done && t->left_out)
+			buf_printf(out, ", %" PRId64 " left out", t->left_out);
 		if (stands_still(t))
 			buf_printf(out, " (%s)", t->why);
 		buf_addc(out, '\n');

@@ -17,7 +17,7 @@ struct buf;
 struct progress_task {
 	char *name, *state, *why;
 	bool service; /* does not end by itself: not part of the estimate */
-	int64_t total, running, done, failed;
+	int64_t total, running, done, failed, left_out;
 	bool changed; /* its state, since the last lines were taken */
 };
 

@@ -93,7 +93,7 @@ static int64_t copies_left(const struct progress *p)
 	int64_t left = 0;
 
 	for (size_t i = 0; i < p->n; i++)
-		left += p->tasks[i].total - p->tasks[i].done - p->tasks[i].failed;
+		left += p->tasks[i].total - p->tasks[i].done - p->tasks[i].failed - p->tasks[i].left_out;
 	return left;
 }
 
