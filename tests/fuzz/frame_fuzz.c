@@ -4,7 +4,7 @@
  * come out, and what is shown on a terminal holds no control bytes but newlines and tabs. Needs cli_dep.
  */
 #include "base/core/buf.h"
-#include "face/cli/frame.h"
+#include "base/wire/frame.h"
 #include "face/cli/text.h"
 
 #include <stdint.h>

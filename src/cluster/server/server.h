@@ -66,6 +66,17 @@ void server_forget(struct server *s, const char *job, server_done_fn done, void 
 /* -ENOENT; -EINVAL when a prefix fits several. ret: at least 64 bytes. */
 int server_find(struct server *s, const char *job, char *ret, size_t n, struct err *err);
 
+/* Where the copies of a job run and ran: of each the last 16 attempts, of all tasks (task NULL), of all copies (SERVER_ALL_COPIES) or one. -ENOENT. */
+struct server_attempt {
+	const char *task, *node, *container; /* container: what the node calls it */
+	uint32_t index, epoch;		     /* epoch: 1 for the first attempt */
+	int64_t sent_ms, started_ms;	     /* 0: it has not been */
+	bool ended;
+};
+typedef void (*server_attempt_fn)(void *ctx, const struct server_attempt *a); /* valid during the call */
+int server_attempts_each(struct server *s, const char *job, const char *task, uint32_t index, server_attempt_fn fn,
+			 void *ctx, struct err *err);
+
 /* An image has to come to a node for a job. The answer is server_image_brought(), later, never from inside; it may be left out when the server is closed. */
 typedef void (*server_image_fn)(void *ctx, const char *node, const char *image);
 /* Who brings them. NULL (the default): nobody; an attempt whose image is not on its node fails there. */

@@ -89,13 +89,18 @@ static const char *outcome_name(const struct sched_attempt_view *a)
 	return a->started_ms ? "running" : "starting";
 }
 
+/* What its node calls it. */
+static char *container_name(const char *job, const char *task, uint32_t index, uint32_t epoch)
+{
+	return epoch > 1 ? mem_printf("%s-%s-%u-try%u", job, task, index, epoch)
+			 : mem_printf("%s-%s-%u", job, task, index);
+}
+
 static void add_attempt(yyjson_mut_doc *d, yyjson_mut_val *list, const struct jobspec *j, uint32_t task, uint32_t index,
 			const struct sched_attempt_view *a)
 {
 	yyjson_mut_val *o = yyjson_mut_arr_add_obj(d, list);
-	mem_cleanup char *name = a->epoch > 1
-				     ? mem_printf("%s-%s-%u-try%u", j->id, j->tasks[task].name, index, a->epoch)
-				     : mem_printf("%s-%s-%u", j->id, j->tasks[task].name, index);
+	mem_cleanup char *name = container_name(j->id, j->tasks[task].name, index, a->epoch);
 
 	yyjson_mut_obj_add_uint(d, o, "attempt", a->epoch);
 	yyjson_mut_obj_add_strcpy(d, o, "node", a->node ? a->node : "");
@@ -191,6 +196,58 @@ int server_job_json(struct server *s, const char *job, char **ret, struct err *e
 	*ret = json_text(d, false, NULL);
 	jobspec_free(loaded);
 	return 0;
+}
+
+static void attempts_of_copy(struct server *s, const char *id, const char *task_name, uint32_t task, uint32_t index,
+			     server_attempt_fn fn, void *ctx)
+{
+	struct sched_instance_view v;
+	struct sched_attempt_view a;
+
+	if (sched_instance_view(s->sched, id, task, index, &v) < 0)
+		return;
+	for (size_t i = 0; i < v.n_attempts; i++) {
+		struct server_attempt told = {.task = task_name, .index = index};
+		mem_cleanup char *name = NULL;
+
+		if (sched_attempt_view(s->sched, id, task, index, i, &a) < 0 || !a.node)
+			continue;
+		name = container_name(id, task_name, index, a.epoch);
+		told.epoch = a.epoch;
+		told.node = a.node;
+		told.container = name;
+		told.sent_ms = a.sent_ms;
+		told.started_ms = a.started_ms;
+		told.ended = a.ended;
+		fn(ctx, &told);
+	}
+}
+
+int server_attempts_each(struct server *s, const char *job, const char *task, uint32_t index, server_attempt_fn fn,
+			 void *ctx, struct err *err)
+{
+	struct sched_job_view v;
+	struct sched_task_view t;
+	char id[SCHED_ID_MAX];
+	bool any = !task;
+	int r = server_find(s, job, id, sizeof id, err);
+
+	if (r < 0)
+		return r;
+	sched_job_view(s->sched, id, &v);
+	for (uint32_t i = 0; i < v.n_tasks; i++) {
+		if (sched_task_view(s->sched, id, i, &t) < 0 || (task && strcmp(task, t.name) != 0))
+			continue;
+		any = true;
+		if (index != SERVER_ALL_COPIES && t.expanded && index >= t.n_instances)
+			return err_set(err, ENOENT,
+				       "task \"%s\" of job %s has no copy %" PRIu32 " (it has %zu, from 0)", t.name, id,
+				       index, t.n_instances);
+		for (uint32_t k = index == SERVER_ALL_COPIES ? 0 : index;
+		     k < t.n_instances && (index == SERVER_ALL_COPIES || k == index); k++)
+			attempts_of_copy(s, id, t.name, i, k, fn, ctx);
+	}
+	return any ? 0 : err_set(err, ENOENT, "job %s has no task \"%s\" (berth job %s lists them)", id, task, id);
 }
 
 struct tally {

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "base/wire/frame.h"
 #include "face/api/api.h"
 #include "node/engine/engine.h"
 
@@ -32,14 +33,6 @@ typedef void (*api_fn)(struct api *a, struct http_req *r, const char *id);
 /* route.c: ctx is the door */
 void route_headers(struct http_req *r, void *ctx);
 void route_request(struct http_req *r, void *ctx);
-
-/* frame.c: application/vnd.berth.stream */
-#define FRAME_TYPE "application/vnd.berth.stream"
-enum { FRAME_STDOUT = 1, FRAME_STDERR = 2, FRAME_NOTE = 3 };
-/* Returns 1 when the reader is slow: stop until drained. */
-int frame_send(struct http_req *r, int type, const void *data, size_t n);
-int frame_note(struct http_req *r, const char *json);
-int frame_text(struct http_req *r, const char *key, const char *text); /* {"key": "text"} */
 
 /* containers.c */
 void containers_add(yyjson_mut_doc *d, yyjson_mut_val *o, const struct engine_container *c);

@@ -221,6 +221,12 @@ static int on_server(void *ctx, const char *json, size_t len, const char *job)
 	return 0;
 }
 
+static void ignore(void *ctx, const struct server_attempt *a)
+{
+	(void)ctx;
+	(void)a;
+}
+
 /* "JOB/TASK/INDEX" taken apart; the job is looked up by id, prefix or name. */
 static int parse_job(struct logs *l, const char *text, struct err *err)
 {
@@ -237,7 +243,7 @@ static int parse_job(struct logs *l, const char *text, struct err *err)
 	if (index) {
 		*index++ = '\0';
 		l->index = strtoll(index, &end, 10);
-		if (!*index || *end || l->index < 0)
+		if (!*index || *end || l->index < 0 || l->index >= SERVER_ALL_COPIES)
 			return err_set(err, EINVAL, "\"%s\" is not the number of a copy of %s", index, task);
 	}
 	r = server_find(l->api->o.server, copy, id, sizeof id, err);
@@ -245,7 +251,8 @@ static int parse_job(struct logs *l, const char *text, struct err *err)
 		return r;
 	l->job = mem_strdup(id);
 	l->task = task && *task ? mem_strdup(task) : NULL;
-	return 0;
+	return server_attempts_each(l->api->o.server, l->job, l->task,
+				    l->index < 0 ? SERVER_ALL_COPIES : (uint32_t)l->index, ignore, NULL, err);
 }
 
 static int find_sources(struct logs *l, const char *id, struct err *err)
@@ -259,7 +266,7 @@ static int find_sources(struct logs *l, const char *id, struct err *err)
 		return 0;
 	}
 	r = parse_job(l, id, err);
-	if (r == -ENOENT)
+	if (r == -ENOENT && !l->job)
 		return err_set(err, ENOENT,
 			       "there is no container and no job \"%s\" (berth ps -a and berth jobs -a list them)", id);
 	if (r < 0)

@@ -11,7 +11,7 @@
 #include "base/wire/http_client.h"
 #include "face/cli/client.h"
 #include "face/cli/container_create.h"
-#include "face/cli/frame.h"
+#include "base/wire/frame.h"
 #include "face/cli/image_fetch.h"
 #include "face/cli/interrupt.h"
 #include "face/cli/run_request.h"

@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "face/cli/frame.h"
+#include "base/wire/frame.h"
 #include "face/cli/text.h"
 
 #include <stdbool.h>

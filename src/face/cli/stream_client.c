@@ -10,7 +10,7 @@
 #include "base/core/mem.h"
 #include "base/wire/http_client.h"
 #include "face/cli/client.h"
-#include "face/cli/frame.h"
+#include "base/wire/frame.h"
 #include "face/cli/signals.h"
 #include "face/cli/term.h"
 

@@ -19,74 +19,80 @@
 
 /* '*' stands for one or more characters, slashes too; the first that fits is taken. What is not here is this machine's own (ping, version, jobs ...). */
 static const struct route docker_routes[] = {
-    {"GET", "/info", call_info, false, LAST_CUT, false},
-    {"GET", "/events", call_events, false, LAST_CUT, false},
-    {"GET", "/system/df", call_sum, false, LAST_CUT, false},
-    {"GET", "/containers/json", call_containers, false, LAST_CUT, false},
-    {"POST", "/containers/create", call_create, false, LAST_CUT, false},
-    {"POST", "/containers/prune", call_sum, false, LAST_CUT, false},
-    {"GET", "/containers/*/json", call_inspect, false, LAST_CUT, false},
-    {"GET", "/containers/*/logs", call_container, false, LAST_FRAME, false},
-    {"POST", "/containers/*/wait", call_container, false, LAST_WAIT, false},
-    {"POST", "/containers/*/attach", call_container_stream, false, LAST_CUT, false},
-    {"GET", "/containers/*/attach/ws", call_container_stream, false, LAST_CUT, false},
-    {"POST", "/containers/*/exec", call_exec_create, false, LAST_CUT, false},
-    {"POST", "/containers/*/rename", call_rename, false, LAST_CUT, false},
-    {"PUT", "/containers/*/archive", call_container, true, LAST_CUT, false},
-    {"GET", "/containers/*/*", call_container, false, LAST_CUT, false},
-    {"HEAD", "/containers/*/archive", call_container, false, LAST_CUT, false},
-    {"POST", "/containers/*/*", call_container, false, LAST_CUT, false},
-    {"DELETE", "/containers/*", call_container, false, LAST_CUT, false},
-    {"POST", "/exec/*/start", call_exec_stream, false, LAST_CUT, false},
-    {"POST", "/exec/*/resize", call_exec, false, LAST_CUT, false},
-    {"GET", "/exec/*/json", call_exec, false, LAST_CUT, false},
-    {"POST", "/commit", call_commit, false, LAST_CUT, false},
-    {"POST", "/build", call_any, true, LAST_MESSAGE, false},
-    {"POST", "/build/prune", call_sum, false, LAST_CUT, false},
-    {"POST", "/images/create", call_any, true, LAST_MESSAGE, false},
-    {"POST", "/images/load", call_any, true, LAST_MESSAGE, false},
-    {"GET", "/images/json", call_images, false, LAST_CUT, false},
-    {"POST", "/images/prune", call_sum, false, LAST_CUT, false},
-    {"GET", "/images/search", call_any, false, LAST_CUT, false},
-    {"GET", "/images/get", call_images_get, false, LAST_CUT, false},
-    {"GET", "/images/*/json", call_image, false, LAST_CUT, false},
-    {"GET", "/images/*/history", call_image, false, LAST_CUT, false},
-    {"GET", "/images/*/get", call_image, false, LAST_CUT, false},
-    {"POST", "/images/*/push", call_image, false, LAST_MESSAGE, false},
-    {"POST", "/images/*/tag", call_everywhere, false, LAST_CUT, false},
-    {"DELETE", "/images/*", call_everywhere, false, LAST_CUT, false},
-    {"GET", "/networks", call_networks, false, LAST_CUT, false},
-    {"POST", "/networks/create", call_network_create, false, LAST_CUT, false},
-    {"POST", "/networks/prune", call_sum, false, LAST_CUT, false},
-    {"GET", "/networks/*", call_network, false, LAST_CUT, false},
-    {"POST", "/networks/*/connect", call_network, false, LAST_CUT, false},
-    {"POST", "/networks/*/disconnect", call_network, false, LAST_CUT, false},
-    {"DELETE", "/networks/*", call_network, false, LAST_CUT, false},
-    {"GET", "/volumes", call_volumes, false, LAST_CUT, false},
-    {"POST", "/volumes/create", call_volume_create, false, LAST_CUT, false},
-    {"POST", "/volumes/prune", call_sum, false, LAST_CUT, false},
-    {"GET", "/volumes/*", call_volume, false, LAST_CUT, false},
-    {"DELETE", "/volumes/*", call_volume, false, LAST_CUT, false},
+    {"GET", "/info", call_info, false, LAST_CUT, NULL},
+    {"GET", "/events", call_events, false, LAST_CUT, NULL},
+    {"GET", "/system/df", call_sum, false, LAST_CUT, NULL},
+    {"GET", "/containers/json", call_containers, false, LAST_CUT, NULL},
+    {"POST", "/containers/create", call_create, false, LAST_CUT, NULL},
+    {"POST", "/containers/prune", call_sum, false, LAST_CUT, NULL},
+    {"GET", "/containers/*/json", call_inspect, false, LAST_CUT, NULL},
+    {"GET", "/containers/*/logs", call_container, false, LAST_FRAME, NULL},
+    {"POST", "/containers/*/wait", call_container, false, LAST_WAIT, NULL},
+    {"POST", "/containers/*/attach", call_container_stream, false, LAST_CUT, NULL},
+    {"GET", "/containers/*/attach/ws", call_container_stream, false, LAST_CUT, NULL},
+    {"POST", "/containers/*/exec", call_exec_create, false, LAST_CUT, NULL},
+    {"POST", "/containers/*/rename", call_rename, false, LAST_CUT, NULL},
+    {"PUT", "/containers/*/archive", call_container, true, LAST_CUT, NULL},
+    {"GET", "/containers/*/*", call_container, false, LAST_CUT, NULL},
+    {"HEAD", "/containers/*/archive", call_container, false, LAST_CUT, NULL},
+    {"POST", "/containers/*/*", call_container, false, LAST_CUT, NULL},
+    {"DELETE", "/containers/*", call_container, false, LAST_CUT, NULL},
+    {"POST", "/exec/*/start", call_exec_stream, false, LAST_CUT, NULL},
+    {"POST", "/exec/*/resize", call_exec, false, LAST_CUT, NULL},
+    {"GET", "/exec/*/json", call_exec, false, LAST_CUT, NULL},
+    {"POST", "/commit", call_commit, false, LAST_CUT, NULL},
+    {"POST", "/build", call_any, true, LAST_MESSAGE, NULL},
+    {"POST", "/build/prune", call_sum, false, LAST_CUT, NULL},
+    {"POST", "/images/create", call_any, true, LAST_MESSAGE, NULL},
+    {"POST", "/images/load", call_any, true, LAST_MESSAGE, NULL},
+    {"GET", "/images/json", call_images, false, LAST_CUT, NULL},
+    {"POST", "/images/prune", call_sum, false, LAST_CUT, NULL},
+    {"GET", "/images/search", call_any, false, LAST_CUT, NULL},
+    {"GET", "/images/get", call_images_get, false, LAST_CUT, NULL},
+    {"GET", "/images/*/json", call_image, false, LAST_CUT, NULL},
+    {"GET", "/images/*/history", call_image, false, LAST_CUT, NULL},
+    {"GET", "/images/*/get", call_image, false, LAST_CUT, NULL},
+    {"POST", "/images/*/push", call_image, false, LAST_MESSAGE, NULL},
+    {"POST", "/images/*/tag", call_everywhere, false, LAST_CUT, NULL},
+    {"DELETE", "/images/*", call_everywhere, false, LAST_CUT, NULL},
+    {"GET", "/networks", call_networks, false, LAST_CUT, NULL},
+    {"POST", "/networks/create", call_network_create, false, LAST_CUT, NULL},
+    {"POST", "/networks/prune", call_sum, false, LAST_CUT, NULL},
+    {"GET", "/networks/*", call_network, false, LAST_CUT, NULL},
+    {"POST", "/networks/*/connect", call_network, false, LAST_CUT, NULL},
+    {"POST", "/networks/*/disconnect", call_network, false, LAST_CUT, NULL},
+    {"DELETE", "/networks/*", call_network, false, LAST_CUT, NULL},
+    {"GET", "/volumes", call_volumes, false, LAST_CUT, NULL},
+    {"POST", "/volumes/create", call_volume_create, false, LAST_CUT, NULL},
+    {"POST", "/volumes/prune", call_sum, false, LAST_CUT, NULL},
+    {"GET", "/volumes/*", call_volume, false, LAST_CUT, NULL},
+    {"DELETE", "/volumes/*", call_volume, false, LAST_CUT, NULL},
 };
+
+/* The server answers it as any machine does. */
+static void leave(const struct call *c)
+{
+	(void)c;
+}
 
 /* Our own, without "/v1". */
 static const struct route own_routes[] = {
-    {"GET", "/system/df", call_sum, false, LAST_CUT, false},
-    {"GET", "/containers", call_own_containers, false, LAST_CUT, false},
-    {"POST", "/containers/run", call_run, false, LAST_CUT, false},
-    {"GET", "/containers/*/logs", call_container, false, LAST_CUT, true},
-    {"GET", "/containers/*/wait", call_container, false, LAST_CUT, true},
-    {"POST", "/containers/*/kill", call_container, false, LAST_CUT, false},
-    {"POST", "/containers/*/stop", call_container, false, LAST_CUT, false},
-    {"GET", "/containers/*", call_container, false, LAST_CUT, false},
-    {"DELETE", "/containers/*", call_container, false, LAST_CUT, false},
-    {"POST", "/images/import", call_any, true, LAST_CUT, false},
-    {"POST", "/images/pull", call_any, false, LAST_CUT, false},
-    {"POST", "/images/prune", call_sum, false, LAST_CUT, false},
-    {"GET", "/images", call_own_images, false, LAST_CUT, false},
-    {"POST", "/images/*/tag", call_everywhere, false, LAST_CUT, false},
-    {"GET", "/images/*", call_image, false, LAST_CUT, false},
-    {"DELETE", "/images/*", call_everywhere, false, LAST_CUT, false},
+    {"GET", "/system/df", call_sum, false, LAST_CUT, NULL},
+    {"GET", "/containers", call_own_containers, false, LAST_CUT, NULL},
+    {"POST", "/containers/run", call_run, false, LAST_CUT, NULL},
+    {"GET", "/containers/*/logs", call_container, false, LAST_CUT, call_job_logs},
+    {"GET", "/containers/*/wait", call_container, false, LAST_CUT, leave},
+    {"POST", "/containers/*/kill", call_container, false, LAST_CUT, NULL},
+    {"POST", "/containers/*/stop", call_container, false, LAST_CUT, NULL},
+    {"GET", "/containers/*", call_container, false, LAST_CUT, NULL},
+    {"DELETE", "/containers/*", call_container, false, LAST_CUT, NULL},
+    {"POST", "/images/import", call_any, true, LAST_CUT, NULL},
+    {"POST", "/images/pull", call_any, false, LAST_CUT, NULL},
+    {"POST", "/images/prune", call_sum, false, LAST_CUT, NULL},
+    {"GET", "/images", call_own_images, false, LAST_CUT, NULL},
+    {"POST", "/images/*/tag", call_everywhere, false, LAST_CUT, NULL},
+    {"GET", "/images/*", call_image, false, LAST_CUT, NULL},
+    {"DELETE", "/images/*", call_everywhere, false, LAST_CUT, NULL},
 };
 
 /* ---- nodes ---- */
@@ -300,7 +306,7 @@ static bool may(struct http_req *r, const char *path, struct err *err)
 	return false;
 }
 
-/* `berth wait` and `berth logs` are of jobs, too: those are the server's own. */
+/* `berth wait` and `berth logs` are of jobs, too. */
 static bool is_job(const struct onehost *h, const char *name)
 {
 	mem_cleanup char *first = mem_strndup(name, strcspn(name, "/"));
@@ -315,19 +321,21 @@ static bool take(struct onehost *h, struct http_req *r, bool headers)
 	const struct route *route;
 	struct err err = ERR_INIT;
 	struct call c;
+	call_fn fn;
 
 	if (http_req_header(r, "Berth-Node"))
 		return false;
 	route = route_of(r, &version, &arg);
 	if (!route)
 		return false;
-	if (route->job && is_job(h, arg))
+	fn = route->job && is_job(h, arg) ? route->job : route->fn;
+	if (fn == leave)
 		return false;
 	if (route->stream != headers)
 		return true;
 	c = (struct call){.h = h, .r = r, .route = route, .version = version, .arg = arg};
 	if (may(r, http_req_path(r) + (docker_takes(r) ? strlen(version) : 0), &err))
-		route->fn(&c);
+		fn(&c);
 	else
 		http_reply_err(r, &err);
 	return true;

@@ -52,7 +52,7 @@ struct route {
 	call_fn fn;
 	bool stream; /* runs with the headers: its body goes through in pieces */
 	enum last_word last;
-	bool job; /* what it names may be a job: then it is not ours */
+	call_fn job; /* what it names may be a job: then this. NULL: it may not */
 };
 
 /* A request that is ours. */
@@ -157,6 +157,8 @@ void call_rename(const struct call *c);
 void call_containers(const struct call *c);
 void call_own_containers(const struct call *c);
 void call_commit(const struct call *c);
+/* job_logs.c */
+void call_job_logs(const struct call *c);
 /* create.c */
 void call_create(const struct call *c);
 void call_run(const struct call *c);

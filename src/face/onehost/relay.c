@@ -9,6 +9,7 @@
 #include "cluster/server/server.h"
 #include "face/docker/docker.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -232,6 +233,14 @@ static void on_end(void *ctx, const struct err *error)
 
 static void fail(struct relay *x, const struct err *error)
 {
+	struct err neither = ERR_INIT;
+
+	if (error->code == ENOENT && x->call.route->job) {
+		err_set(&neither, ENOENT,
+			"there is no container and no job \"%.300s\" (berth ps -a and berth jobs -a list them)",
+			x->arg);
+		error = &neither;
+	}
 	onehost_fail(x->call.r, error);
 }
 

@@ -5,7 +5,7 @@
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/mem.h"
-#include "face/cli/frame.h"
+#include "base/wire/frame.h"
 #include "face/cli/term.h"
 #include "face/cli/text.h"
 #include "face/project/call.h"

@@ -2,7 +2,7 @@
 #include "base/core/buf.h"
 #include "base/core/err.h"
 #include "base/core/mem.h"
-#include "face/cli/frame.h"
+#include "base/wire/frame.h"
 #include "face/cli/lines.h"
 #include "face/cli/options.h"
 #include "face/cli/progress.h"

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * frame: the decoder of application/vnd.berth.stream (docs/API.md, "Streams"). It takes bytes as they come, in any
- * pieces, and keeps only the header and a note (type 3, at the most FRAME_NOTE_MAX bytes); output passes through
- * uncopied.
+ * frame: application/vnd.berth.stream (docs/API.md, "Streams"), both ways. The decoder takes bytes as they come, in any pieces, and keeps only the header
+ * and a note (type 3, at the most FRAME_NOTE_MAX bytes); output passes through uncopied.
  */
 #pragma once
 
@@ -13,7 +12,9 @@
 #include <stdint.h>
 
 struct err;
+struct http_req;
 
+#define FRAME_TYPE "application/vnd.berth.stream"
 enum frame_type { FRAME_STDOUT = 1, FRAME_STDERR = 2, FRAME_NOTE = 3 };
 
 #define FRAME_HEADER 8
@@ -38,3 +39,8 @@ int frame_feed(struct frame_reader *r, const void *data, size_t n, frame_fn fn, 
 /* Nothing of a frame is missing: the stream may end here. */
 bool frame_whole(const struct frame_reader *r);
 void frame_free(struct frame_reader *r);
+
+/* As the next part of a reply. They return 1 when the reader is slow: stop until drained. */
+int frame_send(struct http_req *r, int type, const void *data, size_t n);
+int frame_note(struct http_req *r, const char *json);
+int frame_text(struct http_req *r, const char *key, const char *text); /* {"key": "text"} */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "face/cli/frame.h"
+#include "base/wire/frame.h"
 
 #include "base/core/err.h"
+#include "base/wire/http_server.h"
+#include "base/wire/json.h"
 
 #include <string.h>
 
@@ -76,4 +78,29 @@ bool frame_whole(const struct frame_reader *r)
 void frame_free(struct frame_reader *r)
 {
 	buf_free(&r->note);
+}
+
+int frame_send(struct http_req *r, int type, const void *data, size_t n)
+{
+	unsigned char head[FRAME_HEADER] = {
+	    (unsigned char)type, 0, 0, 0, (unsigned char)(n >> 24), (unsigned char)(n >> 16), (unsigned char)(n >> 8),
+	    (unsigned char)n};
+	int full = http_reply_data(r, head, sizeof head);
+
+	return n ? http_reply_data(r, data, n) : full;
+}
+
+int frame_note(struct http_req *r, const char *json)
+{
+	return frame_send(r, FRAME_NOTE, json, strlen(json));
+}
+
+int frame_text(struct http_req *r, const char *key, const char *text)
+{
+	buf_cleanup struct buf json = BUF_INIT;
+
+	buf_printf(&json, "{\"%s\":", key);
+	json_quote(&json, text, strlen(text));
+	buf_addc(&json, '}');
+	return frame_note(r, buf_str(&json));
 }
