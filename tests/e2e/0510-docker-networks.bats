@@ -250,6 +250,41 @@ gone_from() { # NETWORK
 	eventually left_alone one
 }
 
+@test "berth build --network NAME and a project's build.network: the daemon builds from what .dockerignore leaves" {
+	docker network create one >/dev/null
+	docker run -d --name db --network one busybox sleep 100 >/dev/null
+	mkdir -p "$DIR/app/sub" "$DIR/elsewhere"
+	echo kept >"$DIR/app/sub/kept"
+	echo secret >"$DIR/app/secret"
+	ln -s sub/kept "$DIR/app/link"
+	echo secret >"$DIR/app/.dockerignore"
+	cat >"$DIR/elsewhere/File" <<-'END'
+		FROM busybox
+		ARG WORD
+		COPY . /app
+		RUN ping -c 1 -W 5 db && echo "$WORD" >/word
+		CMD find /app /word | sort; cat /app/link /word
+	END
+	run -0 --separate-stderr berth build -q --network one --build-arg WORD=hello -t app -f "$DIR/elsewhere/File" "$DIR/app"
+	[[ $output == sha256:* ]]
+	run -0 docker run --rm --network none app
+	[ "$output" = "$(printf '%s\n' /app /app/.dockerignore /app/link /app/sub /app/sub/kept /word kept hello)" ]
+	echo 'RUN false' >>"$DIR/elsewhere/File"
+	run -1 berth build --network one -f "$DIR/elsewhere/File" "$DIR/app"
+	[[ $output == *"ping statistics"*"The command '/bin/sh -c false' returned a non-zero code: 1"* ]]
+	run -1 berth build --network nosuch "$DIR/app" -f "$DIR/elsewhere/File"
+	[[ $output == *"network nosuch not found"* ]]
+	run -1 berth build --network one --secret id=a,src=/etc/passwd "$DIR/app"
+	[[ $output == *"--secret: the daemon does builds with --network one"* ]]
+	cat >"$DIR/app/compose.yaml" <<-'END'
+		services:
+		  web: {image: web, build: {dockerfile_inline: "FROM busybox\nRUN ping -c 1 -W 5 db\n", network: one}}
+	END
+	run -0 "$BERTH" compose -f "$DIR/app/compose.yaml" build
+	[[ $output == *"1 packets received"* ]]
+	docker image inspect web >/dev/null
+}
+
 # Kills the daemon when it is about to make its system call CALL for the NUMBERth time, while COMMAND asks it for something.
 killed_at() { # CALL NUMBER COMMAND...
 	local pid tracer status=0

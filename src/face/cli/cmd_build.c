@@ -10,6 +10,7 @@
 #include "face/cli/build_view.h"
 #include "face/cli/local_store.h"
 #include "face/cli/pull_view.h"
+#include "face/cli/remote_build.h"
 #include "face/cli/term.h"
 #include "face/cli/text.h"
 #include "node/build/build.h"
@@ -51,8 +52,9 @@ static const struct option_spec build_options[] = {
      "give the cache away: type=registry,ref=NAME, type=local,dest=DIR, type=inline; mode=max: of all stages"},
     {"pull", 0, OPTION_FLAG, V(pull), NULL, "ask the registry for newer base images"},
     {"platform", 0, OPTION_TEXT, V(platform), "OS/ARCH", "platform of the image (default: this machine's)"},
-    {"network", 0, OPTION_TEXT, V(network), "default|none|host",
-     "network of RUN: its own with a way out (default), its loopback alone, or the machine's"},
+    {"network", 0, OPTION_TEXT, V(network), "default|none|host|NAME",
+     "network of RUN: its own with a way out (default), its loopback alone, the machine's, or one of the daemon's, "
+     "which then does the build"},
     {"add-host", 0, OPTION_LIST, V(hosts), "NAME:ADDRESS", "line in /etc/hosts while RUN runs"},
     {"output", 'o', OPTION_LIST, V(outputs), "type=TYPE,dest=PATH",
      "instead of an image of the store: local (a directory), tar (of the files), oci or docker (an archive of the "
@@ -94,15 +96,14 @@ static int find_mode(const struct build_values *v, enum build_view_mode *ret, st
 	return 0;
 }
 
-static int find_network(const char *word, enum build_network *ret, struct err *err)
+/* false = it is the name of a network, of which the daemon knows. */
+static bool find_network(const char *word, enum build_network *ret)
 {
 	*ret = BUILD_NETWORK_DEFAULT;
-	if (!word || !strcmp(word, "default"))
-		return 0;
-	if (strcmp(word, "none") != 0 && strcmp(word, "host") != 0)
-		return err_set(err, EINVAL, "--network %s: default, none or host", word);
+	if (!word || !*word || !strcmp(word, "default"))
+		return true;
 	*ret = *word == 'n' ? BUILD_NETWORK_NONE : BUILD_NETWORK_HOST;
-	return 0;
+	return !strcmp(word, "none") || !strcmp(word, "host");
 }
 
 /* "NAME" alone is the environment's value, and nothing when it has none; SOURCE_DATE_EPOCH of the environment counts, too. */
@@ -178,6 +179,18 @@ static void say_result(enum build_view_mode mode, const struct build_result *res
 		text_line(stderr, "named %s", *n);
 }
 
+/* Of a build of the daemon's, which has told its steps. */
+static void say_built(enum build_view_mode mode, const struct build_result *result, char *const *names)
+{
+	if (mode == BUILD_VIEW_QUIET) {
+		text_line(stdout, "%s", result->id);
+		return;
+	}
+	text_line(stderr, "image %s", result->id);
+	for (; names && *names; names++)
+		text_line(stderr, "named %s", *names);
+}
+
 /* A base image that is not here, from its registry. */
 static int fetch(void *ctx, struct image_store *s, const char *ref, const char *platform, struct err *err)
 {
@@ -208,6 +221,14 @@ static int build(int data, const struct build_options *o, struct build_view *vie
 	sigaction(SIGTERM, &old_term, NULL);
 	build_view_free(view);
 	return r;
+}
+
+static int build_here(struct cli *cli, const char *given, const struct build_options *o, struct build_view *view,
+		      struct build_result *result, struct err *err)
+{
+	fd_cleanup int data = local_store_dir(cli, given, err);
+
+	return data < 0 ? data : build(data, o, view, result, err);
 }
 
 static int build_run_command(struct cli *cli, void *values, char **operands, struct err *err)
@@ -243,25 +264,24 @@ static int build_run_command(struct cli *cli, void *values, char **operands, str
 	};
 	int64_t started = clock_wall_ms();
 	enum build_view_mode mode = BUILD_VIEW_PLAIN;
-	fd_cleanup int data = -1;
+	bool here = find_network(v->network, &o.network);
 	int r = find_mode(v, &mode, err);
 
-	if (r == 0)
-		r = find_network(v->network, &o.network, err);
-	if (r == 0)
-		r = data = local_store_dir(cli, v->data, err);
 	if (r < 0)
 		return r;
 	o.tick_ms = mode == BUILD_VIEW_TERMINAL ? 200 : 0;
 	build_view_init(&view, mode, STDERR_FILENO);
-	r = build(data, &o, &view, &result, err);
+	r = here ? build_here(cli, v->data, &o, &view, &result, err)
+		 : remote_build(cli, &o, v->network, mode == BUILD_VIEW_QUIET, &result, err);
 	if (r == -ECANCELED)
 		return CLI_INTERRUPTED;
 	if (r == 0)
 		r = write_files(v, &result, err);
 	if (r < 0)
 		return r;
-	if (!v->check)
+	if (!here)
+		say_built(mode, &result, v->tags);
+	else if (!v->check)
 		say_result(mode, &result, clock_wall_ms() - started);
 	else if (view.n_warnings == 0)
 		text_line(stderr, "the Dockerfile has no warnings");
