@@ -42,6 +42,14 @@ says() { # ID TEXT: in its logs
 	berth logs "$1" | grep -q -- "$2"
 }
 
+knows_warnings() { # ID N
+	[ "$(berth events --json | jq -s --arg id "$1" '[.[] | select(.job == $id and .kind == "warned")] | length')" = "$2" ]
+}
+
+warned_both() { # by their monitors, whoever else lives
+	[ "$(grep -l warned_ms "$DIR"/data/containers/*/state.json | wc -l)" = 2 ]
+}
+
 end_job() {
 	berth cancel "$1" >/dev/null
 	berth wait "$1" >/dev/null || true
@@ -172,4 +180,37 @@ end_job() {
 	[ "$(job_field "$other" .counts.pending)" = 1 ]
 	end_job "$other"
 	end_job "$low"
+}
+
+@test "a warning before the walltime ends comes once, also when no daemon is there, and preemption begins with it" {
+	slots=$(berth info --json | jq .node.slots)
+	job_file warned <<-END >/dev/null
+		services:
+		  t:
+		    image: busybox
+		    command: ["sh", "-c", "trap 'echo saved' USR1; trap 'exit 7' TERM; echo try \$\$BERTH_ATTEMPT; while :; do sleep 0.05; done"]
+		    x-berth: {replicate: 2, gang: true, slots: 0, walltime: 1h, warn: {signal: USR1, before: 3598s}}
+		  p:
+		    image: busybox
+		    command: ["sh", "-c", "trap 'echo making room; exit 3' USR2; echo p runs; while :; do sleep 0.05; done"]
+		    x-berth: {kind: task, preemptible: true, slots: $slots, warn: {signal: USR2}}
+	END
+	id=$(berth submit "$DIR/warned.yaml" --json | jq -r .id)
+	eventually runs "$id" 3
+	pid=$(daemon_pid)
+	kill -9 "$pid"
+	eventually gone "$pid"
+	eventually warned_both
+	start
+	eventually says "$id" "saved"
+	eventually knows_warnings "$id" 2
+	run -0 berth job --all "$id"
+	[[ $output == *"was warned: its walltime is about to end"* ]]
+	[ "$(berth logs "$id" | grep -c saved)" = 2 ]
+	eventually says "$id" "p runs"
+	high=$(sleeper high 1 "priority: 5" "slots: 1")
+	eventually runs "$high" 1
+	says "$id" "making room"
+	end_job "$high"
+	end_job "$id"
 }

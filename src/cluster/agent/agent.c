@@ -96,11 +96,20 @@ static void report_health(struct agent *a, const struct link_attempt *id, const 
 		link_send(a->link, &m);
 }
 
+static void report_warned(struct agent *a, const struct link_attempt *id, const struct engine_container *c)
+{
+	struct link_msg m = {.type = LINK_WARNED, .attempt = *id};
+
+	if (c->warned_ms)
+		link_send(a->link, &m);
+}
+
 /* All that is known, for a server that asks again. */
 static void report_state(struct agent *a, const struct link_attempt *id, const struct engine_container *c)
 {
 	if (c->started_ms)
 		report_started(a, id, c);
+	report_warned(a, id, c);
 	if (c->state == ENGINE_EXITED || c->state == ENGINE_LOST)
 		report_exit(a, id, c);
 	else
@@ -138,6 +147,9 @@ static void on_engine_event(void *ctx, const struct engine_event *ev)
 		break;
 	case ENGINE_EV_HEALTH:
 		report_health(a, &id, ev->c);
+		break;
+	case ENGINE_EV_WARNED:
+		report_warned(a, &id, ev->c);
 		break;
 	case ENGINE_EV_EXITED:
 		report_exit(a, &id, ev->c);
@@ -293,7 +305,7 @@ static void enact_kill(struct agent *a, const struct link_msg *m)
 		report_exit(a, &m->attempt, c);
 		return;
 	}
-	if (engine_stop(a->engine, c->id, -1, &err) < 0 && err.code != ESRCH)
+	if (engine_stop_by(a->engine, c->id, m->signal, -1, &err) < 0 && err.code != ESRCH)
 		log_err(&err, "stop a container");
 }
 
@@ -433,6 +445,7 @@ static void on_message(void *ctx, const struct link_msg *m)
 	case LINK_HAVE:
 	case LINK_STARTED:
 	case LINK_HEALTH:
+	case LINK_WARNED:
 	case LINK_EXITED:
 	case LINK_EXPANDED:
 		break; /* our own kinds: not for us */
@@ -491,8 +504,10 @@ static void say_what_runs(struct agent *a)
 	struct link_attempt id;
 
 	for (size_t i = 0; (c = engine_at(a->engine, i)); i++) {
-		if (c->key && attempt_of(c->key, &id) && c->state != ENGINE_EXITED && c->state != ENGINE_LOST)
-			report_started(a, &id, c);
+		if (!c->key || !attempt_of(c->key, &id) || c->state == ENGINE_EXITED || c->state == ENGINE_LOST)
+			continue;
+		report_started(a, &id, c);
+		report_warned(a, &id, c);
 	}
 }
 

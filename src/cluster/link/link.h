@@ -30,7 +30,7 @@ struct link_attempt {
 enum link_type {
 	/* server -> agent */
 	LINK_START, /* attempt, text = container spec (JSON, engine.h), flag = the server knows that it was started once: do not start it again; cores */
-	LINK_KILL,  /* attempt, text = reason: stop signal, grace, SIGKILL. Answered by EXITED */
+	LINK_KILL,  /* attempt, text = reason, signal (0: its stop signal), grace, SIGKILL. Answered by EXITED */
 	LINK_EXPAND,  /* attempt.job and .task, text = path of the space, text2 = glob. Answered by EXPANDED */
 	LINK_FORGET,  /* attempt.job: its containers and private spaces are not needed any more */
 	LINK_WELCOME, /* protocol_max = the one to speak, lease_ms: BEAT three times within it, 0 = in this process: nobody waits; sent_ms of HELLO */
@@ -42,6 +42,7 @@ enum link_type {
 	LINK_HAVE, /* attempt.job: there is something of this job here. Answered by FORGET when the server does not know it */
 	LINK_STARTED,  /* attempt, text = container id */
 	LINK_HEALTH,   /* attempt, flag = healthy */
+	LINK_WARNED,   /* attempt: its program got the warning that its walltime ends */
 	LINK_EXITED,   /* attempt, outcome, code, signal, flag = oom, text = error or NULL */
 	LINK_EXPANDED, /* attempt.job and .task, text = JSON list of paths, or NULL and text2 = error */
 	LINK_BEAT, /* still here; sent_ms = the sender's clock; text = its facts when they have changed, or NULL. Answered by HEARD */

@@ -22,6 +22,7 @@ enum {
 	HAS_LEASE = 512,
 	OPT_SENT = 1024,
 	OPT_CORES = 2048,
+	OPT_SIGNAL = 4096,
 	HAS_ATTEMPT = HAS_JOB | HAS_TASK | HAS_INDEX,
 };
 
@@ -30,7 +31,7 @@ static const struct row {
 	unsigned has;
 } rows[] = {
     [LINK_START] = {MSG_BY_SERVER, HAS_ATTEMPT | HAS_TEXT | HAS_FLAG | OPT_CORES},
-    [LINK_KILL] = {MSG_BY_SERVER, HAS_ATTEMPT | OPT_TEXT},
+    [LINK_KILL] = {MSG_BY_SERVER, HAS_ATTEMPT | OPT_TEXT | OPT_SIGNAL},
     [LINK_EXPAND] = {MSG_BY_SERVER, HAS_JOB | HAS_TASK | HAS_TEXT | OPT_TEXT2},
     [LINK_FORGET] = {MSG_BY_SERVER, HAS_JOB},
     [LINK_WELCOME] = {MSG_BY_SERVER, HAS_LEASE | OPT_SENT},
@@ -41,6 +42,7 @@ static const struct row {
     [LINK_HAVE] = {MSG_BY_AGENT, HAS_JOB},
     [LINK_STARTED] = {MSG_BY_AGENT, HAS_ATTEMPT | OPT_TEXT},
     [LINK_HEALTH] = {MSG_BY_AGENT, HAS_ATTEMPT | HAS_FLAG},
+    [LINK_WARNED] = {MSG_BY_AGENT, HAS_ATTEMPT},
     [LINK_EXITED] = {MSG_BY_AGENT, HAS_ATTEMPT | HAS_EXIT | HAS_FLAG | OPT_TEXT},
     [LINK_EXPANDED] = {MSG_BY_AGENT, HAS_JOB | HAS_TASK | OPT_TEXT | OPT_TEXT2},
     [LINK_BEAT] = {MSG_BY_AGENT, OPT_SENT | OPT_TEXT},
@@ -95,6 +97,8 @@ void msg_encode(const struct link_msg *m, struct buf *out)
 		buf_printf(out, ",\"sent_ms\":%" PRId64, m->sent_ms);
 	if ((has & OPT_CORES) && m->cores)
 		buf_printf(out, ",\"cores\":%" PRIu32, m->cores);
+	if ((has & OPT_SIGNAL) && m->signal)
+		buf_printf(out, ",\"signal\":%" PRId32, m->signal);
 	if (has & (HAS_TEXT | OPT_TEXT))
 		add_text(out, "text", m->text);
 	if (has & OPT_TEXT2)
@@ -157,7 +161,7 @@ static int read_node(yyjson_val *o, struct link_msg *m, struct err *err)
 
 static int read_members(yyjson_val *o, unsigned has, struct link_msg *m, struct err *err)
 {
-	int64_t cores = 0;
+	int64_t cores = 0, signal = 0;
 	int r = 0;
 
 	if (has & HAS_JOB)
@@ -177,6 +181,10 @@ static int read_members(yyjson_val *o, unsigned has, struct link_msg *m, struct 
 	if (r == 0 && (has & OPT_CORES))
 		r = json_opt_int(o, "cores", 0, UINT16_MAX, &cores, err);
 	m->cores = (uint32_t)cores;
+	if (r == 0 && (has & OPT_SIGNAL)) {
+		r = json_opt_int(o, "signal", 0, 64, &signal, err);
+		m->signal = (int32_t)signal;
+	}
 	if (r == 0 && (has & HAS_TEXT))
 		r = json_get_str(o, "text", &m->text, err);
 	if (r == 0 && (has & OPT_TEXT))

@@ -177,6 +177,16 @@ void sched_instance_started(struct sched *s, struct job *j, struct task *t, stru
 	sched_workflow_look(s, j, t);
 }
 
+/* The first word of it counts; it says that it has started, too. */
+void sched_instance_warned(struct sched *s, struct job *j, struct task *t, struct instance *i)
+{
+	struct attempt *a = sched_instance_live(i);
+
+	sched_instance_started(s, j, t, i);
+	if (!a->warned_ms)
+		a->warned_ms = s->now_ms;
+}
+
 /* A health report of an attempt that nobody reported as started says that too. */
 void sched_instance_health(struct sched *s, struct job *j, struct task *t, struct instance *i, bool healthy)
 {

@@ -318,6 +318,18 @@ static int health(struct sched *s, const struct sched_event *e, struct err *err)
 	return 0;
 }
 
+static int warned(struct sched *s, const struct sched_event *e, struct err *err)
+{
+	struct job *j;
+	struct task *t;
+	struct instance *i;
+
+	(void)err;
+	if (live_attempt(s, &e->attempt, &j, &t, &i))
+		sched_instance_warned(s, j, t, i);
+	return 0;
+}
+
 static int exited(struct sched *s, const struct sched_event *e, struct err *err)
 {
 	struct ending end = {.outcome = e->outcome, .exit_code = e->exit_code, .oom = e->oom, .error = e->error};
@@ -379,7 +391,7 @@ static const struct {
     [SCHED_EV_NODE_EMPTY] = {node_empty, false}, [SCHED_EV_NODE_FACTS] = {node_facts, false},
     [SCHED_EV_LICENCE] = {licence, false},	 [SCHED_EV_NODE_USE] = {node_use, false},
     [SCHED_EV_JOB_PAUSE] = {job_pause, false},	 [SCHED_EV_RESTART] = {restart, false},
-    [SCHED_EV_FINISH] = {finish, false},
+    [SCHED_EV_FINISH] = {finish, false},	 [SCHED_EV_WARNED] = {warned, true},
 };
 
 static void settle(struct sched *s)

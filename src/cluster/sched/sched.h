@@ -163,6 +163,7 @@ enum sched_event_type {
 	SCHED_EV_EXPANDED,   /* job, task, count; or failed when error is set */
 	SCHED_EV_STARTED,    /* attempt */
 	SCHED_EV_HEALTH,     /* attempt, healthy */
+	SCHED_EV_WARNED,     /* attempt: its program was told that its walltime is about to end */
 	SCHED_EV_EXITED,     /* attempt, outcome, exit_code, error */
 	SCHED_EV_TIME,	     /* time passed: deadlines at or before now fire */
 	SCHED_EV_LICENCE,    /* licence, total: from now on the cluster has so many; SCHED_NO_LIMIT: it is taken away */
@@ -192,7 +193,7 @@ enum sched_outcome {
 struct sched_event {
 	enum sched_event_type type;
 	int64_t now_ms;			 /* wall clock, never goes back within a log (the server sees to it) */
-	struct sched_attempt_id attempt; /* STARTED, HEALTH, EXITED */
+	struct sched_attempt_id attempt; /* STARTED, HEALTH, WARNED, EXITED */
 	const char *job;		 /* CANCEL, PAUSE, RESUME, FORGET, EXPANDED, RESTART, FINISH */
 	uint32_t task, count;		 /* EXPANDED; RESTART, FINISH: task */
 	uint32_t index;			 /* RESTART, FINISH */
@@ -310,6 +311,7 @@ struct sched_attempt_view {
 	uint32_t epoch;
 	const char *node;
 	int64_t sent_ms, started_ms, ended_ms; /* 0 = not yet */
+	int64_t warned_ms;		       /* 0 = was not */
 	bool ended, healthy, oom;
 	enum sched_outcome outcome;
 	int32_t exit_code;

@@ -133,6 +133,8 @@ static void load_attempt(struct reader *r, struct sched *s, struct instance *i)
 	a->exit_code = (int32_t)whole(r, INT32_MIN, INT32_MAX);
 	a->kill = (uint8_t)number(r, KILL_N - 1);
 	a->error = text(r);
+	if (optional(r, "warned"))
+		a->warned_ms = time_ms(r);
 	if (!r->bad && (a->node >= s->n_nodes || !a->epoch))
 		fail(r, "an attempt names no known node, or has no number");
 	if (!a->ended && (a->error || a->ended_ms))

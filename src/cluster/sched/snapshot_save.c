@@ -45,6 +45,10 @@ static void save_attempt(struct buf *b, const struct attempt *a, uint64_t *lines
 		   a->exit_code, a->kill);
 	add_text(b, a->error);
 	end_line(b, lines);
+	if (!a->warned_ms)
+		return;
+	buf_printf(b, "warned %" PRId64, a->warned_ms);
+	end_line(b, lines);
 }
 
 static void save_instance(struct buf *b, const struct instance *i, uint64_t *lines)

@@ -51,7 +51,7 @@ enum {
 #define MET_ALL (MET_STARTED | MET_HEALTHY | MET_COMPLETED)
 
 struct attempt {
-	int64_t sent_ms, started_ms, ended_ms;
+	int64_t sent_ms, started_ms, ended_ms, warned_ms;
 	char *error;
 	uint32_t epoch, node;
 	int32_t exit_code;
@@ -494,6 +494,7 @@ void sched_instance_move(struct job *j, struct task *t, uint8_t from, uint8_t to
 void sched_instance_set(struct job *j, struct task *t, struct instance *i, enum sched_task_state state);
 void sched_instance_start(struct sched *s, struct job *j, struct task *t, struct instance *i, struct node *n);
 void sched_instance_started(struct sched *s, struct job *j, struct task *t, struct instance *i);
+void sched_instance_warned(struct sched *s, struct job *j, struct task *t, struct instance *i);
 void sched_instance_health(struct sched *s, struct job *j, struct task *t, struct instance *i, bool healthy);
 void sched_instance_end(struct sched *s, struct job *j, struct task *t, struct instance *i, const struct ending *e);
 void sched_instance_kill(struct sched *s, struct job *j, struct task *t, struct instance *i, enum kill why);

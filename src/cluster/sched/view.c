@@ -161,6 +161,7 @@ int sched_attempt_view(const struct sched *s, const char *job, uint32_t task, ui
 					   .sent_ms = a->sent_ms,
 					   .started_ms = a->started_ms,
 					   .ended_ms = a->ended_ms,
+					   .warned_ms = a->warned_ms,
 					   .ended = a->ended,
 					   .healthy = a->healthy,
 					   .oom = a->oom,

@@ -71,7 +71,12 @@ static void start(struct server *s, const struct sched_attempt_id *a, const char
 
 static void kill_attempt(struct server *s, const struct sched_attempt_id *a, const char *node, const char *reason)
 {
+	const struct jobspec *j = map_get(&s->jobs, a->job);
 	struct link_msg m = {.type = LINK_KILL, .text = reason};
+
+	/* What is preempted is warned as it would be of the end of its walltime. */
+	if (j && !strcmp(reason, SCHED_PREEMPTED))
+		m.signal = jobspec_warn(j, a->task).signal;
 
 	to_link(&m.attempt, a);
 	fleet_send(s, node, &m);
@@ -247,6 +252,16 @@ bool apply_is_live(const struct server *s, const struct sched_attempt_id *a, con
 		return false;
 	*ret_started = v.started_ms != 0;
 	return true;
+}
+
+bool apply_warned(const struct server *s, const struct sched_attempt_id *a)
+{
+	struct sched_instance_view i;
+	struct sched_attempt_view v;
+
+	return sched_instance_view(s->sched, a->job, a->task, a->index, &i) == 0 && i.n_attempts &&
+	       sched_attempt_view(s->sched, a->job, a->task, a->index, i.n_attempts - 1, &v) == 0 &&
+	       v.epoch == a->epoch && v.warned_ms;
 }
 
 const char *apply_kill_reason(const struct server *s, const struct sched_attempt_id *a)

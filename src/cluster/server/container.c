@@ -248,6 +248,18 @@ static void add_identity(yyjson_mut_doc *d, const struct jobspec *j, const struc
 	yyjson_mut_obj_add_uint(d, root, "epoch", a->epoch);
 }
 
+/* From its start, which its node knows before the server does: so the warning is never late. */
+static void add_warning(yyjson_mut_doc *d, const struct jobspec *j, uint32_t task)
+{
+	struct jobspec_warn w = jobspec_warn(j, task);
+	yyjson_mut_val *root = yyjson_mut_doc_get_root(d);
+
+	if (!w.signal || !w.before_ms)
+		return;
+	yyjson_mut_obj_add_int(d, root, "warn_signal", w.signal);
+	yyjson_mut_obj_add_int(d, root, "warn_after_ms", j->tasks[task].walltime_ms - w.before_ms);
+}
+
 static void words_of(const struct jobspec *j, const struct sched_attempt_id *a, struct words *w)
 {
 	uint32_t count = j->tasks[a->task].count;
@@ -282,6 +294,7 @@ int container_json(const struct jobspec *j, const struct sched_attempt_id *a, co
 	}
 	words_of(j, a, &w);
 	add_identity(d, j, a);
+	add_warning(d, j, a->task);
 	if (fencing == JOBSPEC_STRICT || (fencing == JOBSPEC_AS_THE_SERVER && strict))
 		yyjson_mut_obj_add_bool(d, yyjson_mut_doc_get_root(d), "fenced", true);
 	add_env(d, service, j, a, &w);

@@ -46,6 +46,7 @@ static const struct shape {
     [SCHED_EV_EXPANDED] = {"expanded", HAS_JOB | HAS_COUNT},
     [SCHED_EV_STARTED] = {"started", HAS_ATTEMPT},
     [SCHED_EV_HEALTH] = {"health", HAS_ATTEMPT | HAS_HEALTH},
+    [SCHED_EV_WARNED] = {"warned", HAS_ATTEMPT},
     [SCHED_EV_EXITED] = {"exited", HAS_ATTEMPT | HAS_EXIT},
     [SCHED_EV_TIME] = {"time", 0},
     [SCHED_EV_QUOTA] = {"quota", HAS_QUOTA},

@@ -361,7 +361,7 @@ static void on_attempt(struct session *x, const struct link_msg *m, enum sched_e
 			fleet_fence(s, x->node->name, &in.event.attempt);
 		return;
 	}
-	if (type == SCHED_EV_STARTED && started)
+	if ((type == SCHED_EV_STARTED && started) || (type == SCHED_EV_WARNED && apply_warned(s, &in.event.attempt)))
 		return;
 	in.extra.task_name = j->tasks[m->attempt.task].name;
 	if (type == SCHED_EV_STARTED)
@@ -422,6 +422,9 @@ static void after_hello(struct session *x, const struct link_msg *m)
 		break;
 	case LINK_HEALTH:
 		on_attempt(x, m, SCHED_EV_HEALTH);
+		break;
+	case LINK_WARNED:
+		on_attempt(x, m, SCHED_EV_WARNED);
 		break;
 	case LINK_EXITED:
 		on_attempt(x, m, SCHED_EV_EXITED);

@@ -8,6 +8,7 @@
 #include "base/core/mem.h"
 #include "base/wire/json.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -76,6 +77,7 @@ static const char *const service_keys[] = {"name",
 					   "elsewhere",
 					   "on_error",
 					   "walltime_ms",
+					   "warn",
 					   "max_running",
 					   "licences",
 					   "gang",
@@ -271,6 +273,51 @@ static int read_bind(struct sched_task_spec *t, yyjson_val *service, struct err 
 	return 0;
 }
 
+static int parse_warn(yyjson_val *service, struct jobspec_warn *ret, struct err *err)
+{
+	yyjson_val *o = yyjson_obj_get(service, "warn");
+	int64_t signal = 0;
+	int r;
+
+	*ret = (struct jobspec_warn){.signal = 0};
+	if (!o)
+		return 0;
+	if (!yyjson_is_obj(o))
+		return err_set(err, EINVAL, "warn: an object is needed");
+	r = json_get_int(o, "signal", 1, 64, &signal, err);
+	if (r == 0)
+		r = json_opt_int(o, "before_ms", 1, MS_MAX, &ret->before_ms, err);
+	if (r == 0 && (signal == SIGKILL || signal == SIGSTOP))
+		r = err_set(err, EINVAL, "signal: no program can take %s as a warning",
+			    signal == SIGKILL ? "SIGKILL" : "SIGSTOP");
+	ret->signal = (int)signal;
+	return r < 0 ? err_wrap(err, "warn") : 0;
+}
+
+struct jobspec_warn jobspec_warn(const struct jobspec *j, uint32_t task)
+{
+	struct jobspec_warn w;
+
+	parse_warn(service_at(j, task), &w, NULL);
+	return w;
+}
+
+static int check_warn(const struct sched_task_spec *t, yyjson_val *service, struct err *err)
+{
+	struct jobspec_warn w;
+	int r = parse_warn(service, &w, err);
+
+	if (r < 0 || !w.signal)
+		return r;
+	if (w.before_ms && w.before_ms >= t->walltime_ms)
+		return err_set(err, EINVAL, "warn: before is %g s, and the walltime %g s", (double)w.before_ms / 1000,
+			       (double)t->walltime_ms / 1000);
+	if (!w.before_ms && !t->preemptible)
+		return err_set(err, EINVAL,
+			       "warn: there is no end to warn of: neither before nor preemptible is there");
+	return 0;
+}
+
 static int read_request(struct sched_task_spec *t, yyjson_val *service, struct err *err)
 {
 	int64_t slots = t->service ? 0 : 1, cpu = 0, memory = 0;
@@ -377,6 +424,8 @@ static int read_service(struct jobspec *j, uint32_t task, struct err *err)
 		r = read_request(t, service, err);
 	if (r == 0)
 		r = read_place(j, t, service, err);
+	if (r == 0)
+		r = check_warn(t, service, err);
 	if (r == 0)
 		r = read_licences(j, task, service, err);
 	if (r == 0)

@@ -48,6 +48,12 @@ int jobspec_set_items(struct jobspec *j, uint32_t task, const char *json, struct
 enum jobspec_fencing { JOBSPEC_AS_THE_SERVER, JOBSPEC_BEST_EFFORT, JOBSPEC_STRICT };
 /* The processors of its own that each copy of a service asks for (bind), 0 = none. */
 uint32_t jobspec_cores(const struct jobspec *j, uint32_t task);
+/* What its program is told before its walltime ends, or as the first thing when it is preempted; signal 0: nothing. */
+struct jobspec_warn {
+	int signal;
+	int64_t before_ms; /* 0: without a walltime */
+};
+struct jobspec_warn jobspec_warn(const struct jobspec *j, uint32_t task);
 enum jobspec_fencing jobspec_fencing(const struct jobspec *j, uint32_t task);
 
 /* "compose.yaml:12:3: services.map", for messages about a service; with a key whose place is known ("image"), "compose.yaml:13:12: services.map.image". */

@@ -126,6 +126,7 @@ bool apply_is_live(const struct server *s, const struct sched_attempt_id *a, con
 int limit_admit(struct server *s, const struct jobspec *j, struct err *err);
 void limit_submitting(struct server *s, const struct sched_job_spec *spec, int change); /* +1 on its way, -1 arrived */
 
+bool apply_warned(const struct server *s, const struct sched_attempt_id *a);
 const char *apply_kill_reason(const struct server *s,
 			      const struct sched_attempt_id *a); /* of the latest attempt; NULL: none */
 

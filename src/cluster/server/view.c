@@ -108,6 +108,8 @@ static void add_attempt(yyjson_mut_doc *d, yyjson_mut_val *list, const struct jo
 	yyjson_mut_obj_add_str(d, o, "state", outcome_name(a));
 	add_time(d, o, "sent_ms", a->sent_ms);
 	add_time(d, o, "started_ms", a->started_ms);
+	if (a->warned_ms)
+		add_time(d, o, "warned_ms", a->warned_ms);
 	add_time(d, o, "ended_ms", a->ended_ms);
 	if (a->ended)
 		yyjson_mut_obj_add_int(d, o, "exit_code", a->exit_code);

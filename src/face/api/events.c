@@ -118,10 +118,15 @@ static void add(struct buf *out, const char *key, const char *value)
 static void from_engine(void *ctx, const struct engine_event *ev)
 {
 	static const char *const kinds[] = {
-	    [ENGINE_EV_CREATED] = "container_created", [ENGINE_EV_STARTED] = "container_started",
-	    [ENGINE_EV_HEALTH] = "container_health",   [ENGINE_EV_STOPPING] = "container_stopping",
-	    [ENGINE_EV_EXITED] = "container_exited",   [ENGINE_EV_REMOVED] = "container_removed",
-	    [ENGINE_EV_CHANGED] = "container_changed", [ENGINE_EV_IMAGE] = "image",
+	    [ENGINE_EV_CREATED] = "container_created",
+	    [ENGINE_EV_STARTED] = "container_started",
+	    [ENGINE_EV_HEALTH] = "container_health",
+	    [ENGINE_EV_STOPPING] = "container_stopping",
+	    [ENGINE_EV_EXITED] = "container_exited",
+	    [ENGINE_EV_REMOVED] = "container_removed",
+	    [ENGINE_EV_CHANGED] = "container_changed",
+	    [ENGINE_EV_WARNED] = "container_warned",
+	    [ENGINE_EV_IMAGE] = "image",
 	};
 	struct events *e = ctx;
 	buf_cleanup struct buf line = BUF_INIT;

@@ -137,6 +137,8 @@ static void instance_cells(struct table *t, yyjson_val *instance, const char *wh
 	exit_cell(t, last);
 	if (error && *error)
 		table_cell(t, error);
+	else if (show_int(last, "warned_ms", 0) > 0 && show_int(last, "ended_ms", 0) == 0)
+		table_cell(t, "was warned: its walltime is about to end");
 	else
 		table_cell(t, show_bool(last, "oom") ? "out of memory" : why);
 }

@@ -44,6 +44,22 @@ static void read_retry(struct loader *l, const struct node *berth, struct job_re
 		message_error(l, node_get(n, "backoff"), "a number from 1 to 1000 is needed");
 }
 
+/* A duration alone is the time before the end. */
+static void read_warn(struct loader *l, struct job_service *s)
+{
+	const struct node *n = node_value(s->berth, "warn");
+	char name[SCALAR_SIGNAL_MAX] = "SIGTERM";
+
+	if (!n || n->kind == NODE_LIST)
+		return;
+	s->warn_before_ms = n->kind == NODE_SCALAR ? read_duration(s->berth, "warn", 0) : read_duration(n, "before", 0);
+	if (n->kind == NODE_MAP)
+		(void)scalar_signal(read_str(n, "signal", "SIGTERM"), name);
+	s->warn_signal = scalar_signal_number(name);
+	if (!strcmp(name, "SIGKILL") || !strcmp(name, "SIGSTOP"))
+		message_error(l, node_get(n, "signal"), "no program can take %s as a warning", name);
+}
+
 static void read_items(struct loader *l, struct job_service *s, const struct node *list)
 {
 	s->has_items = true;
@@ -112,6 +128,7 @@ void berth_keys_read(struct loader *l, struct job_service *s)
 	s->topology = read_str(s->berth, "topology", NULL);
 	s->fencing = read_str(s->berth, "fencing", NULL);
 	s->bind = read_str(s->berth, "bind", NULL);
+	read_warn(l, s);
 	read_retry(l, s->berth, &s->retry);
 	read_replicate(l, s);
 	stage_read(l, s);

@@ -268,6 +268,27 @@ static void finish_service(struct loader *l, struct job_service *s)
 		s->slots = 0;
 }
 
+#define WARN_DEFAULT_MS 60000
+
+/* Before the end of its walltime, or when it is preempted: it must have one of them. */
+static void finish_warn(struct loader *l, struct job_service *s)
+{
+	const struct node *n = node_value(s->berth, "warn");
+
+	if (!s->warn_signal)
+		return;
+	if (s->walltime_ms <= 0 && (!s->preemptible || s->warn_before_ms)) {
+		message_error(l, n, "there is no end to warn of: walltime is missing%s",
+			      s->warn_before_ms ? "" : ", and it is not preemptible");
+		return;
+	}
+	if (s->walltime_ms > 0 && !s->warn_before_ms)
+		s->warn_before_ms = WARN_DEFAULT_MS;
+	if (s->walltime_ms > 0 && s->warn_before_ms >= s->walltime_ms)
+		message_error(l, n, "%g s before the end is not within its walltime of %g s",
+			      (double)s->warn_before_ms / 1000, (double)s->walltime_ms / 1000);
+}
+
 static void check_exit_with(struct loader *l)
 {
 	const struct node *at = node_value(read_map(l->root, "x-berth"), "exit_with");
@@ -313,6 +334,8 @@ void check_job(struct loader *l)
 			finish_task(l, s);
 		else
 			finish_service(l, s);
+		if (s->active)
+			finish_warn(l, s);
 	}
 	check_exit_with(l);
 	if (job->n_services && !n_active)

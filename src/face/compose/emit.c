@@ -271,6 +271,13 @@ static void add_schedule(struct out *o, const struct job_service *s)
 	yyjson_mut_obj_add_bool(o->doc, o->obj, "elsewhere", s->retry.elsewhere);
 	add_str(o, "on_error", s->on_error ? s->on_error : "cancel");
 	add_int(o, "walltime_ms", s->walltime_ms > 0 ? s->walltime_ms : 0);
+	if (s->warn_signal) {
+		yyjson_mut_val *warn = yyjson_mut_obj_add_obj(o->doc, o->obj, "warn");
+
+		yyjson_mut_obj_add_int(o->doc, warn, "signal", s->warn_signal);
+		if (s->warn_before_ms)
+			yyjson_mut_obj_add_int(o->doc, warn, "before_ms", s->warn_before_ms);
+	}
 	if (s->max_running)
 		add_int(o, "max_running", s->max_running);
 	add_licences(o, s);

@@ -280,6 +280,16 @@ bool scalar_signal(const char *text, char ret_name[static SCALAR_SIGNAL_MAX])
 	return false;
 }
 
+int scalar_signal_number(const char *name)
+{
+	char other[SCALAR_SIGNAL_MAX];
+
+	for (int n = 1; n <= RTMAX; n++)
+		if (signal_of_number(n, other) && strcmp(other, name) == 0)
+			return n;
+	return 0;
+}
+
 /* Length of the sequence at p, 0 when it is none. */
 static size_t sequence(const unsigned char *p, size_t n)
 {

@@ -29,5 +29,7 @@ bool scalar_mode(const char *text, int64_t *ret);
 /* SIGTERM, term, 15, RTMIN+3; ret_name is a static or caller's text "SIGTERM" of SCALAR_SIGNAL_MAX bytes. */
 #define SCALAR_SIGNAL_MAX 16
 bool scalar_signal(const char *text, char ret_name[static SCALAR_SIGNAL_MAX]);
+/* The number of such a name, 0 = there is none. */
+int scalar_signal_number(const char *name);
 /* False for a text with bytes that are no UTF-8 (Unicode 15, table 3-7); *ret_at is where. */
 bool scalar_utf8(const char *text, size_t n, size_t *ret_at);

@@ -26,6 +26,9 @@ static const struct schema retry[] = {{"attempts", S_INT, .min = 1, .max = 10000
 		"walltime", S_DURATION, .example = "walltime: 10m"                                                     \
 	}
 
+static const struct schema warn[] = {
+    {"signal", S_SIGNAL, .example = "signal: USR1"}, {"before", S_DURATION, .example = "before: 60s"}, {NULL}};
+
 #define FENCING                                                                                                        \
 	{                                                                                                              \
 		"fencing", S_STR, .words = "best-effort strict", .example = "fencing: strict"                          \
@@ -79,7 +82,7 @@ const struct schema schema_berth_service[] = {
     {"near", S_LIST, .item = &one_rule, .example = "near: [db]"},
     {"apart", S_LIST, .item = &one_rule, .example = "apart: [{to: db, within: labels.rack}]"},
     {"probe", S_ANY, SCHEMA_LATER},
-    {"warn", S_ANY, SCHEMA_LATER},
+    {"warn", S_DURATION | S_MAP, .fields = warn, .example = "warn: {signal: USR1, before: 60s}"},
     {"branch", S_ANY, SCHEMA_LATER},
     {"loop", S_ANY, SCHEMA_LATER},
     {"pre", S_ANY, SCHEMA_LATER},

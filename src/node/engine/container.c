@@ -311,6 +311,13 @@ static void set_ooms(struct container *c, uint32_t ooms)
 		engine_action_of(c->e, &c->pub, "oom", NULL);
 }
 
+/* Told also when an earlier daemon may have told it: nobody minds to hear it twice. */
+static void set_warned(struct container *c, int64_t warned_ms)
+{
+	c->pub.warned_ms = warned_ms;
+	event_add(c->e, ENGINE_EV_WARNED, c, NULL);
+}
+
 static void set_paused(struct container *c, bool paused)
 {
 	const char *what = paused ? "pause" : "unpause";
@@ -352,6 +359,8 @@ void container_record(struct container *c, const struct record *r)
 		set_health(c, r->health, was_running);
 	if (r->ooms > c->ooms)
 		set_ooms(c, r->ooms);
+	if (r->warned_ms && !c->pub.warned_ms)
+		set_warned(c, r->warned_ms);
 	if (r->paused != c->pub.paused && r->state == ENGINE_RUNNING)
 		set_paused(c, r->paused);
 	if (r->state == ENGINE_STOPPING && c->pub.state != ENGINE_STOPPING)

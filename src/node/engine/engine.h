@@ -115,8 +115,9 @@ struct engine_container {
 	bool paused;	 /* RUNNING */
 	bool restarting; /* its policy starts it again: EXITED or LOST = it waits for that, CREATED = it is starting */
 	bool manual;	 /* it was asked to end (stop, kill with SIGKILL or the stop signal) since its last start */
-	bool removing;	 /* somebody asked for its removal, and it has not gone yet */
-	bool dead;	 /* it was to be removed, and its files could not be: engine_remove() tries again */
+	int64_t warned_ms; /* when it got its warning in this life, 0 = not */
+	bool removing;	   /* somebody asked for its removal, and it has not gone yet */
+	bool dead;	   /* it was to be removed, and its files could not be: engine_remove() tries again */
 	enum engine_restart restart;
 	uint32_t restart_max;	/* on-failure: how often, 0 = no limit */
 	uint32_t restart_count; /* by the policy, since somebody started it */
@@ -125,7 +126,8 @@ struct engine_container {
 
 /* What can be asked for: the service keys of docs/formats/job.md section 2 (image, entrypoint, command, environment, working_dir, user, hostname,
  * mounts, files, read_only, limit_*, stop_signal, stop_grace_ms, healthcheck, labels, stage_in, stage_out) and: name, remove, key, job, task, index, epoch, and
- * "spaces": [{"name", "path"}] with absolute paths for the staging rules; "fenced": engine_fence(). limit_pids 0 or absent = 4096. Unknown members are refused.
+ * "spaces": [{"name", "path"}] with absolute paths for the staging rules; "fenced": engine_fence(); "warn_signal" (a number) and "warn_after_ms": it gets
+ * that signal once, so long after its start (WARNED). limit_pids 0 or absent = 4096. Unknown members are refused.
  * Checked here again, whoever sends it. -EINVAL, -ENOENT (image), -EEXIST (name or key).
  * Also: "log": {"max_size" (bytes of one file, default 100 MiB), "max_files" (3), "compress" (of files that were rotated, false)}.
  * On success the container exists (config.json is written) and the monitor has been asked for: STARTED or EXITED comes as an event. */
@@ -207,7 +209,8 @@ enum engine_event_type {
 	ENGINE_EV_EXITED,
 	ENGINE_EV_REMOVED,
 	ENGINE_EV_CHANGED, /* text: "pause", "unpause", "rename", "update", "restart" (a restart by policy is due, or was given up) */
-	ENGINE_EV_IMAGE, /* an image was imported or removed: c is NULL, text its name */
+	ENGINE_EV_WARNED, /* warned_ms is known; told again by a daemon that finds it running */
+	ENGINE_EV_IMAGE,  /* an image was imported or removed: c is NULL, text its name */
 };
 struct engine_event {
 	enum engine_event_type type;

@@ -162,7 +162,7 @@ static void reset(struct container *c)
 	p->health = c->has_health ? ENGINE_HEALTH_STARTING : ENGINE_HEALTH_NONE;
 	if (p->ended_ms)
 		p->last_ended_ms = p->ended_ms;
-	p->started_ms = p->ended_ms = 0;
+	p->started_ms = p->ended_ms = p->warned_ms = 0;
 	p->pid = 0;
 	buf_free(&c->wishes);
 	c->heard = c->never_ran = c->released = false;

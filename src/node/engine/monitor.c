@@ -82,6 +82,8 @@ static int wait_ms(const struct monitor *m, int64_t now)
 		due = INT64_MAX;
 	if (m->started && !m->ended && m->kill_at < due)
 		due = m->kill_at;
+	if (m->started && !m->ended && !m->rec.paused && m->warn_at < due)
+		due = m->warn_at;
 	if (due == INT64_MAX)
 		return -1;
 	return due <= now ? 0 : due - now > 3600000 ? 3600000 : (int)(due - now);
@@ -181,6 +183,19 @@ static void check_fence(struct monitor *m)
 	monitor_kill(m, SIGKILL);
 }
 
+/* Written down first: it is given once, whoever dies. */
+static void warn(struct monitor *m)
+{
+	m->warn_at = INT64_MAX;
+	/* What has been told to end needs no warning. */
+	if (m->kill_at != INT64_MAX)
+		return;
+	m->rec.warned_ms = clock_wall_ms();
+	monitor_write_state(m);
+	(void)rt_signal(&m->box, m->warn_signal, NULL);
+	monitor_publish(m);
+}
+
 static void look_at_memory(struct monitor *m)
 {
 	if (!oom_look(&m->box, &m->oom))
@@ -218,6 +233,8 @@ void monitor_turn(struct monitor *m)
 			m->kill_at = INT64_MAX;
 			monitor_kill(m, SIGKILL);
 		}
+		if (m->warn_at <= now && !m->rec.paused)
+			warn(m);
 		if (m->rec.paused)
 			; /* a check would be frozen, too */
 		else if (v[ON_HEALTH].revents || v[ON_CHECK].revents || health_due(&m->health) <= now)
@@ -334,6 +351,10 @@ static int begin(struct monitor *m, struct err *err)
 	m->rec.start_time = m->box.start_time;
 	m->rec.cgroup = mem_strdup(rt_host_place());
 	m->rec.started_ms = clock_wall_ms();
+	if (m->order.spec.warn_after_ms && m->order.spec.warn_signal) {
+		m->warn_at = clock_mono_ms() + m->order.spec.warn_after_ms;
+		m->warn_signal = (int)m->order.spec.warn_signal;
+	}
 	if (m->order.spec.limit_memory > 0)
 		(void)oom_watch(&m->box, &m->oom, NULL);
 	health_start(&m->health, &m->order.spec.health, clock_mono_ms());
@@ -439,6 +460,7 @@ static void init(struct monitor *m, struct launcher_job *job)
 	    .uplink = UPLINK_NULL,
 	    .oom = OOM_NULL,
 	    .kill_at = INT64_MAX,
+	    .warn_at = INT64_MAX,
 	    .fence = -1,
 	};
 	snprintf(m->id, sizeof m->id, "%s", job->args[0]);

@@ -69,8 +69,10 @@ struct monitor {
 	int helper_fd;
 	bool helper_done;
 	/* a wish to end */
-	int stop_signal;    /* the first signal that asked for the end, 0 = none */
-	int64_t kill_at;    /* clock_mono_ms(), INT64_MAX = never */
+	int stop_signal; /* the first signal that asked for the end, 0 = none */
+	int64_t kill_at; /* clock_mono_ms(), INT64_MAX = never */
+	int64_t warn_at; /* the same; the program gets warn_signal then */
+	int warn_signal;
 	int fence;	    /* fence_timer() of what is fenced, or -1 ... */
 	int64_t fence_term; /* ... and the term that it is of */
 };

@@ -50,6 +50,8 @@ void record_write(struct buf *out, const struct record *r)
 		buf_adds(out, ",\"paused\":true");
 	if (r->ooms)
 		buf_printf(out, ",\"ooms\":%" PRIu32, r->ooms);
+	if (r->warned_ms)
+		buf_printf(out, ",\"warned_ms\":%" PRId64, r->warned_ms);
 	buf_printf(out, ",\"started_ms\":%" PRId64 ",\"ended_ms\":%" PRId64, r->started_ms, r->ended_ms);
 	buf_printf(out, ",\"staged_files\":%" PRIu64 ",\"staged_bytes\":%" PRIu64, r->staged_files, r->staged_bytes);
 	if (r->cgroup) {
@@ -119,6 +121,8 @@ static int parse_times(yyjson_val *v, struct record *ret, struct err *err)
 		r = json_opt_int(v, "started_ms", 0, INT64_MAX, &ret->started_ms, err);
 	if (r == 0)
 		r = json_opt_int(v, "ended_ms", 0, INT64_MAX, &ret->ended_ms, err);
+	if (r == 0)
+		r = json_opt_int(v, "warned_ms", 0, INT64_MAX, &ret->warned_ms, err);
 	if (r == 0)
 		r = json_opt_int(v, "staged_files", 0, INT64_MAX, &files, err);
 	if (r == 0)

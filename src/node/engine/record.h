@@ -21,7 +21,8 @@ struct record {
 	int pid;
 	uint64_t start_time; /* of pid, field 22 of /proc/pid/stat */
 	int64_t started_ms, ended_ms;
-	char *cgroup; /* rt_host_place() of its monitor, owned; NULL = not known */
+	int64_t warned_ms; /* it got its warning then, 0 = not */
+	char *cgroup;	   /* rt_host_place() of its monitor, owned; NULL = not known */
 	uint64_t staged_files, staged_bytes;
 	struct engine_exit exit; /* its error is owned by the record */
 };

@@ -131,6 +131,7 @@ static void recall_end(struct container *c, const struct record *r)
 	c->pub.health = r->health;
 	c->pub.started_ms = r->started_ms;
 	c->pub.ended_ms = r->ended_ms;
+	c->pub.warned_ms = r->warned_ms;
 	c->pub.exit = r->exit;
 	c->pub.exit.error = mem_strdup(r->exit.error);
 	/* It was to be removed, and there was nobody to do it. */
@@ -155,6 +156,7 @@ static void recall_running(struct container *c, int dir, char **layers)
 		c->pub.paused = r.paused;
 		c->pub.pid = r.pid;
 		c->pub.started_ms = r.started_ms;
+		c->pub.warned_ms = r.warned_ms;
 	}
 	record_clear(&r);
 }

@@ -177,6 +177,8 @@ static const struct right {
     {"stop_signal", NULL},
     {"stop_grace_ms", NULL},
     {"stop_timeout", NULL},
+    {"warn_signal", NULL},
+    {"warn_after_ms", NULL},
     {"files", NULL},
     {"stage_in", NULL},
     {"stage_out", NULL},

@@ -37,6 +37,8 @@ static const struct spec_member top_members[] = {
     {"stop_signal", SPEC_STR, AT(stop_signal)},
     {"stop_grace_ms", SPEC_INT, AT(stop_grace_ms), 0, SPEC_YEAR_MS},
     {"stop_timeout", SPEC_OTHER},
+    {"warn_signal", SPEC_INT, AT(warn_signal), 1, 64},
+    {"warn_after_ms", SPEC_INT, AT(warn_after_ms), 1, SPEC_YEAR_MS * 10},
     {"mounts", SPEC_OTHER},
     {"files", SPEC_OTHER},
     {"spaces", SPEC_OTHER},

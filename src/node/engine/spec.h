@@ -140,6 +140,7 @@ struct spec {
 	int64_t limit_cpu_milli, limit_memory, limit_pids;
 	bool pids_by_default; /* nobody asked for limit_pids: it is left out where it cannot be enforced */
 	int64_t stop_grace_ms;
+	int64_t warn_signal, warn_after_ms; /* that signal so long after its start, once; 0 = none */
 	int64_t log_max_size, log_max_files;
 	bool log_compress; /* files that were rotated */
 	enum spec_log log_driver;

@@ -47,6 +47,8 @@ static void survives(void **state)
 	      .protocol_max = 2}},
 	    {MSG_BY_AGENT, {.type = LINK_HAVE, .attempt = {"j", 0, 0, 0}}},
 	    {MSG_BY_AGENT, {.type = LINK_STARTED, .attempt = {"j", 0, 1, 2}, .text = "c0ffee"}},
+	    {MSG_BY_SERVER, {.type = LINK_KILL, .attempt = {"j", 0, 0, 1}, .text = "preempted", .signal = 10}},
+	    {MSG_BY_AGENT, {.type = LINK_WARNED, .attempt = {"j", 0, 1, 2}}},
 	    {MSG_BY_AGENT, {.type = LINK_HEALTH, .attempt = {"j", 0, 1, 2}, .flag = true}},
 	    {MSG_BY_AGENT,
 	     {.type = LINK_EXITED,

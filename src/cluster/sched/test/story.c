@@ -4,6 +4,7 @@
 #include "base/core/buf.h"
 #include "base/core/err.h"
 #include "base/core/mem.h"
+#include "cluster/sched/test/story_private.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -12,20 +13,8 @@
 #include <string.h>
 
 #define START_MS 1000000
-#define TASKS_MAX 64
-#define DEPS_EACH 16
-#define RULES_EACH 4
 
-struct story {
-	struct sched *s;
-	struct buf out;
-	int64_t now_ms;
-	char *words[32];
-	size_t n_words;
-};
-
-static void say(struct story *st, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void say(struct story *st, const char *fmt, ...)
+void story_say(struct story *st, const char *fmt, ...)
 {
 	char text[2048];
 	va_list ap;
@@ -67,7 +56,7 @@ static int parse_path(const struct story *st, const char *path, struct sched_att
 	return n;
 }
 
-static int64_t parse_ms(const char *text)
+int64_t story_ms(const char *text)
 {
 	char *end;
 	double n = strtod(text, &end);
@@ -84,17 +73,18 @@ static void say_action(struct story *st, const struct sched_action *a)
 
 	switch (a->type) {
 	case SCHED_ACT_START:
-		say(st, "> start %s/%s/%" PRIu32 "#%" PRIu32 " on %s", id->job, task, id->index, id->epoch, a->node);
+		story_say(st, "> start %s/%s/%" PRIu32 "#%" PRIu32 " on %s", id->job, task, id->index, id->epoch,
+			  a->node);
 		break;
 	case SCHED_ACT_KILL:
-		say(st, "> kill %s/%s/%" PRIu32 "#%" PRIu32 " on %s: %s", id->job, task, id->index, id->epoch, a->node,
-		    a->reason);
+		story_say(st, "> kill %s/%s/%" PRIu32 "#%" PRIu32 " on %s: %s", id->job, task, id->index, id->epoch,
+			  a->node, a->reason);
 		break;
 	case SCHED_ACT_EXPAND:
-		say(st, "> expand %s/%s", id->job, task);
+		story_say(st, "> expand %s/%s", id->job, task);
 		break;
 	case SCHED_ACT_JOB_ENDED:
-		say(st, "> ended %s: %s", id->job, sched_job_state_name((enum sched_job_state)a->job_state));
+		story_say(st, "> ended %s: %s", id->job, sched_job_state_name((enum sched_job_state)a->job_state));
 		break;
 	}
 }
@@ -109,28 +99,28 @@ static void reload(struct story *st)
 	mem_cleanup char *two = NULL;
 
 	if (sched_load(&copy, one, n1, &err) < 0) {
-		say(st, "! load: %s\n%s", err.text, one);
+		story_say(st, "! load: %s\n%s", err.text, one);
 		return;
 	}
 	two = sched_save(copy, &n2);
 	if (n1 != n2 || memcmp(one, two, n1) != 0)
-		say(st, "! the state changed by save and load:\n%s\n%s", one, two);
+		story_say(st, "! the state changed by save and load:\n%s\n%s", one, two);
 	sched_free(st->s);
 	st->s = copy;
 }
 
-static void step(struct story *st, struct sched_event *e)
+void story_step(struct story *st, struct sched_event *e)
 {
 	struct sched_actions acts;
 	struct err err = ERR_INIT;
 
 	e->now_ms = st->now_ms;
 	if (sched_step(st->s, e, &acts, &err) < 0)
-		say(st, "= refused: %s", err.text);
+		story_say(st, "= refused: %s", err.text);
 	for (size_t k = 0; k < acts.n; k++)
 		say_action(st, &acts.items[k]);
 	if (sched_invariants(st->s, &err) < 0)
-		say(st, "! %s", err.text);
+		story_say(st, "! %s", err.text);
 	reload(st);
 }
 
@@ -160,7 +150,7 @@ static void ev_node(struct story *st)
 				.node_cpu_milli = option_number(st, "cpu", 64000),
 				.node_memory = option_number(st, "memory", 1ull << 40)};
 
-	step(st, &e);
+	story_step(st, &e);
 }
 
 /* facts NODE labels.disk=ssd has.avx2= ... */
@@ -174,51 +164,52 @@ static void ev_facts(struct story *st)
 		buf_printf(&text, "%.*s %s\n", (int)(equals ? equals - st->words[k] : 1), st->words[k],
 			   equals ? equals + 1 : "");
 	}
-	step(st, &(struct sched_event){.type = SCHED_EV_NODE_FACTS, .node = st->words[1], .facts = buf_str(&text)});
+	story_step(st,
+		   &(struct sched_event){.type = SCHED_EV_NODE_FACTS, .node = st->words[1], .facts = buf_str(&text)});
 }
 
 static void ev_down(struct story *st)
 {
-	step(st, &(struct sched_event){.type = SCHED_EV_NODE_DOWN, .node = st->words[1]});
+	story_step(st, &(struct sched_event){.type = SCHED_EV_NODE_DOWN, .node = st->words[1]});
 }
 
 static void ev_close(struct story *st)
 {
-	step(st, &(struct sched_event){.type = SCHED_EV_NODE_CLOSE, .node = st->words[1]});
+	story_step(st, &(struct sched_event){.type = SCHED_EV_NODE_CLOSE, .node = st->words[1]});
 }
 
 static void ev_open(struct story *st)
 {
-	step(st, &(struct sched_event){.type = SCHED_EV_NODE_OPEN, .node = st->words[1]});
+	story_step(st, &(struct sched_event){.type = SCHED_EV_NODE_OPEN, .node = st->words[1]});
 }
 
 static void ev_empty(struct story *st)
 {
-	step(st, &(struct sched_event){.type = SCHED_EV_NODE_EMPTY, .node = st->words[1]});
+	story_step(st, &(struct sched_event){.type = SCHED_EV_NODE_EMPTY, .node = st->words[1]});
 }
 
 static void ev_use(struct story *st)
 {
-	step(st, &(struct sched_event){.type = SCHED_EV_NODE_USE,
-				       .node = st->words[1],
-				       .node_slots = (uint32_t)strtoul(st->words[2], NULL, 10),
-				       .node_cpu_milli = option_number(st, "cpu", 0),
-				       .node_memory = option_number(st, "memory", 0)});
+	story_step(st, &(struct sched_event){.type = SCHED_EV_NODE_USE,
+					     .node = st->words[1],
+					     .node_slots = (uint32_t)strtoul(st->words[2], NULL, 10),
+					     .node_cpu_milli = option_number(st, "cpu", 0),
+					     .node_memory = option_number(st, "memory", 0)});
 }
 
 /* takes NODE SLOTS: could something of no job start there? */
 static void ask_takes(struct story *st)
 {
-	say(st, "= %s",
-	    sched_node_takes(st->s, st->words[1], (uint32_t)strtoul(st->words[2], NULL, 10),
-			     option_number(st, "cpu", 0), option_number(st, "memory", 0))
-		? "yes"
-		: "no");
+	story_say(st, "= %s",
+		  sched_node_takes(st->s, st->words[1], (uint32_t)strtoul(st->words[2], NULL, 10),
+				   option_number(st, "cpu", 0), option_number(st, "memory", 0))
+		      ? "yes"
+		      : "no");
 }
 
 static void job_event(struct story *st, enum sched_event_type type)
 {
-	step(st, &(struct sched_event){.type = type, .job = st->words[1]});
+	story_step(st, &(struct sched_event){.type = type, .job = st->words[1]});
 }
 
 static void ev_cancel(struct story *st)
@@ -239,12 +230,12 @@ static void ev_pause(struct story *st)
 /* restart JOB TASK-NUMBER [INDEX], and finish */
 static void ev_by_hand(struct story *st)
 {
-	step(st, &(struct sched_event){
-		     .type = !strcmp(st->words[0], "restart") ? SCHED_EV_RESTART : SCHED_EV_FINISH,
-		     .job = st->words[1],
-		     .task = (uint32_t)strtoul(st->words[2], NULL, 10),
-		     .index = st->n_words > 3 ? (uint32_t)strtoul(st->words[3], NULL, 10) : SCHED_ALL,
-		 });
+	story_step(st, &(struct sched_event){
+			   .type = !strcmp(st->words[0], "restart") ? SCHED_EV_RESTART : SCHED_EV_FINISH,
+			   .job = st->words[1],
+			   .task = (uint32_t)strtoul(st->words[2], NULL, 10),
+			   .index = st->n_words > 3 ? (uint32_t)strtoul(st->words[3], NULL, 10) : SCHED_ALL,
+		       });
 }
 
 static void ev_forget(struct story *st)
@@ -261,22 +252,23 @@ static void ev_quota(struct story *st)
 	e.caps[SCHED_QUOTA_MEMORY] = option_number(st, "memory", SCHED_NO_LIMIT);
 	e.caps[SCHED_QUOTA_TASKS] = option_number(st, "tasks", SCHED_NO_LIMIT);
 	e.caps[SCHED_QUOTA_JOBS] = option_number(st, "jobs", SCHED_NO_LIMIT);
-	step(st, &e);
+	story_step(st, &e);
 }
 
 /* licence matlab 4; without a number: taken away */
 static void ev_licence(struct story *st)
 {
-	step(st, &(struct sched_event){.type = SCHED_EV_LICENCE,
-				       .licence = st->words[1],
-				       .total = st->n_words > 2 ? strtoull(st->words[2], NULL, 10) : SCHED_NO_LIMIT});
+	story_step(st,
+		   &(struct sched_event){.type = SCHED_EV_LICENCE,
+					 .licence = st->words[1],
+					 .total = st->n_words > 2 ? strtoull(st->words[2], NULL, 10) : SCHED_NO_LIMIT});
 }
 
 static void attempt_event(struct story *st, struct sched_event *e)
 {
 	if (parse_path(st, st->words[1], &e->attempt) != 4)
-		say(st, "! an attempt is job/task/index#epoch");
-	step(st, e);
+		story_say(st, "! an attempt is job/task/index#epoch");
+	story_step(st, e);
 }
 
 static void ev_started(struct story *st)
@@ -310,6 +302,11 @@ static void ev_healthy(struct story *st)
 	attempt_event(st, &(struct sched_event){.type = SCHED_EV_HEALTH, .healthy = true});
 }
 
+static void ev_warned(struct story *st)
+{
+	attempt_event(st, &(struct sched_event){.type = SCHED_EV_WARNED});
+}
+
 static void ev_unhealthy(struct story *st)
 {
 	attempt_event(st, &(struct sched_event){.type = SCHED_EV_HEALTH});
@@ -324,274 +321,19 @@ static void ev_expanded(struct story *st)
 	e.task = id.task;
 	e.count = (uint32_t)strtoul(st->words[2], NULL, 10);
 	e.error = option(st, "error");
-	step(st, &e);
+	story_step(st, &e);
 }
 
 static void ev_wait(struct story *st)
 {
-	st->now_ms += parse_ms(st->words[1]);
-	step(st, &(struct sched_event){.type = SCHED_EV_TIME});
+	st->now_ms += story_ms(st->words[1]);
+	story_step(st, &(struct sched_event){.type = SCHED_EV_TIME});
 }
 
 /* The clock goes on (or back) and no event tells it yet. */
 static void ev_clock(struct story *st)
 {
-	st->now_ms += parse_ms(st->words[1]);
-}
-
-/* ---- submit ---- */
-
-struct draft {
-	struct sched_task_spec tasks[TASKS_MAX];
-	struct sched_dep deps[TASKS_MAX][DEPS_EACH];
-	struct sched_need needs[TASKS_MAX][SCHED_NEEDS_MAX + 1];
-	struct sched_rule rules[TASKS_MAX][RULES_EACH];
-	const char *spread[TASKS_MAX][SCHED_SPREADS_MAX];
-	size_t n;
-};
-
-static uint32_t draft_find(struct story *st, const struct draft *d, const char *name)
-{
-	for (uint32_t k = 0; k < d->n; k++) {
-		if (!strcmp(d->tasks[k].name, name))
-			return k;
-	}
-	say(st, "! no task %s", name);
-	return 0;
-}
-
-static unsigned choice(struct story *st, const char *value, const char *const *names, unsigned n)
-{
-	for (unsigned k = 0; k < n; k++) {
-		if (!strcmp(value, names[k]))
-			return k;
-	}
-	say(st, "! unknown value %s", value);
-	return 0;
-}
-
-/* after=a,b:started,c:healthy?  ('?' = not required) */
-static void draft_after(struct story *st, struct draft *d, struct sched_task_spec *t, char *list)
-{
-	static const char *const conditions[] = {"started", "healthy", "completed"};
-	char *save = NULL;
-
-	for (char *w = strtok_r(list, ",", &save); w; w = strtok_r(NULL, ",", &save)) {
-		struct sched_dep *dep = &d->deps[t - d->tasks][t->n_deps++];
-		char *colon, *mark = strchr(w, '?');
-
-		dep->required = !mark;
-		if (mark)
-			*mark = 0;
-		colon = strchr(w, ':');
-		dep->condition = SCHED_DEP_COMPLETED;
-		if (colon) {
-			*colon = 0;
-			dep->condition = (enum sched_condition)choice(st, colon + 1, conditions, 3);
-		}
-		dep->task = draft_find(st, d, w);
-	}
-}
-
-/* "~" stands for a blank. */
-static char *unblank(char *value)
-{
-	for (char *p = value; (p = strchr(p, '~'));)
-		*p = ' ';
-	return value;
-}
-
-/* licences=a:2,b */
-static void draft_licences(struct draft *d, struct sched_task_spec *t, char *list)
-{
-	char *save = NULL;
-
-	t->licences = d->needs[t - d->tasks];
-	for (char *w = strtok_r(list, ",", &save); w; w = strtok_r(NULL, ",", &save)) {
-		char *colon = strchr(w, ':');
-
-		if (colon)
-			*colon++ = 0;
-		d->needs[t - d->tasks][t->n_licences++] =
-		    (struct sched_need){w, colon ? (uint32_t)strtoul(colon, NULL, 10) : 1};
-	}
-}
-
-/* near=TASK or apart=TASK,labels.zone,WEIGHT */
-static void draft_rule(struct story *st, struct draft *d, struct sched_task_spec *t, bool apart, char *value)
-{
-	struct sched_rule *r = &d->rules[t - d->tasks][t->n_rules++];
-	char *save = NULL, *within, *weight;
-
-	if (t->n_rules > RULES_EACH)
-		say(st, "! too many rules");
-	r->apart = apart;
-	r->to = strtok_r(value, ",", &save);
-	within = strtok_r(NULL, ",", &save);
-	weight = strtok_r(NULL, ",", &save);
-	r->within = within ? within : "node";
-	r->weight = weight ? (uint32_t)strtoul(weight, NULL, 10) : 0;
-	t->rules = d->rules[t - d->tasks];
-}
-
-static void draft_spread(struct draft *d, struct sched_task_spec *t, char *value)
-{
-	const char **labels = d->spread[t - d->tasks];
-	char *save = NULL;
-
-	for (char *w = strtok_r(value, ",", &save); w && t->n_spread < SCHED_SPREADS_MAX;
-	     w = strtok_r(NULL, ",", &save))
-		labels[t->n_spread++] = w;
-	t->spread = labels;
-}
-
-static void draft_setting(struct story *st, struct draft *d, struct sched_task_spec *t, char *key, char *value)
-{
-	static const char *const on_error[] = {"continue", "suspend", "pause", "cancel"};
-	static const char *const topology[] = {"any", "spread", "apart", "few", "one"};
-	static const char *const restart[] = {"no", "always", "on-failure", "unless-stopped"};
-
-	if (!strcmp(key, "slots"))
-		t->slots = (uint32_t)strtoul(value, NULL, 10);
-	else if (!strcmp(key, "cpu"))
-		t->cpu_milli = strtoull(value, NULL, 10);
-	else if (!strcmp(key, "memory"))
-		t->memory = strtoull(value, NULL, 10);
-	else if (!strcmp(key, "tries"))
-		t->attempts = (uint32_t)strtoul(value, NULL, 10);
-	else if (!strcmp(key, "delay"))
-		t->delay_ms = parse_ms(value);
-	else if (!strcmp(key, "backoff"))
-		t->backoff = strtod(value, NULL);
-	else if (!strcmp(key, "walltime"))
-		t->walltime_ms = parse_ms(value);
-	else if (!strcmp(key, "on_error"))
-		t->on_error = (enum sched_on_error)choice(st, value, on_error, 4);
-	else if (!strcmp(key, "topology"))
-		t->topology = (enum sched_topology)choice(st, value, topology, 5);
-	else if (!strcmp(key, "running"))
-		t->max_running = (uint32_t)strtoul(value, NULL, 10);
-	else if (!strcmp(key, "restart"))
-		t->restart = (enum sched_restart)choice(st, value, restart, 4);
-	else if (!strcmp(key, "max"))
-		t->restart_max = (uint32_t)strtoul(value, NULL, 10);
-	else if (!strcmp(key, "near") || !strcmp(key, "apart"))
-		draft_rule(st, d, t, key[0] == 'a', value);
-	else if (!strcmp(key, "per_node"))
-		t->per_node = (uint32_t)strtoul(value, NULL, 10);
-	else if (!strcmp(key, "spread"))
-		draft_spread(d, t, value);
-	else if (!strcmp(key, "image"))
-		t->image = value;
-	else if (!strcmp(key, "select"))
-		t->select = unblank(value);
-	else if (!strcmp(key, "licences"))
-		draft_licences(d, t, value);
-	else if (!strcmp(key, "after"))
-		draft_after(st, d, t, value);
-	else
-		say(st, "! unknown setting %s", key);
-}
-
-static void draft_word(struct story *st, struct draft *d, struct sched_task_spec *t, char *w)
-{
-	char *equals = strchr(w, '=');
-
-	if (equals) {
-		*equals = 0;
-		draft_setting(st, d, t, w, equals + 1);
-	} else if (w[0] == 'x' && w[1] >= '0' && w[1] <= '9') {
-		t->count = (uint32_t)strtoul(w + 1, NULL, 10);
-	} else if (!strcmp(w, "expand")) {
-		t->expand = true;
-	} else if (!strcmp(w, "service")) {
-		t->service = true;
-	} else if (!strcmp(w, "health")) {
-		t->healthcheck = true;
-	} else if (!strcmp(w, "elsewhere")) {
-		t->elsewhere = true;
-	} else if (!strcmp(w, "preemptible")) {
-		t->preemptible = true;
-	} else if (!strcmp(w, "gang")) {
-		t->gang = true;
-	} else if (!strcmp(w, "exclusive")) {
-		t->exclusive = true;
-	} else {
-		say(st, "! unknown word %s", w);
-	}
-}
-
-/* "a x3 tries=2 -> b; c": tasks, "->" makes the next wait for the completion of the one before. */
-static void draft_tasks(struct story *st, struct draft *d, char *text)
-{
-	char *save = NULL;
-	bool name_next = true, chained = false;
-
-	for (char *w = strtok_r(text, " ", &save); w; w = strtok_r(NULL, " ", &save)) {
-		bool ends = w[strlen(w) - 1] == ';';
-		struct sched_task_spec *t;
-
-		if (ends)
-			w[strlen(w) - 1] = 0;
-		if (!strcmp(w, "->")) {
-			name_next = chained = true;
-			continue;
-		}
-		if (!name_next) {
-			draft_word(st, d, &d->tasks[d->n - 1], w);
-			name_next = ends;
-			continue;
-		}
-		t = &d->tasks[d->n];
-		*t = (struct sched_task_spec){.name = w,
-					      .count = 1,
-					      .slots = 1,
-					      .attempts = 1,
-					      .delay_ms = -1,
-					      .backoff = 1,
-					      .on_error = SCHED_ON_ERROR_CANCEL,
-					      .deps = d->deps[d->n]};
-		if (chained)
-			d->deps[d->n][t->n_deps++] = (struct sched_dep){(uint32_t)d->n - 1, SCHED_DEP_COMPLETED, true};
-		d->n++;
-		chained = false;
-		name_next = ends;
-	}
-}
-
-static void ev_submit(struct story *st, char *line)
-{
-	struct draft *d = mem_new(struct draft);
-	char *colon = strchr(line, ':'), *save = NULL;
-	struct sched_job_spec spec = {.tasks = d->tasks, .exit_with = -1};
-	struct err err = ERR_INIT;
-
-	*colon = 0;
-	draft_tasks(st, d, colon + 1);
-	strtok_r(line, " ", &save);
-	spec.id = spec.name = strtok_r(NULL, " ", &save);
-	spec.n_tasks = d->n;
-	for (char *w; (w = strtok_r(NULL, " ", &save));) {
-		if (!strncmp(w, "priority=", 9))
-			spec.priority = (int32_t)strtol(w + 9, NULL, 10);
-		else if (!strncmp(w, "project=", 8))
-			spec.project = w + 8;
-		else if (!strncmp(w, "running=", 8))
-			spec.max_running = (uint32_t)strtoul(w + 8, NULL, 10);
-		else if (!strncmp(w, "tenant=", 7))
-			spec.tenant = w + 7;
-		else if (!strncmp(w, "start=", 6))
-			spec.start_at_ms = st->now_ms + parse_ms(w + 6);
-		else if (!strncmp(w, "deadline=", 9))
-			spec.deadline_ms = st->now_ms + parse_ms(w + 9);
-		else if (!strncmp(w, "exit_with=", 10))
-			spec.exit_with = (int32_t)draft_find(st, d, w + 10);
-	}
-	if (sched_check(st->s, &spec, &err) < 0 || sched_admit(st->s, &spec, (uint32_t[]){0, 0}, &err) < 0)
-		say(st, "= refused: %s", err.text);
-	else
-		step(st, &(struct sched_event){.type = SCHED_EV_JOB_SUBMIT, .job_spec = &spec});
-	free(d);
+	st->now_ms += story_ms(st->words[1]);
 }
 
 /* ---- questions ---- */
@@ -621,6 +363,8 @@ static void add_attempts(struct buf *b, const struct story *st, const struct sch
 		buf_printf(b, "; #%" PRIu32 " on %s", v.epoch, v.node);
 		if (v.ended)
 			buf_printf(b, " %s %" PRId32, outcomes[v.outcome], v.exit_code);
+		if (v.warned_ms)
+			buf_printf(b, " warned at %" PRId64 " ms", v.warned_ms - v.started_ms);
 		if (v.healthy)
 			buf_adds(b, " healthy");
 		if (v.oom)
@@ -659,7 +403,7 @@ static void ask_state(struct story *st)
 	} else {
 		buf_adds(&b, "is not there");
 	}
-	say(st, "= %s", buf_str(&b));
+	story_say(st, "= %s", buf_str(&b));
 }
 
 static void ask_why(struct story *st)
@@ -669,7 +413,7 @@ static void ask_why(struct story *st)
 
 	parse_path(st, st->words[1], &id);
 	sched_why(st->s, id.job, id.task, st->now_ms, text, sizeof text);
-	say(st, "= %s", text);
+	story_say(st, "= %s", text);
 }
 
 static void ask_next(struct story *st)
@@ -677,9 +421,9 @@ static void ask_next(struct story *st)
 	int64_t next = sched_next_ms(st->s);
 
 	if (next == INT64_MAX)
-		say(st, "= no deadline");
+		story_say(st, "= no deadline");
 	else
-		say(st, "= in %" PRId64 " ms", next - st->now_ms);
+		story_say(st, "= in %" PRId64 " ms", next - st->now_ms);
 }
 
 static void ask_nodes(struct story *st)
@@ -687,8 +431,8 @@ static void ask_nodes(struct story *st)
 	struct sched_node_view v;
 
 	for (size_t k = 0; sched_node_at(st->s, k, &v) == 0; k++)
-		say(st, "= %s %s%s %" PRIu32 "/%" PRIu32 " slots, %zu live", v.name, v.up ? "up" : "down",
-		    v.closed ? " closed" : "", v.slots_used, v.slots, v.live);
+		story_say(st, "= %s %s%s %" PRIu32 "/%" PRIu32 " slots, %zu live", v.name, v.up ? "up" : "down",
+			  v.closed ? " closed" : "", v.slots_used, v.slots, v.live);
 }
 
 static int say_live(void *ctx, const struct sched_attempt_id *a, const char *node, bool started,
@@ -696,9 +440,9 @@ static int say_live(void *ctx, const struct sched_attempt_id *a, const char *nod
 {
 	struct story *st = ctx;
 
-	say(st, "= %s/%s/%" PRIu32 "#%" PRIu32 " on %s%s%s%s", a->job, task_name(st->s, a->job, a->task), a->index,
-	    a->epoch, node, started ? ", started" : "", kill_reason ? ", killed: " : "",
-	    kill_reason ? kill_reason : "");
+	story_say(st, "= %s/%s/%" PRIu32 "#%" PRIu32 " on %s%s%s%s", a->job, task_name(st->s, a->job, a->task),
+		  a->index, a->epoch, node, started ? ", started" : "", kill_reason ? ", killed: " : "",
+		  kill_reason ? kill_reason : "");
 	return 0;
 }
 
@@ -706,7 +450,7 @@ static int say_expanding(void *ctx, const char *job, uint32_t task)
 {
 	struct story *st = ctx;
 
-	say(st, "= expanding %s/%s", job, task_name(st->s, job, task));
+	story_say(st, "= expanding %s/%s", job, task_name(st->s, job, task));
 	return 0;
 }
 
@@ -721,8 +465,8 @@ static void ask_quotas(struct story *st)
 	struct sched_quota_view v;
 
 	for (size_t k = 0; sched_quota_at(st->s, k, &v) == 0; k++)
-		say(st, "= %s%s cpus %" PRIu64 ", memory %" PRIu64 ", tasks %" PRIu64 ", jobs %" PRIu64, v.name,
-		    v.set ? "" : " (no quota)", v.used[0], v.used[1], v.used[2], v.used[3]);
+		story_say(st, "= %s%s cpus %" PRIu64 ", memory %" PRIu64 ", tasks %" PRIu64 ", jobs %" PRIu64, v.name,
+			  v.set ? "" : " (no quota)", v.used[0], v.used[1], v.used[2], v.used[3]);
 }
 
 static void ask_licences(struct story *st)
@@ -730,7 +474,7 @@ static void ask_licences(struct story *st)
 	struct sched_licence_view v;
 
 	for (size_t k = 0; sched_licence_at(st->s, k, &v) == 0; k++)
-		say(st, "= %s%s %" PRIu64 "/%" PRIu64, v.name, v.known ? "" : " (not set)", v.used, v.total);
+		story_say(st, "= %s%s %" PRIu64 "/%" PRIu64, v.name, v.known ? "" : " (not set)", v.used, v.total);
 }
 
 /* ---- the play ---- */
@@ -750,7 +494,7 @@ static const struct {
     {"quota", 2, ev_quota},	{"quotas", 1, ask_quotas},	{"empty", 2, ev_empty},
     {"facts", 2, ev_facts},	{"licences", 1, ask_licences},	{"licence", 2, ev_licence},
     {"use", 3, ev_use},		{"takes", 3, ask_takes},	{"pause", 2, ev_pause},
-    {"restart", 3, ev_by_hand}, {"finish", 3, ev_by_hand},
+    {"restart", 3, ev_by_hand}, {"finish", 3, ev_by_hand},	{"warned", 2, ev_warned},
 };
 
 static void play_line(struct story *st, const char *line)
@@ -759,7 +503,7 @@ static void play_line(struct story *st, const char *line)
 	char *save = NULL;
 
 	if (!strncmp(line, "submit ", 7)) {
-		ev_submit(st, copy);
+		story_submit(st, copy);
 		return;
 	}
 	st->n_words = 0;
@@ -771,7 +515,7 @@ static void play_line(struct story *st, const char *line)
 			return;
 		}
 	}
-	say(st, "! unknown line");
+	story_say(st, "! unknown line");
 }
 
 char *story_play(const char *text, struct sched **ret_state)
@@ -783,7 +527,7 @@ char *story_play(const char *text, struct sched **ret_state)
 	for (char *line; (line = strsep(&next, "\n")) && (next || *line);) {
 		if (*line == '>' || *line == '=' || *line == '!')
 			continue;
-		say(&st, "%s", line);
+		story_say(&st, "%s", line);
 		if (*line && *line != '#')
 			play_line(&st, line);
 	}

@@ -58,6 +58,13 @@ static const struct {
     {"{\"name\":\"a\",\"services\":[{\"name\":\"x\",\"spread_over\":[1,2,3,4,5]}]}",
      "spread_over: a list of at most 4"},
     {"{\"name\":\"a\",\"services\":[{\"name\":\"x\",\"on_error\":\"explode\"}]}", "on_error: \"explode\" is not known"},
+    {"{\"name\":\"a\",\"services\":[{\"name\":\"x\",\"warn\":1}]}", "warn: an object"},
+    {"{\"name\":\"a\",\"services\":[{\"name\":\"x\",\"warn\":{\"signal\":9}}]}", "no program can take SIGKILL"},
+    {"{\"name\":\"a\",\"services\":[{\"name\":\"x\",\"warn\":{\"signal\":65}}]}", "signal: 65 is not within"},
+    {"{\"name\":\"a\",\"services\":[{\"name\":\"x\",\"warn\":{\"signal\":10}}]}", "there is no end to warn of"},
+    {"{\"name\":\"a\",\"services\":[{\"name\":\"x\",\"walltime_ms\":1000,\"warn\":{\"signal\":10,\"before_ms\":1000}}]"
+     "}",
+     "before is 1 s, and the walltime 1 s"},
 };
 
 static void test_refused(void **state)

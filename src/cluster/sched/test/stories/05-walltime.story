@@ -45,3 +45,27 @@ exit u/a/0#1 1
 > ended u: canceled
 state u
 = canceled (1 aborted) exit code 1 "cancelled"
+# A warning is noted once, with its time; that of an attempt that is over changes nothing.
+submit warns: a walltime=60s tries=2 delay=1s
+> start warns/a/0#1 on n1
+started warns/a/0#1
+wait 50s
+warned warns/a/0#1
+wait 1s
+warned warns/a/0#1
+state warns/a/0
+= running; #1 on n1 warned at 50000 ms
+exit warns/a/0#1 3
+state warns/a/0
+= delayed for 1000 ms; #1 on n1 exited 3 warned at 50000 ms
+wait 1s
+> start warns/a/0#2 on n1
+warned warns/a/0#1
+state warns/a/0
+= starting; #1 on n1 exited 3 warned at 50000 ms; #2 on n1
+# It says that the program runs, too.
+warned warns/a/0#2
+state warns/a/0
+= running; #1 on n1 exited 3 warned at 50000 ms; #2 on n1 warned at 0 ms
+exit warns/a/0#2 0
+> ended warns: finished
