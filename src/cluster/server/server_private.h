@@ -121,12 +121,12 @@ void apply_fence(struct server *s,
 		 const char *node); /* before it is given up: everything that is live there is to end */
 /* The attempt is live, on this node; started: and has not told so before. */
 bool apply_is_live(const struct server *s, const struct sched_attempt_id *a, const char *node, bool *ret_started);
+bool apply_warned(const struct server *s, const struct sched_attempt_id *a); /* the server knows that it was */
 
 /* limit.c */
 int limit_admit(struct server *s, const struct jobspec *j, struct err *err);
 void limit_submitting(struct server *s, const struct sched_job_spec *spec, int change); /* +1 on its way, -1 arrived */
 
-bool apply_warned(const struct server *s, const struct sched_attempt_id *a);
 const char *apply_kill_reason(const struct server *s,
 			      const struct sched_attempt_id *a); /* of the latest attempt; NULL: none */
 
