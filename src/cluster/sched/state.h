@@ -411,6 +411,10 @@ void sched_share_free(struct sched *s);
 /* why.c */
 void sched_why_bytes(struct buf *b, uint64_t bytes);
 
+/* why_busy.c: of a node that is large enough and selected. */
+uint64_t sched_why_missing(const struct node *n, const struct shape *sh); /* more = farther from fitting now */
+void sched_why_busy(const struct node *nearest, size_t n_busy, const struct shape *sh, struct buf *b);
+
 /* preempt.c */
 void sched_preempt_count(struct sched *s, const struct task *t, int change); /* one more or less of it is live */
 uint32_t sched_preempt_copies(const struct sched *s, const struct item *it); /* for how many room is made at a time */

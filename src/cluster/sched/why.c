@@ -93,19 +93,29 @@ static enum rank rank(const struct sched *s, const struct node *n, const struct 
 	return sched_node_fits(s, n, sh, true) ? RANK_FREE : RANK_BUSY;
 }
 
-static const struct node *nearest(const struct sched *s, const struct shape *sh, enum rank *ret_rank)
+/* Of two nodes of one rank. */
+static bool is_nearer(const struct node *n, const struct node *than, enum rank r, const struct shape *sh)
+{
+	uint64_t a = r == RANK_BUSY ? sched_why_missing(n, sh) : 0,
+		 b = r == RANK_BUSY ? sched_why_missing(than, sh) : 0;
+
+	return a != b ? a < b : n->slots > than->slots;
+}
+
+static const struct node *nearest(const struct sched *s, const struct shape *sh, enum rank *ret_rank, size_t *ret_n)
 {
 	const struct node *best = NULL;
 
 	*ret_rank = RANK_DOWN;
+	*ret_n = 0;
 	for (size_t k = 0; k < s->n_nodes; k++) {
 		const struct node *n = s->nodes[k];
 		enum rank r = rank(s, n, sh);
 
-		if (r > *ret_rank || (best && r == *ret_rank && n->slots > best->slots)) {
+		*ret_n = r > *ret_rank ? 1 : *ret_n + (r == *ret_rank);
+		if (r > *ret_rank || (best && r == *ret_rank && is_nearer(n, best, r, sh)))
 			best = n;
-			*ret_rank = r;
-		}
+		*ret_rank = r > *ret_rank ? r : *ret_rank;
 	}
 	return best;
 }
@@ -179,7 +189,8 @@ static void why_held(const struct sched *s, const struct node *n, struct buf *b)
 static void why_no_room(const struct sched *s, const struct shape *sh, struct buf *b)
 {
 	enum rank how;
-	const struct node *n = nearest(s, sh, &how);
+	size_t n_such;
+	const struct node *n = nearest(s, sh, &how, &n_such);
 
 	if (how == RANK_DOWN) {
 		buf_adds(b, "no node is up");
@@ -199,8 +210,7 @@ static void why_no_room(const struct sched *s, const struct shape *sh, struct bu
 	} else {
 		buf_adds(b, "waits for ");
 		add_request(b, sh);
-		buf_printf(b, "; node %s has %" PRIu64 " of %" PRIu32 " slot%s free", n->name, sched_node_free_slots(n),
-			   n->slots, plural(n->slots));
+		sched_why_busy(n, n_such, sh, b);
 	}
 	if (sh->selection)
 		sched_why_select(s, sh, b);

@@ -19,7 +19,7 @@ why b
 submit c: x; y
 submit d priority=5: z
 why c
-= task "x": waits for 1 slot; node big has 0 of 8 slots free
+= task "x": waits for 1 slot; none of 2 nodes that would do has room, the nearest: node big has 0 of 8 slots free
 exit a/one/0#1 0
 > start d/z/0#1 on small
 exit a/two/0#1 0

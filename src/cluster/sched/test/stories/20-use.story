@@ -9,7 +9,7 @@ submit a: x slots=2
 > start a/x/0#1 on n2
 submit b: y slots=2 walltime=100
 why b/y
-= waits for 2 slots; node n1 has 1 of 4 slots free
+= waits for 2 slots; none of 2 nodes that would do has room, the nearest: node n1 has 1 of 4 slots free
 takes n1 1
 = yes
 takes n1 2
