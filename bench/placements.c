@@ -2,8 +2,10 @@
  *
  * What the scheduler costs with its log, on one processor. Prints one JSON object.
  *
- *   placements run KIND DIR NODES N   one job of N tasks on NODES simulated nodes of one slot; each task makes two events, STARTED
- *                                     and EXITED, and each event is durable in a store of KIND (memory, sqlite, etcd://...) before it counts
+ *   placements run KIND DIR NODES N [SLOTS WISH]
+ *                                     one job of N tasks on NODES simulated nodes of one slot (or SLOTS) in ten zones; each task makes two events,
+ *                                     STARTED and EXITED, and each event is durable in a store of KIND (memory, sqlite, etcd://...) before it counts.
+ *                                     WISH: plain, spread (over the zones), hosts (spread over a label that each node has alone), near, apart
  *   placements replay DIR N           the log that `run sqlite` left, read and stepped through again
  *   placements queue JOBS TASKS       the memory of JOBS jobs of TASKS tasks each, and the time to submit them
  */
@@ -24,12 +26,29 @@
 #include <string.h>
 #include <time.h>
 
+#define ZONES 10
+
+static const char *const over_zones[] = {"labels.zone"}, *const over_hosts[] = {"labels.host"};
+static const struct sched_rule near_zone = {.to = "t", .within = "labels.zone", .weight = 5},
+			       apart_node = {.to = "t", .within = "node", .weight = 5, .apart = true};
+
+/* What the tasks ask for beyond a slot. */
+static const struct wish {
+	const char *name;
+	const char *const *spread;
+	const struct sched_rule *rule;
+} wishes[] = {
+    {"plain", NULL, NULL},	{"spread", over_zones, NULL},  {"hosts", over_hosts, NULL},
+    {"near", NULL, &near_zone}, {"apart", NULL, &apart_node},
+};
+
 struct bench {
 	struct sched *s;
 	struct store *store;
 	struct loop *loop;
 	struct sched_job_spec job;
 	struct sched_task_spec task;
+	const struct wish *wish;
 	uint64_t events, starts;
 	int64_t begin_ns, end_ns, begin_cpu_ns;
 };
@@ -37,13 +56,18 @@ struct bench {
 struct sent {
 	struct bench *bench;
 	struct sched_event event;
-	char node[SCHED_ID_MAX], job[SCHED_ID_MAX];
+	char node[SCHED_ID_MAX], job[SCHED_ID_MAX], facts[64];
 };
 
 static void fail(const struct err *err)
 {
 	fprintf(stderr, "placements: %s\n", err->text);
 	exit(1);
+}
+
+static uint32_t number(const char *text)
+{
+	return (uint32_t)strtoul(text, NULL, 10);
 }
 
 /* Of all threads: on a busy machine, what one processor alone would take but for its waiting for the disk. */
@@ -73,6 +97,12 @@ static void report(const struct bench *b, size_t bytes)
 static void job_init(struct bench *b, const char *id, uint32_t tasks)
 {
 	b->task = (struct sched_task_spec){.name = "t", .count = tasks, .slots = 1, .attempts = 1, .backoff = 1};
+	if (b->wish) {
+		b->task.spread = b->wish->spread;
+		b->task.n_spread = b->wish->spread != NULL;
+		b->task.rules = b->wish->rule;
+		b->task.n_rules = b->wish->rule != NULL;
+	}
 	b->job = (struct sched_job_spec){.id = id, .name = "bench", .tasks = &b->task, .n_tasks = 1, .exit_with = -1};
 }
 
@@ -101,6 +131,10 @@ static void append(struct bench *b, const struct sched_event *e)
 	if (e->node) {
 		snprintf(sent->node, sizeof sent->node, "%s", e->node);
 		sent->event.node = sent->node;
+	}
+	if (e->facts) {
+		snprintf(sent->facts, sizeof sent->facts, "%s", e->facts);
+		sent->event.facts = sent->facts;
 	}
 	event_encode(e, NULL, &json);
 	record.data = buf_str(&json);
@@ -136,21 +170,39 @@ static void on_stored(void *ctx, uint64_t seq, const struct err *error)
 	}
 }
 
-static int bench_run(const char *kind, const char *dir, uint32_t nodes, uint32_t tasks)
+static void add_nodes(struct bench *b, uint32_t nodes, uint32_t slots)
 {
-	struct bench b = {.s = sched_new()};
+	for (uint32_t k = 0; k < nodes; k++) {
+		char name[32], facts[64];
+
+		snprintf(name, sizeof name, "n%" PRIu32, k);
+		snprintf(facts, sizeof facts, "labels.host h%" PRIu32 "\nlabels.zone z%" PRIu32, k, k % ZONES);
+		append(b, &(struct sched_event){.type = SCHED_EV_NODE_UP, .node = name, .node_slots = slots});
+		append(b, &(struct sched_event){.type = SCHED_EV_NODE_FACTS, .node = name, .facts = facts});
+	}
+}
+
+static const struct wish *wish_named(const char *name)
+{
+	for (size_t k = 0; k < sizeof wishes / sizeof *wishes; k++) {
+		if (!strcmp(wishes[k].name, name))
+			return &wishes[k];
+	}
+	fprintf(stderr, "placements: there is no wish \"%s\"\n", name);
+	exit(2);
+}
+
+static int bench_run(char **words, uint32_t slots, const struct wish *wish)
+{
+	const char *kind = words[0], *dir = words[1];
+	uint32_t nodes = number(words[2]), tasks = number(words[3]);
+	struct bench b = {.s = sched_new(), .wish = wish};
 	struct err err = ERR_INIT;
 
 	if (loop_new(&b.loop, &err) < 0 || store_open(kind, dir, b.loop, &b.store, &err) < 0)
 		fail(&err);
 	job_init(&b, "j", tasks);
-	for (uint32_t k = 0; k < nodes; k++) {
-		char name[32];
-		struct sched_event e = {.type = SCHED_EV_NODE_UP, .node = name, .node_slots = 1};
-
-		snprintf(name, sizeof name, "n%" PRIu32, k);
-		append(&b, &e);
-	}
+	add_nodes(&b, nodes, slots);
 	append(&b, &(struct sched_event){.type = SCHED_EV_JOB_SUBMIT, .job = "j"});
 	begin(&b);
 	if (loop_run(b.loop, &err) < 0)
@@ -224,11 +276,6 @@ static int bench_queue(uint32_t jobs, uint32_t tasks)
 	return 0;
 }
 
-static uint32_t number(const char *text)
-{
-	return (uint32_t)strtoul(text, NULL, 10);
-}
-
 int main(int argc, char **argv)
 {
 	cpu_set_t one;
@@ -237,11 +284,13 @@ int main(int argc, char **argv)
 	CPU_SET(0, &one);
 	sched_setaffinity(0, sizeof one, &one);
 	if (argc == 6 && !strcmp(argv[1], "run"))
-		return bench_run(argv[2], argv[3], number(argv[4]), number(argv[5]));
+		return bench_run(argv + 2, 1, &wishes[0]);
+	if (argc == 8 && !strcmp(argv[1], "run"))
+		return bench_run(argv + 2, number(argv[6]), wish_named(argv[7]));
 	if (argc == 4 && !strcmp(argv[1], "replay"))
 		return bench_replay(argv[2], number(argv[3]));
 	if (argc == 4 && !strcmp(argv[1], "queue"))
 		return bench_queue(number(argv[2]), number(argv[3]));
-	fprintf(stderr, "usage: placements run KIND DIR NODES N | replay DIR N | queue JOBS TASKS\n");
+	fprintf(stderr, "usage: placements run KIND DIR NODES N [SLOTS WISH] | replay DIR N | queue JOBS TASKS\n");
 	return 2;
 }
