@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 /* The loop queues writes; the commit thread takes all that are queued as one group, commits it and hands it back; the loop calls the done
- * functions. The writing connection belongs to the thread, the reading one to the loop; they meet only in the file. */
+ * functions. The thread is woken when a turn of the loop ends, so that what comes together is one group: a sync costs more than a turn. The writing connection belongs to the thread, the reading one to the loop; they meet only in the file. */
 
 #define STACK_SIZE (256u << 10)
 
@@ -36,6 +36,7 @@ struct store_sqlite {
 	int lock_fd;
 	struct sqlite_db writer, reader;
 	struct loop_post *post;
+	struct loop_timer *turn; /* at its end the thread is woken */
 	pthread_t thread;
 	bool running;
 	_Atomic uint64_t last_seq;
@@ -229,9 +230,21 @@ static void tell_done(void *ctx)
 static void sqlite_write(struct store *base, struct store_write *w)
 {
 	struct store_sqlite *s = sqlite_of(base);
+	bool first;
 
 	pthread_mutex_lock(&s->lock);
+	first = !s->queue.first;
 	store_list_add(&s->queue, w);
+	pthread_mutex_unlock(&s->lock);
+	if (first)
+		loop_timer_arm(s->turn, 0);
+}
+
+static void on_turn(void *ctx)
+{
+	struct store_sqlite *s = ctx;
+
+	pthread_mutex_lock(&s->lock);
 	pthread_cond_signal(&s->wake);
 	pthread_mutex_unlock(&s->lock);
 }
@@ -262,6 +275,7 @@ static void sqlite_close(struct store *base)
 	sqlite_db_close(&s->reader);
 	sqlite_db_close(&s->writer);
 	loop_post_free(s->post);
+	loop_timer_free(s->turn);
 	fd_closep(&s->lock_fd);
 	pthread_mutex_destroy(&s->lock);
 	pthread_cond_destroy(&s->wake);
@@ -552,6 +566,8 @@ int store_sqlite_open(const struct store_where *w, struct store **ret, struct er
 		r = read_last(s, err);
 	if (r == 0)
 		r = loop_post_new(w->loop, tell_done, s, &s->post, err);
+	if (r == 0)
+		s->turn = loop_timer_new(w->loop, on_turn, s);
 	if (r == 0 && !w->reads)
 		r = start_thread(s, err);
 	if (r < 0) {

@@ -331,6 +331,37 @@ static void test_disk_full(void **state)
 	assert_int_equal(status, 0);
 }
 
+/* Transactions in the write-ahead log: frames whose header has the size of the database after a commit (sqlite.org/fileformat.html, 4.1). */
+static unsigned count_commits(const struct box *b)
+{
+	mem_cleanup char *path = mem_printf("%s/berth.db-wal", b->dir);
+	fd_cleanup int fd = open(path, O_RDONLY | O_CLOEXEC);
+	unsigned char head[24];
+	unsigned n = 0;
+
+	assert_true(fd >= 0);
+	for (off_t at = 32; pread(fd, head, sizeof head, at) == sizeof head; at += (off_t)sizeof head + 4096)
+		n += head[4] || head[5] || head[6] || head[7];
+	return n;
+}
+
+/* Each group costs a sync: what comes in one turn of the loop is one, also when the thread has nothing to do. */
+static void test_one_group(void **state)
+{
+	struct box *b = box_opened("sqlite");
+	unsigned before;
+
+	(void)state;
+	append(b, "a");
+	await(b);
+	before = count_commits(b);
+	for (int i = 0; i < 50; i++)
+		append(b, "b");
+	await(b);
+	assert_int_equal(count_commits(b) - before, 1);
+	box_free(b);
+}
+
 /* The child of test_kill: appends for ever, and says each acknowledged number on the pipe. */
 struct writer {
 	struct box *b;
@@ -417,6 +448,7 @@ int main(void)
 	    cmocka_unit_test(test_lock),
 	    cmocka_unit_test(test_file_limit),
 	    cmocka_unit_test(test_disk_full),
+	    cmocka_unit_test(test_one_group),
 	    cmocka_unit_test(test_kill),
 	};
 
