@@ -38,7 +38,7 @@ static const struct wish {
 	const char *const *spread;
 	const struct sched_rule *rule;
 } wishes[] = {
-    {"plain", NULL, NULL},	{"spread", over_zones, NULL},  {"hosts", over_hosts, NULL},
+    {"plain", NULL, NULL},	{"spread", over_zones, NULL}, {"hosts", over_hosts, NULL},
     {"near", NULL, &near_zone}, {"apart", NULL, &apart_node},
 };
 

@@ -78,14 +78,16 @@ static const char *job_of(const struct pending *p)
 	return p->job_id ? p->job_id : p->in.event.attempt.job;
 }
 
+/* The first one sets the time: those that come after it must not put it off. */
 static void put_again(struct pending *p)
 {
 	struct server *s = p->server;
 
+	if (!s->waiting)
+		loop_timer_arm(s->again, AGAIN_MS);
 	p->next = NULL;
 	*s->waiting_last = p;
 	s->waiting_last = &p->next;
-	loop_timer_arm(s->again, AGAIN_MS);
 }
 
 static void not_stored(struct pending *p, const struct err *error)
@@ -174,6 +176,8 @@ static void on_stored(void *ctx, uint64_t seq, const struct err *error)
 		return;
 	}
 	s->full = false;
+	if (s->waiting) /* the store takes something again */
+		loop_timer_arm(s->again, 0);
 	s->last_seq = seq;
 	count(s, p->in.event.type);
 	take_documents(s, p);

@@ -519,6 +519,32 @@ static void test_outsiders(void **state)
 	link_free(next);
 }
 
+static bool stores(struct world *w)
+{
+	server_node_lock(w->server, "n1", "disk", on_wish, w);
+	return answer(w) == 0;
+}
+
+/* What an agent has told and the store refused is not waited with once the store takes anything again. */
+static void test_told_and_refused(void **state)
+{
+	struct world *w = *state;
+	mem_cleanup char *json = NULL;
+
+	hello(w, 4);
+	submit(w, chain);
+	expect(w, 1, "start 0/0#1\n");
+	store_mem_fail(w->store, 1, ENOSPC);
+	fact(w, LINK_EXITED, 0, 0, 1, 0);
+	have(w, "gone-1234");
+	expect(w, 1, "forget 0/0#0\n"); /* it was heard */
+	(void)stores(w);		/* in the same group, or in the next one */
+	for (int i = 0; i < 4; i++)
+		assert_true(stores(w));
+	json = server_jobs_json(w->server, true, 10);
+	assert_non_null(strstr(json, "\"finished\":1"));
+}
+
 static void on_hosted(void *ctx, const struct hosted *h, const struct err *error)
 {
 	struct world *w = ctx;
@@ -601,6 +627,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_clock_back, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_wish_refused, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_wishes_at_once, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_told_and_refused, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_outsiders, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_hosted, setup, teardown),
 	};
