@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Groups agents and slurm: what many agents cost a server, and short tasks on four real agents beside Slurm on four nodes of the same machine.
 
-AGENTS (1000) simulated agents; TASKS (10000) short ones for both systems; RUNS single ones for the latency."""
+AGENTS (1000) simulated agents; TASKS (10000) short ones for both systems; LATENCIES (100) single ones, taken in turns: one at a time on idle nodes, and as many
+at once as there are slots, and four times as many."""
 import json
 import os
 import shutil
@@ -11,10 +12,11 @@ import statistics
 import subprocess
 import time
 
-from measure import BERTH, BUILD, RUNS, Skip, memory_kb, read, run, spawn_ms
+from measure import BERTH, BUILD, Skip, memory_kb, read, run, spawn_ms
 
 AGENTS = int(os.environ.get('AGENTS', '1000'))
 TASKS = int(os.environ.get('TASKS', '10000'))
+LATENCIES = int(os.environ.get('LATENCIES', '100'))
 NODES, SLOTS = 4, 2
 TICKS = os.sysconf('SC_CLK_TCK')
 
@@ -137,12 +139,8 @@ class Berth:
         self.server.berth('wait', job)
         return tasks / (time.monotonic() - begin)
 
-    def one_ms(self, runs):
-        os.environ['BERTH_SOCKET'], before = self.server.env['BERTH_SOCKET'], os.environ['BERTH_SOCKET']
-        try:
-            return spawn_ms(runs, BERTH, 'submit', self.job, '--wait')
-        finally:
-            os.environ['BERTH_SOCKET'] = before
+    def latencies_ms(self, runs, at_once):
+        return spawn_ms(runs, BERTH, 'submit', self.job, '--wait', '--quiet', at_once=at_once, env=self.server.env)
 
     def close(self):
         for env in self.envs:
@@ -213,8 +211,8 @@ class Slurm:
         self.until(lambda: not run('squeue', '-h'), 'its tasks did not end', 3600)
         return tasks / (time.monotonic() - begin)
 
-    def one_ms(self, runs):
-        return spawn_ms(runs, 'srun', 'true')
+    def latencies_ms(self, runs, at_once):
+        return spawn_ms(runs, 'srun', 'true', at_once=at_once)
 
     def close(self):
         for p in reversed(self.processes):
@@ -226,29 +224,56 @@ class Slurm:
                 p.wait()
 
 
-def measured(make, place, table):
-    """name -> value of one system, or nothing."""
+def percentile(times, part):
+    times = sorted(times)
+    return times[min(len(times) - 1, len(times) * part // 100)]
+
+
+def latencies(systems, at_once):
+    """System -> the time of each client's process from its start to its end, which is when it knows the task's. In turns, so that a busy moment of the machine
+    hits both."""
+    times = {system: [] for system in systems}
+    while any(len(t) < LATENCIES for t in times.values()):
+        for system, found in times.items():
+            found += system.latencies_ms(max(1, 5 // at_once), at_once)
+    return times
+
+
+def opened(make, place, table):
     system = None
     try:
         system = make(place)
         system.many(20)
-        times = sorted(system.one_ms(max(RUNS, 10)))
-        return {'rate': system.many(TASKS), 'p50': statistics.median(times), 'p99': times[min(len(times) - 1, len(times) * 99 // 100)]}
+        return system
     except Skip as e:
         table.note(f'slurm: {make.__name__}: not measured: {e}')
-        return {}
-    finally:
         if system:
             system.close()
+        return None
+
+
+def compare(mine, theirs, table):
+    systems = [mine, theirs] if theirs else [mine]
+    for at_once in (1, NODES * SLOTS, 4 * NODES * SLOTS):
+        times = latencies(systems, at_once)
+        what = 'one at a time, idle nodes' if at_once == 1 else f'{at_once} at once on {NODES * SLOTS} slots'
+        for part in (50, 99):
+            table.against(f'slurm: submit to end known, {what}, p{part}', 'ms', percentile(times[mine], part), 'slurm',
+                          percentile(times[theirs], part) if theirs else None, 1, runs=len(times[mine]))
+    rates = [system.many(TASKS) for system in systems]
+    times = rates[0] / rates[1] if theirs else None
+    table.add(f'slurm: {TASKS} tasks (true) on {NODES} nodes', '1/s', rates[0], 'slurm', times, '>= 5 x', times and times >= 5)
+    if theirs:
+        table.add('slurm: the same of slurm', '1/s', rates[1])
 
 
 def bench_slurm(place, table):
-    mine, theirs = measured(Berth, place, table), measured(Slurm, place, table)
-    if not mine:
-        return
-    times = mine['rate'] / theirs['rate'] if theirs else None
-    table.add(f'slurm: {TASKS} tasks (true) on {NODES} nodes', '1/s', mine['rate'], 'slurm', times, '>= 5 x', times and times >= 5)
-    if theirs:
-        table.add('slurm: the same of slurm', '1/s', theirs['rate'])
-    for key in ('p50', 'p99'):
-        table.against(f'slurm: one task, submit to end, {key}', 'ms', mine[key], 'slurm', theirs.get(key))
+    mine = theirs = None
+    try:
+        mine, theirs = opened(Berth, place, table), opened(Slurm, place, table)
+        if mine:
+            compare(mine, theirs, table)
+    finally:
+        for system in (theirs, mine):
+            if system:
+                system.close()

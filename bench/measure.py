@@ -131,8 +131,9 @@ def pss_mb(pids):
     return sum(memory_kb(p, 'Pss') for p in pids if not is_payload(p)) / 1024
 
 
-def spawn_ms(runs, *argv):
-    out = run(os.path.join(BUILD, 'bench', 'spawn'), str(runs), *argv)
+def spawn_ms(runs, *argv, at_once=1, env=None):
+    """The time of each process from spawning it to its end; so many of them at once, then the next ones."""
+    out = run(os.path.join(BUILD, 'bench', 'spawn'), '-j', str(at_once), '-e', str(runs), *argv, env=env)
     return [int(line) / 1e6 for line in out.splitlines()]
 
 

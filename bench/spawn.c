@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * spawn [-j JOBS] RUNS PROGRAM [ARGUMENT...]: runs the program that often, one after the other, and prints the nanoseconds from
- * spawning it to its end, one number a line. With -j each run is so many of it at once, and the time that of all together. In an
- * argument {} stands for the number of the process. Output goes to /dev/null. A run that fails ends the series with exit code 1.
- * posix_spawn costs the same whatever the size of the caller, which a script's fork does not.
+ * spawn [-j JOBS] [-e] RUNS PROGRAM [ARGUMENT...]: runs the program that often, one after the other, and prints the nanoseconds from
+ * spawning it to its end, one number a line. With -j each run is so many of it at once, and the time that of all together; with -e a
+ * line for each of them. In an argument {} stands for the number of the process. Output goes to /dev/null. A run that fails ends the series
+ * with exit code 1. posix_spawn costs the same whatever the size of the caller, which a script's fork does not.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,6 +64,26 @@ static int start(char **argv, const posix_spawn_file_actions_t *actions, pid_t *
 	return r;
 }
 
+/* Of the processes of one run. */
+static struct {
+	pid_t pid;
+	int64_t begin_ns, took_ns;
+} each[JOBS_MAX];
+
+static void ended(long n, pid_t pid)
+{
+	for (long i = 0; i < n; i++) {
+		if (each[i].pid == pid)
+			each[i].took_ns = now_ns() - each[i].begin_ns;
+	}
+}
+
+static void print_each(long n)
+{
+	for (long i = 0; i < n; i++)
+		printf("%lld\n", (long long)each[i].took_ns);
+}
+
 /* Returns the first wait status that is not 0, or -1 with errno. */
 static int run_once(long jobs, char **argv, const posix_spawn_file_actions_t *actions, int64_t *ret_ns)
 {
@@ -71,8 +92,10 @@ static int run_once(long jobs, char **argv, const posix_spawn_file_actions_t *ac
 	long started = 0;
 
 	for (; started < jobs && failed == 0; started++) {
-		pid_t pid;
-		int r = start(argv, actions, &pid);
+		int r;
+
+		each[started].begin_ns = now_ns();
+		r = start(argv, actions, &each[started].pid);
 
 		if (r != 0) {
 			errno = r;
@@ -81,7 +104,10 @@ static int run_once(long jobs, char **argv, const posix_spawn_file_actions_t *ac
 		}
 	}
 	while (started > 0) {
-		if (wait(&status) > 0) {
+		pid_t pid = wait(&status);
+
+		if (pid > 0) {
+			ended(jobs, pid);
 			started--;
 			failed = failed ? failed : status;
 		} else if (errno != EINTR) {
@@ -97,15 +123,21 @@ int main(int argc, char **argv)
 	posix_spawn_file_actions_t actions;
 	char *end = NULL;
 	long jobs = 1, runs;
+	bool all = true;
 
 	if (argc > 2 && !strcmp(argv[1], "-j")) {
 		jobs = strtol(argv[2], &end, 10);
 		argc -= 2;
 		argv += 2;
 	}
+	if (argc > 1 && !strcmp(argv[1], "-e")) {
+		all = false;
+		argc--;
+		argv++;
+	}
 	runs = argc > 2 ? strtol(argv[1], &end, 10) : 0;
 	if (argc < 3 || *end || runs < 1 || jobs < 1 || jobs > JOBS_MAX) {
-		fputs("usage: spawn [-j JOBS] RUNS PROGRAM [ARGUMENT...]\n", stderr);
+		fputs("usage: spawn [-j JOBS] [-e] RUNS PROGRAM [ARGUMENT...]\n", stderr);
 		return 2;
 	}
 	if (posix_spawn_file_actions_init(&actions) != 0 ||
@@ -122,7 +154,10 @@ int main(int argc, char **argv)
 				status < 0 ? strerror(errno) : "failed", status);
 			return 1;
 		}
-		printf("%lld\n", (long long)ns);
+		if (all)
+			printf("%lld\n", (long long)ns);
+		else
+			print_each(jobs);
 	}
 	posix_spawn_file_actions_destroy(&actions);
 	return 0;
