@@ -189,7 +189,23 @@ remove() {
 	eventually grep -q "container die .*node.name=n2" "$DIR/events"
 	kill "$events"
 	wait "$events" || true
+	# What has been comes in the order of time, whatever node it was on; with a follower, what comes after it once.
+	docker run -d --network none --name said2 --label berth.node=n1 busybox true >/dev/null
+	docker wait said2
+	docker events --since 1h --until 0s --format '{{.TimeNano}}' >"$DIR/past"
+	[ "$(wc -l <"$DIR/past")" -ge 6 ]
+	sort -n "$DIR/past" | cmp - "$DIR/past"
+	docker events --since 1h --filter type=container --format '{{.TimeNano}} {{.Action}}' >"$DIR/events" 3>&- &
+	events=$!
+	eventually grep -q die "$DIR/events"
+	before=$(grep -c destroy "$DIR/events" || true)
 	remove said
+	eventually bash -c "[ \"\$(grep -c destroy '$DIR/events')\" -gt $before ]"
+	kill "$events"
+	wait "$events" || true
+	sort -n "$DIR/events" | cmp - "$DIR/events"
+	[ -z "$(sort "$DIR/events" | uniq -d)" ]
+	remove said2
 }
 
 @test "docker info shows the nodes and their sums; df and prune are sums" {
