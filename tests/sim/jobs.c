@@ -69,6 +69,7 @@ static void random_task(struct sim *w, struct sim_job *j, uint32_t task)
 	sim_place_wish(w, j, task);
 	t->preemptible = sim_chance(w, 300);
 	sim_limits_needs(w, j, t);
+	sim_count_wish(w, j, t);
 	j->services |= t->service;
 	random_deps(w, j, task);
 }

@@ -32,7 +32,7 @@ void sim_limits_needs(struct sim *w, struct sim_job *j, struct sched_task_spec *
 static void change_quota(struct sim *w)
 {
 	struct sched_event e = {.type = SCHED_EV_QUOTA, .quota = owners[sim_below(w, SIM_OWNERS)]};
-	static const uint32_t most[SCHED_QUOTA_N] = {9000, 6000, 6, 5};
+	static const uint32_t most[SCHED_QUOTA_N] = {9000, 6000, 6, 5, 5};
 
 	for (size_t k = 0; k < SCHED_QUOTA_N; k++)
 		e.caps[k] = sim_chance(w, 250) ? sim_below(w, most[k]) : SCHED_NO_LIMIT;
@@ -97,7 +97,8 @@ static bool has_caps(const uint64_t *caps)
 
 static void count(struct sim *w, const struct sim_job *j, const struct sched_task_spec *t, int sign)
 {
-	const uint64_t each[SCHED_QUOTA_N] = {(uint64_t)t->slots * 1000 + t->cpu_milli, t->memory, 1, 0};
+	const uint64_t each[SCHED_QUOTA_N] = {(uint64_t)t->slots * 1000 + t->cpu_milli, t->memory, 1, 0,
+					      counts_get(t->counters, COUNTS_GPU)};
 
 	for (size_t k = 0; k < SIM_OWNERS; k++) {
 		struct sim_owner *o = &w->owners[k];

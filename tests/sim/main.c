@@ -260,6 +260,7 @@ static void world_init(struct sim *w)
 		n->cpu_milli = 1000 + sim_below(w, 5000);
 		n->memory = 1000 + sim_below(w, 5000);
 		n->kind = sim_below(w, SIM_KINDS);
+		sim_count_init(w, n);
 		if (k < SIM_NODES)
 			sim_node_connect(w, n);
 	}
@@ -288,7 +289,8 @@ static bool too_few_nodes(const struct sim *w, const struct sched_task_spec *t)
 		return false;
 	for (size_t k = 0; k <= SIM_NODES; k++)
 		n += w->nodes[k].slots >= t->slots && w->nodes[k].cpu_milli >= t->cpu_milli &&
-		     w->nodes[k].memory >= t->memory && sim_place_selects(t, &w->nodes[k]);
+		     w->nodes[k].memory >= t->memory && sim_count_allows(t, &w->nodes[k]) &&
+		     sim_place_selects(t, &w->nodes[k]);
 	return n < t->count;
 }
 
@@ -380,6 +382,7 @@ static void calm_down(struct sim *w)
 	spare->slots = 100;
 	spare->kind = 3;
 	spare->cpu_milli = spare->memory = 1000000;
+	sim_count_plenty(spare);
 	sim_node_connect(w, spare);
 	sim_limits_lift(w);
 	end_hanging(w);

@@ -30,6 +30,7 @@ static void release(struct sim *w, struct sim_job *j, uint32_t task, struct sim_
 	n->slots_used -= j->specs[task].slots;
 	n->cpu_used -= j->specs[task].cpu_milli;
 	n->memory_used -= j->specs[task].memory;
+	sim_count_end(&j->specs[task], n);
 	sim_limits_end(w, j, &j->specs[task]);
 }
 
@@ -275,6 +276,7 @@ static void start(struct sim *w, const struct sched_action *a)
 	n->slots_used += t->slots;
 	n->cpu_used += t->cpu_milli;
 	n->memory_used += t->memory;
+	sim_count_start(w, j, t, n);
 	sim_limits_start(w, j, t);
 	if (!n->up || n->slots_used > n->slots || n->cpu_used > n->cpu_milli || n->memory_used > n->memory)
 		sim_fail(w, "node %s is down or over-committed", n->name);

@@ -177,11 +177,15 @@ void sim_node_connect(struct sim *w, struct sim_node *n)
 	sim_step(w, (struct sched_event){.type = SCHED_EV_NODE_FACTS, .node = n->name, .facts = sim_place_facts(n)});
 	if (!n->connected) /* the server crashed in that step */
 		return;
+	/* With other devices than before. */
+	if (!w->calm && sim_chance(w, 200))
+		sim_count_init(w, n);
 	sim_step(w, (struct sched_event){.type = SCHED_EV_NODE_UP,
 					 .node = n->name,
 					 .node_slots = n->slots,
 					 .node_cpu_milli = n->cpu_milli,
-					 .node_memory = n->memory});
+					 .node_memory = n->memory,
+					 .counters = sim_count_text(n)});
 	if (!n->connected) /* the server crashed in that step */
 		return;
 	sim_resync(w, n);

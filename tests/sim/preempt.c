@@ -60,7 +60,9 @@ static uint64_t room_on(struct sim *w, const struct sim_node *n, const struct sc
 {
 	uint64_t slots = n->slots - n->slots_used, cpu = n->cpu_milli - n->cpu_used,
 		 memory = n->memory - n->memory_used;
+	int64_t counters[SIM_COUNTERS];
 
+	sim_count_free(n, counters);
 	for (size_t k = 0; k < w->n_jobs; k++) {
 		const struct sim_job *j = w->jobs[k];
 
@@ -73,10 +75,12 @@ static uint64_t room_on(struct sim *w, const struct sim_node *n, const struct sc
 				slots += j->specs[x].slots;
 				cpu += j->specs[x].cpu_milli;
 				memory += j->specs[x].memory;
+				sim_count_gain(&j->specs[x], counters);
 			}
 		}
 	}
-	return at_most(at_most(at_most(SIM_COPIES, slots, t->slots), cpu, t->cpu_milli), memory, t->memory);
+	return sim_count_copies(
+	    t, counters, at_most(at_most(at_most(SIM_COPIES, slots, t->slots), cpu, t->cpu_milli), memory, t->memory));
 }
 
 static bool is_helped(struct sim *w, const struct sim_job *j, uint32_t task)

@@ -9,11 +9,13 @@
  *   node.c   agents and containers
  *   jobs.c   random jobs
  *   limits.c quotas, and what counts against them
+ *   count.c  counters of nodes
  *   place.c  what nodes say of themselves, and where tasks may run by that
  *   model.c  the world's own book of attempts: what is live where, what has finished
  */
 #pragma once
 
+#include "base/core/counts.h"
 #include "cluster/sched/sched.h"
 
 #include <stdbool.h>
@@ -27,6 +29,7 @@
 #define SIM_TRACES 64
 #define SIM_OWNERS 3
 #define SIM_LICENCES 2
+#define SIM_COUNTERS 2
 
 /* What the world knows of one instance. */
 struct sim_instance {
@@ -57,6 +60,7 @@ struct sim_job {
 	struct sched_task_spec specs[SIM_TASKS];
 	struct sched_dep deps[SIM_TASKS][SIM_DEPS];
 	struct sched_need needs[SIM_TASKS][SIM_LICENCES];
+	struct counts counters[SIM_TASKS];
 	struct sched_rule rules[SIM_TASKS][SIM_RULES];
 	char targets[SIM_TASKS][SIM_RULES][24];
 	char names[SIM_TASKS][16];
@@ -79,8 +83,9 @@ struct sim_node {
 	uint64_t cpu_milli, memory;
 	uint32_t slots_used; /* by the model */
 	uint64_t cpu_used, memory_used;
-	bool up;	/* as the server sees it */
-	bool connected; /* messages pass */
+	uint32_t counters[SIM_COUNTERS], counters_used[SIM_COUNTERS]; /* "gpu" and another one */
+	bool up;						      /* as the server sees it */
+	bool connected;						      /* messages pass */
 	uint64_t connection;
 	struct sim_container *containers;
 	size_t n, cap;
@@ -177,6 +182,18 @@ void sim_limits_lift(struct sim *w);						    /* all of them */
 void sim_limits_event(struct sim *w, const struct sched_event *e);
 void sim_limits_start(struct sim *w, struct sim_job *j, const struct sched_task_spec *t);
 void sim_limits_end(struct sim *w, struct sim_job *j, const struct sched_task_spec *t);
+
+/* count.c */
+void sim_count_init(struct sim *w, struct sim_node *n);				  /* random ones */
+const char *sim_count_text(const struct sim_node *n);				  /* as the agent says it */
+void sim_count_wish(struct sim *w, struct sim_job *j, struct sched_task_spec *t); /* random ones */
+void sim_count_plenty(struct sim_node *n);
+bool sim_count_allows(const struct sched_task_spec *t, const struct sim_node *n);
+void sim_count_start(struct sim *w, const struct sim_job *j, const struct sched_task_spec *t, struct sim_node *n);
+void sim_count_end(const struct sched_task_spec *t, struct sim_node *n);
+uint64_t sim_count_copies(const struct sched_task_spec *t, const int64_t have[static SIM_COUNTERS], uint64_t most);
+void sim_count_free(const struct sim_node *n, int64_t ret[static SIM_COUNTERS]);
+void sim_count_gain(const struct sched_task_spec *t, int64_t have[static SIM_COUNTERS]);
 
 /* preempt.c */
 void sim_preempt_kill(struct sim *w, const struct sched_action *a);

@@ -96,7 +96,7 @@ struct link_end *link_free(struct link_end *e)
 struct item {
 	struct item *next;
 	struct link_msg msg;
-	char *text, *text2, *facts;
+	char *text, *text2, *facts, *counters;
 };
 
 struct pair_end {
@@ -111,6 +111,7 @@ static void item_free(struct item *i)
 	free(i->text);
 	free(i->text2);
 	free(i->facts);
+	free(i->counters);
 	free(i);
 }
 
@@ -144,6 +145,7 @@ static void pair_send(struct link_end *end, const struct link_msg *m)
 	i->msg.text = i->text = mem_strdup(m->text);
 	i->msg.text2 = i->text2 = mem_strdup(m->text2);
 	i->msg.facts = i->facts = mem_strdup(m->facts);
+	i->msg.counters = i->counters = mem_strdup(m->counters);
 	if (!to->first)
 		loop_timer_arm(to->turn, 0);
 	*to->last = i;

@@ -29,7 +29,7 @@ struct link_attempt {
 
 enum link_type {
 	/* server -> agent */
-	LINK_START, /* attempt, text = container spec (JSON, engine.h), flag = the server knows that it was started once: do not start it again; cores */
+	LINK_START, /* attempt, text = container spec (JSON, engine.h), flag = the server knows that it was started once: do not start it again; cores, counters */
 	LINK_KILL,  /* attempt, text = reason, signal (0: its stop signal), grace, SIGKILL. Answered by EXITED */
 	LINK_EXPAND,  /* attempt.job and .task, text = path of the space, text2 = glob. Answered by EXPANDED */
 	LINK_FORGET,  /* attempt.job: its containers and private spaces are not needed any more */
@@ -38,7 +38,7 @@ enum link_type {
 	LINK_CERT,    /* text = certificate (PEM), the answer to RENEW */
 	LINK_HEARD,   /* sent_ms of a BEAT, the answer to it: lease.h */
 	/* agent -> server */
-	LINK_HELLO, /* text = node name, text2 = directory for managed spaces, slots, cpu_milli, memory, protocol_min and _max, facts, sent_ms. Answered by WELCOME, then START, KILL of what is live */
+	LINK_HELLO, /* text = node name, text2 = directory for managed spaces, slots, cpu_milli, memory, protocol_min and _max, facts, counters, sent_ms. Answered by WELCOME, then START, KILL of what is live */
 	LINK_HAVE, /* attempt.job: there is something of this job here. Answered by FORGET when the server does not know it */
 	LINK_STARTED,  /* attempt, text = container id */
 	LINK_HEALTH,   /* attempt, flag = healthy */
@@ -59,7 +59,8 @@ struct link_msg {
 	bool flag;
 	enum link_outcome outcome;
 	int32_t code, signal;
-	uint32_t cores; /* of START: processors of its own, 0 = none */
+	const char *counters; /* counts.h; of HELLO: what the node has, of START: units of its own, NULL = none */
+	uint32_t cores;	      /* of START: processors of its own, 0 = none */
 	uint32_t slots, protocol_min, protocol_max, lease_ms;
 	uint64_t cpu_milli, memory;
 	int64_t sent_ms; /* the agent's clock_mono_ms(), 0 = not said */

@@ -23,6 +23,7 @@ enum {
 	OPT_SENT = 1024,
 	OPT_CORES = 2048,
 	OPT_SIGNAL = 4096,
+	OPT_COUNTERS = 8192,
 	HAS_ATTEMPT = HAS_JOB | HAS_TASK | HAS_INDEX,
 };
 
@@ -30,7 +31,7 @@ static const struct row {
 	enum msg_side by;
 	unsigned has;
 } rows[] = {
-    [LINK_START] = {MSG_BY_SERVER, HAS_ATTEMPT | HAS_TEXT | HAS_FLAG | OPT_CORES},
+    [LINK_START] = {MSG_BY_SERVER, HAS_ATTEMPT | HAS_TEXT | HAS_FLAG | OPT_CORES | OPT_COUNTERS},
     [LINK_KILL] = {MSG_BY_SERVER, HAS_ATTEMPT | OPT_TEXT | OPT_SIGNAL},
     [LINK_EXPAND] = {MSG_BY_SERVER, HAS_JOB | HAS_TASK | HAS_TEXT | OPT_TEXT2},
     [LINK_FORGET] = {MSG_BY_SERVER, HAS_JOB},
@@ -38,7 +39,7 @@ static const struct row {
     [LINK_REFUSE] = {MSG_BY_SERVER, HAS_TEXT},
     [LINK_CERT] = {MSG_BY_SERVER, HAS_TEXT},
     [LINK_HEARD] = {MSG_BY_SERVER, OPT_SENT},
-    [LINK_HELLO] = {MSG_BY_AGENT, HAS_NODE | HAS_TEXT | OPT_TEXT2 | OPT_SENT},
+    [LINK_HELLO] = {MSG_BY_AGENT, HAS_NODE | HAS_TEXT | OPT_TEXT2 | OPT_SENT | OPT_COUNTERS},
     [LINK_HAVE] = {MSG_BY_AGENT, HAS_JOB},
     [LINK_STARTED] = {MSG_BY_AGENT, HAS_ATTEMPT | OPT_TEXT},
     [LINK_HEALTH] = {MSG_BY_AGENT, HAS_ATTEMPT | HAS_FLAG},
@@ -99,6 +100,8 @@ void msg_encode(const struct link_msg *m, struct buf *out)
 		buf_printf(out, ",\"cores\":%" PRIu32, m->cores);
 	if ((has & OPT_SIGNAL) && m->signal)
 		buf_printf(out, ",\"signal\":%" PRId32, m->signal);
+	if (has & OPT_COUNTERS)
+		add_text(out, "counters", m->counters);
 	if (has & (HAS_TEXT | OPT_TEXT))
 		add_text(out, "text", m->text);
 	if (has & OPT_TEXT2)
@@ -185,6 +188,8 @@ static int read_members(yyjson_val *o, unsigned has, struct link_msg *m, struct 
 		r = json_opt_int(o, "signal", 0, 64, &signal, err);
 		m->signal = (int32_t)signal;
 	}
+	if (r == 0 && (has & OPT_COUNTERS))
+		r = json_opt_str(o, "counters", &m->counters, err);
 	if (r == 0 && (has & HAS_TEXT))
 		r = json_get_str(o, "text", &m->text, err);
 	if (r == 0 && (has & OPT_TEXT))

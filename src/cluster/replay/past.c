@@ -2,6 +2,7 @@
 /* The log, read. The real scheduler is stepped with it, too: when an attempt was sent and whether it was killed are its actions, and stand in no event. */
 #include "cluster/replay/past.h"
 
+#include "base/core/counts.h"
 #include "base/core/err.h"
 #include "base/core/mem.h"
 #include "base/store/store.h"
@@ -154,6 +155,8 @@ static void note_node(struct past *p, const struct sched_event *e)
 		n->slots = e->node_slots;
 		n->cpu_milli = e->node_cpu_milli;
 		n->memory = e->node_memory;
+		free(n->counters);
+		n->counters = mem_strdup(e->counters);
 	} else if (e->type == SCHED_EV_NODE_FACTS) {
 		free(n->facts);
 		n->facts = mem_strdup(e->facts);
@@ -198,6 +201,17 @@ static void note_actions(struct reading *r, const struct sched_actions *acts, in
 
 /* ---- a log that does not begin at the beginning ---- */
 
+/* As the event says them. The caller frees. */
+static char *counters_of(const struct sched *s, const char *node)
+{
+	struct counts c = {.n = 0};
+	struct sched_counter_view v;
+
+	for (size_t k = 0; sched_node_counter(s, node, k, &v) == 0; k++)
+		(void)counts_set(&c, v.name, v.total, NULL);
+	return counts_text(&c);
+}
+
 /* The snapshot's nodes that are up stand for those that were there before the log. The scheduler that is stepped along gets them at once. */
 static void load_earlier_nodes(struct reading *r, int64_t now_ms)
 {
@@ -210,12 +224,14 @@ static void load_earlier_nodes(struct reading *r, int64_t now_ms)
 	if (store_snapshot_get(r->store, &seq, &text, &len, NULL) < 0 || sched_load(&s, text, len, NULL) < 0)
 		return;
 	for (size_t k = 0; sched_node_at(s, k, &v) == 0; k++) {
+		mem_cleanup char *counters = counters_of(s, v.name);
 		struct sched_event up = {.type = SCHED_EV_NODE_UP,
 					 .now_ms = now_ms,
 					 .node = v.name,
 					 .node_slots = v.slots,
 					 .node_cpu_milli = v.cpu_milli,
-					 .node_memory = v.memory};
+					 .node_memory = v.memory,
+					 .counters = counters};
 		struct sched_actions acts;
 
 		if (!v.up)
@@ -255,7 +271,8 @@ static void put_earlier_nodes(struct past *p)
 							 .node = node->name,
 							 .node_slots = node->slots,
 							 .node_cpu_milli = node->cpu_milli,
-							 .node_memory = node->memory}};
+							 .node_memory = node->memory,
+							 .counters = node->counters}};
 	}
 }
 
@@ -397,6 +414,7 @@ void past_free(struct past *p)
 	for (size_t k = 0; k < p->n_nodes; k++) {
 		free(p->nodes[k].name);
 		free(p->nodes[k].facts);
+		free(p->nodes[k].counters);
 	}
 	free(p->nodes);
 	map_free(&p->by_job);

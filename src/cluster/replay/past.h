@@ -46,7 +46,7 @@ struct past_node {
 	char *name;
 	uint32_t slots;
 	uint64_t cpu_milli, memory;
-	char *facts;
+	char *facts, *counters;
 };
 
 struct past {

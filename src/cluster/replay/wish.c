@@ -78,6 +78,7 @@ static int read_nodes(const char *text, const struct past *p, struct replay_wish
 		mem_grow(&ret->nodes, &ret->cap_nodes, ret->n_nodes);
 		ret->nodes[ret->n_nodes] = kind;
 		ret->nodes[ret->n_nodes].name = mem_printf("more-%zu", ret->n_nodes + 1);
+		ret->nodes[ret->n_nodes].counters = mem_strdup(kind.counters);
 		ret->nodes[ret->n_nodes++].facts = mem_strdup(kind.facts);
 	}
 	return 0;
@@ -128,6 +129,7 @@ void replay_wish_free(struct replay_wish *w)
 	for (size_t k = 0; k < w->n_nodes; k++) {
 		free(w->nodes[k].name);
 		free(w->nodes[k].facts);
+		free(w->nodes[k].counters);
 	}
 	free(w->nodes);
 	*w = (struct replay_wish){.nodes = NULL};

@@ -321,7 +321,8 @@ static void add_nodes(struct running *r)
 					 .node = n->name,
 					 .node_slots = n->slots,
 					 .node_cpu_milli = n->cpu_milli,
-					 .node_memory = n->memory};
+					 .node_memory = n->memory,
+					 .counters = n->counters};
 
 		if (n->facts)
 			step(r, &facts);

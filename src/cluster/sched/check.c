@@ -93,6 +93,22 @@ static int check_licences(const struct sched *s, const struct sched_task_spec *t
 	return 0;
 }
 
+static int check_counters(const struct sched_task_spec *t, struct err *err)
+{
+	if (t->counters && t->counters->n > SCHED_WANTS_MAX)
+		return err_set(err, E2BIG, "task \"%s\": %zu counters, more than %d", t->name, t->counters->n,
+			       SCHED_WANTS_MAX);
+	for (size_t k = 0; t->counters && k < t->counters->n; k++) {
+		const struct count *c = &t->counters->list[k];
+
+		if (!counts_name_ok(c->name) || !c->n || c->n > COUNTS_N_MAX ||
+		    (k && strcmp(t->counters->list[k - 1].name, c->name) >= 0))
+			return err_set(err, EINVAL, "task \"%s\": counter number %zu has no good name or number",
+				       t->name, k);
+	}
+	return 0;
+}
+
 static bool within_ok(const char *within)
 {
 	return within &&
@@ -197,6 +213,8 @@ static int check_tasks(const struct sched *s, const struct sched_job_spec *spec,
 			r = check_select(t, err);
 		if (r == 0)
 			r = check_licences(s, t, err);
+		if (r == 0)
+			r = check_counters(t, err);
 		if (r == 0)
 			r = check_rules(spec, t, err);
 		if (r < 0)

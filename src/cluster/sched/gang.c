@@ -39,10 +39,12 @@ uint32_t sched_gang_copies(const struct sched *s, const struct node *n, const st
 	copies = at_most(copies, sched_node_free_slots(n), sh->slots);
 	copies = at_most(copies, sched_node_free_cpu(n), sh->cpu_milli);
 	copies = at_most(copies, sched_node_free_memory(n), sh->memory);
+	copies = sched_counter_copies(n, sh, copies, false);
 	if (!pass && n->held && !sched_hold_ends_before(s, sh)) {
 		copies = at_most(copies, n->spare_slots, sh->slots);
 		copies = at_most(copies, n->spare_cpu, sh->cpu_milli);
 		copies = at_most(copies, n->spare_memory, sh->memory);
+		copies = sched_counter_copies(n, sh, copies, true);
 	}
 	return (uint32_t)copies;
 }

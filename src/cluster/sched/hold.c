@@ -20,6 +20,7 @@ struct candidate {
 	uint64_t slots, cpu_milli, memory; /* free, as the plan goes on */
 	size_t others;			   /* live there and in the way: of other tasks, or not apart */
 	uint32_t copies;
+	int64_t counters[SCHED_WANTS_MAX]; /* by the shape's list, as the plan goes on */
 };
 
 struct end {
@@ -62,6 +63,7 @@ static uint32_t room(const struct plan *p, const struct candidate *c)
 		n = c->cpu_milli / sh->cpu_milli;
 	if (sh->memory && c->memory / sh->memory < n)
 		n = c->memory / sh->memory;
+	n = sched_counter_room_for(sh, c->counters, n);
 	if (sh->topology == SCHED_TOPO_APART && n > 1)
 		n = 1;
 	if (sh->owner)
@@ -104,6 +106,7 @@ static void add_candidate(struct plan *p, struct node *n)
 			      .cpu_milli = sched_node_free_cpu(n),
 			      .memory = sched_node_free_memory(n)};
 
+	sched_counter_room(n, p->shape, c.counters);
 	for (size_t k = 0; k < n->n_live; k++) {
 		const struct live *l = &n->live[k];
 		bool other = alone || (apart && l->task == owner);
@@ -136,7 +139,9 @@ static int end_compare(const void *a, const void *b)
 		return x->shape->slots < y->shape->slots ? -1 : 1;
 	if (x->shape->cpu_milli != y->shape->cpu_milli)
 		return x->shape->cpu_milli < y->shape->cpu_milli ? -1 : 1;
-	return x->shape->memory < y->shape->memory ? -1 : x->shape->memory > y->shape->memory;
+	if (x->shape->memory != y->shape->memory)
+		return x->shape->memory < y->shape->memory ? -1 : 1;
+	return sched_counter_compare(x->shape, y->shape);
 }
 
 static void pass_room(struct plan *p, const struct end *e)
@@ -151,6 +156,7 @@ static void pass_room(struct plan *p, const struct end *e)
 	c->slots = c->slots < n->slots ? c->slots : n->slots;
 	c->cpu_milli = c->cpu_milli < n->cpu_milli ? c->cpu_milli : n->cpu_milli;
 	c->memory = c->memory < n->memory ? c->memory : n->memory;
+	sched_counter_gain(p->shape, e->shape, c->counters);
 	c->others -= e->other;
 	recount(p, c);
 	p->at_ms = e->at_ms;
@@ -269,6 +275,7 @@ void sched_hold_add(struct sched *s, struct node *n)
 	mem_grow(&s->hold.nodes, &s->hold.cap_nodes, s->hold.n_nodes);
 	s->hold.nodes[s->hold.n_nodes++] = n->pos;
 	n->held = true;
+	sched_counter_unkeep(n);
 }
 
 void sched_hold_drop(struct sched *s)
@@ -332,6 +339,7 @@ bool sched_hold_find(struct sched *s, struct item *it)
 		c->node->spare_slots = it->shape->exclusive ? 0 : c->slots - (uint64_t)n * it->shape->slots;
 		c->node->spare_cpu = it->shape->exclusive ? 0 : c->cpu_milli - n * it->shape->cpu_milli;
 		c->node->spare_memory = it->shape->exclusive ? 0 : c->memory - n * it->shape->memory;
+		sched_counter_keep(c->node, it->shape, c->counters, n);
 	}
 	return true;
 }
@@ -373,4 +381,5 @@ void sched_hold_take(struct sched *s, struct node *n, const struct shape *sh)
 	n->spare_slots -= sh->slots;
 	n->spare_cpu -= sh->cpu_milli;
 	n->spare_memory -= sh->memory;
+	sched_counter_spend(n, sh);
 }

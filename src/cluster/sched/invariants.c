@@ -227,6 +227,7 @@ static void count_quotas(struct audit *a, const struct job *j)
 
 			u->used[SCHED_QUOTA_CPU] += (uint64_t)sh->slots * 1000 + sh->cpu_milli;
 			u->used[SCHED_QUOTA_MEMORY] += sh->memory;
+			u->used[SCHED_QUOTA_GPUS] += sh->wants ? counts_get(sh->wants, COUNTS_GPU) : 0;
 		}
 		u->jobs++;
 	}
@@ -393,6 +394,38 @@ static bool stands_before(const struct node *a, const struct node *b)
 	return a->price != b->price ? a->price < b->price : a->pos < b->pos;
 }
 
+static int audit_counters(struct audit *a, const struct node *n)
+{
+	for (size_t k = 0; k < n->n_live; k++) {
+		const struct shape *sh = sched_instance_shape(n->live[k].task, n->live[k].instance);
+
+		for (size_t c = 0; sh->wants && c < sh->wants->n; c++) {
+			size_t x = 0;
+
+			while (x < n->n_stocks && strcmp(n->stocks[x].name, sh->wants->list[c].name) != 0)
+				x++;
+			if (x == n->n_stocks)
+				return BROKEN(a, "node %s: somebody has a counter that is not there", n->name);
+		}
+	}
+	for (size_t x = 0; x < n->n_stocks; x++) {
+		const struct stock *st = &n->stocks[x];
+		uint64_t used = 0;
+
+		for (size_t k = 0; k < n->n_live; k++) {
+			const struct shape *sh = sched_instance_shape(n->live[k].task, n->live[k].instance);
+
+			used += sh->wants ? counts_get(sh->wants, st->name) : 0;
+		}
+		if (used != st->used || (x && strcmp(n->stocks[x - 1].name, st->name) >= 0))
+			return BROKEN(a, "node %s: %" PRIu32 " %s in use, %" PRIu64 " counted", n->name, st->used,
+				      st->name, used);
+		if (!n->shrunk && used > st->total)
+			return BROKEN(a, "node %s: more %s are in use than there are", n->name, st->name);
+	}
+	return 0;
+}
+
 static int audit_nodes(struct audit *a)
 {
 	struct order_at at = {.block = 0};
@@ -410,7 +443,7 @@ static int audit_nodes(struct audit *a)
 		if (!n->shrunk &&
 		    (n->slots_used > n->slots || n->cpu_used > n->cpu_milli || n->memory_used > n->memory))
 			return BROKEN(a, "node %s is over-committed", n->name);
-		if (audit_exclusive(a, n) < 0)
+		if (audit_exclusive(a, n) < 0 || audit_counters(a, n) < 0)
 			return -EINVAL;
 	}
 	for (const struct node *n, *p = NULL; (n = sched_order_next(&a->s->order, &at)); p = n) {

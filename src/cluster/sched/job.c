@@ -33,6 +33,7 @@ static void task_init(struct sched *s, struct job *j, struct task *t, const stru
 			     .n_needs = spec->n_licences,
 			     .owner = alone ? t : NULL};
 
+	sched_counter_init(&like, spec->counters);
 	t->name = mem_strdup(spec->name);
 	t->service = spec->service;
 	t->expand = spec->expand;

@@ -60,7 +60,14 @@ void sched_node_use(struct sched *s, struct node *n, uint64_t slots, uint64_t cp
 	sched_place_freed(s, n);
 }
 
-void sched_node_up(struct sched *s, struct node *n, uint32_t slots, uint64_t cpu_milli, uint64_t memory)
+static bool is_shrunk(const struct node *n)
+{
+	return n->slots_used > n->slots || n->cpu_used > n->cpu_milli || n->memory_used > n->memory ||
+	       sched_counter_over(n);
+}
+
+void sched_node_up(struct sched *s, struct node *n, uint32_t slots, uint64_t cpu_milli, uint64_t memory,
+		   const struct counts *counters)
 {
 	if (n->up)
 		sched_order_remove(&s->order, n);
@@ -71,7 +78,8 @@ void sched_node_up(struct sched *s, struct node *n, uint32_t slots, uint64_t cpu
 	n->slots = slots;
 	n->cpu_milli = cpu_milli;
 	n->memory = memory;
-	n->shrunk = n->slots_used > slots || n->cpu_used > cpu_milli || n->memory_used > memory;
+	sched_counter_set(n, counters);
+	n->shrunk = is_shrunk(n);
 	sched_selection_forget(s, n);
 	sched_order_insert(&s->order, n);
 	sched_place_freed(s, n);
@@ -201,6 +209,7 @@ bool sched_node_take(struct sched *s, struct node *n, struct task *t, struct ins
 	n->slots_used += sh->slots;
 	n->cpu_used = cpu;
 	n->memory_used = memory;
+	sched_counter_take(n, sh);
 	mem_grow(&n->live, &n->cap_live, n->n_live);
 	i->node_pos = (uint32_t)n->n_live;
 	n->live[n->n_live++] = (struct live){.task = t, .instance = i};
@@ -236,6 +245,7 @@ void sched_node_release(struct sched *s, struct node *n, struct task *t, struct 
 	n->slots_used -= sh->slots;
 	n->cpu_used -= sh->cpu_milli;
 	n->memory_used -= sh->memory;
+	sched_counter_release(n, sh);
 	live_remove(n, i);
 	sched_tally_count(s, n, t, false);
 	n->n_preemptible -= t->preemptible;
@@ -249,7 +259,7 @@ void sched_node_release(struct sched *s, struct node *n, struct task *t, struct 
 		n->exclusive = NULL;
 	if (!n->up)
 		return;
-	n->shrunk = n->slots_used > n->slots || n->cpu_used > n->cpu_milli || n->memory_used > n->memory;
+	n->shrunk = is_shrunk(n);
 	sched_order_insert(&s->order, n);
 	sched_place_freed(s, n);
 }
@@ -280,7 +290,7 @@ static bool spares(const struct sched *s, const struct node *n, const struct sha
 	/* What is to be alone there has nothing to spare, not even for those that ask for nothing. */
 	return sched_hold_ends_before(s, sh) ||
 	       (!sh->exclusive && !s->hold.item->shape->exclusive && sh->slots <= n->spare_slots &&
-		sh->cpu_milli <= n->spare_cpu && sh->memory <= n->spare_memory);
+		sh->cpu_milli <= n->spare_cpu && sh->memory <= n->spare_memory && sched_counter_spares(n, sh));
 }
 
 bool sched_node_fits(const struct sched *s, const struct node *n, const struct shape *sh, bool pass)
@@ -288,13 +298,14 @@ bool sched_node_fits(const struct sched *s, const struct node *n, const struct s
 	return n->up && !n->closed && (!sh->selection || sched_selection_has(sh->selection, n)) &&
 	       n->n_live < NODE_LIVE_MAX && sh->slots <= sched_node_free_slots(n) &&
 	       sh->cpu_milli <= sched_node_free_cpu(n) && sh->memory <= sched_node_free_memory(n) &&
-	       !sched_shape_bans(sh, n->pos) && shares(n, sh) && (pass || !n->held || spares(s, n, sh));
+	       (!sh->wants || sched_counter_fits(n, sh)) && !sched_shape_bans(sh, n->pos) && shares(n, sh) &&
+	       (pass || !n->held || spares(s, n, sh));
 }
 
 bool sched_node_allows(const struct node *n, const struct shape *sh)
 {
 	return n->up && !n->closed && sh->slots <= n->slots && sh->cpu_milli <= n->cpu_milli &&
-	       sh->memory <= n->memory && !sched_shape_bans(sh, n->pos) &&
+	       sh->memory <= n->memory && sched_counter_allows(n, sh) && !sched_shape_bans(sh, n->pos) &&
 	       (!sh->selection || sched_selection_has(sh->selection, n)) &&
 	       (!sh->owner || sched_wish_allows(sh->owner, n));
 }

@@ -2,7 +2,7 @@
  *
  * order: the nodes that are up, fewest free slots first, then the cheapest, then by number. It is kept in blocks of at most BLOCK_SIZE,
  * so a change moves little memory however many nodes there are, and each block knows the most CPU and memory that
- * one of its nodes has free, so a search passes by whole blocks. Those two may be too high after a node has left
+ * one of its nodes has free, and which counters, so a search passes by whole blocks. Those may be too high after a node has left
  * its block; a search that went through a block in vain corrects them.
  */
 #include "cluster/sched/state.h"
@@ -16,6 +16,7 @@
 
 struct order_block {
 	uint64_t cpu_milli, memory; /* no node of the block has more free */
+	uint64_t stocked;	    /* counters of which some node of the block may have some free */
 	uint32_t n;
 	struct node *nodes[BLOCK_SIZE];
 };
@@ -106,11 +107,12 @@ static void raise_most(struct order_block *b, const struct node *n)
 
 	b->cpu_milli = cpu > b->cpu_milli ? cpu : b->cpu_milli;
 	b->memory = memory > b->memory ? memory : b->memory;
+	b->stocked |= n->stocked;
 }
 
 static void count_most(struct order_block *b)
 {
-	b->cpu_milli = b->memory = 0;
+	b->cpu_milli = b->memory = b->stocked = 0;
 	for (uint32_t k = 0; k < b->n; k++)
 		raise_most(b, b->nodes[k]);
 }
@@ -183,7 +185,7 @@ struct node *sched_order_best(const struct order *o, const struct sched *s, cons
 	for (; at.block < o->n_blocks; at.block++, at.index = 0) {
 		struct order_block *b = o->blocks[at.block];
 
-		if (sh->cpu_milli > b->cpu_milli || sh->memory > b->memory)
+		if (sh->cpu_milli > b->cpu_milli || sh->memory > b->memory || (sh->wanted & ~b->stocked))
 			continue;
 		for (uint32_t k = at.index; k < b->n; k++) {
 			if (sched_node_fits(s, b->nodes[k], sh, pass))

@@ -54,6 +54,7 @@ struct victim {
 struct seat {
 	struct node *node;
 	uint64_t slots, cpu_milli, memory; /* free, or will be */
+	int64_t counters[SCHED_WANTS_MAX]; /* by the shape's list */
 	size_t others;			   /* in the way */
 	size_t first, n;		   /* victims */
 };
@@ -103,7 +104,7 @@ static void seat_gain(const struct taking *t, struct seat *e, const struct live 
 	const struct shape *sh = sched_instance_shape(l->task, l->instance);
 	const struct node *n = e->node;
 
-	(void)t;
+	sched_counter_gain(t->shape, sh, e->counters);
 	e->slots = e->slots + sh->slots < n->slots ? e->slots + sh->slots : n->slots;
 	e->cpu_milli = e->cpu_milli + sh->cpu_milli < n->cpu_milli ? e->cpu_milli + sh->cpu_milli : n->cpu_milli;
 	e->memory = e->memory + sh->memory < n->memory ? e->memory + sh->memory : n->memory;
@@ -138,6 +139,7 @@ static void seat_add(struct taking *t, struct node *n)
 			 .memory = sched_node_free_memory(n),
 			 .first = t->n_victims};
 
+	sched_counter_room(n, t->shape, e.counters);
 	for (size_t k = 0; k < n->n_live; k++)
 		e.others += alone || (apart && n->live[k].task == owner);
 	for (size_t k = 0; k < n->n_live; k++) {
@@ -165,7 +167,8 @@ static bool seat_fits(const struct taking *t, const struct seat *e, uint64_t cop
 
 	return !e->others && (copies <= 1 || sh->topology != SCHED_TOPO_APART) && sh->slots * copies <= e->slots &&
 	       (!sh->cpu_milli || copies <= e->cpu_milli / sh->cpu_milli) &&
-	       (!sh->memory || copies <= e->memory / sh->memory);
+	       (!sh->memory || copies <= e->memory / sh->memory) &&
+	       sched_counter_room_for(sh, e->counters, copies) == copies;
 }
 
 static void seat_use(const struct taking *t, struct seat *e, uint64_t copies)
@@ -175,6 +178,7 @@ static void seat_use(const struct taking *t, struct seat *e, uint64_t copies)
 	e->slots -= sh->slots * copies;
 	e->cpu_milli -= sh->cpu_milli * copies;
 	e->memory -= sh->memory * copies;
+	sched_counter_use(sh, e->counters, copies);
 	/* The next copy would be in the way of itself. */
 	e->others += sh->topology == SCHED_TOPO_APART;
 }

@@ -138,6 +138,7 @@ static void add_request(uint64_t ret[static SCHED_QUOTA_N], const struct shape *
 	ret[SCHED_QUOTA_MEMORY] = sh->memory;
 	ret[SCHED_QUOTA_TASKS] = 1;
 	ret[SCHED_QUOTA_JOBS] = 0;
+	ret[SCHED_QUOTA_GPUS] = sh->gpus;
 }
 
 void sched_quota_take(const struct shape *sh)
@@ -268,7 +269,7 @@ static void add_amount(struct buf *b, enum sched_quota what, uint64_t n)
 static void add_short(struct buf *b, const struct sched *s, const struct quota *q, enum sched_quota what)
 {
 	static const char *const nouns[] = {"CPUs in use", "memory in use", "running copies",
-					    "jobs that have not ended"};
+					    "jobs that have not ended", "GPUs in use"};
 	const char *colon = strchr(q->name, ':');
 
 	buf_printf(b, "%.*s %s has ", (int)(colon - q->name), q->name, colon + 1);
@@ -302,9 +303,11 @@ static int admit_jobs(const struct sched *s, const char *kind, const char *name,
 	mem_cleanup char *key = mem_printf("%s:%s", kind, name);
 	buf_cleanup struct buf text = BUF_LIMIT(256);
 	size_t at = find(s, key);
-	struct quota none = {.name = key, .caps = {SCHED_NO_LIMIT, SCHED_NO_LIMIT, SCHED_NO_LIMIT, SCHED_NO_LIMIT}};
+	struct quota none = {.name = key};
 	const struct quota *q = at < s->n_quotas && !strcmp(s->quotas[at]->name, key) ? s->quotas[at] : &none;
 
+	for (size_t k = 0; k < SCHED_QUOTA_N; k++)
+		none.caps[k] = SCHED_NO_LIMIT;
 	if (has_room(s, q, SCHED_QUOTA_JOBS, (uint64_t)on_the_way + 1))
 		return 0;
 	add_short(&text, s, q, SCHED_QUOTA_JOBS);

@@ -29,6 +29,7 @@ struct sched *sched_free(struct sched *s)
 	for (size_t k = 0; k < s->n_nodes; k++) {
 		free(s->nodes[k]->name);
 		free(s->nodes[k]->live);
+		free(s->nodes[k]->stocks);
 		sched_facts_free(&s->nodes[k]->facts);
 		free(s->nodes[k]);
 	}
@@ -106,18 +107,21 @@ static bool live_attempt(const struct sched *s, const struct sched_attempt_id *i
 
 static int node_up(struct sched *s, const struct sched_event *e, struct err *err)
 {
+	struct counts counters = {.n = 0};
 	struct node *n;
 
 	if (!sched_name_ok(e->node, SCHED_ID_MAX))
 		return err_set(err, EINVAL,
 			       "node up: the node's name is missing, longer than %d bytes or not printable",
 			       SCHED_ID_MAX - 1);
+	if (e->counters && counts_parse(e->counters, &counters, err) < 0)
+		return err_wrap(err, "node %s", e->node);
 	n = map_get(&s->by_node, e->node);
 	if (!n && s->n_nodes >= NODES_MAX)
 		return err_set(err, E2BIG, "node %s: there are %d nodes already", e->node, NODES_MAX);
 	if (!n)
 		n = sched_node_add(s, e->node);
-	sched_node_up(s, n, e->node_slots, e->node_cpu_milli, e->node_memory);
+	sched_node_up(s, n, e->node_slots, e->node_cpu_milli, e->node_memory, &counters);
 	return 0;
 }
 

@@ -35,6 +35,7 @@
  *   of the least cost is taken: spread over labels first, then slots of imbalance and preferred rules.
  * - What finds no room takes that of preemptible tasks of jobs of lower priority (preempt.c): they are killed
  *   ("preempted"), without using up a try, and wait for room again.
+ * - Counters of a node (GPUs ...) are taken like slots; which of them a copy gets the agent says.
  * - A job that ended by itself is FINISHED, faulty tasks under `continue` included, unless something was skipped.
  *
  * Ownership: an event's pointers are only read during the call. Actions are valid until the next sched_step() or
@@ -46,6 +47,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct counts;
 struct err;
 struct sched;
 
@@ -58,6 +60,7 @@ struct sched;
 #define SCHED_FACTS_TEXT_MAX 65536  /* bytes of them */
 #define SCHED_LICENCES_MAX 1000	    /* ever seen */
 #define SCHED_NEEDS_MAX 8	    /* licences of a task */
+#define SCHED_WANTS_MAX 8	    /* counters of a task */
 
 /* ---- what is submitted ---- */
 
@@ -74,9 +77,16 @@ enum sched_topology {
 	SCHED_TOPO_ONE,	   /* gangs only: all on one node */
 };
 
-/* What a quota limits: CPUs in thousandths (a slot is one, beside reserved CPU), bytes and live instances of what runs, and jobs that
- * have not ended. */
-enum sched_quota { SCHED_QUOTA_CPU, SCHED_QUOTA_MEMORY, SCHED_QUOTA_TASKS, SCHED_QUOTA_JOBS, SCHED_QUOTA_N };
+/* What a quota limits: CPUs in thousandths (a slot is one, beside reserved CPU), bytes and live instances of what runs, jobs that
+ * have not ended, and units of the counter "gpu" of what runs. */
+enum sched_quota {
+	SCHED_QUOTA_CPU,
+	SCHED_QUOTA_MEMORY,
+	SCHED_QUOTA_TASKS,
+	SCHED_QUOTA_JOBS,
+	SCHED_QUOTA_GPUS,
+	SCHED_QUOTA_N
+};
 #define SCHED_NO_LIMIT UINT64_MAX
 
 struct sched_dep {
@@ -102,21 +112,22 @@ struct sched_rule {
 
 struct sched_task_spec {
 	const char *name;
-	bool service;	      /* stays; otherwise it ends */
-	uint32_t count;	      /* instances (0: finished as soon as ready); ignored when expand */
-	bool expand;	      /* the number of instances is asked for when the task becomes ready (SCHED_ACT_EXPAND) */
-	bool healthcheck;     /* health events will come; without it, started counts as healthy */
-	uint32_t slots;	      /* each instance's request ... */
-	uint64_t cpu_milli;   /* ... CPU beyond slots (a reservation), 0 = none */
-	uint64_t memory;      /* ... bytes, 0 = none */
-	uint32_t attempts;    /* tries in all of one instance, >= 1 (tasks) */
-	int64_t delay_ms;     /* before try 2; -1 = default growing delay (2, 4, 7, 11, 16 ... 60 s) */
-	double backoff;	      /* delay of try n+1 = delay of try n * backoff (>= 1), at most 1 h */
-	bool elsewhere;	      /* not on nodes where it failed before; not with gang */
-	uint32_t max_running; /* instances live at the same time, 0 = no limit; not with gang */
-	bool gang;	      /* all instances start in one step, or none */
-	bool exclusive;	      /* nothing of another task on its nodes */
-	bool preemptible;     /* jobs of a higher priority may take its room */
+	bool service;	    /* stays; otherwise it ends */
+	uint32_t count;	    /* instances (0: finished as soon as ready); ignored when expand */
+	bool expand;	    /* the number of instances is asked for when the task becomes ready (SCHED_ACT_EXPAND) */
+	bool healthcheck;   /* health events will come; without it, started counts as healthy */
+	uint32_t slots;	    /* each instance's request ... */
+	uint64_t cpu_milli; /* ... CPU beyond slots (a reservation), 0 = none */
+	uint64_t memory;    /* ... bytes, 0 = none */
+	const struct counts *counters;	   /* ... and units of the node's counters, NULL = none */
+	uint32_t attempts;		   /* tries in all of one instance, >= 1 (tasks) */
+	int64_t delay_ms;		   /* before try 2; -1 = default growing delay (2, 4, 7, 11, 16 ... 60 s) */
+	double backoff;			   /* delay of try n+1 = delay of try n * backoff (>= 1), at most 1 h */
+	bool elsewhere;			   /* not on nodes where it failed before; not with gang */
+	uint32_t max_running;		   /* instances live at the same time, 0 = no limit; not with gang */
+	bool gang;			   /* all instances start in one step, or none */
+	bool exclusive;			   /* nothing of another task on its nodes */
+	bool preemptible;		   /* jobs of a higher priority may take its room */
 	const struct sched_need *licences; /* of each instance while it is live */
 	size_t n_licences;
 	enum sched_topology topology;
@@ -201,7 +212,8 @@ struct sched_event {
 	const char *node; /* NODE_... */
 	uint32_t node_slots;
 	uint64_t node_cpu_milli, node_memory;
-	const char *quota; /* QUOTA: "user:NAME", "project:NAME", or "user:*" for users without one of their own */
+	const char *counters; /* NODE_UP: what it has of each (counts.h), NULL = none */
+	const char *quota;    /* QUOTA: "user:NAME", "project:NAME", or "user:*" for users without one of their own */
 	uint64_t caps[SCHED_QUOTA_N];
 	const char *facts;   /* lines of a name (expr.h), a blank and a value */
 	const char *licence; /* LICENCE */
@@ -366,6 +378,13 @@ struct sched_node_view {
 };
 int sched_node_at(const struct sched *s, size_t position, struct sched_node_view *ret);
 int sched_node_view(const struct sched *s, const char *name, struct sched_node_view *ret); /* -ENOENT */
+
+struct sched_counter_view {
+	const char *name;
+	uint32_t total, used;
+};
+/* Its counters by name. -ENOENT past the end. */
+int sched_node_counter(const struct sched *s, const char *node, size_t position, struct sched_counter_view *ret);
 
 struct sched_quota_view {
 	const char *name; /* as in the event */

@@ -22,6 +22,8 @@ static char *shape_key(const struct shape *sh)
 		buf_printf(&key, " in %s", sh->quotas[1]->name);
 	for (size_t k = 0; k < sh->n_needs; k++)
 		buf_printf(&key, " with %" PRIu32 " of %" PRIu32, sh->needs[k].n, sh->needs[k].licence->pos);
+	for (size_t k = 0; sh->wants && k < sh->wants->n; k++)
+		buf_printf(&key, " and %" PRIu32 " %s", sh->wants->list[k].n, sh->wants->list[k].name);
 	if (sh->owner)
 		buf_printf(&key, " of %" PRIu64 "/%" PRIu32, sh->owner->base.job->seq, sh->owner->idx);
 	if (sh->selection)
@@ -56,6 +58,7 @@ struct shape *sched_shape_get(struct sched *s, const struct shape *like)
 	if (like->n_banned)
 		sh->banned = mem_dup(like->banned, like->n_banned * sizeof *like->banned);
 	sh->needs = like->n_needs ? mem_dup(like->needs, like->n_needs * sizeof *like->needs) : NULL;
+	sh->wants = like->wants ? mem_dup(like->wants, sizeof *like->wants) : NULL;
 	sh->refs = 1;
 	sh->pos = s->n_shapes;
 	sh->key = mem_take(key);
@@ -93,6 +96,7 @@ void sched_shape_drop(struct sched *s, struct shape *sh)
 	free(sh->key);
 	free(sh->banned);
 	free(sh->needs);
+	free((struct counts *)sh->wants);
 	free(sh->items);
 	free(sh);
 }

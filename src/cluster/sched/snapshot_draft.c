@@ -19,6 +19,7 @@ void sched_draft_free(struct draft *d)
 		free((char *)d->tasks[k].name);
 		free((char *)d->tasks[k].select);
 		free((char *)d->tasks[k].image);
+		free((struct counts *)d->tasks[k].counters);
 		wish_free(&d->tasks[k]);
 		free(d->deps[k]);
 		free(d->needs[k]);
@@ -70,6 +71,33 @@ static void load_needs(struct reader *r, const struct sched *s, struct draft *d,
 	}
 	d->tasks[k].licences = d->needs[k];
 	d->tasks[k].n_licences = n;
+}
+
+void sched_draft_counts(struct reader *r, size_t most, struct counts *ret)
+{
+	size_t n = (size_t)number(r, most);
+
+	for (size_t k = 0; k < n && !r->bad; k++) {
+		mem_cleanup char *name = text(r);
+		uint64_t units = number(r, COUNTS_N_MAX);
+		struct err why = ERR_INIT;
+
+		if (r->bad)
+			return;
+		if (!name || counts_has(ret, name) || counts_set(ret, name, units, &why) < 0)
+			fail(r, "a counter has no good name, or is there twice");
+	}
+}
+
+static void load_wants(struct reader *r, struct sched_task_spec *t)
+{
+	struct counts *wants;
+
+	if (!optional(r, "want"))
+		return;
+	wants = mem_new(struct counts);
+	t->counters = wants;
+	sched_draft_counts(r, SCHED_WANTS_MAX, wants);
 }
 
 static void load_wish(struct reader *r, struct sched_task_spec *t)
@@ -138,6 +166,7 @@ static void load_task(struct reader *r, const struct sched *s, struct draft *d, 
 	if (optional(r, "preemptible"))
 		t->preemptible = flag(r);
 	load_needs(r, s, d, k);
+	load_wants(r, t);
 	load_deps(r, d, k, n_deps);
 }
 

@@ -6,6 +6,7 @@
 
 #include "cluster/sched/state.h"
 
+struct counts;
 struct reader;
 
 struct draft {
@@ -24,5 +25,7 @@ struct draft {
 
 /* Frees what it holds; it may be half read. */
 void sched_draft_free(struct draft *d);
+/* How many names at most, then a name and a number of each. */
+void sched_draft_counts(struct reader *r, size_t most, struct counts *ret);
 /* After the word "job". What is wrong sticks to the reader. */
 void sched_draft_load(struct reader *r, const struct sched *s, struct draft *d);

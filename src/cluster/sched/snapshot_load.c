@@ -7,7 +7,7 @@
 #include "cluster/sched/snapshot_draft.h"
 #include "cluster/sched/snapshot_words.h"
 
-#define VERSION 4 /* that is written; older ones are read, too */
+#define VERSION 5 /* that is written; older ones are read, too */
 
 /* ---- nodes ---- */
 
@@ -22,6 +22,21 @@ static void load_facts(struct reader *r, struct sched *s, struct node *n)
 		fail(r, "these are no facts of a node");
 	else
 		sched_node_tell(s, n, &facts);
+}
+
+static void load_stocks(struct reader *r, struct sched *s, struct node *n)
+{
+	struct counts totals = {.n = 0};
+
+	sched_draft_counts(r, COUNTS_MAX, &totals);
+	if (r->bad)
+		return;
+	/* The order knows what is free. */
+	if (n->up)
+		sched_order_remove(&s->order, n);
+	sched_counter_set(n, &totals);
+	if (n->up)
+		sched_order_insert(&s->order, n);
 }
 
 static void load_node(struct reader *r, struct sched *s)
@@ -42,13 +57,15 @@ static void load_node(struct reader *r, struct sched *s)
 	n = sched_node_add(s, name);
 	n->closed = state & 2;
 	if (state & 1)
-		sched_node_up(s, n, slots, cpu_milli, memory);
+		sched_node_up(s, n, slots, cpu_milli, memory, &(struct counts){.n = 0});
 	n->slots = slots;
 	n->cpu_milli = cpu_milli;
 	n->memory = memory;
 	n->shrunk = shrunk;
 	if (optional(r, "facts"))
 		load_facts(r, s, n);
+	if (optional(r, "stock"))
+		load_stocks(r, s, n);
 }
 
 static void load_use(struct reader *r, struct sched *s)
@@ -89,7 +106,7 @@ static void load_quota(struct reader *r, struct sched *s)
 	uint64_t caps[SCHED_QUOTA_N];
 
 	for (size_t k = 0; k < SCHED_QUOTA_N; k++)
-		caps[k] = number(r, UINT64_MAX);
+		caps[k] = k == SCHED_QUOTA_GPUS && r->version < 5 ? SCHED_NO_LIMIT : number(r, UINT64_MAX);
 	if (!r->bad && !sched_quota_name_ok(name))
 		fail(r, "the quota's owner is wrong");
 	if (!r->bad)
@@ -303,6 +320,21 @@ static void load_job(struct reader *r, struct sched *s)
 
 /* ---- the reservation ---- */
 
+static void load_spares(struct reader *r, struct sched *s)
+{
+	while (optional(r, "spare")) {
+		uint32_t pos = number32(r);
+		mem_cleanup char *name = text(r);
+		uint32_t spare = number32(r);
+
+		if (r->bad)
+			return;
+		if (pos >= s->n_nodes || !s->nodes[pos]->held || !name ||
+		    !sched_counter_keep_one(s->nodes[pos], name, spare))
+			fail(r, "a counter is kept that is not there, or on a node that is not held");
+	}
+}
+
 static void load_hold(struct reader *r, struct sched *s)
 {
 	mem_cleanup char *id = text(r);
@@ -331,6 +363,7 @@ static void load_hold(struct reader *r, struct sched *s)
 		node->spare_cpu = cpu;
 		node->spare_memory = memory;
 	}
+	load_spares(r, s);
 	while (optional(r, "keep")) {
 		uint32_t pos = number32(r);
 

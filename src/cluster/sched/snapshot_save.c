@@ -93,6 +93,18 @@ static void save_wish(struct buf *b, const struct wish *w, uint64_t *lines)
 	end_line(b, lines);
 }
 
+static void save_wants(struct buf *b, const struct counts *wants, uint64_t *lines)
+{
+	if (!wants)
+		return;
+	buf_printf(b, "want %zu", wants->n);
+	for (size_t k = 0; k < wants->n; k++) {
+		add_text(b, wants->list[k].name);
+		buf_printf(b, " %" PRIu32, wants->list[k].n);
+	}
+	end_line(b, lines);
+}
+
 static void save_task(struct buf *b, const struct task *t, uint64_t *lines)
 {
 	const struct shape *sh = t->base.shape;
@@ -122,6 +134,7 @@ static void save_task(struct buf *b, const struct task *t, uint64_t *lines)
 			buf_printf(b, " %" PRIu32 " %" PRIu32, sh->needs[k].licence->pos, sh->needs[k].n);
 		end_line(b, lines);
 	}
+	save_wants(b, sh->wants, lines);
 	for (size_t d = 0; d < t->n_deps; d++) {
 		buf_printf(b, "dep %" PRIu32 " %u %d %u", t->deps[d].task, t->deps[d].condition, t->deps[d].required,
 			   t->deps[d].state);
@@ -167,6 +180,20 @@ static void save_job(struct buf *b, const struct job *j, uint64_t *lines)
 		save_run(b, &j->tasks[k], lines);
 }
 
+static void save_spare(struct buf *b, const struct node *n, uint64_t *lines)
+{
+	for (size_t k = 0; k < n->n_stocks; k++) {
+		const struct stock *st = &n->stocks[k];
+
+		if (!sched_counter_kept(st))
+			continue;
+		buf_printf(b, "spare %" PRIu32, n->pos);
+		add_text(b, st->name);
+		buf_printf(b, " %" PRIu32, st->spare);
+		end_line(b, lines);
+	}
+}
+
 static void save_hold(struct buf *b, const struct sched *s, uint64_t *lines)
 {
 	const struct hold *h = &s->hold;
@@ -182,6 +209,8 @@ static void save_hold(struct buf *b, const struct sched *s, uint64_t *lines)
 			   n->spare_memory);
 	}
 	end_line(b, lines);
+	for (size_t k = 0; k < h->n_nodes; k++)
+		save_spare(b, s->nodes[h->nodes[k]], lines);
 	for (size_t k = 0; k < s->n_licences; k++) {
 		if (!s->licences[k]->held)
 			continue;
@@ -214,6 +243,25 @@ static void save_facts(struct buf *b, const struct node *n, uint64_t *lines)
 	end_line(b, lines);
 }
 
+/* What it has; what is in use is counted anew. */
+static void save_stocks(struct buf *b, const struct node *n, uint64_t *lines)
+{
+	size_t there = 0;
+
+	for (size_t k = 0; k < n->n_stocks; k++)
+		there += n->stocks[k].total != 0;
+	if (!there)
+		return;
+	buf_printf(b, "stock %zu", there);
+	for (size_t k = 0; k < n->n_stocks; k++) {
+		if (!n->stocks[k].total)
+			continue;
+		add_text(b, n->stocks[k].name);
+		buf_printf(b, " %" PRIu32, n->stocks[k].total);
+	}
+	end_line(b, lines);
+}
+
 static void save_licences(struct buf *b, const struct sched *s, uint64_t *lines)
 {
 	for (size_t k = 0; k < s->n_licences; k++) {
@@ -240,7 +288,7 @@ char *sched_save(const struct sched *s, size_t *ret_len)
 	struct buf b = BUF_LIMIT(SNAPSHOT_MAX);
 	uint64_t lines = 0;
 
-	buf_adds(&b, "berth-sched 4");
+	buf_adds(&b, "berth-sched 5");
 	end_line(&b, &lines);
 	buf_printf(&b, "time %" PRId64 " %" PRIu64, s->now_ms, s->next_seq);
 	end_line(&b, &lines);
@@ -253,6 +301,7 @@ char *sched_save(const struct sched *s, size_t *ret_len)
 			   n->cpu_milli, n->memory);
 		end_line(&b, &lines);
 		save_facts(&b, n, &lines);
+		save_stocks(&b, n, &lines);
 	}
 	for (size_t k = 0; k < s->n_nodes; k++)
 		save_use(&b, s->nodes[k], &lines);

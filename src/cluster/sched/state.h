@@ -12,6 +12,7 @@
  */
 #pragma once
 
+#include "base/core/counts.h"
 #include "base/core/map.h"
 #include "cluster/sched/sched.h"
 #include "cluster/sched/where.h"
@@ -75,6 +76,13 @@ struct need {
 	uint32_t n;
 };
 
+/* A counter of a node. */
+struct stock {
+	char name[COUNTS_NAME_MAX];
+	uint32_t total, used;
+	uint32_t spare; /* of a held node: so many are left over even then */
+};
+
 /* All that asks for the same and may not go to the same nodes. */
 struct shape {
 	char *key; /* in sched.by_shape */
@@ -90,6 +98,9 @@ struct shape {
 	struct task *owner; /* what it serves alone, when its topology, gang or exclusive ask for it; or NULL */
 	struct need *needs; /* licences, by their numbers */
 	size_t n_needs;
+	const struct counts *wants; /* counters of the node, or NULL */
+	uint64_t wanted;	    /* the bits of their names, counter.c */
+	uint32_t gpus;
 	uint64_t hopeless; /* a cache: sched.changes when no reservation was found for it */
 	bool blocked;	   /* a cache: no node fits now */
 	bool limited;	   /* a cache: blocked, and by a limit: no node would help */
@@ -204,6 +215,9 @@ struct node {
 	uint64_t price; /* the fact of that name, in millionths */
 	uint64_t cpu_milli, memory;
 	uint64_t slots_used, cpu_used, memory_used;
+	struct stock *stocks; /* by name */
+	size_t n_stocks, cap_stocks;
+	uint64_t stocked;			    /* the bits of those of which some are free */
 	uint64_t slots_else, cpu_else, memory_else; /* in use by what is of no job (NODE_USE) */
 	struct live *live;			    /* in no order */
 	size_t n_live, cap_live;
@@ -326,7 +340,8 @@ struct node *sched_node_add(struct sched *s, const char *name);
 uint64_t sched_node_free_slots(const struct node *n);
 uint64_t sched_node_free_cpu(const struct node *n);
 uint64_t sched_node_free_memory(const struct node *n);
-void sched_node_up(struct sched *s, struct node *n, uint32_t slots, uint64_t cpu_milli, uint64_t memory);
+void sched_node_up(struct sched *s, struct node *n, uint32_t slots, uint64_t cpu_milli, uint64_t memory,
+		   const struct counts *counters);
 void sched_node_down(struct sched *s, struct node *n);
 /* A copy of what is live on it, by job, task and index; the caller frees. NULL when there is nothing. */
 struct live *sched_node_live(const struct node *n);
@@ -422,6 +437,35 @@ uint32_t sched_preempt_copies(const struct sched *s, const struct item *it); /* 
 bool sched_preempt_run(struct sched *s, const struct item *before);
 bool sched_preempt_wants(const struct sched *s); /* for the invariants: it would take more */
 bool sched_preempt_makes_room(const struct sched *s, const struct item *it); /* what was taken ends, and is enough */
+
+/* counter.c */
+void sched_counter_init(struct shape *sh, const struct counts *wants); /* points at them */
+void sched_counter_set(struct node *n, const struct counts *totals);
+bool sched_counter_over(const struct node *n); /* more of one are in use than there are */
+void sched_counter_take(struct node *n, const struct shape *sh);
+void sched_counter_release(struct node *n, const struct shape *sh);
+bool sched_counter_fits(const struct node *n, const struct shape *sh);	 /* free now */
+bool sched_counter_allows(const struct node *n, const struct shape *sh); /* in all */
+bool sched_counter_spares(const struct node *n, const struct shape *sh); /* beside what is held */
+/* For how many copies, `most` at the most, enough is free or spare. */
+uint64_t sched_counter_copies(const struct node *n, const struct shape *sh, uint64_t most, bool spare);
+int sched_counter_compare(const struct shape *a, const struct shape *b); /* any order, by what they want */
+/* A plan's own account of what is free of what the shape wants; negative: more are in use than there are. */
+void sched_counter_room(const struct node *n, const struct shape *sh, int64_t room[static SCHED_WANTS_MAX]);
+void sched_counter_gain(const struct shape *sh, const struct shape *ends, int64_t room[static SCHED_WANTS_MAX]);
+uint64_t sched_counter_room_for(const struct shape *sh, const int64_t room[static SCHED_WANTS_MAX], uint64_t most);
+void sched_counter_use(const struct shape *sh, int64_t room[static SCHED_WANTS_MAX], uint64_t copies);
+/* The node is held: nothing of its counters yet; so many copies of the shape; as a snapshot says (false: it cannot be). */
+void sched_counter_unkeep(struct node *n);
+void sched_counter_keep(struct node *n, const struct shape *sh, const int64_t room[static SCHED_WANTS_MAX],
+			uint64_t copies);
+bool sched_counter_keep_one(struct node *n, const char *name, uint32_t spare);
+bool sched_counter_kept(const struct stock *st);
+void sched_counter_spend(struct node *n, const struct shape *sh); /* what starts there takes what is spare */
+/* The first of which the node has too few in all, and how many that is; NULL: there are enough. */
+const struct count *sched_counter_short(const struct node *n, const struct shape *sh, uint32_t *ret_all);
+uint32_t sched_counter_free(const struct node *n, const char *name, uint32_t *ret_all);
+uint64_t sched_counter_nearness(const struct node *n, const struct shape *sh); /* more: it has more of what is wanted */
 
 /* licence.c */
 struct licence *sched_licence_get(struct sched *s, const char *name);

@@ -54,7 +54,7 @@ static void add_request(struct buf *b, const struct shape *sh)
 {
 	const char *sep = "";
 
-	if (sh->slots || (!sh->cpu_milli && !sh->memory)) {
+	if (sh->slots || (!sh->cpu_milli && !sh->memory && !sh->wants)) {
 		buf_printf(b, "%" PRIu32 " slot%s", sh->slots, plural(sh->slots));
 		sep = ", ";
 	}
@@ -65,12 +65,16 @@ static void add_request(struct buf *b, const struct shape *sh)
 	if (sh->memory) {
 		buf_printf(b, "%smemory of ", sep);
 		sched_why_bytes(b, sh->memory);
+		sep = ", ";
 	}
+	for (size_t k = 0; sh->wants && k < sh->wants->n; k++, sep = ", ")
+		buf_printf(b, "%s%" PRIu32 " %s", sep, sh->wants->list[k].n, sh->wants->list[k].name);
 }
 
 static bool is_too_small(const struct node *n, const struct shape *sh)
 {
-	return n->slots < sh->slots || n->cpu_milli < sh->cpu_milli || n->memory < sh->memory;
+	return n->slots < sh->slots || n->cpu_milli < sh->cpu_milli || n->memory < sh->memory ||
+	       !sched_counter_allows(n, sh);
 }
 
 /* How well a node could serve. */
@@ -99,6 +103,10 @@ static bool is_nearer(const struct node *n, const struct node *than, enum rank r
 	uint64_t a = r == RANK_BUSY ? sched_why_missing(n, sh) : 0,
 		 b = r == RANK_BUSY ? sched_why_missing(than, sh) : 0;
 
+	if (a == b) {
+		a = sched_counter_nearness(than, sh);
+		b = sched_counter_nearness(n, sh);
+	}
 	return a != b ? a < b : n->slots > than->slots;
 }
 
@@ -122,6 +130,9 @@ static const struct node *nearest(const struct sched *s, const struct shape *sh,
 
 static void why_too_small(const struct node *n, const struct shape *sh, struct buf *b)
 {
+	uint32_t all = 0;
+	const struct count *few = sched_counter_short(n, sh, &all);
+
 	buf_adds(b, "needs ");
 	add_request(b, sh);
 	buf_printf(b, "; node %s has ", n->name);
@@ -129,9 +140,11 @@ static void why_too_small(const struct node *n, const struct shape *sh, struct b
 		buf_printf(b, "%" PRIu32, n->slots);
 	} else if (n->cpu_milli < sh->cpu_milli) {
 		buf_printf(b, "%g CPU", (double)n->cpu_milli / 1000);
-	} else {
+	} else if (n->memory < sh->memory) {
 		buf_adds(b, "memory of ");
 		sched_why_bytes(b, n->memory);
+	} else {
+		buf_printf(b, "%" PRIu32 " %s", all, few ? few->name : "");
 	}
 	buf_adds(b, " in all");
 }

@@ -10,15 +10,25 @@
 
 struct resource {
 	uint64_t need, free, all;
+	const char *counter; /* NULL: the others */
 };
 
-enum { SLOTS, CPU, MEMORY, N_RESOURCES };
+enum { SLOTS, CPU, MEMORY, COUNTERS };
+#define N_RESOURCES (COUNTERS + SCHED_WANTS_MAX)
 
-static void measure(const struct node *n, const struct shape *sh, struct resource ret[static N_RESOURCES])
+/* How many there are. */
+static size_t measure(const struct node *n, const struct shape *sh, struct resource ret[static N_RESOURCES])
 {
-	ret[SLOTS] = (struct resource){sh->slots, sched_node_free_slots(n), n->slots};
-	ret[CPU] = (struct resource){sh->cpu_milli, sched_node_free_cpu(n), n->cpu_milli};
-	ret[MEMORY] = (struct resource){sh->memory, sched_node_free_memory(n), n->memory};
+	ret[SLOTS] = (struct resource){sh->slots, sched_node_free_slots(n), n->slots, NULL};
+	ret[CPU] = (struct resource){sh->cpu_milli, sched_node_free_cpu(n), n->cpu_milli, NULL};
+	ret[MEMORY] = (struct resource){sh->memory, sched_node_free_memory(n), n->memory, NULL};
+	for (size_t k = 0; sh->wants && k < sh->wants->n; k++) {
+		const struct count *c = &sh->wants->list[k];
+		uint32_t all, left = sched_counter_free(n, c->name, &all);
+
+		ret[COUNTERS + k] = (struct resource){c->n, left, all, c->name};
+	}
+	return COUNTERS + (sh->wants ? sh->wants->n : 0);
 }
 
 /* In thousandths of what is needed. */
@@ -34,9 +44,9 @@ uint64_t sched_why_missing(const struct node *n, const struct shape *sh)
 {
 	struct resource r[N_RESOURCES];
 	uint64_t sum = 0;
+	size_t all = measure(n, sh, r);
 
-	measure(n, sh, r);
-	for (size_t k = 0; k < N_RESOURCES; k++)
+	for (size_t k = 0; k < all; k++)
 		sum += missing_of(&r[k]);
 	return sum;
 }
@@ -45,7 +55,9 @@ static void add_one(struct buf *b, size_t kind, const struct resource *r)
 {
 	const uint64_t mib = 1 << 20;
 
-	if (kind == SLOTS) {
+	if (r->counter) {
+		buf_printf(b, "%" PRIu64 " of %" PRIu64 " %s", r->free, r->all, r->counter);
+	} else if (kind == SLOTS) {
 		buf_printf(b, "%" PRIu64 " of %" PRIu64 " slot%s", r->free, r->all, r->all == 1 ? "" : "s");
 	} else if (kind == CPU) {
 		buf_printf(b, "%g of %g CPU%s", (double)r->free / 1000, (double)r->all / 1000,
@@ -62,9 +74,9 @@ static bool add_missing(struct buf *b, const struct node *n, const struct shape 
 {
 	struct resource r[N_RESOURCES];
 	const char *sep = " has ";
+	size_t all = measure(n, sh, r);
 
-	measure(n, sh, r);
-	for (size_t k = 0; k < N_RESOURCES; k++) {
+	for (size_t k = 0; k < all; k++) {
 		if (r[k].free >= r[k].need)
 			continue;
 		buf_adds(b, sep);

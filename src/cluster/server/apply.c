@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The scheduler's actions, sent on. Whatever cannot be done becomes a fact and goes through the log like any other. */
 #include "base/core/buf.h"
+#include "base/core/counts.h"
 #include "base/core/err.h"
 #include "base/core/log.h"
 #include "base/core/mem.h"
@@ -40,7 +41,7 @@ static void send_start(struct server *s, const struct sched_attempt_id *a, const
 	const char *spaces = fleet_spaces(s, node);
 	struct jobspec *j = map_get(&s->jobs, a->job);
 	struct link_msg m = {.type = LINK_START, .flag = known};
-	mem_cleanup char *text = NULL;
+	mem_cleanup char *text = NULL, *counters = NULL;
 	struct err err = ERR_INIT;
 
 	if (!j || !spaces)
@@ -51,6 +52,8 @@ static void send_start(struct server *s, const struct sched_attempt_id *a, const
 	}
 	to_link(&m.attempt, a);
 	m.cores = jobspec_cores(j, a->task);
+	counters = j->tasks[a->task].counters ? counts_text(j->tasks[a->task].counters) : NULL;
+	m.counters = counters;
 	m.text = text;
 	fleet_send(s, node, &m);
 }

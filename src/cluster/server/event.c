@@ -99,7 +99,8 @@ static void add_exit(struct buf *out, const struct sched_event *e, const struct 
 static const char *const quota_keys[] = {[SCHED_QUOTA_CPU] = "cpu_milli",
 					 [SCHED_QUOTA_MEMORY] = "memory",
 					 [SCHED_QUOTA_TASKS] = "tasks",
-					 [SCHED_QUOTA_JOBS] = "jobs"};
+					 [SCHED_QUOTA_JOBS] = "jobs",
+					 [SCHED_QUOTA_GPUS] = "gpus"};
 
 const char *event_quota_key(enum sched_quota what)
 {
@@ -143,6 +144,7 @@ void event_encode(const struct sched_event *e, const struct event_extra *extra, 
 		add_int(out, "slots", e->node_slots);
 		add_int(out, "cpu_milli", (int64_t)e->node_cpu_milli);
 		add_int(out, "memory", (int64_t)e->node_memory);
+		add_str(out, "counters", e->counters);
 	}
 	if (has & HAS_FACTS)
 		add_str(out, "facts", e->facts);
@@ -258,6 +260,8 @@ static int read_members(yyjson_val *o, unsigned has, struct sched_event *e, stru
 			r = json_get_u64(o, "cpu_milli", &e->node_cpu_milli, err);
 		if (r == 0)
 			r = json_get_u64(o, "memory", &e->node_memory, err);
+		if (r == 0)
+			r = json_opt_str(o, "counters", &e->counters, err);
 	}
 	if (r == 0 && (has & HAS_COUNT)) {
 		r = json_get_u32(o, "task_index", &e->task, err);

@@ -2,6 +2,7 @@
 #include "cluster/server/fleet.h"
 
 #include "base/core/clock.h"
+#include "base/core/counts.h"
 #include "base/core/err.h"
 #include "base/core/log.h"
 #include "base/core/loop.h"
@@ -296,6 +297,8 @@ static void welcome(struct session *x, const struct link_msg *m)
 
 bool fleet_hello(struct session *x, const struct link_msg *m)
 {
+	struct err err = ERR_INIT;
+	struct counts counters;
 	struct node *n;
 
 	if (x->name[0] && strcmp(x->name, m->text) != 0)
@@ -304,6 +307,8 @@ bool fleet_hello(struct session *x, const struct link_msg *m)
 		return refuse(x, "its release and that of the server are too far apart: update the older one");
 	if (strlen(m->text) >= sizeof n->name)
 		return refuse(x, "its name is too long");
+	if (m->counters && counts_parse(m->counters, &counters, &err) < 0)
+		return refuse(x, err.text);
 	n = fleet_get(x->server, m->text);
 	if (n->leaving)
 		return refuse(x, "it is being removed from the cluster");

@@ -26,7 +26,7 @@ struct pending {
 	struct ingest in;
 	struct buf json;
 	char *error, *node, *job_id, *task_name, *container, *job_name, *doc_key, *doc_value, *quota, *facts, *licence,
-	    *also_key, *also_value;
+	    *counters, *also_key, *also_value;
 };
 
 static void pending_free(struct pending *p)
@@ -43,6 +43,7 @@ static void pending_free(struct pending *p)
 	free(p->job_name);
 	free(p->quota);
 	free(p->licence);
+	free(p->counters);
 	free(p->also_key);
 	free(p->also_value);
 	free(p->doc_key);
@@ -63,6 +64,7 @@ static struct pending *pending_new(struct server *s, const struct ingest *in)
 	p->in.event.quota = p->quota = mem_strdup(in->event.quota);
 	p->in.event.facts = p->facts = mem_strdup(in->event.facts);
 	p->in.event.licence = p->licence = mem_strdup(in->event.licence);
+	p->in.event.counters = p->counters = mem_strdup(in->event.counters);
 	p->in.event.job = p->job_id = mem_strdup(in->event.job);
 	p->in.extra.task_name = p->task_name = mem_strdup(in->extra.task_name);
 	p->in.extra.container = p->container = mem_strdup(in->extra.container);
@@ -330,7 +332,8 @@ static void on_hello(struct session *x, const struct link_msg *m)
 				      .node = m->text,
 				      .node_slots = m->slots,
 				      .node_cpu_milli = m->cpu_milli,
-				      .node_memory = m->memory},
+				      .node_memory = m->memory,
+				      .counters = m->counters},
 			    .keep = true};
 
 	if (!fleet_hello(x, m))

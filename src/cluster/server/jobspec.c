@@ -3,6 +3,7 @@
 
 #include "cluster/server/jobspec_rules.h"
 
+#include "base/core/counts.h"
 #include "base/core/err.h"
 #include "base/core/expr.h"
 #include "base/core/mem.h"
@@ -80,6 +81,7 @@ static const char *const service_keys[] = {"name",
 					   "warn",
 					   "max_running",
 					   "licences",
+					   "counters",
 					   "gang",
 					   "exclusive",
 					   "preemptible",
@@ -400,6 +402,35 @@ static int read_licences(struct jobspec *j, uint32_t task, yyjson_val *service, 
 	return 0;
 }
 
+static int read_counters(struct sched_task_spec *t, yyjson_val *service, struct err *err)
+{
+	yyjson_val *all = yyjson_obj_get(service, "counters"), *key, *value;
+	struct counts *counters;
+	size_t i, n;
+
+	if (!all)
+		return 0;
+	if (!yyjson_is_obj(all) || yyjson_obj_size(all) > SCHED_WANTS_MAX)
+		return err_set(err, EINVAL, "counters: an object of names and numbers is needed, at most %d of them",
+			       SCHED_WANTS_MAX);
+	if (!yyjson_obj_size(all))
+		return 0;
+	counters = mem_new(struct counts);
+	t->counters = counters;
+	yyjson_obj_foreach (all, i, n, key, value) {
+		const char *name = yyjson_get_str(key);
+
+		if (!yyjson_is_uint(value) || !yyjson_get_uint(value))
+			return err_set(err, EINVAL, "counters.%.80s: a whole number from 1 to %d is needed", name,
+				       COUNTS_N_MAX);
+		if (counts_has(counters, name))
+			return err_set(err, EINVAL, "counters.%.80s is there twice", name);
+		if (counts_set(counters, name, yyjson_get_uint(value), err) < 0)
+			return err_wrap(err, "counters");
+	}
+	return 0;
+}
+
 static int read_service(struct jobspec *j, uint32_t task, struct err *err)
 {
 	yyjson_val *service = service_at(j, task);
@@ -428,6 +459,8 @@ static int read_service(struct jobspec *j, uint32_t task, struct err *err)
 		r = check_warn(t, service, err);
 	if (r == 0)
 		r = read_licences(j, task, service, err);
+	if (r == 0)
+		r = read_counters(t, service, err);
 	if (r == 0)
 		r = read_deps(j, task, service, err);
 	return r;
@@ -548,6 +581,7 @@ struct jobspec *jobspec_free(struct jobspec *j)
 		free(j->deps[i]);
 		jobspec_rules_free(&j->tasks[i]);
 		free((char *)j->tasks[i].image);
+		free((struct counts *)j->tasks[i].counters);
 		free(j->needs[i]);
 		mem_strv_free(j->items[i]);
 	}

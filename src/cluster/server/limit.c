@@ -72,14 +72,14 @@ static int read_caps(yyjson_val *caps, uint64_t ret[static SCHED_QUOTA_N], struc
 	size_t i, n;
 
 	if (!yyjson_is_obj(caps) || yyjson_obj_size(caps) == 0)
-		return err_set(err, EINVAL, "a quota has at least one of cpu_milli, memory, tasks, jobs");
+		return err_set(err, EINVAL, "a quota has at least one of cpu_milli, memory, tasks, jobs, gpus");
 	yyjson_obj_foreach (caps, i, n, key, value) {
 		unsigned k = 0;
 
 		while (k < SCHED_QUOTA_N && !yyjson_equals_str(key, event_quota_key((enum sched_quota)k)))
 			k++;
 		if (k == SCHED_QUOTA_N)
-			return err_set(err, EINVAL, "%.80s: a quota has cpu_milli, memory, tasks and jobs",
+			return err_set(err, EINVAL, "%.80s: a quota has cpu_milli, memory, tasks, jobs and gpus",
 				       yyjson_get_str(key));
 		if (!yyjson_is_null(value) && (!yyjson_is_uint(value) || yyjson_get_uint(value) > INT64_MAX))
 			return err_set(err, EINVAL, "%s: a whole number is needed, or null for no limit",

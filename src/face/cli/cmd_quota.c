@@ -45,9 +45,9 @@ static int owner_of(const char *word, char **ret, struct err *err)
 /* ---- quota set ---- */
 
 struct set_values {
-	uint64_t caps[4];
+	uint64_t caps[5];
 };
-static const char *const keys[] = {"cpu_milli", "memory", "tasks", "jobs"};
+static const char *const keys[] = {"cpu_milli", "memory", "tasks", "jobs", "gpus"};
 
 #define CAP(k) (offsetof(struct set_values, caps) + (k) * sizeof(uint64_t))
 
@@ -56,9 +56,10 @@ static const struct option_spec set_options[] = {
     {"memory", 0, OPTION_SIZE, CAP(1), "SIZE", "reserved memory of what runs"},
     {"tasks", 0, OPTION_COUNT, CAP(2), "N", "running copies of tasks and services"},
     {"jobs", 0, OPTION_COUNT, CAP(3), "N", "jobs that have not ended; one more is refused"},
+    {"gpus", 0, OPTION_COUNT, CAP(4), "N", "units of the counter gpu in use by what runs"},
     {NULL},
 };
-static const struct set_values set_defaults = {.caps = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX}};
+static const struct set_values set_defaults = {.caps = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX}};
 
 static int set_run(struct cli *cli, void *values, char **operands, struct err *err)
 {
@@ -74,7 +75,7 @@ static int set_run(struct cli *cli, void *values, char **operands, struct err *e
 			buf_printf(&body, "%s\"%s\":%" PRIu64, body.len ? "," : "{", keys[k], v->caps[k]);
 	}
 	if (!body.len)
-		return err_set(err, EINVAL, "say what is limited: --cpus, --memory, --tasks, --jobs");
+		return err_set(err, EINVAL, "say what is limited: --cpus, --memory, --tasks, --jobs, --gpus");
 	buf_addc(&body, '}');
 	target = client_target(QUOTAS "/", owner, "");
 	return client_call(cli, "POST", target, buf_str(&body), NULL, err);
@@ -102,9 +103,13 @@ const struct cli_command command_quota_set = {
 
 /* ---- quota ls ---- */
 
-static const struct table_column columns[] = {{.title = "OWNER", .least = 10},	  {.title = "CPUS", .right = true},
-					      {.title = "MEMORY", .right = true}, {.title = "TASKS", .right = true},
-					      {.title = "JOBS", .right = true},	  {.title = NULL}};
+static const struct table_column columns[] = {{.title = "OWNER", .least = 10},
+					      {.title = "CPUS", .right = true},
+					      {.title = "MEMORY", .right = true},
+					      {.title = "TASKS", .right = true},
+					      {.title = "JOBS", .right = true},
+					      {.title = "GPUS", .right = true},
+					      {.title = NULL}};
 
 static void owner_cell(struct table *t, const char *owner)
 {

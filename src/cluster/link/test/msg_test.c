@@ -40,6 +40,7 @@ static void survives(void **state)
 	      .text = "n1",
 	      .text2 = "/s",
 	      .facts = "{}",
+	      .counters = "gpu 2\n",
 	      .slots = 8,
 	      .cpu_milli = 8000,
 	      .memory = 1ull << 40,
@@ -60,7 +61,12 @@ static void survives(void **state)
 	      .text = "gone"}},
 	    {MSG_BY_AGENT, {.type = LINK_EXPANDED, .attempt = {"j", 1, 0, 0}, .text2 = "no such folder"}},
 	    {MSG_BY_AGENT, {.type = LINK_BEAT, .text = "{}", .sent_ms = 5}},
-	    {MSG_BY_SERVER, {.type = LINK_START, .attempt = {"j", 1, 2, 3}, .text = "{}", .cores = 4}},
+	    {MSG_BY_SERVER,
+	     {.type = LINK_START,
+	      .attempt = {"j", 1, 2, 3},
+	      .text = "{}",
+	      .cores = 4,
+	      .counters = "gpu 1\nscratch 4\n"}},
 	    {MSG_BY_AGENT, {.type = LINK_BEAT}},
 	    {MSG_BY_AGENT, {.type = LINK_RENEW, .text = "pem"}},
 	};
@@ -77,9 +83,11 @@ static void survives(void **state)
 		same(m.text, rows[i].m.text);
 		same(m.text2, rows[i].m.text2);
 		same(m.facts, rows[i].m.facts);
+		same(m.counters, rows[i].m.counters);
 		m.text = rows[i].m.text;
 		m.text2 = rows[i].m.text2;
 		m.facts = rows[i].m.facts;
+		m.counters = rows[i].m.counters;
 		assert_memory_equal(&m.attempt, &rows[i].m.attempt, sizeof m.attempt);
 		assert_true(m.type == rows[i].m.type && m.flag == rows[i].m.flag && m.outcome == rows[i].m.outcome &&
 			    m.code == rows[i].m.code && m.signal == rows[i].m.signal && m.slots == rows[i].m.slots &&

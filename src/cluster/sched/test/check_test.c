@@ -151,6 +151,35 @@ static void spoil_cycle(struct sched_job_spec *j, struct sched_task_spec *t)
 	t[0].n_deps = t[1].n_deps = t[2].n_deps = 1;
 }
 
+static const struct counts many = {.n = SCHED_WANTS_MAX + 1};
+static const struct counts no_units = {.list = {{"gpu", 0}}, .n = 1};
+static const struct counts too_many = {.list = {{"gpu", COUNTS_N_MAX + 1}}, .n = 1};
+static const struct counts no_order = {.list = {{"gpu", 1}, {"fpga", 1}}, .n = 2};
+
+static void spoil_counters(struct sched_job_spec *j, struct sched_task_spec *t)
+{
+	(void)j;
+	t[1].counters = &many;
+}
+
+static void spoil_units(struct sched_job_spec *j, struct sched_task_spec *t)
+{
+	(void)j;
+	t[1].counters = &no_units;
+}
+
+static void spoil_units_more(struct sched_job_spec *j, struct sched_task_spec *t)
+{
+	(void)j;
+	t[1].counters = &too_many;
+}
+
+static void spoil_counters_order(struct sched_job_spec *j, struct sched_task_spec *t)
+{
+	(void)j;
+	t[1].counters = &no_order;
+}
+
 static const struct {
 	void (*spoil)(struct sched_job_spec *j, struct sched_task_spec *t);
 	int code;
@@ -170,6 +199,10 @@ static const struct {
     {spoil_walltime, -EINVAL, "walltime of -1 ms"},
     {spoil_on_error, -EINVAL, "unknown on_error"},
     {spoil_count, -E2BIG, "more than 1000000 instances"},
+    {spoil_counters, -E2BIG, "9 counters, more than 8"},
+    {spoil_units, -EINVAL, "counter number 0"},
+    {spoil_units_more, -EINVAL, "counter number 0"},
+    {spoil_counters_order, -EINVAL, "counter number 1"},
     {spoil_dep, -EINVAL, "task number 3 of 3"},
     {spoil_condition, -EINVAL, "unknown condition"},
     {spoil_self, -EINVAL, "\"a\" -> \"a\""},
@@ -215,6 +248,7 @@ static void test_bad_events(void **state)
 	    {.type = SCHED_EV_EXPANDED},
 	    {.type = SCHED_EV_EXITED, .outcome = (enum sched_outcome)7},
 	    {.type = SCHED_EV_STARTED},
+	    {.type = SCHED_EV_NODE_UP, .node = "n1", .counters = "gpu x\n"},
 	};
 	struct sched *s = sched_new();
 	size_t n1, n2;

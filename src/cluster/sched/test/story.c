@@ -142,14 +142,36 @@ static uint64_t option_number(const struct story *st, const char *key, uint64_t 
 	return v ? strtoull(v, NULL, 10) : otherwise;
 }
 
+void story_counts(struct story *st, const char *list, struct counts *ret)
+{
+	mem_cleanup char *copy = mem_strdup(list);
+	char *save = NULL;
+
+	for (char *w = strtok_r(copy, ",", &save); w; w = strtok_r(NULL, ",", &save)) {
+		char *colon = strchr(w, ':');
+		struct err err = ERR_INIT;
+
+		if (colon)
+			*colon++ = 0;
+		if (counts_set(ret, w, colon ? strtoull(colon, NULL, 10) : 1, &err) < 0)
+			story_say(st, "! %s", err.text);
+	}
+}
+
+/* node NAME SLOTS cpu=N memory=N has=gpu:2 */
 static void ev_node(struct story *st)
 {
+	struct counts has = {.n = 0};
+	mem_cleanup char *text = NULL;
 	struct sched_event e = {.type = SCHED_EV_NODE_UP,
 				.node = st->words[1],
 				.node_slots = (uint32_t)strtoul(st->words[2], NULL, 10),
 				.node_cpu_milli = option_number(st, "cpu", 64000),
 				.node_memory = option_number(st, "memory", 1ull << 40)};
 
+	story_counts(st, option(st, "has") ? option(st, "has") : "", &has);
+	text = counts_text(&has);
+	e.counters = has.n ? text : NULL;
 	story_step(st, &e);
 }
 
@@ -252,6 +274,7 @@ static void ev_quota(struct story *st)
 	e.caps[SCHED_QUOTA_MEMORY] = option_number(st, "memory", SCHED_NO_LIMIT);
 	e.caps[SCHED_QUOTA_TASKS] = option_number(st, "tasks", SCHED_NO_LIMIT);
 	e.caps[SCHED_QUOTA_JOBS] = option_number(st, "jobs", SCHED_NO_LIMIT);
+	e.caps[SCHED_QUOTA_GPUS] = option_number(st, "gpus", SCHED_NO_LIMIT);
 	story_step(st, &e);
 }
 
@@ -435,6 +458,17 @@ static void ask_nodes(struct story *st)
 			  v.closed ? " closed" : "", v.slots_used, v.slots, v.live);
 }
 
+static void ask_counters(struct story *st)
+{
+	struct sched_counter_view v;
+	struct sched_node_view n;
+
+	for (size_t k = 0; sched_node_at(st->s, k, &n) == 0; k++) {
+		for (size_t c = 0; sched_node_counter(st->s, n.name, c, &v) == 0; c++)
+			story_say(st, "= %s %s %" PRIu32 "/%" PRIu32, n.name, v.name, v.used, v.total);
+	}
+}
+
 static int say_live(void *ctx, const struct sched_attempt_id *a, const char *node, bool started,
 		    const char *kill_reason)
 {
@@ -464,9 +498,14 @@ static void ask_quotas(struct story *st)
 {
 	struct sched_quota_view v;
 
-	for (size_t k = 0; sched_quota_at(st->s, k, &v) == 0; k++)
-		story_say(st, "= %s%s cpus %" PRIu64 ", memory %" PRIu64 ", tasks %" PRIu64 ", jobs %" PRIu64, v.name,
-			  v.set ? "" : " (no quota)", v.used[0], v.used[1], v.used[2], v.used[3]);
+	for (size_t k = 0; sched_quota_at(st->s, k, &v) == 0; k++) {
+		char gpus[32] = "";
+
+		if (v.used[SCHED_QUOTA_GPUS])
+			snprintf(gpus, sizeof gpus, ", gpus %" PRIu64, v.used[SCHED_QUOTA_GPUS]);
+		story_say(st, "= %s%s cpus %" PRIu64 ", memory %" PRIu64 ", tasks %" PRIu64 ", jobs %" PRIu64 "%s",
+			  v.name, v.set ? "" : " (no quota)", v.used[0], v.used[1], v.used[2], v.used[3], gpus);
+	}
 }
 
 static void ask_licences(struct story *st)
@@ -494,7 +533,8 @@ static const struct {
     {"quota", 2, ev_quota},	{"quotas", 1, ask_quotas},	{"empty", 2, ev_empty},
     {"facts", 2, ev_facts},	{"licences", 1, ask_licences},	{"licence", 2, ev_licence},
     {"use", 3, ev_use},		{"takes", 3, ask_takes},	{"pause", 2, ev_pause},
-    {"restart", 3, ev_by_hand}, {"finish", 3, ev_by_hand},	{"warned", 2, ev_warned},
+    {"restart", 3, ev_by_hand}, {"finish", 3, ev_by_hand},	{"counters", 1, ask_counters},
+    {"warned", 2, ev_warned},
 };
 
 static void play_line(struct story *st, const char *line)

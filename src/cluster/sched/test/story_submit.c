@@ -18,6 +18,7 @@ struct draft {
 	struct sched_task_spec tasks[TASKS_MAX];
 	struct sched_dep deps[TASKS_MAX][DEPS_EACH];
 	struct sched_need needs[TASKS_MAX][SCHED_NEEDS_MAX + 1];
+	struct counts counters[TASKS_MAX];
 	struct sched_rule rules[TASKS_MAX][RULES_EACH];
 	const char *spread[TASKS_MAX][SCHED_SPREADS_MAX];
 	size_t n;
@@ -90,6 +91,12 @@ static void draft_licences(struct draft *d, struct sched_task_spec *t, char *lis
 	}
 }
 
+static void draft_counters(struct story *st, struct draft *d, struct sched_task_spec *t, const char *list)
+{
+	t->counters = &d->counters[t - d->tasks];
+	story_counts(st, list, &d->counters[t - d->tasks]);
+}
+
 /* near=TASK or apart=TASK,labels.zone,WEIGHT */
 static void draft_rule(struct story *st, struct draft *d, struct sched_task_spec *t, bool apart, char *value)
 {
@@ -160,6 +167,8 @@ static void draft_setting(struct story *st, struct draft *d, struct sched_task_s
 		t->select = unblank(value);
 	else if (!strcmp(key, "licences"))
 		draft_licences(d, t, value);
+	else if (!strcmp(key, "counters"))
+		draft_counters(st, d, t, value);
 	else if (!strcmp(key, "after"))
 		draft_after(st, d, t, value);
 	else

@@ -44,8 +44,9 @@ static void on_agent(void *ctx, const struct link_msg *m)
 	struct world *w = ctx;
 	size_t n = strlen(w->story);
 
-	snprintf(w->story + n, sizeof w->story - n, "%s %u/%u#%u%s\n", link_type_name(m->type), m->attempt.task,
-		 m->attempt.index, m->attempt.epoch, m->flag ? " known" : "");
+	snprintf(w->story + n, sizeof w->story - n, "%s %u/%u#%u%s%s%s\n", link_type_name(m->type), m->attempt.task,
+		 m->attempt.index, m->attempt.epoch, m->flag ? " known" : "", m->counters ? " " : "",
+		 m->counters ? m->counters : "");
 	if (++w->messages >= w->wanted)
 		loop_stop(w->loop);
 }
@@ -104,17 +105,23 @@ static void expect(struct world *w, size_t n, const char *story)
 	assert_string_equal(w->story, story);
 }
 
-static void hello(struct world *w, uint32_t slots)
+static void hello_with(struct world *w, uint32_t slots, const char *counters)
 {
 	struct link_msg m = {.type = LINK_HELLO,
 			     .text = "n1",
 			     .text2 = "/spaces",
 			     .slots = slots,
 			     .cpu_milli = 8000,
-			     .memory = 1u << 30};
+			     .memory = 1u << 30,
+			     .counters = counters};
 
 	link_send(w->agent, &m);
 	expect(w, 1, "welcome 0/0#0\n");
+}
+
+static void hello(struct world *w, uint32_t slots)
+{
+	hello_with(w, slots, NULL);
 }
 
 static void have(struct world *w, const char *job)
@@ -545,6 +552,33 @@ static void test_told_and_refused(void **state)
 	assert_non_null(strstr(json, "\"finished\":1"));
 }
 
+/* What a node has of counters, what is in use and who waits for more is the same after a death of the server. */
+static void test_counters(void **state)
+{
+	static const char job[] = "{\"name\":\"g\",\"services\":[{\"name\":\"a\",\"image\":\"x\",\"count\":2,"
+				  "\"counters\":{\"scratch\":1,\"gpu\":2}}]}";
+	struct world *w = *state;
+
+	hello_with(w, 4, "gpu 3\nscratch 4\n");
+	submit(w, job);
+	expect(w, 1, "start 0/0#1 gpu 2\nscratch 1\n\n");
+	for (int times = 0; times < 2; times++) {
+		mem_cleanup char *node = NULL;
+		struct err err = ERR_INIT;
+
+		assert_int_equal(server_node_json(w->server, "n1", &node, &err), 0);
+		assert_non_null(strstr(node, "\"counters\":{\"gpu\":{\"total\":3,\"used\":2},\"scratch\":{\"total\":4,"
+					     "\"used\":1}}"));
+		if (times)
+			continue;
+		link_free(w->agent);
+		server_abandon(w->server);
+		open_world(w);
+	}
+	hello_with(w, 4, "gpu 4\nscratch 4\n");
+	expect(w, 2, "start 0/0#1 gpu 2\nscratch 1\n\nstart 0/1#1 gpu 2\nscratch 1\n\n");
+}
+
 static void on_hosted(void *ctx, const struct hosted *h, const struct err *error)
 {
 	struct world *w = ctx;
@@ -629,6 +663,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_wishes_at_once, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_told_and_refused, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_outsiders, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_counters, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_hosted, setup, teardown),
 	};
 
