@@ -21,23 +21,6 @@ teardown_file() {
 	end_place
 }
 
-# as UID STATUS METHOD PATH [JSON]
-as() {
-	local uid=$1 want=$2 status body=()
-	[ -z "${5:-}" ] || body=(-H 'Content-Type: application/json' -d "$5")
-	status=$(setpriv --reuid "$uid" --regid "$uid" --clear-groups \
-		curl -sS --max-time 30 --unix-socket "$BERTH_SOCKET" -o - -w '\n%{http_code}' -X "$3" "${body[@]}" "http://d$4" | tee "$DIR/body" | tail -n 1)
-	[ "$status" = "$want" ] || {
-		echo "$3 $4 as $uid: $status, not $want"
-		cat "$DIR/body"
-		return 1
-	}
-}
-
-made() { # prints the id
-	head -n 1 "$DIR/body" | jq -r .Id
-}
-
 @test "a policy that is not understood keeps berth from starting" {
 	echo '{"default": "anything"}' >"$DIR/bad.json"
 	BERTH_SOCKET=$DIR/other.sock run berth up --data "$DIR/other" --policy "$DIR/bad.json"

@@ -1,13 +1,20 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 #
-# Jobs seen and used from a server that is no node itself: what they say, and their containers, are at three agents.
+# Jobs and roles at a server that is no node itself: what jobs say, and their containers, are at three agents, which know no roles.
 
 load helpers
 load cluster
 
+BUILDER=20001 WATCHER=20002
+
 setup_file() {
+	printf '{"default": "none", "rules": [{"who": "uid:%d", "role": "no-host-access"}, {"who": "uid:%d", "role": "read-only"}]}\n' $BUILDER $WATCHER \
+		>"$BATS_FILE_TMPDIR/policy.json"
+	export SERVER_OPTIONS=(--policy "$BATS_FILE_TMPDIR/policy.json")
 	LEASE=20s start_cluster
+	chmod 711 "$DIR"
+	chmod 666 "$BERTH_SOCKET"
 	export DOCKER_HOST=unix://$BERTH_SOCKET DOCKER_CONFIG=$DIR/docker
 }
 
@@ -104,4 +111,72 @@ sorted_logs() { # what `berth logs` says, one source after the other
 	[ "$(wc -l <"$DIR/words")" = 1 ]
 	berth wait "$id"
 	berth rm "$id"
+}
+
+@test "roles hold on every node as on one machine" {
+	local own open call host cmd='"Image": "busybox", "Cmd": ["sleep", "600"]'
+	as 20003 403 GET /containers/json
+	as $WATCHER 200 GET /containers/json?all=1
+	as $WATCHER 403 POST /containers/create "{$cmd}"
+	as $WATCHER 403 POST /v1/containers/run '{"image": "busybox"}'
+	as $WATCHER 403 DELETE /images/busybox
+	as $WATCHER 403 GET /images/busybox/get
+	as $BUILDER 201 POST /containers/create?name=own "{$cmd, \"HostConfig\": {\"NetworkMode\": \"none\"}}"
+	own=$(made)
+	as $BUILDER 204 POST /containers/own/start
+	as $BUILDER 200 GET /containers/own/json
+	as $BUILDER 201 POST /containers/own/exec '{"Cmd": ["true"]}'
+	as $BUILDER 200 POST "/exec/$(made)/start" '{"Detach": true}'
+	as $WATCHER 403 POST /containers/own/stop
+	as $BUILDER 204 POST "/containers/own/stop?t=0"
+	as $BUILDER 204 DELETE "/containers/$own"
+	for host in '"Binds": ["/:/host"]' '"Privileged": true' '"PidMode": "host"' '"CapAdd": ["SYS_ADMIN"]' '"CgroupParent": "/x"'; do
+		as $BUILDER 403 POST /containers/create?name=opens "{$cmd, \"HostConfig\": {\"NetworkMode\": \"none\", $host}}"
+	done
+	as $BUILDER 403 POST /v1/containers/run '{"image": "busybox", "mounts": [{"type": "bind", "source": "/", "target": "/h"}]}'
+	as $BUILDER 403 POST /volumes/create '{"Name": "n1/etc", "DriverOpts": {"type": "none", "o": "bind", "device": "/etc"}}'
+	as $BUILDER 403 GET /v1/nodes/n1/api/v1/containers
+	as 0 201 POST /containers/create?name=opens "{$cmd, \"HostConfig\": {\"Binds\": [\"/:/host\"], \"NetworkMode\": \"none\"}}"
+	open=$(made)
+	as 0 204 POST /containers/opens/start
+	for call in "POST /containers/opens/exec" "POST /containers/$open/attach?stdin=1" "GET /containers/opens/attach/ws?stdin=1" "GET /containers/opens/archive?path=/host/etc/shadow" \
+		"GET /containers/opens/export" "POST /containers/opens/stop" "POST /containers/opens/rename?name=x" "POST /commit?container=opens" "DELETE /v1/containers/opens?force=1" \
+		"POST /v1/containers/opens/kill"; do
+		# shellcheck disable=SC2086 # two words
+		as $BUILDER 403 $call '{"Cmd": ["cat", "/host/etc/shadow"]}'
+	done
+	as 0 201 POST /containers/opens/exec '{"Cmd": ["true"]}'
+	as $BUILDER 403 POST "/exec/$(made)/start" '{"Detach": true}'
+	as 0 204 POST "/containers/opens/stop?t=0"
+	as $BUILDER 200 POST /containers/prune
+	as 0 204 DELETE /containers/opens
+}
+
+job_as() { # UID FILE: its ID
+	setpriv --reuid "$1" --regid "$1" --clear-groups "$BERTH" submit "$2" --json | jq -r .id
+}
+
+@test "roles hold for jobs, also of what only the node knows" {
+	as 0 201 POST /volumes/create '{"Name": "n2/etc", "DriverOpts": {"type": "none", "o": "bind", "device": "/etc"}}'
+	job_file takes <<-END >/dev/null
+		volumes: {v: {name: etc}}
+		services:
+		  t:
+		    image: busybox
+		    command: [cat, /v/shadow]
+		    volumes: ["v:/v"]
+		    deploy: {placement: {constraints: [node.hostname == n2]}}
+		    x-berth: {kind: task}
+	END
+	id=$(job_as $BUILDER "$DIR/takes.yaml")
+	run berth wait "$id"
+	[[ "$(job_field "$id" '.tasks[0].instances[0].attempts[0].error')" == 'your role may not use the volume "etc", which was made with options' ]]
+	berth rm "$id"
+	id=$(job_as 0 "$DIR/takes.yaml")
+	berth wait "$id"
+	berth rm "$id"
+	sed -i 's|"v:/v"|"/etc:/v"|' "$DIR/takes.yaml"
+	run job_as $BUILDER "$DIR/takes.yaml"
+	[[ "$output" == *'your role may not use "mounts" like that'* ]]
+	as 0 204 DELETE /volumes/n2/etc
 }

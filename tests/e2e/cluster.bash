@@ -47,12 +47,12 @@ node_is() { # NODE STATE
 	[ "$(berth node inspect "$1" | jq -r '.[0].state')" = "$2" ]
 }
 
-# A server apart and the three agents, with busybox at those of IMAGES_AT (all of them).
+# A server apart (with SERVER_OPTIONS) and the three agents, with busybox at those of IMAGES_AT (all of them).
 start_cluster() {
 	local node
 	new_place
 	make_networks
-	apart "$BERTH" server --data "$DIR/data" --agents 10.9.0.1 --lease "${LEASE:-1s}" 3>&- 4>&-
+	apart "$BERTH" server --data "$DIR/data" --agents 10.9.0.1 --lease "${LEASE:-1s}" "${SERVER_OPTIONS[@]}" 3>&- 4>&-
 	berth token create --uses 3 >"$DIR/token"
 	for node in $AGENTS; do
 		start_agent "$node" --token "@$DIR/token"

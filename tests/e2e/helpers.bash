@@ -251,3 +251,20 @@ succeeds() {
 	}
 }
 
+# as UID STATUS METHOD PATH [JSON]
+as() {
+	local uid=$1 want=$2 status body=()
+	[ -z "${5:-}" ] || body=(-H 'Content-Type: application/json' -d "$5")
+	status=$(setpriv --reuid "$uid" --regid "$uid" --clear-groups \
+		curl -sS --max-time 30 --unix-socket "$BERTH_SOCKET" -o - -w '\n%{http_code}' -X "$3" "${body[@]}" "http://d$4" | tee "$DIR/body" | tail -n 1)
+	[ "$status" = "$want" ] || {
+		echo "$3 $4 as $uid: $status, not $want"
+		cat "$DIR/body"
+		return 1
+	}
+}
+
+# The id in its answer.
+made() {
+	head -n 1 "$DIR/body" | jq -r .Id
+}

@@ -85,7 +85,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		check_text(-1, NULL, &err);
 		return 0;
 	}
-	stored = jobspec_stored(text, n, 1000, n % 2, &len);
+	stored = jobspec_stored(text, n, 1000, n % 2, n % 3 == 0, &len);
 	if (!stored || jobspec_load(stored, len, "fuzz-1", &again, NULL) < 0 ||
 	    again->sched.n_tasks != j->sched.n_tasks || again->uid != 1000)
 		abort();

@@ -16,6 +16,7 @@
 #include "cluster/link/lease.h"
 #include "cluster/link/link.h"
 #include "node/engine/engine.h"
+#include "node/engine/rights.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -240,14 +241,17 @@ static int start(struct agent *a, const char *text, unsigned cores, struct err *
 	    json_parse(text, strlen(text), SPEC_MAX, "the container's specification", err);
 	json_doc_cleanup yyjson_doc *bound = doc ? bind_cores(a, doc, cores, err) : NULL;
 	const struct engine_container *c;
-	int r;
+	int r = 0;
 
 	if (!bound)
 		return -err->code;
 	if (yyjson_get_bool(yyjson_obj_get(yyjson_doc_get_root(doc), "fenced")) &&
 	    engine_fenced_until(a->engine) <= clock_mono_ms())
 		return START_LATE;
-	r = make_spaces(a, yyjson_doc_get_root(bound), err);
+	if (yyjson_get_bool(yyjson_obj_get(yyjson_doc_get_root(doc), "confined")))
+		r = rights_check_named(a->engine, yyjson_doc_get_root(bound), err);
+	if (r == 0)
+		r = make_spaces(a, yyjson_doc_get_root(bound), err);
 	if (r < 0)
 		return r;
 	return engine_run(a->engine, yyjson_doc_get_root(bound), &c, err);

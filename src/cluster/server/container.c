@@ -297,6 +297,8 @@ int container_json(const struct jobspec *j, const struct sched_attempt_id *a, co
 	add_warning(d, j, a->task);
 	if (fencing == JOBSPEC_STRICT || (fencing == JOBSPEC_AS_THE_SERVER && strict))
 		yyjson_mut_obj_add_bool(d, yyjson_mut_doc_get_root(d), "fenced", true);
+	if (j->confined)
+		yyjson_mut_obj_add_bool(d, yyjson_mut_doc_get_root(d), "confined", true);
 	add_env(d, service, j, a, &w);
 	r = add_rules(d, "stage_in", service, &w, err);
 	if (r == 0)

@@ -630,10 +630,10 @@ int jobspec_parse(const char *text, size_t len, const char *id, uint32_t uid, bo
 	return finish(j, id, ret, err);
 }
 
-char *jobspec_stored(const char *text, size_t len, uint32_t uid, bool spread, size_t *ret_len)
+char *jobspec_stored(const char *text, size_t len, uint32_t uid, bool spread, bool confined, size_t *ret_len)
 {
-	char *stored =
-	    mem_printf("{\"uid\":%u,\"spread\":%s,\"job\":%.*s}", uid, spread ? "true" : "false", (int)len, text);
+	char *stored = mem_printf("{\"uid\":%u,\"spread\":%s,%s\"job\":%.*s}", uid, spread ? "true" : "false",
+				  confined ? "\"confined\":true," : "", (int)len, text);
 
 	*ret_len = strlen(stored);
 	return stored;
@@ -653,6 +653,7 @@ int jobspec_load(const char *stored, size_t len, const char *id, struct jobspec 
 	json_opt_int(yyjson_doc_get_root(doc), "uid", 0, UINT32_MAX, &uid, NULL);
 	json_opt_int(yyjson_doc_get_root(doc), "scheduled_ms", 0, INT64_MAX, &j->scheduled_ms, NULL);
 	json_opt_bool(yyjson_doc_get_root(doc), "spread", &j->spread, NULL);
+	json_opt_bool(yyjson_doc_get_root(doc), "confined", &j->confined, NULL);
 	j->uid = (uint32_t)uid;
 	return finish(j, id, ret, err);
 }

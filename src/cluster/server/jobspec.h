@@ -17,7 +17,8 @@ struct jobspec {
 	yyjson_doc *doc;
 	yyjson_val *root; /* the job */
 	yyjson_val *services;
-	uint32_t uid; /* who submitted it */
+	uint32_t uid;  /* who submitted it */
+	bool confined; /* who may not open a machine (node/engine/rights.h) */
 	bool
 	    spread; /* services that do not say how they are placed go to the emptiest node: the server's default then */
 	const char *name, *file; /* point into doc */
@@ -37,8 +38,8 @@ int jobspec_parse(const char *text, size_t len, const char *id, uint32_t uid, bo
 		  struct err *err);
 struct jobspec *jobspec_free(struct jobspec *j);
 
-/* As it is stored: {"uid": n, "spread": bool, "job": {...}}. The caller frees. */
-char *jobspec_stored(const char *text, size_t len, uint32_t uid, bool spread, size_t *ret_len);
+/* As it is stored: {"uid": n, "spread": bool, "confined": true, "job": {...}}. The caller frees. */
+char *jobspec_stored(const char *text, size_t len, uint32_t uid, bool spread, bool confined, size_t *ret_len);
 int jobspec_load(const char *stored, size_t len, const char *id, struct jobspec **ret, struct err *err);
 
 /* The result of an expansion: a JSON list of paths. Returns their number. */

@@ -302,7 +302,7 @@ void schedule_submit(struct server *s, const struct jobspec *j, const char *text
 	c->new_rule = rule;
 	c->new_tz = tz;
 	c->new_uid = j->uid;
-	c->new_text = jobspec_stored(text, len, j->uid, j->spread, &len);
+	c->new_text = jobspec_stored(text, len, j->uid, j->spread, j->confined, &len);
 	c->wish = SCHEDULE_SET;
 	c->done = done;
 	c->ctx = ctx;

@@ -198,8 +198,8 @@ static int prepare(struct server *s, const char *json, size_t len, uint32_t uid,
 	return 0;
 }
 
-void server_submit(struct server *s, const char *json, size_t len, uint32_t uid, bool dry_run, server_check_fn check,
-		   void *check_ctx, server_done_fn done, void *ctx)
+void server_submit(struct server *s, const char *json, size_t len, uint32_t uid, bool confined, bool dry_run,
+		   server_check_fn check, void *check_ctx, server_done_fn done, void *ctx)
 {
 	struct jobspec *j = NULL;
 	struct err err = ERR_INIT;
@@ -211,6 +211,7 @@ void server_submit(struct server *s, const char *json, size_t len, uint32_t uid,
 		done(ctx, "", &err);
 		return;
 	}
+	j->confined = confined;
 	if (j->schedule || dry_run) {
 		if (j->schedule)
 			schedule_submit(s, j, json, len, dry_run, done, ctx);
@@ -219,7 +220,7 @@ void server_submit(struct server *s, const char *json, size_t len, uint32_t uid,
 		jobspec_free(j);
 		return;
 	}
-	stored = jobspec_stored(json, len, uid, s->spread, &in.doc_len);
+	stored = jobspec_stored(json, len, uid, s->spread, confined, &in.doc_len);
 	snprintf(key, sizeof key, "job/%s", j->id);
 	in.event.job = j->id;
 	in.extra.job_name = j->name;

@@ -135,6 +135,8 @@ static const struct check {
 
 bool door_admits(const struct door *d, struct http_req *r)
 {
+	enum policy_role role;
+
 	for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
 		if (!checks[i].refuses(d, r))
 			continue;
@@ -143,9 +145,10 @@ bool door_admits(const struct door *d, struct http_req *r)
 		http_reply_json(r, checks[i].status, checks[i].json);
 		return false;
 	}
-	policy_mark(r, policy_role(d->a->policy, &(struct policy_caller){.uid = http_req_peer_uid(r),
-									 .cert = http_req_peer_name(r),
-									 .token = d->token != NULL}));
+	role = policy_role(d->a->policy, &(struct policy_caller){.uid = http_req_peer_uid(r),
+								 .cert = http_req_peer_name(r),
+								 .token = d->token != NULL});
+	policy_mark(r, policy_lesser(role, http_req_header(r, POLICY_HEADER)));
 	return true;
 }
 

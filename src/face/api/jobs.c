@@ -77,8 +77,8 @@ void jobs_submit(struct api *a, struct http_req *r, const char *id)
 	struct submission submission = {.api = a, .req = r};
 
 	(void)id;
-	server_submit(a->o.server, body, n, http_req_peer_uid(r), dry, check, &submission, api_answer,
-		      api_answer_new(r, dry ? 200 : 201, "id"));
+	server_submit(a->o.server, body, n, http_req_peer_uid(r), policy_of(r) != POLICY_ADMIN, dry, check, &submission,
+		      api_answer, api_answer_new(r, dry ? 200 : 201, "id"));
 }
 
 void jobs_list(struct api *a, struct http_req *r, const char *id)

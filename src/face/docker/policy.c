@@ -35,20 +35,29 @@ struct policy {
 
 /* ---- the file ---- */
 
+/* Each may do less than the one before it. */
+static const char *const words[POLICY_N_ROLES] = {"admin", "no-host-access", "read-only", "none"};
+
+static bool find_role(const char *word, enum policy_role *ret)
+{
+	for (size_t i = 0; i < POLICY_N_ROLES; i++) {
+		if (!strcmp(word, words[i])) {
+			*ret = (enum policy_role)i;
+			return true;
+		}
+	}
+	return false;
+}
+
 static int read_role(yyjson_val *obj, const char *key, enum policy_role *ret, struct err *err)
 {
-	static const char *const names[POLICY_N_ROLES] = {"admin", "no-host-access", "read-only", "none"};
 	const char *text;
 	int r = json_get_str(obj, key, &text, err);
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < POLICY_N_ROLES; i++) {
-		if (!strcmp(text, names[i])) {
-			*ret = (enum policy_role)i;
-			return 0;
-		}
-	}
+	if (find_role(text, ret))
+		return 0;
 	return err_set(err, EINVAL, "%s: \"%.100s\" is no role: admin, no-host-access, read-only or none", key, text);
 }
 
@@ -214,6 +223,21 @@ enum policy_role policy_role(const struct policy *p, const struct policy_caller 
 			return p->rules[i].role;
 	}
 	return p->otherwise;
+}
+
+const char *policy_word(enum policy_role role)
+{
+	return words[role];
+}
+
+enum policy_role policy_lesser(enum policy_role role, const char *header)
+{
+	enum policy_role said = POLICY_NONE;
+
+	if (!header)
+		return role;
+	(void)find_role(header, &said);
+	return said > role ? said : role;
 }
 
 /* Beside the role in the request's mark. */

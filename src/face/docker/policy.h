@@ -41,6 +41,12 @@ enum policy_role policy_role(const struct policy *p, const struct policy_caller 
 void policy_mark(struct http_req *r, enum policy_role role);
 enum policy_role policy_of(const struct http_req *r);
 
+/* A server of a cluster asks its nodes for others: this header of its requests has the role of whoever asked it. It can only take away: the request has the
+ * lesser one of this and of its caller's own. header NULL: his own; a word that is no role: none. */
+#define POLICY_HEADER "Berth-Role"
+const char *policy_word(enum policy_role role);
+enum policy_role policy_lesser(enum policy_role role, const char *header);
+
 /* May the call be made? path: the one that the route was found by, without Docker's version. -EPERM. */
 int policy_check(struct http_req *r, const char *path, struct err *err);
 /* After policy_check(): may it be made on this container? For whoever has found out which one is meant. -EPERM. */

@@ -288,7 +288,8 @@ static void ask_all(const struct call *c, gather_fn fn)
 	const char *limit = http_req_query(c->r, "limit"), *all = http_req_query(c->r, "all");
 	const char *filters = http_req_query(c->r, "filters");
 	mem_cleanup char *target = onehost_target(c, "");
-	const struct question q = {.method = "GET", .target = target, .wait_ms = ONEHOST_WAIT_MS};
+	const struct question q = {
+	    .method = "GET", .target = target, .role = policy_of(c->r), .wait_ms = ONEHOST_WAIT_MS};
 
 	l->h = c->h;
 	l->r = c->r;

@@ -26,6 +26,7 @@ struct gather {
 	gather_fn fn;
 	void *ctx;
 	char *method, *target, *body;
+	enum policy_role role;
 	struct answer *answers;
 	struct part *parts;
 	size_t n, next, running, ended;
@@ -99,8 +100,13 @@ static void on_end(void *ctx, const struct err *error)
 static int ask_node(struct gather *g, struct part *p, struct err *err)
 {
 	static const struct http_ask_hooks hooks = {.head = on_head, .body = on_body, .end = on_end};
-	const char *const headers[] = {"Berth-Node", p->answer->node, g->body ? "Content-Type" : NULL,
-				       "application/json", NULL};
+	const char *const headers[] = {"Berth-Node",
+				       p->answer->node,
+				       POLICY_HEADER,
+				       policy_word(g->role),
+				       g->body ? "Content-Type" : NULL,
+				       "application/json",
+				       NULL};
 	const struct http_ask_what what = {.method = g->method,
 					   .target = g->target,
 					   .headers = headers,
@@ -152,6 +158,7 @@ struct gather *gather_start(struct onehost *h, const struct question *q, gather_
 			     .method = mem_strdup(q->method),
 			     .target = mem_strdup(q->target),
 			     .body = mem_strdup(q->body),
+			     .role = q->role,
 			     .n = mem_strv_len(nodes),
 			     .wait_ms = q->wait_ms};
 	g->answers = mem_new_n(struct answer, g->n + 1);

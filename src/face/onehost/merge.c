@@ -56,7 +56,11 @@ static void start(const struct call *c, gather_fn fn, const char *key, int64_t w
 	mem_cleanup char *target = onehost_target(c, c->arg);
 	const char *body;
 	size_t n;
-	struct question q = {.method = http_req_method(c->r), .target = target, .nodes = stores, .wait_ms = wait_ms};
+	struct question q = {.method = http_req_method(c->r),
+			     .target = target,
+			     .nodes = stores,
+			     .role = policy_of(c->r),
+			     .wait_ms = wait_ms};
 
 	body = http_req_body(c->r, &n);
 	q.body = n > 0 ? body : NULL;

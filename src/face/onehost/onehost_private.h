@@ -6,6 +6,7 @@
 
 #include "base/core/map.h"
 #include "base/wire/json.h"
+#include "face/docker/policy.h"
 #include "face/onehost/onehost.h"
 
 #include <stddef.h>
@@ -99,9 +100,10 @@ typedef void (*gather_fn)(void *ctx, struct answer *answers, size_t n);
 
 struct question {
 	const char *method, *target;
-	const char *body;   /* JSON, or NULL */
-	char *const *nodes; /* NULL-terminated; NULL = all that are connected */
-	int64_t wait_ms;    /* who has not answered then is left out; 0 = as long as it takes */
+	const char *body;      /* JSON, or NULL */
+	char *const *nodes;    /* NULL-terminated; NULL = all that are connected */
+	enum policy_role role; /* whose wish it is; administrator: the server's own */
+	int64_t wait_ms;       /* who has not answered then is left out; 0 = as long as it takes */
 };
 #define ONEHOST_WAIT_MS 5000
 /* fn is never called from inside of this. */

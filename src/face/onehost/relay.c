@@ -8,6 +8,7 @@
 #include "base/wire/http_server.h"
 #include "cluster/server/server.h"
 #include "face/docker/docker.h"
+#include "face/docker/policy.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -249,12 +250,13 @@ static int ask(struct relay *x, const char *target, struct err *err)
 	static const struct http_ask_hooks hooks = {
 	    .head = on_head, .body = on_answer_body, .end = on_end, .drain = on_room};
 	static const char *const passed[] = {"Content-Type", "X-Registry-Auth", "X-Registry-Config"};
-	const char *headers[2 + 2 * sizeof passed / sizeof *passed + 1] = {"Berth-Node", x->node};
+	const char *headers[4 + 2 * sizeof passed / sizeof *passed + 1] = {"Berth-Node", x->node, POLICY_HEADER,
+									   policy_word(policy_of(x->call.r))};
 	struct http_ask_what what = {.method = http_req_method(x->call.r),
 				     .target = target,
 				     .headers = headers,
 				     .chunked = x->call.route->stream};
-	size_t n = 2;
+	size_t n = 4;
 	int fd = onehost_dial(x->call.h, x->node, err);
 
 	if (fd < 0)
@@ -318,7 +320,8 @@ static void make_head(struct relay *x, const char *ref, struct buf *out)
 	size_t n;
 
 	body = http_req_body(r, &n);
-	buf_printf(out, "%s %s HTTP/1.1\r\nHost: berth\r\nBerth-Node: %s\r\n", http_req_method(r), target, x->node);
+	buf_printf(out, "%s %s HTTP/1.1\r\nHost: berth\r\nBerth-Node: %s\r\n" POLICY_HEADER ": %s\r\n",
+		   http_req_method(r), target, x->node, policy_word(policy_of(r)));
 	for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
 		const char *value = http_req_header(r, kept[i]);
 

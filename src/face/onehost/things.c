@@ -73,7 +73,8 @@ static void ask_all(const struct call *c, const char *member)
 {
 	struct things *t = mem_new(struct things);
 	mem_cleanup char *target = onehost_target(c, "");
-	const struct question q = {.method = "GET", .target = target, .wait_ms = ONEHOST_WAIT_MS};
+	const struct question q = {
+	    .method = "GET", .target = target, .role = policy_of(c->r), .wait_ms = ONEHOST_WAIT_MS};
 
 	t->r = c->r;
 	t->member = member;

@@ -126,7 +126,7 @@ struct engine_container {
 
 /* What can be asked for: the service keys of docs/formats/job.md section 2 (image, entrypoint, command, environment, working_dir, user, hostname,
  * mounts, files, read_only, limit_*, stop_signal, stop_grace_ms, healthcheck, labels, stage_in, stage_out) and: name, remove, key, job, task, index, epoch, and
- * "spaces": [{"name", "path"}] with absolute paths for the staging rules; "fenced": engine_fence(); "warn_signal" (a number) and "warn_after_ms": it gets
+ * "spaces": [{"name", "path"}] with absolute paths for the staging rules; "fenced": engine_fence(); "confined": rights.h; "warn_signal" (a number) and "warn_after_ms": it gets
  * that signal once, so long after its start (WARNED). limit_pids 0 or absent = 4096. Unknown members are refused.
  * Checked here again, whoever sends it. -EINVAL, -ENOENT (image), -EEXIST (name or key).
  * Also: "log": {"max_size" (bytes of one file, default 100 MiB), "max_files" (3), "compress" (of files that were rotated, false)}.

@@ -162,6 +162,7 @@ static const struct right {
     {"epoch", NULL},
     {"remove", NULL},
     {"fenced", NULL},
+    {"confined", NULL},
     {"entrypoint", NULL},
     {"command", NULL},
     {"environment", NULL},
@@ -318,7 +319,8 @@ static int check_spec(const struct spec *s, struct err *err)
 		      : 0;
 }
 
-int rights_check(struct engine *e, yyjson_val *spec, struct err *err)
+/* members: those of the spec itself, too. */
+static int check_all(struct engine *e, yyjson_val *spec, bool members, struct err *err)
 {
 	json_doc_cleanup yyjson_doc *completed = NULL;
 	struct spec s;
@@ -328,9 +330,9 @@ int rights_check(struct engine *e, yyjson_val *spec, struct err *err)
 	if (completed)
 		spec = yyjson_doc_get_root(completed);
 	r = spec_parse(spec, &s, err);
-	if (r == 0)
+	if (r == 0 && members)
 		r = check_members(spec, err);
-	if (r == 0)
+	if (r == 0 && members)
 		r = check_spec(&s, err);
 	if (r == 0)
 		r = check_volumes(e, &s, err);
@@ -338,6 +340,16 @@ int rights_check(struct engine *e, yyjson_val *spec, struct err *err)
 		r = check_joined(e, &s, NULL, JOINS_MAX, err);
 	spec_free(&s);
 	return r;
+}
+
+int rights_check(struct engine *e, yyjson_val *spec, struct err *err)
+{
+	return check_all(e, spec, true, err);
+}
+
+int rights_check_named(struct engine *e, yyjson_val *spec, struct err *err)
+{
+	return check_all(e, spec, false, err);
 }
 
 static int check_container(struct engine *e, const struct engine_container *c, unsigned joins, struct err *err)

@@ -22,5 +22,7 @@ bool rights_knows(const char *member);
 
 /* -EPERM names the member; -EINVAL: it is no spec. Containers whose namespaces it joins and volumes that it names are looked at, too. */
 int rights_check(struct engine *e, yyjson_val *spec, struct err *err);
+/* The same of what only this machine knows: the volumes and containers that it names. For a job, whose members were judged where it was submitted. */
+int rights_check_named(struct engine *e, yyjson_val *spec, struct err *err);
 /* -EPERM: that container opens the host. By id, name or prefix; -ENOENT. */
 int rights_check_container(struct engine *e, const char *id, struct err *err);

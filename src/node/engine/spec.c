@@ -22,6 +22,7 @@ static const struct spec_member top_members[] = {
     {"epoch", SPEC_INT, AT(epoch), 0, UINT32_MAX},
     {"remove", SPEC_BOOL, AT(remove)},
     {"fenced", SPEC_BOOL, AT(fenced)},
+    {"confined", SPEC_BOOL, AT(confined)},
     {"entrypoint", SPEC_STRV, AT(entrypoint)},
     {"command", SPEC_STRV, AT(command)},
     {"environment", SPEC_STRV, AT(environment)},

@@ -125,8 +125,9 @@ struct spec {
 	const char *image, *name, *key, *job, *task;
 	const char *working_dir, *user, *hostname, *stop_signal;
 	int64_t index, epoch;
-	bool remove, read_only, userns;		     /* userns: its users are shifted to a range of their own */
-	bool fenced;				     /* fence.h */
+	bool remove, read_only, userns; /* userns: its users are shifted to a range of their own */
+	bool fenced;			/* fence.h */
+	bool confined;			/* of a job of whoever may not open a machine: rights_check_named() */
 	char **entrypoint, **command, **environment; /* NULL = absent */
 	struct spec_mount *mounts;
 	size_t n_mounts;

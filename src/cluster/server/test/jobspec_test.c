@@ -174,10 +174,11 @@ static void test_stored(void **state)
 	struct jobspec *j = NULL;
 	struct err err = ERR_INIT;
 	size_t len;
-	mem_cleanup char *stored = jobspec_stored(whole, strlen(whole), 1000, false, &len);
+	mem_cleanup char *stored = jobspec_stored(whole, strlen(whole), 1000, false, true, &len);
 
 	(void)state;
 	assert_int_equal(jobspec_load(stored, len, "words-1", &j, &err), 0);
+	assert_true(j->confined);
 	assert_int_equal(j->uid, 1000);
 	assert_string_equal(j->name, "words");
 	jobspec_free(j);

@@ -157,7 +157,7 @@ static int submit_as(struct world *w, uint32_t uid, const char *name, const char
 					    name, more, schedule);
 
 	w->answered = false;
-	server_submit(w->server, json, strlen(json), uid, false, no_check, NULL, on_answer, w);
+	server_submit(w->server, json, strlen(json), uid, false, false, no_check, NULL, on_answer, w);
 	wait_answer(w);
 	return -w->answer.code;
 }

@@ -53,6 +53,32 @@ static void test_everybody(void **state)
 	policy_free(p);
 }
 
+static void test_lesser(void **state)
+{
+	static const struct {
+		enum policy_role own;
+		const char *header;
+		enum policy_role role;
+	} rows[] = {
+	    {POLICY_ADMIN, NULL, POLICY_ADMIN},
+	    {POLICY_ADMIN, "admin", POLICY_ADMIN},
+	    {POLICY_ADMIN, "no-host-access", POLICY_NO_HOST},
+	    {POLICY_READ_ONLY, "admin", POLICY_READ_ONLY},
+	    {POLICY_READ_ONLY, "no-host-access", POLICY_READ_ONLY},
+	    {POLICY_NO_HOST, "none", POLICY_NONE},
+	    {POLICY_ADMIN, "Admin", POLICY_NONE},
+	    {POLICY_ADMIN, "", POLICY_NONE},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		if (policy_lesser(rows[i].own, rows[i].header) != rows[i].role)
+			fail_msg("row %zu: role %d", i, (int)policy_lesser(rows[i].own, rows[i].header));
+	}
+	for (int i = 0; i < POLICY_N_ROLES; i++)
+		assert_int_equal(policy_lesser(POLICY_ADMIN, policy_word((enum policy_role)i)), i);
+}
+
 /* A policy that is not understood protects nothing. */
 static void test_bad_files(void **state)
 {
@@ -94,6 +120,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_roles),
 	    cmocka_unit_test(test_everybody),
+	    cmocka_unit_test(test_lesser),
 	    cmocka_unit_test(test_bad_files),
 	};
 
