@@ -125,6 +125,9 @@ remove() {
 	[ "$(docker wait life)" = 137 ]
 	docker start life
 	docker stop -t 0 life
+	# What a path holds when it is decoded ends no line of the request that the node gets.
+	[ "$(curl -s -o /dev/null -w '%{http_code}' --unix-socket "$BERTH_SOCKET" \
+		"http://berth/v1.44/containers/life/json%0D%0AX-Other:%20a")" = 501 ]
 	remove "$short"
 }
 

@@ -223,6 +223,16 @@ void http_ask_resume(struct http_ask *a)
 
 /* ---- asking ---- */
 
+/* Whoever makes a target encodes what it is made of; if not, nothing is to follow it as a request of its own. */
+static bool is_one_word(const char *target)
+{
+	for (const char *p = target; *p; p++) {
+		if ((unsigned char)*p <= ' ' || *p == 0x7f)
+			return false;
+	}
+	return true;
+}
+
 static void make_head(struct http_ask *a, const struct http_ask_what *w)
 {
 	buf_printf(&a->out, "%s %s HTTP/1.1\r\nHost: berth\r\nConnection: close\r\n", w->method, w->target);
@@ -250,8 +260,10 @@ int http_ask_new(struct loop *l, int fd, const struct http_ask_what *what, const
 	http_parse_init(&a->parse, HTTP_PARSE_REPLY, HEAD_MAX);
 	a->parse.no_body = !strcmp(what->method, "HEAD");
 	make_head(a, what);
-	r = a->out.full ? err_set(err, E2BIG, "the request has more than %u bytes", OUT_MAX)
-			: loop_fd_new(l, fd, LOOP_IN | LOOP_OUT, on_event, a, &a->watch, err);
+	r = !is_one_word(what->target)
+		? err_set(err, EINVAL, "the target of a request holds a blank or an end of a line")
+	    : a->out.full ? err_set(err, E2BIG, "the request has more than %u bytes", OUT_MAX)
+			  : loop_fd_new(l, fd, LOOP_IN | LOOP_OUT, on_event, a, &a->watch, err);
 	if (r < 0) {
 		release(a);
 		return r;

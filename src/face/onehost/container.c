@@ -155,15 +155,6 @@ static void on_close(struct http_req *r, void *ctx)
 	free(l);
 }
 
-static bool is_among(const struct answer *answers, size_t n, const char *node)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (answers[i].status == 200 && !strcmp(answers[i].node, node))
-			return true;
-	}
-	return false;
-}
-
 /* What is known of one whose node does not answer. */
 static void add_absent(yyjson_mut_doc *d, yyjson_mut_val *list, const struct hosted *h)
 {
@@ -187,6 +178,22 @@ static void add_absent(yyjson_mut_doc *d, yyjson_mut_val *list, const struct hos
 	(void)yyjson_mut_obj_add_obj(d, part, "Networks");
 	(void)yyjson_mut_obj_add_arr(d, o, "Mounts");
 	container_mark(d, o, h->node);
+}
+
+static void add_all_absent(const struct onehost *h, yyjson_mut_doc *d, yyjson_mut_val *list,
+			   const struct answer *answers, size_t n)
+{
+	struct map answered = MAP_INIT;
+
+	for (size_t i = 0; i < n; i++) {
+		if (answers[i].status == 200)
+			map_put(&answered, answers[i].node, (void *)(uintptr_t)&answers[i]);
+	}
+	for (const struct hosted *x = hosted_first(h->server); x; x = x->next) {
+		if (!map_get(&answered, x->node))
+			add_absent(d, list, x);
+	}
+	map_free(&answered);
 }
 
 static int64_t created(yyjson_mut_val *o)
@@ -275,10 +282,8 @@ static void on_lists(void *ctx, struct answer *answers, size_t n)
 		return;
 	d = yyjson_mut_doc_new(NULL);
 	list = join(d, answers, n, container_mark);
-	for (const struct hosted *h = hosted_first(l->h->server); h && l->all && l->plain; h = h->next) {
-		if (!is_among(answers, n, h->node))
-			add_absent(d, list, h);
-	}
+	if (l->all && l->plain)
+		add_all_absent(l->h, d, list, answers, n);
 	reply_list(l, d, list);
 }
 

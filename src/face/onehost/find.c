@@ -128,9 +128,11 @@ static int pick(struct finding *f, const struct answer *answers, size_t n, struc
 		bool is_whole = a->status == 200 && is_whole_name(f, yyjson_doc_get_root(a->doc));
 
 		/* Its own prefix fits several there. */
-		if (a->status == 400 || a->status == 409)
-			return err_set(&f->why, EBUSY, "node %s: %s", a->node,
-				       yyjson_get_str(yyjson_obj_get(yyjson_doc_get_root(a->doc), "message")));
+		if (a->status == 400 || a->status == 409) {
+			const char *words = yyjson_get_str(yyjson_obj_get(yyjson_doc_get_root(a->doc), "message"));
+
+			return err_set(&f->why, EBUSY, "node %s: %s", a->node, words ? words : "several fit there");
+		}
 		if (a->status != 200 || (whole && !is_whole))
 			continue;
 		equals = is_whole == whole ? equals + 1 : 1;

@@ -55,8 +55,7 @@ struct gather *gather_free(struct gather *g)
 	return NULL;
 }
 
-static void ask_more(struct gather *g);
-
+/* Its answer is there, or will not come. */
 static void part_end(struct part *p, const struct err *error)
 {
 	struct gather *g = p->gather;
@@ -72,10 +71,9 @@ static void part_end(struct part *p, const struct err *error)
 	} else {
 		a->len = p->text.len;
 		a->text = buf_take(&p->text);
-		a->doc = a->text ? yyjson_read(a->text, a->len, 0) : NULL;
+		a->doc = a->text ? json_parse(a->text, a->len, ONEHOST_ANSWER_MAX, "an answer", NULL) : NULL;
 	}
 	buf_free(&p->text);
-	ask_more(g);
 }
 
 static void on_head(void *ctx, int status)
@@ -92,10 +90,7 @@ static void on_body(void *ctx, const void *data, size_t n)
 	buf_add(&p->text, data, n);
 }
 
-static void on_end(void *ctx, const struct err *error)
-{
-	part_end(ctx, error);
-}
+static void on_end(void *ctx, const struct err *error);
 
 static int ask_node(struct gather *g, struct part *p, struct err *err)
 {
@@ -129,6 +124,15 @@ static void ask_more(struct gather *g)
 	}
 	if (g->ended == g->n)
 		loop_timer_arm(g->timer, 0);
+}
+
+static void on_end(void *ctx, const struct err *error)
+{
+	struct part *p = ctx;
+	struct gather *g = p->gather;
+
+	part_end(p, error);
+	ask_more(g);
 }
 
 /* All have answered, or the time is over: then who has not is told as such. */

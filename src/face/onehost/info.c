@@ -34,10 +34,13 @@ static int64_t sum_of(const struct answer *answers, size_t n, const char *key)
 {
 	int64_t sum = 0;
 
-	for (size_t i = 0; i < n; i++)
-		sum += answers[i].status == 200
-			   ? yyjson_get_sint(yyjson_obj_get(yyjson_doc_get_root(answers[i].doc), key))
-			   : 0;
+	/* Of what no machine has the rest is left out: an answer is not trusted. */
+	for (size_t i = 0; i < n; i++) {
+		yyjson_val *v = yyjson_obj_get(yyjson_doc_get_root(answers[i].doc), key);
+
+		if (answers[i].status == 200 && __builtin_add_overflow(sum, yyjson_get_sint(v), &sum))
+			return INT64_MAX;
+	}
 	return sum;
 }
 
@@ -121,7 +124,7 @@ static void on_infos(void *ctx, struct answer *answers, size_t n)
 	size_t first = 0;
 
 	info->gather = NULL;
-	while (first < n && answers[first].status != 200)
+	while (first < n && (answers[first].status != 200 || !yyjson_is_obj(yyjson_doc_get_root(answers[first].doc))))
 		first++;
 	if (first == n) {
 		struct err err = ERR_INIT;

@@ -157,6 +157,14 @@ void call_own_images(const struct call *c)
 
 /* ---- sums ---- */
 
+/* An answer is not trusted. */
+static int64_t sum_of(int64_t a, int64_t b)
+{
+	int64_t sum;
+
+	return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
+}
+
 static void add_value(yyjson_mut_doc *d, yyjson_mut_val *to, const char *key, yyjson_val *v)
 {
 	yyjson_mut_val *old = yyjson_mut_obj_get(to, key), *sum;
@@ -166,7 +174,7 @@ static void add_value(yyjson_mut_doc *d, yyjson_mut_val *to, const char *key, yy
 	if (!old || yyjson_mut_is_null(old)) {
 		yyjson_mut_obj_put(to, yyjson_mut_strcpy(d, key), yyjson_val_mut_copy(d, v));
 	} else if (yyjson_is_int(v) && yyjson_mut_is_int(old)) {
-		sum = yyjson_mut_sint(d, yyjson_mut_get_sint(old) + yyjson_get_sint(v));
+		sum = yyjson_mut_sint(d, sum_of(yyjson_mut_get_sint(old), yyjson_get_sint(v)));
 		yyjson_mut_obj_put(to, yyjson_mut_strcpy(d, key), sum);
 	} else if (yyjson_is_arr(v) && yyjson_mut_is_arr(old)) {
 		yyjson_arr_foreach (v, i, n, item) {

@@ -221,8 +221,10 @@ char *onehost_target(const struct call *c, const char *arg)
 	struct buf out = BUF_INIT;
 
 	if (second) {
-		/* "/containers/X/stop": what stands after the argument is the path's own. */
-		buf_printf(&out, "%s/containers/%s/%s", c->version, encoded, strrchr(http_req_path(c->r), '/') + 1);
+		/* "/containers/X/stop": what stands after the argument is the path's own. It was decoded: as it stands it could end the line. */
+		mem_cleanup char *verb = http_url_encode(strrchr(http_req_path(c->r), '/') + 1);
+
+		buf_printf(&out, "%s/containers/%s/%s", c->version, encoded, verb);
 	} else if (star) {
 		buf_printf(&out, "%s%.*s%s%s", c->version, (int)(star - path), path, encoded, star + 1);
 	} else {
@@ -268,6 +270,14 @@ static const struct route *find(const struct route *routes, size_t n, const char
 
 #define N(table) (sizeof(table) / sizeof *(table))
 
+/* The length of "/v1.41" at the beginning; 0: what stands there is none. */
+static size_t version_len(const char *path)
+{
+	size_t n = strncmp(path, "/v1.", 4) ? 0 : 4 + strspn(path + 4, "0123456789");
+
+	return n > 4 && path[n] == '/' ? n : 0;
+}
+
 /* "/v1.41/info" -> "/v1.41" and "/info"; our own API is "/v1". */
 static const struct route *route_of(struct http_req *r, char **ret_version, char **ret_arg)
 {
@@ -278,7 +288,7 @@ static const struct route *route_of(struct http_req *r, char **ret_version, char
 		*ret_version = mem_strdup("/v1");
 		return find(own_routes, N(own_routes), method, path + strlen("/v1"), ret_arg);
 	}
-	n = strncmp(path, "/v1.", 4) ? 0 : strcspn(path + 1, "/") + 1;
+	n = version_len(path);
 	*ret_version = mem_strndup(path, n);
 	return find(docker_routes, N(docker_routes), method, path + n, ret_arg);
 }

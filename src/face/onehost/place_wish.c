@@ -12,7 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SLOT_NANO 1000000000ull
+#define NANO_MILLI 1000000 /* billionths of a processor in a thousandth */
+#define SLOT_MILLI 1000
 
 static void constrain(struct place_wish *w, const char *key, const char *value)
 {
@@ -156,25 +157,22 @@ static uint64_t number(yyjson_mut_val *o, const char *key)
 	return n > 0 ? (uint64_t)n : 0;
 }
 
-static void needs(struct place_wish *w, uint64_t nano, uint64_t memory)
-{
-	w->cpu_milli = nano / 1000000;
-	w->slots = (uint32_t)((nano + SLOT_NANO - 1) / SLOT_NANO);
-	w->memory = memory;
-}
-
 static void read_needs(yyjson_mut_val *root, yyjson_mut_val *host, struct place_wish *w)
 {
-	uint64_t nano = number(host, "NanoCpus"), quota = number(host, "CpuQuota"), period = number(host, "CpuPeriod");
-	uint64_t memory = number(host, "Memory");
+	uint64_t nano = number(host, "NanoCpus"), milli = nano / NANO_MILLI + (nano % NANO_MILLI != 0);
+	uint64_t quota = number(host, "CpuQuota");
+	uint64_t period = number(host, "CpuPeriod"), memory = number(host, "Memory"), slots;
 
-	if (!nano && quota && quota < (1ull << 40))
-		nano = quota * 1000000 / (period ? period : 100000) * 1000;
-	if (!nano)
-		nano = number(root, "limit_cpu_milli") * 1000000;
+	if (!milli && quota && quota < (1ull << 40))
+		milli = quota * 1000 / (period ? period : 100000);
+	if (!milli)
+		milli = number(root, "limit_cpu_milli");
 	if (!memory)
 		memory = number(host, "MemoryReservation");
-	needs(w, nano, memory ? memory : number(root, "limit_memory"));
+	slots = milli / SLOT_MILLI + (milli % SLOT_MILLI != 0);
+	w->cpu_milli = milli;
+	w->slots = slots < UINT32_MAX ? (uint32_t)slots : UINT32_MAX;
+	w->memory = memory ? memory : number(root, "limit_memory");
 }
 
 void place_wish_read(struct onehost *h, yyjson_mut_doc *d, struct place_wish *ret)
