@@ -2,13 +2,13 @@
  *
  * cost: which of the nodes that fit is the best one. The nodes are looked at in the order of the task's policy (filled ones first, or empty
  * ones first), in which the imbalance only grows: the search ends when that alone is more than the best cost so far, or after NODES_LOOKED_AT.
+ * Where a label or a preferred rule tells nodes apart, they are looked at part by part (parts.c): in each the search ends as early.
  *
  * The number of copies that share a value of the labels to spread over counts first. Everything else is measured in slots: a preferred rule
  * of weight 5 is worth a node that is 5 slots further from what the policy would take; a node without the image 2 to 8, by its size.
  */
 #include "cluster/sched/state.h"
 
-#include <string.h>
 
 #define NODES_LOOKED_AT 4096
 #define SLOT 16 /* cost of a slot of imbalance */
@@ -98,49 +98,191 @@ static struct cost cost_of(const struct shape *sh, const struct node *n, uint64_
 	return c;
 }
 
-static bool cheaper(const struct cost *a, const struct cost *b)
+/* ---- the search ---- */
+
+struct search {
+	const struct sched *s;
+	const struct shape *sh;
+	bool pass;
+	uint64_t image;
+	size_t looked;
+	struct node *best;
+	struct cost least;
+};
+
+static int compare(const struct cost *a, const struct cost *b)
 {
 	for (size_t k = 0; k < SCHED_SPREADS_MAX; k++) {
 		if (a->spread[k] != b->spread[k])
-			return a->spread[k] < b->spread[k];
+			return a->spread[k] < b->spread[k] ? -1 : 1;
 	}
-	return a->rest < b->rest;
+	return a->rest == b->rest ? 0 : a->rest < b->rest ? -1 : 1;
 }
 
-static struct node *next(const struct sched *s, const struct shape *sh, struct order_at *at)
+/* Of two that cost the same the policy takes this one. */
+static bool comes_first(const struct shape *sh, const struct node *a, const struct node *b)
+{
+	return fills(sh) ? sched_order_precedes(a, b) : sched_order_precedes(b, a);
+}
+
+static void consider(struct search *q, struct node *n)
+{
+	struct cost c = cost_of(q->sh, n, q->image);
+	int order = q->best ? compare(&c, &q->least) : -1;
+
+	if (order > 0 || (order == 0 && !comes_first(q->sh, n, q->best)))
+		return;
+	q->best = n;
+	q->least = c;
+}
+
+static struct node *next(const struct order *o, const struct shape *sh, struct order_at *at)
 {
 	struct node *n;
 
 	if (fills(sh))
-		return sched_order_next(&s->order, at);
-	n = sched_order_prev(&s->order, at);
+		return sched_order_next(o, at);
+	n = sched_order_prev(o, at);
 	return n && sh->slots <= sched_node_free_slots(n) ? n : NULL;
+}
+
+/* Neither it nor what comes after it in its order can be better than the best so far, when they cost `base` at least. */
+static bool is_hopeless(const struct search *q, const struct node *n, uint64_t base)
+{
+	uint64_t least = imbalance(q->sh, n) + base;
+
+	return least > q->least.rest || (least == q->least.rest && !comes_first(q->sh, n, q->best));
+}
+
+/* All of them cost `base` at least. When they differ in what counts before the rest, the rest does not end the search. */
+static void look_through(struct search *q, const struct order *o, uint64_t base, bool alike)
+{
+	struct order_at at = {.block = o->n_blocks};
+
+	if (fills(q->sh))
+		at = sched_order_find(o, &(struct order_key){.free_slots = q->sh->slots});
+	for (struct node *n; q->looked < NODES_LOOKED_AT && (n = next(o, q->sh, &at));) {
+		if (q->best && alike && is_hopeless(q, n, base))
+			return;
+		if (!sched_node_fits(q->s, n, q->sh, q->pass))
+			continue;
+		q->looked++;
+		consider(q, n);
+	}
+}
+
+/* ---- by parts ---- */
+
+static const struct wish *wish_of(const struct shape *sh)
+{
+	return sh->owner ? sh->owner->wish : NULL;
+}
+
+static const struct rule *first_preferred(const struct wish *w)
+{
+	for (size_t k = 0; k < w->n_rules; k++) {
+		if (w->rules[k].weight)
+			return &w->rules[k];
+	}
+	return NULL;
+}
+
+/* By whose parts the nodes are looked at; NULL: all in one order. */
+static struct tally *guide_of(const struct shape *sh)
+{
+	const struct wish *w = wish_of(sh);
+	const struct rule *r = w ? first_preferred(w) : NULL;
+
+	if (w && w->n_spread)
+		return w->spread_by[0]->domain->by_node ? NULL : w->spread_by[0];
+	return r ? r->tally : NULL;
+}
+
+static uint32_t count_at(const struct tally *t, size_t value)
+{
+	return value < t->n_counts ? t->counts[value] : 0;
+}
+
+/* The values with the fewest copies first; those with more are not looked at once a node was found. */
+static void look_by_copies(struct search *q, const struct parts *p, const struct tally *t, bool alike)
+{
+	uint64_t from = 0, least;
+
+	do {
+		least = UINT64_MAX;
+		for (size_t k = 0; k < p->n; k++) {
+			uint64_t n = count_at(t, k);
+
+			if (p->orders[k].n && n >= from && n < least)
+				least = n;
+		}
+		for (size_t k = 0; least != UINT64_MAX && k < p->n; k++) {
+			if (count_at(t, k) == least)
+				look_through(q, &p->orders[k], 0, alike);
+		}
+		from = least + 1;
+	} while (least != UINT64_MAX && !q->best);
+}
+
+static bool is_preferred(const struct rule *r, const struct parts *p, size_t part)
+{
+	bool there = p->tally ? part == 1 : part && count_at(r->tally, part);
+
+	return there != r->apart;
+}
+
+static void look_by_rule(struct search *q, const struct parts *p, const struct rule *r)
+{
+	for (size_t k = 0; k < p->n; k++) {
+		if (is_preferred(r, p, k))
+			look_through(q, &p->orders[k], 0, true);
+	}
+	for (size_t k = 0; k < p->n; k++) {
+		if (!is_preferred(r, p, k))
+			look_through(q, &p->orders[k], (uint64_t)r->weight * SLOT, true);
+	}
+}
+
+static struct search search_for(const struct sched *s, const struct shape *sh, bool pass)
+{
+	return (struct search){.s = s,
+			       .sh = sh,
+			       .pass = pass,
+			       .image = counts_image(s, sh) ? image_cost(sched_selection_bytes(s, sh->image)) : 0};
+}
+
+void sched_cost_prepare(struct sched *s, const struct shape *sh)
+{
+	struct tally *guide = guide_of(sh);
+
+	if (guide)
+		sched_parts_ask(s, guide);
 }
 
 struct node *sched_cost_best(const struct sched *s, const struct shape *sh, bool pass)
 {
-	bool spreads = sh->owner && sh->owner->wish && sh->owner->wish->n_spread;
-	struct order_at at = {.block = s->order.n_blocks};
-	struct node *best = NULL;
-	struct cost least = {.rest = 0};
-	uint64_t image = counts_image(s, sh) ? image_cost(sched_selection_bytes(s, sh->image)) : 0;
-	size_t looked = 0;
+	const struct wish *w = wish_of(sh);
+	struct tally *guide = guide_of(sh);
+	const struct parts *p = guide ? sched_parts_of(guide) : NULL;
+	struct search q = search_for(s, sh, pass);
 
-	if (fills(sh))
-		at = sched_order_find(&s->order, &(struct order_key){.free_slots = sh->slots});
-	for (struct node *n; looked < NODES_LOOKED_AT && (n = next(s, sh, &at));) {
-		struct cost c;
+	if (!p)
+		look_through(&q, &s->order, 0, !w || !w->n_spread);
+	else if (w->n_spread)
+		look_by_copies(&q, p, guide, w->n_spread == 1);
+	else
+		look_by_rule(&q, p, first_preferred(w));
+	return q.best;
+}
 
-		if (!sched_node_fits(s, n, sh, pass))
-			continue;
-		looked++;
-		if (best && !spreads && imbalance(sh, n) >= least.rest)
-			break;
-		c = cost_of(sh, n, image);
-		if (best && !cheaper(&c, &least))
-			continue;
-		best = n;
-		least = c;
-	}
-	return best;
+bool sched_cost_sound(const struct sched *s, const struct shape *sh, bool pass)
+{
+	const struct wish *w = wish_of(sh);
+	struct tally *guide = guide_of(sh);
+	struct search q = search_for(s, sh, pass);
+
+	if (!guide || !sched_parts_of(guide))
+		return true;
+	look_through(&q, &s->order, 0, !w->n_spread);
+	return q.best == sched_cost_best(s, sh, pass);
 }

@@ -489,6 +489,22 @@ static int audit_selections(struct audit *a)
 	return 0;
 }
 
+/* Where the next copy of each task with wishes would go. */
+static int audit_choices(struct audit *a)
+{
+	for (size_t k = 0; k < a->s->n_jobs; k++) {
+		const struct job *j = a->s->jobs[k];
+
+		for (size_t x = 0; !j->ended && x < j->n_tasks; x++) {
+			const struct task *t = &j->tasks[x];
+
+			if (t->wish && !sched_cost_sound(a->s, t->base.shape, true))
+				return BROKEN(a, "%s/%s: the best node is not found by parts", j->id, t->name);
+		}
+	}
+	return sched_parts_sound(a->s) ? 0 : BROKEN(a, "a node stands in the wrong part");
+}
+
 int sched_invariants(const struct sched *s, struct err *err)
 {
 	mem_cleanup struct use *use = mem_new_n(struct use, s->n_nodes + 1);
@@ -511,6 +527,8 @@ int sched_invariants(const struct sched *s, struct err *err)
 		r = audit_selections(&a);
 	if (r == 0 && !sched_tally_sound(s))
 		r = BROKEN(&a, "who is where is counted wrongly");
+	if (r == 0)
+		r = audit_choices(&a);
 	if (r == 0)
 		r = audit_licences(&a);
 	if (r == 0)

@@ -10,6 +10,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void list(struct sched *s, struct node *n)
+{
+	sched_order_insert(&s->order, n);
+	sched_parts_insert(s, n);
+}
+
+/* Before anything changes that it stands there by: free slots, price, labels, what is live. */
+static void unlist(struct sched *s, const struct node *n)
+{
+	sched_order_remove(&s->order, n);
+	sched_parts_remove(s, n);
+}
+
 struct node *sched_node_add(struct sched *s, const char *name)
 {
 	struct node *n = mem_new(struct node);
@@ -47,7 +60,7 @@ uint64_t sched_node_free_memory(const struct node *n)
 void sched_node_use(struct sched *s, struct node *n, uint64_t slots, uint64_t cpu_milli, uint64_t memory)
 {
 	if (n->up)
-		sched_order_remove(&s->order, n);
+		unlist(s, n);
 	if (n->held)
 		sched_hold_drop(s);
 	s->changes++;
@@ -56,7 +69,7 @@ void sched_node_use(struct sched *s, struct node *n, uint64_t slots, uint64_t cp
 	n->memory_else = memory;
 	if (!n->up)
 		return;
-	sched_order_insert(&s->order, n);
+	list(s, n);
 	sched_place_freed(s, n);
 }
 
@@ -70,7 +83,7 @@ void sched_node_up(struct sched *s, struct node *n, uint32_t slots, uint64_t cpu
 		   const struct counts *counters)
 {
 	if (n->up)
-		sched_order_remove(&s->order, n);
+		unlist(s, n);
 	if (n->held)
 		sched_hold_drop(s);
 	s->changes++;
@@ -81,7 +94,7 @@ void sched_node_up(struct sched *s, struct node *n, uint32_t slots, uint64_t cpu
 	sched_counter_set(n, counters);
 	n->shrunk = is_shrunk(n);
 	sched_selection_forget(s, n);
-	sched_order_insert(&s->order, n);
+	list(s, n);
 	sched_place_freed(s, n);
 }
 
@@ -114,7 +127,7 @@ void sched_node_down(struct sched *s, struct node *n)
 
 	if (!n->up)
 		return;
-	sched_order_remove(&s->order, n);
+	unlist(s, n);
 	if (n->held)
 		sched_hold_drop(s);
 	s->changes++;
@@ -159,25 +172,18 @@ static uint64_t price_of(const struct facts *f)
 	return price > 0 && price <= 1e9 ? (uint64_t)(price * 1e6) : 0;
 }
 
-static void set_price(struct sched *s, struct node *n, uint64_t price)
-{
-	if (price == n->price)
-		return;
-	if (n->up)
-		sched_order_remove(&s->order, n);
-	n->price = price;
-	if (n->up)
-		sched_order_insert(&s->order, n);
-}
-
 /* What runs there goes on, whatever it had selected. */
 void sched_node_tell(struct sched *s, struct node *n, struct facts *facts)
 {
+	if (n->up)
+		unlist(s, n);
 	sched_tally_out(s, n);
 	sched_facts_free(&n->facts);
 	n->facts = *facts;
+	n->price = price_of(&n->facts);
 	sched_tally_in(s, n);
-	set_price(s, n, price_of(&n->facts));
+	if (n->up)
+		list(s, n);
 	*facts = (struct facts){.raw = NULL};
 	s->changes++;
 	sched_selection_forget(s, n);
@@ -205,7 +211,7 @@ bool sched_node_take(struct sched *s, struct node *n, struct task *t, struct ins
 	    __builtin_add_overflow(n->memory_used, sh->memory, &memory) || n->slots_used + sh->slots > UINT32_MAX)
 		return false;
 	if (n->up)
-		sched_order_remove(&s->order, n);
+		unlist(s, n);
 	n->slots_used += sh->slots;
 	n->cpu_used = cpu;
 	n->memory_used = memory;
@@ -223,7 +229,7 @@ bool sched_node_take(struct sched *s, struct node *n, struct task *t, struct ins
 	sched_quota_take(sh);
 	sched_licence_take(sh);
 	if (n->up)
-		sched_order_insert(&s->order, n);
+		list(s, n);
 	return true;
 }
 
@@ -241,7 +247,7 @@ void sched_node_release(struct sched *s, struct node *n, struct task *t, struct 
 	const struct shape *sh = sched_instance_shape(t, i);
 
 	if (n->up)
-		sched_order_remove(&s->order, n);
+		unlist(s, n);
 	n->slots_used -= sh->slots;
 	n->cpu_used -= sh->cpu_milli;
 	n->memory_used -= sh->memory;
@@ -260,7 +266,7 @@ void sched_node_release(struct sched *s, struct node *n, struct task *t, struct 
 	if (!n->up)
 		return;
 	n->shrunk = is_shrunk(n);
-	sched_order_insert(&s->order, n);
+	list(s, n);
 	sched_place_freed(s, n);
 }
 

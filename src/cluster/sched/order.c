@@ -220,6 +220,13 @@ struct node *sched_order_emptiest(const struct order *o, const struct sched *s, 
 	return NULL;
 }
 
+bool sched_order_precedes(const struct node *a, const struct node *b)
+{
+	struct order_key k = key_of(b);
+
+	return before(a, &k);
+}
+
 void sched_order_free(struct order *o)
 {
 	for (size_t k = 0; k < o->n_blocks; k++)

@@ -406,6 +406,8 @@ static bool start_one(struct sched *s, struct item *it)
 		return false;
 	if (it->task->gang)
 		return start_gang(s, it);
+	if (sched_cost_matters(s, it->shape))
+		sched_cost_prepare(s, it->shape);
 	n = node_for(s, it);
 	if (n && !reserve(s, it) && !would_be_taken(s, it))
 		start_head(s, it, n);

@@ -37,6 +37,7 @@ struct sched *sched_free(struct sched *s)
 	map_free(&s->by_node);
 	map_free(&s->by_shape);
 	map_free(&s->by_selection);
+	sched_parts_free(s);
 	sched_tally_free(s);
 	free(s->selections);
 	free(s->jobs);

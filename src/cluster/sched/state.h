@@ -295,6 +295,9 @@ struct sched {
 	size_t n_selections, cap_selections;
 	uint64_t last_selection;
 	struct map by_selection, by_group, by_domain;
+	struct parts *parts[PARTS_MAX];
+	size_t n_parts;
+	uint64_t parts_asked;
 	struct hold hold;
 	struct tenant **tenants; /* in the order they came, for ever */
 	size_t n_tenants, cap_tenants;
@@ -366,6 +369,7 @@ struct node *sched_order_prev(const struct order *o, struct order_at *at); /* fr
 /* The first or (last) the last node that fits. */
 struct node *sched_order_best(const struct order *o, const struct sched *s, const struct shape *sh, bool pass);
 struct node *sched_order_emptiest(const struct order *o, const struct sched *s, const struct shape *sh, bool pass);
+bool sched_order_precedes(const struct node *a, const struct node *b);
 void sched_order_free(struct order *o);
 
 /* shape.c */

@@ -15,9 +15,9 @@
 
 /* ---- domains ---- */
 
-static uint32_t value_of(const struct domain *d, const struct node *n)
+uint32_t sched_domain_value(const struct domain *d, const struct node *n)
 {
-	if (!strcmp(d->label, "node"))
+	if (d->by_node)
 		return n->pos + 1;
 	return n->pos < d->n_of_node ? d->of_node[n->pos] : 0;
 }
@@ -43,8 +43,9 @@ static struct domain *domain_get(struct sched *s, const char *label)
 	if (!d) {
 		d = mem_new(struct domain);
 		d->label = mem_strdup(label);
+		d->by_node = !strcmp(label, "node");
 		map_put(&s->by_domain, label, d);
-		for (size_t k = 0; strcmp(label, "node") != 0 && k < s->n_nodes; k++)
+		for (size_t k = 0; !d->by_node && k < s->n_nodes; k++)
 			domain_look(d, s->nodes[k]);
 	}
 	d->refs++;
@@ -55,6 +56,7 @@ static void domain_drop(struct sched *s, struct domain *d)
 {
 	if (--d->refs)
 		return;
+	sched_parts_drop(s, d->parts);
 	map_remove(&s->by_domain, d->label);
 	map_free(&d->values);
 	free(d->of_node);
@@ -151,7 +153,7 @@ void sched_tally_leave(struct sched *s, struct task *t)
 
 static void count(struct tally *t, const struct node *n, bool comes)
 {
-	uint32_t value = value_of(t->domain, n);
+	uint32_t value = sched_domain_value(t->domain, n);
 
 	if (value >= t->n_counts)
 		mem_grow_to((void **)&t->counts, &t->n_counts, value + 1, sizeof *t->counts);
@@ -194,6 +196,7 @@ void sched_tally_drop(struct sched *s, struct tally *t)
 	for (link = &t->group->tallies; *link != t;)
 		link = &(*link)->next;
 	*link = t->next;
+	sched_parts_drop(s, t->parts);
 	domain_drop(s, t->domain);
 	group_drop(s, t->group);
 	free(t->counts);
@@ -202,7 +205,7 @@ void sched_tally_drop(struct sched *s, struct tally *t)
 
 uint32_t sched_tally_at(const struct tally *t, const struct node *n, bool *ret_said)
 {
-	uint32_t value = value_of(t->domain, n);
+	uint32_t value = sched_domain_value(t->domain, n);
 
 	*ret_said = value != 0;
 	return value < t->n_counts ? t->counts[value] : 0;
@@ -229,8 +232,10 @@ void sched_tally_out(struct sched *s, const struct node *n)
 void sched_tally_in(struct sched *s, const struct node *n)
 {
 	for (struct map_slot *slot = NULL; (slot = map_next(&s->by_domain, slot));) {
-		if (strcmp(slot->key, "node") != 0)
-			domain_look(slot->value, n);
+		struct domain *d = slot->value;
+
+		if (!d->by_node)
+			domain_look(d, n);
 	}
 	for (size_t k = 0; k < n->n_live; k++)
 		sched_tally_count(s, n, n->live[k].task, true);

@@ -51,12 +51,26 @@ struct selection {
  * start and end, so that a question about a node is one look. */
 
 struct domain {
-	char *label;	   /* its key in sched.by_domain; "node": each node is a value */
+	char *label;	   /* its key in sched.by_domain; "node": each node is a value ... */
+	bool by_node;	   /* ... which this says */
 	struct map values; /* value -> number from 1; 0 is "not said" */
 	uint32_t n_values;
 	uint32_t *of_node; /* by the node's number */
 	size_t n_of_node;
+	struct parts *parts; /* a cache; NULL: none. Not where each node is a value */
 	size_t refs;
+};
+
+#define PARTS_MAX 16 /* at a time: every start and end goes through all of them */
+
+/* The nodes that are up, by their value of a domain or by whether something of a group is there (parts.c). */
+struct parts {
+	struct domain *domain;
+	struct tally
+	    *tally; /* whose nodes without anything are orders[0], those with something orders[1]; NULL: by value */
+	struct order *orders; /* as sched.order; those of the values above have no node */
+	size_t n;
+	uint64_t asked; /* sched.parts_asked, then */
 };
 
 struct tally {
@@ -66,6 +80,7 @@ struct tally {
 	uint32_t *counts; /* by value */
 	size_t n_counts;
 	uint64_t total;
+	struct parts *parts; /* a cache, where each node is a value of the domain; NULL: none */
 	size_t refs;
 };
 
@@ -95,6 +110,7 @@ struct wish {
 };
 
 /* tally.c */
+uint32_t sched_domain_value(const struct domain *d, const struct node *n); /* 0 = not said */
 uint32_t sched_tally_at(const struct tally *t, const struct node *n, bool *ret_said);
 struct tally *sched_tally_get(struct sched *s, const char *key, const char *within);
 void sched_tally_drop(struct sched *s, struct tally *t); /* takes NULL */
@@ -106,6 +122,15 @@ void sched_tally_out(struct sched *s, const struct node *n);
 void sched_tally_in(struct sched *s, const struct node *n);
 void sched_tally_free(struct sched *s);
 bool sched_tally_sound(const struct sched *s); /* every count is that of what is live, for the invariants */
+
+/* parts.c. A node stands in the parts as long as in sched.order: what moves it there moves it here. */
+void sched_parts_ask(struct sched *s, struct tally *t); /* makes them, if that is worth it */
+struct parts *sched_parts_of(const struct tally *t);	/* NULL: not made */
+void sched_parts_insert(struct sched *s, struct node *n);
+void sched_parts_remove(struct sched *s, const struct node *n); /* before anything of it changes */
+void sched_parts_drop(struct sched *s, struct parts *p);	/* takes NULL */
+bool sched_parts_sound(const struct sched *s);
+void sched_parts_free(struct sched *s);
 
 /* wish.c */
 struct sched_task_spec;
@@ -121,7 +146,10 @@ void sched_wish_refusal(const struct task *t, const struct node *n, struct buf *
 struct shape;
 bool sched_cost_matters(const struct sched *s,
 			const struct shape *sh); /* not every node that fits is as good as the next one */
+void sched_cost_prepare(struct sched *s, const struct shape *sh); /* before many questions: they are answered faster */
 struct node *sched_cost_best(const struct sched *s, const struct shape *sh, bool pass);
+bool sched_cost_sound(const struct sched *s, const struct shape *sh,
+		      bool pass); /* the best one is what looking at every node finds */
 
 /* facts.c */
 int sched_facts_parse(const char *raw, struct facts *ret, struct err *err); /* -EINVAL; *ret starts as {0} */
