@@ -181,6 +181,61 @@ cpu_of() { # ID: the processors of its container
 	run berth wait "$two"
 }
 
+has_probe() { # NODE: one runs there
+	on "$1" ps --json | jq -e 'any(.[]; .name | startswith("probe-"))'
+}
+
+why_says() { # ID TEXT
+	[[ "$(berth why "$1")" == *"$2"* ]]
+}
+
+probed_job() { # NAME COPIES PROBE [KEYS]: a job with a probe; prints its ID
+	job_file "$1" <<-END >/dev/null
+		services:
+		  t:
+		    image: busybox
+		    command: ["sleep", "60"]
+		    volumes: ["$DIR/token:/token:ro"]
+		    x-berth: {kind: task, replicate: $2, probe: $3${4:+, $4}}
+	END
+	berth submit "$DIR/$1.yaml" --json | jq -r .id
+}
+
+probes_of() { # ID-OF-PROBE [FILTER]: answers in the log
+	berth events --json | jq -s --arg p "$1" "[.[] | select(.kind == \"probed\" and (.probe | startswith(\$p)))${2:-}] | length"
+}
+
+@test "a probe decides which nodes will do: each is asked once, whatever waits, and why tells what it said" {
+	# A container sees in its root mount whose node it is on.
+	fit='"grep -q /n2/ /proc/self/mountinfo || { echo not the node; exit 3; }; test -s /token && ! touch /x && ! ip link | grep -q eth"'
+	one=$(probed_job one 2 "$fit")
+	two=$(probed_job two 1 "$fit")
+	eventually all_run "$one" 2
+	[ "$(nodes_of "$one")" = n2 ]
+	eventually why_says "$two" "2 nodes: probe said no: not the node"
+	key=$(berth events --json | jq -rs '[.[] | select(.kind == "probed")][0].probe')
+	[ "$(probes_of "$key")" = 3 ]
+	[ "$(probes_of "$key" ' | select(.fit)')" = 1 ]
+	for node in n1 n2 n3; do
+		[ "$(on "$node" ps -a --json | jq '[.[] | select(.name | startswith("probe-"))] | length')" = 0 ]
+	done
+	berth cancel "$one" "$two"
+	run berth wait "$one"
+	run berth wait "$two"
+	# One that hangs is a no with its reason; an agent that is killed meanwhile is asked again, and leaves nothing.
+	slow=$(probed_job slow 1 '{command: [sleep, "60"], timeout: 300ms}')
+	eventually why_says "$slow" "3 nodes: probe said no: took longer than 0.3 s"
+	berth cancel "$slow"
+	slow=$(probed_job slow 1 '{command: sleep 1000 && false, timeout: 1s}' "select: hostname == n3")
+	eventually has_probe n3
+	kill -9 "$(on n3 info --json | jq -r .pid)"
+	start_agent n3
+	eventually why_says "$slow" "1 node: probe said no: took longer than 1 s"
+	[ "$(on n3 ps -a --json | jq '[.[] | select(.name | startswith("probe-"))] | length')" = 0 ]
+	berth cancel "$slow"
+	run berth wait "$slow"
+}
+
 @test "labels are kept, and an unknown node is an error" {
 	berth node label n2 disk=ssd rack=4
 	berth node label n2 rack-

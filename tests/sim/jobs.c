@@ -67,6 +67,7 @@ static void random_task(struct sim *w, struct sim_job *j, uint32_t task)
 		t->memory = sim_below(w, 3000);
 	random_places(w, t);
 	sim_place_wish(w, j, task);
+	sim_probe_wish(w, t);
 	t->preemptible = sim_chance(w, 300);
 	sim_limits_needs(w, j, t);
 	sim_count_wish(w, j, t);

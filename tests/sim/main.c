@@ -290,7 +290,7 @@ static bool too_few_nodes(const struct sim *w, const struct sched_task_spec *t)
 	for (size_t k = 0; k <= SIM_NODES; k++)
 		n += w->nodes[k].slots >= t->slots && w->nodes[k].cpu_milli >= t->cpu_milli &&
 		     w->nodes[k].memory >= t->memory && sim_count_allows(t, &w->nodes[k]) &&
-		     sim_place_selects(t, &w->nodes[k]);
+		     sim_place_selects(t, &w->nodes[k]) && sim_probe_selects(t, &w->nodes[k]);
 	return n < t->count;
 }
 
@@ -306,7 +306,7 @@ static bool has_nowhere_to_go(const struct sim *w, const struct sim_job *j)
 		if (!j->specs[t].elsewhere && !j->specs[t].n_rules)
 			continue;
 		sched_why(w->s, j->id, t, w->now_ms, text, sizeof text);
-		if (strstr(text, " in all") || strstr(text, "may not run "))
+		if (strstr(text, " in all") || strstr(text, "may not run ") || strstr(text, "its probe says yes"))
 			return true;
 	}
 	return false;

@@ -304,6 +304,9 @@ void sim_model_action(struct sim *w, const struct sched_action *a)
 		break;
 	case SCHED_ACT_EXPAND:
 		break;
+	case SCHED_ACT_PROBE:
+		sim_probe_ask(w, a);
+		break;
 	case SCHED_ACT_JOB_ENDED:
 		if (j->ended)
 			sim_fail(w, "%s ends twice", j->id);

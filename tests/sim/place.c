@@ -194,6 +194,7 @@ void sim_place_check(struct sim *w, const struct sim_job *j, uint32_t task, cons
 	const struct sched_task_spec *t = &j->specs[task];
 
 	check_rules(w, j, task, n);
+	sim_probe_check(w, t, n);
 	if (!sim_place_selects(t, n))
 		sim_fail(w, "%s/%s starts on node %s, which is not selected by %s", j->id, t->name, n->name, t->select);
 }

@@ -25,11 +25,11 @@ static uint64_t actions_sum(const struct sched_actions *acts)
 
 	for (size_t k = 0; k < acts->n; k++) {
 		const struct sched_action *a = &acts->items[k];
-		const char *texts[] = {a->attempt.job, a->node, a->reason ? a->reason : ""};
+		const char *texts[] = {a->attempt.job, a->node, a->reason ? a->reason : "", a->probe ? a->probe : ""};
 
 		sum = mix(mix(sum, a->type), a->job_state);
 		sum = mix(mix(mix(sum, a->attempt.task), a->attempt.index), a->attempt.epoch);
-		for (size_t t = 0; t < 3; t++) {
+		for (size_t t = 0; t < 4; t++) {
 			for (const char *p = texts[t]; *p; p++)
 				sum = mix(sum, (unsigned char)*p);
 		}
@@ -84,6 +84,9 @@ static void perform(struct sim *w, const struct sched_action *a)
 	case SCHED_ACT_EXPAND:
 		ask_expansion(w, a->attempt.job, a->attempt.task);
 		break;
+	case SCHED_ACT_PROBE:
+		sim_probe_send(w, node_named(w, a->node), a->probe);
+		break;
 	case SCHED_ACT_JOB_ENDED:
 		break;
 	}
@@ -106,7 +109,9 @@ void sim_step(struct sim *w, struct sched_event e)
 	e.now_ms = w->now_ms;
 	if (!w->calm && sim_chance(w, 20))
 		e.now_ms -= sim_below(w, 100000); /* somebody set the clock back */
+	w->server_ms = e.now_ms > w->server_ms ? e.now_ms : w->server_ms;
 	sim_trace_event(w, &e);
+	sim_probe_event(w, &e);
 	sim_model_event(w, &e);
 	if (sched_step(w->s, &e, &acts, &err) < 0)
 		sim_fail(w, "step: %s", err.text);
@@ -214,4 +219,5 @@ void sim_resync(struct sim *w, struct sim_node *n)
 	struct resync r = {.w = w, .n = n};
 
 	sched_live(w->s, send_again, &r);
+	sim_probe_resync(w, n);
 }

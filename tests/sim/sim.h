@@ -11,6 +11,7 @@
  *   limits.c quotas, and what counts against them
  *   count.c  counters of nodes
  *   place.c  what nodes say of themselves, and where tasks may run by that
+ *   probe.c  probes, and what nodes answer
  *   model.c  the world's own book of attempts: what is live where, what has finished
  */
 #pragma once
@@ -30,6 +31,7 @@
 #define SIM_OWNERS 3
 #define SIM_LICENCES 2
 #define SIM_COUNTERS 2
+#define SIM_PROBES 2
 
 /* What the world knows of one instance. */
 struct sim_instance {
@@ -76,6 +78,12 @@ struct sim_container {
 	struct sched_event exit;
 };
 
+/* What a node has been asked by a probe, and has answered. */
+struct sim_answer {
+	bool asked, said, yes;
+	int64_t asked_ms, said_ms; /* of the server's clock */
+};
+
 struct sim_node {
 	char name[16];
 	uint32_t number, slots;
@@ -89,6 +97,7 @@ struct sim_node {
 	uint64_t connection;
 	struct sim_container *containers;
 	size_t n, cap;
+	struct sim_answer answers[SIM_PROBES]; /* as the server knows */
 };
 
 enum sim_message_type {
@@ -126,6 +135,7 @@ struct sim_owner {
 struct sim {
 	uint64_t seed, random;
 	int64_t now_ms;
+	int64_t server_ms; /* its clock, which never goes back */
 	uint64_t steps, want_steps, order, connection;
 	bool calm; /* no failures any more */
 	struct sched *s;
@@ -205,6 +215,15 @@ const char *sim_place_facts(const struct sim_node *n);
 void sim_place_wish(struct sim *w, struct sim_job *j, uint32_t task);
 bool sim_place_selects(const struct sched_task_spec *t, const struct sim_node *n);
 void sim_place_check(struct sim *w, const struct sim_job *j, uint32_t task, const struct sim_node *n); /* at a start */
+
+/* probe.c */
+void sim_probe_wish(struct sim *w, struct sched_task_spec *t);
+void sim_probe_ask(struct sim *w, const struct sched_action *a); /* the action, in the book */
+void sim_probe_send(struct sim *w, struct sim_node *n, const char *probe);
+bool sim_probe_selects(const struct sched_task_spec *t, const struct sim_node *n);
+void sim_probe_event(struct sim *w, const struct sched_event *e); /* before the step */
+void sim_probe_resync(struct sim *w, struct sim_node *n);
+void sim_probe_check(struct sim *w, const struct sched_task_spec *t, const struct sim_node *n); /* at a start */
 
 /* model.c */
 struct sim_instance *sim_instance(struct sim *w, const struct sched_attempt_id *id, struct sim_job **ret_job);

@@ -13,6 +13,7 @@
 #include "base/wire/json.h"
 #include "cluster/agent/cores.h"
 #include "cluster/agent/facts.h"
+#include "cluster/agent/probes.h"
 #include "cluster/link/lease.h"
 #include "cluster/link/link.h"
 #include "node/engine/engine.h"
@@ -39,6 +40,7 @@ struct agent {
 	uint32_t lease_ms; /* 0 = nobody waits for beats */
 	char *data_dir, *api_socket, *node;
 	struct agent_options o;
+	struct probes *probes;
 	struct glob *globs;    /* asked for, not answered */
 	uint64_t images_stamp; /* of the images that the server was told of */
 };
@@ -368,6 +370,13 @@ static void enact_expand(struct agent *a, const struct link_msg *m)
 		on_glob(g, NULL, 0, &err);
 }
 
+static void on_probed(void *ctx, const char *name, bool fit, const char *text)
+{
+	struct agent *a = ctx;
+
+	link_send(a->link, &(struct link_msg){.type = LINK_PROBED, .text = name, .flag = fit, .text2 = text});
+}
+
 static void enact_forget(struct agent *a, const struct link_msg *m)
 {
 	const struct engine_container *c;
@@ -429,6 +438,10 @@ static void on_message(void *ctx, const struct link_msg *m)
 	case LINK_KILL:
 		enact_kill(a, m);
 		break;
+	case LINK_PROBE:
+		if (m->text2)
+			probes_run(a->probes, m->text2, m->text, m->timeout_ms);
+		break;
 	case LINK_EXPAND:
 		enact_expand(a, m);
 		break;
@@ -450,6 +463,7 @@ static void on_message(void *ctx, const struct link_msg *m)
 	case LINK_STARTED:
 	case LINK_HEALTH:
 	case LINK_WARNED:
+	case LINK_PROBED:
 	case LINK_EXITED:
 	case LINK_EXPANDED:
 		break; /* our own kinds: not for us */
@@ -558,6 +572,7 @@ struct agent *agent_new(struct loop *l, struct engine *e, struct link_end *link,
 	a->node = mem_strdup(name);
 	a->beat = loop_timer_new(l, on_beat, a);
 	a->listener = engine_listen(e, on_engine_event, a);
+	a->probes = probes_new(l, e, on_probed, a);
 	link_on_message(link, on_message, a);
 	link_on_tunnel(link, on_tunnel, a);
 	link_on_state(link, on_state, a);
@@ -571,6 +586,7 @@ struct agent *agent_free(struct agent *a)
 	for (struct glob *g = a->globs; g; g = g->next)
 		g->agent = NULL;
 	engine_unlisten(a->listener);
+	probes_free(a->probes);
 	link_on_state(a->link, NULL, NULL);
 	link_free(a->link);
 	loop_timer_free(a->beat);

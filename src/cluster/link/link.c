@@ -15,7 +15,7 @@ static const char *const names[] = {
     [LINK_WELCOME] = "welcome",	  [LINK_REFUSE] = "refuse",   [LINK_CERT] = "cert",	[LINK_HELLO] = "hello",
     [LINK_HAVE] = "have",	  [LINK_STARTED] = "started", [LINK_HEALTH] = "health", [LINK_EXITED] = "exited",
     [LINK_EXPANDED] = "expanded", [LINK_BEAT] = "beat",	      [LINK_RENEW] = "renew",	[LINK_HEARD] = "heard",
-    [LINK_WARNED] = "warned",
+    [LINK_WARNED] = "warned",	  [LINK_PROBE] = "probe",     [LINK_PROBED] = "probed",
 };
 
 const char *link_type_name(enum link_type t)

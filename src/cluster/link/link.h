@@ -32,6 +32,7 @@ enum link_type {
 	LINK_START, /* attempt, text = container spec (JSON, engine.h), flag = the server knows that it was started once: do not start it again; cores, counters */
 	LINK_KILL,  /* attempt, text = reason, signal (0: its stop signal), grace, SIGKILL. Answered by EXITED */
 	LINK_EXPAND,  /* attempt.job and .task, text = path of the space, text2 = glob. Answered by EXPANDED */
+	LINK_PROBE,   /* text = container spec, text2 = name of the probe, timeout_ms: run it, answer with PROBED */
 	LINK_FORGET,  /* attempt.job: its containers and private spaces are not needed any more */
 	LINK_WELCOME, /* protocol_max = the one to speak, lease_ms: BEAT three times within it, 0 = in this process: nobody waits; sent_ms of HELLO */
 	LINK_REFUSE,  /* text = why; the connection ends */
@@ -46,6 +47,7 @@ enum link_type {
 	LINK_EXITED,   /* attempt, outcome, code, signal, flag = oom, text = error or NULL */
 	LINK_EXPANDED, /* attempt.job and .task, text = JSON list of paths, or NULL and text2 = error */
 	LINK_BEAT, /* still here; sent_ms = the sender's clock; text = its facts when they have changed, or NULL. Answered by HEARD */
+	LINK_PROBED, /* text = name of the probe, flag = it ended with 0 in time, text2 = what it said first, or why it did not run */
 	LINK_RENEW, /* text = request for a certificate (PEM) */
 };
 
@@ -60,6 +62,7 @@ struct link_msg {
 	enum link_outcome outcome;
 	int32_t code, signal;
 	const char *counters; /* counts.h; of HELLO: what the node has, of START: units of its own, NULL = none */
+	uint32_t timeout_ms;  /* of PROBE */
 	uint32_t cores;	      /* of START: processors of its own, 0 = none */
 	uint32_t slots, protocol_min, protocol_max, lease_ms;
 	uint64_t cpu_milli, memory;

@@ -24,6 +24,7 @@ enum {
 	OPT_CORES = 2048,
 	OPT_SIGNAL = 4096,
 	OPT_COUNTERS = 8192,
+	HAS_TIMEOUT = 16384,
 	HAS_ATTEMPT = HAS_JOB | HAS_TASK | HAS_INDEX,
 };
 
@@ -34,6 +35,8 @@ static const struct row {
     [LINK_START] = {MSG_BY_SERVER, HAS_ATTEMPT | HAS_TEXT | HAS_FLAG | OPT_CORES | OPT_COUNTERS},
     [LINK_KILL] = {MSG_BY_SERVER, HAS_ATTEMPT | OPT_TEXT | OPT_SIGNAL},
     [LINK_EXPAND] = {MSG_BY_SERVER, HAS_JOB | HAS_TASK | HAS_TEXT | OPT_TEXT2},
+    [LINK_PROBE] = {MSG_BY_SERVER, HAS_TEXT | OPT_TEXT2 | HAS_TIMEOUT},
+    [LINK_PROBED] = {MSG_BY_AGENT, HAS_TEXT | OPT_TEXT2 | HAS_FLAG},
     [LINK_FORGET] = {MSG_BY_SERVER, HAS_JOB},
     [LINK_WELCOME] = {MSG_BY_SERVER, HAS_LEASE | OPT_SENT},
     [LINK_REFUSE] = {MSG_BY_SERVER, HAS_TEXT},
@@ -98,6 +101,8 @@ void msg_encode(const struct link_msg *m, struct buf *out)
 		buf_printf(out, ",\"sent_ms\":%" PRId64, m->sent_ms);
 	if ((has & OPT_CORES) && m->cores)
 		buf_printf(out, ",\"cores\":%" PRIu32, m->cores);
+	if (has & HAS_TIMEOUT)
+		buf_printf(out, ",\"timeout_ms\":%" PRIu32, m->timeout_ms);
 	if ((has & OPT_SIGNAL) && m->signal)
 		buf_printf(out, ",\"signal\":%" PRId32, m->signal);
 	if (has & OPT_COUNTERS)
@@ -184,6 +189,8 @@ static int read_members(yyjson_val *o, unsigned has, struct link_msg *m, struct 
 	if (r == 0 && (has & OPT_CORES))
 		r = json_opt_int(o, "cores", 0, UINT16_MAX, &cores, err);
 	m->cores = (uint32_t)cores;
+	if (r == 0 && (has & HAS_TIMEOUT))
+		r = json_get_u32(o, "timeout_ms", &m->timeout_ms, err);
 	if (r == 0 && (has & OPT_SIGNAL)) {
 		r = json_opt_int(o, "signal", 0, 64, &signal, err);
 		m->signal = (int32_t)signal;

@@ -192,6 +192,8 @@ static void perform(struct running *r, const struct sched_actions *acts)
 		case SCHED_ACT_EXPAND:
 			expand(r, a);
 			break;
+		case SCHED_ACT_PROBE:
+			break; /* submit() */
 		case SCHED_ACT_JOB_ENDED:
 			job_ended(r, a);
 			break;
@@ -293,6 +295,9 @@ static void submit(struct running *r, struct sched_event e)
 	struct sched_job_spec spec = *e.job_spec;
 	mem_cleanup struct sched_task_spec *tasks = mem_dup(spec.tasks, spec.n_tasks * sizeof *tasks);
 
+	/* What new nodes would say nobody knows: all of them will do. */
+	for (size_t k = 0; k < spec.n_tasks; k++)
+		tasks[k].probe = NULL;
 	if (r->wish)
 		replay_wish_apply(r->wish, &spec, tasks);
 	spec.tasks = tasks;

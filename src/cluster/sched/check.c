@@ -69,6 +69,19 @@ static int check_select(const struct sched_task_spec *t, struct err *err)
 	return 0;
 }
 
+static int check_probe(const struct sched_task_spec *t, struct err *err)
+{
+	if (!t->probe)
+		return 0;
+	if (!sched_name_ok(t->probe, SCHED_PROBE_MAX))
+		return err_set(err, EINVAL, "task \"%s\": its probe has no key of at most %d printable bytes", t->name,
+			       SCHED_PROBE_MAX - 1);
+	if (t->probe_age_ms < 1)
+		return err_set(err, EINVAL, "task \"%s\": answers of its probe are kept for %" PRId64 " ms", t->name,
+			       t->probe_age_ms);
+	return 0;
+}
+
 static int check_licences(const struct sched *s, const struct sched_task_spec *t, struct err *err)
 {
 	size_t unknown = 0;
@@ -211,6 +224,8 @@ static int check_tasks(const struct sched *s, const struct sched_job_spec *spec,
 			r = check_cap(spec, t, err);
 		if (r == 0)
 			r = check_select(t, err);
+		if (r == 0)
+			r = check_probe(t, err);
 		if (r == 0)
 			r = check_licences(s, t, err);
 		if (r == 0)

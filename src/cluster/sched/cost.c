@@ -9,7 +9,6 @@
  */
 #include "cluster/sched/state.h"
 
-
 #define NODES_LOOKED_AT 4096
 #define SLOT 16 /* cost of a slot of imbalance */
 /* In slots: a missing image, at least and at most; and in bytes, what counts for one more. */

@@ -527,6 +527,8 @@ int sched_invariants(const struct sched *s, struct err *err)
 		r = audit_selections(&a);
 	if (r == 0 && !sched_tally_sound(s))
 		r = BROKEN(&a, "who is where is counted wrongly");
+	if (r == 0 && !sched_probe_sound(s))
+		r = BROKEN(&a, "probes: what was asked is counted wrongly, or somebody waits and nobody is asked");
 	if (r == 0)
 		r = audit_choices(&a);
 	if (r == 0)

@@ -29,6 +29,7 @@ static void task_init(struct sched *s, struct job *j, struct task *t, const stru
 			     .exclusive = spec->exclusive,
 			     .image = spec->image ? sched_selection_image(s, spec->image) : NULL,
 			     .selection = spec->select ? sched_selection_get(s, spec->select) : NULL,
+			     .probe = spec->probe ? sched_probe_get(s, spec->probe, spec->probe_age_ms) : NULL,
 			     .needs = needs,
 			     .n_needs = spec->n_licences,
 			     .owner = alone ? t : NULL};
@@ -54,6 +55,7 @@ static void task_init(struct sched *s, struct job *j, struct task *t, const stru
 	t->base.job = j; /* the name of a shape that serves one task alone has the job's number */
 	t->base = (struct item){.job = j, .task = t, .shape = sched_shape_get(s, &like), .pos = NOT_LISTED};
 	sched_selection_drop(s, like.image);
+	sched_probe_drop(s, like.probe);
 	sched_selection_drop(s, like.selection); /* the shape has its own */
 	t->n_deps = t->unmet = spec->n_deps;
 	t->deps = mem_new_n(struct dep, spec->n_deps ? spec->n_deps : 1);

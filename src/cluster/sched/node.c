@@ -132,6 +132,7 @@ void sched_node_down(struct sched *s, struct node *n)
 		sched_hold_drop(s);
 	s->changes++;
 	n->up = false;
+	sched_probe_forget(s, n);
 	text = mem_printf("node %s went down", n->name);
 	lost = sched_node_live(n);
 	for (size_t k = 0; k < n_lost; k++) {
@@ -304,8 +305,8 @@ bool sched_node_fits(const struct sched *s, const struct node *n, const struct s
 	return n->up && !n->closed && (!sh->selection || sched_selection_has(sh->selection, n)) &&
 	       n->n_live < NODE_LIVE_MAX && sh->slots <= sched_node_free_slots(n) &&
 	       sh->cpu_milli <= sched_node_free_cpu(n) && sh->memory <= sched_node_free_memory(n) &&
-	       (!sh->wants || sched_counter_fits(n, sh)) && !sched_shape_bans(sh, n->pos) && shares(n, sh) &&
-	       (pass || !n->held || spares(s, n, sh));
+	       (!sh->probe || sched_probe_fits(sh->probe, n)) && (!sh->wants || sched_counter_fits(n, sh)) &&
+	       !sched_shape_bans(sh, n->pos) && shares(n, sh) && (pass || !n->held || spares(s, n, sh));
 }
 
 bool sched_node_allows(const struct node *n, const struct shape *sh)
@@ -313,7 +314,7 @@ bool sched_node_allows(const struct node *n, const struct shape *sh)
 	return n->up && !n->closed && sh->slots <= n->slots && sh->cpu_milli <= n->cpu_milli &&
 	       sh->memory <= n->memory && sched_counter_allows(n, sh) && !sched_shape_bans(sh, n->pos) &&
 	       (!sh->selection || sched_selection_has(sh->selection, n)) &&
-	       (!sh->owner || sched_wish_allows(sh->owner, n));
+	       (!sh->probe || sched_probe_fits(sh->probe, n)) && (!sh->owner || sched_wish_allows(sh->owner, n));
 }
 
 bool sched_node_takes(const struct sched *s, const char *node, uint32_t slots, uint64_t cpu_milli, uint64_t memory)

@@ -234,6 +234,7 @@ void sched_place_freed(struct sched *s, const struct node *n)
 
 		if (sh->blocked && sched_node_fits(s, n, sh, true))
 			sh->blocked = false;
+		sh->probed = 0;
 	}
 }
 
@@ -416,6 +417,7 @@ static bool start_one(struct sched *s, struct item *it)
 
 void sched_place_run(struct sched *s)
 {
+	sched_probe_expire(s);
 	sched_share_settle(s);
 	/* What may not start whatever gets free keeps nobody waiting. */
 	if (s->hold.item && !may_hold(s, s->hold.item))
@@ -428,4 +430,5 @@ void sched_place_run(struct sched *s)
 				it->shape->blocked = true;
 		}
 	} while (sched_preempt_run(s, NULL));
+	sched_probe_run(s);
 }

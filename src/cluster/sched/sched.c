@@ -38,6 +38,8 @@ struct sched *sched_free(struct sched *s)
 	map_free(&s->by_shape);
 	map_free(&s->by_selection);
 	sched_parts_free(s);
+	map_free(&s->by_probe);
+	free(s->probes);
 	sched_tally_free(s);
 	free(s->selections);
 	free(s->jobs);
@@ -380,6 +382,14 @@ static int quota(struct sched *s, const struct sched_event *e, struct err *err)
 	return 0;
 }
 
+static int probed(struct sched *s, const struct sched_event *e, struct err *err)
+{
+	if (!e->probe || !e->node || (unsigned)e->fit > SCHED_FIT_YES)
+		return err_set(err, EINVAL, "probed: the probe, the node or the answer is missing");
+	sched_probe_answer(s, e->probe, e->node, e->fit, e->error);
+	return 0;
+}
+
 typedef int (*handler_fn)(struct sched *s, const struct sched_event *e, struct err *err);
 
 static const struct {
@@ -397,6 +407,7 @@ static const struct {
     [SCHED_EV_LICENCE] = {licence, false},	 [SCHED_EV_NODE_USE] = {node_use, false},
     [SCHED_EV_JOB_PAUSE] = {job_pause, false},	 [SCHED_EV_RESTART] = {restart, false},
     [SCHED_EV_FINISH] = {finish, false},	 [SCHED_EV_WARNED] = {warned, true},
+    [SCHED_EV_PROBED] = {probed, false},
 };
 
 static void settle(struct sched *s)

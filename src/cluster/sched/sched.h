@@ -30,6 +30,7 @@
  * - A gang (all instances of a task) starts in one step or not at all. When one of them fails or is lost and is tried
  *   again, or waits in error, the others are killed ("gang failed") without using up a try; all start again together.
  * - A task with `select` runs only on nodes for which it is true when it starts; what runs goes on when that changes.
+ * - A task with a probe runs only on nodes that it said yes on, not longer ago than its age. Nodes that could serve what waits are asked (probe.c).
  * - Rules: near (not where none of the others is, but the first of all when it is one of them itself) and apart (not where one of them is)
  *   are looked at when it starts, and not again; of what starts later only its own rules count. Among nodes that must not be left out the one
  *   of the least cost is taken: spread over labels first, then slots of imbalance and preferred rules.
@@ -61,6 +62,8 @@ struct sched;
 #define SCHED_LICENCES_MAX 1000	    /* ever seen */
 #define SCHED_NEEDS_MAX 8	    /* licences of a task */
 #define SCHED_WANTS_MAX 8	    /* counters of a task */
+#define SCHED_PROBE_MAX 128	    /* bytes of a probe's key with the NUL */
+#define SCHED_PROBE_TEXT_MAX 200    /* bytes kept of an answer */
 
 /* ---- what is submitted ---- */
 
@@ -140,8 +143,10 @@ struct sched_task_spec {
 	uint32_t per_node;	   /* copies on one node, 0 = no limit */
 	const char *const *spread; /* labels ("labels.zone"): nodes whose value has the fewest of its copies first */
 	size_t n_spread;
-	const char *image;  /* nodes that have it (the fact has.image.NAME, its bytes) are preferred; NULL = none */
-	const char *select; /* which nodes will do (base/core/expr.h), NULL = all */
+	const char *image;    /* nodes that have it (the fact has.image.NAME, its bytes) are preferred; NULL = none */
+	const char *probe;    /* a test that must have said yes on a node; what has the same key shares the answers */
+	int64_t probe_age_ms; /* and asks again after so long */
+	const char *select;   /* which nodes will do (base/core/expr.h), NULL = all */
 	const struct sched_dep *deps;
 	size_t n_deps;
 };
@@ -184,6 +189,7 @@ enum sched_event_type {
 	SCHED_EV_JOB_PAUSE, /* job: nothing of it starts until a resume; what runs goes on */
 	SCHED_EV_RESTART,   /* job, task, index (SCHED_ALL: all its instances): what is live is killed and starts again
 			     * without using up a try, what is delayed has its next try now, what is in error fresh tries */
+	SCHED_EV_PROBED, /* probe, node, fit, error: the answer to PROBE. One that is missing for ten minutes is a no */
 	SCHED_EV_FINISH, /* the same: what is live is killed and finished with its end, however that is; what is delayed
 			  * or in error is finished now. What waits for others or for room is left alone */
 };
@@ -201,6 +207,9 @@ enum sched_outcome {
 	SCHED_OUT_LOST, /* nobody knows how it ended (monitor or node lost): does not use up a try; at most 5 in a row */
 };
 
+/* Whether a node will do, as a probe says. UNKNOWN: it was not run, for nobody waits for it any more. */
+enum sched_fit { SCHED_FIT_UNKNOWN, SCHED_FIT_NO, SCHED_FIT_YES };
+
 struct sched_event {
 	enum sched_event_type type;
 	int64_t now_ms;			 /* wall clock, never goes back within a log (the server sees to it) */
@@ -217,6 +226,8 @@ struct sched_event {
 	uint64_t caps[SCHED_QUOTA_N];
 	const char *facts;   /* lines of a name (expr.h), a blank and a value */
 	const char *licence; /* LICENCE */
+	const char *probe;   /* PROBED: as the action said it */
+	enum sched_fit fit;
 	uint64_t total;
 	bool healthy;
 	enum sched_outcome outcome;
@@ -233,6 +244,7 @@ enum sched_action_type {
 			  * "job ended", "gang failed", "drained", "preempted", "restarted" or "finished". Given once for an attempt. */
 	SCHED_ACT_EXPAND,    /* job, task: find out its number of instances, answer with EXPANDED */
 	SCHED_ACT_JOB_ENDED, /* job, job_state */
+	SCHED_ACT_PROBE,     /* job, task, node, probe: run that task's probe there, answer with PROBED */
 };
 
 #define SCHED_PREEMPTED "preempted" /* the reason of that kill */
@@ -242,6 +254,7 @@ struct sched_action {
 	struct sched_attempt_id attempt; /* START, KILL; for EXPAND: job and task; for JOB_ENDED: job */
 	char node[SCHED_ID_MAX];
 	const char *reason; /* static text */
+	const char *probe;
 	uint32_t job_state;
 };
 
@@ -289,6 +302,11 @@ int sched_live_on(const struct sched *s, const char *node, sched_live_fn fn, voi
 /* Expansions that were asked for and not answered. */
 typedef int (*sched_expand_fn)(void *ctx, const char *job, uint32_t task);
 int sched_expanding(const struct sched *s, sched_expand_fn fn, void *ctx);
+
+/* Probes that the node was asked by and has not answered. job: of a task that waits for it, with task; NULL: none does any more, so the answer
+ * is UNKNOWN. */
+typedef int (*sched_probe_fn)(void *ctx, const char *probe, const char *job, uint32_t task);
+int sched_probing(const struct sched *s, const char *node, sched_probe_fn fn, void *ctx);
 
 /* ---- looking ---- */
 

@@ -30,6 +30,8 @@ static char *shape_key(const struct shape *sh)
 		buf_printf(&key, " if %" PRIu64, sh->selection->number);
 	if (sh->image)
 		buf_printf(&key, " of image %" PRIu64, sh->image->number);
+	if (sh->probe)
+		buf_printf(&key, " probed %" PRIu64, sh->probe->number);
 	for (size_t k = 0; k < sh->n_banned; k++)
 		buf_printf(&key, " %" PRIu32, sh->banned[k]);
 	return buf_take(&key);
@@ -49,7 +51,9 @@ struct shape *sched_shape_get(struct sched *s, const struct shape *like)
 	sh->items = NULL;
 	sh->n_items = sh->cap_items = 0;
 	sh->blocked = sh->limited = false;
-	sh->hopeless = 0;
+	sh->hopeless = sh->probed = 0;
+	if (sh->probe)
+		sh->probe->refs++;
 	if (sh->selection)
 		sh->selection->refs++;
 	if (sh->image)
@@ -93,6 +97,7 @@ void sched_shape_drop(struct sched *s, struct shape *sh)
 	s->shapes[sh->pos]->pos = sh->pos;
 	sched_selection_drop(s, sh->selection);
 	sched_selection_drop(s, sh->image);
+	sched_probe_drop(s, sh->probe);
 	free(sh->key);
 	free(sh->banned);
 	free(sh->needs);

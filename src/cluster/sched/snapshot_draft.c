@@ -20,6 +20,7 @@ void sched_draft_free(struct draft *d)
 		free((char *)d->tasks[k].select);
 		free((char *)d->tasks[k].image);
 		free((struct counts *)d->tasks[k].counters);
+		free((char *)d->tasks[k].probe);
 		wish_free(&d->tasks[k]);
 		free(d->deps[k]);
 		free(d->needs[k]);
@@ -165,6 +166,10 @@ static void load_task(struct reader *r, const struct sched *s, struct draft *d, 
 		load_wish(r, t);
 	if (optional(r, "preemptible"))
 		t->preemptible = flag(r);
+	if (optional(r, "fit")) {
+		t->probe = text(r);
+		t->probe_age_ms = time_ms(r);
+	}
 	load_needs(r, s, d, k);
 	load_wants(r, t);
 	load_deps(r, d, k, n_deps);

@@ -318,6 +318,38 @@ static void load_job(struct reader *r, struct sched *s)
 		sched_place_job(s, j); /* only now it is known how many are live */
 }
 
+/* ---- answers of probes ---- */
+
+static void load_answer(struct reader *r, struct sched *s, struct probe *p)
+{
+	uint32_t node = number32(r);
+	enum probe_state state = (enum probe_state)number(r, PROBE_YES);
+	int64_t at_ms = time_ms(r);
+	mem_cleanup char *said = text(r);
+
+	if (r->bad)
+		return;
+	if (node >= s->n_nodes || !s->nodes[node]->up || state == PROBE_NONE || (said != NULL) != (state == PROBE_NO) ||
+	    (node < p->n_answers && p->answers[node].state != PROBE_NONE)) {
+		fail(r, "an answer of no node that is up, or two of one node");
+		return;
+	}
+	sched_probe_put(s, p, node, state, at_ms, said);
+}
+
+static void load_probe(struct reader *r, struct sched *s)
+{
+	mem_cleanup char *name = text(r);
+	struct probe *p = name ? map_get(&s->by_probe, name) : NULL;
+
+	if (!p) {
+		fail(r, "answers of a probe that no task has");
+		return;
+	}
+	while (optional(r, "answer"))
+		load_answer(r, s, p);
+}
+
 /* ---- the reservation ---- */
 
 static void load_spares(struct reader *r, struct sched *s)
@@ -382,7 +414,7 @@ static const struct section {
 	void (*load)(struct reader *r, struct sched *s);
 } sections[] = {
     {"node", load_node},       {"use", load_use}, {"tenant", load_tenant}, {"quota", load_quota},
-    {"licence", load_licence}, {"job", load_job}, {"hold", load_hold},
+    {"licence", load_licence}, {"job", load_job}, {"probe", load_probe},   {"hold", load_hold},
 };
 
 static void load_sections(struct reader *r, struct sched *s)

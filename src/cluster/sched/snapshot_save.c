@@ -10,6 +10,7 @@
 #include "base/core/mem.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define SNAPSHOT_MAX ((size_t)8 << 30)
@@ -126,6 +127,15 @@ static void save_task(struct buf *b, const struct task *t, uint64_t *lines)
 	save_wish(b, t->wish, lines);
 	if (t->preemptible) {
 		buf_adds(b, "preemptible 1");
+		end_line(b, lines);
+	}
+	if (sh->probe) {
+		const char *at = strrchr(sh->probe->name, '@');
+		mem_cleanup char *key = mem_strndup(sh->probe->name, (size_t)(at - sh->probe->name));
+
+		buf_adds(b, "fit");
+		add_text(b, key);
+		buf_printf(b, " %" PRId64, sh->probe->age_ms);
 		end_line(b, lines);
 	}
 	if (sh->n_needs) {
@@ -283,6 +293,41 @@ static void save_use(struct buf *b, const struct node *n, uint64_t *lines)
 	end_line(b, lines);
 }
 
+static int probe_compare(const void *a, const void *b)
+{
+	const struct probe *const *x = a, *const *y = b;
+
+	return strcmp((*x)->name, (*y)->name);
+}
+
+static void save_answers(struct buf *b, const struct probe *p, uint64_t *lines)
+{
+	for (size_t k = 0; k < p->n_answers; k++) {
+		const struct answer *a = &p->answers[k];
+
+		if (a->state == PROBE_NONE)
+			continue;
+		buf_printf(b, "answer %zu %u %" PRId64, k, a->state, a->at_ms);
+		add_text(b, a->text);
+		end_line(b, lines);
+	}
+}
+
+/* By name: the order in which they are kept is nobody's affair. */
+static void save_probes(struct buf *b, const struct sched *s, uint64_t *lines)
+{
+	mem_cleanup struct probe **sorted = s->n_probes ? mem_dup(s->probes, s->n_probes * sizeof *sorted) : NULL;
+
+	if (sorted)
+		qsort(sorted, s->n_probes, sizeof *sorted, probe_compare);
+	for (size_t k = 0; sorted && k < s->n_probes; k++) {
+		buf_adds(b, "probe");
+		add_text(b, sorted[k]->name);
+		end_line(b, lines);
+		save_answers(b, sorted[k], lines);
+	}
+}
+
 char *sched_save(const struct sched *s, size_t *ret_len)
 {
 	struct buf b = BUF_LIMIT(SNAPSHOT_MAX);
@@ -315,6 +360,7 @@ char *sched_save(const struct sched *s, size_t *ret_len)
 	save_licences(&b, s, &lines);
 	for (size_t k = 0; k < s->n_jobs; k++)
 		save_job(&b, s->jobs[k], &lines);
+	save_probes(&b, s, &lines);
 	if (s->hold.item)
 		save_hold(&b, s, &lines);
 	buf_printf(&b, "end %" PRIu64 "\n", lines);

@@ -94,6 +94,8 @@ struct shape {
 	struct tenant *tenant;
 	struct selection *selection; /* NULL = all nodes; a reference */
 	struct selection *image;     /* nodes that have it, or NULL; a reference */
+	struct probe *probe;	     /* or NULL; a reference */
+	uint64_t probed;	     /* a cache: sched.changes when nobody was left to be asked by it */
 	struct quota *quotas[2];     /* of the user and the project, or NULL */
 	struct task *owner; /* what it serves alone, when its topology, gang or exclusive ask for it; or NULL */
 	struct need *needs; /* licences, by their numbers */
@@ -221,6 +223,7 @@ struct node {
 	uint64_t slots_else, cpu_else, memory_else; /* in use by what is of no job (NODE_USE) */
 	struct live *live;			    /* in no order */
 	size_t n_live, cap_live;
+	size_t n_asked;				       /* by probes, without an answer */
 	size_t n_preemptible, n_dying;		       /* of what is live: may be taken; is being killed */
 	struct task *exclusive;			       /* all that is live is of this task, and nothing else may come */
 	bool held;				       /* for sched.hold ... */
@@ -293,7 +296,10 @@ struct sched {
 	struct map by_shape;
 	struct selection **selections;
 	size_t n_selections, cap_selections;
-	uint64_t last_selection;
+	uint64_t last_selection, last_probe;
+	struct probe **probes;
+	size_t n_probes, cap_probes;
+	struct map by_probe;
 	struct map by_selection, by_group, by_domain;
 	struct parts *parts[PARTS_MAX];
 	size_t n_parts;

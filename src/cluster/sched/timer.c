@@ -139,7 +139,9 @@ void sched_timer_fire(struct sched *s)
 int64_t sched_next_ms(const struct sched *s)
 {
 	int64_t first = s->n_timers ? s->timers[0].at_ms : INT64_MAX;
+	int64_t probe = sched_probe_next_ms(s);
 	int64_t start = s->n_starts ? s->starts[s->n_starts - 1]->start_at_ms : INT64_MAX;
 
+	first = probe < first ? probe : first;
 	return start < first ? start : first;
 }

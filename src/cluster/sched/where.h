@@ -109,6 +109,45 @@ struct wish {
 	size_t n_spread;
 };
 
+/* ---- probes ---- */
+
+enum probe_state { PROBE_NONE, PROBE_ASKED, PROBE_NO, PROBE_YES };
+
+struct answer {
+	int64_t at_ms; /* when it came, or was asked for */
+	char *text;    /* of a no */
+	uint8_t state;
+};
+
+/* A test that is run on nodes, and their answers. */
+struct probe {
+	char *name; /* "KEY@AGE", its key in sched.by_probe */
+	int64_t age_ms;
+	uint64_t number; /* of its own, for the keys of shapes */
+	size_t refs, pos;
+	struct answer *answers; /* by the node's number */
+	size_t n_answers;
+	size_t n_asked;
+	int64_t due_ms; /* no answer ends before */
+};
+
+/* probe.c */
+enum sched_fit;
+struct shape;
+struct probe *sched_probe_get(struct sched *s, const char *key, int64_t age_ms); /* a reference */
+void sched_probe_drop(struct sched *s, struct probe *p);			 /* takes NULL */
+bool sched_probe_fits(const struct probe *p, const struct node *n);		 /* the node said yes */
+void sched_probe_forget(struct sched *s, struct node *n); /* it goes: who knows what comes back */
+void sched_probe_answer(struct sched *s, const char *name, const char *node, enum sched_fit fit, const char *text);
+void sched_probe_put(struct sched *s, struct probe *p, uint32_t node, enum probe_state state, int64_t at_ms,
+		     const char *text); /* from a snapshot */
+void sched_probe_expire(struct sched *s);
+void sched_probe_run(struct sched *s); /* asks */
+int64_t sched_probe_next_ms(const struct sched *s);
+bool sched_probe_sound(const struct sched *s); /* for the invariants */
+/* "2 nodes: probe said no: TEXT; 1 node is asked by its probe", after sep; or nothing. */
+void sched_probe_why(const struct sched *s, const struct shape *sh, const char *sep, struct buf *b);
+
 /* tally.c */
 uint32_t sched_domain_value(const struct domain *d, const struct node *n); /* 0 = not said */
 uint32_t sched_tally_at(const struct tally *t, const struct node *n, bool *ret_said);

@@ -78,7 +78,17 @@ static bool is_too_small(const struct node *n, const struct shape *sh)
 }
 
 /* How well a node could serve. */
-enum rank { RANK_DOWN, RANK_CLOSED, RANK_UNSELECTED, RANK_SMALL, RANK_BANNED, RANK_RULED, RANK_BUSY, RANK_FREE };
+enum rank {
+	RANK_DOWN,
+	RANK_CLOSED,
+	RANK_UNSELECTED,
+	RANK_SMALL,
+	RANK_BANNED,
+	RANK_UNFIT,
+	RANK_RULED,
+	RANK_BUSY,
+	RANK_FREE
+};
 
 static enum rank rank(const struct sched *s, const struct node *n, const struct shape *sh)
 {
@@ -92,6 +102,8 @@ static enum rank rank(const struct sched *s, const struct node *n, const struct 
 		return RANK_SMALL;
 	if (sched_shape_bans(sh, n->pos))
 		return RANK_BANNED;
+	if (sh->probe && !sched_probe_fits(sh->probe, n))
+		return RANK_UNFIT;
 	if (sh->owner && !sched_wish_allows(sh->owner, n))
 		return RANK_RULED;
 	return sched_node_fits(s, n, sh, true) ? RANK_FREE : RANK_BUSY;
@@ -216,6 +228,8 @@ static void why_no_room(const struct sched *s, const struct shape *sh, struct bu
 		why_too_small(n, sh, b);
 	} else if (how == RANK_BANNED) {
 		why_banned(s, sh, b);
+	} else if (how == RANK_UNFIT) {
+		buf_adds(b, "needs a node that its probe says yes on");
 	} else if (how == RANK_RULED) {
 		why_ruled(s, sh, b);
 	} else if (how == RANK_FREE) {
@@ -225,6 +239,8 @@ static void why_no_room(const struct sched *s, const struct shape *sh, struct bu
 		add_request(b, sh);
 		sched_why_busy(n, n_such, sh, b);
 	}
+	if (sh->probe)
+		sched_probe_why(s, sh, how == RANK_UNFIT ? ": " : "; ", b);
 	if (sh->selection)
 		sched_why_select(s, sh, b);
 }
@@ -291,6 +307,8 @@ static void why_gang(const struct sched *s, const struct task *t, const struct i
 	buf_printf(b, "waits for room for all %" PRIu32 " at once%s, each ", need, where[it->shape->topology]);
 	add_request(b, it->shape);
 	buf_printf(b, "; there is room for %" PRIu64, room < need ? room : need);
+	if (it->shape->probe)
+		sched_probe_why(s, it->shape, "; ", b);
 	if (it->shape->selection)
 		sched_why_select(s, it->shape, b);
 	if (room >= need)

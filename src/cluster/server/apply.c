@@ -10,6 +10,7 @@
 #include "cluster/server/bring.h"
 #include "cluster/server/container.h"
 #include "cluster/server/fleet.h"
+#include "cluster/server/probe.h"
 #include "cluster/server/schedule.h"
 #include "cluster/server/server_private.h"
 
@@ -182,6 +183,9 @@ void apply_actions(struct server *s, const struct sched_actions *actions)
 		case SCHED_ACT_EXPAND:
 			expand(s, act->attempt.job, act->attempt.task, fleet_any(s));
 			break;
+		case SCHED_ACT_PROBE:
+			probe_ask(s, act->probe, act->attempt.job, act->attempt.task, act->node);
+			break;
 		case SCHED_ACT_JOB_ENDED:
 			ended(s, act);
 			break;
@@ -222,6 +226,7 @@ void apply_live(struct server *s, const char *node)
 
 	sched_live_on(s->sched, node, live_attempt, &at);
 	sched_expanding(s->sched, live_expansion, &at);
+	probe_again(s, node);
 }
 
 static int fence_attempt(void *ctx, const struct sched_attempt_id *a, const char *node, bool started,

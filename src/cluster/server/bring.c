@@ -5,6 +5,7 @@
 #include "base/core/mem.h"
 #include "base/wire/json.h"
 #include "cluster/server/fleet.h"
+#include "cluster/server/probe.h"
 #include "cluster/server/server_private.h"
 
 #include <stdio.h>
@@ -16,6 +17,8 @@ struct bringing {
 	char *image;
 	struct sched_attempt_id *waiting;
 	size_t n, cap; /* at most what the node has slots for */
+	struct bring_probe *probes;
+	size_t n_probes, cap_probes; /* few: the scheduler asks a node little at a time */
 };
 
 void server_bring_images(struct server *s, server_image_fn fn, void *ctx)
@@ -56,22 +59,53 @@ static void add(struct bringing *b, const struct sched_attempt_id *a)
 	b->waiting[b->n++] = *a;
 }
 
-bool bring_waits(struct server *s, const struct sched_attempt_id *a, const char *node, const char *image)
+static bool must_come(const struct server *s, const char *node, const char *image)
 {
-	struct bringing **p;
+	return s->bring && image && !node_has(s, node, image);
+}
 
-	if (!s->bring || !image || node_has(s, node, image))
-		return false;
-	p = find(s, node, image);
-	if (*p) {
-		add(*p, a);
-		return true;
-	}
+/* The one that is on its way, or a new one. */
+static struct bringing *begin(struct server *s, const char *node, const char *image, bool *ret_new)
+{
+	struct bringing **p = find(s, node, image);
+
+	*ret_new = !*p;
+	if (*p)
+		return *p;
 	*p = mem_new(struct bringing);
 	snprintf((*p)->node, sizeof(*p)->node, "%s", node);
 	(*p)->image = mem_strdup(image);
-	add(*p, a);
-	s->bring(s->bring_ctx, node, image);
+	return *p;
+}
+
+bool bring_waits(struct server *s, const struct sched_attempt_id *a, const char *node, const char *image)
+{
+	bool is_new;
+
+	if (!must_come(s, node, image))
+		return false;
+	add(begin(s, node, image, &is_new), a);
+	if (is_new)
+		s->bring(s->bring_ctx, node, image);
+	return true;
+}
+
+bool bring_waits_probe(struct server *s, const struct bring_probe *probe, const char *node, const char *image)
+{
+	struct bringing *b;
+	bool is_new;
+
+	if (!must_come(s, node, image))
+		return false;
+	b = begin(s, node, image, &is_new);
+	for (size_t i = 0; i < b->n_probes; i++) {
+		if (!strcmp(b->probes[i].name, probe->name))
+			return true;
+	}
+	mem_grow(&b->probes, &b->cap_probes, b->n_probes);
+	b->probes[b->n_probes++] = *probe;
+	if (is_new)
+		s->bring(s->bring_ctx, node, image);
 	return true;
 }
 
@@ -79,6 +113,7 @@ static void bringing_free(struct bringing *b)
 {
 	free(b->image);
 	free(b->waiting);
+	free(b->probes);
 	free(b);
 }
 
@@ -99,6 +134,8 @@ void server_image_brought(struct server *s, const char *node, const char *image,
 		else
 			apply_start(s, &b->waiting[i], b->node);
 	}
+	for (size_t i = 0; i < b->n_probes; i++)
+		probe_go(s, b->probes[i].name, b->probes[i].job, b->probes[i].task, b->node, error);
 	bringing_free(b);
 }
 

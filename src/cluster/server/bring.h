@@ -6,11 +6,20 @@
  */
 #pragma once
 
+#include "cluster/sched/sched.h"
+
 #include <stdbool.h>
+#include <stdint.h>
 
 struct sched_attempt_id;
 struct server;
 
 /* Whether the attempt has to wait: it is started, or fails, when the image has come or cannot. image NULL = none is needed. */
 bool bring_waits(struct server *s, const struct sched_attempt_id *a, const char *node, const char *image);
+/* The same for a probe of a node: probe_go() follows. */
+struct bring_probe {
+	char name[SCHED_PROBE_MAX + 32], job[SCHED_ID_MAX];
+	uint32_t task;
+};
+bool bring_waits_probe(struct server *s, const struct bring_probe *p, const char *node, const char *image);
 void bring_free_all(struct server *s);

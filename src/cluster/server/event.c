@@ -23,6 +23,7 @@ enum {
 	HAS_QUOTA = 256,
 	HAS_FACTS = 512,
 	HAS_LICENCE = 1024,
+	HAS_PROBE = 4096,
 	HAS_COPIES = 2048 /* of a task: one, or all */
 };
 
@@ -52,6 +53,7 @@ static const struct shape {
     [SCHED_EV_QUOTA] = {"quota", HAS_QUOTA},
     [SCHED_EV_NODE_FACTS] = {"node_facts", HAS_NODE | HAS_FACTS},
     [SCHED_EV_LICENCE] = {"licence", HAS_LICENCE},
+    [SCHED_EV_PROBED] = {"probed", HAS_NODE | HAS_PROBE | HAS_ERROR},
     [SCHED_EV_NODE_USE] = {"node_use", HAS_NODE | HAS_CAPACITY},
 };
 #define N_SHAPES (sizeof shapes / sizeof *shapes)
@@ -156,6 +158,11 @@ void event_encode(const struct sched_event *e, const struct event_extra *extra, 
 		add_bool(out, "healthy", e->healthy);
 	if (has & HAS_EXIT)
 		add_exit(out, e, extra);
+	if (has & HAS_PROBE) {
+		add_str(out, "probe", e->probe);
+		if (e->fit != SCHED_FIT_UNKNOWN)
+			add_bool(out, "fit", e->fit == SCHED_FIT_YES);
+	}
 	if (has & HAS_QUOTA)
 		add_quota(out, e);
 	if (has & HAS_LICENCE) {
@@ -231,6 +238,18 @@ static int read_licence(yyjson_val *o, struct sched_event *e, struct err *err)
 	return r;
 }
 
+static int read_probe(yyjson_val *o, struct sched_event *e, struct err *err)
+{
+	bool fit = false;
+	int r = json_get_str(o, "probe", &e->probe, err);
+
+	if (r < 0 || !yyjson_obj_get(o, "fit"))
+		return r;
+	r = json_get_bool(o, "fit", &fit, err);
+	e->fit = fit ? SCHED_FIT_YES : SCHED_FIT_NO;
+	return r;
+}
+
 static int read_copies(yyjson_val *o, struct sched_event *e, struct err *err)
 {
 	int64_t index = SCHED_ALL;
@@ -280,6 +299,8 @@ static int read_members(yyjson_val *o, unsigned has, struct sched_event *e, stru
 		r = read_quota(o, e, err);
 	if (r == 0 && (has & HAS_LICENCE))
 		r = read_licence(o, e, err);
+	if (r == 0 && (has & HAS_PROBE))
+		r = read_probe(o, e, err);
 	if (r == 0 && (has & HAS_COPIES))
 		r = read_copies(o, e, err);
 	return r;

@@ -12,6 +12,7 @@
 #include "cluster/server/member.h"
 #include "cluster/server/fleet.h"
 #include "cluster/server/node_facts.h"
+#include "cluster/server/probe.h"
 #include "cluster/server/sources.h"
 #include "cluster/server/server_private.h"
 
@@ -26,7 +27,7 @@ struct pending {
 	struct ingest in;
 	struct buf json;
 	char *error, *node, *job_id, *task_name, *container, *job_name, *doc_key, *doc_value, *quota, *facts, *licence,
-	    *counters, *also_key, *also_value;
+	    *counters, *probe, *also_key, *also_value;
 };
 
 static void pending_free(struct pending *p)
@@ -44,6 +45,7 @@ static void pending_free(struct pending *p)
 	free(p->quota);
 	free(p->licence);
 	free(p->counters);
+	free(p->probe);
 	free(p->also_key);
 	free(p->also_value);
 	free(p->doc_key);
@@ -65,6 +67,7 @@ static struct pending *pending_new(struct server *s, const struct ingest *in)
 	p->in.event.facts = p->facts = mem_strdup(in->event.facts);
 	p->in.event.licence = p->licence = mem_strdup(in->event.licence);
 	p->in.event.counters = p->counters = mem_strdup(in->event.counters);
+	p->in.event.probe = p->probe = mem_strdup(in->event.probe);
 	p->in.event.job = p->job_id = mem_strdup(in->event.job);
 	p->in.extra.task_name = p->task_name = mem_strdup(in->extra.task_name);
 	p->in.extra.container = p->container = mem_strdup(in->extra.container);
@@ -436,6 +439,9 @@ static void after_hello(struct session *x, const struct link_msg *m)
 	case LINK_EXITED:
 		on_attempt(x, m, SCHED_EV_EXITED);
 		break;
+	case LINK_PROBED:
+		probe_answered(x, m);
+		break;
 	case LINK_EXPANDED:
 		on_expanded(x->server, m);
 		break;
@@ -454,6 +460,7 @@ static void after_hello(struct session *x, const struct link_msg *m)
 	case LINK_HEARD:
 	case LINK_START:
 	case LINK_KILL:
+	case LINK_PROBE:
 	case LINK_EXPAND:
 	case LINK_FORGET:
 		break; /* our own kinds: not for us */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cluster/server/jobspec.h"
 
+#include "cluster/server/jobspec_probe.h"
 #include "cluster/server/jobspec_rules.h"
 
 #include "base/core/counts.h"
@@ -89,6 +90,7 @@ static const char *const service_keys[] = {"name",
 					   "fencing",
 					   "select",
 					   "bind",
+					   "probe",
 					   "per_node",
 					   "near",
 					   "apart",
@@ -369,7 +371,7 @@ static int read_place(const struct jobspec *j, struct sched_task_spec *t, yyjson
 	    one_of(service, "topology", topologies, &topology, err) < 0)
 		return -EINVAL;
 	if (json_opt_str(service, "select", &t->select, err) < 0 || check_select(t->select, err) < 0 ||
-	    jobspec_rules_read(service, t, err) < 0)
+	    jobspec_rules_read(service, t, err) < 0 || jobspec_probe_read(service, t, err) < 0)
 		return -EINVAL;
 	if (topology == AS_THE_SERVER)
 		topology = j->spread && !t->gang ? SCHED_TOPO_SPREAD : SCHED_TOPO_ANY;
@@ -580,6 +582,7 @@ struct jobspec *jobspec_free(struct jobspec *j)
 	for (size_t i = 0; j->tasks && i < j->sched.n_tasks; i++) {
 		free(j->deps[i]);
 		jobspec_rules_free(&j->tasks[i]);
+		jobspec_probe_free(&j->tasks[i]);
 		free((char *)j->tasks[i].image);
 		free((struct counts *)j->tasks[i].counters);
 		free(j->needs[i]);

@@ -44,6 +44,41 @@ static void read_retry(struct loader *l, const struct node *berth, struct job_re
 		message_error(l, node_get(n, "backoff"), "a number from 1 to 1000 is needed");
 }
 
+#define PROBE_TIMEOUT_MS 10000
+#define PROBE_AGE_MS 600000
+
+/* A text is for the shell, a list is taken as it is. */
+static void read_probe_words(struct loader *l, struct job_service *s, const struct node *map, const char *key)
+{
+	const struct node *n = node_value(map, key);
+
+	if (n && n->kind == NODE_SCALAR) {
+		strings_add(&l->arena, &s->probe, "sh");
+		strings_add(&l->arena, &s->probe, "-c");
+	}
+	if (n && n->kind != NODE_MAP)
+		read_strings(l, map, key, &s->probe);
+}
+
+static void read_probe(struct loader *l, struct job_service *s)
+{
+	const struct node *n = node_value(s->berth, "probe");
+	bool is_map = n && n->kind == NODE_MAP;
+
+	if (!n)
+		return;
+	read_probe_words(l, s, is_map ? n : s->berth, is_map ? "command" : "probe");
+	s->probe_timeout_ms = is_map ? read_duration(n, "timeout", PROBE_TIMEOUT_MS) : PROBE_TIMEOUT_MS;
+	s->probe_age_ms = is_map ? read_duration(n, "max_age", PROBE_AGE_MS) : PROBE_AGE_MS;
+	job_where_add(l, s, n);
+	if (!s->probe.n)
+		message_error(l, n, "a command is missing; for example probe: test -d /scratch");
+	if (s->probe_timeout_ms < 1 || s->probe_timeout_ms > 60000)
+		message_error(l, node_get(n, "timeout"), "more than 0 s and at most 60 s are possible");
+	if (s->probe_age_ms < 1000 || s->probe_age_ms > (int64_t)30 * 24 * 3600 * 1000)
+		message_error(l, node_get(n, "max_age"), "from 1 s to 720 h are possible");
+}
+
 /* A duration alone is the time before the end. */
 static void read_warn(struct loader *l, struct job_service *s)
 {
@@ -129,6 +164,7 @@ void berth_keys_read(struct loader *l, struct job_service *s)
 	s->fencing = read_str(s->berth, "fencing", NULL);
 	s->bind = read_str(s->berth, "bind", NULL);
 	read_warn(l, s);
+	read_probe(l, s);
 	read_retry(l, s->berth, &s->retry);
 	read_replicate(l, s);
 	stage_read(l, s);

@@ -291,6 +291,13 @@ static void add_schedule(struct out *o, const struct job_service *s)
 	add_str(o, "fencing", s->fencing);
 	add_str(o, "select", s->select);
 	add_str(o, "bind", s->bind);
+	if (s->probe.n) {
+		struct out probe = {o->doc, yyjson_mut_obj_add_obj(o->doc, o->obj, "probe")};
+
+		yyjson_mut_obj_add_val(o->doc, probe.obj, "command", list_of(o->doc, s->probe.v));
+		add_int(&probe, "timeout_ms", s->probe_timeout_ms);
+		add_int(&probe, "max_age_ms", s->probe_age_ms);
+	}
 	add_rules(o, s);
 	add_stages(o, "stage_in", s->stage_in, s->n_stage_in);
 	add_stages(o, "stage_out", s->stage_out, s->n_stage_out);

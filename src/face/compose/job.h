@@ -113,8 +113,10 @@ struct job_service {
 	struct job_retry retry;
 	int64_t restart_max, count, slots, reserve_cpu_milli, reserve_memory, limit_cpu_milli, limit_memory, limit_pids;
 	int64_t stop_grace_ms, walltime_ms; /* -1 = not said */
-	int64_t warn_before_ms;		    /* 0 = not said */
-	int warn_signal;		    /* 0 = no warning */
+	struct strings probe;		    /* words; none: no probe */
+	int64_t probe_timeout_ms, probe_age_ms;
+	int64_t warn_before_ms; /* 0 = not said */
+	int warn_signal;	/* 0 = no warning */
 	int64_t max_running;
 	const struct node *licences; /* a map of names and numbers, or NULL */
 };

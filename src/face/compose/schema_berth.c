@@ -26,6 +26,12 @@ static const struct schema retry[] = {{"attempts", S_INT, .min = 1, .max = 10000
 		"walltime", S_DURATION, .example = "walltime: 10m"                                                     \
 	}
 
+static const struct schema probe[] = {
+    {"command", S_STR | S_LIST, .item = &schema_item_str, .example = "command: [test, -d, /scratch]"},
+    {"timeout", S_DURATION, .example = "timeout: 10s"},
+    {"max_age", S_DURATION, .example = "max_age: 10m"},
+    {NULL}};
+
 static const struct schema warn[] = {
     {"signal", S_SIGNAL, .example = "signal: USR1"}, {"before", S_DURATION, .example = "before: 60s"}, {NULL}};
 
@@ -81,7 +87,7 @@ const struct schema schema_berth_service[] = {
     {"bind", S_STR, .words = "none cores", .example = "bind: cores"},
     {"near", S_LIST, .item = &one_rule, .example = "near: [db]"},
     {"apart", S_LIST, .item = &one_rule, .example = "apart: [{to: db, within: labels.rack}]"},
-    {"probe", S_ANY, SCHEMA_LATER},
+    {"probe", S_STR | S_LIST | S_MAP, .fields = probe, .item = &schema_item_str, .example = "probe: test -d /scratch"},
     {"warn", S_DURATION | S_MAP, .fields = warn, .example = "warn: {signal: USR1, before: 60s}"},
     {"branch", S_ANY, SCHEMA_LATER},
     {"loop", S_ANY, SCHEMA_LATER},

@@ -49,6 +49,8 @@ static void survives(void **state)
 	    {MSG_BY_AGENT, {.type = LINK_HAVE, .attempt = {"j", 0, 0, 0}}},
 	    {MSG_BY_AGENT, {.type = LINK_STARTED, .attempt = {"j", 0, 1, 2}, .text = "c0ffee"}},
 	    {MSG_BY_SERVER, {.type = LINK_KILL, .attempt = {"j", 0, 0, 1}, .text = "preempted", .signal = 10}},
+	    {MSG_BY_SERVER, {.type = LINK_PROBE, .text = "{}", .text2 = "k@1", .timeout_ms = 5}},
+	    {MSG_BY_AGENT, {.type = LINK_PROBED, .text = "k@1", .text2 = "no disk", .flag = true}},
 	    {MSG_BY_AGENT, {.type = LINK_WARNED, .attempt = {"j", 0, 1, 2}}},
 	    {MSG_BY_AGENT, {.type = LINK_HEALTH, .attempt = {"j", 0, 1, 2}, .flag = true}},
 	    {MSG_BY_AGENT,
@@ -93,7 +95,7 @@ static void survives(void **state)
 			    m.code == rows[i].m.code && m.signal == rows[i].m.signal && m.slots == rows[i].m.slots &&
 			    m.cpu_milli == rows[i].m.cpu_milli && m.memory == rows[i].m.memory &&
 			    m.protocol_min == rows[i].m.protocol_min && m.protocol_max == rows[i].m.protocol_max &&
-			    m.lease_ms == rows[i].m.lease_ms);
+			    m.lease_ms == rows[i].m.lease_ms && m.timeout_ms == rows[i].m.timeout_ms);
 		/* The other side may not send it. */
 		assert_int_equal(msg_decode(text.data, text.len,
 					    rows[i].by == MSG_BY_AGENT ? MSG_BY_SERVER : MSG_BY_AGENT, &m, &doc, &err),

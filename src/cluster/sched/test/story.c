@@ -83,6 +83,9 @@ static void say_action(struct story *st, const struct sched_action *a)
 	case SCHED_ACT_EXPAND:
 		story_say(st, "> expand %s/%s", id->job, task);
 		break;
+	case SCHED_ACT_PROBE:
+		story_say(st, "> probe %s on %s for %s/%s", a->probe, a->node, id->job, task);
+		break;
 	case SCHED_ACT_JOB_ENDED:
 		story_say(st, "> ended %s: %s", id->job, sched_job_state_name((enum sched_job_state)a->job_state));
 		break;
@@ -217,6 +220,29 @@ static void ev_use(struct story *st)
 					     .node_slots = (uint32_t)strtoul(st->words[2], NULL, 10),
 					     .node_cpu_milli = option_number(st, "cpu", 0),
 					     .node_memory = option_number(st, "memory", 0)});
+}
+
+/* probed PROBE NODE yes|no|unknown [TEXT], with ~ for blanks */
+static void ev_probed(struct story *st)
+{
+	struct sched_event e = {.type = SCHED_EV_PROBED, .probe = st->words[1], .node = st->words[2]};
+
+	e.fit = st->words[3][0] == 'y' ? SCHED_FIT_YES : st->words[3][0] == 'n' ? SCHED_FIT_NO : SCHED_FIT_UNKNOWN;
+	for (char *p = st->n_words > 4 ? st->words[4] : NULL; p && *p; p++)
+		*p = *p == '~' ? ' ' : *p;
+	e.error = st->n_words > 4 ? st->words[4] : NULL;
+	story_step(st, &e);
+}
+
+static int say_probing(void *ctx, const char *probe, const char *job, uint32_t task)
+{
+	story_say(ctx, "= asked by %s for %s/%" PRIu32, probe, job ? job : "-", task);
+	return 0;
+}
+
+static void ask_probing(struct story *st)
+{
+	sched_probing(st->s, st->words[1], say_probing, st);
 }
 
 /* takes NODE SLOTS: could something of no job start there? */
@@ -534,7 +560,7 @@ static const struct {
     {"facts", 2, ev_facts},	{"licences", 1, ask_licences},	{"licence", 2, ev_licence},
     {"use", 3, ev_use},		{"takes", 3, ask_takes},	{"pause", 2, ev_pause},
     {"restart", 3, ev_by_hand}, {"finish", 3, ev_by_hand},	{"counters", 1, ask_counters},
-    {"warned", 2, ev_warned},
+    {"warned", 2, ev_warned},	{"probed", 4, ev_probed},	{"probing", 2, ask_probing},
 };
 
 static void play_line(struct story *st, const char *line)

@@ -163,6 +163,10 @@ static void draft_setting(struct story *st, struct draft *d, struct sched_task_s
 		draft_spread(d, t, value);
 	else if (!strcmp(key, "image"))
 		t->image = value;
+	else if (!strcmp(key, "probe"))
+		t->probe = value;
+	else if (!strcmp(key, "age"))
+		t->probe_age_ms = story_ms(value);
 	else if (!strcmp(key, "select"))
 		t->select = unblank(value);
 	else if (!strcmp(key, "licences"))
@@ -232,6 +236,7 @@ static void draft_tasks(struct story *st, struct draft *d, char *text)
 					      .delay_ms = -1,
 					      .backoff = 1,
 					      .on_error = SCHED_ON_ERROR_CANCEL,
+					      .probe_age_ms = 600000,
 					      .deps = d->deps[d->n]};
 		if (chained)
 			d->deps[d->n][t->n_deps++] = (struct sched_dep){(uint32_t)d->n - 1, SCHED_DEP_COMPLETED, true};

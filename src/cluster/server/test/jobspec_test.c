@@ -6,6 +6,7 @@
 #include "base/wire/json.h"
 #include "cluster/server/container.h"
 #include "cluster/server/event.h"
+#include "cluster/server/jobspec_probe.h"
 
 #include "base/core/buf.h"
 
@@ -72,7 +73,42 @@ static const struct {
     {"{\"name\":\"a\",\"services\":[{\"name\":\"x\",\"walltime_ms\":1000,\"warn\":{\"signal\":10,\"before_ms\":1000}}]"
      "}",
      "before is 1 s, and the walltime 1 s"},
+    {"{\"name\":\"a\",\"services\":[{\"name\":\"x\",\"probe\":\"df\"}]}", "probe: an object"},
+    {"{\"name\":\"a\",\"services\":[{\"name\":\"x\",\"probe\":{\"command\":[]}}]}", "probe: command: a list of words"},
+    {"{\"name\":\"a\",\"services\":[{\"name\":\"x\",\"probe\":{\"command\":[\"x\"],\"timeout_ms\":60001}}]}",
+     "60001 is not within"},
 };
+
+/* What it may see and do, and that tasks with the same share their answers. */
+static void test_probe(void **state)
+{
+	static const char job[] =
+	    "{\"name\":\"a\",\"services\":["
+	    "{\"name\":\"x\",\"image\":\"b\",\"user\":\"5\",\"environment\":[\"SECRET=1\"],\"files\":[],\"mounts\":["
+	    "{\"type\":\"bind\",\"source\":\"/s\",\"target\":\"/s\",\"read_only\":false,\"create\":true},"
+	    "{\"type\":\"volume\",\"source\":\"v\",\"target\":\"/v\"}],\"probe\":{\"command\":[\"df\"]}},"
+	    "{\"name\":\"y\",\"image\":\"b\",\"user\":\"5\",\"mounts\":["
+	    "{\"type\":\"bind\",\"source\":\"/s\",\"target\":\"/s\"}],\"probe\":{\"command\":[\"df\"]}},"
+	    "{\"name\":\"z\",\"image\":\"c\",\"user\":\"5\",\"probe\":{\"command\":[\"df\"]}}]}";
+	struct jobspec *j = NULL;
+	struct err err = ERR_INIT;
+	mem_cleanup char *text = NULL;
+	uint32_t timeout_ms = 0;
+
+	(void)state;
+	assert_int_equal(jobspec_parse(job, strlen(job), "a-1", 0, false, &j, &err), 0);
+	text = jobspec_probe_container(yyjson_arr_get(j->services, 0), &timeout_ms);
+	assert_string_equal(
+	    text, "{\"image\":\"b\",\"user\":\"5\",\"entrypoint\":[],\"command\":[\"df\"],\"mounts\":["
+		  "{\"type\":\"bind\",\"source\":\"/s\",\"target\":\"/s\",\"read_only\":true,\"create\":false}],"
+		  "\"read_only\":true,\"network_mode\":\"none\",\"cap_drop\":[\"ALL\"],"
+		  "\"log\":{\"max_size\":65536,\"max_files\":1}}");
+	assert_int_equal(timeout_ms, 10000);
+	assert_string_equal(j->tasks[0].probe, j->tasks[1].probe);
+	assert_string_not_equal(j->tasks[0].probe, j->tasks[2].probe);
+	assert_int_equal(j->tasks[0].probe_age_ms, 600000);
+	jobspec_free(j);
+}
 
 static void test_refused(void **state)
 {
@@ -249,10 +285,10 @@ static void test_damaged_events(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_refused),	   cmocka_unit_test(test_for_scheduler),
-	    cmocka_unit_test(test_container),	   cmocka_unit_test(test_over),
-	    cmocka_unit_test(test_stored),	   cmocka_unit_test(test_events),
-	    cmocka_unit_test(test_damaged_events),
+	    cmocka_unit_test(test_refused),	  cmocka_unit_test(test_probe),
+	    cmocka_unit_test(test_for_scheduler), cmocka_unit_test(test_container),
+	    cmocka_unit_test(test_over),	  cmocka_unit_test(test_stored),
+	    cmocka_unit_test(test_events),	  cmocka_unit_test(test_damaged_events),
 	};
 
 	return cmocka_run_group_tests_name("jobspec", tests, NULL, NULL);
