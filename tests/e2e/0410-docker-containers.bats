@@ -588,3 +588,32 @@ assert c.containers.list(all=True, filters={"name": "py2"}) == []
 assert c.containers.prune()["SpaceReclaimed"] == 0
 PY
 }
+
+@test "what programs and scripts look for: .dockerenv, mtab, a tmpfs without exec, quoted commands, published ports, the network namespace" {
+	docker run --name look --network none --tmpfs /t --tmpfs /x:exec busybox sh -c 'stat -c %s /.dockerenv; readlink /etc/mtab; grep -E " /(t|x) " /proc/mounts' >"$DIR/out"
+	[ "$(head -n 2 "$DIR/out")" = "$(printf '0\n/proc/mounts')" ]
+	grep -q 'tmpfs /t .*noexec' "$DIR/out"
+	run ! grep -q 'tmpfs /x .*noexec' "$DIR/out"
+	[ -z "$(docker diff look)" ]
+	[ "$(docker ps -a --no-trunc --format '{{.Command}}' -f name=look | cut -c1-13)" = "\"sh -c 'stat " ]
+	run -0 --separate-stderr docker create --cidfile "$DIR/cid" -p 8080:80 --name port busybox true
+	[ -z "$stderr" ]
+	[ "$(docker ps -aq -f publish=8000-8080/tcp)" = "$(docker ps -aq -f name=port)" ]
+	[ -z "$(docker ps -aq -f publish=80)" ]
+	docker run -d --name runs --network none busybox sleep 100 >/dev/null
+	[ "$(stat -L -c %i "$(docker inspect -f '{{.NetworkSettings.SandboxKey}}' runs)")" = "$(docker exec runs stat -L -c %i /proc/self/ns/net)" ]
+	[ "$(docker network inspect -f '{{index .Options "com.docker.network.bridge.name"}}' bridge)" = berth0 ]
+	run -127 docker exec runs nosuch
+	[[ $output == *'unable to start container process: exec: "nosuch": executable file not found in $PATH'* ]]
+	run -126 docker exec runs /etc/passwd
+	[[ $output == *'exec: "/etc/passwd": permission denied'* ]]
+}
+
+@test "an import with changes is one image with one line of history, and asking for names shows those alone" {
+	docker import -c 'CMD ["a"]' "$(busybox_tar)" plain:1 >/dev/null
+	[ -z "$(docker images -q -f dangling=true)" ]
+	[ "$(docker history --format '{{.Comment}}' plain:1)" = "Imported from -" ]
+	docker tag plain:1 other/name:2
+	[ "$(docker images --format '{{.Repository}}:{{.Tag}}' other/name)" = other/name:2 ]
+	docker rmi plain:1 other/name:2 >/dev/null
+}

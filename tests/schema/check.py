@@ -53,7 +53,7 @@ ContainerWaitResponse.Error
 EndpointSettings.Aliases EndpointSettings.DNSNames EndpointSettings.DriverOpts EndpointSettings.IPAMConfig EndpointSettings.Links
 HostConfig.Binds HostConfig.CapAdd HostConfig.CapDrop HostConfig.Dns HostConfig.DnsOptions HostConfig.DnsSearch HostConfig.ExtraHosts
 HostConfig.GroupAdd HostConfig.Links HostConfig.MaskedPaths HostConfig.PortBindings HostConfig.ReadonlyPaths HostConfig.SecurityOpt HostConfig.VolumesFrom
-IPAM.Options
+IPAM.Options ImageHistoryResponseItem.Tags
 ImageConfig.Cmd ImageConfig.Entrypoint ImageConfig.Env ImageConfig.Labels ImageConfig.OnBuild ImageConfig.Volumes
 ImageSummary.Labels ImageSummary.RepoDigests
 PluginsInfo.Authorization

@@ -284,10 +284,33 @@ static bool ports_fit(const struct docker_filters *f, const char *key, yyjson_va
 	return k == 0;
 }
 
+/* "publish" is about the machine's ports: {"80/tcp": [{"HostPort": "8080"}]}. */
+static bool published_fit(const struct docker_filters *f, yyjson_val *bindings)
+{
+	size_t i, j, n, m;
+	yyjson_val *port, *list, *one;
+
+	if (!docker_filter(f, "publish", 0))
+		return true;
+	yyjson_obj_foreach (bindings, i, n, port, list) {
+		yyjson_arr_foreach (list, j, m, one) {
+			const char *host = yyjson_get_str(yyjson_obj_get(one, "HostPort"));
+			const char *protocol = strchr(yyjson_get_str(port), '/');
+			mem_cleanup char *text = mem_printf("%s%s", host ? host : "", protocol ? protocol : "");
+
+			for (size_t k = 0; host && docker_filter(f, "publish", k); k++) {
+				if (port_fits(docker_filter(f, "publish", k), text))
+					return true;
+			}
+		}
+	}
+	return false;
+}
+
 bool container_wanted_doc(const struct container_wanted *w, struct docker *d, const struct engine_container *c,
 			  const struct container_doc *doc)
 {
 	return image_fits(w, c, doc) && volume_fits(&w->filters, doc) && network_fits(w, d, c, doc) &&
 	       ports_fit(&w->filters, "expose", yyjson_obj_get(doc->config, "ExposedPorts")) &&
-	       ports_fit(&w->filters, "publish", yyjson_obj_get(doc->host, "PortBindings"));
+	       published_fit(&w->filters, yyjson_obj_get(doc->host, "PortBindings"));
 }

@@ -146,14 +146,24 @@ static void add_config(yyjson_mut_doc *d, yyjson_mut_val *root, const struct con
 	yyjson_mut_obj_add_val(d, root, "Config", config);
 }
 
+/* Where the network namespace can be found while it lives: people hand it to `ip netns` and nsenter. */
+static void add_sandbox(yyjson_mut_doc *d, yyjson_mut_val *settings, const struct engine_container *c)
+{
+	mem_cleanup char *path = c->pid > 0 ? mem_printf("/proc/%d/ns/net", c->pid) : mem_strdup("");
+
+	yyjson_mut_obj_add_strcpy(d, settings, "SandboxID", c->pid > 0 ? c->id : "");
+	yyjson_mut_obj_add_strcpy(d, settings, "SandboxKey", path);
+}
+
 static void add_settings(struct docker *dk, yyjson_mut_doc *d, yyjson_mut_val *root, const struct engine_container *c,
 			 const struct container_doc *doc)
 {
-	static const char *const texts[] = {"Bridge",	   "SandboxID", "SandboxKey",	     "LinkLocalIPv6Address",
-					    "EndpointID",  "Gateway",	"GlobalIPv6Address", "IPAddress",
-					    "IPv6Gateway", "MacAddress"};
+	static const char *const texts[] = {
+	    "Bridge",	 "LinkLocalIPv6Address", "EndpointID", "Gateway", "GlobalIPv6Address",
+	    "IPAddress", "IPv6Gateway",		 "MacAddress"};
 	yyjson_mut_val *o = yyjson_mut_obj_add_obj(d, root, "NetworkSettings"), *networks, *bridge;
 
+	add_sandbox(d, o, c);
 	networks = network_settings_networks(dk, d, c->id, doc->spec);
 	bridge = yyjson_mut_obj_get(networks, "bridge");
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {

@@ -448,8 +448,8 @@ static int refuse(const struct making *m, struct err *err)
 
 static void warn(struct making *m)
 {
-	static const char *const ignored[] = {"KernelMemory",  "KernelMemoryTCP",    "CpuCount",       "CpuPercent",
-					      "IOMaximumIOps", "IOMaximumBandwidth", "ContainerIDFile"};
+	static const char *const ignored[] = {"KernelMemory", "KernelMemoryTCP", "CpuCount",
+					      "CpuPercent",   "IOMaximumIOps",	 "IOMaximumBandwidth"};
 
 	for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) {
 		if (shape_is_set(yyjson_obj_get(m->host, ignored[i])))

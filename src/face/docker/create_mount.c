@@ -221,6 +221,19 @@ static int pass_options(struct making *m, yyjson_mut_val *o, yyjson_val *options
 	return 0;
 }
 
+/* Unless somebody says "exec", nothing in it can be executed. */
+static void forbid_exec(struct making *m, yyjson_mut_val *list)
+{
+	yyjson_mut_val *v;
+	size_t i, n;
+
+	yyjson_mut_arr_foreach (list, i, n, v) {
+		if (yyjson_mut_equals_str(v, "exec") || yyjson_mut_equals_str(v, "noexec"))
+			return;
+	}
+	yyjson_mut_arr_prepend(list, yyjson_mut_str(m->d, "noexec"));
+}
+
 /* ["noexec"] and ["uid", "5"] become "noexec" and "uid=5". */
 static int tmpfs_options(struct making *m, yyjson_mut_val *o, yyjson_val *options, struct err *err)
 {
@@ -228,8 +241,6 @@ static int tmpfs_options(struct making *m, yyjson_mut_val *o, yyjson_val *option
 	yyjson_mut_val *to;
 	size_t i, n;
 
-	if (!shape_is_set(list))
-		return 0;
 	to = yyjson_mut_obj_add_arr(m->d, o, "options");
 	yyjson_arr_foreach (list, i, n, v) {
 		const char *name = yyjson_get_str(yyjson_arr_get(v, 0)), *value = yyjson_get_str(yyjson_arr_get(v, 1));
@@ -241,6 +252,7 @@ static int tmpfs_options(struct making *m, yyjson_mut_val *o, yyjson_val *option
 		text = value ? mem_printf("%s=%s", name, value) : mem_strdup(name);
 		yyjson_mut_arr_add_strcpy(m->d, to, text);
 	}
+	forbid_exec(m, to);
 	return 0;
 }
 
@@ -336,7 +348,7 @@ static int pass_tmpfs(struct making *m, const char *target, const char *options,
 		return -EINVAL;
 	/* As Docker mounts it. */
 	yyjson_mut_obj_add_int(m->d, o, "mode", 01777);
-	list = yyjson_mut_arr(m->d);
+	list = yyjson_mut_obj_add_arr(m->d, o, "options");
 	while (*options) {
 		size_t n = strcspn(options, ",");
 
@@ -346,8 +358,7 @@ static int pass_tmpfs(struct making *m, const char *target, const char *options,
 			yyjson_mut_arr_add_strncpy(m->d, list, options, n);
 		options += n + (options[n] == ',');
 	}
-	if (yyjson_mut_arr_size(list) > 0)
-		yyjson_mut_obj_add_val(m->d, o, "options", list);
+	forbid_exec(m, list);
 	return 0;
 }
 

@@ -20,11 +20,13 @@ struct import {
 	struct engine_tool *tool;     /* NULL = it has answered, or was not started yet */
 	struct engine_import *import; /* NULL = done */
 	struct http_pipe *body;
+	char *plain; /* id of the image without the changes */
 };
 
 static void import_free(struct import *im)
 {
 	free(im->request);
+	free(im->plain);
 	free(im);
 }
 
@@ -45,6 +47,7 @@ static void tell(struct import *im, const char *id)
 {
 	mem_cleanup char *line = mem_printf("{\"status\":\"%s\"}\r\n", id);
 
+	docker_image_event(im->d, "import", id, id);
 	http_reply(im->r, 200, "application/json", line, strlen(line));
 }
 
@@ -54,6 +57,8 @@ static void on_changed(void *ctx, yyjson_val *answer, const struct err *err)
 	const char *id = yyjson_get_str(yyjson_obj_get(answer, "id"));
 
 	im->tool = NULL;
+	/* What it was made of has no name, and nobody has seen it. */
+	(void)engine_image_remove(im->d->engine, im->plain, false, NULL);
 	if (err)
 		docker_fail(im->r, err);
 	else
@@ -70,6 +75,7 @@ static void change(struct import *im, const char *image)
 	json_mut_cleanup yyjson_mut_doc *d = yyjson_doc_mut_copy(doc, NULL);
 	mem_cleanup char *text = NULL;
 
+	im->plain = mem_strdup(image);
 	yyjson_mut_obj_add_strcpy(d, yyjson_mut_doc_get_root(d), "image", image);
 	text = json_text(d, false, NULL);
 	if (null < 0)
@@ -137,7 +143,7 @@ void docker_image_import(const struct docker_call *c, const char *source)
 	name = repo && *repo ? docker_image_name(repo, http_req_query(c->r, "tag")) : NULL;
 	im = mem_new(struct import);
 	*im = (struct import){.d = c->d, .r = c->r, .request = changes_of(c, name)};
-	if (engine_import(c->d->engine, name, NULL, on_done, im, &fd, &im->import, &err) < 0 ||
+	if (engine_import(c->d->engine, im->request ? NULL : name, NULL, on_done, im, &fd, &im->import, &err) < 0 ||
 	    http_pipe_in(c->d->loop, c->r, fd, &im->body, &err) < 0) {
 		if (im->import)
 			engine_import_abort(im->import);

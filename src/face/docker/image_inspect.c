@@ -174,13 +174,28 @@ static void add_step(yyjson_mut_doc *d, yyjson_mut_val *list, const struct view 
 	yyjson_mut_arr_prepend(list, o);
 }
 
+static size_t told_layers(yyjson_val *steps)
+{
+	size_t i, n, told = 0;
+	yyjson_val *step;
+
+	yyjson_arr_foreach (steps, i, n, step)
+		told += !is_empty(step);
+	return told;
+}
+
+static uint64_t layer_size(yyjson_val *parts, size_t layer)
+{
+	return yyjson_get_uint(yyjson_obj_get(yyjson_arr_get(parts, layer), "size"));
+}
+
 void docker_image_history(const struct docker_call *c)
 {
 	struct view v = {.doc = NULL};
 	yyjson_mut_doc *d;
 	yyjson_mut_val *list;
 	yyjson_val *steps, *step, *parts;
-	size_t i, n, layer = 0;
+	size_t i, n, layer = 0, n_parts;
 
 	if (view_open(c, &v) < 0)
 		return;
@@ -189,15 +204,15 @@ void docker_image_history(const struct docker_call *c)
 	yyjson_mut_doc_set_root(d, list);
 	steps = yyjson_obj_get(v.config, "history");
 	parts = yyjson_obj_get(v.root, "parts");
+	n_parts = yyjson_arr_size(parts);
+	/* Layers without a word about them are those of a base image: they come first. */
+	for (; layer + told_layers(steps) < n_parts; layer++)
+		add_step(d, list, &v, NULL, layer_size(parts, layer),
+			 layer + 1 == n_parts && yyjson_arr_size(steps) == 0);
 	yyjson_arr_foreach (steps, i, n, step) {
-		yyjson_val *part = is_empty(step) ? NULL : yyjson_arr_get(parts, layer++);
-
-		add_step(d, list, &v, step, yyjson_get_uint(yyjson_obj_get(part, "size")), i + 1 == n);
+		add_step(d, list, &v, step, is_empty(step) ? 0 : layer_size(parts, layer), i + 1 == n);
+		layer += !is_empty(step);
 	}
-	/* An imported image has layers and no word about them. */
-	for (; layer < yyjson_arr_size(parts); layer++)
-		add_step(d, list, &v, NULL, yyjson_get_uint(yyjson_obj_get(yyjson_arr_get(parts, layer), "size")),
-			 layer + 1 == yyjson_arr_size(parts));
 	view_close(&v);
 	docker_reply(c->r, 200, d);
 }

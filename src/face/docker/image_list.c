@@ -14,17 +14,42 @@
 
 /* ---- filters ---- */
 
-/* A pattern without a tag means all of them: "busybox", "busybox:1.*". */
+/* A pattern without a tag means all of them: "busybox", "busybox:1.*". Digests ("busybox@sha256:...") are no tags. */
+static bool name_fits(const char *name, const char *pattern)
+{
+	const char *end = strchr(name, '@') ? strchr(name, '@') : strrchr(name, ':');
+	mem_cleanup char *repo = end ? mem_strndup(name, (size_t)(end - name)) : mem_strdup(name);
+
+	return fnmatch(pattern, name, FNM_PATHNAME) == 0 || fnmatch(pattern, repo, FNM_PATHNAME) == 0;
+}
+
 static bool reference_fits(const struct image_group *g, const char *pattern)
 {
 	for (char **t = g->tags; t && *t; t++) {
-		const char *colon = strrchr(*t, ':');
-		mem_cleanup char *repo = colon ? mem_strndup(*t, (size_t)(colon - *t)) : mem_strdup(*t);
-
-		if (fnmatch(pattern, *t, FNM_PATHNAME) == 0 || fnmatch(pattern, repo, FNM_PATHNAME) == 0)
+		if (name_fits(*t, pattern))
 			return true;
 	}
 	return false;
+}
+
+/* Whoever asks for names gets those alone. */
+static void keep_names(char **names, const struct docker_filters *f, const char *name)
+{
+	char **kept = names;
+	const char *value;
+
+	for (char **n = names; n && *n; n++) {
+		bool fits = name && name_fits(*n, name);
+
+		for (size_t i = 0; !fits && (value = docker_filter(f, "reference", i)); i++)
+			fits = name_fits(*n, value);
+		if (fits)
+			*kept++ = *n;
+		else
+			free(*n);
+	}
+	if (names)
+		*kept = NULL;
 }
 
 /* "key" or "key=value" */
@@ -132,6 +157,7 @@ void docker_images(const struct docker_call *c)
 	struct span span;
 	const char *name = docker_since(c, DOCKER_FILTERS_ONLY) ? NULL : http_req_query(c->r, "filter");
 
+	name = name && *name ? name : NULL;
 	if (docker_filters_parse(http_req_query(c->r, "filters"), &f, &err) < 0 ||
 	    docker_filters_check(&f, keys, &err) < 0 || span_read(c->d->images, &f, &span, &err) < 0) {
 		docker_fail(c->r, &err);
@@ -142,8 +168,13 @@ void docker_images(const struct docker_call *c)
 	yyjson_mut_doc_set_root(d, list);
 	groups = image_groups_of(c->d->images);
 	for (size_t i = 0; i < groups.n; i++) {
-		if (fits(&groups.v[i], &f, &span) && (!name || !*name || reference_fits(&groups.v[i], name)))
-			add_image(d, list, &groups.v[i], c->minor);
+		if (!fits(&groups.v[i], &f, &span) || (name && !reference_fits(&groups.v[i], name)))
+			continue;
+		if (name || docker_filter(&f, "reference", 0)) {
+			keep_names(groups.v[i].tags, &f, name);
+			keep_names(groups.v[i].digests, &f, name);
+		}
+		add_image(d, list, &groups.v[i], c->minor);
 	}
 	image_groups_free(&groups);
 	docker_reply(c->r, 200, d);

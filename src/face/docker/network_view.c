@@ -58,6 +58,8 @@ static void add_pairs(yyjson_mut_doc *d, yyjson_mut_val *o, const char *key, con
 		yyjson_mut_obj_add(map, yyjson_mut_strcpy(d, v[i].key), yyjson_mut_strcpy(d, v[i].value));
 }
 
+#define MTU_USUAL 1500
+
 static void add_text(yyjson_mut_doc *d, yyjson_mut_val *o, const char *key, const char *text)
 {
 	if (text && *text)
@@ -110,6 +112,25 @@ static void add_containers(struct docker *d, yyjson_mut_doc *doc, yyjson_mut_val
 	}
 }
 
+/* Docker writes down those of its own bridge: whoever wants its interface looks here. */
+static void add_bridge_options(yyjson_mut_doc *d, yyjson_mut_val *o, const struct net_network *n)
+{
+	mem_cleanup char *mtu = mem_printf("%lld", (long long)(n->mtu ? n->mtu : MTU_USUAL));
+	const struct net_pair all[] = {
+	    {"com.docker.network.bridge.default_bridge", "true"},
+	    {"com.docker.network.bridge.enable_icc", n->icc ? "true" : "false"},
+	    {"com.docker.network.bridge.enable_ip_masquerade", n->masquerade ? "true" : "false"},
+	    {"com.docker.network.bridge.host_binding_ipv4", n->host_binding_ipv4 ? n->host_binding_ipv4 : "0.0.0.0"},
+	    {"com.docker.network.bridge.name", n->bridge},
+	    {"com.docker.network.driver.mtu", mtu},
+	};
+
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+		if (!yyjson_mut_obj_get(o, all[i].key))
+			yyjson_mut_obj_add_strcpy(d, o, all[i].key, all[i].value);
+	}
+}
+
 yyjson_mut_val *network_view(struct docker *d, yyjson_mut_doc *doc, const struct net_network *n, bool with_containers)
 {
 	yyjson_mut_val *o = yyjson_mut_obj(doc), *from, *containers;
@@ -134,6 +155,8 @@ yyjson_mut_val *network_view(struct docker *d, yyjson_mut_doc *doc, const struct
 	if (with_containers)
 		add_containers(d, doc, containers, n);
 	add_pairs(doc, o, "Options", n->options, n->n_options);
+	if (n->is_default && n->driver == NET_BRIDGE)
+		add_bridge_options(doc, yyjson_mut_obj_get(o, "Options"), n);
 	add_pairs(doc, o, "Labels", n->labels, n->n_labels);
 	return o;
 }

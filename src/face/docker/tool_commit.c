@@ -194,7 +194,6 @@ static char *config_with(struct tool *t, const struct build_config *c, char *con
 	struct build_history h = {.created_by = tool_text(t, "command"),
 				  .author = author && *author ? author : NULL,
 				  .comment = tool_text(t, "comment"),
-				  .empty_layer = !tool_text(t, "id"),
 				  .stage = -1,
 				  .step = -1,
 				  .created = now};
@@ -212,7 +211,9 @@ static char *config_with(struct tool *t, const struct build_config *c, char *con
 		if (c->history[i].stage < 0)
 			build_config_add_history(&keep, config, &c->history[i]);
 	}
-	build_config_add_history(&keep, config, &h);
+	/* Of an import there is a line already. */
+	if (tool_text(t, "id"))
+		build_config_add_history(&keep, config, &h);
 	if (author && *author)
 		config->author = keep_str(&keep, author);
 	text = build_config_text(config, diffs, now, false, ret_n);

@@ -100,7 +100,8 @@ static bool is_below(const char *path, const char *above)
 /* Places that the start of a container makes, and the directories that lead there. */
 static bool is_place(const struct spec *s, const char *path, bool or_above)
 {
-	static const char *const own[] = {"/dev", "/proc", "/sys", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf"};
+	static const char *const own[] = {
+	    "/dev", "/proc", "/sys", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/.dockerenv", "/etc/mtab"};
 
 	for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
 		if (!strcmp(own[i], path) || (or_above && is_below(own[i], path)))
@@ -157,7 +158,7 @@ static int judge(struct finder *f, const char *dir, const char *name, const stru
 		return was ? add(f, CHANGE_DELETED, dir, name, false, err) : 0;
 	if (!was)
 		return add(f, CHANGE_ADDED, dir, name,
-			   is_place(s, path, S_ISDIR(st->st_mode)) && (S_ISDIR(st->st_mode) || st->st_size == 0), err);
+			   is_place(s, path, S_ISDIR(st->st_mode)) && (!S_ISREG(st->st_mode) || st->st_size == 0), err);
 	both = S_ISDIR(st->st_mode) && S_ISDIR(old.st_mode);
 	if (both && same(st, &old))
 		return 0;

@@ -40,16 +40,20 @@ struct container *container_new(struct engine *e, const char *id)
 	return c;
 }
 
+/* As Docker shows it: arguments with a blank in quotes. */
 static char *short_command(const char *const *argv)
 {
-	buf_cleanup struct buf b = BUF_LIMIT(COMMAND_MAX + 4);
+	buf_cleanup struct buf b = BUF_LIMIT(COMMAND_MAX + 6);
 
-	for (; *argv; argv++) {
-		size_t room = COMMAND_MAX - b.len, n = strnlen(*argv, room + 1);
+	for (const char *const *at = argv; *at; at++) {
+		size_t room = COMMAND_MAX - b.len, n = strnlen(*at, room + 1);
+		const char *quote = at > argv && memchr(*at, ' ', n) ? "'" : "";
 
 		if (b.len > 0)
 			buf_addc(&b, ' ');
-		buf_add(&b, *argv, n > room ? room : n);
+		buf_adds(&b, quote);
+		buf_add(&b, *at, n > room ? room : n);
+		buf_adds(&b, quote);
 		if (n > room || b.len >= COMMAND_MAX) {
 			b.len = b.len > COMMAND_MAX - 3 ? COMMAND_MAX - 3 : b.len;
 			buf_adds(&b, "...");

@@ -302,6 +302,15 @@ static void add_rootfs(yyjson_mut_doc *doc, yyjson_mut_val *root, const char *di
 	yyjson_mut_obj_add_val(doc, root, "rootfs", rootfs);
 }
 
+/* In Docker's words: a layer of which the history says nothing would be taken for that of another step. */
+static void add_history(yyjson_mut_doc *doc, yyjson_mut_val *root, const char *created)
+{
+	yyjson_mut_val *step = yyjson_mut_arr_add_obj(doc, yyjson_mut_obj_add_arr(doc, root, "history"));
+
+	yyjson_mut_obj_add_str(doc, step, "created", created);
+	yyjson_mut_obj_add_str(doc, step, "comment", "Imported from -");
+}
+
 /* Without zeros at the end of the fraction, as programs in Go write a time: the config keeps its digest when one of them copies the image. */
 static char *short_time(int64_t ms, char text[static CLOCK_TEXT_MAX])
 {
@@ -337,6 +346,7 @@ int config_text(const struct image_unpacked *u, const struct image_import_option
 	if (o)
 		add_run(doc, root, o);
 	add_rootfs(doc, root, u->diff_id);
+	add_history(doc, root, created);
 	text = json_text(doc, false, ret_len);
 	/* What we write must be readable by what we read; this is the check of the options, too. */
 	r = config_parse(text, *ret_len, &check, err);

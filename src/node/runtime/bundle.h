@@ -32,6 +32,7 @@ int bundle_devices_prepare(struct setup *s, struct err *err); /* parent: nodes f
 int bundle_devices_make(struct setup *s, struct err *err);
 size_t bundle_n_devices(const struct rt_box_attr *box);
 /* bundle_paths.c */
+void bundle_files_make(const struct setup *s);
 int bundle_sysctls(struct setup *s, struct err *err);
 int bundle_paths_read_only(struct setup *s, struct err *err);
 int bundle_paths_mask(struct setup *s, struct err *err);

@@ -147,6 +147,13 @@ static int enter_cwd(struct setup *s, struct err *err)
 	return payload_enter_cwd(s->cwd, err);
 }
 
+static int make_files(struct setup *s, struct err *err)
+{
+	(void)err;
+	bundle_files_make(s);
+	return 0;
+}
+
 static int find_user(struct setup *s, struct err *err)
 {
 	return payload_user(s->spec->process, s->root, &s->user, err);
@@ -167,6 +174,7 @@ static const struct step steps[] = {
     {"mount the root", rootfs_attach_in_place},
     {"mount", bundle_mounts_attach},
     {"make the devices", bundle_devices_make},
+    {"make files", make_files},
     {"name the container", set_names},
     {"bring up the network", bring_loopback_up},
     {"set the kernel's parameters", bundle_sysctls},

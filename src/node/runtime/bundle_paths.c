@@ -15,8 +15,33 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 enum { SYSCTL_PATH_MAX = 512 };
+
+/* ---- small files ---- */
+
+static void make_file(int root, const struct rt_file *f)
+{
+	const char *name = NULL;
+	fd_cleanup int dir = fs_open_parent(root, f->path, FS_IN_ROOT, &name, NULL), fd = -1;
+
+	if (dir < 0)
+		return;
+	/* What is there already stays, and nobody needs it enough to end for it. */
+	if (!f->target)
+		fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0755);
+	else if (symlinkat(f->target, dir, name) < 0)
+		return;
+}
+
+void bundle_files_make(const struct setup *s)
+{
+	for (size_t i = 0; s->root_writable && i < s->spec->box->n_files; i++)
+		make_file(s->root, &s->spec->box->files[i]);
+}
+
+/* ---- masks ---- */
 
 /* The first place is covered by the mount itself, the others by copies of it: before Linux 6.15 what is attached nowhere cannot be copied. */
 struct cover {

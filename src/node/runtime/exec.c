@@ -341,7 +341,8 @@ int rt_exec(struct rt_box *box, const struct rt_exec_spec *spec, pid_t *ret_pid,
 		fd_closep(&e.go[i]);
 	}
 	if (r < 0)
-		return err ? err_wrap(err, "run in the container") : r;
+		return err ? err_wrap(err, "OCI runtime exec failed: exec failed: unable to start container process")
+			   : r;
 	*ret_fault = RT_FAULT_NONE;
 	return r;
 }

@@ -223,8 +223,8 @@ static const char *path_of(char *const *env)
 static int not_found(const char *name, const char *path, struct err *err)
 {
 	if (strchr(name, '/'))
-		return err_sys(err, ENOENT, "exec \"%s\": executable file not found", name);
-	return err_set(err, ENOENT, "exec \"%s\": executable file not found in $PATH (%s)", name, path);
+		return err_set(err, ENOENT, "exec: \"%s\": executable file not found: no such file or directory", name);
+	return err_set(err, ENOENT, "exec: \"%s\": executable file not found in $PATH (%s)", name, path);
 }
 
 static enum rt_fault exec_program(const struct payload *p, struct err *err)
@@ -246,7 +246,8 @@ static enum rt_fault exec_program(const struct payload *p, struct err *err)
 		(void)not_found(name, path, err);
 		return RT_FAULT_NOT_FOUND;
 	}
-	(void)err_sys(err, code, "exec \"%s\"", name);
+	(void)(code == EACCES ? err_set(err, code, "exec: \"%s\": permission denied", name)
+			      : err_sys(err, code, "exec: \"%s\"", name));
 	return RT_FAULT_NOT_EXECUTABLE;
 }
 

@@ -139,6 +139,12 @@ struct rt_fs {
 	bool idmap_container, idmap_recursive; /* "idmap"/"ridmap" without maps of its own: those of the container */
 };
 
+/* Something small that is in the root when the program starts, if it can be: what is there stays, and a root that cannot be written goes without. */
+struct rt_file {
+	const char *path;   /* absolute, in the container; its directory must be there */
+	const char *target; /* of a symbolic link; NULL = an empty file */
+};
+
 struct rt_device {
 	const char *path; /* absolute, in the container */
 	char type;	  /* 'c', 'b', 'p' ('u' is 'c') */
@@ -165,6 +171,8 @@ struct rt_box_attr {
 	bool deny_setgroups; /* a single-id map of an ordinary user */
 	const struct rt_fs *mounts;
 	size_t n_mounts;
+	const struct rt_file *files;
+	size_t n_files;
 	const struct rt_device *devices; /* besides the six that every container has */
 	size_t n_devices;
 	const char *const *masked, *const *read_only_paths; /* NULL-terminated; NULL = none */

@@ -185,7 +185,8 @@ static int resolve_user(const char *text, struct field user, const char *passwd,
 	if (!name_ok(user))
 		return err_set(err, EINVAL, "user \"%s\" is neither a number nor a name", text);
 	if (!find_passwd(passwd, user, false, 0, u, ret_name))
-		return err_set(err, ENOENT, "user \"%s\": the image's /etc/passwd has no such name", text);
+		return err_set(err, ENOENT, "unable to find user %.*s: no matching entries in passwd file",
+			       (int)user.len, user.at);
 	return 0;
 }
 
@@ -202,7 +203,8 @@ static int resolve_group(const char *text, struct field name, const char *group,
 	if (!name_ok(name))
 		return err_set(err, EINVAL, "user \"%s\": the group is neither a number nor a name", text);
 	if (!find_group(group, name, ret))
-		return err_set(err, ENOENT, "user \"%s\": the image's /etc/group has no such group", text);
+		return err_set(err, ENOENT, "unable to find group %.*s: no matching entries in group file",
+			       (int)name.len, name.at);
 	return 0;
 }
 
@@ -268,8 +270,7 @@ static int group_of(const char *text, const char *group, gid_t *ret, struct err 
 	if (!is_digits(name)) {
 		if (name_ok(name) && find_group(group, name, ret))
 			return 0;
-		return err_set(err, ENOENT, "additional group \"%.200s\": the image's /etc/group has no such group",
-			       text);
+		return err_set(err, ENOENT, "unable to find group %.200s: no matching entries in group file", text);
 	}
 	if (!parse_id(name, &id))
 		return err_set(err, EINVAL, "additional group \"%.200s\": the gid is larger than %u", text, ID_MAX);

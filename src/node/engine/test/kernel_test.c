@@ -379,7 +379,7 @@ static void test_refused(void **state)
 	    {"'device_cgroup_rules':['c 1:3']", "device_cgroup_rules: \"c 1:3\""},
 	    {"'blkio_device_read_bps':[{'path':'/dev/null','rate':1}]", "is not a block device"},
 	    {"'mounts':[{'type':'tmpfs','target':'/t','options':['nope']}]", "invalid tmpfs option \"nope\""},
-	    {"'group_add':['nobodies']", "additional group \"nobodies\""},
+	    {"'group_add':['nobodies']", "unable to find group nobodies"},
 	};
 
 	(void)state;

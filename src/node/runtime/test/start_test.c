@@ -235,11 +235,11 @@ static void failures_say_whose_fault(void **state)
 		const char *text;
 	} cases[] = {
 	    {"nothing-here", RT_FAULT_NOT_FOUND,
-	     "exec \"nothing-here\": executable file not found in $PATH (/bin:/not-executable)"},
+	     "exec: \"nothing-here\": executable file not found in $PATH (/bin:/not-executable)"},
 	    {"/nothing/here", RT_FAULT_NOT_FOUND, "executable file not found"},
 	    {"", RT_FAULT_NOT_FOUND, "executable file not found"},
-	    {"/etc/plain", RT_FAULT_NOT_EXECUTABLE, "exec \"/etc/plain\": Permission denied"},
-	    {"/etc", RT_FAULT_NOT_EXECUTABLE, "exec \"/etc\": Permission denied"},
+	    {"/etc/plain", RT_FAULT_NOT_EXECUTABLE, "exec: \"/etc/plain\": permission denied"},
+	    {"/etc", RT_FAULT_NOT_EXECUTABLE, "exec: \"/etc\": permission denied"},
 	    {"/etc/garbage", RT_FAULT_NOT_EXECUTABLE, "Exec format error"},
 	};
 	struct fixture *f = fixture_get(state);
