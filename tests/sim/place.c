@@ -19,12 +19,12 @@ static char zone(const struct sim_node *n)
 
 const char *sim_place_facts(const struct sim_node *n)
 {
-	static const char *const facts[SIM_KINDS] = {"labels.zone a\n",
-						     "labels.zone b\nhas.slow \n",
-						     "labels.zone c\ncores 4\n",
-						     "has.fast \nlabels.zone a\nhas.image.i:1 5000000\n",
-						     "has.fast \nlabels.zone b\n",
-						     "has.fast \nlabels.zone c\n"};
+	static const char *const facts[SIM_KINDS] = {"labels.rack 1\nlabels.zone a\n",
+						     "labels.rack 2\nlabels.zone b\nhas.slow \n",
+						     "labels.rack 3\nlabels.zone c\ncores 4\n",
+						     "has.fast \nlabels.rack 4\nlabels.zone a\nhas.image.i:1 5000000\n",
+						     "has.fast \nlabels.rack 5\nlabels.zone b\n",
+						     "has.fast \nlabels.rack 6\nlabels.zone c\n"};
 
 	return facts[n->kind];
 }
@@ -61,7 +61,8 @@ static const struct {
 
 /* ---- rules ---- */
 
-static const char *const labels[] = {"labels.zone", "labels.none"};
+/* Few values for so many nodes, and many: the scheduler keeps them differently. */
+static const char *const labels[][2] = {{"labels.zone", "labels.none"}, {"labels.rack", "labels.zone"}};
 
 static void random_rule(struct sim *w, struct sim_job *j, struct sched_rule *r, char target[static 24])
 {
@@ -89,7 +90,7 @@ static void random_rules(struct sim *w, struct sim_job *j, uint32_t task)
 	if (sim_chance(w, 150))
 		t->per_node = 1 + sim_below(w, 3);
 	if (sim_chance(w, 100)) {
-		t->spread = labels;
+		t->spread = labels[task % 2];
 		t->n_spread = 1 + sim_below(w, 2);
 	}
 	if (!sim_chance(w, 200))

@@ -186,20 +186,23 @@ static const struct rule *first_preferred(const struct wish *w)
 	return NULL;
 }
 
-/* By whose parts the nodes are looked at; NULL: all in one order. */
+/* By whose parts the nodes are looked at; NULL: none. */
 static struct tally *guide_of(const struct shape *sh)
 {
 	const struct wish *w = wish_of(sh);
 	const struct rule *r = w ? first_preferred(w) : NULL;
 
 	if (w && w->n_spread)
-		return w->spread_by[0]->domain->by_node ? NULL : w->spread_by[0];
+		return w->spread_by[0];
 	return r ? r->tally : NULL;
 }
 
-static uint32_t count_at(const struct tally *t, size_t value)
+/* Copies of t in the part: so many at least where p goes by copies. */
+static uint64_t copies_in(const struct parts *p, const struct tally *t, size_t part)
 {
-	return value < t->n_counts ? t->counts[value] : 0;
+	if (p->tally)
+		return part;
+	return part < t->n_counts ? t->counts[part] : 0;
 }
 
 /* The values with the fewest copies first; those with more are not looked at once a node was found. */
@@ -210,14 +213,14 @@ static void look_by_copies(struct search *q, const struct parts *p, const struct
 	do {
 		least = UINT64_MAX;
 		for (size_t k = 0; k < p->n; k++) {
-			uint64_t n = count_at(t, k);
+			uint64_t n = copies_in(p, t, k);
 
 			if (p->orders[k].n && n >= from && n < least)
 				least = n;
 		}
 		for (size_t k = 0; least != UINT64_MAX && k < p->n; k++) {
-			if (count_at(t, k) == least)
-				look_through(q, &p->orders[k], 0, alike);
+			if (copies_in(p, t, k) == least)
+				look_through(q, &p->orders[k], 0, alike && !(p->tally && k == PARTS_LAST));
 		}
 		from = least + 1;
 	} while (least != UINT64_MAX && !q->best);
@@ -225,7 +228,7 @@ static void look_by_copies(struct search *q, const struct parts *p, const struct
 
 static bool is_preferred(const struct rule *r, const struct parts *p, size_t part)
 {
-	bool there = p->tally ? part == 1 : part && count_at(r->tally, part);
+	bool there = (p->tally || part) && copies_in(p, r->tally, part);
 
 	return there != r->apart;
 }
@@ -240,6 +243,15 @@ static void look_by_rule(struct search *q, const struct parts *p, const struct r
 		if (!is_preferred(r, p, k))
 			look_through(q, &p->orders[k], (uint64_t)r->weight * SLOT, true);
 	}
+}
+
+/* NULL: all nodes are looked at in one order. Those by the copies of labels hide who has no label, which rules want to know. */
+static const struct parts *parts_for(const struct sched *s, const struct shape *sh)
+{
+	const struct tally *guide = guide_of(sh);
+	const struct parts *p = guide ? sched_parts_of(s, guide) : NULL;
+
+	return p && p->tally && !p->domain->by_node && !wish_of(sh)->n_spread ? NULL : p;
 }
 
 static struct search search_for(const struct sched *s, const struct shape *sh, bool pass)
@@ -261,14 +273,13 @@ void sched_cost_prepare(struct sched *s, const struct shape *sh)
 struct node *sched_cost_best(const struct sched *s, const struct shape *sh, bool pass)
 {
 	const struct wish *w = wish_of(sh);
-	struct tally *guide = guide_of(sh);
-	const struct parts *p = guide ? sched_parts_of(guide) : NULL;
+	const struct parts *p = parts_for(s, sh);
 	struct search q = search_for(s, sh, pass);
 
 	if (!p)
 		look_through(&q, &s->order, 0, !w || !w->n_spread);
 	else if (w->n_spread)
-		look_by_copies(&q, p, guide, w->n_spread == 1);
+		look_by_copies(&q, p, w->spread_by[0], w->n_spread == 1);
 	else
 		look_by_rule(&q, p, first_preferred(w));
 	return q.best;
@@ -277,10 +288,9 @@ struct node *sched_cost_best(const struct sched *s, const struct shape *sh, bool
 bool sched_cost_sound(const struct sched *s, const struct shape *sh, bool pass)
 {
 	const struct wish *w = wish_of(sh);
-	struct tally *guide = guide_of(sh);
 	struct search q = search_for(s, sh, pass);
 
-	if (!guide || !sched_parts_of(guide))
+	if (!parts_for(s, sh))
 		return true;
 	look_through(&q, &s->order, 0, !w->n_spread);
 	return q.best == sched_cost_best(s, sh, pass);

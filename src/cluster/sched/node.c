@@ -32,6 +32,7 @@ struct node *sched_node_add(struct sched *s, const char *name)
 	mem_grow(&s->nodes, &s->cap_nodes, s->n_nodes);
 	s->nodes[s->n_nodes++] = n;
 	map_put(&s->by_node, name, n);
+	sched_domain_meet(s, n);
 	return n;
 }
 

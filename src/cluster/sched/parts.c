@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * parts: the nodes that are up, in an order of their own for each value of a domain; or, where each node is a value, for those without anything of a group
- * and those with it. All nodes of a part are alike for whoever asks about the domain or the group, so the best of all is among the best of each part, and
- * nobody has to look at every node. Only a cache: made when they are asked for, kept up to date by what moves a node, dropped when others are asked for.
+ * parts: the nodes that are up, in an order of their own for each value of a domain; or, where a domain has many values, for each number of copies of a
+ * group that its values have. All nodes of a part are alike for whoever asks about the domain or the group, so the best of all is among the best of each
+ * part, and nobody has to look at every node. Only a cache: made when they are asked for, kept up to date by what moves a node, dropped when others are
+ * asked for.
  */
 #include "cluster/sched/state.h"
 
@@ -10,23 +11,30 @@
 
 #include <stdlib.h>
 
-#define VALUES_MAX 512 /* of a domain: each part has a block of nodes */
-#define UNUSED 1000    /* questions after which others may take the place */
+#define UNUSED 1000 /* questions after which others may take the place */
+
+static uint32_t part_for(uint32_t copies)
+{
+	return copies < PARTS_LAST ? copies : PARTS_LAST;
+}
 
 static uint32_t part_of(const struct parts *p, const struct node *n)
 {
 	bool said;
 
-	return p->tally ? sched_tally_at(p->tally, n, &said) > 0 : sched_domain_value(p->domain, n);
+	return p->tally ? part_for(sched_tally_at(p->tally, n, &said)) : sched_domain_value(p->domain, n);
+}
+
+static void insert_at(struct parts *p, uint32_t at, struct node *n)
+{
+	if (at >= p->n)
+		mem_grow_to((void **)&p->orders, &p->n, at + 1, sizeof *p->orders);
+	sched_order_insert(&p->orders[at], n);
 }
 
 static void insert(struct parts *p, struct node *n)
 {
-	uint32_t at = part_of(p, n);
-
-	if (at >= p->n)
-		mem_grow_to((void **)&p->orders, &p->n, at + 1, sizeof *p->orders);
-	sched_order_insert(&p->orders[at], n);
+	insert_at(p, part_of(p, n), n);
 }
 
 void sched_parts_insert(struct sched *s, struct node *n)
@@ -39,6 +47,23 @@ void sched_parts_remove(struct sched *s, const struct node *n)
 {
 	for (size_t k = 0; k < s->n_parts; k++)
 		sched_order_remove(&s->parts[k]->orders[part_of(s->parts[k], n)], n);
+}
+
+void sched_parts_move(struct sched *s, struct parts *p, uint32_t value, const struct node *but, uint32_t before,
+		      uint32_t after)
+{
+	uint32_t from = part_for(before), to = part_for(after);
+
+	if (from == to || p->domain->by_node)
+		return;
+	for (uint32_t k = sched_domain_first(p->domain, value); k; k = p->domain->next[k - 1]) {
+		struct node *n = s->nodes[k - 1];
+
+		if (!n->up || n == but)
+			continue;
+		sched_order_remove(&p->orders[from], n);
+		insert_at(p, to, n);
+	}
 }
 
 void sched_parts_drop(struct sched *s, struct parts *p)
@@ -75,12 +100,20 @@ static bool make_room(struct sched *s)
 	return true;
 }
 
+/* A look goes through all values, a change through all nodes of one value: the fewer of both. */
+static bool by_value(const struct sched *s, const struct tally *t)
+{
+	uint64_t values = t->domain->n_values;
+
+	return !t->domain->by_node && values * values <= 4 * (uint64_t)s->n_nodes;
+}
+
 static struct parts *parts_new(struct sched *s, struct tally *t)
 {
 	struct parts *p = mem_new(struct parts);
 
 	p->domain = t->domain;
-	if (t->domain->by_node)
+	if (!by_value(s, t))
 		p->tally = t;
 	*(p->tally ? &t->parts : &t->domain->parts) = p;
 	for (size_t k = 0; k < s->n_nodes; k++) {
@@ -91,20 +124,18 @@ static struct parts *parts_new(struct sched *s, struct tally *t)
 	return p;
 }
 
-struct parts *sched_parts_of(const struct tally *t)
+struct parts *sched_parts_of(const struct sched *s, const struct tally *t)
 {
-	return t->domain->by_node ? t->parts : t->domain->parts;
+	return by_value(s, t) ? t->domain->parts : t->parts;
 }
 
 void sched_parts_ask(struct sched *s, struct tally *t)
 {
-	struct parts *p = sched_parts_of(t);
+	struct parts *p = sched_parts_of(s, t);
 
 	s->parts_asked++;
-	if (!t->domain->by_node && t->domain->n_values > VALUES_MAX) {
-		sched_parts_drop(s, p);
-		return;
-	}
+	/* There were fewer values once, or fewer nodes. */
+	sched_parts_drop(s, by_value(s, t) ? t->parts : t->domain->parts);
 	if (!p && make_room(s))
 		p = parts_new(s, t);
 	if (p)

@@ -22,6 +22,49 @@ uint32_t sched_domain_value(const struct domain *d, const struct node *n)
 	return n->pos < d->n_of_node ? d->of_node[n->pos] : 0;
 }
 
+uint32_t sched_domain_first(const struct domain *d, uint32_t value)
+{
+	return value < d->n_first ? d->first[value] : 0;
+}
+
+static void chain(struct domain *d, uint32_t node, uint32_t value)
+{
+	if (value >= d->n_first)
+		mem_grow_to((void **)&d->first, &d->n_first, value + 1, sizeof *d->first);
+	d->next[node] = d->first[value];
+	d->first[value] = node + 1;
+	d->of_node[node] = value;
+}
+
+static void unchain(struct domain *d, uint32_t node)
+{
+	uint32_t *link = &d->first[d->of_node[node]];
+
+	while (*link != node + 1)
+		link = &d->next[*link - 1];
+	*link = d->next[node];
+}
+
+/* It has said nothing yet. */
+static void meet(struct domain *d, const struct node *n)
+{
+	size_t cap = d->n_of_node;
+
+	mem_grow_to((void **)&d->next, &cap, n->pos + 1, sizeof *d->next);
+	mem_grow_to((void **)&d->of_node, &d->n_of_node, n->pos + 1, sizeof *d->of_node);
+	chain(d, n->pos, 0);
+}
+
+void sched_domain_meet(struct sched *s, const struct node *n)
+{
+	for (struct map_slot *slot = NULL; (slot = map_next(&s->by_domain, slot));) {
+		struct domain *d = slot->value;
+
+		if (!d->by_node)
+			meet(d, n);
+	}
+}
+
 static void domain_look(struct domain *d, const struct node *n)
 {
 	const char *value = sched_facts_get(&n->facts, d->label);
@@ -31,9 +74,8 @@ static void domain_look(struct domain *d, const struct node *n)
 		number = ++d->n_values;
 		map_put(&d->values, value, (void *)number); // NOLINT(performance-no-int-to-ptr)
 	}
-	if (n->pos >= d->n_of_node)
-		mem_grow_to((void **)&d->of_node, &d->n_of_node, n->pos + 1, sizeof *d->of_node);
-	d->of_node[n->pos] = (uint32_t)number;
+	unchain(d, n->pos);
+	chain(d, n->pos, (uint32_t)number);
 }
 
 static struct domain *domain_get(struct sched *s, const char *label)
@@ -45,8 +87,10 @@ static struct domain *domain_get(struct sched *s, const char *label)
 		d->label = mem_strdup(label);
 		d->by_node = !strcmp(label, "node");
 		map_put(&s->by_domain, label, d);
-		for (size_t k = 0; !d->by_node && k < s->n_nodes; k++)
+		for (size_t k = 0; !d->by_node && k < s->n_nodes; k++) {
+			meet(d, s->nodes[k]);
 			domain_look(d, s->nodes[k]);
+		}
 	}
 	d->refs++;
 	return d;
@@ -60,6 +104,8 @@ static void domain_drop(struct sched *s, struct domain *d)
 	map_remove(&s->by_domain, d->label);
 	map_free(&d->values);
 	free(d->of_node);
+	free(d->next);
+	free(d->first);
 	free(d->label);
 	free(d);
 }
@@ -214,9 +260,16 @@ uint32_t sched_tally_at(const struct tally *t, const struct node *n, bool *ret_s
 /* What is forbidden, or the best, can be another one now. */
 void sched_tally_count(struct sched *s, const struct node *n, const struct task *t, bool comes)
 {
+	bool said;
+
 	for (size_t k = 0; k < t->n_groups; k++) {
 		for (struct tally *a = t->groups[k]->tallies; a; a = a->next) {
+			uint32_t before = sched_tally_at(a, n, &said);
+
 			count(a, n, comes);
+			if (a->parts)
+				sched_parts_move(s, a->parts, sched_domain_value(a->domain, n), n, before,
+						 sched_tally_at(a, n, &said));
 			s->changes++;
 			sched_place_wake_asking(s, a);
 		}

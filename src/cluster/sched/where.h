@@ -57,17 +57,21 @@ struct domain {
 	uint32_t n_values;
 	uint32_t *of_node; /* by the node's number */
 	size_t n_of_node;
-	struct parts *parts; /* a cache; NULL: none. Not where each node is a value */
+	uint32_t *first; /* by value: the number + 1 of a node that has it, 0 = none ... */
+	size_t n_first;
+	uint32_t *next;	     /* ... and by the node's number that of another one */
+	struct parts *parts; /* by value, a cache; NULL: none. Not where each node is a value */
 	size_t refs;
 };
 
 #define PARTS_MAX 16 /* at a time: every start and end goes through all of them */
 
-/* The nodes that are up, by their value of a domain or by whether something of a group is there (parts.c). */
+#define PARTS_LAST 63 /* what has so many copies, or more */
+
+/* The nodes that are up, by their value of a domain or by the copies of a group that it has (parts.c). */
 struct parts {
 	struct domain *domain;
-	struct tally
-	    *tally; /* whose nodes without anything are orders[0], those with something orders[1]; NULL: by value */
+	struct tally *tally;  /* whose copies count; NULL: by value */
 	struct order *orders; /* as sched.order; those of the values above have no node */
 	size_t n;
 	uint64_t asked; /* sched.parts_asked, then */
@@ -80,7 +84,7 @@ struct tally {
 	uint32_t *counts; /* by value */
 	size_t n_counts;
 	uint64_t total;
-	struct parts *parts; /* a cache, where each node is a value of the domain; NULL: none */
+	struct parts *parts; /* by copies, a cache, where the domain has many values; NULL: none */
 	size_t refs;
 };
 
@@ -162,12 +166,18 @@ void sched_tally_in(struct sched *s, const struct node *n);
 void sched_tally_free(struct sched *s);
 bool sched_tally_sound(const struct sched *s); /* every count is that of what is live, for the invariants */
 
+uint32_t sched_domain_first(const struct domain *d, uint32_t value); /* its first node's number + 1, 0 = none */
+void sched_domain_meet(struct sched *s, const struct node *n);	     /* once, before it says anything */
+
 /* parts.c. A node stands in the parts as long as in sched.order: what moves it there moves it here. */
-void sched_parts_ask(struct sched *s, struct tally *t); /* makes them, if that is worth it */
-struct parts *sched_parts_of(const struct tally *t);	/* NULL: not made */
+void sched_parts_ask(struct sched *s, struct tally *t);			    /* makes them, if that is worth it */
+struct parts *sched_parts_of(const struct sched *s, const struct tally *t); /* NULL: not made */
 void sched_parts_insert(struct sched *s, struct node *n);
 void sched_parts_remove(struct sched *s, const struct node *n); /* before anything of it changes */
-void sched_parts_drop(struct sched *s, struct parts *p);	/* takes NULL */
+/* The other nodes of a value, whose copies have changed. */
+void sched_parts_move(struct sched *s, struct parts *p, uint32_t value, const struct node *but, uint32_t before,
+		      uint32_t after);
+void sched_parts_drop(struct sched *s, struct parts *p); /* takes NULL */
 bool sched_parts_sound(const struct sched *s);
 void sched_parts_free(struct sched *s);
 
