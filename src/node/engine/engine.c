@@ -30,6 +30,12 @@
 
 /* ---- open and close ---- */
 
+/* An image may have a hundred thousand files: a worker removes them. */
+static void on_thrown(void *ctx)
+{
+	trash_sweep(ctx);
+}
+
 static int open_all(struct engine *e, struct err *err)
 {
 	int r;
@@ -58,6 +64,7 @@ static int open_all(struct engine *e, struct err *err)
 		r = recover_all(e, err);
 	if (r < 0)
 		return r;
+	image_store_use_trash(e->images, e->trash, on_thrown, e);
 	image_store_collect(e->images);
 	/* What an earlier daemon did not get to. */
 	trash_sweep(e);

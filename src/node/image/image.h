@@ -28,6 +28,9 @@ struct image_store;
 /* Opens (and makes) the store below the data directory; collects what an earlier crash left in tmp/ and layers that no image names. */
 int image_store_open(int data_dir, struct image_store **ret, struct err *err);
 struct image_store *image_store_close(struct image_store *s);
+/* For a process that has no time to remove many files: what nothing leads to any more goes into `trash`, a directory of the same file system, under names that
+ * say nothing, and told() is called when some has. The descriptor stays the caller's and outlives the store. Without this the files are removed at once. */
+void image_store_use_trash(struct image_store *s, int trash, void (*told)(void *ctx), void *ctx);
 
 struct image_info {
 	char *name;    /* "busybox:latest", "busybox@sha256:<hex>"; "" = it has none any more (image_store_collect) */

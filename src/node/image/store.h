@@ -37,6 +37,11 @@ struct image_store {
 	struct image_limits limits;
 	uint64_t layers_max;
 	struct import *imports;
+	struct {
+		int dir; /* not ours */
+		void (*told)(void *ctx);
+		void *ctx;
+	} trash; /* told NULL: there is none */
 };
 
 /* ---- store.c ---- */
@@ -68,7 +73,7 @@ struct store_garbage {
 	uint64_t n_layers;
 };
 void store_sweep_to(struct image_store *s, struct store_garbage *g);
-/* Without the lock: removes what is dead in tmp/. */
+/* Without the lock: removes what is dead in tmp/, or puts it into the trash. */
 void store_empty(struct image_store *s);
 /* Moves dir/name to tmp/ (one rename: it is there or it is gone, never half); store_empty() removes it. */
 void store_discard(struct image_store *s, int dir, const char *name);

@@ -133,19 +133,44 @@ void store_sweep(struct image_store *s)
 	mem_strv_free(g.places);
 }
 
+void image_store_use_trash(struct image_store *s, int trash, void (*told)(void *ctx), void *ctx)
+{
+	s->trash.dir = trash;
+	s->trash.told = told;
+	s->trash.ctx = ctx;
+}
+
+/* False: there is no trash, or it is on another file system. */
+static bool throw_away(const struct image_store *s, const char *name)
+{
+	char random[33];
+
+	if (!s->trash.told)
+		return false;
+	random_hex(random, sizeof random - 1);
+	return renameat(s->tmp, name, s->trash.dir, random) == 0;
+}
+
 /* Names in tmp/ are those of their job's lease; a job makes its lease first, and it is gone last. */
 void store_empty(struct image_store *s)
 {
 	int fd = openat(s->tmp, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	bool thrown = false;
 
 	if (!d) {
 		fd_closep(&fd);
 		return;
 	}
 	for (struct dirent *e = readdir(d); e; e = readdir(d)) {
-		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 && !store_lease_lives(s, e->d_name))
+		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..") || store_lease_lives(s, e->d_name))
+			continue;
+		if (throw_away(s, e->d_name))
+			thrown = true;
+		else
 			(void)fs_remove_tree(s->tmp, e->d_name, NULL);
 	}
 	closedir(d);
+	if (thrown)
+		s->trash.told(s->trash.ctx);
 }

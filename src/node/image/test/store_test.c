@@ -199,6 +199,30 @@ static size_t pruned(void)
 	return n;
 }
 
+static void on_told(void *ctx)
+{
+	++*(int *)ctx;
+}
+
+/* A daemon has no time for many files: what is gone lies in its trash, whole, and nothing of it is left here. */
+static void test_trash(void **state)
+{
+	cleanup_with(image_info_freep) struct image_info *i = must_import("thrown", "1");
+	fd_cleanup int trash = fs_mkdirs_in(top, "trash", 0700, FS_NO_SYMLINKS, NULL);
+	int told = 0;
+
+	(void)state;
+	image_store_use_trash(store, trash, on_told, &told);
+	assert_int_equal(image_tag(store, "thrown", "again", IMAGE_REPLACE_NO, NULL), 0);
+	assert_int_equal(image_remove(store, "again", NULL), 0);
+	assert_int_equal(told, 0);
+	assert_int_equal(image_remove(store, "thrown", NULL), 0);
+	assert_int_equal(told, 1);
+	assert_int_equal(count("trash"), 3); /* layer, manifest, config */
+	assert_int_equal(count("images/tmp"), 0);
+	expect_counts(0, 0);
+}
+
 static void test_name_by_digest(void **state)
 {
 	cleanup_with(image_info_freep) struct image_info *a = must_import("h.x:5000/r/a:1", "1");
@@ -646,7 +670,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_import),	TEST(test_find),	TEST(test_name_by_digest), TEST(test_remove),
 	    TEST(test_replace), TEST(test_garbage),	TEST(test_damaged),	   TEST(test_commit_refused),
-	    TEST(test_killed),	TEST(test_killed_jobs), TEST(test_full),
+	    TEST(test_killed),	TEST(test_killed_jobs), TEST(test_full),	   TEST(test_trash),
 	};
 
 	return cmocka_run_group_tests_name("image/store", tests, NULL, NULL);
