@@ -68,11 +68,26 @@ def rate(kind, folder, nodes, tasks=TASKS):
         return found['starts'] / found['seconds']
 
 
+def wished(folder, wish):
+    """Of the processor alone, with room everywhere, so that there is much to choose from."""
+    with tempfile.TemporaryDirectory(dir=folder) as where:
+        found = placements('run', 'memory', where, 5000, 40000, 8, wish)
+        return found['starts'] / found['cpu_seconds']
+
+
+def bench_wishes(place, table):
+    plain = wished(place.dir, 'plain')
+    for wish, what in (('spread', 'spread over 10 zones'), ('hosts', 'spread over 5,000 values'), ('near', 'preferred near'), ('apart', 'preferred apart')):
+        found = wished(place.dir, wish)
+        table.add(f'placements, {what}, 5,000 nodes', '1/s', found, 'without', plain / found, '<= 3 x', plain / found <= 3)
+
+
 def bench_placements(place, table):
     for kind in ('memory', 'sqlite'):
         name = f'placements, 5,000 nodes, log in {kind}'
         table.limit(name, '1/s', rate(kind, place.dir, 5000), 10000, at_least=True)
     bench_etcd(place, table)
+    bench_wishes(place, table)
     few, many = rate('memory', place.dir, 5000), rate('memory', place.dir, 50000)
     table.add('placements, 50,000 nodes, log in memory', '1/s', many, '5,000 nodes', many / few, '> 0.1 x', many > few / 10)
     table.limit('memory of 1,000,000 queued tasks, one job', 'MB', placements('queue', 1, 1000000)['bytes'] / 1e6, 1000)
