@@ -143,14 +143,14 @@ has_image() { # NODE NAME
 	eventually gone
 }
 
-bound_job() { # NAME: submits one that has a processor of its own on n1 and prints its ID
+bound_job() { # NAME [HOW]: submits one that has a processor of its own on n1 and prints its ID
 	job_file "$1" <<-END >/dev/null
 		services:
 		  t:
 		    image: busybox
 		    command: ["sh", "-c", "grep Cpus_allowed_list /proc/self/status; sleep 60"]
 		    labels: {io.berth.cpus: 0-99}
-		    x-berth: {kind: task, bind: cores, select: hostname == n1}
+		    x-berth: {kind: task, bind: ${2:-cores}, select: hostname == n1 && numa_cores >= 1 && numa_memory > 0}
 	END
 	berth submit "$DIR/$1.yaml" --json | jq -r .id
 }
@@ -166,7 +166,7 @@ cpu_of() { # ID: the processors of its container
 	kill -9 "$(on n1 info --json | jq -r .pid)"
 	start_agent n1
 	eventually node_is n1 busy
-	two=$(bound_job two)
+	two=$(bound_job two numa)
 	eventually all_run "$two" 1
 	[[ "$(cpu_of "$one")" =~ ^[0-9]+$ ]]
 	[[ "$(cpu_of "$two")" =~ ^[0-9]+$ ]]

@@ -37,9 +37,9 @@ struct expr {
 	size_t n_parts, cap_parts;
 };
 
-static const char *const names[] = {"hostname", "id",	 "role",  "os",	     "arch", "kernel",	"version",
-				    "cores",	"slots", "cpus",  "memory",  "numa", "sockets", "gpus",
-				    "source",	"zone",	 "price", "labels.", NULL};
+static const char *const names[] = {"hostname", "id",	 "role",   "os",     "arch",  "kernel",	    "version",
+				    "cores",	"slots", "cpus",   "memory", "numa",  "numa_cores", "numa_memory",
+				    "sockets",	"gpus",	 "source", "zone",   "price", "labels.",    NULL};
 #define LABELS "labels."
 #define HAS "has."
 
@@ -270,7 +270,7 @@ static int name_text(struct reader *r, const char *start, size_t n, uint16_t *re
 		return wrong(r, start,
 			     "nothing is known of nodes by this name (hostname, id, role, os, arch, kernel, version, "
 			     "cores, slots, cpus, "
-			     "memory, numa, sockets, gpus, source, zone, price, labels.NAME)");
+			     "memory, numa, numa_cores, numa_memory, sockets, gpus, source, zone, price, labels.NAME)");
 	*ret = add_text(r->e, plain, strlen(plain));
 	return 0;
 }

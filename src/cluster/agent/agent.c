@@ -13,6 +13,7 @@
 #include "base/wire/json.h"
 #include "cluster/agent/cores.h"
 #include "cluster/agent/facts.h"
+#include "cluster/agent/numa.h"
 #include "cluster/agent/probes.h"
 #include "cluster/link/lease.h"
 #include "cluster/link/link.h"
@@ -210,23 +211,38 @@ static void taken_cores(struct agent *a, struct cores *ret)
 	}
 }
 
+static int pick_cores(struct agent *a, const struct link_msg *m, uint64_t memory, struct cores *ret,
+		      struct cores *ret_nodes, struct err *err)
+{
+	fd_cleanup int dir = numa_open();
+	struct cores taken, usable;
+	struct numa_map map;
+	int r;
+
+	cores_usable(&usable);
+	numa_read(dir, &usable, &map);
+	taken_cores(a, &taken);
+	if (m->numa)
+		return numa_pick(&map, &taken, m->cores, memory, ret, ret_nodes, err);
+	r = cores_pick(&map.cores, &taken, m->cores, ret, err);
+	if (r == 0)
+		cores_nodes(&map.cores, ret, ret_nodes);
+	return r;
+}
+
 /* Writes the processors into the specification, or takes a label away that only we may set. NULL: there are not so many free. */
-static yyjson_doc *bind_cores(struct agent *a, yyjson_doc *doc, unsigned n, struct err *err)
+static yyjson_doc *bind_cores(struct agent *a, yyjson_doc *doc, const struct link_msg *m, struct err *err)
 {
 	json_mut_cleanup yyjson_mut_doc *d = yyjson_doc_mut_copy(doc, NULL);
 	yyjson_mut_val *o = yyjson_mut_doc_get_root(d), *labels = yyjson_mut_obj_get(o, "labels");
 	char cpus[CORES_TEXT_MAX], mems[CORES_TEXT_MAX];
-	struct cores taken, mine, nodes;
-	struct cores_map map;
+	struct cores mine, nodes;
 
 	yyjson_mut_obj_remove_key(labels, CORES_LABEL);
-	if (!n)
+	if (!m->cores)
 		return yyjson_mut_doc_imut_copy(d, NULL);
-	cores_read(&map);
-	taken_cores(a, &taken);
-	if (cores_pick(&map, &taken, n, &mine, err) < 0)
+	if (pick_cores(a, m, yyjson_mut_get_uint(yyjson_mut_obj_get(o, "limit_memory")), &mine, &nodes, err) < 0)
 		return NULL;
-	cores_nodes(&map, &mine, &nodes);
 	cores_text(&mine, cpus);
 	cores_text(&nodes, mems);
 	if (!labels)
@@ -237,11 +253,11 @@ static yyjson_doc *bind_cores(struct agent *a, yyjson_doc *doc, unsigned n, stru
 	return yyjson_mut_doc_imut_copy(d, NULL);
 }
 
-static int start(struct agent *a, const char *text, unsigned cores, struct err *err)
+static int start(struct agent *a, const struct link_msg *m, struct err *err)
 {
 	json_doc_cleanup yyjson_doc *doc =
-	    json_parse(text, strlen(text), SPEC_MAX, "the container's specification", err);
-	json_doc_cleanup yyjson_doc *bound = doc ? bind_cores(a, doc, cores, err) : NULL;
+	    json_parse(m->text, strlen(m->text), SPEC_MAX, "the container's specification", err);
+	json_doc_cleanup yyjson_doc *bound = doc ? bind_cores(a, doc, m, err) : NULL;
 	const struct engine_container *c;
 	int r = 0;
 
@@ -285,7 +301,7 @@ static void enact_start(struct agent *a, const struct link_msg *m)
 		report_lost(a, &m->attempt, "the node has no record of this container any more");
 		return;
 	}
-	r = start(a, m->text, m->cores, &err);
+	r = start(a, m, &err);
 	if (r == START_LATE)
 		refuse_start(a, m);
 	if (r >= 0)

@@ -2,11 +2,8 @@
 #include "cluster/agent/cores.h"
 
 #include "base/core/err.h"
-#include "base/core/fd.h"
-#include "base/core/mem.h"
 
 #include <ctype.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -166,39 +163,16 @@ void cores_nodes(const struct cores_map *m, const struct cores *c, struct cores 
 
 /* ---- the machine ---- */
 
-static bool read_list(const char *path, struct cores *ret)
+void cores_usable(struct cores *ret)
 {
-	fd_cleanup int fd = open(path, O_RDONLY | O_CLOEXEC);
-	mem_cleanup char *text = NULL;
-	size_t n;
-
-	if (fd < 0 || fd_read_all(fd, CORES_TEXT_MAX, &text, &n) < 0)
-		return false;
-	text[strcspn(text, "\n")] = '\0';
-	return cores_parse(text, ret);
-}
-
-void cores_read(struct cores_map *ret)
-{
-	struct cores nodes, of_node;
 	cpu_set_t mine;
-	char path[80];
 
-	*ret = (struct cores_map){.node_of = {0}};
+	*ret = (struct cores){.bits = {0}};
 	CPU_ZERO(&mine);
 	if (sched_getaffinity(0, sizeof mine, &mine) < 0)
 		return;
 	for (unsigned n = 0; n < CORES_MAX && n < CPU_SETSIZE; n++) {
 		if (CPU_ISSET(n, &mine))
-			cores_add(&ret->usable, n);
-	}
-	if (!read_list("/sys/devices/system/node/online", &nodes))
-		return;
-	for (unsigned k = 0; k < CORES_MAX; k++) {
-		snprintf(path, sizeof path, "/sys/devices/system/node/node%u/cpulist", k);
-		if (!cores_has(&nodes, k) || !read_list(path, &of_node))
-			continue;
-		for (unsigned n = 0; n < CORES_MAX; n++)
-			ret->node_of[n] = cores_has(&of_node, n) ? (uint16_t)k : ret->node_of[n];
+			cores_add(ret, n);
 	}
 }

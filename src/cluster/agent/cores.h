@@ -40,5 +40,5 @@ int cores_pick(const struct cores_map *m, const struct cores *taken, unsigned n,
 /* The NUMA nodes of these. */
 void cores_nodes(const struct cores_map *m, const struct cores *c, struct cores *ret);
 
-/* This machine's. */
-void cores_read(struct cores_map *ret);
+/* Those of this machine that this process may use. */
+void cores_usable(struct cores *ret);

@@ -4,6 +4,7 @@
 #include "base/core/fd.h"
 #include "base/core/mem.h"
 #include "base/wire/json.h"
+#include "cluster/agent/numa.h"
 #include "node/engine/engine.h"
 
 #include <fcntl.h>
@@ -13,39 +14,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#define FILE_MAX (64u << 10)
 #define IMAGES_MAX 500
 #define CPUINFO_MAX (4u << 20)
-
-/* One line of a file of the kernel; NULL when there is none. The caller frees. */
-static char *line_of(const char *path)
-{
-	fd_cleanup int fd = open(path, O_RDONLY | O_CLOEXEC);
-	char *text = NULL;
-	size_t n;
-
-	if (fd < 0 || fd_read_all(fd, FILE_MAX, &text, &n) < 0)
-		return NULL;
-	text[strcspn(text, "\n")] = '\0';
-	return text;
-}
-
-/* "0-3,8" -> 5 */
-static unsigned count_list(const char *list)
-{
-	unsigned n = 0;
-
-	while (list && *list) {
-		char *end;
-		unsigned long from = strtoul(list, &end, 10), to = *end == '-' ? strtoul(end + 1, &end, 10) : from;
-
-		if (end == list || to < from)
-			break;
-		n += (unsigned)(to - from + 1);
-		list = *end == ',' ? end + 1 : NULL;
-	}
-	return n;
-}
 
 /* The features that programs are compiled for or need, by the kernel's names, not all two hundred. */
 static const char *const flags[] = {"sse4_2",	"popcnt",   "avx",	"avx2",	    "fma",	"f16c",
@@ -147,15 +117,32 @@ static void add_image(void *ctx, const char *name, uint64_t bytes)
 		yyjson_mut_obj_add(to->list, yyjson_mut_strcpy(to->d, name), yyjson_mut_uint(to->d, bytes));
 }
 
+/* How many there are, and what the largest has. */
+static void add_numa(yyjson_mut_doc *d, yyjson_mut_val *o)
+{
+	fd_cleanup int dir = numa_open();
+	struct cores usable;
+	struct numa_map map;
+	uint64_t cores = 0, memory = 0;
+
+	cores_usable(&usable);
+	numa_read(dir, &usable, &map);
+	for (unsigned k = 0; k < map.n; k++) {
+		cores = map.nodes[k].cores > cores ? map.nodes[k].cores : cores;
+		memory = map.nodes[k].memory > memory ? map.nodes[k].memory : memory;
+	}
+	yyjson_mut_obj_add_uint(d, o, "numa", map.n);
+	yyjson_mut_obj_add_uint(d, o, "numa_cores", cores);
+	yyjson_mut_obj_add_uint(d, o, "numa_memory", memory);
+}
+
 char *facts_json(unsigned cores, struct engine *e)
 {
 	json_mut_cleanup yyjson_mut_doc *d = yyjson_mut_doc_new(NULL);
 	yyjson_mut_val *o = yyjson_mut_obj(d);
 	mem_cleanup char *cpuinfo = text_of("/proc/cpuinfo");
-	mem_cleanup char *numa = line_of("/sys/devices/system/node/online");
 	struct images images;
 	struct utsname u = {.sysname = ""};
-	unsigned nodes = count_list(numa);
 
 	yyjson_mut_doc_set_root(d, o);
 	uname(&u);
@@ -163,7 +150,7 @@ char *facts_json(unsigned cores, struct engine *e)
 	yyjson_mut_obj_add_strcpy(d, o, "kernel", u.release);
 	yyjson_mut_obj_add_strcpy(d, o, "arch", u.machine);
 	yyjson_mut_obj_add_uint(d, o, "cores", cores);
-	yyjson_mut_obj_add_uint(d, o, "numa", nodes ? nodes : 1);
+	add_numa(d, o);
 	yyjson_mut_obj_add_uint(d, o, "sockets", sockets(cpuinfo));
 	yyjson_mut_obj_add_uint(d, o, "gpus", gpus());
 	add_cpu(d, o, cpuinfo);

@@ -29,7 +29,7 @@ struct link_attempt {
 
 enum link_type {
 	/* server -> agent */
-	LINK_START, /* attempt, text = container spec (JSON, engine.h), flag = the server knows that it was started once: do not start it again; cores, counters */
+	LINK_START, /* attempt, text = container spec (JSON, engine.h), flag = the server knows that it was started once: do not start it again; cores, numa, counters */
 	LINK_KILL,  /* attempt, text = reason, signal (0: its stop signal), grace, SIGKILL. Answered by EXITED */
 	LINK_EXPAND,  /* attempt.job and .task, text = path of the space, text2 = glob. Answered by EXPANDED */
 	LINK_PROBE,   /* text = container spec, text2 = name of the probe, timeout_ms: run it, answer with PROBED */
@@ -64,6 +64,7 @@ struct link_msg {
 	const char *counters; /* counts.h; of HELLO: what the node has, of START: units of its own, NULL = none */
 	uint32_t timeout_ms;  /* of PROBE */
 	uint32_t cores;	      /* of START: processors of its own, 0 = none */
+	bool numa;	      /* and of one NUMA node, with its memory */
 	uint32_t slots, protocol_min, protocol_max, lease_ms;
 	uint64_t cpu_milli, memory;
 	int64_t sent_ms; /* the agent's clock_mono_ms(), 0 = not said */

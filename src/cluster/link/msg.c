@@ -100,7 +100,7 @@ void msg_encode(const struct link_msg *m, struct buf *out)
 	if (has & OPT_SENT)
 		buf_printf(out, ",\"sent_ms\":%" PRId64, m->sent_ms);
 	if ((has & OPT_CORES) && m->cores)
-		buf_printf(out, ",\"cores\":%" PRIu32, m->cores);
+		buf_printf(out, ",\"cores\":%" PRIu32 "%s", m->cores, m->numa ? ",\"numa\":true" : "");
 	if (has & HAS_TIMEOUT)
 		buf_printf(out, ",\"timeout_ms\":%" PRIu32, m->timeout_ms);
 	if ((has & OPT_SIGNAL) && m->signal)
@@ -188,6 +188,8 @@ static int read_members(yyjson_val *o, unsigned has, struct link_msg *m, struct 
 		r = json_opt_int(o, "sent_ms", 0, INT64_MAX, &m->sent_ms, err);
 	if (r == 0 && (has & OPT_CORES))
 		r = json_opt_int(o, "cores", 0, UINT16_MAX, &cores, err);
+	if (r == 0 && (has & OPT_CORES))
+		r = json_opt_bool(o, "numa", &m->numa, err);
 	m->cores = (uint32_t)cores;
 	if (r == 0 && (has & HAS_TIMEOUT))
 		r = json_get_u32(o, "timeout_ms", &m->timeout_ms, err);

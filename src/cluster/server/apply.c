@@ -53,6 +53,7 @@ static void send_start(struct server *s, const struct sched_attempt_id *a, const
 	}
 	to_link(&m.attempt, a);
 	m.cores = jobspec_cores(j, a->task);
+	m.numa = jobspec_numa(j, a->task);
 	counters = j->tasks[a->task].counters ? counts_text(j->tasks[a->task].counters) : NULL;
 	m.counters = counters;
 	m.text = text;

@@ -253,7 +253,9 @@ static int read_retry(struct sched_task_spec *t, yyjson_val *service, struct err
 	return 0;
 }
 
-static const struct word binds[] = {{"none", 0}, {"cores", 1}, {NULL, 0}};
+#define BIND_NUMA 2
+
+static const struct word binds[] = {{"none", 0}, {"cores", 1}, {"numa", BIND_NUMA}, {NULL, 0}};
 
 uint32_t jobspec_cores(const struct jobspec *j, uint32_t task)
 {
@@ -261,6 +263,14 @@ uint32_t jobspec_cores(const struct jobspec *j, uint32_t task)
 
 	one_of(service_at(j, task), "bind", binds, &bind, NULL);
 	return bind ? j->tasks[task].slots : 0;
+}
+
+bool jobspec_numa(const struct jobspec *j, uint32_t task)
+{
+	int bind = 0;
+
+	one_of(service_at(j, task), "bind", binds, &bind, NULL);
+	return bind == BIND_NUMA;
 }
 
 /* Processors of one's own are whole CPUs, so that the scheduler never gives away more of them than a node has. */

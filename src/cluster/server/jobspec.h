@@ -49,6 +49,7 @@ int jobspec_set_items(struct jobspec *j, uint32_t task, const char *json, struct
 enum jobspec_fencing { JOBSPEC_AS_THE_SERVER, JOBSPEC_BEST_EFFORT, JOBSPEC_STRICT };
 /* The processors of its own that each copy of a service asks for (bind), 0 = none. */
 uint32_t jobspec_cores(const struct jobspec *j, uint32_t task);
+bool jobspec_numa(const struct jobspec *j, uint32_t task); /* and its memory, of one NUMA node */
 /* What its program is told before its walltime ends, or as the first thing when it is preempted; signal 0: nothing. */
 struct jobspec_warn {
 	int signal;

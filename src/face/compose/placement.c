@@ -165,7 +165,7 @@ void placement_check(struct loader *l, const struct job_service *s)
 		if (s->rules[i].to)
 			check_rule(l, s, &s->rules[i]);
 	}
-	if (s->bind && !strcmp(s->bind, "cores") && (!s->slots || (s->slots < 0 && s->kind != JOB_TASK)))
+	if (s->bind && strcmp(s->bind, "none") != 0 && (!s->slots || (s->slots < 0 && s->kind != JOB_TASK)))
 		message_error(l, node_get(s->berth, "bind"),
 			      "at least one slot is needed: each is a processor of its own");
 	if (s->gang && s->spread_over.n)

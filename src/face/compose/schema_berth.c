@@ -84,7 +84,7 @@ const struct schema schema_berth_service[] = {
     FENCING,
     {"topology", S_STR, .words = "any spread apart few one", .example = "topology: spread"},
     {"select", S_STR, .example = "select: cores >= 8 && has(avx2)", .remark = "[select.md](select.md)"},
-    {"bind", S_STR, .words = "none cores", .example = "bind: cores"},
+    {"bind", S_STR, .words = "none cores numa", .example = "bind: cores"},
     {"near", S_LIST, .item = &one_rule, .example = "near: [db]"},
     {"apart", S_LIST, .item = &one_rule, .example = "apart: [{to: db, within: labels.rack}]"},
     {"probe", S_STR | S_LIST | S_MAP, .fields = probe, .item = &schema_item_str, .example = "probe: test -d /scratch"},

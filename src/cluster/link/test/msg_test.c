@@ -68,6 +68,7 @@ static void survives(void **state)
 	      .attempt = {"j", 1, 2, 3},
 	      .text = "{}",
 	      .cores = 4,
+	      .numa = true,
 	      .counters = "gpu 1\nscratch 4\n"}},
 	    {MSG_BY_AGENT, {.type = LINK_BEAT}},
 	    {MSG_BY_AGENT, {.type = LINK_RENEW, .text = "pem"}},
@@ -95,7 +96,8 @@ static void survives(void **state)
 			    m.code == rows[i].m.code && m.signal == rows[i].m.signal && m.slots == rows[i].m.slots &&
 			    m.cpu_milli == rows[i].m.cpu_milli && m.memory == rows[i].m.memory &&
 			    m.protocol_min == rows[i].m.protocol_min && m.protocol_max == rows[i].m.protocol_max &&
-			    m.lease_ms == rows[i].m.lease_ms && m.timeout_ms == rows[i].m.timeout_ms);
+			    m.lease_ms == rows[i].m.lease_ms && m.numa == rows[i].m.numa &&
+			    m.cores == rows[i].m.cores && m.timeout_ms == rows[i].m.timeout_ms);
 		/* The other side may not send it. */
 		assert_int_equal(msg_decode(text.data, text.len,
 					    rows[i].by == MSG_BY_AGENT ? MSG_BY_SERVER : MSG_BY_AGENT, &m, &doc, &err),
