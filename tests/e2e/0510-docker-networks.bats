@@ -10,6 +10,10 @@ at() { # COMMAND... in the network of the daemon
 	nsenter -t "$(cat "$DIR/place")" -n "$@"
 }
 
+empty() { # BRIDGE: nobody is plugged into it
+	[ -z "$(at ip -o link show master "$1")" ]
+}
+
 setup_file() {
 	new_place
 	export DOCKER_HOST=unix://$BERTH_SOCKET DOCKER_CONFIG=$DIR/docker
@@ -93,6 +97,25 @@ hello() { # URL
 	at ip addr del 2001:db8::1/128 dev lo
 	run -125 docker run --name fourth -p '[::1]:8090:80' busybox true
 	[[ $output == *"port 80 cannot be published on [::1]"*"take 127.0.0.1"* ]]
+}
+
+@test "what a container had is free when its end is told" {
+	for _ in 1 2 3; do
+		docker network create --subnet 10.92.0.0/29 brief
+		docker run --rm --network brief --ip 10.92.0.2 -p 127.0.0.1:18082:80 busybox true
+		docker run -d --name brief --network brief --ip 10.92.0.2 -p 127.0.0.1:18082:80 busybox sleep 1000
+		docker rm -f brief
+		docker network rm brief
+	done
+	# And its interfaces go, too, with the monitor, whose network another one may live on in.
+	local bridge
+	bridge=br-$(docker network create brief | cut -c1-12)
+	docker run -d --rm --name brief --network brief busybox sleep 1000
+	docker run -d --rm --name guest --network container:brief busybox sleep 1000
+	docker kill brief
+	eventually empty "$bridge"
+	docker kill guest
+	docker network rm brief
 }
 
 @test "rules that somebody flushes come back" {

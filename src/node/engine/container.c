@@ -343,6 +343,7 @@ static void set_end(struct container *c, const struct record *r)
 	life_ended(c);
 	exec_ended(c);
 	tell_die(c);
+	network_part(c);
 	if (c->pub.started_ms)
 		volume_tell_use(c, "unmount");
 	if (!needs_image(c))
@@ -380,6 +381,9 @@ static void on_line(struct container *c, const char *line, size_t n)
 	struct record r;
 	struct err err = ERR_INIT;
 
+	/* Its end was the last that anybody wanted to know. */
+	if (c->forgotten)
+		return;
 	c->heard = true;
 	buf_free(&c->wishes);
 	stream_heard(c);
@@ -608,6 +612,12 @@ void container_gone(struct container *c)
 
 	disconnect(c);
 	answer_none(c);
+	if (c->forgotten) {
+		network_release(c);
+		if (c->buried)
+			container_bury(c);
+		return;
+	}
 	/* Its last message may not have reached us; its file is there then. That of another life says nothing: container_record() looks. */
 	if (!container_ended(c) && dir >= 0 && record_read(dir, "exit.json", &r, NULL) == 0) {
 		container_record(c, &r);
@@ -624,12 +634,27 @@ void container_gone(struct container *c)
 
 /* ---- removal ---- */
 
+void container_bury(struct container *c)
+{
+	c->buried = true;
+	if (c->conn >= 0)
+		return;
+	for (struct container **at = &c->e->gone; *at; at = &(*at)->next_gone) {
+		if (*at == c) {
+			*at = c->next_gone;
+			break;
+		}
+	}
+	container_free(c);
+}
+
 /* What else goes with a container: its files and its place in the lists have gone already. */
 static void removed(struct container *c)
 {
 	stream_drop(c);
 	exec_drop(c);
-	network_release(c);
+	if (c->conn < 0)
+		network_release(c);
 	container_drop_lease(c);
 	follow_detach(c);
 }
@@ -652,8 +677,8 @@ void container_try_forget(struct container *c)
 {
 	if (!c->remove_soon || !container_idle(c) || c->forgotten)
 		return;
-	/* The monitor still clears up behind itself. */
-	if (c->conn >= 0 || c->retry || c->losing) {
+	/* After its end a monitor takes interfaces away; for a job it still clears up in the files. */
+	if (c->retry || c->losing || (c->conn >= 0 && (!container_ended(c) || c->pub.job))) {
 		container_unlist(c);
 		return;
 	}

@@ -47,7 +47,7 @@ struct container {
 	/* What was asked of a monitor that has not said a word yet: if it never lived, the next one has to be told. */
 	struct buf wishes;
 	bool heard;	  /* its monitor has spoken */
-	bool remove_soon; /* the spec said remove, or somebody asked: goes when the monitor has gone */
+	bool remove_soon; /* the spec said remove, or somebody asked: goes at its end */
 	bool unlisted;	  /* not in the maps and the list any more */
 	bool losing;	  /* a worker is killing what a dead monitor left */
 	bool never_ran;
@@ -64,7 +64,8 @@ struct container {
 	struct engine_answer *answers;
 	struct update *update;	 /* the one under way */
 	unsigned ordered;	 /* how often this daemon asked for its monitor */
-	bool forgotten;		 /* REMOVED is queued; freed when it was delivered */
+	bool forgotten;		 /* REMOVED is queued */
+	bool buried;		 /* it was delivered: freed when its monitor has gone */
 	struct engine_log *logs; /* open readers */
 	bool tty;
 	bool crowded;		   /* its monitor takes no more clients */
@@ -119,6 +120,8 @@ void container_describe(struct container *c, const struct order *order, const ch
 int container_list(struct container *c, struct err *err); /* into maps and list; -EEXIST */
 void container_unlist(struct container *c);
 void container_free(struct container *c);
+/* Its removal has been told: it is freed, at once or when its monitor has gone. */
+void container_bury(struct container *c);
 /* The container's lasting lease on its image (node/image/lease.h), by which nobody takes the image away before the container is removed, or, if it
  * belongs to a job, has ended. It outlives the daemon: recall takes up the one that is there, and makes one of the layers alone when it is missing
  * (layers NULL: it does not). */

@@ -58,17 +58,6 @@ void event_add(struct engine *e, enum engine_event_type type, struct container *
 	loop_post_send(e->post);
 }
 
-static void free_container(struct container *c)
-{
-	for (struct container **at = &c->e->gone; *at; at = &(*at)->next_gone) {
-		if (*at == c) {
-			*at = c->next_gone;
-			break;
-		}
-	}
-	container_free(c);
-}
-
 static void deliver(struct engine *e, struct event *ev)
 {
 	struct engine_event pub = {
@@ -81,10 +70,10 @@ static void deliver(struct engine *e, struct event *ev)
 	if (!ev->c)
 		return;
 	if (ev->type == ENGINE_EV_REMOVED) {
-		free_container(ev->c);
-	} else if (ev->type == ENGINE_EV_EXITED && ev->c->pub.remove && container_ended(ev->c) &&
-		   !life_pending(ev->c)) {
-		ev->c->remove_soon = ev->c->pub.removing = true;
+		container_bury(ev->c);
+	} else if (ev->type == ENGINE_EV_EXITED && container_ended(ev->c)) {
+		if (ev->c->pub.remove && !life_pending(ev->c))
+			ev->c->remove_soon = ev->c->pub.removing = true;
 		container_try_forget(ev->c);
 	}
 }

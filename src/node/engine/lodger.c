@@ -139,7 +139,7 @@ static void sweep_one(int dir, const char *name)
 	if (r == 0)
 		r = plug_parse(text, n, &p, &err);
 	if (r == 0)
-		plug_detach(&p);
+		plug_detach(&p, NULL);
 	else
 		log_err(&err, "what a build had of a network is not known");
 	(void)unlinkat(dir, name, 0);
@@ -182,7 +182,7 @@ int lodging_enter(const char *plug, struct lodging *ret, struct err *err)
 	if (r == 0)
 		r = make_netns(&ret->netns, err);
 	if (r == 0)
-		r = plug_attach(&ret->plug, ret->netns, err);
+		r = plug_attach(&ret->plug, ret->netns, NULL, err);
 	if (r == 0)
 		r = dns_inside_offer(ret->netns, err);
 	if (r < 0)
@@ -194,6 +194,6 @@ int lodging_enter(const char *plug, struct lodging *ret, struct err *err)
 void lodging_leave(struct lodging *l)
 {
 	fd_closep(&l->netns);
-	plug_detach(&l->plug);
+	plug_detach(&l->plug, NULL);
 	plug_free(&l->plug);
 }

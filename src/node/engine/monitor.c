@@ -377,7 +377,7 @@ static void end(struct monitor *m)
 
 	health_stop(&m->health);
 	oom_close(&m->oom);
-	monitor_network_stop(m);
+	monitor_network_shut(m);
 	monitor_exec_end(m);
 	flow_drain(&m->flow, DRAIN_MAX, LAST_OUTPUT_MS);
 	flow_close(&m->flow);
@@ -404,8 +404,10 @@ static void live(struct monitor *m)
 {
 	struct err err = ERR_INIT;
 
-	if (begin(m, &err) < 0)
+	if (begin(m, &err) < 0) {
+		monitor_network_shut(m);
 		return;
+	}
 	while (!m->ended)
 		monitor_turn(m);
 	end(m);
@@ -413,7 +415,6 @@ static void live(struct monitor *m)
 
 static void finish(struct monitor *m)
 {
-	monitor_network_stop(m);
 	m->rec.paused = false;
 	m->rec.state = ENGINE_EXITED;
 	m->rec.ended_ms = clock_wall_ms();
@@ -426,6 +427,7 @@ static void finish(struct monitor *m)
 	/* A container that is removed goes as a whole. */
 	if (m->order.spec.job && !m->order.spec.remove)
 		monitor_cleanup(m);
+	monitor_network_stop(m);
 	/* A new daemon may stand in another cgroup and will not take away what is above ours. */
 	if (getppid() != m->launcher)
 		rt_host_release();
@@ -458,6 +460,7 @@ static void init(struct monitor *m, struct launcher_job *job)
 	    .launcher = getppid(),
 	    .uplink_kind = job->uplink,
 	    .uplink = UPLINK_NULL,
+	    .rules = NL_NULL,
 	    .oom = OOM_NULL,
 	    .kill_at = INT64_MAX,
 	    .warn_at = INT64_MAX,

@@ -21,6 +21,7 @@
 #include "node/engine/health.h"
 #include "node/engine/logpack.h"
 #include "node/engine/record.h"
+#include "node/net/nl.h"
 #include "node/net/plug.h"
 #include "node/runtime/oom.h"
 
@@ -59,6 +60,7 @@ struct monitor {
 	enum uplink_kind uplink_kind;
 	struct uplink uplink;
 	struct plug plugged; /* its networks, where it has some */
+	struct nl rules;     /* of them; open until the end was told (wall.h) */
 	bool plug_later;     /* they wait for the first process */
 	ino_t plug_inode;    /* of the plug.json that they are of, 0 = there was none: each is a new file */
 	bool started, ended;
@@ -131,6 +133,9 @@ void monitor_exec_end(struct monitor *m);
 int monitor_network_start(struct monitor *m, struct err *err);
 /* rt_spec.furnish, ctx is the monitor: the networks of a container with users of its own, whose network comes with its first process. */
 int monitor_network_furnish(void *ctx, pid_t pid, struct err *err);
+/* What leads to it goes; the interfaces stay, for the kernel takes its time to remove them, */
+void monitor_network_shut(struct monitor *m);
+/* and go with this, when its end has been told. */
 void monitor_network_stop(struct monitor *m);
 /* A request {"re": n, "plug": true}: plug.json is another one. */
 int monitor_network_change(struct monitor *m, struct err *err);

@@ -136,7 +136,7 @@ int monitor_network_start(struct monitor *m, struct err *err)
 	m->plug_later = m->order.userns_base > 0;
 	r = m->plug_later ? 0 : need_netns(m, err);
 	if (r == 0 && !m->plug_later)
-		r = plug_attach(&p, m->netns, err);
+		r = plug_attach(&p, m->netns, &m->rules, err);
 	if (r < 0)
 		return r;
 	remember(m, &p);
@@ -151,7 +151,7 @@ int monitor_network_furnish(void *ctx, pid_t pid, struct err *err)
 
 	if (!m->plug_later || netns < 0)
 		return m->plug_later ? netns : 0;
-	r = plug_attach(&m->plugged, netns, err);
+	r = plug_attach(&m->plugged, netns, &m->rules, err);
 	return r < 0 ? r : names_offer(m->dir, netns, err);
 }
 
@@ -168,7 +168,7 @@ int monitor_network_change(struct monitor *m, struct err *err)
 	netns = open_netns(m->box.pid, err);
 	if (netns < 0)
 		return netns;
-	r = plug_change(&m->plugged, &p, netns, err);
+	r = plug_change(&m->plugged, &p, netns, &m->rules, err);
 	if (r == 0)
 		remember(m, &p);
 	return r;
@@ -184,11 +184,17 @@ void monitor_network_catch_up(struct monitor *m)
 		tell(m, "its networks are not what they should be", &why);
 }
 
-void monitor_network_stop(struct monitor *m)
+void monitor_network_shut(struct monitor *m)
 {
 	uplink_stop(&m->uplink);
-	plug_detach(&m->plugged);
+	plug_shut(&m->plugged, &m->rules);
+}
+
+void monitor_network_stop(struct monitor *m)
+{
+	plug_pull(&m->plugged);
 	plug_free(&m->plugged);
+	nl_close(&m->rules);
 }
 
 int monitor_network_names(struct monitor *m, int *ret_fd, struct err *err)

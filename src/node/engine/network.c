@@ -286,6 +286,13 @@ int network_prepare(struct container *c, int dir, struct err *err)
 	return r;
 }
 
+void network_part(struct container *c)
+{
+	tell_all(c, "disconnect");
+	names_forget(c->e->names, c->pub.id);
+	net_part(c->e->net, c->pub.id);
+}
+
 void network_release(struct container *c)
 {
 	tell_all(c, "disconnect");

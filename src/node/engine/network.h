@@ -28,6 +28,8 @@ int network_prepare(struct container *c, int dir, struct err *err);
 void network_started(struct container *c, int pid, uint64_t start_time);
 /* It has another name: others find it by that. */
 void network_renamed(struct container *c);
+/* A life has ended, and its monitor goes on to take its interfaces away: nobody finds it on its networks any more. */
+void network_part(struct container *c);
 /* After the end of a life, when its monitor has gone. Also for a life that a daemon finds at its start to have ended, and where network_prepare() was
  * not called. */
 void network_release(struct container *c);

@@ -25,6 +25,7 @@
 struct attach {
 	const struct plug *plug;
 	struct nl host, inside;
+	struct nl *rules;
 	int home, netns;
 	struct plug_endpoint made[PLUG_ENDPOINTS_MAX]; /* by this call */
 	size_t n_made;
@@ -271,9 +272,9 @@ static int attach_all(struct attach *a, struct err *err)
 		r = link_up(&a->inside, LOOPBACK_INDEX, err);
 	/* The rules stand before the first packet can come. */
 	if (r == 0)
-		r = wall_add(p, err);
+		r = wall_add(p, a->rules, err);
 	if (r == 0)
-		flows_forget(p, true);
+		flows_forget(p, true, a->rules);
 	for (size_t i = 0; i < p->n_endpoints && r == 0; i++)
 		r = attach_one(a, &p->endpoints[i], err);
 	for (size_t i = 0; i < p->n_endpoints && r == 0; i++)
@@ -287,12 +288,12 @@ static void undo(struct attach *a)
 
 	memcpy(made.table, a->plug->table, sizeof made.table);
 	/* All of it is new, or the container goes on with what it had. */
-	plug_detach(a->n_made == a->plug->n_endpoints ? a->plug : &made);
+	plug_detach(a->n_made == a->plug->n_endpoints ? a->plug : &made, a->rules);
 }
 
-int plug_attach(const struct plug *p, int netns, struct err *err)
+int plug_attach(const struct plug *p, int netns, struct nl *rules, struct err *err)
 {
-	struct attach a = {.plug = p, .host = NL_NULL, .inside = NL_NULL, .netns = netns};
+	struct attach a = {.plug = p, .host = NL_NULL, .inside = NL_NULL, .rules = rules, .netns = netns};
 	fd_cleanup int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	int r;
 
@@ -309,22 +310,30 @@ int plug_attach(const struct plug *p, int netns, struct err *err)
 	return r;
 }
 
-void plug_detach(const struct plug *p)
+void plug_shut(const struct plug *p, struct nl *rules)
+{
+	/* Nobody is there to tell: what stays leads to an address that nobody has, and the daemon's next writing of the rules drops it. */
+	if (p->n_endpoints > 0 && wall_remove(p, rules, NULL) > 0)
+		flows_forget(p, false, rules);
+}
+
+void plug_pull(const struct plug *p)
 {
 	nl_cleanup struct nl nl = NL_NULL;
 
-	if (p->n_endpoints == 0)
-		return;
-	/* Nobody is there to tell: what stays leads to an address that nobody has, and the daemon's next writing of the rules drops it. */
-	if (wall_remove(p, NULL) > 0)
-		flows_forget(p, false);
-	if (nl_open(&nl, NETLINK_ROUTE, NULL) < 0)
+	if (p->n_endpoints == 0 || nl_open(&nl, NETLINK_ROUTE, NULL) < 0)
 		return;
 	for (size_t i = 0; i < p->n_endpoints; i++) {
 		/* Asked without the lock that making and removing interfaces waits for: the daemon calls this too, when mostly nothing is left. */
 		if (if_nametoindex(p->endpoints[i].port) > 0)
 			(void)link_delete(&nl, p->endpoints[i].port, NULL);
 	}
+}
+
+void plug_detach(const struct plug *p, struct nl *rules)
+{
+	plug_shut(p, rules);
+	plug_pull(p);
 }
 
 static bool has_endpoint(const struct plug *p, const char *id)
@@ -350,7 +359,7 @@ static bool same_ports(const struct plug *a, const struct plug *b)
 	return true;
 }
 
-int plug_change(const struct plug *from, const struct plug *to, int netns, struct err *err)
+int plug_change(const struct plug *from, const struct plug *to, int netns, struct nl *rules, struct err *err)
 {
 	struct plug ports = {.ports = from->ports, .n_ports = from->n_ports};
 	int r = 0;
@@ -361,12 +370,12 @@ int plug_change(const struct plug *from, const struct plug *to, int netns, struc
 
 		memcpy(gone.table, from->table, sizeof gone.table);
 		if (!has_endpoint(to, from->endpoints[i].id))
-			plug_detach(&gone);
+			plug_detach(&gone, rules);
 	}
 	/* An element of a map cannot be given another value. */
 	if (!same_ports(from, to))
-		r = wall_remove(&ports, err);
-	return r < 0 ? r : plug_attach(to, netns, err);
+		r = wall_remove(&ports, rules, err);
+	return r < 0 ? r : plug_attach(to, netns, rules, err);
 }
 
 int plug_remove_bridge(const char *bridge, const char *table, struct err *err)

@@ -14,18 +14,26 @@
 
 /* ---- holders ---- */
 
-static void free_endpoint(struct net *n, struct endpoint *e)
+static bool unlist_endpoint(struct endpoint *e)
 {
 	struct network *w = e->network;
 	size_t i = 0;
 
 	while (i < w->n && w->endpoints[i] != e)
 		i++;
-	if (i < w->n) {
-		memmove(&w->endpoints[i], &w->endpoints[i + 1], (--w->n - i) * sizeof *w->endpoints);
-		n->n_endpoints--;
-	}
+	if (i == w->n)
+		return false;
+	memmove(&w->endpoints[i], &w->endpoints[i + 1], (--w->n - i) * sizeof *w->endpoints);
 	w->pub.n_endpoints = w->n;
+	return true;
+}
+
+static void free_endpoint(struct net *n, struct endpoint *e)
+{
+	struct network *w = e->network;
+
+	if (unlist_endpoint(e))
+		n->n_endpoints--;
 	ipam_give_back(w, e->pub.ipv4);
 	ipam_give_back(w, e->pub.ipv6);
 	mem_strv_free(e->pub.aliases);
@@ -288,12 +296,27 @@ static int fill(struct endpoint *e, struct holder *h, const struct net_endpoint_
 	return 0;
 }
 
+static int make_endpoint(struct net *n, struct network *w, const char *container, const struct net_endpoint_wish *wish,
+			 const struct net_endpoint **ret, struct err *err)
+{
+	struct holder *h = endpoint_holder(n, container);
+	struct endpoint *e = new_endpoint(w, container);
+	int r = fill(e, h, wish, err);
+
+	if (r < 0) {
+		free_endpoint(n, e);
+		endpoint_drop_if_empty(n, h);
+		return r;
+	}
+	list_endpoint(n, h, e);
+	*ret = &e->pub;
+	return 0;
+}
+
 int net_connect(struct net *n, const char *container, const struct net_endpoint_wish *wish,
 		const struct net_endpoint **ret, struct err *err)
 {
 	const struct net_network *w = NULL;
-	struct endpoint *e;
-	struct holder *h;
 	int r = net_find(n, wish->network, &w, err);
 
 	if (r == 0)
@@ -304,17 +327,13 @@ int net_connect(struct net *n, const char *container, const struct net_endpoint_
 		r = side_make_way(n, map_get(&n->by_id, w->id), err);
 	if (r < 0)
 		return r;
-	h = endpoint_holder(n, container);
-	e = new_endpoint(map_get(&n->by_id, w->id), container);
-	r = fill(e, h, wish, err);
-	if (r < 0) {
-		free_endpoint(n, e);
-		endpoint_drop_if_empty(n, h);
+	r = make_endpoint(n, map_get(&n->by_id, w->id), container, wish, ret, err);
+	/* One that has ended may still have it. */
+	if ((r != -EBUSY && r != -EDQUOT) || !endpoint_settle(n, map_get(&n->by_id, w->id), NULL))
 		return r;
-	}
-	list_endpoint(n, h, e);
-	*ret = &e->pub;
-	return 0;
+	if (err)
+		err_clear(err);
+	return make_endpoint(n, map_get(&n->by_id, w->id), container, wish, ret, err);
 }
 
 /* ---- disconnect ---- */
@@ -341,19 +360,67 @@ int net_disconnect(struct net *n, const char *container, const char *network, st
 	return err_set(err, ENOENT, "container %s is not connected to network %s", container, w->name);
 }
 
-void net_release(struct net *n, const char *container)
+/* Its monitor has done so, unless it was killed; or the rules were written anew after that. */
+static void shut(struct net *n, struct holder *h)
+{
+	plug_cleanup struct plug p = {.n_endpoints = 0};
+
+	endpoint_fill_plug(n, h, &p);
+	if (!n->bare)
+		plug_shut(&p, &n->rules);
+}
+
+void net_part(struct net *n, const char *container)
 {
 	struct holder *h = map_get(&n->holders, container);
-	plug_cleanup struct plug p = {.n_endpoints = 0};
 
 	if (!h)
 		return;
-	/* Its monitor has done so, unless it was killed (and its network may live on in another container); or the rules were written anew after that. */
-	endpoint_fill_plug(n, h, &p);
-	if (!n->bare)
-		plug_detach(&p);
+	shut(n, h);
+	while (h->n > 0) {
+		struct endpoint *e = h->endpoints[--h->n];
+
+		(void)unlist_endpoint(e);
+		mem_grow(&n->parting, &n->cap_parting, n->n_parting);
+		n->parting[n->n_parting++] = e;
+	}
 	(void)map_remove(&n->holders, container);
 	endpoint_free_holder(n, h);
+}
+
+/* Its monitor has done so, unless it was killed: its network may live on in another container. */
+static void pull(struct net *n, struct endpoint *e)
+{
+	plug_cleanup struct plug p = {.n_endpoints = 0};
+	struct holder one = {.endpoints = &e, .n = 1};
+
+	endpoint_fill_plug(n, &one, &p);
+	plug_pull(&p);
+}
+
+bool endpoint_settle(struct net *n, const struct network *w, const char *container)
+{
+	size_t kept = 0, was = n->n_parting;
+
+	for (size_t i = 0; i < was; i++) {
+		struct endpoint *e = n->parting[i];
+
+		if ((w && e->network != w) || (container && strcmp(e->pub.container, container) != 0)) {
+			n->parting[kept++] = e;
+			continue;
+		}
+		pull(n, e);
+		free_endpoint(n, e);
+		n->n_endpoints--;
+	}
+	n->n_parting = kept;
+	return kept < was;
+}
+
+void net_release(struct net *n, const char *container)
+{
+	net_part(n, container);
+	(void)endpoint_settle(n, NULL, container);
 }
 
 /* ---- the plug ---- */

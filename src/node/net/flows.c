@@ -122,18 +122,19 @@ static void forget(struct nl *nl, const struct buf *all)
 	}
 }
 
-void flows_forget(const struct plug *p, bool comes)
+void flows_forget(const struct plug *p, bool comes, struct nl *keep)
 {
 	struct flows f = {.p = p, .comes = comes, .out = BUF_LIMIT(FLOWS_MAX)};
-	nl_cleanup struct nl nl = NL_NULL;
+	nl_cleanup struct nl own = NL_NULL;
+	struct nl *nl = keep ? keep : &own;
 	bool udp = false;
 
 	for (size_t i = 0; i < p->n_ports && !udp; i++)
 		udp = p->ports[i].proto == NET_UDP;
-	if (!udp || nl_open(&nl, NETLINK_NETFILTER, NULL) < 0)
+	if (!udp || (nl->fd < 0 && nl_open(nl, NETLINK_NETFILTER, NULL) < 0))
 		return;
-	ask(&nl, AF_INET, &f);
-	ask(&nl, AF_INET6, &f);
-	forget(&nl, &f.out);
+	ask(nl, AF_INET, &f);
+	ask(nl, AF_INET6, &f);
+	forget(nl, &f.out);
 	buf_free(&f.out);
 }

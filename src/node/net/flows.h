@@ -7,8 +7,9 @@
 
 #include <stdbool.h>
 
+struct nl;
 struct plug;
 
 /* comes: the plug's published ports are in the rules now: flows to them that lead elsewhere. Else: they are not any more: flows that lead to the container.
- * Nothing is done without a published port of UDP. A kernel that does not tell of its flows keeps them until they end. */
-void flows_forget(const struct plug *p, bool comes);
+ * Nothing is done without a published port of UDP. A kernel that does not tell of its flows keeps them until they end. keep: as in wall.h. */
+void flows_forget(const struct plug *p, bool comes, struct nl *keep);

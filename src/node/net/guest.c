@@ -267,9 +267,9 @@ static int plug_in(struct guest *g, struct err *err)
 	if (r < 0)
 		return r;
 	/* What one that was killed left at this address. */
-	plug_detach(&g->plug);
+	plug_detach(&g->plug, NULL);
 	r = make_netns(&g->netns, err);
-	return r < 0 ? r : plug_attach(&g->plug, g->netns, err);
+	return r < 0 ? r : plug_attach(&g->plug, g->netns, NULL, err);
 }
 
 int guest_new(int data_dir, struct guest **ret, struct err *err)
@@ -295,7 +295,7 @@ static void plug_out(struct guest *g)
 {
 	fd_cleanup int lock = lock_file(g->dir, LOCK, LOCK_EX, NULL);
 
-	plug_detach(&g->plug);
+	plug_detach(&g->plug, NULL);
 	fd_closep(&g->slot);
 	if (lock < 0 || is_used(g->dir, g->net->builds))
 		return;

@@ -310,6 +310,7 @@ int net_remove(struct net *n, const char *id, struct err *err)
 	if (w->n > 0)
 		return err_set(err, EBUSY, "error while removing network: network %s id %s has active endpoints",
 			       pub->name, pub->id);
+	(void)endpoint_settle(n, w, NULL);
 	snprintf(name, sizeof name, "%s.json", pub->id);
 	if (unlinkat(n->dir, name, 0) < 0 && errno != ENOENT)
 		return err_sys(err, errno, "remove the file of network %s", pub->name);
@@ -374,9 +375,17 @@ static int load_all(struct net *n, struct err *err)
 	return r == -EDQUOT ? 0 : r;
 }
 
-int net_open(int data_dir, struct loop *loop, bool bare, struct net **ret, struct err *err)
+static struct net *new_books(void)
 {
 	struct net *n = mem_new(struct net);
+
+	n->rules = NL_NULL;
+	return n;
+}
+
+int net_open(int data_dir, struct loop *loop, bool bare, struct net **ret, struct err *err)
+{
+	struct net *n = new_books();
 	int r = open_dir(data_dir, n, err);
 
 	n->loop = loop;
@@ -397,7 +406,7 @@ int net_open(int data_dir, struct loop *loop, bool bare, struct net **ret, struc
 
 int net_visit(int data_dir, struct net **ret, struct err *err)
 {
-	struct net *n = mem_new(struct net);
+	struct net *n = new_books();
 	int r = open_dir(data_dir, n, err);
 
 	/* A daemon that starts is waited for; beside one that lives nothing is to be made. */
@@ -433,6 +442,7 @@ struct net *net_close(struct net *n)
 	if (!n)
 		return NULL;
 	n->watch = wall_watch_free(n->watch);
+	(void)endpoint_settle(n, NULL, NULL);
 	clean(n);
 	for (struct map_slot *s = NULL; (s = map_next(&n->holders, s));)
 		endpoint_free_holder(n, s->value);
@@ -446,6 +456,8 @@ struct net *net_close(struct net *n)
 	map_free(&n->by_name);
 	map_free(&n->ports);
 	free(n->list);
+	free(n->parting);
+	nl_close(&n->rules);
 	fd_closep(&n->dir);
 	free(n);
 	return NULL;

@@ -148,6 +148,9 @@ int net_disconnect(struct net *n, const char *container, const char *network, st
 /* Other names, aliases and links than it has, as they are in the wish: of one that net_restore() took over, or that got another name. -ENOENT. */
 int net_rename(struct net *n, const char *container, const struct net_network *network,
 	       const struct net_endpoint_wish *wish);
+/* It has ended, and its rules have gone; its monitor takes its interfaces away, which the kernel does in its own time. It has no endpoints and ports from here
+ * on, and only its addresses stay taken: until net_release(), or until somebody wants one of them or the network's end, who waits for the kernel then. */
+void net_part(struct net *n, const char *container);
 /* Everything of a container: endpoints and ports. Also takes what its plug may have left in the kernel. Does nothing when it has none. */
 void net_release(struct net *n, const char *container);
 

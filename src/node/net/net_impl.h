@@ -7,6 +7,7 @@
 #include "base/core/map.h"
 #include "node/net/cidr.h"
 #include "node/net/net.h"
+#include "node/net/nl.h"
 #include "node/net/plug.h"
 
 struct wall_watch;
@@ -57,9 +58,12 @@ struct net {
 	size_t n, cap;
 	struct network *builds; /* in no list: guest.h; NULL = no subnet is free for it */
 	struct map by_id, by_name;
-	struct map holders; /* container -> holder */
-	struct map ports;   /* "tcp4:8080" -> the first */
-	size_t n_endpoints;
+	struct map holders;	   /* container -> holder */
+	struct map ports;	   /* "tcp4:8080" -> the first */
+	size_t n_endpoints;	   /* parting ones too */
+	struct endpoint **parting; /* of containers that have ended: only their addresses are still taken (net_part) */
+	size_t n_parting, cap_parting;
+	struct nl rules; /* for what is removed; open as long as this is */
 	uint16_t next_port;
 	struct cidr ula;	   /* of this installation, /48 */
 	char owner[CIDR_TEXT_MAX]; /* its text, by which our rules are known */
@@ -109,6 +113,8 @@ void endpoint_free_holder(struct net *n, struct holder *h);
 /* Made when it is not there. */
 struct holder *endpoint_holder(struct net *n, const char *container);
 void endpoint_drop_if_empty(struct net *n, struct holder *h);
+/* Removes parting ones whose monitors are not done yet, of this network (NULL = any) and container (NULL = any). True: there were some. */
+bool endpoint_settle(struct net *n, const struct network *w, const char *container);
 
 /* guest.c */
 /* The network of builds; makes it when it is not there. */

@@ -57,13 +57,20 @@ const char *plug_mac_text(const unsigned char mac[static PLUG_MAC_LEN], char out
 
 /* ---- in the kernel (attach.c): blocks for some milliseconds ---- */
 
-/* All of it. netns: of the container; the calling process has one thread and may change its network namespace. What is there already stays (a network
+struct nl;
+/* `rules`: the socket for the rules that these use and leave open (wall.h says why), NL_NULL at first; NULL = one of their own.
+ *
+ * All of it. netns: of the container; the calling process has one thread and may change its network namespace. What is there already stays (a network
  * that comes later: only what is new). On failure what this call made is gone again. */
-int plug_attach(const struct plug *p, int netns, struct err *err);
-/* Undoes it, however much of it there is: with the namespace gone as well. Bridges stay. */
-void plug_detach(const struct plug *p);
+int plug_attach(const struct plug *p, int netns, struct nl *rules, struct err *err);
+/* Undoes it, however much of it there is: with the namespace gone as well. Bridges stay. In two steps, for the kernel takes its time to remove an interface: */
+void plug_detach(const struct plug *p, struct nl *rules);
+/* ... its rules: what it published is free, its packets lead nowhere; */
+void plug_shut(const struct plug *p, struct nl *rules);
+/* ... its interfaces. */
+void plug_pull(const struct plug *p);
 /* From one to another one of the same container: what is in the first alone goes, then as with plug_attach(). */
-int plug_change(const struct plug *from, const struct plug *to, int netns, struct err *err);
+int plug_change(const struct plug *from, const struct plug *to, int netns, struct nl *rules, struct err *err);
 /* Removes the bridge of a network that has no container any more. -EBUSY when something is plugged into it all the same. No bridge = success. */
 int plug_remove_bridge(const char *bridge, const char *table, struct err *err);
 /* Whether an interface of this name is there that is not the bridge of this network. */

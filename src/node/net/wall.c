@@ -172,19 +172,25 @@ static int try_add(struct nl *nl, const struct plug *p, bool tables)
 	return nl_batch(nl, &b, NULL);
 }
 
-int wall_add(const struct plug *p, struct err *err)
+static int open_rules(struct nl *nl, struct err *err)
 {
-	nl_cleanup struct nl nl = NL_NULL;
-	int r = nl_open(&nl, NETLINK_NETFILTER, err);
+	return nl->fd >= 0 ? 0 : nl_open(nl, NETLINK_NETFILTER, err);
+}
+
+int wall_add(const struct plug *p, struct nl *keep, struct err *err)
+{
+	nl_cleanup struct nl own = NL_NULL;
+	struct nl *nl = keep ? keep : &own;
+	int r = open_rules(nl, err);
 	/* Several monitors may find that there are no tables: one makes them. */
 	int tries = 8;
 
 	if (r < 0)
 		return r;
 	do {
-		r = try_add(&nl, p, false);
+		r = try_add(nl, p, false);
 		if (r == -ENOENT)
-			r = try_add(&nl, p, true);
+			r = try_add(nl, p, true);
 	} while ((r == -EEXIST || r == -ENOENT || r == -EBUSY) && --tries > 0);
 	if (r == -EOPNOTSUPP || r == -EPROTONOSUPPORT || r == -EPFNOSUPPORT)
 		return err_set(err, -r,
@@ -197,11 +203,12 @@ int wall_add(const struct plug *p, struct err *err)
 
 /* Only what is there: one that is not would keep all others in. And nothing at all is no transaction, which would wait for the kernel (20 ms). */
 static int remove_all(const char *table, void (*put)(struct wall_batch *w, const void *what), const void *what,
-		      struct err *err)
+		      struct nl *keep, struct err *err)
 {
 	buf_cleanup struct buf b = BUF_LIMIT(NL_BATCH_MAX);
-	nl_cleanup struct nl nl = NL_NULL;
-	int r = nl_open(&nl, NETLINK_NETFILTER, err);
+	nl_cleanup struct nl own = NL_NULL;
+	struct nl *nl = keep ? keep : &own;
+	int r = open_rules(nl, err);
 	/* Somebody may have taken one meanwhile. */
 	int tries = 8, there = 0;
 
@@ -212,10 +219,10 @@ static int remove_all(const char *table, void (*put)(struct wall_batch *w, const
 
 		buf_clear(&b);
 		wall_begin(&w, &b, table, "");
-		w.present = &nl;
+		w.present = nl;
 		put(&w, what);
 		wall_end(&w);
-		r = w.n_elements > 0 ? nl_batch(&nl, &b, NULL) : 0;
+		r = w.n_elements > 0 ? nl_batch(nl, &b, NULL) : 0;
 		there = w.n_elements > 0;
 	} while (r == -ENOENT && --tries > 0);
 	return r < 0 ? r : there;
@@ -231,9 +238,9 @@ static void take_plug(struct wall_batch *w, const void *what)
 		put_port(w, &p->ports[i], false);
 }
 
-int wall_remove(const struct plug *p, struct err *err)
+int wall_remove(const struct plug *p, struct nl *keep, struct err *err)
 {
-	int r = remove_all(p->table, take_plug, p, err);
+	int r = remove_all(p->table, take_plug, p, keep, err);
 
 	return r < 0 ? err_sys(err, -r, "remove the container from nft table \"inet %s\"", p->table) : r;
 }
@@ -246,7 +253,7 @@ static void take_bridge(struct wall_batch *w, const void *what)
 
 int wall_remove_bridge(const char *table, const char *bridge, struct err *err)
 {
-	int r = remove_all(table, take_bridge, bridge, err);
+	int r = remove_all(table, take_bridge, bridge, NULL, err);
 
 	return r < 0 ? err_sys(err, -r, "remove %s from nft table \"inet %s\"", bridge, table) : 0;
 }

@@ -15,12 +15,15 @@
 struct buf;
 struct err;
 struct loop;
+struct nl;
 struct plug;
 
+/* `keep`: the socket that these two use and leave open, NL_NULL at first; NULL = one of their own. The kernel lets whoever closes a socket of nft wait until
+ * what anybody removed just before is freed (5 to 20 ms), and everybody who changes rules waits with him: who is in a hurry closes later. */
 /* The elements of a plug, in its table; puts the tables there when they are missing. */
-int wall_add(const struct plug *p, struct err *err);
+int wall_add(const struct plug *p, struct nl *keep, struct err *err);
 /* Takes away what is its own (not what belongs to its networks). 1: something of it was there; 0: nothing. */
-int wall_remove(const struct plug *p, struct err *err);
+int wall_remove(const struct plug *p, struct nl *keep, struct err *err);
 /* The same for a network that goes. */
 int wall_remove_bridge(const char *table, const char *bridge, struct err *err);
 

@@ -31,7 +31,7 @@ static int attach(char **argv, struct err *err)
 	fd_cleanup int netns = open(argv[0], O_RDONLY | O_CLOEXEC);
 	int r = netns < 0 ? err_sys(err, errno, "open %s", argv[0]) : load(argv[1], &p, err);
 
-	return r < 0 ? r : plug_attach(&p, netns, err);
+	return r < 0 ? r : plug_attach(&p, netns, NULL, err);
 }
 
 static int detach(char **argv, struct err *err)
@@ -40,7 +40,7 @@ static int detach(char **argv, struct err *err)
 	int r = load(argv[0], &p, err);
 
 	if (r == 0)
-		plug_detach(&p);
+		plug_detach(&p, NULL);
 	return r;
 }
 
@@ -108,14 +108,14 @@ static int ports(char **argv, struct err *err)
 	before = kernel_memory();
 	begin = clock_mono_ns();
 	if (r == 0)
-		r = wall_add(&p, err);
+		r = wall_add(&p, NULL, err);
 	middle = clock_mono_ns();
 	memory = kernel_memory() - before;
 	if (r == 0)
-		r = wall_remove(&p, err) < 0 ? -1 : 0;
+		r = wall_remove(&p, NULL, err) < 0 ? -1 : 0;
 	end = clock_mono_ns();
 	if (r == 0)
-		r = wall_remove(&p, err);
+		r = wall_remove(&p, NULL, err);
 	again = clock_mono_ns();
 	printf("add %.3f ms (%ld KiB), remove %.3f ms, once more %.3f ms, of %zu\n", (double)(middle - begin) / 1e6,
 	       memory, (double)(end - middle) / 1e6, (double)(again - end) / 1e6, n);

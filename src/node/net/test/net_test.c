@@ -354,6 +354,43 @@ static void test_ports(void **state)
 	assert_int_equal(publish(B, "127.0.0.1", port, port), 0);
 }
 
+/* Of one that has ended only the addresses are taken, until its monitor has gone or somebody wants one. */
+static void test_part(void **state)
+{
+	const struct net_network *n = make("n", "10.77.0.0/29");
+	char id[65];
+
+	(void)state;
+	assert_string_equal(join(A, "n", "10.77.0.2")->ipv4, "10.77.0.2");
+	assert_int_equal(publish(A, "127.0.0.1", 0, 0), 0);
+	net_part(net, A);
+	assert_null(net_endpoint_of(net, A, 0));
+	assert_null(net_endpoint_at(net, n, 0));
+	assert_null(net_port_of(net, A, 0));
+	assert_int_equal(n->n_endpoints, 0);
+	/* Others are given first; then it is asked for by name, and because there is no other. */
+	assert_string_equal(join(B, "n", NULL)->ipv4, "10.77.0.3");
+	assert_string_equal(join(A, "n", "10.77.0.2")->ipv4, "10.77.0.2");
+	net_part(net, A);
+	for (unsigned i = 4; i <= 6; i++) {
+		snprintf(id, sizeof id, "%064u", i);
+		assert_int_equal(join(id, "n", NULL)->ipv4[8] - '0', i);
+	}
+	assert_string_equal(join(A, "n", NULL)->ipv4, "10.77.0.2");
+	assert_null(join("c", "n", NULL));
+	/* Parted or not, its release gives all back, and a network ends with those that have parted. */
+	net_part(net, A);
+	net_release(net, A);
+	net_release(net, B);
+	net_part(net, A);
+	for (unsigned i = 4; i <= 6; i++) {
+		snprintf(id, sizeof id, "%064u", i);
+		net_part(net, id);
+	}
+	assert_int_equal(net_remove(net, "n", &err), 0);
+	net_release(net, id);
+}
+
 static void test_plug(void **state)
 {
 	buf_cleanup struct buf text = BUF_INIT, again = BUF_INIT;
@@ -451,6 +488,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_large_subnet_full, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_stored_subnet, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_ports, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_part, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_plug, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_doors, setup, teardown),
 	    cmocka_unit_test(test_bad_plugs),
