@@ -311,6 +311,7 @@ $NAME" ]
 	run -0 oci features
 	[ "$(jq -r .ociVersionMin <<<"$output")" = 1.0.0 ]
 	[ "$(jq '.hooks | index("createContainer") != null' <<<"$output")" = true ]
+	[ "$(jq '.linux.memoryPolicy.modes | index("MPOL_BIND")' <<<"$output")" = 2 ]
 }
 
 @test "errors: each misuse names itself, and leaves nothing" {
@@ -456,6 +457,21 @@ through three" ]
 	jq '.scheduler = {policy: "SCHED_DEADLINE", runtime: 5, deadline: 3, period: 4}' "$DIR/process.json" >"$DIR/wrong.json"
 	run -255 oci exec -d --process "$DIR/wrong.json" "$NAME"
 	[[ $output == *"set the scheduler"* ]]
+}
+
+@test "memory comes from the nodes that linux.memoryPolicy names, also of what exec adds" {
+	[ -e /proc/self/numa_maps ] || skip "the kernel knows no NUMA"
+	change '.linux.memoryPolicy = {mode: "MPOL_BIND", nodes: "0", flags: ["MPOL_F_STATIC_NODES"]}'
+	waits
+	background run -d -b "$BUNDLE" "$NAME"
+	run -0 oci exec "$NAME" cat /proc/self/numa_maps
+	[[ $output == *" bind=static:0 "* ]]
+	run -0 head -n 1 "/proc/$(oci state "$NAME" | jq .pid)/numa_maps"
+	[[ $output == *" bind=static:0 "* ]]
+	oci delete --force "$NAME"
+	change '.linux.memoryPolicy = {mode: "MPOL_BIND", nodes: "1023"}'
+	run -1 oci run -b "$BUNDLE" "$NAME"
+	[[ $output == *"set the memory policy"* ]]
 }
 
 @test "checkpoint and restore say why they cannot, and leave the container alone" {

@@ -349,7 +349,7 @@ const struct reader_member config_linux_members[] = {
     {"mountLabel", READER_STR, .at = AT(box.mount_label)},
     {"personality", READER_CUSTOM, .at = AT(process.attr), .fn = read_personality},
     {"intelRdt", READER_CUSTOM, .fn = read_rdt},
-    {"memoryPolicy", READER_REFUSE},
+    {"memoryPolicy", READER_CUSTOM, .at = AT(process.attr), .fn = config_read_memory_policy},
     {"netDevices", READER_REFUSE},
     {NULL},
 };

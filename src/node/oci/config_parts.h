@@ -16,14 +16,16 @@
 #define CONFIG_ITEMS(t, list, count)                                                                                   \
 	.at = offsetof(t, list), .n_at = offsetof(t, count), .size = sizeof(*((t *)0)->list)
 
-extern const struct reader_member config_linux_members[]; /* struct oci_config */
-extern const char *const config_ns_names[];		  /* by enum rt_ns, then NULL */
+extern const struct reader_member config_linux_members[];		      /* struct oci_config */
+extern const char *const config_ns_names[];				      /* by enum rt_ns, then NULL */
+extern const char *const config_memory_modes[], *const config_memory_flags[]; /* then NULL */
 
-int config_read_process(struct reader *rd, yyjson_val *v, void *to);   /* struct oci_process */
-int config_read_resources(struct reader *rd, yyjson_val *v, void *to); /* struct rt_resources */
-int config_read_mount(struct reader *rd, yyjson_val *v, void *to);     /* struct rt_fs */
-int config_read_seccomp(struct reader *rd, yyjson_val *v, void *to);   /* const struct seccomp_profile * */
-int config_read_id_map(struct reader *rd, yyjson_val *v, void *to);    /* struct rt_id_map */
+int config_read_process(struct reader *rd, yyjson_val *v, void *to);	   /* struct oci_process */
+int config_read_resources(struct reader *rd, yyjson_val *v, void *to);	   /* struct rt_resources */
+int config_read_mount(struct reader *rd, yyjson_val *v, void *to);	   /* struct rt_fs */
+int config_read_seccomp(struct reader *rd, yyjson_val *v, void *to);	   /* const struct seccomp_profile * */
+int config_read_memory_policy(struct reader *rd, yyjson_val *v, void *to); /* struct rt_process_attr */
+int config_read_id_map(struct reader *rd, yyjson_val *v, void *to);	   /* struct rt_id_map */
 int config_read_cpu_list(struct reader *rd, yyjson_val *v,
 			 void *to); /* const char *, "0-3,7" without blanks, NULL for "" */
 

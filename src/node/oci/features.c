@@ -71,6 +71,14 @@ static void add_enabled(struct out *o, yyjson_mut_val *obj, const char *key, boo
 	yyjson_mut_obj_add_bool(o->doc, yyjson_mut_obj_add_obj(o->doc, obj, key), "enabled", enabled);
 }
 
+static void add_memory_policy(struct out *o, yyjson_mut_val *linux_part)
+{
+	yyjson_mut_val *policy = yyjson_mut_obj_add_obj(o->doc, linux_part, "memoryPolicy");
+
+	add_names(o, policy, "modes", config_memory_modes, SIZE_MAX);
+	add_names(o, policy, "flags", config_memory_flags, SIZE_MAX);
+}
+
 static void add_linux(struct out *o)
 {
 	yyjson_mut_val *linux_part = yyjson_mut_obj_add_obj(o->doc, o->root, "linux");
@@ -82,6 +90,7 @@ static void add_linux(struct out *o)
 	add_enabled(o, linux_part, "apparmor", true);
 	add_enabled(o, linux_part, "selinux", true);
 	add_enabled(o, linux_part, "intelRdt", false);
+	add_memory_policy(o, linux_part);
 	add_enabled(o, yyjson_mut_obj_add_obj(o->doc, linux_part, "mountExtensions"), "idmap", true);
 }
 

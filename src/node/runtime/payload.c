@@ -314,6 +314,16 @@ static int become_as_told(const struct payload *p, struct err *err)
 	return caps_apply(&a->caps, err);
 }
 
+static int set_memory_policy(const struct rt_memory_policy *m, struct err *err)
+{
+	/* The kernel takes the last bit for one that is not there. */
+	unsigned long bits = m->has_nodes ? RT_NODES_MAX + 1 : 0;
+
+	if (m->set && syscall(SYS_set_mempolicy, m->mode, m->has_nodes ? m->nodes : NULL, bits) < 0)
+		return err_sys(err, errno, "set the memory policy (mode and flags %#x)", (unsigned)m->mode);
+	return 0;
+}
+
 static int set_traits(const struct rt_process_attr *a, struct err *err)
 {
 	int r = limits_lower(a, err);
@@ -323,7 +333,8 @@ static int set_traits(const struct rt_process_attr *a, struct err *err)
 		return r;
 	if (a->has_personality && personality(a->personality) < 0)
 		return err_sys(err, errno, "set the personality %lx", a->personality);
-	return limits_cpus(a->cpus_final, 0, err);
+	r = set_memory_policy(&a->memory_policy, err);
+	return r < 0 ? r : limits_cpus(a->cpus_final, 0, err);
 }
 
 static int load_filter(const struct payload *p, struct err *err)

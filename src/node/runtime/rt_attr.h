@@ -29,6 +29,15 @@ struct rt_rlimit {
 };
 
 /* sched_setattr(2). */
+#define RT_NODES_MAX 1024 /* NUMA nodes; the most that a kernel can have */
+
+/* set_mempolicy(2) */
+struct rt_memory_policy {
+	bool set, has_nodes;
+	int mode; /* MPOL_* with MPOL_F_* */
+	uint64_t nodes[RT_NODES_MAX / 64];
+};
+
 struct rt_scheduler {
 	bool set;
 	uint32_t policy; /* SCHED_* */
@@ -71,6 +80,7 @@ struct rt_process_attr {
 	const struct rt_filter *filter;	       /* NULL = no filter */
 	bool has_personality;
 	unsigned long personality;
+	struct rt_memory_policy memory_policy;
 	/* The terminal is made in the container's devpts and its master end comes back in rt_box.terminal_fd. */
 	bool terminal;
 	bool plain_newlines;	   /* the terminal leaves \n as it is: another terminal, or none, comes behind it */

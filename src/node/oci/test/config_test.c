@@ -4,6 +4,7 @@
 #include "base/core/buf.h"
 #include "base/core/err.h"
 
+#include <linux/mempolicy.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -221,7 +222,19 @@ static void test_linux_refused(void **state)
 	    {LINUX("'intelRdt':{}"), ENOTSUP, "linux.intelRdt: this runtime does not"},
 	    {LINUX("'intelRdt':{'closID':'../a'}"), EINVAL, "closID \"../a\""},
 	    {LINUX("'intelRdt':{'memBwSchema':'L3:0=1'}"), EINVAL, "memBwSchema"},
-	    {LINUX("'memoryPolicy':{'mode':'MPOL_BIND'}"), ENOTSUP, "linux.memoryPolicy: this runtime cannot"},
+	    {LINUX("'memoryPolicy':{}"), EINVAL, "linux.memoryPolicy: invalid memory policy mode \"\""},
+	    {LINUX("'memoryPolicy':{'mode':'BIND','nodes':'0'}"), EINVAL, "invalid memory policy mode \"BIND\""},
+	    {LINUX("'memoryPolicy':{'mode':'MPOL_BIND'}"), EINVAL, "MPOL_BIND: this mode needs nodes"},
+	    {LINUX("'memoryPolicy':{'mode':'MPOL_LOCAL','nodes':'0-2,2'}"), EINVAL, "requires 0 nodes but got 3"},
+	    {LINUX("'memoryPolicy':{'mode':'MPOL_BIND','nodes':'0-1024'}"), EINVAL, "invalid memory policy node"},
+	    {LINUX("'memoryPolicy':{'mode':'MPOL_BIND','nodes':'0-98765432109876543210'}"), EINVAL, "policy node"},
+	    {LINUX("'memoryPolicy':{'mode':'MPOL_BIND','nodes':'3-1'}"), EINVAL, "policy node in \"3-1\""},
+	    {LINUX("'memoryPolicy':{'mode':'MPOL_BIND','nodes':'1,'}"), EINVAL, "policy node in \"1,\""},
+	    {LINUX("'memoryPolicy':{'mode':'MPOL_BIND','nodes':'-1'}"), EINVAL, "policy node in \"-1\""},
+	    {LINUX("'memoryPolicy':{'mode':'MPOL_BIND','nodes':'1','flags':['X']}"), EINVAL, "policy flag \"X\""},
+	    {LINUX("'memoryPolicy':{'mode':'MPOL_BIND','nodes':'1','flags':['MPOL_F_STATIC_NODES','MPOL_F_RELATIVE_"
+		   "NODES']}"),
+	     EINVAL, "exclude each other"},
 	    {LINUX("'netDevices':{'eth0':{}}"), ENOTSUP, "linux.netDevices: this runtime cannot"},
 	};
 
@@ -240,7 +253,9 @@ static void test_linux(void **state)
 		   "type':'u','path':'/dev/a','major':10,"
 		   "'minor':229,'fileMode':8630,'uid':1,'gid':2},{'type':'p','path':'/p'}],'cgroupsPath':'/a/b..c',"
 		   "'maskedPaths':['/m'],'readonlyPaths':['/r'],'mountLabel':'l','rootfsPropagation':'rslave',"
-		   "'personality':{'domain':'LINUX32','flags':[]}}"));
+		   "'personality':{'domain':'LINUX32','flags':[]},'memoryPolicy':{'mode':'MPOL_PREFERRED_MANY',"
+		   "'nodes':'0,62-64,1023','flags':['MPOL_F_STATIC_NODES']}}"));
+	const struct rt_memory_policy *policy = &c->process.attr.memory_policy;
 
 	(void)state;
 	assert_string_equal(c->hostname, "h");
@@ -273,6 +288,11 @@ static void test_linux(void **state)
 	assert_true(c->box.root_propagation_recursive);
 	assert_true(c->process.attr.has_personality);
 	assert_int_equal(c->process.attr.personality, PER_LINUX32);
+	assert_true(policy->set && policy->has_nodes);
+	assert_int_equal(policy->mode, MPOL_PREFERRED_MANY | MPOL_F_STATIC_NODES);
+	assert_int_equal(policy->nodes[0], 1 | UINT64_C(3) << 62);
+	assert_int_equal(policy->nodes[1], 1);
+	assert_int_equal(policy->nodes[15], UINT64_C(1) << 63);
 }
 
 /* What each setting needs; "" = refused whatever there is. */
