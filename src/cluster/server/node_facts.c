@@ -142,12 +142,13 @@ char *node_facts_text(const struct node *n, const char *labels)
 	json_doc_cleanup yyjson_doc *wished = labels ? yyjson_read(labels, strlen(labels), 0) : NULL;
 	struct buf out = BUF_LIMIT(SCHED_FACTS_TEXT_MAX);
 
+	/* There may be more than there is room for: images, which come last, are a matter of cost, and the others of where a job may run. */
+	add_source(&out, n);
+	add_labels(&out, yyjson_doc_get_root(wished));
 	if (n->session)
 		add_said(&out, n, yyjson_doc_get_root(facts));
 	else
 		add_known(&out, n);
-	add_source(&out, n);
-	add_labels(&out, yyjson_doc_get_root(wished));
 	return buf_take(&out);
 }
 
