@@ -263,10 +263,8 @@ struct probes *probes_free(struct probes *p)
 	if (!p)
 		return NULL;
 	engine_unlisten(p->listener);
-	while (p->first) {
-		struct probing *g = p->first;
-
-		unlink_probing(g);
+	for (struct probing *g = p->first, *next; g; g = next) {
+		next = g->next;
 		probing_free(g);
 	}
 	free(p);

@@ -67,15 +67,16 @@ static bool must_come(const struct server *s, const char *node, const char *imag
 /* The one that is on its way, or a new one. */
 static struct bringing *begin(struct server *s, const char *node, const char *image, bool *ret_new)
 {
-	struct bringing **p = find(s, node, image);
+	struct bringing **last = find(s, node, image), *b = *last;
 
-	*ret_new = !*p;
-	if (*p)
-		return *p;
-	*p = mem_new(struct bringing);
-	snprintf((*p)->node, sizeof(*p)->node, "%s", node);
-	(*p)->image = mem_strdup(image);
-	return *p;
+	*ret_new = !b;
+	if (b)
+		return b;
+	b = mem_new(struct bringing);
+	snprintf(b->node, sizeof b->node, "%s", node);
+	b->image = mem_strdup(image);
+	*last = b;
+	return b;
 }
 
 bool bring_waits(struct server *s, const struct sched_attempt_id *a, const char *node, const char *image)
