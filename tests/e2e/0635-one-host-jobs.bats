@@ -180,3 +180,46 @@ job_as() { # UID FILE: its ID
 	[[ "$output" == *'your role may not use "mounts" like that'* ]]
 	as 0 204 DELETE /volumes/n2/etc
 }
+
+names_in() { # ARCHIVE: the names of its images
+	tar -xOf "$1" manifest.json | jq -r '.[].RepoTags[]' | sort | xargs
+}
+
+@test "images of several nodes are one archive, and the figures of the disks are sums" {
+	on n1 image tag busybox own:1
+	on n2 image tag busybox own:2
+	docker save own:1 own:2 busybox >"$DIR/several.tar"
+	[ "$(names_in "$DIR/several.tar")" = "busybox:latest own:1 own:2" ]
+	berth save -o "$DIR/one.tar" own:1
+	[ "$(names_in "$DIR/one.tar")" = own:1 ]
+	run berth save --node n3 own:1
+	fails_with "No such image"
+	run docker save own:1 own:3
+	fails_with "No such image: own:3"
+	run berth pull --node n1 127.0.0.1:1/own:1
+	fails_with 127.0.0.1:1
+	run berth build --node n1 "$DIR"
+	fails_with "cannot be opened from here"
+	run berth push own:1
+	fails_with "in this machine's own store"
+	nsenter --net="$DIR/net.n1" "$BERTH" registry --addr 127.0.0.1:5000 --data "$DIR/registry" >"$DIR/registry.out" 3>&- 4>&- &
+	registry=$!
+	eventually grep -q "is up" "$DIR/registry.out"
+	on n1 image tag busybox 127.0.0.1:5000/team/own:1
+	on n1 image tag busybox 127.0.0.1:5000/team/own:2
+	docker push -q 127.0.0.1:5000/team/own:1
+	docker push -qa 127.0.0.1:5000/team/own
+	run docker push 127.0.0.1:5000/team/none
+	fails_with "No such image"
+	on n2 image tag busybox 127.0.0.1:5000/team/own:3
+	run docker push -a 127.0.0.1:5000/team/own
+	fails_with "no node has all tags" "n1 has 2 of 3"
+	[ "$(inside n1 curl -s 127.0.0.1:5000/v2/team/own/tags/list | jq -c .tags)" = '["1","2"]' ]
+	kill "$registry"
+	wait "$registry" || true
+	docker rmi own:1 own:2 127.0.0.1:5000/team/own:1 127.0.0.1:5000/team/own:2 127.0.0.1:5000/team/own:3 >/dev/null
+	docker load -qi "$DIR/several.tar"
+	[ "$(docker history -q own:2 | head -n 1)" = "$(docker images -q own:2)" ]
+	[ "$(berth system df --json | jq '[.parts[] | select(.what == "layers")] | length')" = 1 ]
+	docker rmi own:1 own:2 >/dev/null
+}

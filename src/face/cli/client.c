@@ -76,11 +76,18 @@ const char *client_socket(struct cli *cli)
 	return cli->socket;
 }
 
+const char *client_node(const struct cli *cli)
+{
+	const char *node = cli->node_option ? cli->node_option : getenv("BERTH_NODE");
+
+	return node && *node ? node : NULL;
+}
+
 /* The same calls, made at a node of the cluster. */
 static void use_node(const struct cli *cli, struct http_client *c)
 {
-	const char *node = cli->node_option ? cli->node_option : getenv("BERTH_NODE");
-	mem_cleanup char *name = node && *node ? http_url_encode(node) : NULL;
+	const char *node = client_node(cli);
+	mem_cleanup char *name = node ? http_url_encode(node) : NULL;
 	mem_cleanup char *prefix = name ? mem_printf("/v1/nodes/%s/api", name) : NULL;
 
 	if (prefix)

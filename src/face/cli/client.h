@@ -32,6 +32,8 @@ char *client_default_socket(void);
 /* Its data directory: CLIENT_SYSTEM_DATA for root, XDG_DATA_HOME/berth or HOME/.local/share/berth for others; NULL when neither is set. */
 char *client_default_data(void);
 
+/* The node that --node or BERTH_NODE names, or NULL. */
+const char *client_node(const struct cli *cli);
 /* A new connection; *err tells how to start berth when nobody listens. */
 int client_open(struct cli *cli, struct http_client **ret, struct err *err);
 /* The shared connection, opened on first use. */

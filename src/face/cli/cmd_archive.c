@@ -4,9 +4,13 @@
  */
 #include "face/cli/command.h"
 
+#include "base/core/buf.h"
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/mem.h"
+#include "base/wire/http_client.h"
+#include "face/cli/client.h"
+#include "face/cli/image_door.h"
 #include "face/cli/interrupt.h"
 #include "face/cli/local_store.h"
 #include "face/cli/pull_view.h"
@@ -87,6 +91,31 @@ static int save(void *ctx, struct err *err)
 	return r;
 }
 
+/* Of a cluster, or of another node: the archive is made where the images are, as docker save has it. */
+static int save_elsewhere(struct cli *cli, const struct save_values *v, char *const *names, struct err *err)
+{
+	struct save_target t = SAVE_TARGET_NULL;
+	struct buf target buf_cleanup = BUF_INIT;
+	struct http_client *c = NULL;
+	int r;
+
+	if (v->compress || (v->output && is_directory(v->output)) || (v->format && strcmp(v->format, "docker") != 0))
+		return err_set(err, EINVAL,
+			       "nodes write one file in docker's format: without --compress, --format oci and a "
+			       "directory as --output; berth load makes the images this machine's own");
+	buf_adds(&target, CLIENT_DOCKER "/images/get");
+	for (; *names; names++)
+		client_query(&target, "names", *names);
+	r = client_http(cli, &c, err);
+	if (r == 0)
+		r = client_begin(c, "GET", buf_str(&target), NULL, err);
+	if (r == 0)
+		r = save_target_open(&t, v->output, false, err);
+	if (r == 0)
+		r = http_client_read_into(c, t.fd, err);
+	return save_target_close(&t, r, err);
+}
+
 static int save_run(struct cli *cli, void *values, char **operands, struct err *err)
 {
 	const struct save_values *v = values;
@@ -94,6 +123,8 @@ static int save_run(struct cli *cli, void *values, char **operands, struct err *
 	struct save_target t = SAVE_TARGET_NULL;
 	int r = save_settings(v, &w.o, err);
 
+	if (r == 0 && image_door_is_elsewhere(cli, v->data))
+		return save_elsewhere(cli, v, operands, err);
 	if (r == 0)
 		r = save_target_open(&t, v->output, v->output && is_directory(v->output), err);
 	w.fd = t.fd;

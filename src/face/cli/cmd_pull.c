@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "face/cli/command.h"
 
+#include "base/core/buf.h"
 #include "base/core/err.h"
 #include "base/core/mem.h"
+#include "face/cli/client.h"
 #include "face/cli/interrupt.h"
 #include "face/cli/local_store.h"
 #include "face/cli/pull_view.h"
@@ -70,6 +72,26 @@ static int pull(void *ctx, struct err *err)
 	return r;
 }
 
+/* A node does it, with its own settings and logins. */
+static int pull_at_node(struct cli *cli, const struct pull_values *v, char *const *images, struct err *err)
+{
+	int r = 0;
+
+	if (v->all_tags || v->platform)
+		return err_set(err, EINVAL, "--all-tags and --platform are not for another node (--node %s)",
+			       client_node(cli));
+	for (; r == 0 && *images; images++) {
+		struct buf target buf_cleanup = BUF_INIT;
+
+		buf_adds(&target, "/v1/images/pull");
+		client_query(&target, "name", *images);
+		r = client_call(cli, "POST", buf_str(&target), NULL, NULL, err);
+		if (r == 0)
+			text_line(stdout, "%s", *images);
+	}
+	return r;
+}
+
 static int pull_run(struct cli *cli, void *values, char **operands, struct err *err)
 {
 	struct pulling w = {.v = values, .images = operands};
@@ -77,6 +99,8 @@ static int pull_run(struct cli *cli, void *values, char **operands, struct err *
 
 	if (w.v->all_tags && strpbrk(operands[0], "@"))
 		return err_set(err, EINVAL, "--all-tags wants a repository, not \"%s\"", operands[0]);
+	if (client_node(cli) && !w.v->data)
+		return pull_at_node(cli, w.v, operands, err);
 	r = local_store_open(cli, w.v->data, &w.s, err);
 	if (r == 0)
 		r = interrupt_run_on(w.s, pull, &w, "pulls the image", err);

@@ -3,6 +3,7 @@
 
 #include "base/core/err.h"
 #include "base/core/mem.h"
+#include "face/cli/image_door.h"
 #include "face/cli/local_store.h"
 #include "face/cli/pull_view.h"
 #include "face/cli/text.h"
@@ -104,6 +105,9 @@ static int push_run(struct cli *cli, void *values, char **operands, struct err *
 		names = mem_strv_dup(operands);
 	for (char **n = names; r == 0 && n && *n; n++)
 		r = push_one(s, *n, v, &o, err);
+	if (r == -ENOENT && image_door_is_elsewhere(cli, v->data))
+		(void)err_wrap(err, "push sends what is in this machine's own store (take it from a node: berth save "
+				    "NAME | berth load; or docker push, which sends it from there)");
 	image_store_close(s);
 	return r;
 }

@@ -22,10 +22,15 @@ static bool is_elsewhere(struct cli *cli)
 {
 	json_doc_cleanup yyjson_doc *doc = NULL;
 
-	if (cli->node_option || is_set("BERTH_NODE"))
+	if (client_node(cli))
 		return true;
 	return client_call(cli, "GET", "/v1/info", NULL, &doc, NULL) >= 0 && doc &&
 	       show_bool(yyjson_doc_get_root(doc), "cluster");
+}
+
+bool image_door_is_elsewhere(struct cli *cli, const char *given)
+{
+	return !given && !is_set("BERTH_DATA") && is_elsewhere(cli);
 }
 
 int image_door_open(struct cli *cli, const char *given, struct image_store **ret, struct err *err)

@@ -53,7 +53,7 @@ struct fetch {
 	bool quiet;
 };
 
-/* Who may not open the store has the daemon do it, with the daemon's logins. */
+/* Who may not open the store, or asks another node, has the daemon do it, with the daemon's logins. */
 static int ask_for_it(const struct fetch *f, struct err *err)
 {
 	struct buf target buf_cleanup = BUF_INIT;
@@ -73,7 +73,7 @@ static int fetch(void *ctx, struct err *err)
 	struct pull_view view;
 	const struct registry_pull_options o = {.progress = pull_view_event, .ctx = &view};
 	struct image_store *s = NULL;
-	int r = local_store_open(f->cli, NULL, &s, err);
+	int r = client_node(f->cli) ? -EPERM : local_store_open(f->cli, NULL, &s, err);
 
 	if (r == -EACCES || r == -EPERM) {
 		err_clear(err);

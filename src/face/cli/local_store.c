@@ -51,6 +51,13 @@ int local_store_data(struct cli *cli, const char *given, char **ret, struct err 
 		given = variable;
 	if (given)
 		return absolute(given, ret, err);
+	/* Its directories would be looked for on this machine. */
+	if (client_node(cli))
+		return err_set(
+		    err, EINVAL,
+		    "the images of node %s cannot be opened from here: run this there, or name a directory of "
+		    "this machine with --data DIR",
+		    client_node(cli));
 	*ret = data_of_daemon(cli);
 	if (!*ret)
 		*ret = client_default_data();

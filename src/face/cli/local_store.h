@@ -10,7 +10,7 @@ struct err;
 struct image_store;
 
 /* The directory of the state: `given` (--data), else BERTH_DATA, else what the daemon says that listens on the socket, else the default of
- * this user. New memory, absolute. */
+ * this user. New memory, absolute. -EINVAL: another node was asked for. */
 int local_store_data(struct cli *cli, const char *given, char **ret, struct err *err);
 
 /* Opens that directory, making it where it is missing: its descriptor. An ordinary user's process enters its user namespace first (docs/ROOTLESS.md): open it before anything that could

@@ -165,6 +165,36 @@ static int64_t sum_of(int64_t a, int64_t b)
 	return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
 }
 
+static void add_value(yyjson_mut_doc *d, yyjson_mut_val *to, const char *key, yyjson_val *v);
+
+static void add_members(yyjson_mut_doc *d, yyjson_mut_val *to, yyjson_val *from)
+{
+	yyjson_val *k, *member;
+	size_t i, n;
+
+	yyjson_obj_foreach (from, i, n, k, member) {
+		add_value(d, to, yyjson_get_str(k), member);
+	}
+}
+
+#define ROWS_MAX 64 /* that are compared: ours has ten */
+
+/* The row of the list that is about the same: {"what": "layers", "bytes": ...} */
+static yyjson_mut_val *row_of(yyjson_mut_val *list, yyjson_val *row)
+{
+	const char *what = yyjson_get_str(yyjson_obj_get(row, "what"));
+	yyjson_mut_val *v;
+	size_t i, n;
+
+	yyjson_mut_arr_foreach (list, i, n, v) {
+		if (!what || i == ROWS_MAX)
+			break;
+		if (yyjson_mut_equals_str(yyjson_mut_obj_get(v, "what"), what))
+			return v;
+	}
+	return NULL;
+}
+
 static void add_value(yyjson_mut_doc *d, yyjson_mut_val *to, const char *key, yyjson_val *v)
 {
 	yyjson_mut_val *old = yyjson_mut_obj_get(to, key), *sum;
@@ -178,14 +208,15 @@ static void add_value(yyjson_mut_doc *d, yyjson_mut_val *to, const char *key, yy
 		yyjson_mut_obj_put(to, yyjson_mut_strcpy(d, key), sum);
 	} else if (yyjson_is_arr(v) && yyjson_mut_is_arr(old)) {
 		yyjson_arr_foreach (v, i, n, item) {
-			yyjson_mut_arr_append(old, yyjson_val_mut_copy(d, item));
+			yyjson_mut_val *row = row_of(old, item);
+
+			if (row)
+				add_members(d, row, item);
+			else
+				yyjson_mut_arr_append(old, yyjson_val_mut_copy(d, item));
 		}
 	} else if (yyjson_is_obj(v) && yyjson_mut_is_obj(old)) {
-		yyjson_val *k, *member;
-
-		yyjson_obj_foreach (v, i, n, k, member) {
-			add_value(d, old, yyjson_get_str(k), member);
-		}
+		add_members(d, old, v);
 	}
 }
 

@@ -52,7 +52,7 @@ static const struct route docker_routes[] = {
     {"GET", "/images/*/json", call_image, false, LAST_CUT, NULL},
     {"GET", "/images/*/history", call_image, false, LAST_CUT, NULL},
     {"GET", "/images/*/get", call_image, false, LAST_CUT, NULL},
-    {"POST", "/images/*/push", call_image, false, LAST_MESSAGE, NULL},
+    {"POST", "/images/*/push", call_image_push, false, LAST_MESSAGE, NULL},
     {"POST", "/images/*/tag", call_everywhere, false, LAST_CUT, NULL},
     {"DELETE", "/images/*", call_everywhere, false, LAST_CUT, NULL},
     {"GET", "/networks", call_networks, false, LAST_CUT, NULL},
@@ -412,16 +412,6 @@ void call_exec_stream(const struct call *c)
 void call_image(const struct call *c)
 {
 	relay_found(c, KIND_IMAGE, NULL);
-}
-
-/* docker save of several: from the node that has the first of them. */
-void call_images_get(const struct call *c)
-{
-	struct call at = *c;
-	const char *name = http_req_query(c->r, "names");
-
-	at.arg = name ? name : "";
-	relay_found(&at, KIND_IMAGE, NULL);
 }
 
 void call_any(const struct call *c)

@@ -134,6 +134,7 @@ typedef void (*relay_edit_fn)(const struct call *c, const char *node, int status
 struct relay_how {
 	relay_edit_fn edit;	   /* NULL: it goes through as it comes */
 	const char *body, *target; /* instead of the client's, copied; NULL = the client's */
+	const char *look_for;	   /* of relay_found(): a name of the same thing that tells more than the route's */
 	void (*head)(const struct call *c, const char *node, int status); /* the node has answered; may be NULL */
 };
 void relay_to(const struct call *c, const char *node, const char *ref, const struct relay_how *how);
@@ -150,7 +151,6 @@ void call_container_stream(const struct call *c);
 void call_exec(const struct call *c);
 void call_exec_stream(const struct call *c);
 void call_image(const struct call *c);
-void call_images_get(const struct call *c);
 void call_any(const struct call *c);
 /* container.c */
 void call_inspect(const struct call *c);
@@ -159,6 +159,10 @@ void call_rename(const struct call *c);
 void call_containers(const struct call *c);
 void call_own_containers(const struct call *c);
 void call_commit(const struct call *c);
+/* images_push.c */
+void call_image_push(const struct call *c);
+/* images_get.c */
+void call_images_get(const struct call *c);
 /* job_logs.c */
 void call_job_logs(const struct call *c);
 /* create.c */

@@ -29,7 +29,8 @@ struct relay {
 	bool early_end;
 	struct buf whole; /* of an answer that is edited */
 	int status;
-	bool raw; /* the connection is given away */
+	bool own_ref; /* the node is asked by the route's name */
+	bool raw;     /* the connection is given away */
 };
 
 static void on_close(struct http_req *r, void *ctx)
@@ -378,7 +379,7 @@ static void on_found(void *ctx, const struct found *f, const struct err *error)
 		snprintf(x->node, sizeof x->node, "%s", f->node);
 		give_away(x, f->ref);
 	} else {
-		go(x, f->node, f->ref);
+		go(x, f->node, x->own_ref ? x->arg : f->ref);
 	}
 }
 
@@ -387,7 +388,8 @@ void relay_found(const struct call *c, enum kind kind, const struct relay_how *h
 	struct relay *x = relay_new(c, how);
 
 	hold_body(x);
-	x->finding = find_start(c->h, kind, c->arg, on_found, x);
+	x->own_ref = how && how->look_for;
+	x->finding = find_start(c->h, kind, x->own_ref ? how->look_for : c->arg, on_found, x);
 }
 
 void relay_stream(const struct call *c, enum kind kind)
