@@ -240,6 +240,13 @@ listens_or_fails() {
 	docker network create shop
 	runs new --network shop --expose 80
 	[[ "$(docker run --rm --network shop --link new:db busybox env)" != *DB_* ]]
+	# The other one comes back with another address.
+	local before
+	before=$(docker inspect -f '{{.NetworkSettings.IPAddress}}' db)
+	docker restart -t 0 db >/dev/null
+	[ "$(docker inspect -f '{{.NetworkSettings.IPAddress}}' db)" != "$before" ]
+	docker exec web grep -q "^$(docker inspect -f '{{.NetworkSettings.IPAddress}}' db)[[:space:]]my-db " /etc/hosts
+	run ! docker exec web grep -q "^$before[[:space:]]" /etc/hosts
 }
 
 logs_have() {

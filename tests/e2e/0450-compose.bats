@@ -195,6 +195,11 @@ YAML
 	fails_with 'service "app" is not running'
 	[ "$(echo typed | compose exec -T -e C=3 db sh -c 'cat; echo $C')" = $'typed\n3' ]
 	run -4 compose exec -T db sh -c 'exit 4'
+	# As people type it, also where there is no terminal.
+	[ "$(compose exec -it db echo hi </dev/null)" = hi ]
+	[ "$(compose run --rm -it -q --no-deps app echo hi </dev/null)" = hi ]
+	compose run -d --quiet-build --cap-add NET_ADMIN --cap-drop CHOWN --name "$PROJECT-caps" --no-deps app sleep 100 2>/dev/null
+	[ "$(api '.HostConfig.CapAdd + .HostConfig.CapDrop | join(" ")' "$PROJECT-caps")" = "NET_ADMIN CHOWN" ]
 	echo here >x
 	compose cp x db:/tmp/
 	compose cp db:/tmp/x y
@@ -215,6 +220,8 @@ YAML
 	[[ "$(compose top a)" == *"sleep 100"* ]]
 	[[ "$(compose images)" == *"$PROJECT-a-1"*busybox* ]]
 	[ "$(compose ls --format json | jq -r ".[] | select(.Name == \"$PROJECT\").Status")" = "running(1)" ]
+	[ "$(compose ls -a --filter "name=$PROJECT" --format json | jq -r '.[].Status')" = "exited(1), running(1)" ]
+	[ -z "$(compose ls -q --filter name=nobody)" ]
 	compose pause a 2>/dev/null
 	[ "$(compose ps --status paused --services)" = a ]
 	compose unpause a 2>/dev/null
@@ -238,6 +245,7 @@ volumes: {data: }
 YAML
 	compose up -d 2>/dev/null
 	[ "$(compose volumes -q)" = "${PROJECT}_data" ]
+	compose volumes --format json | grep -q "${PROJECT}_data"
 	[ "$(compose stats --no-stream --format '{{.Name}}' | sort | tr '\n' ' ')" = "$PROJECT-a-1 $PROJECT-b-1 " ]
 	[ "$(compose stats --no-stream --format '{{.Name}}' b)" = "$PROJECT-b-1" ]
 	# As with docker, output ends with the input.

@@ -12,9 +12,9 @@
 #include <string.h>
 
 struct image_values {
-	bool no_cache, pull, quiet, ignore_buildable, ignore_failures, deps;
-	const char *policy;
-	char **args;
+	bool no_cache, pull, quiet, ignore_buildable, ignore_failures, deps, push;
+	const char *policy, *unused;
+	char **args, **ssh;
 };
 #define V(field) offsetof(struct image_values, field)
 
@@ -50,14 +50,6 @@ static bool builds(const struct project *p, const char *service)
 	return yyjson_is_obj(yyjson_obj_get(project_service(p, service), "build"));
 }
 
-static int build_one(struct project *p, const struct image_values *v, const char *service, struct err *err)
-{
-	const struct ensure_images how = {
-	    .no_cache = v->no_cache, .build_pull = v->pull, .quiet = v->quiet, .build_args = v->args};
-
-	return builds(p, service) ? ensure_build(p, service, &how, err) : 0;
-}
-
 static int pull_one(struct project *p, const struct image_values *v, const char *service, struct err *err)
 {
 	const struct ensure_images how = {
@@ -83,6 +75,15 @@ static int push_one(struct project *p, const struct image_values *v, const char 
 	return r > 0 ? err_set(err, EIO, "service %s: the image %s could not be pushed", service, image) : r;
 }
 
+static int build_one(struct project *p, const struct image_values *v, const char *service, struct err *err)
+{
+	const struct ensure_images how = {
+	    .no_cache = v->no_cache, .build_pull = v->pull, .quiet = v->quiet, .build_args = v->args, .ssh = v->ssh};
+	int r = builds(p, service) ? ensure_build(p, service, &how, err) : 0;
+
+	return r == 0 && v->push ? push_one(p, v, service, err) : r;
+}
+
 static int build_run(struct project *p, void *values, char **operands, struct err *err)
 {
 	return each(p, values, operands, build_one, err);
@@ -102,6 +103,10 @@ static const struct option_spec build_options[] = {
     {"build-arg", 0, OPTION_LIST, V(args), "NAME=VALUE", "value of an ARG; may be repeated"},
     {"no-cache", 0, OPTION_FLAG, V(no_cache), NULL, "run every step again"},
     {"pull", 0, OPTION_FLAG, V(pull), NULL, "ask the registry for newer base images"},
+    {"push", 0, OPTION_FLAG, V(push), NULL, "push the images that have a name in the file, too"},
+    {"ssh", 0, OPTION_LIST, V(ssh), "default|ID=SOCKET", "an ssh agent for RUN --mount=type=ssh"},
+    {"memory", 'm', OPTION_TEXT, V(unused), "BYTES", "accepted for Compose's sake"},
+    {"builder", 0, OPTION_TEXT, V(unused), "NAME", "accepted for Compose's sake"},
     {"quiet", 'q', OPTION_FLAG, V(quiet), NULL, "print the IDs of the images only"},
     {"with-dependencies", 0, OPTION_FLAG, V(deps), NULL, "what they depend on, too"},
     {NULL},

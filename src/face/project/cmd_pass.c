@@ -70,7 +70,7 @@ static int pass(struct project *p, char ***words, char **operands, uint64_t inde
 /* ---- exec ---- */
 
 struct exec_values {
-	bool detach, no_tty, privileged;
+	bool detach, no_tty, privileged, usual;
 	const char *user, *workdir;
 	char **env;
 	uint64_t index;
@@ -79,6 +79,8 @@ struct exec_values {
 static const struct option_spec exec_options[] = {
     {"detach", 'd', OPTION_FLAG, V(detach), NULL, "do not wait for its end"},
     {"no-TTY", 'T', OPTION_FLAG, V(no_tty), NULL, "no terminal (the default where there is none)"},
+    {"interactive", 'i', OPTION_FLAG, V(usual), NULL, "accepted: standard input is sent, unless -d is given"},
+    {"tty", 't', OPTION_FLAG, V(usual), NULL, "accepted: there is a terminal where there is one here"},
     {"env", 'e', OPTION_LIST, V(env), "K=V", "environment variable; may be repeated"},
     {"user", 'u', OPTION_TEXT, V(user), "USER", "user, or user:group"},
     {"workdir", 'w', OPTION_TEXT, V(workdir), "DIR", "working directory"},
@@ -298,11 +300,13 @@ const struct project_command project_stats = {
 
 struct volumes_values {
 	bool quiet, json;
+	const char *format;
 };
 #define V(field) offsetof(struct volumes_values, field)
 static const struct option_spec volumes_options[] = {
     {"quiet", 'q', OPTION_FLAG, V(quiet), NULL, "print names only"},
     {"json", 0, OPTION_FLAG, V(json), NULL, "print JSON"},
+    {"format", 0, OPTION_TEXT, V(format), "table|json", "how to print"},
     {NULL},
 };
 #undef V
@@ -317,7 +321,7 @@ static int volumes_run(struct project *p, void *values, char **operands, struct 
 	mem_strv_add(&words, "volume");
 	mem_strv_add(&words, "ls");
 	flag(&words, "--quiet", v->quiet);
-	flag(&words, "--json", v->json);
+	flag(&words, "--json", v->json || (v->format && !strcmp(v->format, "json")));
 	option(&words, "--filter", filter);
 	return ensure_run(p, words, err);
 }

@@ -27,9 +27,10 @@
 /* ---- run ---- */
 
 struct run_values {
-	bool build, detach, no_deps, no_tty, interactive, remove, ports, aliases, quiet_pull, remove_orphans;
+	bool build, detach, no_deps, no_tty, interactive, remove, ports, aliases, quiet_pull, remove_orphans, tty,
+	    quiet, quiet_build;
 	const char *name, *entrypoint, *user, *workdir, *pull;
-	char **env, **publish, **volumes, **labels;
+	char **env, **publish, **volumes, **labels, **cap_add, **cap_drop;
 };
 #define V(field) offsetof(struct run_values, field)
 static const struct option_spec run_options[] = {
@@ -41,6 +42,11 @@ static const struct option_spec run_options[] = {
     {"no-deps", 0, OPTION_FLAG, V(no_deps), NULL, "leave alone what the service depends on"},
     {"no-TTY", 'T', OPTION_FLAG, V(no_tty), NULL, "no terminal (the default where there is none)"},
     {"interactive", 'i', OPTION_FLAG, V(interactive), NULL, "send it standard input (the default)"},
+    {"tty", 't', OPTION_FLAG, V(tty), NULL, "accepted: there is a terminal where there is one here"},
+    {"cap-add", 0, OPTION_LIST, V(cap_add), "NAME", "one more capability; may be repeated"},
+    {"cap-drop", 0, OPTION_LIST, V(cap_drop), "NAME", "one capability less; may be repeated"},
+    {"quiet", 'q', OPTION_FLAG, V(quiet), NULL, "only what the command prints"},
+    {"quiet-build", 0, OPTION_FLAG, V(quiet_build), NULL, "build without progress"},
     {"service-ports", 'P', OPTION_FLAG, V(ports), NULL, "publish the ports of the service"},
     {"use-aliases", 0, OPTION_FLAG, V(aliases), NULL, "answer to the names of the service"},
     {"publish", 'p', OPTION_LIST, V(publish), "[[IP:]HOST:]PORT", "publish a port; may be repeated"},
@@ -96,7 +102,8 @@ static int create(struct one_off *o, struct err *err)
 /* What it depends on runs; itself it is no container of the service. */
 static int prepare(struct project *p, const struct run_values *v, char **name, struct converge **ret, struct err *err)
 {
-	const struct ensure_images images = {.build = v->build, .pull = v->pull, .quiet = v->quiet_pull};
+	const struct ensure_images images = {
+	    .build = v->build, .pull = v->pull, .quiet = v->quiet_pull || v->quiet || v->quiet_build};
 	char **order cleanup_with(mem_strv_freep) = project_order(p, NULL, name, v->no_deps, err);
 	struct converge_how how = {.services = order};
 	int r = order ? ensure_images(p, order, &images, err) : -EINVAL;
@@ -152,6 +159,8 @@ static int make(struct one_off *o, const struct run_values *v, char **operands, 
 			       .volumes = v->volumes,
 			       .publish = v->publish,
 			       .labels = v->labels,
+			       .cap_add = v->cap_add,
+			       .cap_drop = v->cap_drop,
 			       .entrypoint = v->entrypoint,
 			       .user = v->user,
 			       .workdir = v->workdir,

@@ -359,19 +359,26 @@ static int top_run(struct project *p, void *values, char **operands, struct err 
 struct ls_values {
 	bool all, quiet;
 	const char *format;
+	char **filters;
 };
 static const struct option_spec ls_options[] = {
     {"all", 'a', OPTION_FLAG, offsetof(struct ls_values, all), NULL, "also those of which nothing runs"},
     {"quiet", 'q', OPTION_FLAG, offsetof(struct ls_values, quiet), NULL, "print names only"},
+    {"filter", 0, OPTION_LIST, offsetof(struct ls_values, filters), "name=TEXT", "of these names; may be repeated"},
     {"format", 0, OPTION_TEXT, offsetof(struct ls_values, format), "table|json", "how to print"},
     {NULL},
 };
 static const struct table_column ls_columns[] = {
     {.title = "NAME"}, {.title = "STATUS"}, {.title = "CONFIG FILES", .least = 12}, {.title = NULL}};
 
+/* As Docker's API calls them, in the order of the letters. */
+static const char *const ls_states[] = {"created", "dead", "exited", "paused", "removing", "restarting", "running"};
+#define LS_STATES (sizeof ls_states / sizeof *ls_states)
+#define LS_RUNNING (LS_STATES - 1)
+
 struct found {
 	const char *name, *files;
-	int64_t running, others;
+	int64_t of[LS_STATES];
 };
 
 static int by_name(const void *a, const void *b)
@@ -393,14 +400,33 @@ static size_t find_projects(yyjson_val *list, struct found *found)
 		if (at == count)
 			found[count++] = (struct found){
 			    .name = name, .files = show_str(labels, PROJECT_LABEL "project.config_files", "")};
-		if (!strcmp(show_str(o, "State", ""), "running"))
-			found[at].running++;
-		else
-			found[at].others++;
+		for (size_t s = 0; s < LS_STATES; s++)
+			found[at].of[s] += !strcmp(show_str(o, "State", ""), ls_states[s]);
 	}
 	if (count)
 		qsort(found, count, sizeof *found, by_name);
 	return count;
+}
+
+/* "exited(1), running(2)"; of those that run alone, unless all are wanted. */
+static char *ls_status(const struct found *f, bool all)
+{
+	struct buf text buf_cleanup = BUF_INIT;
+
+	for (size_t s = all ? 0 : LS_RUNNING; s < LS_STATES; s++) {
+		if (f->of[s] > 0)
+			buf_printf(&text, "%s%s(%" PRId64 ")", text.len ? ", " : "", ls_states[s], f->of[s]);
+	}
+	return mem_strdup(buf_str(&text));
+}
+
+static bool ls_wants(const struct ls_values *v, const struct found *f)
+{
+	bool named = !v->filters;
+
+	for (char **one = v->filters; one && *one; one++)
+		named |= strstr(f->name, *one + strlen("name=")) != NULL;
+	return named && (v->all || f->of[LS_RUNNING] > 0);
 }
 
 static void ls_print(const struct ls_values *v, const struct found *found, size_t n)
@@ -410,10 +436,9 @@ static void ls_print(const struct ls_values *v, const struct found *found, size_
 	bool as_json = v->format && !strcmp(v->format, "json");
 
 	for (size_t i = 0; i < n; i++) {
-		mem_cleanup char *status = mem_printf(found[i].running ? "running(%" PRId64 ")" : "exited(%" PRId64 ")",
-						      found[i].running ? found[i].running : found[i].others);
+		mem_cleanup char *status = ls_status(&found[i], v->all);
 
-		if (!found[i].running && !v->all)
+		if (!ls_wants(v, &found[i]))
 			continue;
 		if (v->quiet) {
 			printf("%s\n", found[i].name);
@@ -441,13 +466,19 @@ static int ls_run(struct project *p, void *values, char **operands, struct err *
 	    "/containers/json?all=1&filters=%7B%22label%22%3A%5B%22com.docker.compose.project%22%5D%7D";
 	yyjson_doc *doc json_doc_cleanup = NULL;
 	mem_cleanup struct found *found = NULL;
-	int r = client_call(p->cli, "GET", target, NULL, &doc, err);
+	const struct ls_values *v = values;
+	int r;
 
 	(void)operands;
+	for (char **one = v->filters; one && *one; one++) {
+		if (strncmp(*one, "name=", 5) != 0)
+			return err_set(err, EINVAL, "--filter %s: name=TEXT is needed", *one);
+	}
+	r = client_call(p->cli, "GET", target, NULL, &doc, err);
 	if (r < 0)
 		return r;
 	found = mem_new_n(struct found, yyjson_arr_size(yyjson_doc_get_root(doc)) + 1);
-	ls_print(values, found, find_projects(yyjson_doc_get_root(doc), found));
+	ls_print(v, found, find_projects(yyjson_doc_get_root(doc), found));
 	return 0;
 }
 

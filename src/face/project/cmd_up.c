@@ -12,7 +12,8 @@
 
 struct up_values {
 	bool detach, build, no_build, force, no_recreate, always_deps, remove_orphans, wait, no_deps, no_start,
-	    abort_any, abort_failed, renew, quiet_pull, no_color, no_prefix, attach_deps, timestamps, yes;
+	    abort_any, abort_failed, renew, quiet_pull, no_color, no_prefix, attach_deps, timestamps, yes, menu,
+	    quiet_build;
 	const char *pull, *exit_from, *timeout, *wait_timeout;
 	char **scales, **attach, **no_attach;
 };
@@ -22,6 +23,7 @@ struct up_values {
 	    {"no-build", 0, OPTION_FLAG, V(no_build), NULL, "build no image, even when one is missing"},                \
 	    {"pull", 0, OPTION_TEXT, V(pull), "always|missing|never", "when images are pulled"},                        \
 	    {"quiet-pull", 0, OPTION_FLAG, V(quiet_pull), NULL, "pull without progress"},                               \
+	    {"quiet-build", 0, OPTION_FLAG, V(quiet_build), NULL, "build without progress"},                            \
 	    {"force-recreate", 0, OPTION_FLAG, V(force), NULL, "new containers, even when nothing has changed"},        \
 	    {"no-recreate", 0, OPTION_FLAG, V(no_recreate), NULL, "leave the containers that there are"},               \
 	    {"remove-orphans", 0, OPTION_FLAG, V(remove_orphans), NULL, "remove containers of services that are gone"}, \
@@ -49,6 +51,7 @@ static const struct option_spec up_options[] = {
     {"attach-dependencies", 0, OPTION_FLAG, V(attach_deps), NULL, "show the output of what they depend on, too"},
     {"no-color", 0, OPTION_FLAG, V(no_color), NULL, "no colours"},
     {"no-log-prefix", 0, OPTION_FLAG, V(no_prefix), NULL, "lines without the name of their container"},
+    {"menu", 0, OPTION_FLAG, V(menu), NULL, "accepted for Compose's sake"},
     {"timestamps", 0, OPTION_FLAG, V(timestamps), NULL, "accepted for Compose's sake"},
     {NULL},
 };
@@ -75,7 +78,7 @@ static int prepare(struct project *p, const struct up_values *v, char **order, c
 		   struct err *err)
 {
 	const struct ensure_images images = {
-	    .build = v->build, .no_build = v->no_build, .pull = v->pull, .quiet = v->quiet_pull};
+	    .build = v->build, .no_build = v->no_build, .pull = v->pull, .quiet = v->quiet_pull || v->quiet_build};
 	const struct converge_how how = {.services = order,
 					 .wanted = operands,
 					 .scales = v->scales,

@@ -102,6 +102,8 @@ static void build_words(char ***words, yyjson_val *b, const struct ensure_images
 		add_list(words, lists[i][1], yyjson_obj_get(b, lists[i][0]));
 	for (char **a = how->build_args; a && *a; a++)
 		add_option(words, "--build-arg", *a);
+	for (char **a = how->ssh; a && *a; a++)
+		add_option(words, "--ssh", *a);
 	add_option(words, "--target", show_str(b, "target", ""));
 	add_option(words, "--network", show_str(b, "network", ""));
 	if (how->no_cache || show_bool(b, "no_cache"))

@@ -24,7 +24,7 @@ struct spec_how {
 	    *before; /* the container that it takes the place of: its anonymous volumes go on; NULL = none */
 	yyjson_val *mounts_before; /* "Mounts" of its inspection */
 	/* of `run` */
-	char **command, **env, **volumes, **publish, **labels;
+	char **command, **env, **volumes, **publish, **labels, **cap_add, **cap_drop;
 	const char *entrypoint, *user, *workdir;
 	/* "service:NAME" -> the id of its container; NULL = there is none */
 	const char *(*id_of)(void *ctx, const char *service);

@@ -234,12 +234,29 @@ static int modes(struct spec *s)
 	return 0;
 }
 
+/* To what the file says those of the command line. */
+static void add_caps(struct spec *s, const char *key, char *const *names)
+{
+	yyjson_mut_val *list = yyjson_mut_obj_get(s->host, key);
+
+	if (!names)
+		return;
+	if (!yyjson_mut_is_arr(list)) {
+		list = yyjson_mut_arr(s->d);
+		yyjson_mut_obj_put(s->host, yyjson_mut_str(s->d, key), list);
+	}
+	for (; *names; names++)
+		yyjson_mut_arr_add_strcpy(s->d, list, *names);
+}
+
 int spec_host(struct spec *s)
 {
 	if (spec_members(s, s->host, host_members) < 0 || resources(s) < 0 || modes(s) < 0)
 		return -EINVAL;
 	if (s->how->auto_remove)
 		yyjson_mut_obj_add_bool(s->d, s->host, "AutoRemove", true);
+	add_caps(s, "CapAdd", s->how->cap_add);
+	add_caps(s, "CapDrop", s->how->cap_drop);
 	restart(s);
 	ulimits(s);
 	devices(s);

@@ -223,6 +223,51 @@ static int write_links(struct container *c, int dir, struct err *err)
 	return r < 0 ? r : linked_write(dir, env, err);
 }
 
+static bool is_linked_to(struct net *n, const struct net_endpoint *from, const struct net_endpoint *to)
+{
+	bool is = false;
+
+	for (char **text = from->links; !is && text && *text; text++) {
+		mem_cleanup char *target = NULL, *alias = NULL;
+
+		is = linked_find(n, from, *text, &target, &alias) == to;
+	}
+	return is;
+}
+
+/* One that runs and has a link to it learns the address of its new life. */
+static void tell_linked(struct engine *e, const char *id)
+{
+	struct order o = {.doc = NULL};
+	struct container *other;
+	fd_cleanup int dir = -1;
+	struct err err = ERR_INIT;
+	int r = container_find(e, id, &other, &err);
+
+	if (r == 0)
+		r = dir = container_dir(other, &err);
+	if (r >= 0)
+		r = order_read(dir, &o, &err);
+	if (r == 0 && other->pub.state == ENGINE_RUNNING)
+		r = network_tell_names(other, dir, &o, names_change, &err);
+	if (r < 0 && r != -ESRCH && r != -ENOENT)
+		log_err(&err, "a container's /etc/hosts keeps the old address of a link");
+	order_free(&o);
+}
+
+static void tell_all_linked(struct container *c)
+{
+	const struct net_endpoint *own, *from;
+
+	for (size_t i = 0; (own = net_endpoint_of(c->e->net, c->pub.id, i)); i++) {
+		for (size_t j = 0; own->network->is_default && (from = net_endpoint_at(c->e->net, own->network, j));
+		     j++) {
+			if (from != own && is_linked_to(c->e->net, from, own))
+				tell_linked(c->e, from->container);
+		}
+	}
+}
+
 static int prepare(struct container *c, int dir, const struct order *o, struct err *err)
 {
 	const struct names_of of = network_names_of(c, o);
@@ -279,11 +324,13 @@ int network_prepare(struct container *c, int dir, struct err *err)
 	if (r == 0)
 		r = prepare(c, dir, &o, err);
 	order_free(&o);
-	if (r < 0)
+	if (r < 0) {
 		release(c);
-	else
-		tell_all(c, "connect");
-	return r;
+		return r;
+	}
+	tell_all(c, "connect");
+	tell_all_linked(c);
+	return 0;
 }
 
 void network_part(struct container *c)
