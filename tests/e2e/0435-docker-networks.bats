@@ -246,7 +246,7 @@ listens_or_fails() {
 	docker restart -t 0 db >/dev/null
 	[ "$(docker inspect -f '{{.NetworkSettings.IPAddress}}' db)" != "$before" ]
 	docker exec web grep -q "^$(docker inspect -f '{{.NetworkSettings.IPAddress}}' db)[[:space:]]my-db " /etc/hosts
-	run ! docker exec web grep -q "^$before[[:space:]]" /etc/hosts
+	run ! docker exec web grep -q "^${before}[[:space:]]" /etc/hosts
 }
 
 logs_have() {
