@@ -11,10 +11,11 @@
 #include "base/core/map.h"
 #include "base/core/mem.h"
 #include "base/wire/json.h"
-#include "cluster/agent/cores.h"
+#include "cluster/agent/bind.h"
 #include "cluster/agent/facts.h"
-#include "cluster/agent/numa.h"
+#include "cluster/agent/gpus.h"
 #include "cluster/agent/probes.h"
+#include "cluster/agent/waiting.h"
 #include "cluster/link/lease.h"
 #include "cluster/link/link.h"
 #include "node/engine/engine.h"
@@ -30,7 +31,9 @@
 #define SPEC_MAX (32u << 20)
 #define GLOB_MAX 100000
 #define BEATS_A_LEASE 4
-#define START_LATE 1 /* of start() */
+/* Of start(). */
+#define START_LATE 1
+#define START_BUSY 2
 
 struct agent {
 	struct loop *loop;
@@ -41,6 +44,9 @@ struct agent {
 	uint32_t lease_ms; /* 0 = nobody waits for beats */
 	char *data_dir, *api_socket, *node;
 	struct agent_options o;
+	struct gpus gpus;
+	struct waiting_list waiting;
+	struct loop_timer *again; /* for those: a container has ended */
 	struct probes *probes;
 	struct glob *globs;    /* asked for, not answered */
 	uint64_t images_stamp; /* of the images that the server was told of */
@@ -130,7 +136,8 @@ static void report_lost(struct agent *a, const struct link_attempt *id, const ch
 /* Still here; with what has changed. */
 static void say_beat(struct agent *a, bool changed)
 {
-	mem_cleanup char *facts = changed ? facts_json(a->o.cores, a->engine) : NULL;
+	mem_cleanup char *facts =
+	    changed ? facts_json(a->o.cores, counts_get(&a->o.counters, COUNTS_GPU), a->engine) : NULL;
 
 	a->images_stamp = engine_images_stamp(a->engine);
 	link_send(a->link, &(struct link_msg){.type = LINK_BEAT, .sent_ms = clock_mono_ms(), .text = facts});
@@ -157,6 +164,9 @@ static void on_engine_event(void *ctx, const struct engine_event *ev)
 		break;
 	case ENGINE_EV_EXITED:
 		report_exit(a, &id, ev->c);
+		/* Not from within the engine. */
+		if (a->waiting.n)
+			loop_timer_arm(a->again, 0);
 		break;
 	case ENGINE_EV_CREATED:
 	case ENGINE_EV_STOPPING:
@@ -191,83 +201,28 @@ static int make_spaces(struct agent *a, yyjson_val *spec, struct err *err)
 	return 0;
 }
 
-/* Those of all bound containers that have not ended. */
-static void taken_cores(struct agent *a, struct cores *ret)
-{
-	static const char prefix[] = CORES_LABEL "=";
-	const struct engine_container *c;
-
-	*ret = (struct cores){.bits = {0}};
-	for (size_t i = 0; (c = engine_at(a->engine, i)); i++) {
-		for (char **l = c->labels; c->key && l && *l; l++) {
-			struct cores its;
-
-			if (c->state == ENGINE_EXITED || c->state == ENGINE_LOST ||
-			    strncmp(*l, prefix, sizeof prefix - 1) != 0 || !cores_parse(*l + sizeof prefix - 1, &its))
-				continue;
-			for (size_t k = 0; k < CORES_MAX / 64; k++)
-				ret->bits[k] |= its.bits[k];
-		}
-	}
-}
-
-static int pick_cores(struct agent *a, const struct link_msg *m, uint64_t memory, struct cores *ret,
-		      struct cores *ret_nodes, struct err *err)
-{
-	fd_cleanup int dir = numa_open();
-	struct cores taken, usable;
-	struct numa_map map;
-	int r;
-
-	cores_usable(&usable);
-	numa_read(dir, &usable, &map);
-	taken_cores(a, &taken);
-	if (m->numa)
-		return numa_pick(&map, &taken, m->cores, memory, ret, ret_nodes, err);
-	r = cores_pick(&map.cores, &taken, m->cores, ret, err);
-	if (r == 0)
-		cores_nodes(&map.cores, ret, ret_nodes);
-	return r;
-}
-
-/* Writes the processors into the specification, or takes a label away that only we may set. NULL: there are not so many free. */
-static yyjson_doc *bind_cores(struct agent *a, yyjson_doc *doc, const struct link_msg *m, struct err *err)
-{
-	json_mut_cleanup yyjson_mut_doc *d = yyjson_doc_mut_copy(doc, NULL);
-	yyjson_mut_val *o = yyjson_mut_doc_get_root(d), *labels = yyjson_mut_obj_get(o, "labels");
-	char cpus[CORES_TEXT_MAX], mems[CORES_TEXT_MAX];
-	struct cores mine, nodes;
-
-	yyjson_mut_obj_remove_key(labels, CORES_LABEL);
-	if (!m->cores)
-		return yyjson_mut_doc_imut_copy(d, NULL);
-	if (pick_cores(a, m, yyjson_mut_get_uint(yyjson_mut_obj_get(o, "limit_memory")), &mine, &nodes, err) < 0)
-		return NULL;
-	cores_text(&mine, cpus);
-	cores_text(&nodes, mems);
-	if (!labels)
-		labels = yyjson_mut_obj_add_obj(d, o, "labels");
-	yyjson_mut_obj_add_strcpy(d, labels, CORES_LABEL, cpus);
-	yyjson_mut_obj_add_strcpy(d, o, "cpuset_cpus", cpus);
-	yyjson_mut_obj_add_strcpy(d, o, "cpuset_mems", mems);
-	return yyjson_mut_doc_imut_copy(d, NULL);
-}
-
 static int start(struct agent *a, const struct link_msg *m, struct err *err)
 {
+	const struct bind bind = {
+	    .has = &a->o.counters, .gpus = &a->gpus, .cores = m->cores, .numa = m->numa, .counters = m->counters};
 	json_doc_cleanup yyjson_doc *doc =
 	    json_parse(m->text, strlen(m->text), SPEC_MAX, "the container's specification", err);
-	json_doc_cleanup yyjson_doc *bound = doc ? bind_cores(a, doc, m, err) : NULL;
+	json_doc_cleanup yyjson_doc *bound = NULL;
 	const struct engine_container *c;
 	int r = 0;
 
-	if (!bound)
+	if (!doc)
 		return -err->code;
 	if (yyjson_get_bool(yyjson_obj_get(yyjson_doc_get_root(doc), "fenced")) &&
 	    engine_fenced_until(a->engine) <= clock_mono_ms())
 		return START_LATE;
+	/* As the user wrote it: what this node chooses for it is not his wish. */
 	if (yyjson_get_bool(yyjson_obj_get(yyjson_doc_get_root(doc), "confined")))
-		r = rights_check_named(a->engine, yyjson_doc_get_root(bound), err);
+		r = rights_check_named(a->engine, yyjson_doc_get_root(doc), err);
+	if (r == 0)
+		r = bind_spec(a->engine, &bind, doc, &bound, err);
+	if (r == BIND_BUSY)
+		return START_BUSY;
 	if (r == 0)
 		r = make_spaces(a, yyjson_doc_get_root(bound), err);
 	if (r < 0)
@@ -304,10 +259,24 @@ static void enact_start(struct agent *a, const struct link_msg *m)
 	r = start(a, m, &err);
 	if (r == START_LATE)
 		refuse_start(a, m);
+	if (r == START_BUSY)
+		r = waiting_add(&a->waiting, m, &err);
 	if (r >= 0)
 		return;
 	failed.text = err.text;
 	link_send(a->link, &failed);
+}
+
+static void start_again(void *ctx, const struct link_msg *m)
+{
+	enact_start(ctx, m);
+}
+
+static void on_again(void *ctx)
+{
+	struct agent *a = ctx;
+
+	waiting_each(&a->waiting, start_again, a);
 }
 
 static void enact_kill(struct agent *a, const struct link_msg *m)
@@ -318,6 +287,7 @@ static void enact_kill(struct agent *a, const struct link_msg *m)
 
 	key_of(&m->attempt, key);
 	c = engine_by_key(a->engine, key);
+	(void)waiting_drop(&a->waiting, &m->attempt);
 	if (!c) {
 		report_lost(a, &m->attempt, "it was ended before it started");
 		return;
@@ -400,6 +370,7 @@ static void enact_forget(struct agent *a, const struct link_msg *m)
 	mem_cleanup char *relative = mem_printf("spaces/job/%s", m->attempt.job);
 	char **ids = NULL;
 
+	waiting_drop_job(&a->waiting, m->attempt.job);
 	for (size_t i = 0; (c = engine_at(a->engine, i)); i++) {
 		if (c->job && !strcmp(c->job, m->attempt.job))
 			mem_strv_add(&ids, c->id);
@@ -499,13 +470,15 @@ static void say_hello(struct agent *a)
 {
 	const struct agent_options *o = &a->o;
 	struct link_msg m = {.type = LINK_HELLO, .protocol_min = LINK_PROTOCOL_MIN, .protocol_max = LINK_PROTOCOL_MAX};
-	mem_cleanup char *facts = facts_json(o->cores, a->engine);
+	mem_cleanup char *facts = facts_json(o->cores, counts_get(&o->counters, COUNTS_GPU), a->engine);
+	mem_cleanup char *counters = o->counters.n ? counts_text(&o->counters) : NULL;
 	mem_cleanup char *spaces = mem_printf("%s/spaces", a->data_dir);
 
 	a->images_stamp = engine_images_stamp(a->engine);
 	m.sent_ms = clock_mono_ms();
 	m.text = a->node;
 	m.facts = facts;
+	m.counters = counters;
 	m.text2 = spaces;
 	m.slots = o->slots ? o->slots : o->cores;
 	m.cpu_milli = (uint64_t)o->cores * 1000;
@@ -551,6 +524,8 @@ static void on_state(void *ctx, bool up)
 
 	a->lease_ms = 0;
 	loop_timer_disarm(a->beat);
+	/* The server says again what it wants. */
+	waiting_clear(&a->waiting);
 	if (!up)
 		return;
 	say_hello(a);
@@ -583,6 +558,10 @@ struct agent *agent_new(struct loop *l, struct engine *e, struct link_end *link,
 	a->link = link;
 	a->o = *o;
 	a->data_dir = mem_strdup(o->data_dir);
+	gpus_find("/dev", &a->gpus);
+	if (a->gpus.n && !counts_has(&a->o.counters, COUNTS_GPU))
+		(void)counts_set(&a->o.counters, COUNTS_GPU, a->gpus.n, NULL);
+	a->again = loop_timer_new(l, on_again, a);
 	a->api_socket = mem_strdup(o->api_socket);
 	agent_node_name(o, name, sizeof name);
 	a->node = mem_strdup(name);
@@ -606,6 +585,9 @@ struct agent *agent_free(struct agent *a)
 	link_on_state(a->link, NULL, NULL);
 	link_free(a->link);
 	loop_timer_free(a->beat);
+	loop_timer_free(a->again);
+	waiting_clear(&a->waiting);
+	gpus_free(&a->gpus);
 	free(a->api_socket);
 	free(a->node);
 	free(a->data_dir);

@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include "base/core/counts.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +24,7 @@ struct agent_options {
 	uint64_t memory;	/* bytes that tasks may reserve, 0 = the machine's */
 	unsigned cores;		/* what the machine has */
 	uint64_t machine_memory;
+	struct counts counters; /* of the node; without COUNTS_GPU in it the GPUs that are found (gpus.h) */
 };
 
 /* Says HELLO over the link each time it is up, and what runs here; everything else follows from messages and events. The link end becomes the agent's. */

@@ -8,7 +8,6 @@
 #include "node/engine/engine.h"
 
 #include <fcntl.h>
-#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -78,22 +77,6 @@ static unsigned sockets(const char *cpuinfo)
 	return seen ? (unsigned)__builtin_popcountll(seen) : 1;
 }
 
-/* NVIDIA's /dev/nvidiaN, or AMD's render nodes where its compute driver is. */
-static unsigned gpus(void)
-{
-	glob_t found = {.gl_pathc = 0};
-	unsigned n = 0;
-
-	if (glob("/dev/nvidia[0-9]*", 0, NULL, &found) == 0)
-		n = (unsigned)found.gl_pathc;
-	globfree(&found);
-	if (n == 0 && access("/dev/kfd", F_OK) == 0 && glob("/dev/dri/renderD[0-9]*", 0, NULL, &found) == 0) {
-		n = (unsigned)found.gl_pathc;
-		globfree(&found);
-	}
-	return n;
-}
-
 /* All of a small file of the kernel, "" when there is none. */
 static char *text_of(const char *path)
 {
@@ -136,7 +119,7 @@ static void add_numa(yyjson_mut_doc *d, yyjson_mut_val *o)
 	yyjson_mut_obj_add_uint(d, o, "numa_memory", memory);
 }
 
-char *facts_json(unsigned cores, struct engine *e)
+char *facts_json(unsigned cores, unsigned gpus, struct engine *e)
 {
 	json_mut_cleanup yyjson_mut_doc *d = yyjson_mut_doc_new(NULL);
 	yyjson_mut_val *o = yyjson_mut_obj(d);
@@ -152,7 +135,7 @@ char *facts_json(unsigned cores, struct engine *e)
 	yyjson_mut_obj_add_uint(d, o, "cores", cores);
 	add_numa(d, o);
 	yyjson_mut_obj_add_uint(d, o, "sockets", sockets(cpuinfo));
-	yyjson_mut_obj_add_uint(d, o, "gpus", gpus());
+	yyjson_mut_obj_add_uint(d, o, "gpus", gpus);
 	add_cpu(d, o, cpuinfo);
 	images.d = d;
 	images.list = yyjson_mut_obj_add_obj(d, o, "images");

@@ -6,4 +6,4 @@
 
 /* A JSON object; the caller frees. */
 struct engine;
-char *facts_json(unsigned cores, struct engine *e);
+char *facts_json(unsigned cores, unsigned gpus, struct engine *e);

@@ -10,6 +10,8 @@
  */
 #pragma once
 
+#include "base/core/counts.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -19,17 +21,18 @@ struct err;
 
 /* What `berth up` was asked for. Strings live until the hook returns; paths are absolute. */
 struct cli_up_options {
-	const char *data;      /* directory of the state */
-	const char *socket;    /* where the API listens */
-	const char *node_name; /* NULL: the host's name */
-	bool foreground;       /* stays in the foreground; log on stderr */
-	bool quiet;	       /* no word on stdout when it is up */
-	int log_level;	       /* enum log_level */
-	unsigned slots;	       /* of this node; 0: one per core */
-	const char *network;   /* of an ordinary user's containers: a word for uplink_choose() */
-	unsigned netns_pool;   /* network namespaces kept ready, at most CLI_NETNS_POOL_MAX */
-	uint64_t memory;       /* bytes of this node that may be given away; 0: all */
-	int ready_fd;	       /* -1 in the foreground */
+	const char *data;	/* directory of the state */
+	const char *socket;	/* where the API listens */
+	const char *node_name;	/* NULL: the host's name */
+	bool foreground;	/* stays in the foreground; log on stderr */
+	bool quiet;		/* no word on stdout when it is up */
+	int log_level;		/* enum log_level */
+	unsigned slots;		/* of this node; 0: one per core */
+	struct counts counters; /* of this node; without COUNTS_GPU: as many as are found */
+	const char *network;	/* of an ordinary user's containers: a word for uplink_choose() */
+	unsigned netns_pool;	/* network namespaces kept ready, at most CLI_NETNS_POOL_MAX */
+	uint64_t memory;	/* bytes of this node that may be given away; 0: all */
+	int ready_fd;		/* -1 in the foreground */
 	/* more doors (struct api_doors); paths are absolute */
 	char *const *listen;
 	const char *tls_cert, *tls_key, *tls_client_ca, *token_file, *policy;

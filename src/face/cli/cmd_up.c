@@ -7,6 +7,7 @@
 #include "face/cli/command.h"
 
 #include "base/core/clock.h"
+#include "base/core/counts.h"
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/fs.h"
@@ -34,7 +35,7 @@ struct up_values {
 	const char *data, *node_name, *network;
 	bool foreground, quiet, wait;
 	uint64_t level, slots, memory, timeout_ms, netns_pool;
-	char **listen;
+	char **listen, **counter;
 	const char *tls_cert, *tls_key, *tls_client_ca, *token_file, *policy;
 	const char *agents, *server, *token, *store, *fencing, *topology, *authority_secret;
 	uint64_t lease_ms, cert_ms;
@@ -60,6 +61,12 @@ struct up_values {
 	     "NAME",	  "of this node (default: the host's name)"},                                                    \
 	    {"slots", 0, OPTION_COUNT, offsetof(struct up_values, slots), "N", "of this node (default: one per core)"},  \
 	    {"memory", 0, OPTION_SIZE, offsetof(struct up_values, memory), "SIZE", "that jobs may have (default: all)"}, \
+	    {"counter",                                                                                                  \
+	     0,                                                                                                          \
+	     OPTION_LIST,                                                                                                \
+	     offsetof(struct up_values, counter),                                                                        \
+	     "NAME=N",                                                                                                   \
+	     "of this node: N units of something that jobs may ask for (gpu: those that are found); may be repeated"},   \
 	    {"network",                                                                                                  \
 	     0,                                                                                                          \
 	     OPTION_TEXT,                                                                                                \
@@ -458,6 +465,10 @@ static int up_run(struct cli *cli, void *values, char **operands, struct err *er
 			       CLI_NETNS_POOL_MAX);
 	if (v->slots > 100000)
 		return err_set(err, EINVAL, "--slots: %" PRIu64 " is more than 100000", v->slots);
+	for (char **c = v->counter; c && *c; c++) {
+		if (counts_set_pair(&o.counters, *c, err) < 0)
+			return err_wrap(err, "--counter");
+	}
 	if (!wanted)
 		return err_set(err, EINVAL,
 			       "neither XDG_DATA_HOME nor HOME is set: say where the state goes with --data DIR");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "face/compose/emit.h"
 
+#include "base/core/counts.h"
 #include "base/wire/json.h"
 #include "face/compose/job.h"
 #include "face/compose/loader.h"
@@ -224,6 +225,17 @@ static void add_licences(struct out *o, const struct job_service *s)
 	yyjson_mut_obj_add_val(o->doc, o->obj, "licences", in.obj);
 }
 
+static void add_counters(struct out *o, const struct job_service *s)
+{
+	struct out in = {o->doc, yyjson_mut_obj(o->doc)};
+
+	if (!s->counters || !s->counters->n)
+		return;
+	for (size_t i = 0; i < s->counters->n; i++)
+		add_int(&in, s->counters->list[i].name, s->counters->list[i].n);
+	yyjson_mut_obj_add_val(o->doc, o->obj, "counters", in.obj);
+}
+
 static void add_rules(struct out *o, const struct job_service *s)
 {
 	static const char *const keys[] = {"near", "apart"};
@@ -281,6 +293,7 @@ static void add_schedule(struct out *o, const struct job_service *s)
 	if (s->max_running)
 		add_int(o, "max_running", s->max_running);
 	add_licences(o, s);
+	add_counters(o, s);
 	if (s->gang)
 		yyjson_mut_obj_add_bool(o->doc, o->obj, "gang", true);
 	if (s->exclusive)

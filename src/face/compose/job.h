@@ -77,6 +77,7 @@ struct job_where {
 	int line, column;
 };
 
+struct counts;
 struct job_service {
 	const char *name;
 	const struct node *node, *berth; /* the service, its x-berth or NULL */
@@ -119,6 +120,7 @@ struct job_service {
 	int warn_signal;	/* 0 = no warning */
 	int64_t max_running;
 	const struct node *licences; /* a map of names and numbers, or NULL */
+	struct counts *counters;     /* of its node, or NULL */
 };
 
 struct job_schedule {

@@ -59,6 +59,7 @@ extern const struct schema schema_networks[];
 extern const struct schema schema_sources[];	   /* secrets and configs at the top */
 extern const struct schema schema_berth_top[];	   /* x-berth at the top */
 extern const struct schema schema_berth_service[]; /* x-berth of a service */
+extern const struct schema schema_device;	   /* a request for GPUs */
 extern const struct schema schema_item_str, schema_item_text;
 
 /* Checks the whole file against schema_top. */

@@ -57,6 +57,9 @@ static const struct schema one_stage = {
 static const struct schema one_licence = {
     .name = "NAME", .shapes = S_INT, .min = 1, .max = 1000000, .example = "matlab: 2"};
 
+static const struct schema one_counter = {
+    .name = "NAME", .shapes = S_INT, .min = 1, .max = 1024, .example = "scratch: 2"};
+
 static const struct schema rule[] = {{"to", S_STR, .example = "to: db"},
 				     {"within", S_STR, .example = "within: labels.rack"},
 				     {"weight", S_INT, .min = 1, .max = 1000, .example = "weight: 5"},
@@ -78,6 +81,7 @@ const struct schema schema_berth_service[] = {
     {"mpi", S_ANY, SCHEMA_LATER},
     {"max_running", S_INT, .min = 0, .max = 1000000, .example = "max_running: 10"},
     {"licences", S_NAMES, .item = &one_licence, .example = "licences: {matlab: 2}"},
+    {"counters", S_NAMES, .item = &one_counter, .example = "counters: {scratch: 2}"},
     {"gang", S_BOOL, .example = "gang: true"},
     {"exclusive", S_BOOL, .example = "exclusive: true"},
     {"preemptible", S_BOOL, .example = "preemptible: true"},

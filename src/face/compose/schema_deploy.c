@@ -11,18 +11,31 @@ static const struct schema limits[] = {{"cpus", S_CPUS, .example = "cpus: \"0.5\
 				       {"pids", S_INT, .min = 1, .max = 4194304, .example = "pids: 100"},
 				       {NULL}};
 
-static const struct schema devices[] = {{"capabilities", S_ANY, SCHEMA_LATER}, {"count", S_ANY, SCHEMA_LATER},
-					{"device_ids", S_ANY, SCHEMA_LATER},   {"driver", S_ANY, SCHEMA_LATER},
-					{"options", S_ANY, SCHEMA_LATER},      {NULL}};
+static const struct schema device[] = {
+    {"capabilities", S_LIST, .item = &schema_item_str, .example = "capabilities: [gpu]", .remark = "only `gpu`"},
+    {"count", S_TEXT, .example = "count: 1", .remark = "a number, not `all`"},
+    {"device_ids", S_ANY, SCHEMA_LATER, .remark = "the node chooses"},
+    {"driver", S_STR, .example = "driver: nvidia", .remark = "whatever the node has"},
+    {"options", S_ANY, SCHEMA_LATER},
+    {NULL}};
+const struct schema schema_device = {
+    .name = "", .shapes = S_MAP, .fields = device, .example = "- {capabilities: [gpu], count: 1}"};
 
-static const struct schema discrete[] = {{"kind", S_ANY, SCHEMA_LATER}, {"value", S_ANY, SCHEMA_LATER}, {NULL}};
-static const struct schema generic[] = {{"discrete_resource_spec", S_ANY, SCHEMA_LATER, .fields = discrete}, {NULL}};
+static const struct schema discrete[] = {
+    {"kind", S_STR, .example = "kind: gpu"}, {"value", S_TEXT, .example = "value: 2"}, {NULL}};
+static const struct schema generic[] = {
+    {"discrete_resource_spec", S_MAP, .fields = discrete, .example = "discrete_resource_spec: {kind: gpu, value: 2}"},
+    {NULL}};
+static const struct schema one_generic = {
+    .name = "", .shapes = S_MAP, .fields = generic, .example = "- discrete_resource_spec: {kind: gpu, value: 2}"};
 
 static const struct schema reservations[] = {
     {"cpus", S_CPUS, .example = "cpus: \"0.25\"", .remark = "beyond the slots"},
     {"memory", S_SIZE, .example = "memory: 32m"},
-    {"generic_resources", S_ANY, SCHEMA_LATER, .fields = generic},
-    {"devices", S_ANY, SCHEMA_LATER, .fields = devices},
+    {"generic_resources", S_LIST, .item = &one_generic,
+     .example = "generic_resources: [discrete_resource_spec: {kind: gpu, value: 2}]", .remark = "counters of the node"},
+    {"devices", S_LIST, .item = &schema_device, .example = "devices: [{capabilities: [gpu], count: 1}]",
+     .remark = "the counter `gpu` of the node"},
     {NULL}};
 
 static const struct schema resources[] = {

@@ -157,9 +157,6 @@ static const struct schema hook[] = {{"command", S_ANY, SCHEMA_LATER},	   {"user
 				     {"environment", S_ANY, SCHEMA_LATER}, {NULL}};
 static const struct schema service_models[] = {
     {"endpoint_var", S_ANY, SCHEMA_LATER}, {"model_var", S_ANY, SCHEMA_LATER}, {NULL}};
-static const struct schema gpus[] = {{"capabilities", S_ANY, SCHEMA_LATER}, {"count", S_ANY, SCHEMA_LATER},
-				     {"device_ids", S_ANY, SCHEMA_LATER},   {"driver", S_ANY, SCHEMA_LATER},
-				     {"options", S_ANY, SCHEMA_LATER},	    {NULL}};
 
 #define LATER(key)                                                                                                     \
 	{                                                                                                              \
@@ -213,6 +210,8 @@ const struct schema schema_service[] = {
      .remark = "only `default`, without an effect; others later"},
     {"ipc", S_STR, .check = check_ipc, .remark = "only `private`; others later"},
     {"cgroup", S_STR, .check = check_ipc, .remark = "only `private`; others later"},
+    {"gpus", S_STR | S_LIST, .item = &schema_device, .words = "all", .example = "gpus: [{count: 1}]",
+     .remark = "a list; not `all`"},
     {"x-berth", S_MAP, .fields = schema_berth_service, .remark = "see job.md"},
     LATER_SUB("build", schema_build),
     LATER_SUB("ports", ports),
@@ -222,7 +221,6 @@ const struct schema schema_service[] = {
     LATER("privileged"),
     LATER("devices"),
     LATER("device_cgroup_rules"),
-    LATER_SUB("gpus", gpus),
     LATER("group_add"),
     LATER("userns_mode"),
     LATER("uts"),

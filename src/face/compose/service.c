@@ -2,6 +2,7 @@
 #include "face/compose/service.h"
 
 #include "face/compose/berth_keys.h"
+#include "face/compose/counters.h"
 #include "face/compose/deploy.h"
 #include "face/compose/depends.h"
 #include "face/compose/environment.h"
@@ -203,6 +204,7 @@ void service_read(struct loader *l, const struct node *n, struct job_service *s)
 	health_read(l, s);
 	berth_keys_read(l, s);
 	placement_read(l, s);
+	counters_read(l, s);
 	environment_read_labels(l, s);
 	/* the files of a service that does not run need not be there */
 	if (!s->active)
