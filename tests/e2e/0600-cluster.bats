@@ -236,6 +236,68 @@ probes_of() { # ID-OF-PROBE [FILTER]: answers in the log
 	run berth wait "$slow"
 }
 
+# n3 with two render nodes and four units of scratch, in a mount namespace of its own.
+start_counting_agent() {
+	inside n3 unshare --mount --propagation private sh -c 'mount -t tmpfs -o mode=755 berth-dri /dev/dri && mknod /dev/dri/renderD128 c 1 3 &&
+		mknod /dev/dri/renderD129 c 1 5 && exec "$@"' sh "$BERTH" agent --data "$DIR/n3" --socket "$DIR/n3.sock" --node-name n3 --server 10.9.0.1 \
+		--slots 4 --counter scratch=4 3>&- 4>&-
+}
+
+counting_job() { # NAME COPIES: each has a GPU and a unit of scratch, says which, and ends with /tmp/go
+	job_file "$1" <<-END >/dev/null
+		services:
+		  t:
+		    image: busybox
+		    command: ["sh", "-c", "echo unit \$\$BERTH_COUNTER_GPU \$\$BERTH_COUNTER_SCRATCH \$\$(ls /dev/dri); until [ -e /tmp/go ]; do sleep 0.1; done"]
+		    labels: {io.berth.counter.gpu: "7"}
+		    deploy: {resources: {reservations: {devices: [{capabilities: [gpu], count: 1}]}}}
+		    x-berth: {kind: task, replicate: $2, counters: {scratch: 1}}
+	END
+	berth submit "$DIR/$1.yaml" --json | jq -r .id
+}
+
+unit_of() { # CONTAINER
+	on n3 logs "$1" 2>/dev/null | sed -n 's/^unit //p'
+}
+
+says_unit() { # CONTAINER
+	[ -n "$(unit_of "$1")" ]
+}
+
+units_used() { # JSON
+	[ "$(berth node inspect n3 | jq -c '.[0].counters | map_values("\(.used)/\(.total)")')" = "$1" ]
+}
+
+@test "a node's GPUs and other counters are given away one by one, with their devices, also after the agent was killed" {
+	[ -d /dev/dri ] || { mkdir /dev/dri && made=yes; }
+	kill -9 "$(on n3 info --json | jq -r .pid)"
+	start_counting_agent
+	eventually units_used '{"gpu":"0/2","scratch":"0/4"}'
+	one=$(counting_job one 3)
+	eventually all_run "$one" 2
+	units_used '{"gpu":"2/2","scratch":"2/4"}'
+	[[ "$(berth node ls)" == *"gpu 2/2, scratch 2/4"* ]]
+	run -0 berth why "$one"
+	[[ "$output" == *"1 gpu, 1 scratch; node n3 has 0 of 2 gpu free"* ]]
+	for i in 0 1; do
+		eventually says_unit "$one-t-$i"
+		[ "$(unit_of "$one-t-$i")" = "$i $i renderD12$((8 + i))" ]
+	done
+	kill -9 "$(on n3 info --json | jq -r .pid)"
+	start_counting_agent
+	eventually node_is n3 busy
+	on n3 exec "$one-t-1" touch /tmp/go
+	eventually says_unit "$one-t-2"
+	[ "$(unit_of "$one-t-2")" = "1 1 renderD129" ]
+	[ "$(on n3 inspect "$one-t-2" | jq -r '.[0].Config.Labels["io.berth.counter.gpu"] // .[0].labels["io.berth.counter.gpu"]')" = 1 ]
+	berth cancel "$one"
+	run berth wait "$one"
+	on n3 down
+	start_agent n3
+	eventually units_used '{"seat":"0/1"}'
+	[ -z "${made:-}" ] || rmdir /dev/dri
+}
+
 @test "labels are kept, and an unknown node is an error" {
 	berth node label n2 disk=ssd rack=4
 	berth node label n2 rack-
@@ -276,8 +338,23 @@ probes_of() { # ID-OF-PROBE [FILTER]: answers in the log
 	fails_with 'there is no node "nowhere"'
 }
 
-# The cable of a node is pulled for longer than its lease.
+# Each node has one seat: three copies take all of them, and take their time to end.
+seated_job() {
+	job_file seated <<-END >/dev/null
+		services:
+		  t:
+		    image: busybox
+		    command: ["sh", "-c", "trap '' TERM; while :; do sleep 0.1; done"]
+		    stop_grace_period: 300ms
+		    x-berth: {kind: task, replicate: 3, slots: 0, counters: {seat: 1}}
+	END
+	berth submit "$DIR/seated.yaml" --json | jq -r .id
+}
+
+# The cable of a node is pulled for longer than its lease. What waits for its seat gets it when the one who had it has ended, and is not told that there is none.
 @test "a partition: lost, started elsewhere, and the old attempt ends when the node is back" {
+	seated=$(seated_job)
+	eventually all_run "$seated" 3
 	id=$(job_of parted 1 "until [ -e /tmp/go ]; do sleep 0.1; done")
 	eventually all_run "$id" 1
 	node=$(nodes_of "$id")
@@ -286,10 +363,14 @@ probes_of() { # ID-OF-PROBE [FILTER]: answers in the log
 	eventually all_run "$id" 1
 	[ "$(nodes_of "$id")" != "$node" ]
 	# Nobody has told it yet: the old one still runs over there.
-	[ "$(on "$node" ps -q | wc -l)" = 1 ]
+	[ "$(on "$node" ps -q | wc -l)" = 2 ]
+	[ "$(job_field "$seated" .counts.pending)" = 1 ]
 	apart ip link set "$node" up
-	WITHIN=20 eventually node_is "$node" free
-	eventually bash -c "[ \$(BERTH_SOCKET=$DIR/$node.sock $BERTH ps -q | wc -l) = 0 ]"
+	WITHIN=20 eventually all_run "$seated" 3
+	eventually bash -c "[ \$(BERTH_SOCKET=$DIR/$node.sock $BERTH ps -q | wc -l) = 1 ]"
+	[ "$(job_field "$seated" '[.tasks[0].instances[].attempts | map(.state) | join(" ")] | sort | join(",")')" = "lost running,running,running" ]
+	berth cancel "$seated"
+	run berth wait "$seated"
 	on "$(nodes_of "$id")" exec "$id-t-0-try2" touch /tmp/go
 	berth wait "$id"
 	[ "$(job_field "$id" '[.tasks[0].instances[0].attempts[].state] | join(" ")')" = "lost exited" ]

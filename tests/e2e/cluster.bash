@@ -40,7 +40,7 @@ make_networks() {
 start_agent() { # NODE OPTION...
 	local node=$1
 	shift
-	inside "$node" "$BERTH" agent --data "$DIR/$node" --socket "$DIR/$node.sock" --node-name "$node" --server 10.9.0.1 --slots 2 "$@" 3>&- 4>&-
+	inside "$node" "$BERTH" agent --data "$DIR/$node" --socket "$DIR/$node.sock" --node-name "$node" --server 10.9.0.1 --slots 2 --counter seat=1 "$@" 3>&- 4>&-
 }
 
 node_is() { # NODE STATE
