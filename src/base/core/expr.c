@@ -43,11 +43,6 @@ static const char *const names[] = {"hostname", "id",	 "role",   "os",     "arch
 #define LABELS "labels."
 #define HAS "has."
 
-const char *expr_name(size_t position)
-{
-	return position < sizeof names / sizeof *names ? names[position] : NULL;
-}
-
 /* ---- comparing ---- */
 
 /* 12, 1.5, 64g, 64GiB: digits with at most one dot, then k m g t p in any case with an optional b or ib. */

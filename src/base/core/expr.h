@@ -7,7 +7,7 @@
  *   not:     ! not, ( or ), has(WORD), NAME == VALUE (!= < <= > >=), NAME in [VALUE, ...]
  *   VALUE:   a word of letters, digits and . _ : / @ + -, or any text in '...' or "..."
  *
- * NAME is one of expr_name()'s, `labels.X` for a user's label; `node.` may stand before it, and platform.os and platform.arch are Swarm's
+ * NAME is one of a table in expr.c, or `labels.X` for a user's label; `node.` may stand before it, and platform.os and platform.arch are Swarm's
  * words for os and arch. Numbers and sizes (64g, 1.5t: powers of 1024) are compared as numbers, other texts by < and > like versions:
  * part by part. What a node does not say equals nothing: of it only != is true.
  *
@@ -41,9 +41,6 @@ bool expr_part_holds(const struct expr *e, size_t part, expr_fact_fn fact, void 
 const char *expr_part_text(const struct expr *e, size_t part, size_t *ret_n);
 /* The name that the part is about when it is a single comparison ("memory"), NULL otherwise. */
 const char *expr_part_name(const struct expr *e, size_t part);
-
-/* The names that can be asked for, by position; NULL at the end. `labels.` stands for all labels. */
-const char *expr_name(size_t position);
 
 /* -1, 0, 1: numbers and sizes as such, else as versions. */
 int expr_compare(const char *a, const char *b);

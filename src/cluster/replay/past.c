@@ -243,37 +243,36 @@ static void load_earlier_nodes(struct reading *r, int64_t now_ms)
 	sched_free(s);
 }
 
-static bool comes_up(const struct past *p, const char *name)
-{
-	for (size_t k = 0; k < p->n_events; k++) {
-		if (p->events[k].e.type == SCHED_EV_NODE_UP && !strcmp(p->events[k].e.node, name))
-			return true;
-	}
-	return false;
-}
-
 /* Those that come in the log itself were not there before it. The others are put before everything. */
 static void put_earlier_nodes(struct past *p)
 {
-	size_t n = p->nodes_before;
+	size_t n = p->nodes_before, at = 0;
+	struct past_event *all = mem_new_n(struct past_event, n + p->n_events + 1);
+	struct map come = MAP_INIT;
 
-	p->nodes_before = 0;
+	for (size_t k = 0; k < p->n_events; k++) {
+		if (p->events[k].e.type == SCHED_EV_NODE_UP)
+			map_put(&come, p->events[k].e.node, p);
+	}
 	for (size_t k = 0; k < n; k++) {
 		const struct past_node *node = &p->nodes[k];
 
-		if (comes_up(p, node->name))
+		if (map_get(&come, node->name))
 			continue;
-		p->nodes_before++;
-		mem_grow(&p->events, &p->cap_events, p->n_events);
-		memmove(p->events + 1, p->events, p->n_events++ * sizeof *p->events);
-		p->events[0] = (struct past_event){.e = {.type = SCHED_EV_NODE_UP,
-							 .now_ms = p->from_ms,
-							 .node = node->name,
-							 .node_slots = node->slots,
-							 .node_cpu_milli = node->cpu_milli,
-							 .node_memory = node->memory,
-							 .counters = node->counters}};
+		all[at++] = (struct past_event){.e = {.type = SCHED_EV_NODE_UP,
+						      .now_ms = p->from_ms,
+						      .node = node->name,
+						      .node_slots = node->slots,
+						      .node_cpu_milli = node->cpu_milli,
+						      .node_memory = node->memory}};
 	}
+	map_free(&come);
+	p->nodes_before = at;
+	for (size_t k = 0; k < p->n_events; k++)
+		all[at++] = p->events[k];
+	free(p->events);
+	p->events = all;
+	p->n_events = p->cap_events = at;
 }
 
 enum { DROP, KEEP, NODE, ATTEMPT, SUBMIT };

@@ -59,19 +59,6 @@ void show_counts(struct buf *out, yyjson_val *counts)
 	}
 }
 
-int64_t show_counts_sum(yyjson_val *counts)
-{
-	yyjson_val *key, *value;
-	size_t i, n;
-	int64_t sum = 0;
-
-	yyjson_obj_foreach (counts, i, n, key, value) {
-		if (yyjson_is_int(value))
-			sum += yyjson_get_sint(value);
-	}
-	return sum;
-}
-
 bool show_job_ended(const char *state)
 {
 	return strcmp(state, "finished") == 0 || strcmp(state, "failed") == 0 || strcmp(state, "canceled") == 0;

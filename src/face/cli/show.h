@@ -20,8 +20,6 @@ bool show_bool(yyjson_val *obj, const char *key);
 void show_words(struct buf *out, yyjson_val *list);
 /* "990 finished, 8 running" of {"finished": 990, "running": 8}, in the order of states in life; nothing for 0. */
 void show_counts(struct buf *out, yyjson_val *counts);
-/* Sum of the counts. */
-int64_t show_counts_sum(yyjson_val *counts);
 
 /* finished, failed or canceled. */
 bool show_job_ended(const char *state);

@@ -16,17 +16,6 @@ const struct model *model_find(const struct model *table, const char *name)
 	return NULL;
 }
 
-bool model_is_list(enum model_type type)
-{
-	static const bool lists[MODEL_TYPES] = {[MODEL_COMMAND] = true,
-						[MODEL_TEST] = true,
-						[MODEL_STRINGS] = true,
-						[MODEL_HOSTS] = true,
-						[MODEL_OBJECTS] = true};
-
-	return lists[type];
-}
-
 static const struct model pool[] = {
     {"subnet", MODEL_STR}, {"gateway", MODEL_STR}, {"ip_range", MODEL_STR}, {"aux_addresses", MODEL_MAP}, {NULL}};
 static const struct model ipam[] = {

@@ -73,5 +73,3 @@ extern const struct model model_ulimit[];
 
 /* The row of a key, or NULL. */
 const struct model *model_find(const struct model *table, const char *name);
-/* True for a list that is written as one, whatever its short forms. */
-bool model_is_list(enum model_type type);

@@ -37,16 +37,6 @@ struct cache_from *cache_from_close(struct cache_from *c)
 	return NULL;
 }
 
-const char *cache_from_name(const struct cache_from *c)
-{
-	return c->o.name;
-}
-
-size_t cache_from_count(const struct cache_from *c)
-{
-	return c->doc.n;
-}
-
 /* ---- opening ---- */
 
 /* An image of the store that carries a cache: 1. */

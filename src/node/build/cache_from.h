@@ -21,8 +21,6 @@ struct cache_from;
 int cache_from_open(struct image_store *s, struct cache_option *o, const struct platform *want, struct cache_from **ret,
 		    struct err *err);
 struct cache_from *cache_from_close(struct cache_from *c); /* takes NULL */
-const char *cache_from_name(const struct cache_from *c);
-size_t cache_from_count(const struct cache_from *c); /* its records */
 
 /* The diff id of the layer that the cache has for the step; NULL = none. */
 const char *cache_from_find(const struct cache_from *c, const char *key);

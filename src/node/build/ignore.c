@@ -56,11 +56,6 @@ struct ignore *ignore_free(struct ignore *i)
 	return NULL;
 }
 
-size_t ignore_count(const struct ignore *i)
-{
-	return i->n;
-}
-
 /* One character of UTF-8, or a byte that is none; moves *p. */
 static uint32_t next_char(const char **p)
 {

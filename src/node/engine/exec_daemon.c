@@ -493,17 +493,3 @@ int engine_exec_resize(struct engine *e, const char *id, unsigned rows, unsigned
 	snprintf(line, sizeof line, "{\"exec\":\"%s\",\"resize\":[%u,%u]}\n", x->pub.id, rows, cols);
 	return container_tell(x->c, line, err);
 }
-
-int engine_exec_kill(struct engine *e, const char *id, int signal, struct err *err)
-{
-	struct exec *x;
-	char line[128];
-	int r = get_running(e, id, &x, err);
-
-	if (r < 0)
-		return r;
-	if (signal < 1 || signal > 64)
-		return err_set(err, EINVAL, "%d is not a signal", signal);
-	snprintf(line, sizeof line, "{\"exec\":\"%s\",\"signal\":%d}\n", x->pub.id, signal);
-	return container_tell(x->c, line, err);
-}

@@ -123,7 +123,6 @@ void monitor_stream_keys(struct detach *d, yyjson_val *v);     /* its "keys" */
 /* A request {"exec": id, "size": [rows, columns], "keys": ...}; takes fd, -1 = nobody looks. */
 void monitor_exec_start(struct monitor *m, yyjson_val *v, int fd);
 void monitor_exec_size(struct monitor *m, yyjson_val *id, yyjson_val *size);
-void monitor_exec_kill(struct monitor *m, yyjson_val *id, int signal);
 void monitor_exec_record(struct monitor *m, struct monitor_conn *c); /* tells of all that are there */
 void monitor_exec_poll(struct monitor *m, struct polls *p);
 void monitor_exec_serve(struct monitor *m, const struct polls *p);

@@ -120,7 +120,7 @@ static int take_given(struct monitor_conn *c, yyjson_val *v)
 static void stream_request(struct monitor *m, struct monitor_conn *c, yyjson_val *v)
 {
 	yyjson_val *attach = yyjson_obj_get(v, "attach"), *exec = yyjson_obj_get(v, "exec"),
-		   *size = yyjson_obj_get(v, "resize"), *signal = yyjson_obj_get(v, "signal");
+		   *size = yyjson_obj_get(v, "resize");
 	int fd = take_given(c, v);
 
 	if (attach && fd >= 0)
@@ -129,8 +129,6 @@ static void stream_request(struct monitor *m, struct monitor_conn *c, yyjson_val
 		monitor_exec_size(m, exec, size);
 	else if (size)
 		monitor_stream_size(&m->flow, size);
-	else if (signal && exec)
-		monitor_exec_kill(m, exec, yyjson_get_int(signal));
 	else if (exec)
 		monitor_exec_start(m, v, fd_take(&fd));
 	fd_closep(&fd);

@@ -335,14 +335,6 @@ void monitor_exec_size(struct monitor *m, yyjson_val *id, yyjson_val *size)
 		monitor_stream_size(&x->flow, size);
 }
 
-void monitor_exec_kill(struct monitor *m, yyjson_val *id, int signal)
-{
-	const struct exec_run *x = find(m, id);
-
-	if (x)
-		(void)proc_pidfd_signal(x->pidfd, signal);
-}
-
 /* ---- turns ---- */
 
 void monitor_exec_poll(struct monitor *m, struct polls *p)

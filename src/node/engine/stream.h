@@ -87,4 +87,3 @@ int engine_exec_start(struct engine *e, const char *id, const struct engine_exec
 void engine_exec_forget(struct engine *e, const void *ctx);
 /* -EBUSY when it does not run. */
 int engine_exec_resize(struct engine *e, const char *id, unsigned rows, unsigned cols, struct err *err);
-int engine_exec_kill(struct engine *e, const char *id, int signal, struct err *err);

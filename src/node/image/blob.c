@@ -48,16 +48,6 @@ bool image_blob_is_there(struct image_store *s, const char *hex, uint64_t *ret_s
 	return true;
 }
 
-int image_blob_open(struct image_store *s, const char *hex, struct err *err)
-{
-	int fd, r = check_hex(hex, err);
-
-	if (r < 0)
-		return r;
-	fd = openat(s->blobs, hex, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	return fd < 0 ? err_sys(err, errno, "open blob sha256:%s", hex) : fd;
-}
-
 int image_blob_stage(struct image_store *s, struct err *err)
 {
 	int fd = openat(s->blobs, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
@@ -73,20 +63,6 @@ static int place(struct image_store *s, int fd, const char *hex, struct err *err
 	if (linkat(AT_FDCWD, path, s->blobs, hex, AT_SYMLINK_FOLLOW) < 0 && errno != EEXIST)
 		return err_sys(err, errno, "put blob sha256:%s in its place", hex);
 	return 0;
-}
-
-int image_blob_place(struct image_store *s, struct image_lease *lease, int fd, const char *hex, struct err *err)
-{
-	int r = check_hex(hex, err);
-
-	if (r == 0)
-		r = image_lease_blob(lease, hex, err);
-	if (r != 0)
-		return r < 0 ? r : 0; /* it is there */
-	if (fsync(fd) < 0)
-		return err_sys(err, errno, "write blob sha256:%s", hex);
-	r = place(s, fd, hex, err);
-	return r == 0 && fsync(s->blobs) < 0 ? err_sys(err, errno, "write the directory images/blobs") : r;
 }
 
 /* A blob that is there may be damaged: then it is made anew. */

@@ -19,9 +19,5 @@ int image_blob_read(struct image_store *s, const char *hex, size_t max, char **r
 int image_blob_write(struct image_store *s, const void *data, size_t n, char ret_hex[static 65], struct err *err);
 
 bool image_blob_is_there(struct image_store *s, const char *hex, uint64_t *ret_size);
-/* For reading, of any size; the digest is not checked. -ENOENT. */
-int image_blob_open(struct image_store *s, const char *hex, struct err *err);
-/* A file without a name below images/ (O_TMPFILE; it goes with its descriptor), and its place as a blob once its bytes are known to have that
- * digest: the caller checked it. The file is synced. */
+/* A file without a name below images/ (O_TMPFILE; it goes with its descriptor). */
 int image_blob_stage(struct image_store *s, struct err *err);
-int image_blob_place(struct image_store *s, struct image_lease *lease, int fd, const char *hex, struct err *err);

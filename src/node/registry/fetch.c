@@ -71,18 +71,3 @@ int registry_fetch_blob(const char *from, const char *hex, uint64_t size, const 
 		code = remote_open(name.host, false, &r, err);
 	return code != 0 ? code : fetch_from(r.sessions[0], name.repo, hex, size, to, err);
 }
-
-int registry_fetch_layer(struct image_store *s, const char *diff_hex, const struct sink *to, struct err *err)
-{
-	struct image_layer_meta m = {.from = NULL};
-	int r = image_layer_meta_read(s, diff_hex, &m, err);
-
-	if (r < 0)
-		return r;
-	if (!m.from || !*m.packed)
-		r = err_set(err, ENODATA, "layer %.12s did not come from a registry", diff_hex);
-	else
-		r = registry_fetch_blob(m.from, m.packed, m.packed_size, to, err);
-	image_layer_meta_free(&m);
-	return r;
-}

@@ -33,7 +33,6 @@ static inline void session_freep(struct session **s)
 	session_free(*s);
 }
 const char *session_name(const struct session *s); /* for people */
-const struct hosts *session_hosts(const struct session *s);
 struct transport *session_transport(const struct session *s);
 /* These instead of what config.json says (login); copied. */
 void session_use(struct session *s, const struct cred *c);

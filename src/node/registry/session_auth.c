@@ -44,11 +44,6 @@ const char *session_name(const struct session *s)
 	return s->endpoint->name;
 }
 
-const struct hosts *session_hosts(const struct session *s)
-{
-	return s->hosts;
-}
-
 struct transport *session_transport(const struct session *s)
 {
 	return s->transport;
