@@ -52,8 +52,11 @@ static void source_free(struct source *s)
 
 static void events_free(struct events *e)
 {
-	while (e->sources)
-		source_free(e->sources);
+	for (struct source *s = e->sources, *next; s; s = next) {
+		next = s->next;
+		node_lines_free(s->lines);
+		free(s);
+	}
 	recall_free(&e->past);
 	free(e->path);
 	free(e->filters);

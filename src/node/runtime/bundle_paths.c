@@ -24,15 +24,13 @@ enum { SYSCTL_PATH_MAX = 512 };
 static void make_file(int root, const struct rt_file *f)
 {
 	const char *name = NULL;
-	fd_cleanup int dir = fs_open_parent(root, f->path, FS_IN_ROOT, &name, NULL), fd = -1;
+	fd_cleanup int dir = fs_open_parent(root, f->path, FS_IN_ROOT, &name, NULL);
 
-	if (dir < 0)
-		return;
 	/* What is there already stays, and nobody needs it enough to end for it. */
-	if (!f->target)
-		fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0755);
-	else if (symlinkat(f->target, dir, name) < 0)
+	if (dir < 0 || (f->target && symlinkat(f->target, dir, name) < 0))
 		return;
+	if (!f->target)
+		close(openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0755));
 }
 
 void bundle_files_make(const struct setup *s)

@@ -207,11 +207,12 @@ static void on_told(void *ctx)
 /* A daemon has no time for many files: what is gone lies in its trash, whole, and nothing of it is left here. */
 static void test_trash(void **state)
 {
-	cleanup_with(image_info_freep) struct image_info *i = must_import("thrown", "1");
+	cleanup_with(image_info_freep) struct image_info *thrown = must_import("thrown", "1");
 	fd_cleanup int trash = fs_mkdirs_in(top, "trash", 0700, FS_NO_SYMLINKS, NULL);
 	int told = 0;
 
 	(void)state;
+	(void)thrown;
 	image_store_use_trash(store, trash, on_told, &told);
 	assert_int_equal(image_tag(store, "thrown", "again", IMAGE_REPLACE_NO, NULL), 0);
 	assert_int_equal(image_remove(store, "again", NULL), 0);
