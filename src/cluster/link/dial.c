@@ -14,6 +14,7 @@
 #include "base/wire/tls_mutual.h"
 #include "cluster/link/cert.h"
 #include "cluster/link/join.h"
+#include "cluster/link/redial.h"
 #include "cluster/link/remote.h"
 #include "cluster/link/socket.h"
 #include "cluster/link/join_token.h"
@@ -23,11 +24,9 @@
 
 #define ADDRESSES 8 /* of one server */
 #define SERVERS 16
-#define PAUSE_MIN_MS 200
 #define TRY_MS 10000	     /* to connect, to shake hands, to join */
 #define TRY_ONE_MS 2000	     /* to connect to one of several */
 #define EARLY_MS 3600000LL   /* certificates begin so long before they are made */
-#define PATIENCE 10	     /* failures after which pauses are as long as they get */
 #define RENEW_AGAIN_MS 60000 /* after a renewal that was not answered */
 
 enum phase { PAUSED, CONNECTING, JOINING, LINKING, UP };
@@ -44,7 +43,8 @@ struct dial {
 	char *new_ca;	       /* of the joining */
 	struct socket_address *addresses;
 	size_t n_addresses, cap_addresses, next_address;
-	size_t n_servers, tried; /* tried: addresses of this round */
+	size_t n_servers;
+	struct redial redial;
 	enum phase phase;
 	struct tls *tls;
 	struct tls_conn *conn_tls; /* while joining */
@@ -53,9 +53,7 @@ struct dial {
 	struct loop_timer *renewal;
 	struct buf in, out;
 	int fd;
-	unsigned failures;
-	bool refused; /* by a server that leads: it will say the same for a while */
-	bool told;    /* the last failure has been logged */
+	bool told; /* the last failure has been logged */
 };
 
 static void try_now(struct dial *d);
@@ -118,31 +116,12 @@ static void clean(struct dial *d)
 	loop_timer_disarm(d->timer);
 }
 
-/* Half of the pause and a random part of the other half. */
-static int64_t pause_ms(unsigned failures, int64_t max)
-{
-	int64_t ms = PAUSE_MIN_MS;
-	uint32_t random;
-
-	while (failures-- > 1 && ms < max)
-		ms *= 2;
-	if (ms > max)
-		ms = max;
-	random_bytes(&random, sizeof random);
-	return ms / 2 + (int64_t)(random % (uint64_t)(ms / 2 + 1));
-}
-
-/* Of several servers the others are asked at once; who was refused by one waits as long as with one. */
 static int64_t next_pause(struct dial *d)
 {
-	bool several = d->n_servers > 1 && !d->refused;
+	uint32_t random;
 
-	d->refused = false;
-	if (several && ++d->tried < d->n_addresses)
-		return 0;
-	d->tried = 0;
-	d->failures++;
-	return pause_ms(d->failures, several ? DIAL_PAUSE_SEVERAL_MS : DIAL_PAUSE_MAX_MS);
+	random_bytes(&random, sizeof random);
+	return redial_pause_ms(&d->redial, random);
 }
 
 static void give_up(struct dial *d, const struct err *why)
@@ -235,13 +214,11 @@ static void on_message(void *ctx, const struct link_msg *m)
 		return;
 	}
 	if (m->type == LINK_WELCOME) {
-		d->failures = 0;
-		d->tried = 0;
+		redial_welcomed(&d->redial);
 		d->told = false;
 	}
 	if (m->type == LINK_REFUSE) {
-		d->failures = PATIENCE;
-		d->refused = true;
+		redial_refused(&d->redial);
 		give_up_text(d, EPERM, m->text);
 		return;
 	}
@@ -507,6 +484,7 @@ static int resolve(struct dial *d, const char *servers, struct err *err)
 	}
 	if (d->n_addresses == 0)
 		return r;
+	d->redial = (struct redial){.several = d->n_servers > 1, .n_addresses = d->n_addresses};
 	err_clear(err);
 	return 0;
 }

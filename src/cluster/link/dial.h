@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * dial: the agent's end of the link. It joins with a token when it has no certificate yet, connects, connects again with growing pauses when the connection
- * breaks (200 ms to DIAL_PAUSE_MAX_MS, each of a random length, so that a thousand agents do not come at once), and has its certificate renewed in the
- * second half of its life. Its key, its certificate and the authority's lie in one folder that is root's alone.
+ * breaks (redial.h), and has its certificate renewed in the second half of its life. Its key, its certificate and the authority's lie in one folder that is root's alone.
  *
- * Of several servers one leads and has a door, the others refuse connections: they are tried in turn, one round without pauses, and then the pauses stay
- * short (DIAL_PAUSE_SEVERAL_MS). A server that is silent for DIAL_SILENCE_MS is asked, and left when it is silent for as long again.
+ * Of several servers one leads and has a door, the others refuse connections: they are tried in turn. A server that is silent for DIAL_SILENCE_MS is asked, and left when it is silent for as long again.
  */
 #pragma once
 
@@ -13,8 +11,6 @@ struct err;
 struct link_end;
 struct loop;
 
-#define DIAL_PAUSE_MAX_MS 15000
-#define DIAL_PAUSE_SEVERAL_MS 1600
 #define DIAL_SILENCE_MS 1500
 
 struct dial_options {
