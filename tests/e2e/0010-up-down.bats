@@ -128,3 +128,15 @@ teardown() {
 	run -0 berth ps --json
 	[ "$(jq length <<<"$output")" = 0 ]
 }
+
+@test "a machine that was a node and is a server alone now is none any more, at once" {
+	apart "$BERTH" up --data "$DIR/data" 3>&- 4>&-
+	name=$(berth node ls --json | jq -r '.[0].name')
+	berth down
+	apart "$BERTH" server --data "$DIR/data" --agents 127.0.0.1 3>&- 4>&-
+	WITHIN=5 eventually bash -c "$BERTH node inspect $name | jq -e '.[0] | .state == \"lost\" and .reason == \"the server runs without a node of its own now\"'"
+	berth node rm "$name"
+	berth down
+	apart "$BERTH" up --data "$DIR/data" 3>&- 4>&-
+	WITHIN=5 eventually bash -c "$BERTH node inspect $name | jq -e '.[0].state == \"free\"'"
+}

@@ -159,13 +159,19 @@ int fleet_load(struct server *s, const char *name, const char *text, size_t len,
 
 /* ---- leases ---- */
 
-void fleet_expect_all(struct server *s)
+void fleet_expect_all(struct server *s, bool here)
 {
 	struct sched_node_view v;
 
 	for (size_t i = 0; sched_node_at(s->sched, i, &v) == 0; i++) {
-		if (v.up)
-			fleet_heard(fleet_get(s, v.name));
+		struct node *n = v.up ? fleet_get(s, v.name) : NULL;
+
+		if (!n)
+			continue;
+		fleet_heard(n);
+		n->unmanned = !here && !n->member[0] && !fleet_has_strict(n);
+		if (n->unmanned)
+			loop_timer_arm(n->lease, 0);
 	}
 	for (struct node *n = s->nodes; n; n = n->next)
 		fleet_arm_drain(n);
@@ -177,6 +183,7 @@ void fleet_heard(struct node *n)
 
 	n->heard_mono_ms = clock_mono_ms();
 	n->lost = false;
+	n->unmanned = false; /* another machine has its name now */
 	if (is_new)
 		loop_timer_arm(n->lease, lease_patience(n->server->lease_ms));
 }
@@ -197,13 +204,14 @@ static void on_lease(void *ctx)
 
 	if (n->session && !n->session->name[0])
 		return; /* in this process */
-	if (left > 0) {
+	if (left > 0 && !n->unmanned) {
 		loop_timer_arm(n->lease, left);
 		return;
 	}
 	n->lost = true;
 	free(n->why);
-	n->why = mem_printf("no word from it for %g s", (double)patience / 1000);
+	n->why = n->unmanned ? mem_strdup("the server runs without a node of its own now")
+			     : mem_printf("no word from it for %g s", (double)patience / 1000);
 	log_warning("node %s is lost: %s", n->name, n->why);
 	if (n->session)
 		session_end(n->session);

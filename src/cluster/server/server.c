@@ -71,7 +71,7 @@ int server_open(struct loop *l, struct store *store, struct link_end *link, cons
 	}
 	if (link)
 		fleet_attach(s, link, "");
-	fleet_expect_all(s);
+	fleet_expect_all(s, link != NULL);
 	sources_begin(s);
 	ingest_arm_deadline(s);
 	*ret = s;
