@@ -72,12 +72,16 @@ end_job() {
 	pid=$(daemon_pid)
 	kill -9 "$pid"
 	eventually gone "$pid"
-	start
-	id=$(sleeper rain 2 "project: weather")
+	start --counter gpu=4
+	id=$(sleeper rain 2 "project: weather" "counters: {gpu: 1}")
 	other=$(sleeper sun 1 "" "slots: 0")
 	eventually runs "$id" 1
 	eventually runs "$other" 1
 	[ "$(why "$id")" = "1 more waits: project weather has 1 of 1 CPUs in use; this one needs 1" ]
+	berth quota set project:weather --cpus 9 --gpus 1
+	[ "$(why "$id")" = "1 more waits: project weather has 1 of 1 GPUs in use; this one needs 1" ]
+	berth quota set project:weather --gpus 2
+	eventually runs "$id" 2
 	end_job "$id"
 	end_job "$other"
 	berth quota rm project:weather

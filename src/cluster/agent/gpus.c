@@ -62,8 +62,11 @@ static void find_kind(const char *dev, const struct kind *k, struct gpus *g)
 			g->n += number_of(found.gl_pathv[i], prefix, &g->numbers[g->n]);
 	}
 	globfree(&found);
-	if (!g->n)
+	if (!g->n) {
+		free(g->numbers);
+		g->numbers = NULL;
 		return;
+	}
 	qsort(g->numbers, g->n, sizeof *g->numbers, number_compare);
 	for (size_t i = 0; i < g->n; i++) {
 		mem_cleanup char *path = mem_printf("%s/%s%u", dev, k->prefix, g->numbers[i]);
@@ -77,10 +80,8 @@ static void find_kind(const char *dev, const struct kind *k, struct gpus *g)
 void gpus_find(const char *dev, struct gpus *ret)
 {
 	*ret = (struct gpus)GPUS_NONE;
-	for (size_t k = 0; k < sizeof kinds / sizeof *kinds && !ret->n; k++) {
-		gpus_free(ret);
+	for (size_t k = 0; k < sizeof kinds / sizeof *kinds && !ret->n; k++)
 		find_kind(dev, &kinds[k], ret);
-	}
 }
 
 void gpus_free(struct gpus *g)

@@ -241,6 +241,27 @@ static void more_nodes(void **state)
 	assert_int_equal(replay(w, NULL, "n1", NULL), -ENODATA);
 }
 
+/* A node with a GPU, one without; two jobs that want one: as it was, and with one more like the first. */
+static void counters_are_counted(void **state)
+{
+	static const char task[] = "[{\"name\":\"t\",\"kind\":\"task\",\"image\":\"x\",\"counters\":{\"gpu\":1}}]";
+	struct world *w = *state;
+
+	event(w, 0, "node_up",
+	      "{\"node\":\"n1\",\"slots\":2,\"cpu_milli\":2000,\"memory\":8589934592,\"counters\":\"gpu 1\\n\"}", NULL,
+	      NULL);
+	node(w, 0, "n2", 2);
+	submit(w, 0, "a", 1, "", task);
+	submit(w, 0, "b", 1, "", task);
+	ran(w, "a", 1000, 101000);
+	ran(w, "b", 102000, 202000);
+	assert_int_equal(replay(w, "+1xn1", NULL, NULL), 0);
+	is(w, "/columns/1/makespan_ms", 202000);
+	is(w, "/columns/2/makespan_ms", 101000);
+	assert_int_equal(replay(w, "+1xn2", NULL, NULL), 0);
+	is(w, "/columns/2/makespan_ms", 202000);
+}
+
 static void another_policy(void **state)
 {
 	struct world *w = *state;
@@ -410,6 +431,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(a_replay_is_what_was),
 	    TEST(more_nodes),
+	    TEST(counters_are_counted),
 	    TEST(another_policy),
 	    TEST(pack_and_spread),
 	    TEST(what_went_wrong_goes_wrong_again),
