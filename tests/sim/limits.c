@@ -10,6 +10,11 @@
 static const char *const licences[SIM_LICENCES] = {"l0", "l1"};
 static const char *const owners[SIM_OWNERS] = {"user:ann", "user:*", "project:p"};
 
+size_t sim_licence(const char *name)
+{
+	return strcmp(name, licences[0]) != 0;
+}
+
 void sim_limits_init(struct sim *w)
 {
 	for (size_t k = 0; k < SIM_OWNERS; k++) {
@@ -116,7 +121,7 @@ static void count(struct sim *w, const struct sim_job *j, const struct sched_tas
 static void count_licences(struct sim *w, const struct sim_job *j, const struct sched_task_spec *t, int sign)
 {
 	for (size_t n = 0; n < t->n_licences; n++) {
-		size_t k = strcmp(t->licences[n].name, licences[0]) != 0;
+		size_t k = sim_licence(t->licences[n].name);
 
 		w->licences_used[k] += sign > 0 ? t->licences[n].n : -(uint64_t)t->licences[n].n;
 		if (sign > 0 && w->licences_used[k] > w->licences[k])

@@ -83,6 +83,42 @@ static uint64_t room_on(struct sim *w, const struct sim_node *n, const struct sc
 	    t, counters, at_most(at_most(at_most(SIM_COPIES, slots, t->slots), cpu, t->cpu_milli), memory, t->memory));
 }
 
+/* How many of a licence come back when all that is killed has ended. */
+static uint64_t licences_back(const struct sim *w, const char *name)
+{
+	uint64_t n = 0;
+
+	for (size_t k = 0; k < w->n_jobs; k++) {
+		const struct sim_job *j = w->jobs[k];
+
+		for (uint32_t x = 0; x < j->spec.n_tasks && !j->ended; x++) {
+			uint32_t killed = 0;
+
+			for (uint32_t c = 0; c < SIM_COPIES; c++) {
+				const struct sim_instance *i = &j->tasks[x].instances[c];
+
+				killed += i->epoch && !i->ended && i->killed;
+			}
+			for (size_t l = 0; l < j->specs[x].n_licences; l++)
+				n +=
+				    strcmp(j->specs[x].licences[l].name, name) ? 0 : j->specs[x].licences[l].n * killed;
+		}
+	}
+	return n;
+}
+
+static bool has_licences(const struct sim *w, const struct sched_task_spec *t, uint64_t copies)
+{
+	for (size_t l = 0; l < t->n_licences; l++) {
+		size_t k = sim_licence(t->licences[l].name);
+
+		if (w->licences_used[k] + t->licences[l].n * copies >
+		    w->licences[k] + licences_back(w, t->licences[l].name))
+			return false;
+	}
+	return true;
+}
+
 static bool is_helped(struct sim *w, const struct sim_job *j, uint32_t task)
 {
 	const struct sched_task_spec *t = &j->specs[task];
@@ -90,6 +126,8 @@ static bool is_helped(struct sim *w, const struct sim_job *j, uint32_t task)
 	uint64_t room = 0, most = 0;
 
 	if (sched_task_view(w->s, j->id, task, &v) < 0 || !v.counts[SCHED_TASK_PENDING])
+		return false;
+	if (!has_licences(w, t, t->gang ? v.counts[SCHED_TASK_PENDING] : 1))
 		return false;
 	for (size_t k = 0; k <= SIM_NODES; k++) {
 		uint64_t here = w->nodes[k].up ? room_on(w, &w->nodes[k], t) : 0;

@@ -186,6 +186,7 @@ void sim_node_report(struct sim *w, struct sim_node *n); /* all that is not ackn
 
 /* limits.c */
 void sim_limits_init(struct sim *w);
+size_t sim_licence(const char *name);						    /* its place in sim.licences */
 void sim_limits_needs(struct sim *w, struct sim_job *j, struct sched_task_spec *t); /* random licences */
 void sim_limits_change(struct sim *w);						    /* one at random */
 void sim_limits_lift(struct sim *w);						    /* all of them */

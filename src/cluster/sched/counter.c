@@ -188,13 +188,17 @@ int sched_counter_compare(const struct shape *a, const struct shape *b)
 	return r;
 }
 
+int64_t sched_counter_left(const struct node *n, const char *name)
+{
+	const struct stock *st = find(n, name);
+
+	return st ? (int64_t)st->total - st->used : 0;
+}
+
 void sched_counter_room(const struct node *n, const struct shape *sh, int64_t room[static SCHED_WANTS_MAX])
 {
-	for (size_t k = 0; sh->wants && k < sh->wants->n; k++) {
-		const struct stock *st = find(n, sh->wants->list[k].name);
-
-		room[k] = st ? (int64_t)st->total - st->used : 0;
-	}
+	for (size_t k = 0; sh->wants && k < sh->wants->n; k++)
+		room[k] = sched_counter_left(n, sh->wants->list[k].name);
 }
 
 void sched_counter_gain(const struct shape *sh, const struct shape *ends, int64_t room[static SCHED_WANTS_MAX])
@@ -250,6 +254,16 @@ bool sched_counter_keep_one(struct node *n, const char *name, uint32_t spare)
 bool sched_counter_kept(const struct stock *st)
 {
 	return st->spare != NO_LIMIT;
+}
+
+void sched_counter_give(struct node *n, const struct shape *sh, uint32_t copies)
+{
+	for (size_t k = 0; sh->wants && k < sh->wants->n; k++) {
+		struct stock *st = find(n, sh->wants->list[k].name);
+
+		if (st && st->spare != NO_LIMIT)
+			st->spare += sh->wants->list[k].n * copies;
+	}
 }
 
 void sched_counter_spend(struct node *n, const struct shape *sh)

@@ -29,7 +29,8 @@ static uint64_t allowed(const struct sched *s, const struct shape *sh, uint64_t 
 	while (low < n) {
 		uint64_t mid = n - (n - low) / 2;
 
-		if (sched_quota_allows(s, sh, (uint32_t)mid) && sched_licence_allows(s, sh, (uint32_t)mid, false))
+		if (sched_quota_allows(s, sh, (uint32_t)mid, false) &&
+		    sched_licence_allows(s, sh, (uint32_t)mid, false))
 			low = mid;
 		else
 			n = mid - 1;

@@ -41,10 +41,13 @@ uint32_t sched_gang_copies(const struct sched *s, const struct node *n, const st
 	copies = at_most(copies, sched_node_free_memory(n), sh->memory);
 	copies = sched_counter_copies(n, sh, copies, false);
 	if (!pass && n->held && !sched_hold_ends_before(s, sh)) {
-		copies = at_most(copies, n->spare_slots, sh->slots);
-		copies = at_most(copies, n->spare_cpu, sh->cpu_milli);
-		copies = at_most(copies, n->spare_memory, sh->memory);
-		copies = sched_counter_copies(n, sh, copies, true);
+		uint64_t claimed = sched_claim_copies(s, sh, n), spare = copies;
+
+		spare = at_most(spare, n->spare_slots, sh->slots);
+		spare = at_most(spare, n->spare_cpu, sh->cpu_milli);
+		spare = at_most(spare, n->spare_memory, sh->memory);
+		spare = n->alone || sh->exclusive ? 0 : sched_counter_copies(n, sh, spare, true);
+		copies = claimed + spare < copies ? claimed + spare : copies;
 	}
 	return (uint32_t)copies;
 }

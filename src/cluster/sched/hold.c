@@ -27,7 +27,6 @@ struct end {
 	int64_t at_ms;
 	uint32_t candidate;
 	bool other; /* counted in `others` */
-	bool passed;
 	const struct shape *shape;
 };
 
@@ -217,14 +216,14 @@ static bool is_enough(const struct plan *p)
 	return p->copies >= p->need;
 }
 
-static void pass_end(struct plan *p, struct end *e)
+static void pass_end(struct plan *p, const struct end *e)
 {
-	e->passed = true;
 	if (e->candidate == NOWHERE)
 		pass_holder(p, e);
 	else
 		pass_room(p, e);
 }
+
 /* Lets what runs on the emptiest `limit` nodes end, one after the other, until there is room. */
 static bool plan_make(struct plan *p, const struct sched *s, const struct item *it, size_t limit)
 {
@@ -278,41 +277,44 @@ void sched_hold_add(struct sched *s, struct node *n)
 	sched_counter_unkeep(n);
 }
 
-void sched_hold_drop(struct sched *s)
+void sched_hold_remove(struct sched *s, struct node *n)
 {
-	if (!s->hold.item)
+	size_t at = 0;
+
+	while (at < s->hold.n_nodes && s->hold.nodes[at] != n->pos)
+		at++;
+	if (at == s->hold.n_nodes)
 		return;
+	for (s->hold.n_nodes--; at < s->hold.n_nodes; at++)
+		s->hold.nodes[at] = s->hold.nodes[at + 1];
+	n->held = n->alone = false;
+	sched_place_freed(s, n);
+}
+
+void sched_hold_clear(struct sched *s)
+{
 	for (size_t k = 0; k < s->hold.n_nodes; k++)
-		s->nodes[s->hold.nodes[k]]->held = false;
+		s->nodes[s->hold.nodes[k]]->held = s->nodes[s->hold.nodes[k]]->alone = false;
 	for (size_t k = 0; k < s->n_licences; k++)
 		s->licences[k]->held = false;
 	free(s->hold.nodes);
 	s->hold = (struct hold){.item = NULL};
+	sched_claim_clear(s);
 	sched_place_wake(s);
+}
+
+void sched_hold_drop(struct sched *s)
+{
+	/* For those that are still there places are looked for again. */
+	s->replan |= s->n_takers > 0;
+	if (s->hold.item || s->n_takers)
+		sched_hold_clear(s);
 }
 
 void sched_hold_keep(struct licence *l, uint64_t spare)
 {
 	l->held = true;
 	l->spare = spare;
-}
-
-/* What was taken is enough for more than one of those that wait alike: it is kept for all of them. */
-static void widen(struct plan *p, const struct item *it)
-{
-	uint32_t need = it->task->gang ? p->need : sched_preempt_copies(p->s, it);
-
-	if (need <= p->need)
-		return;
-	p->need = need;
-	for (size_t k = 0; k < p->n_ends; k++) {
-		if (!p->ends[k].passed && p->ends[k].at_ms == p->at_ms)
-			pass_end(p, &p->ends[k]);
-	}
-	for (size_t k = 0; k < p->n; k++)
-		recount(p, &p->candidates[k]);
-	if (p->copies < need)
-		p->need = (uint32_t)p->copies;
 }
 
 bool sched_hold_find(struct sched *s, struct item *it)
@@ -323,8 +325,6 @@ bool sched_hold_find(struct sched *s, struct item *it)
 	if (!plan_find(&p, s, it))
 		return false;
 	sched_hold_put(s, it, p.at_ms);
-	if (s->n_preempted && p.at_ms == s->now_ms)
-		widen(&p, it);
 	for (size_t k = 0; k < it->shape->n_needs; k++)
 		sched_hold_keep(it->shape->needs[k].licence, p.licences[k] - (uint64_t)it->shape->needs[k].n * p.need);
 	left = p.need;
@@ -336,6 +336,7 @@ bool sched_hold_find(struct sched *s, struct item *it)
 			continue;
 		left -= n;
 		sched_hold_add(s, c->node);
+		c->node->alone = it->shape->exclusive;
 		c->node->spare_slots = it->shape->exclusive ? 0 : c->slots - (uint64_t)n * it->shape->slots;
 		c->node->spare_cpu = it->shape->exclusive ? 0 : c->cpu_milli - n * it->shape->cpu_milli;
 		c->node->spare_memory = it->shape->exclusive ? 0 : c->memory - n * it->shape->memory;
@@ -365,11 +366,20 @@ bool sched_hold_wants(const struct shape *sh)
 		if (sh->needs[k].licence->held)
 			return true;
 	}
-	return false;
+	return (sh->quotas[0] && sh->quotas[0]->held) || (sh->quotas[1] && sh->quotas[1]->held);
 }
 
-void sched_hold_take(struct sched *s, struct node *n, const struct shape *sh)
+const struct item *sched_hold_first(const struct sched *s)
 {
+	return s->n_takers ? s->takers[0].item : s->hold.item;
+}
+
+void sched_hold_take(struct sched *s, struct node *n, const struct item *it)
+{
+	const struct shape *sh = it->shape;
+
+	if (s->n_takers)
+		sched_claim_use(s, it, n);
 	if (!s->hold.item || sched_hold_ends_before(s, sh))
 		return;
 	for (size_t k = 0; k < sh->n_needs; k++) {

@@ -279,7 +279,6 @@ static int audit_preempted(struct audit *a)
 static int audit_licences(struct audit *a)
 {
 	mem_cleanup uint64_t *used = mem_new_n(uint64_t, a->s->n_licences + 1);
-	const struct item *it = a->s->hold.item;
 
 	for (size_t k = 0; k < a->s->n_nodes; k++) {
 		for (size_t x = 0; x < a->s->nodes[k]->n_live; x++) {
@@ -298,7 +297,7 @@ static int audit_licences(struct audit *a)
 				      used[k]);
 		if (l->used > l->total && !l->over)
 			return BROKEN(a, "licence %s: more are in use than there are", l->name);
-		if (l->held && (!it || !sched_licence_of(it->shape, l)))
+		if (l->held && !a->s->n_takers && (!a->s->hold.item || !sched_licence_of(a->s->hold.item->shape, l)))
 			return BROKEN(a, "licence %s is kept for nobody", l->name);
 	}
 	return 0;
@@ -382,7 +381,89 @@ static int audit_hold(struct audit *a)
 	}
 	if (held != h->n_nodes || (h->item && (h->item->pos == NOT_LISTED || !h->n_nodes)))
 		return BROKEN(a, "%zu nodes held, %zu listed", held, h->n_nodes);
+	if (a->s->replan || (h->item && a->s->n_takers))
+		return BROKEN(a, "a reservation and claims at the same time, or claims that are to be made anew");
 	return 0;
+}
+
+/* What is claimed on a node is free there, or being killed: nobody waits for what never comes. */
+static int audit_room(struct audit *a, const struct node *n)
+{
+	struct room all = sched_node_room(n);
+	uint64_t slots = 0, cpu_milli = 0, memory = 0;
+
+	for (size_t k = 0; k < n->n_live; k++) {
+		const struct shape *sh = sched_instance_shape(n->live[k].task, n->live[k].instance);
+		bool ends = sched_instance_last(n->live[k].instance)->kill != KILL_NONE;
+
+		all.slots += ends ? sh->slots : 0;
+		all.cpu_milli += ends ? sh->cpu_milli : 0;
+		all.memory += ends ? sh->memory : 0;
+	}
+	for (size_t k = 0; k < a->s->n_takers; k++) {
+		const struct taker *t = &a->s->takers[k];
+
+		for (size_t p = 0; p < t->n; p++) {
+			uint64_t copies = t->places[p].node == n->pos ? t->places[p].copies : 0;
+
+			slots += t->item->shape->slots * copies;
+			cpu_milli += t->item->shape->cpu_milli * copies;
+			memory += t->item->shape->memory * copies;
+		}
+	}
+	if (slots > all.slots || cpu_milli > all.cpu_milli || memory > all.memory)
+		return BROKEN(a, "node %s: more is claimed than will be free", n->name);
+	return 0;
+}
+
+static int audit_claimed_counters(struct audit *a, const struct taker *t)
+{
+	const struct counts *wants = t->item->shape->wants;
+
+	for (size_t p = 0; p < t->n; p++) {
+		const struct node *n = a->s->nodes[t->places[p].node];
+
+		for (size_t c = 0; wants && c < wants->n; c++) {
+			int64_t left = sched_counter_left(n, wants->list[c].name);
+
+			for (size_t k = 0; k < n->n_live; k++) {
+				const struct counts *other =
+				    sched_instance_shape(n->live[k].task, n->live[k].instance)->wants;
+
+				if (other && sched_instance_last(n->live[k].instance)->kill != KILL_NONE)
+					left += counts_get(other, wants->list[c].name);
+			}
+			if ((int64_t)wants->list[c].n * t->places[p].copies > left)
+				return BROKEN(a, "node %s: more %s are claimed than will be free", n->name,
+					      wants->list[c].name);
+		}
+	}
+	return 0;
+}
+
+static int audit_claims(struct audit *a)
+{
+	int r = 0;
+
+	for (size_t k = 0; k < a->s->n_takers; k++) {
+		const struct taker *t = &a->s->takers[k];
+		uint64_t copies = 0;
+
+		if (t->item->pos == NOT_LISTED || sched_claim_of(a->s, t->item) != t)
+			return BROKEN(a, "%s/%s: claims room and does not wait", t->item->job->id, t->item->task->name);
+		for (size_t p = 0; p < t->n; p++) {
+			copies += t->places[p].copies;
+			if (!a->s->nodes[t->places[p].node]->held)
+				return BROKEN(a, "node %s: claimed, not held", a->s->nodes[t->places[p].node]->name);
+		}
+		if (audit_claimed_counters(a, t) < 0)
+			return -EINVAL;
+		if (copies != t->copies)
+			return BROKEN(a, "%s/%s: claims are counted wrongly", t->item->job->id, t->item->task->name);
+	}
+	for (size_t k = 0; k < a->s->n_nodes && r == 0 && a->s->n_takers; k++)
+		r = a->s->nodes[k]->held ? audit_room(a, a->s->nodes[k]) : 0;
+	return r;
 }
 
 static bool stands_before(const struct node *a, const struct node *b)
@@ -521,6 +602,8 @@ int sched_invariants(const struct sched *s, struct err *err)
 		r = audit_nodes(&a);
 	if (r == 0)
 		r = audit_hold(&a);
+	if (r == 0)
+		r = audit_claims(&a);
 	if (r == 0)
 		r = audit_quotas(&a);
 	if (r == 0)

@@ -93,6 +93,11 @@ void sched_licence_release(struct sched *s, const struct shape *sh)
 
 /* ---- the limit ---- */
 
+static uint64_t spare_for(const struct sched *s, const struct shape *sh, const struct need *n)
+{
+	return n->licence->spare + sched_claim_copies(s, sh, NULL) * n->n;
+}
+
 /* The first of which too few are left. pass: the reservation does not count. */
 static const struct need *short_of(const struct sched *s, const struct shape *sh, uint32_t copies, bool pass)
 {
@@ -100,7 +105,8 @@ static const struct need *short_of(const struct sched *s, const struct shape *sh
 		const struct licence *l = sh->needs[k].licence;
 		uint64_t want = (uint64_t)sh->needs[k].n * copies;
 
-		if (want > left(l) || (!pass && l->held && want > l->spare && !sched_hold_ends_before(s, sh)))
+		if (want > left(l) ||
+		    (!pass && l->held && want > spare_for(s, sh, &sh->needs[k]) && !sched_hold_ends_before(s, sh)))
 			return &sh->needs[k];
 	}
 	return NULL;
@@ -164,7 +170,7 @@ bool sched_licence_why(const struct sched *s, const struct shape *sh, uint32_t c
 		buf_adds(b, ", there will never be enough");
 	else if (want <= left(n->licence))
 		buf_printf(b, ", the rest is kept for \"%s\" of job %s, which stands before it",
-			   s->hold.item->task->name, s->hold.item->job->id);
+			   sched_hold_first(s)->task->name, sched_hold_first(s)->job->id);
 	return true;
 }
 

@@ -235,6 +235,13 @@ bool sched_node_take(struct sched *s, struct node *n, struct task *t, struct ins
 	return true;
 }
 
+struct room sched_node_room(const struct node *n)
+{
+	return (struct room){.slots = sched_node_free_slots(n),
+			     .cpu_milli = sched_node_free_cpu(n),
+			     .memory = sched_node_free_memory(n)};
+}
+
 static void live_remove(struct node *n, struct instance *i)
 {
 	struct live last = n->live[--n->n_live];
@@ -247,6 +254,7 @@ static void live_remove(struct node *n, struct instance *i)
 void sched_node_release(struct sched *s, struct node *n, struct task *t, struct instance *i)
 {
 	const struct shape *sh = sched_instance_shape(t, i);
+	struct room before = s->n_takers ? sched_node_room(n) : (struct room){.slots = 0};
 
 	if (n->up)
 		unlist(s, n);
@@ -263,6 +271,8 @@ void sched_node_release(struct sched *s, struct node *n, struct task *t, struct 
 	sched_quota_release(s, sh);
 	sched_licence_release(s, sh);
 	s->changes += t->service;
+	if (s->n_takers && sched_instance_last(i)->kill == KILL_NONE)
+		sched_claim_freed(n, sh, &before);
 	if (!n->n_live)
 		n->exclusive = NULL;
 	if (!n->up)
@@ -297,8 +307,9 @@ static bool spares(const struct sched *s, const struct node *n, const struct sha
 {
 	/* What is to be alone there has nothing to spare, not even for those that ask for nothing. */
 	return sched_hold_ends_before(s, sh) ||
-	       (!sh->exclusive && !s->hold.item->shape->exclusive && sh->slots <= n->spare_slots &&
-		sh->cpu_milli <= n->spare_cpu && sh->memory <= n->spare_memory && sched_counter_spares(n, sh));
+	       (!sh->exclusive && !n->alone && sh->slots <= n->spare_slots && sh->cpu_milli <= n->spare_cpu &&
+		sh->memory <= n->spare_memory && sched_counter_spares(n, sh)) ||
+	       sched_claim_copies(s, sh, n) > 0;
 }
 
 bool sched_node_fits(const struct sched *s, const struct node *n, const struct shape *sh, bool pass)

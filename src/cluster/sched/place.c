@@ -59,6 +59,7 @@ static void item_remove(struct sched *s, struct item *it)
 	it->pos = NOT_LISTED;
 	if (s->hold.item == it)
 		sched_hold_drop(s);
+	sched_claim_leave(s, it);
 	if (pos == sh->n_items)
 		return;
 	for (size_t child; (child = 2 * pos + 1) < sh->n_items; pos = child) {
@@ -261,7 +262,7 @@ void sched_place_wake_asking(struct sched *s, const struct tally *about)
 
 /* ---- which goes first ---- */
 
-static bool goes_before(const struct item *a, const struct item *b)
+bool sched_item_goes_before(const struct item *a, const struct item *b)
 {
 	return a->task == b->task ? sched_item_head(a) < sched_item_head(b) : sched_item_before(a, b);
 }
@@ -273,16 +274,20 @@ static struct item *first_item(const struct sched *s)
 	for (size_t k = 0; k < s->n_shapes; k++) {
 		struct item *it = s->shapes[k]->n_items && !s->shapes[k]->blocked ? s->shapes[k]->items[0] : NULL;
 
-		if (it && (!best || goes_before(it, best)))
+		if (it && (!best || sched_item_goes_before(it, best)))
 			best = it;
 	}
 	return best;
 }
 
-/* What stands before the one that holds does not care for what is held. */
+/* What stands before the one that holds, or before all takers, does not care for what is held. */
 bool sched_item_passes(const struct sched *s, const struct item *it)
 {
-	return !s->hold.item || it == s->hold.item || goes_before(it, s->hold.item);
+	for (size_t k = 0; k < s->n_takers; k++) {
+		if (it == s->takers[k].item || !sched_item_goes_before(it, s->takers[k].item))
+			return false;
+	}
+	return !s->hold.item || it == s->hold.item || sched_item_goes_before(it, s->hold.item);
 }
 
 static struct node *node_for(const struct sched *s, const struct item *it)
@@ -297,15 +302,16 @@ static struct node *node_for(const struct sched *s, const struct item *it)
 /* What waits for its own quota gets no reservation: room would not help it. */
 static bool may_hold(const struct sched *s, const struct item *it)
 {
-	return sched_quota_allows(s, it->shape, it->task->gang ? sched_gang_size(it) : 1);
+	return sched_quota_allows(s, it->shape, it->task->gang ? sched_gang_size(it) : 1, true);
 }
 
 static bool is_allowed(const struct sched *s, const struct item *it)
 {
 	uint32_t copies = it->task->gang ? sched_gang_size(it) : 1;
 
-	return sched_quota_allows(s, it->shape, copies) &&
-	       sched_licence_allows(s, it->shape, copies, sched_item_passes(s, it));
+	bool pass = sched_item_passes(s, it);
+
+	return sched_quota_allows(s, it->shape, copies, pass) && sched_licence_allows(s, it->shape, copies, pass);
 }
 
 /* For the invariants. */
@@ -328,16 +334,18 @@ static void start_head(struct sched *s, struct item *it, struct node *n)
 {
 	struct job *j = it->job;
 	struct task *t = it->task;
+	/* Of one task the smallest index goes first: asked before that is taken out. */
+	bool pass = sched_item_passes(s, it);
 	struct instance *i = it->n ? sched_instance_at(t, index_pop(it)) : sched_instance_open(t);
 
 	/* What holds has got a place, or has lost what it holds to one that stands before it. */
-	if (s->hold.item == it || ((n->held || sched_hold_wants(it->shape)) && sched_item_passes(s, it)))
+	if (s->hold.item == it || ((n->held || sched_hold_wants(it->shape)) && pass))
 		sched_hold_drop(s);
 	else
-		sched_hold_take(s, n, it->shape);
+		sched_hold_take(s, n, it);
 	sched_instance_start(s, j, t, i, n);
 	/* Its tenant has used more now, which can change who stands before what holds. */
-	if (s->n_tenants > 1 && s->hold.item)
+	if (s->n_tenants > 1 && sched_hold_first(s))
 		sched_place_wake(s);
 	item_update(s, it);
 	if (!it->n && it != &t->base)
@@ -358,8 +366,8 @@ static struct item *overtaken_by(const struct sched *s, const struct item *it)
 		struct item *head = sh->n_items && sh->blocked && sh->hopeless != s->changes + 1 ? sh->items[0] : NULL;
 
 		/* Asked anew and not of `limited`, which a state from a snapshot has forgotten. */
-		if (head && head != s->hold.item && goes_before(head, it) && sched_item_passes(s, head) &&
-		    (!best || goes_before(head, best)) && may_hold(s, head))
+		if (head && head != s->hold.item && sched_item_goes_before(head, it) && sched_item_passes(s, head) &&
+		    (!best || sched_item_goes_before(head, best)) && may_hold(s, head))
 			best = head;
 	}
 	return best;
@@ -415,6 +423,14 @@ static bool start_one(struct sched *s, struct item *it)
 	return n != NULL;
 }
 
+/* Whoever has lost his claims to a change of the nodes gets new ones first. */
+static struct item *next_item(struct sched *s)
+{
+	if (s->replan)
+		(void)sched_preempt_run(s, NULL);
+	return first_item(s);
+}
+
 void sched_place_run(struct sched *s)
 {
 	sched_probe_expire(s);
@@ -422,10 +438,10 @@ void sched_place_run(struct sched *s)
 	/* What may not start whatever gets free keeps nobody waiting. */
 	if (s->hold.item && !may_hold(s, s->hold.item))
 		sched_hold_drop(s);
-	if (s->n_tenants > 1 && s->hold.item)
+	if (s->n_tenants > 1 && sched_hold_first(s))
 		sched_place_wake(s);
 	do {
-		for (struct item *it; (it = first_item(s));) {
+		for (struct item *it; (it = next_item(s));) {
 			if (!start_one(s, it))
 				it->shape->blocked = true;
 		}

@@ -197,7 +197,7 @@ static uint32_t size_of(const struct item *it)
 /* What waits for its own quota is not helped by a node. */
 static bool waits(const struct sched *s, const struct shape *sh)
 {
-	return sh->probe && sh->n_items && sched_quota_allows(s, sh, size_of(sh->items[0]));
+	return sh->probe && sh->n_items && sched_quota_allows(s, sh, size_of(sh->items[0]), true);
 }
 
 static void ask_node(struct sched *s, const struct item *it, struct node *n)

@@ -81,7 +81,7 @@ static bool is_user(const struct quota *q)
 	return q->name[0] == 'u';
 }
 
-static uint64_t cap_of(const struct sched *s, const struct quota *q, enum sched_quota what)
+uint64_t sched_quota_cap(const struct sched *s, const struct quota *q, enum sched_quota what)
 {
 	if (!q->set && s->everybody && is_user(q))
 		return s->everybody->caps[what];
@@ -130,7 +130,7 @@ void sched_quota_leave(struct sched *s, struct job *j)
 }
 
 /* What one copy takes of each kind. A slot is a CPU. */
-static void add_request(uint64_t ret[static SCHED_QUOTA_N], const struct shape *sh)
+void sched_quota_request(uint64_t ret[static SCHED_QUOTA_N], const struct shape *sh)
 {
 	ret[SCHED_QUOTA_CPU] = (uint64_t)sh->slots * 1000;
 	if (__builtin_add_overflow(ret[SCHED_QUOTA_CPU], sh->cpu_milli, &ret[SCHED_QUOTA_CPU]))
@@ -145,7 +145,7 @@ void sched_quota_take(const struct shape *sh)
 {
 	uint64_t each[SCHED_QUOTA_N];
 
-	add_request(each, sh);
+	sched_quota_request(each, sh);
 	for (size_t k = 0; k < 2; k++) {
 		for (size_t w = 0; sh->quotas[k] && w < SCHED_QUOTA_N; w++)
 			sh->quotas[k]->used[w] += each[w];
@@ -167,7 +167,7 @@ void sched_quota_release(struct sched *s, const struct shape *sh)
 {
 	uint64_t each[SCHED_QUOTA_N];
 
-	add_request(each, sh);
+	sched_quota_request(each, sh);
 	for (size_t k = 0; k < 2; k++) {
 		for (size_t w = 0; sh->quotas[k] && w < SCHED_QUOTA_N; w++)
 			sh->quotas[k]->used[w] -= each[w];
@@ -180,7 +180,7 @@ void sched_quota_release(struct sched *s, const struct shape *sh)
 
 static bool has_room(const struct sched *s, const struct quota *q, enum sched_quota what, uint64_t more)
 {
-	uint64_t cap = cap_of(s, q, what);
+	uint64_t cap = sched_quota_cap(s, q, what);
 
 	return more == 0 || cap == SCHED_NO_LIMIT || (q->used[what] <= cap && more <= cap - q->used[what]);
 }
@@ -192,28 +192,35 @@ static uint64_t times(uint64_t each, uint32_t copies)
 	return __builtin_mul_overflow(each, (uint64_t)copies, &all) ? SCHED_NO_LIMIT : all;
 }
 
-/* The first owner that has not enough left for so many copies, and of what; NULL: there is room. */
-static const struct quota *short_of(const struct sched *s, const struct shape *sh, uint32_t copies,
+static bool is_kept(const struct quota *q, enum sched_quota what, uint64_t more, uint64_t claimed)
+{
+	return q->held && more > claimed && more - claimed > q->spare[what];
+}
+
+/* The first owner that has not enough left for so many copies, and of what; NULL: there is room. pass: what is kept does not count. */
+static const struct quota *short_of(const struct sched *s, const struct shape *sh, uint32_t copies, bool pass,
 				    enum sched_quota *ret_what)
 {
-	uint64_t each[SCHED_QUOTA_N];
+	uint64_t each[SCHED_QUOTA_N], claimed = pass ? copies : sched_claim_copies(s, sh, NULL);
 
-	add_request(each, sh);
+	sched_quota_request(each, sh);
 	for (size_t k = 0; k < 2; k++) {
 		for (unsigned w = 0; sh->quotas[k] && w < SCHED_QUOTA_N; w++) {
 			*ret_what = (enum sched_quota)w;
-			if (!has_room(s, sh->quotas[k], *ret_what, times(each[w], copies)))
+			if (!has_room(s, sh->quotas[k], *ret_what, times(each[w], copies)) ||
+			    (!pass && is_kept(sh->quotas[k], *ret_what, times(each[w], copies),
+					      times(each[w], (uint32_t)claimed))))
 				return sh->quotas[k];
 		}
 	}
 	return NULL;
 }
 
-bool sched_quota_allows(const struct sched *s, const struct shape *sh, uint32_t copies)
+bool sched_quota_allows(const struct sched *s, const struct shape *sh, uint32_t copies, bool pass)
 {
 	enum sched_quota what;
 
-	return !short_of(s, sh, copies, &what);
+	return !short_of(s, sh, copies, pass, &what);
 }
 
 /* ---- setting ---- */
@@ -228,6 +235,9 @@ void sched_quota_set(struct sched *s, const char *name, const uint64_t caps[stat
 		q->set |= caps[k] != SCHED_NO_LIMIT;
 	}
 	drop(s, q);
+	/* What is kept was planned with another number. */
+	if (s->n_takers)
+		sched_hold_drop(s);
 	wake(s, NULL);
 }
 
@@ -250,7 +260,7 @@ int sched_quota_at(const struct sched *s, size_t position, struct sched_quota_vi
 		return -ENOENT;
 	*ret = (struct sched_quota_view){.name = q->name, .set = q->set};
 	for (unsigned k = 0; k < SCHED_QUOTA_N; k++) {
-		ret->caps[k] = cap_of(s, q, (enum sched_quota)k);
+		ret->caps[k] = sched_quota_cap(s, q, (enum sched_quota)k);
 		ret->used[k] = q->used[k];
 	}
 	return 0;
@@ -275,24 +285,27 @@ static void add_short(struct buf *b, const struct sched *s, const struct quota *
 	buf_printf(b, "%.*s %s has ", (int)(colon - q->name), q->name, colon + 1);
 	add_amount(b, what, q->used[what]);
 	buf_adds(b, " of ");
-	add_amount(b, what, cap_of(s, q, what));
+	add_amount(b, what, sched_quota_cap(s, q, what));
 	buf_printf(b, " %s", nouns[what]);
 }
 
-bool sched_quota_why(const struct sched *s, const struct shape *sh, uint32_t copies, struct buf *b)
+bool sched_quota_why(const struct sched *s, const struct shape *sh, uint32_t copies, bool pass, struct buf *b)
 {
 	uint64_t each[SCHED_QUOTA_N];
 	enum sched_quota what;
-	const struct quota *q = short_of(s, sh, copies, &what);
+	const struct quota *q = short_of(s, sh, copies, pass, &what);
 
 	if (!q)
 		return false;
-	add_request(each, sh);
+	sched_quota_request(each, sh);
 	add_short(b, s, q, what);
 	buf_printf(b, "; %s needs ", copies > 1 ? "all of it together" : "this one");
 	add_amount(b, what, times(each[what], copies));
-	if (times(each[what], copies) > cap_of(s, q, what))
+	if (times(each[what], copies) > sched_quota_cap(s, q, what))
 		buf_adds(b, ": more than the quota will ever allow");
+	else if (has_room(s, q, what, times(each[what], copies)))
+		buf_printf(b, ", the rest is kept for \"%s\" of job %s, which stands before it",
+			   sched_hold_first(s)->task->name, sched_hold_first(s)->job->id);
 	return true;
 }
 

@@ -46,6 +46,7 @@ struct sched *sched_free(struct sched *s)
 	free(s->nodes);
 	sched_order_free(&s->order);
 	free(s->hold.nodes);
+	sched_claim_clear(s);
 	free(s->starts);
 	sched_share_free(s);
 	sched_quota_free(s);

@@ -34,8 +34,8 @@
  * - Rules: near (not where none of the others is, but the first of all when it is one of them itself) and apart (not where one of them is)
  *   are looked at when it starts, and not again; of what starts later only its own rules count. Among nodes that must not be left out the one
  *   of the least cost is taken: spread over labels first, then slots of imbalance and preferred rules.
- * - What finds no room takes that of preemptible tasks of jobs of lower priority (preempt.c): they are killed
- *   ("preempted"), without using up a try, and wait for room again.
+ * - What finds no room takes that of preemptible tasks of jobs of lower priority (preempt.c), and their licences and what they have of the
+ *   same quota: they are killed ("preempted"), without using up a try, and wait for room again. What ends is kept for the takers (claim.c).
  * - Counters of a node (GPUs ...) are taken like slots; which of them a copy gets the agent says.
  * - A job that ended by itself is FINISHED, faulty tasks under `continue` included, unless something was skipped.
  *

@@ -391,19 +391,80 @@ static void load_hold(struct reader *r, struct sched *s)
 			return;
 		}
 		sched_hold_add(s, node);
+		node->alone = it->shape->exclusive;
 		node->spare_slots = slots;
 		node->spare_cpu = cpu;
 		node->spare_memory = memory;
 	}
 	load_spares(r, s);
-	while (optional(r, "keep")) {
-		uint32_t pos = number32(r);
+}
 
-		if (pos < s->n_licences)
-			sched_hold_keep(s->licences[pos], number(r, UINT64_MAX));
-		else
-			fail(r, "an unknown licence is kept");
+static void load_taker(struct reader *r, struct sched *s)
+{
+	mem_cleanup char *id = text(r);
+	const struct job *j = sched_job_find(s, id);
+	uint32_t task = number32(r), index = number32(r);
+	size_t n = (size_t)number(r, NODES_MAX);
+	struct item *it = j && task < j->n_tasks ? sched_item_find(&j->tasks[task], index) : NULL;
+	struct taker *t;
+
+	if (!it || it->pos == NOT_LISTED || s->hold.item || s->n_takers == TAKERS_MAX || sched_claim_of(s, it)) {
+		fail(r, "what room is claimed for does not wait, or is there twice");
+		return;
 	}
+	t = sched_claim_add(s, it);
+	for (size_t k = 0; k < n && !r->bad; k++) {
+		uint32_t pos = number32(r), copies = number32(r);
+
+		if (pos >= s->n_nodes || !copies || copies > NODE_LIVE_MAX)
+			fail(r, "an unknown node is claimed, or too much of it");
+		else
+			sched_claim_place(s, t, s->nodes[pos], copies);
+	}
+}
+
+static void load_room(struct reader *r, struct sched *s)
+{
+	uint32_t pos = number32(r);
+	bool alone = flag(r);
+	uint64_t slots = number(r, UINT64_MAX), cpu = number(r, UINT64_MAX), memory = number(r, UINT64_MAX);
+	struct node *n = pos < s->n_nodes ? s->nodes[pos] : NULL;
+
+	if (!n || n->held) {
+		fail(r, "an unknown node is held, or one is held twice");
+		return;
+	}
+	sched_hold_add(s, n);
+	n->alone = alone;
+	n->spare_slots = slots;
+	n->spare_cpu = cpu;
+	n->spare_memory = memory;
+	load_spares(r, s);
+}
+
+static void load_keep(struct reader *r, struct sched *s)
+{
+	uint32_t pos = number32(r);
+
+	if (pos < s->n_licences)
+		sched_hold_keep(s->licences[pos], number(r, UINT64_MAX));
+	else
+		fail(r, "an unknown licence is kept");
+}
+
+static void load_kept(struct reader *r, struct sched *s)
+{
+	mem_cleanup char *name = text(r);
+	struct quota *q = NULL;
+
+	for (size_t k = 0; k < s->n_quotas && !r->bad; k++)
+		q = strcmp(s->quotas[k]->name, name) != 0 ? q : s->quotas[k];
+	if (!q) {
+		fail(r, "the quota of somebody unknown is kept");
+		return;
+	}
+	for (unsigned w = 0; w < SCHED_QUOTA_N; w++)
+		sched_claim_keep(q, (enum sched_quota)w, number(r, UINT64_MAX));
 }
 
 /* ---- the whole ---- */
@@ -413,8 +474,9 @@ static const struct section {
 	const char *word;
 	void (*load)(struct reader *r, struct sched *s);
 } sections[] = {
-    {"node", load_node},       {"use", load_use}, {"tenant", load_tenant}, {"quota", load_quota},
-    {"licence", load_licence}, {"job", load_job}, {"probe", load_probe},   {"hold", load_hold},
+    {"node", load_node},       {"use", load_use},     {"tenant", load_tenant}, {"quota", load_quota},
+    {"licence", load_licence}, {"job", load_job},     {"probe", load_probe},   {"hold", load_hold},
+    {"room", load_room},       {"taker", load_taker}, {"keep", load_keep},     {"kept", load_kept},
 };
 
 static void load_sections(struct reader *r, struct sched *s)

@@ -221,10 +221,48 @@ static void save_hold(struct buf *b, const struct sched *s, uint64_t *lines)
 	end_line(b, lines);
 	for (size_t k = 0; k < h->n_nodes; k++)
 		save_spare(b, s->nodes[h->nodes[k]], lines);
+}
+
+static void save_taker(struct buf *b, const struct taker *t, uint64_t *lines)
+{
+	buf_adds(b, "taker");
+	add_text(b, t->item->job->id);
+	buf_printf(b, " %" PRIu32 " %" PRIu32 " %zu", t->item->task->idx, sched_item_head(t->item), t->n);
+	for (size_t k = 0; k < t->n; k++)
+		buf_printf(b, " %" PRIu32 " %" PRIu32, t->places[k].node, t->places[k].copies);
+	end_line(b, lines);
+}
+
+static void save_room(struct buf *b, const struct sched *s, uint64_t *lines)
+{
+	for (size_t k = 0; k < s->hold.n_nodes && s->n_takers; k++) {
+		const struct node *n = s->nodes[s->hold.nodes[k]];
+
+		buf_printf(b, "room %" PRIu32 " %d %" PRIu64 " %" PRIu64 " %" PRIu64, n->pos, n->alone, n->spare_slots,
+			   n->spare_cpu, n->spare_memory);
+		end_line(b, lines);
+		save_spare(b, n, lines);
+	}
+}
+
+/* What is kept of licences and quotas. */
+static void save_kept(struct buf *b, const struct sched *s, uint64_t *lines)
+{
 	for (size_t k = 0; k < s->n_licences; k++) {
 		if (!s->licences[k]->held)
 			continue;
 		buf_printf(b, "keep %zu %" PRIu64, k, s->licences[k]->spare);
+		end_line(b, lines);
+	}
+	for (size_t k = 0; k < s->n_quotas; k++) {
+		const struct quota *q = s->quotas[k];
+
+		if (!q->held)
+			continue;
+		buf_adds(b, "kept");
+		add_text(b, q->name);
+		for (size_t w = 0; w < SCHED_QUOTA_N; w++)
+			buf_printf(b, " %" PRIu64, q->spare[w]);
 		end_line(b, lines);
 	}
 }
@@ -363,6 +401,10 @@ char *sched_save(const struct sched *s, size_t *ret_len)
 	save_probes(&b, s, &lines);
 	if (s->hold.item)
 		save_hold(&b, s, &lines);
+	save_room(&b, s, &lines);
+	for (size_t k = 0; k < s->n_takers; k++)
+		save_taker(&b, &s->takers[k], &lines);
+	save_kept(&b, s, &lines);
 	buf_printf(&b, "end %" PRIu64 "\n", lines);
 	*ret_len = b.len;
 	return buf_take(&b);

@@ -29,6 +29,7 @@ struct buf;
 #define DEPS_MAX 1000000      /* edges of one job */
 #define RESET_AFTER_MS 10000  /* a service that ran this long starts its restart delays anew */
 #define RETRY_MAX_MS 3600000  /* longest delay before a try */
+#define TAKERS_MAX 16	      /* tasks for which room is made at the same time */
 #define NOT_LISTED UINT32_MAX /* position of what is in no list or heap */
 
 enum kill {
@@ -66,7 +67,7 @@ struct licence {
 	uint32_t pos;
 	bool known; /* somebody has set it */
 	bool over;  /* it was set below what is in use */
-	bool held;  /* for sched.hold ... */
+	bool held;  /* for sched.hold or sched.takers ... */
 	uint64_t total, used;
 	uint64_t spare; /* ... but for so many, which are left over even then */
 };
@@ -226,7 +227,7 @@ struct node {
 	size_t n_asked;				       /* by probes, without an answer */
 	size_t n_preemptible, n_dying;		       /* of what is live: may be taken; is being killed */
 	struct task *exclusive;			       /* all that is live is of this task, and nothing else may come */
-	bool held;				       /* for sched.hold ... */
+	bool held, alone;			       /* for sched.hold or sched.takers, for one of them alone ... */
 	uint64_t spare_slots, spare_cpu, spare_memory; /* ... but for this, which is left over even then */
 };
 
@@ -255,6 +256,23 @@ struct hold {
 	size_t n_nodes, cap_nodes;
 };
 
+/* Those for whom room was made. See claim.c. */
+struct place {
+	uint32_t node, copies;
+};
+
+struct taker {
+	struct item *item;
+	struct place *places;
+	size_t n, cap;
+	uint64_t copies; /* of all places */
+};
+
+/* What a node has free. */
+struct room {
+	uint64_t slots, cpu_milli, memory;
+};
+
 struct tenant {
 	char *name;
 	uint64_t used, live; /* thousandths of a slot: times milliseconds, and now */
@@ -270,7 +288,9 @@ struct band {
 struct quota {
 	char *name;
 	uint64_t caps[SCHED_QUOTA_N], used[SCHED_QUOTA_N];
-	bool set;    /* some cap is */
+	bool set;  /* some cap is */
+	bool held; /* for sched.takers, but for what is spare even then */
+	uint64_t spare[SCHED_QUOTA_N];
 	size_t refs; /* jobs that are remembered */
 };
 
@@ -304,7 +324,10 @@ struct sched {
 	struct parts *parts[PARTS_MAX];
 	size_t n_parts;
 	uint64_t parts_asked;
-	struct hold hold;
+	struct hold hold; /* its nodes: those of the takers, if there are any */
+	struct taker takers[TAKERS_MAX];
+	size_t n_takers;
+	bool replan;		 /* takers have lost their claims in this step */
 	struct tenant **tenants; /* in the order they came, for ever */
 	size_t n_tenants, cap_tenants;
 	struct map by_tenant;
@@ -349,6 +372,7 @@ struct node *sched_node_add(struct sched *s, const char *name);
 uint64_t sched_node_free_slots(const struct node *n);
 uint64_t sched_node_free_cpu(const struct node *n);
 uint64_t sched_node_free_memory(const struct node *n);
+struct room sched_node_room(const struct node *n);
 void sched_node_up(struct sched *s, struct node *n, uint32_t slots, uint64_t cpu_milli, uint64_t memory,
 		   const struct counts *counters);
 void sched_node_down(struct sched *s, struct node *n);
@@ -400,21 +424,38 @@ uint32_t sched_gang_size(const struct item *it);
 /* hold.c */
 bool sched_hold_find(struct sched *s, struct item *it); /* makes it the reservation; false: there will never be room */
 int64_t sched_hold_when(const struct sched *s, const struct item *it); /* if nothing came before; INT64_MAX: unknown */
-void sched_hold_drop(struct sched *s);
+void sched_hold_remove(struct sched *s, struct node *n);
+void sched_hold_drop(struct sched *s);			    /* and all claims; takers look for places anew */
+void sched_hold_clear(struct sched *s);			    /* they do not */
+const struct item *sched_hold_first(const struct sched *s); /* for which something is kept, or NULL */
 void sched_hold_put(struct sched *s, struct item *it, int64_t at_ms);
 void sched_hold_add(struct sched *s, struct node *n);
 bool sched_hold_ends_before(const struct sched *s, const struct shape *sh);
 void sched_hold_keep(struct licence *l, uint64_t spare);
-bool sched_hold_wants(const struct shape *sh);				       /* licences that are held */
-void sched_hold_take(struct sched *s, struct node *n, const struct shape *sh); /* it starts there */
+bool sched_hold_wants(const struct shape *sh);				      /* licences or quotas that are held */
+void sched_hold_take(struct sched *s, struct node *n, const struct item *it); /* one of it starts there */
+
+/* claim.c */
+struct taker *sched_claim_of(const struct sched *s, const struct item *it); /* NULL: it is none */
+struct taker *sched_claim_add(struct sched *s, struct item *it);	    /* fewer than TAKERS_MAX are there */
+void sched_claim_place(struct sched *s, struct taker *t, struct node *n, uint32_t copies);
+void sched_claim_keep(struct quota *q, enum sched_quota what, uint64_t spare);
+/* For how many copies that ask so something is kept there; n NULL: everywhere. */
+uint64_t sched_claim_copies(const struct sched *s, const struct shape *sh, const struct node *n);
+void sched_claim_use(struct sched *s, const struct item *it, struct node *n); /* one of it starts there */
+void sched_claim_leave(struct sched *s, const struct item *it);		      /* it waits no longer */
+/* What nobody had killed has ended there; before: what was free on the node. */
+void sched_claim_freed(struct node *n, const struct shape *sh, const struct room *before);
+void sched_claim_clear(struct sched *s); /* part of sched_hold_clear() */
 
 /* place.c */
 bool sched_task_may_start(const struct task *t);      /* as its gang and max_running say */
 void sched_place_job(struct sched *s, struct job *j); /* all its tasks, after a change of what may start */
 bool sched_item_before(const struct item *a, const struct item *b);
-uint32_t sched_item_head(const struct item *it);		      /* its smallest index; it must have one */
-struct item *sched_item_find(const struct task *t, uint32_t index);   /* where that waits; NULL: nowhere */
-bool sched_item_passes(const struct sched *s, const struct item *it); /* what is held is not held against it */
+bool sched_item_goes_before(const struct item *a, const struct item *b); /* also of one task */
+uint32_t sched_item_head(const struct item *it);			 /* its smallest index; it must have one */
+struct item *sched_item_find(const struct task *t, uint32_t index);	 /* where that waits; NULL: nowhere */
+bool sched_item_passes(const struct sched *s, const struct item *it);	 /* what is held is not held against it */
 bool sched_item_could_start(const struct sched *s, const struct item *it);
 void sched_place_push(struct sched *s, struct task *t, struct instance *i); /* it is PENDING again */
 void sched_place_update(struct sched *s,
@@ -442,8 +483,7 @@ void sched_why_busy(const struct node *nearest, size_t n_busy, const struct shap
 
 /* preempt.c */
 void sched_preempt_count(struct sched *s, const struct task *t, int change); /* one more or less of it is live */
-uint32_t sched_preempt_copies(const struct sched *s, const struct item *it); /* for how many room is made at a time */
-/* Takes room for the first that finds none, if it stands before that item (NULL: whoever). True: look again who fits. */
+/* Takes room for those that find none, if they stand before that item (NULL: whoever), and claims it for them. True: something was taken. */
 bool sched_preempt_run(struct sched *s, const struct item *before);
 bool sched_preempt_wants(const struct sched *s); /* for the invariants: it would take more */
 bool sched_preempt_makes_room(const struct sched *s, const struct item *it); /* what was taken ends, and is enough */
@@ -472,6 +512,8 @@ void sched_counter_keep(struct node *n, const struct shape *sh, const int64_t ro
 bool sched_counter_keep_one(struct node *n, const char *name, uint32_t spare);
 bool sched_counter_kept(const struct stock *st);
 void sched_counter_spend(struct node *n, const struct shape *sh); /* what starts there takes what is spare */
+void sched_counter_give(struct node *n, const struct shape *sh, uint32_t copies); /* so many more are spare */
+int64_t sched_counter_left(const struct node *n, const char *name); /* negative: more are in use than there are */
 /* The first of which the node has too few in all, and how many that is; NULL: there are enough. */
 const struct count *sched_counter_short(const struct node *n, const struct shape *sh, uint32_t *ret_all);
 uint32_t sched_counter_free(const struct node *n, const char *name, uint32_t *ret_all);
@@ -496,9 +538,12 @@ void sched_quota_ended(struct job *j);					    /* has ended */
 void sched_quota_leave(struct sched *s, struct job *j);			    /* is forgotten */
 void sched_quota_take(const struct shape *sh);				    /* one copy starts */
 void sched_quota_release(struct sched *s, const struct shape *sh);
-bool sched_quota_allows(const struct sched *s, const struct shape *sh, uint32_t copies); /* so many more at once */
+/* So many more at once; pass: what is kept does not count. */
+bool sched_quota_allows(const struct sched *s, const struct shape *sh, uint32_t copies, bool pass);
+void sched_quota_request(uint64_t ret[static SCHED_QUOTA_N], const struct shape *sh); /* what one copy takes */
+uint64_t sched_quota_cap(const struct sched *s, const struct quota *q, enum sched_quota what);
 void sched_quota_set(struct sched *s, const char *name, const uint64_t caps[static SCHED_QUOTA_N]);
-bool sched_quota_why(const struct sched *s, const struct shape *sh, uint32_t copies,
+bool sched_quota_why(const struct sched *s, const struct shape *sh, uint32_t copies, bool pass,
 		     struct buf *b); /* false: it allows */
 void sched_quota_free(struct sched *s);
 

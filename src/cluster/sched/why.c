@@ -203,7 +203,7 @@ static void why_ruled(const struct sched *s, const struct shape *sh, struct buf 
 /* There is room, but it is kept for what stands before it, or is not enough for all of a gang. */
 static void why_held(const struct sched *s, const struct node *n, struct buf *b)
 {
-	const struct item *holder = s->hold.item;
+	const struct item *holder = sched_hold_first(s);
 
 	buf_printf(b, "node %s has room", n->name);
 	if (holder && n->held)
@@ -330,7 +330,8 @@ static bool why_capped(const struct sched *s, const struct task *t, const struct
 		buf_printf(b, "its job runs %zu of at most %" PRIu32 " copies at the same time (max_running)",
 			   j->n_live, j->max_running);
 	else
-		return sched_quota_why(s, it->shape, t->gang ? sched_gang_size(it) : 1, b);
+		return sched_quota_why(s, it->shape, t->gang ? sched_gang_size(it) : 1,
+				       it->pos == NOT_LISTED || sched_item_passes(s, it), b);
 	return true;
 }
 
@@ -338,8 +339,11 @@ static void why_pending(const struct sched *s, const struct task *t, int64_t now
 {
 	const struct item *it = waiting_item(t);
 
-	if (why_capped(s, t, it, b))
+	if (why_capped(s, t, it, b)) {
+		if (sched_preempt_makes_room(s, it))
+			why_when(s, it, now_ms, b);
 		return;
+	}
 	if (sched_licence_why(s, it->shape, t->gang ? sched_gang_size(it) : 1,
 			      it->pos == NOT_LISTED || sched_item_passes(s, it), b))
 		(void)it;

@@ -156,7 +156,7 @@ cancel k
 exit n/h/0#1 0
 exit n/h/1#1 0
 > ended n: finished
-# Room for all copies of a task is made at once, within the quota; then for the next task.
+# Room for all copies of a task is made at once, within the quota; and for the next task.
 submit o: x x8 preemptible
 > start o/x/0#1 on n1
 > start o/x/1#1 on n1
@@ -172,11 +172,11 @@ submit p priority=1 tenant=ann: x x2
 > kill o/x/3#1 on n1: preempted
 > kill o/x/7#1 on n2: preempted
 submit q priority=1 tenant=ann: x x2
+> kill o/x/2#1 on n1: preempted
 exit o/x/7#1 143
 > start p/x/0#1 on n2
 exit o/x/3#1 143
 > start p/x/1#1 on n1
-> kill o/x/2#1 on n1: preempted
 exit o/x/2#1 143
 > start q/x/0#1 on n1
 live
