@@ -24,6 +24,7 @@
 #include "face/api/waiting.h"
 #include "face/cli/cli.h"
 #include "face/docker/docker.h"
+#include "face/docker/policy.h"
 #include "face/oci/oci.h"
 #include "face/project/compose_main.h"
 #include "node/engine/engine.h"
@@ -585,6 +586,7 @@ static int serve_on(struct daemon *d, struct err *err)
 static int up(const struct cli_up_options *o, struct err *err)
 {
 	struct daemon d = {.o = o, .lock = -1, .started_ms = clock_wall_ms(), .given_fds = notify_listen_fds()};
+	struct policy *policy = NULL;
 	int r;
 
 	/* One arena: the second thread only writes to the store, and an arena costs more than it wins. */
@@ -592,7 +594,11 @@ static int up(const struct cli_up_options *o, struct err *err)
 	signal(SIGPIPE, SIG_IGN);
 	umask(022);
 	log_set_level((enum log_level)o->log_level);
-	r = enter_userns(o, err);
+	/* Before anything is made. */
+	r = o->policy ? policy_load(o->policy, &policy, err) : 0;
+	policy_free(policy);
+	if (r == 0)
+		r = enter_userns(o, err);
 	if (r == 0)
 		r = choose_network(&d, err);
 	if (r == 0)
@@ -611,26 +617,17 @@ static struct store_place place_of(const char *text)
 				   : (struct store_place){.kind = "sqlite", .dir = text};
 }
 
-static int make_folder(const struct store_place *to, struct err *err)
-{
-	int dir = *to->dir ? fs_mkdirs(to->dir, 0700, err) : -1;
-
-	if (dir >= 0)
-		close(dir);
-	return *to->dir && dir < 0 ? dir : 0;
-}
-
 static int move_store(struct cli_store_job *job, struct err *err)
 {
 	const struct store_place from = place_of(job->from), to = place_of(job->to);
 	struct store_counts n = {.docs = 0};
-	int r = job->what == CLI_STORE_BACKUP ? 0 : make_folder(&to, err);
+	int r;
 
-	if (r == 0 && job->what == CLI_STORE_BACKUP)
+	if (job->what == CLI_STORE_BACKUP)
 		r = store_backup(&from, job->to, &n, err);
-	else if (r == 0 && job->what == CLI_STORE_RESTORE)
+	else if (job->what == CLI_STORE_RESTORE)
 		r = store_restore(job->from, &to, &n, err);
-	else if (r == 0)
+	else
 		r = store_copy(&from, &to, &n, err);
 	job->docs = n.docs;
 	job->events = n.events;
@@ -646,6 +643,8 @@ static int simulate(struct cli_sim *sim, struct err *err)
 	struct loop *loop = NULL;
 	int r = loop_new(&loop, err);
 
+	if (r == 0)
+		r = store_check_there(&from, err);
 	if (r == 0)
 		r = store_open_read(from.kind, from.dir, loop, &store, err);
 	if (r == 0) {

@@ -95,6 +95,24 @@ teardown() {
 	fails_with "$DIR/file"
 }
 
+@test "a file that is not there is named first, and leaves nothing behind" {
+	run -1 berth restore --data "$DIR/restored" "$DIR/nofile"
+	[ "$output" = "berth: open \"$DIR/nofile\": No such file or directory" ]
+	run -1 berth store copy "$DIR/nodata" "$DIR/copied"
+	fails_with "there is no state in \"$DIR/nodata\""
+	run -1 berth sim --data "$DIR/nodata"
+	fails_with "there is no state in \"$DIR/nodata\""
+	run -1 berth source add rack.yaml
+	fails_with "--kind KIND or --file FILE is needed"
+	run -1 berth source add --file "$DIR/nofile"
+	fails_with "$DIR/nofile"
+	run -1 berth up --data "$DIR/refused" --policy "$DIR/nofile"
+	fails_with "--policy \"$DIR/nofile\"" "No such file"
+	for left in restored copied nodata refused/berth.db; do
+		[ ! -e "$DIR/$left" ]
+	done
+}
+
 @test "--foreground tells systemd that it is ready, and SIGTERM ends it with 0" {
 	cat >"$DIR/notify.py" <<-'END'
 		import os, socket, subprocess, sys

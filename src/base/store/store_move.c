@@ -2,6 +2,8 @@
 #include "base/store/store_move.h"
 
 #include "base/core/err.h"
+#include "base/core/fd.h"
+#include "base/core/fs.h"
 #include "base/core/loop.h"
 #include "base/core/mem.h"
 #include "base/store/backup.h"
@@ -45,8 +47,7 @@ static int open_alone(const struct store_place *p, struct loop *l, struct store 
 	return r;
 }
 
-/* Opening would make one. */
-static int check_there(const struct store_place *p, struct err *err)
+int store_check_there(const struct store_place *p, struct err *err)
 {
 	mem_cleanup char *file = strcmp(p->kind, "sqlite") == 0 ? mem_printf("%s/berth.db", p->dir) : NULL;
 
@@ -81,13 +82,22 @@ static int take(void *ctx, const struct store_record *r)
 }
 
 /* What records() gives, into the place. */
+static int make_folder(const struct store_place *to, struct err *err)
+{
+	fd_cleanup int dir = *to->dir ? fs_mkdirs(to->dir, 0700, err) : -1;
+
+	return *to->dir && dir < 0 ? dir : 0;
+}
+
 static int fill(const struct store_place *to, struct loop *l, int (*records)(void *ctx, struct filling *f), void *ctx,
 		struct store_counts *ret, struct err *err)
 {
 	struct store *store = NULL;
 	struct filling f = {.err = err};
-	int r = open_alone(to, l, &store, err);
+	int r = make_folder(to, err);
 
+	if (r == 0)
+		r = open_alone(to, l, &store, err);
 	if (r == 0)
 		r = store_fill_new(store, l, &f.fill, err);
 	if (r == 0)
@@ -119,7 +129,7 @@ int store_backup(const struct store_place *from, const char *path, struct store_
 	int r = loop_new(&l, err);
 
 	if (r == 0)
-		r = check_there(from, err);
+		r = store_check_there(from, err);
 	if (r == 0)
 		r = store_open_read(from->kind, from->dir, l, &store, err);
 	if (r == 0)
@@ -152,7 +162,7 @@ int store_copy(const struct store_place *from, const struct store_place *to, str
 	int r = loop_new(&l, err);
 
 	if (r == 0)
-		r = check_there(from, err);
+		r = store_check_there(from, err);
 	if (r == 0)
 		r = open_alone(from, l, &store, err);
 	if (r == 0)

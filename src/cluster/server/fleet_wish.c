@@ -249,7 +249,7 @@ bool fleet_has_strict(const struct node *n)
 }
 
 /* Whether it may be taken off the list now: what is strict and might still run there must not start elsewhere at once. */
-static int check_removal(struct server *s, const struct node *n, struct err *err)
+static int check_removal(const struct node *n, struct err *err)
 {
 	if (n->session && !n->session->name[0])
 		return err_set(err, EBUSY, "node %s is this machine itself: it cannot be removed", n->name);
@@ -295,7 +295,7 @@ void server_node_remove(struct server *s, const char *name, server_done_fn done,
 
 	if (!n)
 		return;
-	if (check_removal(s, n, &err) < 0) {
+	if (check_removal(n, &err) < 0) {
 		if (done)
 			done(ctx, "", &err);
 		return;

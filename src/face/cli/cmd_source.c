@@ -169,6 +169,10 @@ static int add_run(struct cli *cli, void *values, char **operands, struct err *e
 
 	if (!v->file && !operands[0])
 		return err_set(err, EINVAL, "a name or --file FILE is needed: berth source add --help");
+	if (!v->file && !v->kind)
+		return err_set(err, EINVAL,
+			       "source \"%s\": --kind KIND or --file FILE is needed: berth source add --help",
+			       operands[0]);
 	if (v->file) {
 		r = yaml_json_read(v->file, &file, err);
 		if (r < 0)
