@@ -26,6 +26,18 @@ ended() { # ID STATE
 	}
 }
 
+says() { # ID JQ-CONDITION: of the job
+	berth job "$1" --json | jq -e "$2"
+}
+
+# The job of a file that mounts a directory of this test, "GO:/go", which is $GO from then on.
+submit_with_go() { # FILE
+	GO=$BATS_TEST_TMPDIR/go
+	mkdir "$GO"
+	sed -i "s,GO:,$GO:," "$1"
+	id=$(submit "$1")
+}
+
 # bats test_tags=vm
 @test "edges: a task starts after those it waits for have completed" {
 	file=$(job_file edges <<-'END'
@@ -175,7 +187,7 @@ policy_file() { # POLICY
 @test "on_error suspend and pause: the job waits for a person, and says why" {
 	for policy in suspend pause; do
 		id=$(submit "$(policy_file $policy)")
-		eventually bash -c "\"\$BERTH\" job $id --json | jq -e '.state == \"in_error\" or .state == \"paused\"'"
+		eventually says "$id" '.state == "in_error" or .state == "paused"'
 		[ "$(job_field "$id" '.tasks[] | select(.name == "next") | .instances[0].attempts | length')" = 0 ]
 		[ -n "$(job_field "$id" .why)" ]
 		run -0 berth cancel "$id"
@@ -198,17 +210,15 @@ policy_file() { # POLICY
 		    x-berth: {kind: task}
 	END
 	)
-	mkdir "$BATS_TEST_TMPDIR/go"
-	sed -i "s,GO:,$BATS_TEST_TMPDIR/go:," "$file"
-	id=$(submit "$file")
-	eventually bash -c "\"\$BERTH\" job $id --json | jq -e 'any(.tasks[]; .name == \"first\" and .instances[0].state == \"running\")'"
+	submit_with_go "$file"
+	eventually says "$id" 'any(.tasks[]; .name == "first" and .instances[0].state == "running")'
 	run -0 berth pause "$id"
 	[ "$output" = "$id" ]
 	run -0 berth why "$id"
 	[[ $output = *"next: paused, its job is paused: resume or cancel it"* ]]
 	[ "$(job_field "$id" .why)" = "is paused: what runs goes on, nothing new starts; resume or cancel it" ]
-	touch "$BATS_TEST_TMPDIR/go/now"
-	eventually bash -c "\"\$BERTH\" job $id --json | jq -e 'any(.tasks[]; .name == \"first\" and .instances[0].state == \"finished\")'"
+	touch "$GO/now"
+	eventually says "$id" 'any(.tasks[]; .name == "first" and .instances[0].state == "finished")'
 	[ "$(job_field "$id" .state)" = paused ]
 	[ "$(job_field "$id" '.tasks[] | select(.name == "next") | .instances[0].attempts | length')" = 0 ]
 	run -0 berth resume "$id"
@@ -229,19 +239,17 @@ policy_file() { # POLICY
 		    x-berth: {replicate: 2, on_error: suspend}
 	END
 	)
-	mkdir "$BATS_TEST_TMPDIR/go"
-	sed -i "s,GO:,$BATS_TEST_TMPDIR/go:," "$file"
-	id=$(submit "$file")
-	eventually test -e "$BATS_TEST_TMPDIR/go/1-1"
-	eventually test -e "$BATS_TEST_TMPDIR/go/0-1"
+	submit_with_go "$file"
+	eventually test -e "$GO/1-1"
+	eventually test -e "$GO/0-1"
 	run -0 berth restart "$id/t/1"
 	[ "$output" = "$id/t/1" ]
-	eventually test -e "$BATS_TEST_TMPDIR/go/1-2"
+	eventually test -e "$GO/1-2"
 	[ "$(job_field "$id" '.tasks[0].instances[1].attempts[0] | [.killed, .exit_code]' | jq -c .)" = '["restarted",7]' ]
 	[ "$(job_field "$id" '.tasks[0].instances[0].attempts | length')" = 1 ]
-	touch "$BATS_TEST_TMPDIR/go/now"
-	eventually bash -c "\"\$BERTH\" job $id --json | jq -e '[.tasks[0].instances[].state] == [\"in_error\", \"in_error\"]'"
-	touch "$BATS_TEST_TMPDIR/go/well"
+	touch "$GO/now"
+	eventually says "$id" '[.tasks[0].instances[].state] == ["in_error", "in_error"]'
+	touch "$GO/well"
 	run -0 berth restart "$id/t"
 	ended "$id" finished
 	[ "$(job_field "$id" '[.tasks[0].instances[].attempts | length]' | jq -c .)" = '[2,3]' ]
@@ -267,11 +275,9 @@ policy_file() { # POLICY
 		    x-berth: {kind: task}
 	END
 	)
-	mkdir "$BATS_TEST_TMPDIR/go"
-	sed -i "s,GO:,$BATS_TEST_TMPDIR/go:," "$file"
-	id=$(submit "$file")
-	eventually test -e "$BATS_TEST_TMPDIR/go/here"
-	eventually bash -c "\"\$BERTH\" job $id --json | jq -e '.tasks[] | select(.name == \"t\") | .instances[0].state == \"in_error\"'"
+	submit_with_go "$file"
+	eventually test -e "$GO/here"
+	eventually says "$id" '.tasks[] | select(.name == "t") | .instances[0].state == "in_error"'
 	run -1 berth finish "$id/next"
 	[[ $output = *'task "next" is waiting; only what runs'* ]]
 	run -0 berth finish "$id/t/0"

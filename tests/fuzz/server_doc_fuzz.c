@@ -94,6 +94,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	mem_cleanup char *text = mem_strndup((const char *)data, n);
 	struct sources sources = {.n = 0};
 	struct server server = {.sources = &sources};
+	struct err err = ERR_INIT;
 	char *rest = strchr(text, '\n');
 	size_t len;
 
@@ -102,7 +103,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	*rest++ = '\0';
 	len = strlen(rest);
 	if (!strcmp(text, "calendar"))
-		(void)server_calendar_load(&server, "work", rest, len, NULL);
+		(void)server_calendar_load(&server, "work", rest, len, &err);
 	else if (!strcmp(text, "facts"))
 		look_facts(&server, rest);
 	else if (!strcmp(text, "answer"))
