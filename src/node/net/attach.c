@@ -29,6 +29,7 @@ struct attach {
 	int home, netns;
 	struct plug_endpoint made[PLUG_ENDPOINTS_MAX]; /* by this call */
 	size_t n_made;
+	int index[PLUG_ENDPOINTS_MAX]; /* inside, of those of the plug that were made */
 };
 
 /* ---- /proc/sys ---- */
@@ -58,9 +59,10 @@ static const struct setting of_bridge[] = {
     {"ipv4", "route_localnet", "1"}, {"ipv4", "send_redirects", "0"},	{"ipv4", "forwarding", "1"},
     {"ipv6", "forwarding", "1"},
 };
-static const struct setting of_container[] = {
+static const struct setting of_container[] = {{"ipv4", "accept_redirects", "0"}};
+static const struct setting of_container6[] = {
     {"ipv6", "disable_ipv6", "0"}, {"ipv6", "accept_ra", "0"},	   {"ipv6", "accept_redirects", "0"},
-    {"ipv6", "accept_dad", "0"},   {"ipv6", "addr_gen_mode", "0"}, {"ipv4", "accept_redirects", "0"},
+    {"ipv6", "accept_dad", "0"},   {"ipv6", "addr_gen_mode", "0"},
 };
 static const struct setting of_port[] = {{"ipv6", "disable_ipv6", "1"}, {"ipv6", "accept_ra", "0"}};
 
@@ -130,26 +132,32 @@ static int give_gateway(struct attach *a, int index, const struct cidr *of, cons
 	return of->ip.family && gateway->family ? link_address(&a->host, index, &address, err) : 0;
 }
 
-static int make_bridge(struct attach *a, const struct plug_endpoint *e, uint32_t mtu, struct err *err)
+/* Made, or found half done, which a monitor that died in between has left: it is switched on last, and then all this is as it should be. */
+static void set_bridge(const struct plug_endpoint *e, enum link_state state)
 {
-	unsigned char mac[LINK_MAC_LEN];
-	bool is_new = false;
-	int index, r;
-
-	bridge_mac(e->network, mac);
-	index = link_bridge(&a->host, e->bridge, mtu, mac, &is_new, err);
-	if (index < 0)
-		return index;
-	/* Found or made: a monitor that died in between leaves one that is half done. */
 	SET_ALL(of_bridge, e->bridge);
-	if (!e->ip6.ip.family && is_new)
+	if (!e->ip6.ip.family && state == LINK_NEW)
 		(void)set_of_link("ipv6", e->bridge, "disable_ipv6", "1");
 	if (e->ip6.ip.family)
 		(void)set_of_link("ipv6", e->bridge, "disable_ipv6", "0");
+}
+
+static int make_bridge(struct attach *a, const struct plug_endpoint *e, uint32_t mtu, struct err *err)
+{
+	unsigned char mac[LINK_MAC_LEN];
+	enum link_state state;
+	int index, r;
+
+	bridge_mac(e->network, mac);
+	index = link_bridge(&a->host, e->bridge, mtu, mac, &state, err);
+	if (index < 0)
+		return index;
+	if (state != LINK_READY)
+		set_bridge(e, state);
 	r = give_gateway(a, index, &e->ip4, &e->gateway4, err);
 	if (r == 0)
 		r = give_gateway(a, index, &e->ip6, &e->gateway6, err);
-	if (r == 0)
+	if (r == 0 && state != LINK_READY)
 		r = link_up(&a->host, index, err);
 	return r < 0 ? r : index;
 }
@@ -167,13 +175,12 @@ static int make_veth(struct attach *a, const struct plug_endpoint *e, int bridge
 	    .peer_netns = a->netns,
 	    .peer_mac = e->mac,
 	};
-	int index, r = link_veth(&a->host, &v, err);
+	int index = link_veth(&a->host, &v, err);
 
-	if (r < 0)
-		return r;
+	if (index < 0)
+		return index;
 	SET_ALL(of_port, e->port);
-	index = link_find(&a->host, e->port, err);
-	return index < 0 ? index : link_up(&a->host, index, err);
+	return link_up(&a->host, index, err);
 }
 
 /* ---- inside ---- */
@@ -206,12 +213,14 @@ static int set_inside(struct attach *a, const struct plug_endpoint *e, struct er
 	if (r < 0)
 		return r;
 	SET_ALL(of_container, e->interface);
-	if (!e->ip6.ip.family)
+	if (e->ip6.ip.family)
+		SET_ALL(of_container6, e->interface);
+	else
 		(void)set_of_link("ipv6", e->interface, "disable_ipv6", "1");
 	return leave(a, err);
 }
 
-static int configure(struct attach *a, const struct plug_endpoint *e, struct err *err)
+static int configure(struct attach *a, const struct plug_endpoint *e, int *ret_index, struct err *err)
 {
 	int index = link_find(&a->inside, e->interface, err), r = index;
 
@@ -221,17 +230,19 @@ static int configure(struct attach *a, const struct plug_endpoint *e, struct err
 		r = link_address(&a->inside, index, &e->ip4, err);
 	if (r == 0 && e->ip6.ip.family)
 		r = link_address(&a->inside, index, &e->ip6, err);
+	*ret_index = index;
 	return r < 0 ? r : link_up(&a->inside, index, err);
 }
 
 /* After all interfaces are there: one may have to give the way out to another. */
-static int route(struct attach *a, const struct plug_endpoint *e, struct err *err)
+static int route(struct attach *a, const struct plug_endpoint *e, int index, struct err *err)
 {
-	int index, r = 0;
+	int r = 0;
 
 	if (!e->route4 && !e->route6)
 		return 0;
-	index = link_find(&a->inside, e->interface, err);
+	if (index == 0)
+		index = link_find(&a->inside, e->interface, err);
 	if (index < 0)
 		return index;
 	if (e->route4 && e->gateway4.family)
@@ -243,7 +254,7 @@ static int route(struct attach *a, const struct plug_endpoint *e, struct err *er
 
 /* ---- all ---- */
 
-static int attach_one(struct attach *a, const struct plug_endpoint *e, struct err *err)
+static int attach_one(struct attach *a, const struct plug_endpoint *e, int *ret_index, struct err *err)
 {
 	uint32_t mtu = 0;
 	int bridge, r;
@@ -257,7 +268,7 @@ static int attach_one(struct attach *a, const struct plug_endpoint *e, struct er
 		r = find_mtu(&a->host, e, &mtu, err);
 	bridge = r < 0 ? r : make_bridge(a, e, mtu, err);
 	r = bridge < 0 ? bridge : make_veth(a, e, bridge, mtu, err);
-	return r < 0 ? r : configure(a, e, err);
+	return r < 0 ? r : configure(a, e, ret_index, err);
 }
 
 static int attach_all(struct attach *a, struct err *err)
@@ -276,9 +287,9 @@ static int attach_all(struct attach *a, struct err *err)
 	if (r == 0)
 		flows_forget(p, true, a->rules);
 	for (size_t i = 0; i < p->n_endpoints && r == 0; i++)
-		r = attach_one(a, &p->endpoints[i], err);
+		r = attach_one(a, &p->endpoints[i], &a->index[i], err);
 	for (size_t i = 0; i < p->n_endpoints && r == 0; i++)
-		r = route(a, &p->endpoints[i], err);
+		r = route(a, &p->endpoints[i], a->index[i], err);
 	return r;
 }
 

@@ -36,7 +36,7 @@ static int call(struct nl *nl, struct buf *b, size_t at)
 
 struct found {
 	int index;
-	bool bridge;
+	bool bridge, up;
 	unsigned char mac[LINK_MAC_LEN];
 };
 
@@ -50,6 +50,7 @@ static int on_link(void *ctx, const struct nlmsghdr *h)
 
 	nl_attrs(h, sizeof *info, attrs, IFLA_LINKINFO);
 	f->index = info->ifi_index;
+	f->up = info->ifi_flags & IFF_UP;
 	kind = nl_data(attrs[IFLA_ADDRESS], &n);
 	if (kind && n == sizeof f->mac)
 		memcpy(f->mac, kind, n);
@@ -106,15 +107,15 @@ static int make_bridge(struct nl *nl, const char *name, uint32_t mtu, const unsi
 }
 
 int link_bridge(struct nl *nl, const char *name, uint32_t mtu, const unsigned char mac[static LINK_MAC_LEN],
-		bool *ret_new, struct err *err)
+		enum link_state *ret_state, struct err *err)
 {
 	struct found f = {.index = 0};
 	int r = look_up(nl, name, &f);
 
-	*ret_new = false;
+	*ret_state = f.up && !memcmp(f.mac, mac, sizeof f.mac) ? LINK_READY : LINK_SEEN;
 	if (r == -ENODEV) {
 		r = make_bridge(nl, name, mtu, mac);
-		*ret_new = r == 0;
+		*ret_state = r == 0 ? LINK_NEW : LINK_SEEN;
 		/* Another container's monitor may have been faster. */
 		if (r == 0 || r == -EEXIST)
 			r = look_up(nl, name, &f);
@@ -139,17 +140,15 @@ static void put_peer(struct buf *b, const struct link_veth *v)
 	nl_end(b, data);
 }
 
-static int set_port(struct nl *nl, const struct link_veth *v)
+static int set_port(struct nl *nl, const struct link_veth *v, int index)
 {
 	buf_cleanup struct buf b = BUF_LIMIT(MESSAGE_MAX);
-	struct found f = {.index = 0};
-	int r = look_up(nl, v->name, &f);
 	size_t at, nest;
 
-	if (r < 0)
-		return r;
+	if (!v->isolated && !v->hairpin)
+		return 0;
 	at = nl_begin(&b, RTM_SETLINK, NLM_F_ACK, 1);
-	nl_raw(&b, &(struct ifinfomsg){.ifi_family = AF_BRIDGE, .ifi_index = f.index}, sizeof(struct ifinfomsg));
+	nl_raw(&b, &(struct ifinfomsg){.ifi_family = AF_BRIDGE, .ifi_index = index}, sizeof(struct ifinfomsg));
 	nest = nl_nest(&b, IFLA_PROTINFO);
 	nl_u8(&b, IFLA_BRPORT_ISOLATED, v->isolated);
 	nl_u8(&b, IFLA_BRPORT_MODE, v->hairpin);
@@ -161,6 +160,7 @@ int link_veth(struct nl *nl, const struct link_veth *v, struct err *err)
 {
 	buf_cleanup struct buf b = BUF_LIMIT(MESSAGE_MAX);
 	size_t info, at = begin_link(&b, RTM_NEWLINK, CREATE, 0, 0);
+	struct found f = {.index = 0};
 	int r;
 
 	nl_str(&b, IFLA_IFNAME, v->name);
@@ -171,9 +171,11 @@ int link_veth(struct nl *nl, const struct link_veth *v, struct err *err)
 	put_peer(&b, v);
 	nl_end(&b, info);
 	r = call(nl, &b, at);
-	if (r == 0 && (v->isolated || v->hairpin))
-		r = set_port(nl, v);
-	return r < 0 ? err_sys(err, -r, "make interface %s of the container", v->peer) : 0;
+	if (r == 0)
+		r = look_up(nl, v->name, &f);
+	if (r == 0)
+		r = set_port(nl, v, f.index);
+	return r < 0 ? err_sys(err, -r, "make interface %s of the container", v->peer) : f.index;
 }
 
 int link_up(struct nl *nl, int index, struct err *err)

@@ -15,9 +15,14 @@
 int link_find(struct nl *nl, const char *name, struct err *err);
 /* The same, and its address (of none: zeroes). */
 int link_find_mac(struct nl *nl, const char *name, unsigned char ret_mac[static LINK_MAC_LEN]);
-/* The index of a bridge of that name, made when it is not there. -EEXIST: there is something else. *ret_new: it was made. */
+/* The index of a bridge of that name, made when it is not there. -EEXIST: there is something else. */
+enum link_state {
+	LINK_NEW,  /* it was made */
+	LINK_SEEN, /* it was there */
+	LINK_READY /* it was there with this MAC, switched on */
+};
 int link_bridge(struct nl *nl, const char *name, uint32_t mtu, const unsigned char mac[static LINK_MAC_LEN],
-		bool *ret_new, struct err *err);
+		enum link_state *ret_state, struct err *err);
 
 struct link_veth {
 	const char *name; /* here, a port of the bridge */
@@ -29,6 +34,7 @@ struct link_veth {
 	int peer_netns;
 	const unsigned char *peer_mac;
 };
+/* The index of the end that is here. */
 int link_veth(struct nl *nl, const struct link_veth *v, struct err *err);
 int link_up(struct nl *nl, int index, struct err *err);
 /* Gone already = success. */

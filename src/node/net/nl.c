@@ -194,7 +194,9 @@ static int talk(struct nl *nl, struct buf *b, struct reading *t)
 
 	if (r == 0)
 		r = read_answers(nl, t);
-	drain(nl);
+	/* One question has one answer. */
+	if (!t->done || t->dump || t->batch)
+		drain(nl);
 	return r;
 }
 
