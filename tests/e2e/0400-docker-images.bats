@@ -333,6 +333,14 @@ said() {
 	[ "$(body 'select(.stream) | .stream' | grep -c 'Using cache')" = 0 ]
 	docker_api 200 POST '/build?t=words:2' --data-binary "@$DIR/words.tar"
 	[ "$(body 'select(.stream) | .stream' | grep -c 'Using cache')" = 4 ]
+	# The same image is made again, but not because the cache was asked.
+	printf '%s\n' 'FROM busybox' 'LABEL a=b' >"$DIR/words/Dockerfile"
+	tar -C "$DIR/words" -cf "$DIR/words.tar" .
+	docker_api 200 POST '/build?t=words:3' --data-binary "@$DIR/words.tar"
+	docker_api 200 POST '/build?t=words:3' --data-binary "@$DIR/words.tar"
+	said 'Step 1/2 .*' ' ---> .*' 'Step 2/2 .*' ' ---> Using cache' 'Successfully built .*' 'Successfully tagged words:3'
+	docker_api 200 POST '/build?t=words:3&nocache=1' --data-binary "@$DIR/words.tar"
+	said 'Step 1/2 .*' ' ---> .*' 'Step 2/2 .*' 'Successfully built .*' 'Successfully tagged words:3'
 }
 
 @test "an image of nothing but labels, a name for a build, pings in a build" {

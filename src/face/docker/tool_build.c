@@ -233,7 +233,7 @@ static void tell_result(struct building *b, const struct build_result *result)
 	yyjson_mut_doc_set_root(aux, root);
 	yyjson_mut_obj_add_strcpy(aux, root, "ID", result->id);
 	if (!b->quiet)
-		tell_waiting(b, NULL, result->unchanged);
+		tell_waiting(b, NULL, result->unchanged && !tool_flag(b->t, "nocache"));
 	tool_aux(b->t, aux);
 	if (b->quiet) {
 		tool_stream(b->t, "%s\n", result->id);
