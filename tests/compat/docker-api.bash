@@ -18,7 +18,7 @@ docker-api_all() { # [PATTERN]
 	for image in debian:stable busybox:uclibc busybox:latest tianon/true swipely/base; do
 		docker pull -q "$image"
 	done
-	rspec -I "$here/ruby" --seed 1 -f documentation -f json -o ../spec.json ${1:+-e "$1"} spec || true
+	rspec -I "$here/ruby" -r unix_uri --seed 1 -f documentation -f json -o ../spec.json ${1:+-e "$1"} spec || true
 	jq -r '.examples[] | [{passed: "ok", pending: "skip"}[.status] // "not ok", .file_path[2:] + ": " + .full_description,
 		((.exception.message // .pending_message // "") | gsub("[\\s]+"; " ") | .[:200])] | "example\t" + join("\t")' ../spec.json
 }

@@ -14,7 +14,7 @@ official-images_build() {
 	"$here/engine" images
 	[ -s "$place/official.tar" ] || {
 		# shellcheck disable=SC2016
-		mmdebstrap --quiet --mode=root --variant=minbase --include="$official_packages" --dpkgopt=path-exclude=/usr/share/{doc,locale,man,info}/\* \
+		mmdebstrap --quiet --mode=root --format=tar --variant=minbase --include="$official_packages" --dpkgopt=path-exclude=/usr/share/{doc,locale,man,info}/\* \
 			--customize-hook='rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*; ln -s python3 "$1"/usr/bin/python' bookworm "$place/official.tmp"
 		mv "$place/official.tmp" "$place/official.tar"
 	}
