@@ -143,6 +143,36 @@ has_image() { # NODE NAME
 	eventually gone
 }
 
+@test "a job goes where its volume and the files that it stages in lie" {
+	job_file lies <<-END >/dev/null
+		x-berth: {spaces: {work: {}}}
+		services:
+		  a:
+		    image: busybox
+		    command: ["sh", "-c", "echo made > /work/out; echo kept > /keep/it"]
+		    volumes: ["keep:/keep"]
+		    x-berth: {kind: task, select: hostname == n3, stage_out: ["work:out"]}
+		  b:
+		    image: busybox
+		    command: ["cat", "/work/out"]
+		    depends_on: {a: {condition: service_completed_successfully}}
+		    x-berth: {kind: task, stage_in: ["work:out"]}
+		volumes: {keep: {name: kept-here}}
+	END
+	id=$(berth submit "$DIR/lies.yaml" --json | jq -r .id)
+	berth wait "$id"
+	[ "$(nodes_of "$id")" = n3 ]
+	berth events --json | jq -se 'any(.[]; .kind == "node_facts" and .node == "n3" and (.facts | contains("has.volume.kept-here")))'
+	job_file reader <<-END >/dev/null
+		services: {t: {image: busybox, command: ["cat", "/keep/it"], volumes: ["keep:/keep"], x-berth: {kind: task}}}
+		volumes: {keep: {name: kept-here}}
+	END
+	id=$(berth submit "$DIR/reader.yaml" --json | jq -r .id)
+	berth wait "$id"
+	[ "$(berth logs "$id" | grep -c kept)" = 1 ]
+	[ "$(nodes_of "$id")" = n3 ]
+}
+
 bound_job() { # NAME [HOW]: submits one that has a processor of its own on n1 and prints its ID
 	job_file "$1" <<-END >/dev/null
 		services:

@@ -20,7 +20,7 @@ static char zone(const struct sim_node *n)
 const char *sim_place_facts(const struct sim_node *n)
 {
 	static const char *const facts[SIM_KINDS] = {"labels.rack 1\nlabels.zone a\n",
-						     "labels.rack 2\nlabels.zone b\nhas.slow \n",
+						     "labels.rack 2\nlabels.zone b\nhas.slow \nhas.volume.v \n",
 						     "labels.rack 3\nlabels.zone c\ncores 4\n",
 						     "has.fast \nlabels.rack 4\nlabels.zone a\nhas.image.i:1 5000000\n",
 						     "has.fast \nlabels.rack 5\nlabels.zone b\n",
@@ -60,6 +60,8 @@ static const struct {
 #define N_SELECTS (sizeof selects / sizeof *selects)
 
 /* ---- rules ---- */
+
+static const char *const data[] = {"volume.v", "space.global"};
 
 /* Few values for so many nodes, and many: the scheduler keeps them differently. */
 static const char *const labels[][2] = {{"labels.zone", "labels.none"}, {"labels.rack", "labels.zone"}};
@@ -115,6 +117,10 @@ void sim_place_wish(struct sim *w, struct sim_job *j, uint32_t task)
 		j->specs[task].select = selects[sim_below(w, N_SELECTS)].text;
 	if (sim_chance(w, 300))
 		j->specs[task].image = sim_chance(w, 700) ? "i:1" : "k";
+	if (sim_chance(w, 200)) {
+		j->specs[task].data = data;
+		j->specs[task].n_data = 1 + sim_below(w, 2);
+	}
 	random_rules(w, j, task);
 }
 

@@ -14,6 +14,7 @@
 #include "cluster/agent/bind.h"
 #include "cluster/agent/facts.h"
 #include "cluster/agent/gpus.h"
+#include "cluster/agent/holdings.h"
 #include "cluster/agent/probes.h"
 #include "cluster/agent/waiting.h"
 #include "cluster/link/lease.h"
@@ -47,6 +48,7 @@ struct agent {
 	struct gpus gpus;
 	struct waiting_list waiting;
 	struct loop_timer *again; /* for those: a container has ended */
+	struct holdings *holdings;
 	struct probes *probes;
 	struct glob *globs;    /* asked for, not answered */
 	uint64_t images_stamp; /* of the images that the server was told of */
@@ -137,7 +139,7 @@ static void report_lost(struct agent *a, const struct link_attempt *id, const ch
 static void say_beat(struct agent *a, bool changed)
 {
 	mem_cleanup char *facts =
-	    changed ? facts_json(a->o.cores, counts_get(&a->o.counters, COUNTS_GPU), a->engine) : NULL;
+	    changed ? facts_json(a->o.cores, counts_get(&a->o.counters, COUNTS_GPU), a->engine, a->holdings) : NULL;
 
 	a->images_stamp = engine_images_stamp(a->engine);
 	link_send(a->link, &(struct link_msg){.type = LINK_BEAT, .sent_ms = clock_mono_ms(), .text = facts});
@@ -163,6 +165,9 @@ static void on_engine_event(void *ctx, const struct engine_event *ev)
 		report_warned(a, &id, ev->c);
 		break;
 	case ENGINE_EV_EXITED:
+		/* What it has left here counts for the choice that follows from its end. */
+		if (holdings_look(a->holdings))
+			say_beat(a, true);
 		report_exit(a, &id, ev->c);
 		/* Not from within the engine. */
 		if (a->waiting.n)
@@ -387,7 +392,9 @@ static void on_beat(void *ctx)
 {
 	struct agent *a = ctx;
 
-	say_beat(a, engine_images_stamp(a->engine) != a->images_stamp);
+	bool holds = holdings_look(a->holdings);
+
+	say_beat(a, holds || engine_images_stamp(a->engine) != a->images_stamp);
 	if (a->lease_ms)
 		loop_timer_arm(a->beat, a->lease_ms / BEATS_A_LEASE + 1);
 }
@@ -470,10 +477,12 @@ static void say_hello(struct agent *a)
 {
 	const struct agent_options *o = &a->o;
 	struct link_msg m = {.type = LINK_HELLO, .protocol_min = LINK_PROTOCOL_MIN, .protocol_max = LINK_PROTOCOL_MAX};
-	mem_cleanup char *facts = facts_json(o->cores, counts_get(&o->counters, COUNTS_GPU), a->engine);
+	mem_cleanup char *facts = NULL;
 	mem_cleanup char *counters = o->counters.n ? counts_text(&o->counters) : NULL;
 	mem_cleanup char *spaces = mem_printf("%s/spaces", a->data_dir);
 
+	(void)holdings_look(a->holdings);
+	facts = facts_json(o->cores, counts_get(&o->counters, COUNTS_GPU), a->engine, a->holdings);
 	a->images_stamp = engine_images_stamp(a->engine);
 	m.sent_ms = clock_mono_ms();
 	m.text = a->node;
@@ -567,6 +576,7 @@ struct agent *agent_new(struct loop *l, struct engine *e, struct link_end *link,
 	a->node = mem_strdup(name);
 	a->beat = loop_timer_new(l, on_beat, a);
 	a->listener = engine_listen(e, on_engine_event, a);
+	a->holdings = holdings_new(o->data_dir);
 	a->probes = probes_new(l, e, on_probed, a);
 	link_on_message(link, on_message, a);
 	link_on_tunnel(link, on_tunnel, a);
@@ -582,6 +592,7 @@ struct agent *agent_free(struct agent *a)
 		g->agent = NULL;
 	engine_unlisten(a->listener);
 	probes_free(a->probes);
+	holdings_free(a->holdings);
 	link_on_state(a->link, NULL, NULL);
 	link_free(a->link);
 	loop_timer_free(a->beat);

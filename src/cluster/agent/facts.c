@@ -4,6 +4,7 @@
 #include "base/core/fd.h"
 #include "base/core/mem.h"
 #include "base/wire/json.h"
+#include "cluster/agent/holdings.h"
 #include "cluster/agent/numa.h"
 #include "node/engine/engine.h"
 
@@ -119,7 +120,15 @@ static void add_numa(yyjson_mut_doc *d, yyjson_mut_val *o)
 	yyjson_mut_obj_add_uint(d, o, "numa_memory", memory);
 }
 
-char *facts_json(unsigned cores, unsigned gpus, struct engine *e)
+static void add_holdings(yyjson_mut_doc *d, yyjson_mut_val *o, const struct holdings *h)
+{
+	yyjson_mut_val *list = yyjson_mut_obj_add_arr(d, o, "data");
+
+	for (char *const *name = holdings_names(h); name && *name; name++)
+		yyjson_mut_arr_add_strcpy(d, list, *name);
+}
+
+char *facts_json(unsigned cores, unsigned gpus, struct engine *e, const struct holdings *h)
 {
 	json_mut_cleanup yyjson_mut_doc *d = yyjson_mut_doc_new(NULL);
 	yyjson_mut_val *o = yyjson_mut_obj(d);
@@ -137,6 +146,7 @@ char *facts_json(unsigned cores, unsigned gpus, struct engine *e)
 	yyjson_mut_obj_add_uint(d, o, "sockets", sockets(cpuinfo));
 	yyjson_mut_obj_add_uint(d, o, "gpus", gpus);
 	add_cpu(d, o, cpuinfo);
+	add_holdings(d, o, h);
 	images.d = d;
 	images.list = yyjson_mut_obj_add_obj(d, o, "images");
 	engine_each_image(e, add_image, &images);

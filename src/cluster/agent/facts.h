@@ -4,6 +4,8 @@
  */
 #pragma once
 
-/* A JSON object; the caller frees. */
 struct engine;
-char *facts_json(unsigned cores, unsigned gpus, struct engine *e);
+struct holdings;
+
+/* A JSON object, with what was last seen of the holdings; the caller frees. */
+char *facts_json(unsigned cores, unsigned gpus, struct engine *e, const struct holdings *h);

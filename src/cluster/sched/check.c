@@ -82,6 +82,18 @@ static int check_probe(const struct sched_task_spec *t, struct err *err)
 	return 0;
 }
 
+static int check_data(const struct sched_task_spec *t, struct err *err)
+{
+	if (t->n_data > SCHED_DATA_MAX)
+		return err_set(err, E2BIG, "task \"%s\": prefers nodes by %zu kinds of data, more than %d", t->name,
+			       t->n_data, SCHED_DATA_MAX);
+	for (size_t k = 0; k < t->n_data; k++) {
+		if (!sched_name_ok(t->data[k], NAME_TEXT_MAX))
+			return err_set(err, EINVAL, "task \"%s\": data number %zu has no good name", t->name, k);
+	}
+	return 0;
+}
+
 static int check_licences(const struct sched *s, const struct sched_task_spec *t, struct err *err)
 {
 	size_t unknown = 0;
@@ -226,6 +238,8 @@ static int check_tasks(const struct sched *s, const struct sched_job_spec *spec,
 			r = check_select(t, err);
 		if (r == 0)
 			r = check_probe(t, err);
+		if (r == 0)
+			r = check_data(t, err);
 		if (r == 0)
 			r = check_licences(s, t, err);
 		if (r == 0)

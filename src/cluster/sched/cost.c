@@ -5,7 +5,8 @@
  * Where a label or a preferred rule tells nodes apart, they are looked at part by part (parts.c): in each the search ends as early.
  *
  * The number of copies that share a value of the labels to spread over counts first. Everything else is measured in slots: a preferred rule
- * of weight 5 is worth a node that is 5 slots further from what the policy would take; a node without the image 2 to 8, by its size.
+ * of weight 5 is worth a node that is 5 slots further from what the policy would take; a node without the image 2 to 8, by its size; one without a volume or space that
+ * the task reads 8.
  */
 #include "cluster/sched/state.h"
 
@@ -15,6 +16,9 @@
 #define IMAGE_LEAST 2
 #define IMAGE_MOST 8
 #define IMAGE_SLOT ((uint64_t)256 << 20)
+/* Missing data does not come by itself: each of it, and all of it at most. */
+#define DATA_EACH 8
+#define DATA_MOST 16
 
 struct cost {
 	uint32_t spread[SCHED_SPREADS_MAX];
@@ -33,11 +37,25 @@ static bool counts_image(const struct sched *s, const struct shape *sh)
 	return sh->image && sh->image->n_yes && sh->image->n_yes < s->n_nodes;
 }
 
+static bool tells_apart(const struct sched *s, const struct selection *sel)
+{
+	return sel->n_yes && sel->n_yes < s->n_nodes;
+}
+
+static bool counts_data(const struct sched *s, const struct shape *sh)
+{
+	for (size_t k = 0; k < sh->n_data; k++) {
+		if (tells_apart(s, sh->data[k]))
+			return true;
+	}
+	return false;
+}
+
 bool sched_cost_matters(const struct sched *s, const struct shape *sh)
 {
 	const struct wish *w = sh->owner ? sh->owner->wish : NULL;
 
-	if (counts_live(sh) || counts_image(s, sh) || (w && w->n_spread))
+	if (counts_live(sh) || counts_image(s, sh) || counts_data(s, sh) || (w && w->n_spread))
 		return true;
 	for (size_t k = 0; w && k < w->n_rules; k++) {
 		if (w->rules[k].weight)
@@ -80,7 +98,18 @@ static uint64_t image_cost(uint64_t bytes)
 	return cost < IMAGE_MOST * SLOT ? cost : IMAGE_MOST * SLOT;
 }
 
-static struct cost cost_of(const struct shape *sh, const struct node *n, uint64_t image)
+static uint64_t data_cost(const struct sched *s, const struct shape *sh, const struct node *n)
+{
+	uint64_t slots = 0;
+
+	for (size_t k = 0; k < sh->n_data; k++) {
+		if (tells_apart(s, sh->data[k]) && !sched_selection_has(sh->data[k], n))
+			slots += DATA_EACH;
+	}
+	return (slots < DATA_MOST ? slots : DATA_MOST) * SLOT;
+}
+
+static struct cost cost_of(const struct sched *s, const struct shape *sh, const struct node *n, uint64_t image)
 {
 	const struct wish *w = sh->owner ? sh->owner->wish : NULL;
 	struct cost c = {.rest = imbalance(sh, n)};
@@ -92,6 +121,8 @@ static struct cost cost_of(const struct shape *sh, const struct node *n, uint64_
 		c.rest += preferred(w, n);
 	if (image && !sched_selection_has(sh->image, n))
 		c.rest += image;
+	if (sh->n_data)
+		c.rest += data_cost(s, sh, n);
 	if (counts_live(sh))
 		c.rest += (uint64_t)n->n_live * SLOT;
 	return c;
@@ -126,7 +157,7 @@ static bool comes_first(const struct shape *sh, const struct node *a, const stru
 
 static void consider(struct search *q, struct node *n)
 {
-	struct cost c = cost_of(q->sh, n, q->image);
+	struct cost c = cost_of(q->s, q->sh, n, q->image);
 	int order = q->best ? compare(&c, &q->least) : -1;
 
 	if (order > 0 || (order == 0 && !comes_first(q->sh, n, q->best)))

@@ -13,8 +13,22 @@
 
 /* ---- making ---- */
 
+/* Names that no expression can hold are left out: nobody has them. */
+static size_t data_init(struct sched *s, const struct sched_task_spec *spec,
+			struct selection *data[static SCHED_DATA_MAX])
+{
+	size_t n = 0;
+
+	for (size_t k = 0; k < spec->n_data; k++) {
+		data[n] = sched_selection_data(s, spec->data[k]);
+		n += data[n] != NULL;
+	}
+	return n;
+}
+
 static void task_init(struct sched *s, struct job *j, struct task *t, const struct sched_task_spec *spec)
 {
+	struct selection *data[SCHED_DATA_MAX];
 	mem_cleanup struct need *needs = sched_licence_needs(s, spec->licences, spec->n_licences);
 	bool alone = spec->gang || spec->exclusive || spec->topology != SCHED_TOPO_ANY || spec->per_node ||
 		     spec->n_rules || spec->n_spread;
@@ -35,6 +49,8 @@ static void task_init(struct sched *s, struct job *j, struct task *t, const stru
 			     .owner = alone ? t : NULL};
 
 	sched_counter_init(&like, spec->counters);
+	like.n_data = data_init(s, spec, data);
+	like.data = data;
 	t->name = mem_strdup(spec->name);
 	t->service = spec->service;
 	t->expand = spec->expand;
@@ -54,6 +70,8 @@ static void task_init(struct sched *s, struct job *j, struct task *t, const stru
 	t->preemptible = spec->preemptible;
 	t->base.job = j; /* the name of a shape that serves one task alone has the job's number */
 	t->base = (struct item){.job = j, .task = t, .shape = sched_shape_get(s, &like), .pos = NOT_LISTED};
+	for (size_t k = 0; k < like.n_data; k++)
+		sched_selection_drop(s, data[k]);
 	sched_selection_drop(s, like.image);
 	sched_probe_drop(s, like.probe);
 	sched_selection_drop(s, like.selection); /* the shape has its own */

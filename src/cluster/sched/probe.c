@@ -87,7 +87,11 @@ bool sched_probe_fits(const struct probe *p, const struct node *n)
 /* Nodes are held for it, and one of them may not do any more. */
 static void drop_hold(struct sched *s, const struct probe *p)
 {
-	if (s->hold.item && s->hold.item->shape->probe == p)
+	bool held = s->hold.item && s->hold.item->shape->probe == p;
+
+	for (size_t k = 0; k < s->n_takers; k++)
+		held |= s->takers[k].item->shape->probe == p;
+	if (held)
 		sched_hold_drop(s);
 }
 

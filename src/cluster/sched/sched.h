@@ -62,6 +62,7 @@ struct sched;
 #define SCHED_LICENCES_MAX 1000	    /* ever seen */
 #define SCHED_NEEDS_MAX 8	    /* licences of a task */
 #define SCHED_WANTS_MAX 8	    /* counters of a task */
+#define SCHED_DATA_MAX 8	    /* of a task */
 #define SCHED_PROBE_MAX 128	    /* bytes of a probe's key with the NUL */
 #define SCHED_PROBE_TEXT_MAX 200    /* bytes kept of an answer */
 
@@ -143,8 +144,11 @@ struct sched_task_spec {
 	uint32_t per_node;	   /* copies on one node, 0 = no limit */
 	const char *const *spread; /* labels ("labels.zone"): nodes whose value has the fewest of its copies first */
 	size_t n_spread;
-	const char *image;    /* nodes that have it (the fact has.image.NAME, its bytes) are preferred; NULL = none */
-	const char *probe;    /* a test that must have said yes on a node; what has the same key shares the answers */
+	const char *image; /* nodes that have it (the fact has.image.NAME, its bytes) are preferred; NULL = none */
+	const char *probe; /* a test that must have said yes on a node; what has the same key shares the answers */
+	const char *const *
+	    data; /* what it reads, where nodes say that they have it: the fact has.NAME ("volume.x", "space.global") */
+	size_t n_data;
 	int64_t probe_age_ms; /* and asks again after so long */
 	const char *select;   /* which nodes will do (base/core/expr.h), NULL = all */
 	const struct sched_dep *deps;

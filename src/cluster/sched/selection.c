@@ -49,9 +49,8 @@ void sched_selection_drop(struct sched *s, struct selection *sel)
 	free(sel);
 }
 
-struct selection *sched_selection_image(struct sched *s, const char *image)
+static struct selection *counted(struct sched *s, const char *text)
 {
-	mem_cleanup char *text = mem_printf("has(image.%s)", image);
 	struct selection *sel = sched_selection_get(s, text);
 
 	if (!sel || sel->counted)
@@ -63,6 +62,20 @@ struct selection *sched_selection_image(struct sched *s, const char *image)
 	for (size_t k = 0; k < s->n_nodes; k++)
 		(void)sched_selection_has(sel, s->nodes[k]);
 	return sel;
+}
+
+struct selection *sched_selection_image(struct sched *s, const char *image)
+{
+	mem_cleanup char *text = mem_printf("has(image.%s)", image);
+
+	return counted(s, text);
+}
+
+struct selection *sched_selection_data(struct sched *s, const char *name)
+{
+	mem_cleanup char *text = mem_printf("has(%s)", name);
+
+	return counted(s, text);
 }
 
 uint64_t sched_selection_bytes(const struct sched *s, struct selection *sel)

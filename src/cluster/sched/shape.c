@@ -30,6 +30,8 @@ static char *shape_key(const struct shape *sh)
 		buf_printf(&key, " if %" PRIu64, sh->selection->number);
 	if (sh->image)
 		buf_printf(&key, " of image %" PRIu64, sh->image->number);
+	for (size_t k = 0; k < sh->n_data; k++)
+		buf_printf(&key, " near %" PRIu64, sh->data[k]->number);
 	if (sh->probe)
 		buf_printf(&key, " probed %" PRIu64, sh->probe->number);
 	for (size_t k = 0; k < sh->n_banned; k++)
@@ -54,6 +56,9 @@ struct shape *sched_shape_get(struct sched *s, const struct shape *like)
 	sh->hopeless = sh->probed = 0;
 	if (sh->probe)
 		sh->probe->refs++;
+	sh->data = like->n_data ? mem_dup(like->data, like->n_data * sizeof(struct selection *)) : NULL;
+	for (size_t k = 0; k < sh->n_data; k++)
+		sh->data[k]->refs++;
 	if (sh->selection)
 		sh->selection->refs++;
 	if (sh->image)
@@ -98,6 +103,9 @@ void sched_shape_drop(struct sched *s, struct shape *sh)
 	sched_selection_drop(s, sh->selection);
 	sched_selection_drop(s, sh->image);
 	sched_probe_drop(s, sh->probe);
+	for (size_t k = 0; k < sh->n_data; k++)
+		sched_selection_drop(s, sh->data[k]);
+	free(sh->data);
 	free(sh->key);
 	free(sh->banned);
 	free(sh->needs);

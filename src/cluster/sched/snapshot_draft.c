@@ -21,6 +21,7 @@ void sched_draft_free(struct draft *d)
 		free((char *)d->tasks[k].image);
 		free((struct counts *)d->tasks[k].counters);
 		free((char *)d->tasks[k].probe);
+		mem_strv_free((char **)d->tasks[k].data);
 		wish_free(&d->tasks[k]);
 		free(d->deps[k]);
 		free(d->needs[k]);
@@ -129,6 +130,20 @@ static void load_wish(struct reader *r, struct sched_task_spec *t)
 	}
 }
 
+static void load_data(struct reader *r, struct sched_task_spec *t)
+{
+	size_t n = (size_t)number(r, SCHED_DATA_MAX);
+	char **names = NULL;
+
+	for (size_t k = 0; k < n && !r->bad; k++) {
+		mem_cleanup char *name = text(r);
+
+		mem_strv_add(&names, name ? name : "");
+		t->n_data++;
+	}
+	t->data = (const char *const *)names;
+}
+
 static void load_task(struct reader *r, const struct sched *s, struct draft *d, size_t k)
 {
 	struct sched_task_spec *t = &d->tasks[k];
@@ -166,6 +181,8 @@ static void load_task(struct reader *r, const struct sched *s, struct draft *d, 
 		load_wish(r, t);
 	if (optional(r, "preemptible"))
 		t->preemptible = flag(r);
+	if (optional(r, "data"))
+		load_data(r, t);
 	if (optional(r, "fit")) {
 		t->probe = text(r);
 		t->probe_age_ms = time_ms(r);

@@ -129,6 +129,16 @@ static void save_task(struct buf *b, const struct task *t, uint64_t *lines)
 		buf_adds(b, "preemptible 1");
 		end_line(b, lines);
 	}
+	if (sh->n_data)
+		buf_printf(b, "data %zu", sh->n_data);
+	for (size_t k = 0; k < sh->n_data; k++) {
+		const char *text = sh->data[k]->text;
+		mem_cleanup char *name = mem_strndup(text + strlen("has("), strlen(text) - strlen("has()"));
+
+		add_text(b, name);
+	}
+	if (sh->n_data)
+		end_line(b, lines);
 	if (sh->probe) {
 		const char *at = strrchr(sh->probe->name, '@');
 		mem_cleanup char *key = mem_strndup(sh->probe->name, (size_t)(at - sh->probe->name));

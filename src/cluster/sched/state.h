@@ -95,11 +95,13 @@ struct shape {
 	struct tenant *tenant;
 	struct selection *selection; /* NULL = all nodes; a reference */
 	struct selection *image;     /* nodes that have it, or NULL; a reference */
-	struct probe *probe;	     /* or NULL; a reference */
-	uint64_t probed;	     /* a cache: sched.changes when nobody was left to be asked by it */
-	struct quota *quotas[2];     /* of the user and the project, or NULL */
-	struct task *owner; /* what it serves alone, when its topology, gang or exclusive ask for it; or NULL */
-	struct need *needs; /* licences, by their numbers */
+	struct selection **data;     /* nodes that have each; references */
+	size_t n_data;
+	struct probe *probe;	 /* or NULL; a reference */
+	uint64_t probed;	 /* a cache: sched.changes when nobody was left to be asked by it */
+	struct quota *quotas[2]; /* of the user and the project, or NULL */
+	struct task *owner;	 /* what it serves alone, when its topology, gang or exclusive ask for it; or NULL */
+	struct need *needs;	 /* licences, by their numbers */
 	size_t n_needs;
 	const struct counts *wants; /* counters of the node, or NULL */
 	uint64_t wanted;	    /* the bits of their names, counter.c */

@@ -209,6 +209,7 @@ const char *sched_facts_get(const struct facts *f, const char *name); /* NULL: n
 struct selection *sched_selection_get(struct sched *s, const char *text); /* a reference; the text has been checked */
 /* Of nodes that have the image; NULL for a name that no expression can hold. */
 struct selection *sched_selection_image(struct sched *s, const char *image);
+struct selection *sched_selection_data(struct sched *s, const char *name); /* the same for "volume.NAME" and its kin */
 uint64_t sched_selection_bytes(const struct sched *s,
 			       struct selection *sel);		   /* of that image, as a node that has it says */
 void sched_selection_drop(struct sched *s, struct selection *sel); /* takes NULL */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cluster/server/jobspec.h"
 
+#include "cluster/server/jobspec_data.h"
 #include "cluster/server/jobspec_probe.h"
 #include "cluster/server/jobspec_rules.h"
 
@@ -589,6 +590,7 @@ struct jobspec *jobspec_free(struct jobspec *j)
 {
 	if (!j)
 		return NULL;
+	jobspec_data_free(j);
 	for (size_t i = 0; j->tasks && i < j->sched.n_tasks; i++) {
 		free(j->deps[i]);
 		jobspec_rules_free(&j->tasks[i]);
@@ -623,6 +625,7 @@ static int finish(struct jobspec *j, const char *id, struct jobspec **ret, struc
 	j->sched.tenant = j->tenant;
 	j->sched.id = j->id;
 	j->sched.name = j->name;
+	jobspec_data_read(j);
 	*ret = j;
 	return 0;
 }

@@ -14,6 +14,7 @@
 
 #define FLAGS_MAX 256
 #define IMAGES_MAX 500
+#define DATA_MAX 200
 
 bool node_facts_name_ok(const char *name)
 {
@@ -69,6 +70,20 @@ static void add_images(struct buf *out, yyjson_val *images)
 	}
 }
 
+/* "volume.x", "space.global": what lies there. */
+static void add_data(struct buf *out, yyjson_val *data)
+{
+	yyjson_val *item;
+	size_t i, n;
+
+	yyjson_arr_foreach (data, i, n, item) {
+		const char *name = yyjson_get_str(item);
+
+		if (i < DATA_MAX && name && (!strncmp(name, "volume.", 7) || !strncmp(name, "space.", 6)))
+			add(out, "has.", name, "");
+	}
+}
+
 static void add_said(struct buf *out, const struct node *n, yyjson_val *facts)
 {
 	buf_printf(out, "os linux\nrole %s\n", n->session->name[0] ? "worker" : "manager");
@@ -85,6 +100,7 @@ static void add_said(struct buf *out, const struct node *n, yyjson_val *facts)
 			buf_printf(out, "%s %" PRIu64 "\n", *name, yyjson_get_uint(value));
 	}
 	add_flags(out, yyjson_obj_get(facts, "cpu_flags"));
+	add_data(out, yyjson_obj_get(facts, "data"));
 	add_images(out, yyjson_obj_get(facts, "images"));
 }
 

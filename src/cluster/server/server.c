@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cluster/server/bring.h"
+#include "cluster/server/jobspec_data.h"
 #include "cluster/server/server.h"
 
 #include "base/core/clock.h"
@@ -168,8 +169,10 @@ int server_make_id(struct server *s, struct jobspec *j, struct err *err)
 		random_hex(random, 4);
 		s->job_number = s->job_number < last ? last + 1 : s->job_number + 1;
 		snprintf(j->id, sizeof j->id, "%s-%s%" PRIx64, j->name, random, s->job_number);
-		if (sched_job_view(s->sched, j->id, &v) < 0)
-			return 0;
+		if (sched_job_view(s->sched, j->id, &v) == 0)
+			continue;
+		jobspec_data_read(j);
+		return 0;
 	}
 	return err_set(err, EBUSY, "no free id for a job named \"%s\"", j->name);
 }

@@ -21,6 +21,7 @@ struct draft {
 	struct counts counters[TASKS_MAX];
 	struct sched_rule rules[TASKS_MAX][RULES_EACH];
 	const char *spread[TASKS_MAX][SCHED_SPREADS_MAX];
+	const char *data[TASKS_MAX][SCHED_DATA_MAX];
 	size_t n;
 };
 
@@ -125,6 +126,16 @@ static void draft_spread(struct draft *d, struct sched_task_spec *t, char *value
 	t->spread = labels;
 }
 
+/* data=volume.a,space.global */
+static void draft_data(struct draft *d, struct sched_task_spec *t, char *value)
+{
+	char *save = NULL;
+
+	t->data = d->data[t - d->tasks];
+	for (char *w = strtok_r(value, ",", &save); w && t->n_data < SCHED_DATA_MAX; w = strtok_r(NULL, ",", &save))
+		d->data[t - d->tasks][t->n_data++] = w;
+}
+
 static void draft_setting(struct story *st, struct draft *d, struct sched_task_spec *t, char *key, char *value)
 {
 	static const char *const on_error[] = {"continue", "suspend", "pause", "cancel"};
@@ -163,6 +174,8 @@ static void draft_setting(struct story *st, struct draft *d, struct sched_task_s
 		draft_spread(d, t, value);
 	else if (!strcmp(key, "image"))
 		t->image = value;
+	else if (!strcmp(key, "data"))
+		draft_data(d, t, value);
 	else if (!strcmp(key, "probe"))
 		t->probe = value;
 	else if (!strcmp(key, "age"))

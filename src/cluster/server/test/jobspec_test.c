@@ -6,6 +6,7 @@
 #include "base/wire/json.h"
 #include "cluster/server/container.h"
 #include "cluster/server/event.h"
+#include "cluster/server/jobspec_data.h"
 #include "cluster/server/jobspec_probe.h"
 
 #include "base/core/buf.h"
@@ -165,6 +166,32 @@ static void test_for_scheduler(void **state)
 	jobspec_free(j);
 }
 
+/* What it reads that may lie on some nodes already; its own spaces are called by its ID. */
+static void test_data(void **state)
+{
+	static const char job[] = "{\"name\":\"a\",\"spaces\":[{\"name\":\"in\",\"path\":\"/"
+				  "srv\"},{\"name\":\"w\"}],\"services\":[{\"name\":\"x\",\"mounts\":["
+				  "{\"type\":\"bind\",\"source\":\"/s\",\"target\":\"/"
+				  "s\"},{\"type\":\"volume\",\"source\":\"db\",\"target\":\"/v\"},"
+				  "{\"type\":\"volume\",\"source\":\"db\",\"target\":\"/"
+				  "w\"}],\"stage_in\":[{\"space\":\"in\"},{\"space\":\"w\"},"
+				  "{\"space\":\"user\"},{\"space\":\"global\"}]},{\"name\":\"y\"}]}";
+	static const char *const want[] = {"volume.db", "space.job/a-1/w", "space.user/7", "space.global"};
+	struct jobspec *j = NULL;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(jobspec_parse(job, strlen(job), "a-1", 7, false, &j, &err), 0);
+	assert_int_equal(j->tasks[0].n_data, 4);
+	for (size_t k = 0; k < 4; k++)
+		assert_string_equal(j->tasks[0].data[k], want[k]);
+	assert_int_equal(j->tasks[1].n_data, 0);
+	snprintf(j->id, sizeof j->id, "a-2");
+	jobspec_data_read(j);
+	assert_string_equal(j->tasks[0].data[1], "space.job/a-2/w");
+	jobspec_free(j);
+}
+
 /* Placeholders, environment, names, and the paths of the three kinds of spaces. */
 static void test_container(void **state)
 {
@@ -285,10 +312,11 @@ static void test_damaged_events(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_refused),	  cmocka_unit_test(test_probe),
-	    cmocka_unit_test(test_for_scheduler), cmocka_unit_test(test_container),
-	    cmocka_unit_test(test_over),	  cmocka_unit_test(test_stored),
-	    cmocka_unit_test(test_events),	  cmocka_unit_test(test_damaged_events),
+	    cmocka_unit_test(test_refused),	   cmocka_unit_test(test_probe),
+	    cmocka_unit_test(test_data),	   cmocka_unit_test(test_for_scheduler),
+	    cmocka_unit_test(test_container),	   cmocka_unit_test(test_over),
+	    cmocka_unit_test(test_stored),	   cmocka_unit_test(test_events),
+	    cmocka_unit_test(test_damaged_events),
 	};
 
 	return cmocka_run_group_tests_name("jobspec", tests, NULL, NULL);
