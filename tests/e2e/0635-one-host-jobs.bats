@@ -88,6 +88,32 @@ sorted_logs() { # what `berth logs` says, one source after the other
 	berth rm "$id"
 }
 
+@test "exec, cp, top, stats and attach take a task or a copy where they take a container" {
+	id=$(job_of used 2 "until [ -e /go ]; do sleep 0.1; done; cat /go")
+	eventually all_run "$id" 2
+	run -125 berth exec "$id/t" true
+	fails_with "task \"t\" of job $id has 2 copies: say which one, $id/t/INDEX"
+	run -125 berth exec "$id/t/2" true
+	fails_with "has no copy 2"
+	run -125 berth exec "$id/u" true
+	fails_with "has no task \"u\""
+	run -125 berth exec nobody/t true
+	fails_with "No such container: nobody/t"
+	[ "$(berth exec "$id/t/1" hostname)" = "$(berth exec "$id-t-1" hostname)" ]
+	berth top "$id/t/0" | grep -q sleep
+	[ "$(berth stats --no-stream --format '{{.Name}}' "$id/t/0" "$id/t/1" | xargs)" = "$id-t-0 $id-t-1" ]
+	echo went >"$DIR/go"
+	berth attach --no-stdin "$id/t/0" >"$DIR/attached" 3>&- &
+	attached=$!
+	node=$(job_field "$id" '.tasks[0].instances[0].attempts[0].node')
+	berth cp "$DIR/go" "$id/t/1:/go"
+	berth cp "$DIR/go" "$node/$id-t-0:/go"
+	ends_with 0 "$attached"
+	berth wait "$id"
+	[ "$(sorted_logs "$id")" = "t/0 | went;t/1 | went;" ]
+	berth rm "$id"
+}
+
 @test "a node whose agent is away is named in one line; what is followed goes on where it was" {
 	id=$(job_of counts 2 "i=0; until [ -e /go ]; do echo \$\$i; i=\$\$((i + 1)); sleep 0.05; done; echo end")
 	eventually all_run "$id" 2

@@ -12,6 +12,7 @@
 #include "base/core/mem.h"
 #include "base/wire/http_client.h"
 #include "face/cli/client.h"
+#include "face/cli/job_task.h"
 #include "face/cli/local_tar.h"
 #include "face/cli/show.h"
 #include "face/cli/term.h"
@@ -372,6 +373,19 @@ static int copy_in(struct cli *cli, const char *from, const struct side *to, con
 	return send_tar(cli, to->container, parent, &tar, v, err);
 }
 
+/* The container of a task, when that is what it names. */
+static int in_task(struct cli *cli, struct side *s, struct err *err)
+{
+	char *container = NULL;
+	int r = s->container ? job_task_container(cli, s->container, &container, err) : 0;
+
+	if (container) {
+		free(s->container);
+		s->container = container;
+	}
+	return r;
+}
+
 static int copy_run(struct cli *cli, void *values, char **operands, struct err *err)
 {
 	struct side from, to;
@@ -379,7 +393,12 @@ static int copy_run(struct cli *cli, void *values, char **operands, struct err *
 
 	read_side(operands[0], &from);
 	read_side(operands[1], &to);
-	if (from.container && to.container)
+	r = in_task(cli, &from, err);
+	if (r == 0)
+		r = in_task(cli, &to, err);
+	if (r < 0)
+		;
+	else if (from.container && to.container)
 		r = err_set(err, EINVAL, "one of both must be here, not in a container");
 	else if (from.container)
 		r = copy_out(cli, &from, operands[1], values, err);
@@ -400,7 +419,7 @@ const struct cli_command command_cp = {
     .detail =
 	"A directory that is there gets SRC in it, or, when SRC ends in /., what SRC holds; else DST is its new name.\n"
 	"- stands for a tar on standard output or input. A path of yours that has a colon begins with / or ./.\n"
-	"Without --archive the files are yours here, and root's there.",
+	"Without --archive the files are yours here, and root's there. CONTAINER may be JOB/TASK or JOB/TASK/INDEX.",
     .examples = "  berth cp web:/etc/passwd .\n  berth cp site/. web:/www\n  berth cp web:/var/log - | tar t",
     .options = copy_options,
     .values_size = sizeof(struct copy_values),

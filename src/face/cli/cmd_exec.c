@@ -7,6 +7,7 @@
 #include "base/core/err.h"
 #include "base/core/mem.h"
 #include "face/cli/client.h"
+#include "face/cli/job_task.h"
 #include "face/cli/env_words.h"
 #include "face/cli/session.h"
 #include "face/cli/show.h"
@@ -135,7 +136,7 @@ static int exec_attached(struct cli *cli, const struct exec_values *v, const cha
 static int exec_run(struct cli *cli, void *values, char **operands, struct err *err)
 {
 	const struct exec_values *v = values;
-	mem_cleanup char *id = NULL, *target = NULL;
+	mem_cleanup char *id = NULL, *target = NULL, *container = NULL;
 	unsigned char keys[STREAM_CLIENT_KEYS_MAX];
 	size_t n;
 	int r = stream_client_keys(v->keys, keys, &n, err);
@@ -143,7 +144,11 @@ static int exec_run(struct cli *cli, void *values, char **operands, struct err *
 	if (r == 0 && v->tty && v->interactive && !v->detach && !term_is(STDIN_FILENO))
 		return err_set(err, EINVAL, "--tty: standard input is not a terminal; leave -t out");
 	if (r == 0)
-		r = exec_create(cli, v, operands, &id, err);
+		r = job_task_container(cli, operands[0], &container, err);
+	if (r < 0)
+		return r;
+	operands[0] = container;
+	r = exec_create(cli, v, operands, &id, err);
 	if (r < 0)
 		return r;
 	if (!v->detach)
@@ -154,7 +159,7 @@ static int exec_run(struct cli *cli, void *values, char **operands, struct err *
 
 const struct cli_command command_exec = {
     .name = "exec",
-    .usage = "CONTAINER COMMAND [ARG...]",
+    .usage = "CONTAINER|JOB/TASK[/INDEX] COMMAND [ARG...]",
     .summary = "Run one more command in a running container",
     .detail = "Options end at CONTAINER: what follows belongs to the command. The exit status is that of the command, "
 	      "or 125\n"
@@ -190,9 +195,14 @@ static int attach_run(struct cli *cli, void *values, char **operands, struct err
 {
 	const struct attach_values *v = values;
 	yyjson_doc *doc json_doc_cleanup = NULL;
-	struct session s = {.cli = cli, .id = operands[0], .no_signals = !v->sig_proxy, .detach_keys = v->keys};
+	struct session s = {.cli = cli, .no_signals = !v->sig_proxy, .detach_keys = v->keys};
+	mem_cleanup char *container = NULL;
 	yyjson_val *config, *state;
-	int r = session_inspect(cli, s.id, &doc, err);
+	int r = job_task_container(cli, operands[0], &container, err);
+
+	s.id = container;
+	if (r == 0)
+		r = session_inspect(cli, s.id, &doc, err);
 
 	if (r < 0)
 		return r;
@@ -213,7 +223,7 @@ static int attach_run(struct cli *cli, void *values, char **operands, struct err
 
 const struct cli_command command_attach = {
     .name = "attach",
-    .usage = "CONTAINER",
+    .usage = "CONTAINER|JOB/TASK[/INDEX]",
     .summary = "Take part in the streams of a running container",
     .detail = "Output that came before is in `berth logs`. The exit status is that of the container.",
     .examples = "  berth attach web\n  berth attach --no-stdin web",

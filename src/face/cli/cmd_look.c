@@ -8,6 +8,7 @@
 #include "base/core/err.h"
 #include "base/core/mem.h"
 #include "face/cli/client.h"
+#include "face/cli/job_task.h"
 #include "face/cli/cluster_top.h"
 #include "face/cli/each.h"
 #include "face/cli/session.h"
@@ -57,13 +58,17 @@ static void top_print(yyjson_val *root)
 
 static int top_run(struct cli *cli, void *values, char **operands, struct err *err)
 {
-	mem_cleanup char *base = operands[0] ? client_target(CLIENT_DOCKER_CONTAINERS, operands[0], "/top") : NULL;
+	mem_cleanup char *container = NULL, *base = NULL;
 	struct buf target buf_cleanup = BUF_INIT, arguments buf_cleanup = BUF_INIT;
 	yyjson_doc *doc json_doc_cleanup = NULL;
 	int r;
 
-	if (!base)
+	if (!operands[0])
 		return cluster_top_run(cli, values, err);
+	r = job_task_container(cli, operands[0], &container, err);
+	if (r < 0)
+		return r;
+	base = client_target(CLIENT_DOCKER_CONTAINERS, container, "/top");
 	for (char **word = operands + 1; *word; word++)
 		buf_printf(&arguments, "%s%s", arguments.len ? " " : "", *word);
 	buf_adds(&target, base);
@@ -77,7 +82,7 @@ static int top_run(struct cli *cli, void *values, char **operands, struct err *e
 
 const struct cli_command command_top = {
     .name = "top",
-    .usage = "[CONTAINER [PS-OPTION...]]",
+    .usage = "[CONTAINER|JOB/TASK[/INDEX] [PS-OPTION...]]",
     .summary = "Watch nodes, queue and jobs, or list the processes of a running container",
     .detail = "Without CONTAINER the screen shows what happens, once a second: q ends it; N, S, M and C sort the nodes "
 	      "by name, slots,\n"

@@ -10,6 +10,7 @@
 #include "base/core/map.h"
 #include "base/core/mem.h"
 #include "face/cli/client.h"
+#include "face/cli/job_task.h"
 #include "face/cli/show.h"
 #include "face/cli/template.h"
 #include "face/cli/term.h"
@@ -201,9 +202,19 @@ static int show(const struct stats *s, yyjson_doc *rows, struct err *err)
 
 static int stats_run(struct cli *cli, void *values, char **operands, struct err *err)
 {
-	struct stats s = {.cli = cli, .v = values, .names = operands[0] ? operands : NULL, .before = MAP_INIT};
+	char **names cleanup_with(mem_strv_freep) = NULL;
+	struct stats s = {.cli = cli, .v = values, .before = MAP_INIT};
 	bool first = true;
 	int r = 0;
+
+	for (char **name = operands; r == 0 && *name; name++) {
+		mem_cleanup char *container = NULL;
+
+		r = job_task_container(cli, *name, &container, err);
+		if (r == 0)
+			mem_strv_add(&names, container);
+	}
+	s.names = names;
 
 	while (r == 0) {
 		yyjson_doc *rows json_doc_cleanup = NULL;
@@ -225,7 +236,7 @@ static int stats_run(struct cli *cli, void *values, char **operands, struct err 
 
 const struct cli_command command_stats = {
     .name = "stats",
-    .usage = "[CONTAINER...]",
+    .usage = "[CONTAINER|JOB/TASK[/INDEX]...]",
     .summary = "Show what containers use, second by second",
     .detail = "Without names those that run. CPU is in parts of one processor: 200% are two of them. Ctrl-C ends it.",
     .examples =

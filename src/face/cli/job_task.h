@@ -10,3 +10,7 @@ struct err;
 /* Asks for `tail` ("/restart", "/finish") of what `name` says: JOB/TASK is all copies of the task, JOB/TASK/INDEX one of them. -EINVAL when it says
  * something else, or what the server answers. */
 int job_task_post(struct cli *cli, const char *name, const char *tail, struct err *err);
+
+/* The container that `name` means to a command for containers: of JOB/TASK/INDEX, or of JOB/TASK with one copy, that of the latest try; anything else, and
+ * what is a container (n1/web), is itself. New memory. -EINVAL: the task has several copies; -EBUSY: it has not started yet. */
+int job_task_container(struct cli *cli, const char *name, char **ret, struct err *err);
