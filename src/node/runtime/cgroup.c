@@ -440,17 +440,35 @@ int cgroup_make(const char *name, const struct rt_limits *limits, int *ret_fd, s
 	return 0;
 }
 
-static int join_dir(const char *dir, pid_t pid, struct err *err)
+static int open_door(const char *dir, struct cgroup_doors *d, struct err *err)
 {
-	char text[16];
-	int r;
+	char path[FILE_MAX];
+	int fd;
 
-	snprintf(text, sizeof text, "%d", (int)pid);
-	r = write_file(dir, "cgroup.procs", text);
-	return r < 0 ? err_sys(err, -r, "move a process to the cgroup %s", dir) : 0;
+	snprintf(path, sizeof path, "%s/tasks", dir);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(err, errno, "open %s", path);
+	d->fds[d->n++] = fd;
+	return 0;
 }
 
-int cgroup_make_v1(const char *name, const struct rt_limits *limits, pid_t pid, struct err *err)
+int cgroup_go_in(const struct cgroup_doors *d, struct err *err)
+{
+	for (size_t i = 0; i < d->n; i++) {
+		if (write(d->fds[i], "0", 1) < 0)
+			return err_sys(err, errno, "enter the container's cgroups");
+	}
+	return 0;
+}
+
+void cgroup_close_doors(struct cgroup_doors *d)
+{
+	while (d->n > 0)
+		fd_closep(&d->fds[--d->n]);
+}
+
+int cgroup_make_v1(const char *name, const struct rt_limits *limits, struct cgroup_doors *ret, struct err *err)
 {
 	const bool wanted[CGROUP_TREES] = {
 	    [CGROUP_CPU] = limits->cpu_milli, [CGROUP_MEMORY] = limits->memory, [CGROUP_PIDS] = limits->pids};
@@ -473,7 +491,7 @@ int cgroup_make_v1(const char *name, const struct rt_limits *limits, pid_t pid, 
 				r = apply(dir, &s[i], err);
 		}
 		if (r == 0)
-			r = join_dir(dir, pid, err);
+			r = open_door(dir, ret, err);
 	}
 	return r;
 }

@@ -26,8 +26,18 @@ int cgroup_machine(const struct cgroup_layout **ret, struct err *err);
  * error when the machine has no unified hierarchy (*ret_fd = -1). -EEXIST: the name is taken. -ENOTSUP: "this machine cannot limit ...". */
 int cgroup_make(const char *name, const struct rt_limits *limits, int *ret_fd, struct err *err);
 
-/* Makes the version 1 directories with their limits and moves the process there. */
-int cgroup_make_v1(const char *name, const struct rt_limits *limits, pid_t pid, struct err *err);
+/* The ways into version 1 directories: their files `tasks`, open. */
+struct cgroup_doors {
+	int fds[CGROUP_TREES];
+	size_t n;
+};
+
+/* Makes the version 1 directories with their limits and opens their doors for a process that is started next. Also after an error the doors are to be closed. */
+int cgroup_make_v1(const char *name, const struct rt_limits *limits, struct cgroup_doors *ret, struct err *err);
+/* Moves the calling process, which has one thread. The kernel moves a thread that asks for itself at once; to move another process it first waits until every
+ * processor has looked away (a grace period of RCU: milliseconds, more on a busy machine). */
+int cgroup_go_in(const struct cgroup_doors *d, struct err *err);
+void cgroup_close_doors(struct cgroup_doors *d);
 
 /* The version 2 directory for CLONE_INTO_CGROUP: a descriptor of the caller, or -1 when there is none. */
 int cgroup_open(const char *name);

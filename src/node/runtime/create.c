@@ -90,6 +90,11 @@ static int make_cgroup(struct start *st, struct err *err)
 	return r;
 }
 
+static int set_limits(struct start *st, struct err *err)
+{
+	return cgroup_make_v1(st->box.cgroup, &st->limits, &st->setup->doors, err);
+}
+
 static int spawn(struct start *st, struct err *err)
 {
 	pid_t pid = proc_clone(ns_clone_flags(st->spec), st->setup->cgroup, &st->box.pidfd);
@@ -111,11 +116,6 @@ static int map_users(struct start *st, struct err *err)
 static int furnish(struct start *st, struct err *err)
 {
 	return st->spec->furnish ? st->spec->furnish(st->spec->furnish_ctx, st->box.pid, err) : 0;
-}
-
-static int set_limits(struct start *st, struct err *err)
-{
-	return cgroup_make_v1(st->box.cgroup, &st->limits, st->box.pid, err);
 }
 
 static int identify(struct start *st, struct err *err)
@@ -171,10 +171,10 @@ static const struct {
     {"prepare the volumes", prepare_volumes},
     {"open the channels", open_channels},
     {"make the cgroup", make_cgroup},
+    {"set the limits", set_limits},
     {"start the first process", spawn},
     {"map the users", map_users},
     {"furnish the network", furnish},
-    {"set the limits", set_limits},
     {"release the first process", release},
     {"prepare the root", send_root},
     {"identify the first process", identify},

@@ -64,6 +64,14 @@ static int wait_for_go(struct setup *s, struct err *err)
 	return 0;
 }
 
+static int enter_cgroups(struct setup *s, struct err *err)
+{
+	int r = cgroup_go_in(&s->doors, err);
+
+	cgroup_close_doors(&s->doors);
+	return r;
+}
+
 /* Now that we stand in our cgroups they become the roots of what the container sees. */
 static int hide_cgroups(struct setup *s, struct err *err)
 {
@@ -108,7 +116,8 @@ static int get_root_now(struct setup *s, struct err *err)
 
 static const struct step steps[] = {
     {"enter the user namespace", ns_become_root},
-    {"wait for the limits", wait_for_go},
+    {"wait for the parent", wait_for_go},
+    {"enter the cgroups", enter_cgroups},
     {"hide the host's cgroups", hide_cgroups},
     {"leave the host's mounts",
      rootfs_leave_host}, /* before the payload: pivot_root(2) takes along who stands at our root */

@@ -68,6 +68,7 @@ struct setup *setup_free(struct setup *s)
 	fd_closep(&s->sys);
 	fd_closep(&s->dev);
 	fd_closep(&s->cgroup);
+	cgroup_close_doors(&s->doors);
 	fd_closep(&s->cwd);
 	fd_closep(&s->terminal);
 	for (size_t i = 0; s->nodes && i < bundle_n_devices(s->spec->box); i++)

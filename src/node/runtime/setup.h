@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "node/runtime/cgroup.h"
 #include "node/runtime/rt.h"
 #include "node/runtime/rt_attr.h"
 #include "node/runtime/user.h"
@@ -24,13 +25,14 @@ struct setup {
 	int *
 	    volumes; /* one detached mount for each of spec->mounts, or of spec->box->mounts (-1: the child makes it) */
 	int talk;    /* the child's end of the channel to the parent */
-	int talk_parent;    /* the parent's end */
-	int status[2];	    /* pipe: init's report of the payload's wait status */
-	int proc, sys, dev; /* mounts that the child made */
-	int cgroup;	    /* version 2 directory to start in, or -1 */
-	int cwd;	    /* the payload's working directory */
-	int *nodes;	    /* bundle: mounts of device nodes (bundle_devices.c), or NULL */
-	int terminal;	    /* the payload's end of its terminal, or -1 */
+	int talk_parent;	   /* the parent's end */
+	int status[2];		   /* pipe: init's report of the payload's wait status */
+	int proc, sys, dev;	   /* mounts that the child made */
+	int cgroup;		   /* version 2 directory to start in, or -1 */
+	struct cgroup_doors doors; /* version 1 directories to go into */
+	int cwd;		   /* the payload's working directory */
+	int *nodes;		   /* bundle: mounts of device nodes (bundle_devices.c), or NULL */
+	int terminal;		   /* the payload's end of its terminal, or -1 */
 	struct user user;
 };
 
