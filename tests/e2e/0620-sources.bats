@@ -77,10 +77,10 @@ cloud_source() { # NAME: the rest of the file is standard input
 }
 
 @test "agents beside the server come, one is told to go, and nothing of them stays" {
-	[ "$(berth source add here --kind local --max 3 --slots 2 --count 2 --price 0.5 --zone shelf)" = here ]
+	[ "$(berth source add here --kind local --max 3 --slots 2 --counter seat=3 --count 2 --price 0.5 --zone shelf)" = here ]
 	WITHIN=20 eventually source_has here 2
 	node_is here-1 free
-	[ "$(berth node inspect here-2 | jq -c '.[0] | [.source, .zone, .price, .slots]')" = '["here","shelf",0.5,2]' ]
+	[ "$(berth node inspect here-2 | jq -c '.[0] | [.source, .zone, .price, .slots, .counters.seat.total]')" = '["here","shelf",0.5,2,3]' ]
 	# Nobody gets in by a token that a source has used.
 	[ "$(berth token ls --json)" = "[]" ]
 	berth source add here --replace --kind local --max 3 --slots 2 --count 1
@@ -220,9 +220,11 @@ cloud_source() { # NAME: the rest of the file is standard input
 		dir: $DIR/far
 		server: 127.0.0.1
 		slots: 1
+		counters: {seat: 2}
 	END
 	berth source add --file "$DIR/rack.yaml"
 	WITHIN=40 eventually node_is rack-1 free
+	[ "$(berth node inspect rack-1 | jq .[0].counters.seat.total)" = 2 ]
 	WITHIN=40 eventually node_is rack-2 free
 	eventually field_is rack '.nodes[2].state' failed
 	[[ "$(source_field rack '.nodes[2].error')" == *"Host key verification failed."* ]]

@@ -42,7 +42,8 @@ int sched_demand(const struct sched *s, sched_demand_fn fn, void *ctx)
 {
 	for (size_t k = 0; k < s->n_shapes; k++) {
 		const struct shape *sh = s->shapes[k];
-		struct sched_demand d = {.slots = sh->slots, .cpu_milli = sh->cpu_milli, .memory = sh->memory};
+		struct sched_demand d = {
+		    .slots = sh->slots, .cpu_milli = sh->cpu_milli, .memory = sh->memory, .counters = sh->wants};
 		int r;
 
 		for (size_t i = 0; i < sh->n_items && d.count < COUNTED_MAX; i++)

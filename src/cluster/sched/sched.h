@@ -420,6 +420,7 @@ int sched_quota_at(const struct sched *s, size_t position, struct sched_quota_vi
 struct sched_demand {
 	uint32_t slots;
 	uint64_t cpu_milli, memory, count;
+	const struct counts *counters; /* NULL = none; for the call */
 };
 typedef int (*sched_demand_fn)(void *ctx, const struct sched_demand *d);
 int sched_demand(const struct sched *s, sched_demand_fn fn, void *ctx);

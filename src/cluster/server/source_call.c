@@ -31,6 +31,14 @@ static const char *server_address(const struct source *src)
 	return src->spec->kind == SOURCE_LOCAL ? s->agents_local : s->agents_outside;
 }
 
+static void add_counters(yyjson_mut_doc *d, yyjson_mut_val *o, const struct counts *c)
+{
+	yyjson_mut_val *to = c->n ? yyjson_mut_obj_add_obj(d, o, "counters") : NULL;
+
+	for (size_t k = 0; k < c->n; k++)
+		yyjson_mut_obj_add_uint(d, to, c->list[k].name, c->list[k].n);
+}
+
 /* docs/SOURCES.md names each of them. */
 static char *request(struct source *src, const struct machine *m, const char *verb, const char *token)
 {
@@ -48,6 +56,7 @@ static char *request(struct source *src, const struct machine *m, const char *ve
 		yyjson_mut_obj_add_uint(d, o, "slots", spec->slots);
 	if (spec->memory)
 		yyjson_mut_obj_add_uint(d, o, "memory", spec->memory);
+	add_counters(d, o, &spec->counters);
 	if (m) {
 		add_text(d, o, "node", m->node);
 		add_text(d, o, "id", m->id);

@@ -214,7 +214,8 @@ static int add_demand(void *ctx, const struct sched_demand *d)
 	struct gathered *g = ctx;
 
 	mem_grow(&g->demand, &g->cap_demand, g->in.n_demand);
-	g->demand[g->in.n_demand++] = (struct decide_demand){.slots = d->slots, .memory = d->memory, .count = d->count};
+	g->demand[g->in.n_demand++] =
+	    (struct decide_demand){.slots = d->slots, .memory = d->memory, .count = d->count, .counters = d->counters};
 	return 0;
 }
 

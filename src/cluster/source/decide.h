@@ -52,6 +52,7 @@ struct decide_source {
 struct decide_demand {
 	uint32_t slots;
 	uint64_t memory, count;
+	const struct counts *counters; /* of the node, NULL = none */
 };
 
 struct decide_state {

@@ -74,6 +74,22 @@ static int read_count(yyjson_val *v, void *to, struct err *err)
 	return 0;
 }
 
+static int read_counters(yyjson_val *v, void *to, struct err *err)
+{
+	yyjson_val *name, *n;
+	size_t i, max;
+
+	if (!yyjson_is_obj(v))
+		return want(err, "an object of names and numbers");
+	yyjson_obj_foreach (v, i, max, name, n) {
+		if (!yyjson_is_uint(n))
+			return want(err, "an object of names and numbers");
+		if (counts_set(to, yyjson_get_str(name), yyjson_get_uint(n), err) < 0)
+			return -EINVAL;
+	}
+	return 0;
+}
+
 static int read_order(yyjson_val *v, void *to, struct err *err)
 {
 	if (!yyjson_is_int(v) || yyjson_get_sint(v) < -1000000 || yyjson_get_sint(v) > 1000000 ||
@@ -385,6 +401,7 @@ static const struct key spec_keys[] = {{"name", read_name, offsetof(struct sourc
 				       {"zone", read_zone, offsetof(struct source_spec, zone), false},
 				       {"slots", read_count, offsetof(struct source_spec, slots), false},
 				       {"memory", read_size, offsetof(struct source_spec, memory), false},
+				       {"counters", read_counters, offsetof(struct source_spec, counters), false},
 				       {"server", read_text, offsetof(struct source_spec, server), false},
 				       {"timeout", read_time, offsetof(struct source_spec, timeout_ms), false},
 				       {"join_timeout", read_time, offsetof(struct source_spec, join_ms), false},

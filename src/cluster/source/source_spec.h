@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "base/core/counts.h"
 #include "base/core/cron.h"
 #include "cluster/source/formula.h"
 
@@ -58,19 +59,20 @@ struct source_spec {
 	int32_t order;	   /* lower ones are asked first; then the cheaper ones, then by name */
 	double price;	   /* of a node and hour, in whatever money; 0 = nothing */
 	char zone[SOURCE_ZONE_MAX];
-	uint32_t slots;	    /* of each node: what is asked for and reckoned with; 0 = unknown */
-	uint64_t memory;    /* bytes, likewise */
-	char *server;	    /* HOST:PORT that its nodes dial; NULL = where this server listens */
-	int64_t timeout_ms; /* of one call */
-	int64_t join_ms;    /* from the end of the call to the node's first word */
-	int64_t lost_ms;    /* a node that is lost for so long is destroyed */
-	char **nodes;	    /* static: names; NULL-terminated */
-	char **command;	    /* command: argv */
-	char **hosts;	    /* ssh: [USER@]HOST[:PORT] */
-	char *identity;	    /* ssh: a private key's file, or NULL */
-	char *known_hosts;  /* ssh: or NULL = the user's */
-	char *dir;	    /* ssh: where program and state lie over there */
-	char *ssh;	    /* ssh: the client program */
+	uint32_t slots;		/* of each node: what is asked for and reckoned with; 0 = unknown */
+	uint64_t memory;	/* bytes, likewise */
+	struct counts counters; /* units of each, likewise; what is not in it its nodes do not have */
+	char *server;		/* HOST:PORT that its nodes dial; NULL = where this server listens */
+	int64_t timeout_ms;	/* of one call */
+	int64_t join_ms;	/* from the end of the call to the node's first word */
+	int64_t lost_ms;	/* a node that is lost for so long is destroyed */
+	char **nodes;		/* static: names; NULL-terminated */
+	char **command;		/* command: argv */
+	char **hosts;		/* ssh: [USER@]HOST[:PORT] */
+	char *identity;		/* ssh: a private key's file, or NULL */
+	char *known_hosts;	/* ssh: or NULL = the user's */
+	char *dir;		/* ssh: where program and state lie over there */
+	char *ssh;		/* ssh: the client program */
 	struct {
 		enum source_policy kind;
 		uint32_t nodes;	   /* static; times: at all other times; cron: before the first */

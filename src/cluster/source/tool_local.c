@@ -30,6 +30,18 @@ static void add(char ***argv, const char *option, const char *value)
 	mem_strv_add(argv, value);
 }
 
+static void add_counters(char ***argv, yyjson_val *request)
+{
+	yyjson_val *name, *n;
+	size_t i, max;
+
+	yyjson_obj_foreach (yyjson_obj_get(request, "counters"), i, max, name, n) {
+		mem_cleanup char *pair = mem_printf("%s=%" PRIu64, yyjson_get_str(name), yyjson_get_uint(n));
+
+		add(argv, "--counter", pair);
+	}
+}
+
 /* With the token in its environment, or without one: then it has a certificate. */
 static int start_agent(yyjson_val *request, const char *dir, const char *socket, struct err *err)
 {
@@ -44,6 +56,7 @@ static int start_agent(yyjson_val *request, const char *dir, const char *socket,
 	add(&argv, "--server", source_tool_text(request, "server"));
 	add_number(&argv, request, "slots", "--slots");
 	add_number(&argv, request, "memory", "--memory");
+	add_counters(&argv, request);
 	mem_strv_add(&argv, "--quiet");
 	if (*token && setenv("BERTH_TOKEN", token, 1) < 0)
 		return err_sys(err, errno, "set BERTH_TOKEN");

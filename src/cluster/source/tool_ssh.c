@@ -4,6 +4,7 @@
 #include "cluster/source/tool_private.h"
 
 #include "base/core/buf.h"
+#include "base/core/counts.h"
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/mem.h"
@@ -116,15 +117,30 @@ static char *number(yyjson_val *request, const char *key)
 	return n ? mem_printf(" --%s %" PRIu64, key, n) : mem_strdup("");
 }
 
+/* Their names have no character that a shell cares for (counts.h). */
+static char *counters(yyjson_val *request)
+{
+	struct buf text = BUF_INIT;
+	yyjson_val *name, *n;
+	size_t i, max;
+
+	yyjson_obj_foreach (yyjson_obj_get(request, "counters"), i, max, name, n) {
+		if (counts_name_ok(yyjson_get_str(name)))
+			buf_printf(&text, " --counter %s=%" PRIu64, yyjson_get_str(name), yyjson_get_uint(n));
+	}
+	return buf_take(&text);
+}
+
 static char *agent_line(yyjson_val *request, const char *dir)
 {
 	const char *node = source_tool_text(request, "node");
 	mem_cleanup char *slots = number(request, "slots"), *memory = number(request, "memory");
+	mem_cleanup char *more = counters(request);
 
 	return mem_printf(
-	    "'%s/berth' agent --data '%s/%s' --socket '%s/%s/berth.sock' --node-name %s --server '%s'%s%s "
+	    "'%s/berth' agent --data '%s/%s' --socket '%s/%s/berth.sock' --node-name %s --server '%s'%s%s%s "
 	    "--quiet",
-	    dir, dir, node, dir, node, node, source_tool_text(request, "server"), slots, memory);
+	    dir, dir, node, dir, node, node, source_tool_text(request, "server"), slots, memory, more);
 }
 
 static int token_pipe(const char *token, int *ret, struct err *err)

@@ -5,6 +5,7 @@
 #include "face/cli/command.h"
 
 #include "base/core/buf.h"
+#include "base/core/counts.h"
 #include "base/core/err.h"
 #include "base/core/mem.h"
 #include "face/cli/client.h"
@@ -24,7 +25,7 @@
 
 struct add_values {
 	const char *file, *kind, *zone, *price, *server, *policy;
-	char **hosts, **nodes, **command;
+	char **hosts, **nodes, **command, **counters;
 	uint64_t min, max, slots, memory, count, idle_ms, order;
 	bool replace;
 };
@@ -39,6 +40,8 @@ static const struct option_spec add_options[] = {
     {"max", 0, OPTION_COUNT, offsetof(struct add_values, max), "N", "nodes at the most"},
     {"slots", 0, OPTION_COUNT, offsetof(struct add_values, slots), "N", "of each node"},
     {"memory", 0, OPTION_SIZE, offsetof(struct add_values, memory), "SIZE", "of each node"},
+    {"counter", 0, OPTION_LIST, offsetof(struct add_values, counters), "NAME=N",
+     "of each node: N units of a counter (gpu ...); may be repeated"},
     {"order", 0, OPTION_COUNT, offsetof(struct add_values, order), "N", "lower ones are asked first (default 0)"},
     {"price", 0, OPTION_TEXT, offsetof(struct add_values, price), "NUMBER", "of a node and hour"},
     {"zone", 0, OPTION_TEXT, offsetof(struct add_values, zone), "ZONE", "where its nodes are"},
@@ -124,6 +127,22 @@ static void put_policy(const struct add *a, const struct add_values *v)
 	}
 }
 
+static int put_counters(const struct add *a, char *const *pairs, struct err *err)
+{
+	yyjson_mut_val *o = yyjson_mut_obj(a->doc);
+	struct counts c = {.n = 0};
+
+	for (char *const *p = pairs; p && *p; p++) {
+		if (counts_set_pair(&c, *p, err) < 0)
+			return err_wrap(err, "--counter");
+	}
+	for (size_t k = 0; k < c.n; k++)
+		yyjson_mut_obj_add(o, yyjson_mut_strcpy(a->doc, c.list[k].name), yyjson_mut_uint(a->doc, c.list[k].n));
+	if (c.n)
+		put(a, a->root, "counters", o);
+	return 0;
+}
+
 static int put_all(const struct add *a, const struct add_values *v, const char *name, struct err *err)
 {
 	put_text(a, "name", name);
@@ -139,6 +158,8 @@ static int put_all(const struct add *a, const struct add_values *v, const char *
 	put_list(a, "nodes", v->nodes);
 	put_list(a, "command", v->command);
 	put_policy(a, v);
+	if (put_counters(a, v->counters, err) < 0)
+		return -EINVAL;
 	return put_price(a, v->price, err);
 }
 

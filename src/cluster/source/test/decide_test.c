@@ -97,6 +97,28 @@ static void test_static(void **state)
 	source_spec_free((struct source_spec *)s.spec);
 }
 
+/* GPUs are asked of the source whose nodes have them, and of nobody else. */
+static void test_counters(void **state)
+{
+	struct counts wants = {.list = {{"gpu", 2}}, .n = 1};
+	struct decide_demand d = {.slots = 1, .count = 5, .counters = &wants};
+	struct decide_source s[2] = {
+	    {.spec = spec("{\"name\":\"a\",\"kind\":\"local\",\"max\":9,\"slots\":8,\"policy\":{\"kind\":\"idle\"}}")},
+	    {.spec =
+		 spec("{\"name\":\"b\",\"kind\":\"local\",\"max\":9,\"slots\":8,\"order\":1,\"counters\":{\"gpu\":4},"
+		      "\"policy\":{\"kind\":\"idle\"}}")}};
+	struct decide_state in = {.now_ms = NOW, .sources = s, .n = 2, .demand = &d, .n_demand = 1};
+
+	(void)state;
+	expect(&in, "create b-1, create b-2, create b-3");
+	wants.list[0].n = 5; /* more than a node has */
+	expect(&in, "");
+	d.counters = NULL;
+	expect(&in, "create a-1");
+	for (size_t k = 0; k < 2; k++)
+		source_spec_free((struct source_spec *)s[k].spec);
+}
+
 static void test_idle(void **state)
 {
 	struct decide_machine m[] = {UP(1, 4), UP(2, 0), UP(3, 0), UP(4, 0)};
@@ -531,10 +553,11 @@ static void test_fleet(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_static), cmocka_unit_test(test_idle),	   cmocka_unit_test(test_failures),
-	    cmocka_unit_test(test_order),  cmocka_unit_test(test_load),	   cmocka_unit_test(test_times),
-	    cmocka_unit_test(test_cron),   cmocka_unit_test(test_formula), cmocka_unit_test(test_fleet)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_static),  cmocka_unit_test(test_counters),
+					   cmocka_unit_test(test_idle),	   cmocka_unit_test(test_failures),
+					   cmocka_unit_test(test_order),   cmocka_unit_test(test_load),
+					   cmocka_unit_test(test_times),   cmocka_unit_test(test_cron),
+					   cmocka_unit_test(test_formula), cmocka_unit_test(test_fleet)};
 
 	return cmocka_run_group_tests_name("decide", tests, NULL, NULL);
 }

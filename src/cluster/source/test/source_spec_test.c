@@ -46,7 +46,8 @@ static void test_values(void **state)
 	struct source_spec *s =
 	    good("{\"name\":\"spot-1\",\"kind\":\"command\",\"command\":[\"/bin/"
 		 "x\",\"-v\"],\"min\":1,\"max\":9,\"order\":-5,"
-		 "\"price\":0.08,\"zone\":\"eu-1a\",\"slots\":4,\"memory\":\"1.5g\",\"timeout\":\"90s\",\"policy\":{"
+		 "\"counters\":{\"gpu\":2},\"price\":0.08,\"zone\":\"eu-1a\",\"slots\":4,\"memory\":\"1.5g\","
+		 "\"timeout\":\"90s\",\"policy\":{"
 		 "\"kind\":\"times\",\"nodes\":1,\"drain\":\"1h\",\"times\":[{\"days\":\"fri-mon\",\"from\":\"08:30\","
 		 "\"to\":"
 		 "\"24:00\",\"nodes\":5},{\"from\":\"00:00\",\"to\":\"01:00\",\"nodes\":2}]}}");
@@ -56,6 +57,7 @@ static void test_values(void **state)
 	assert_true(s->price > 0.079 && s->price < 0.081);
 	assert_true(s->memory == 3ull << 29);
 	assert_int_equal(s->timeout_ms, 90000);
+	assert_int_equal(counts_get(&s->counters, "gpu"), 2);
 	assert_string_equal(s->command[1], "-v");
 	assert_int_equal(s->policy.times[0].days, 0x63);
 	assert_int_equal(s->policy.times[0].from, 510);
@@ -85,6 +87,10 @@ static void test_errors(void **state)
 	    {LOCAL "\"timeout\":\"5\"}", "timeout: a time"},
 	    {LOCAL "\"timeout\":\"31d\"}", "timeout: a time"},
 	    {LOCAL "\"memory\":\"4x\"}", "memory: a size"},
+	    {LOCAL "\"counters\":[\"gpu\"]}", "counters: an object of names and numbers"},
+	    {LOCAL "\"counters\":{\"gpu\":-1}}", "counters: an object of names and numbers"},
+	    {LOCAL "\"counters\":{\"gpu\":1025}}", "counters: counter \"gpu\": 1025 units"},
+	    {LOCAL "\"counters\":{\"a b\":1}}", "counters: \"a b\" is no name"},
 	    {LOCAL "\"parallel\":0}", "parallel: at least 1"},
 	    {LOCAL "\"policy\":{}}", "policy: kind: this key is needed"},
 	    {LOCAL "\"policy\":{\"kind\":\"times\"}}", "policy.times: the policy times needs this key"},
