@@ -391,6 +391,70 @@ manage_each_other() { # COMPOSE...
 	docker_api 404 GET "/networks/${PROJECT}_default"
 }
 
+# What the containers have: contents of a path, or nothing.
+inside() { # SERVICE PATH
+	docker exec "$PROJECT-$1-1" cat "$2" 2>/dev/null
+}
+
+is() { # WANTED COMMAND...
+	[ "$("${@:2}")" = "$1" ]
+}
+
+@test "watch: sync, delete, restart, exec and rebuild; what is ignored stays away" {
+	local watcher first
+	mkdir -p src/deep conf tools
+	printf 'FROM busybox\nCOPY version /version\nCMD ["sleep", "100"]\n' >Dockerfile
+	echo one >version
+	echo hidden >.dockerignore
+	echo there >src/there
+	cat >compose.yaml <<'YAML'
+services:
+  web:
+    build: .
+    stop_grace_period: 0s
+    develop:
+      watch:
+        - {path: src, action: sync, target: /app, ignore: [node_modules, "*.log"], initial_sync: true}
+        - {path: tools, action: sync+exec, target: /tools, exec: {command: [sh, -c, "cat /tools/* >/all"]}}
+        - {path: version, action: rebuild}
+  other:
+    image: busybox
+    command: sh -c 'cat /proc/sys/kernel/random/uuid >/began; exec sleep 100'
+    stop_grace_period: 0s
+    develop: {watch: [{path: conf, action: sync+restart, target: /conf/}]}
+YAML
+	"$BERTH" compose watch --quiet >log 2>&1 3>&- &
+	watcher=$!
+	WITHIN=20 eventually grep -q "^Watch enabled" log || { cat log; return 1; }
+	eventually inside other /began
+	first=$(inside other /began)
+	eventually is there inside web /app/there
+	mkdir -p src/new/below src/node_modules
+	echo a >src/new/below/a
+	echo b >src/deep/b
+	ln -s a src/new/below/link
+	echo no | tee src/node_modules/x src/x.log src/hidden "src/y~" >/dev/null
+	rm src/there
+	eventually is a inside web /app/new/below/link
+	eventually is b inside web /app/deep/b
+	eventually is "" inside web /app/there
+	[ "$(docker exec "$PROJECT-web-1" find /app -type f | sort | tr '\n' ' ')" = "/app/deep/b /app/hidden /app/new/below/a " ]
+	echo tool >tools/tool
+	eventually is tool inside web /all
+	echo setting >conf/setting
+	eventually grep -q '^Restarted service "other"' log
+	is setting docker exec "$PROJECT-other-1" cat /conf/setting || { cat log; return 1; }
+	eventually eval '[ "$(inside other /began)" != "$first" ]'
+	# As editors write: another file in its place.
+	echo two >version.new
+	mv version.new version
+	WITHIN=20 eventually is two inside web /version
+	kill "$watcher"
+	run ! berth compose watch nobody
+	run ! "$BERTH" compose -f /dev/stdin -p "$PROJECT" watch <<<'services: {a: {image: busybox}}'
+	fails_with 'has anything to watch'
+}
+
 @test "docker-compose v1 manages our projects, and we manage its own" {
 	grep -q python "$(command -v docker-compose)" /dev/null || skip "docker-compose 1 is not installed"
 	manage_each_other docker-compose

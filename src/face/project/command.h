@@ -31,7 +31,7 @@ extern const struct project_command project_up, project_down, project_create, pr
     project_restart, project_kill, project_rm, project_pause, project_unpause, project_ps, project_logs, project_exec,
     project_run, project_build, project_pull, project_push, project_top, project_events, project_images, project_port,
     project_ls, project_wait, project_version, project_scale, project_config, project_convert, project_cp,
-    project_attach, project_stats, project_commit, project_export, project_volumes;
+    project_attach, project_stats, project_commit, project_export, project_volumes, project_watch;
 
 /* Options before the command. */
 struct project_globals {

@@ -16,23 +16,13 @@
 #include <string.h>
 
 static const struct project_command *const commands[] = {
-    &project_attach,  &project_build,
-    &project_commit,  &project_config,
-    &project_cp,      &project_convert,
-    &project_create,  &project_down,
-    &project_events,  &project_exec,
-    &project_export,  &project_images,
-    &project_kill,    &project_logs,
-    &project_ls,      &project_pause,
-    &project_port,    &project_ps,
-    &project_pull,    &project_push,
-    &project_restart, &project_rm,
-    &project_run,     &project_scale,
-    &project_start,   &project_stats,
-    &project_stop,    &project_top,
-    &project_unpause, &project_up,
-    &project_version, &project_volumes,
-    &project_wait,    NULL,
+    &project_attach,  &project_build,	&project_commit, &project_config,  &project_cp,
+    &project_convert, &project_create,	&project_down,	 &project_events,  &project_exec,
+    &project_export,  &project_images,	&project_kill,	 &project_logs,	   &project_ls,
+    &project_pause,   &project_port,	&project_ps,	 &project_pull,	   &project_push,
+    &project_restart, &project_rm,	&project_run,	 &project_scale,   &project_start,
+    &project_stats,   &project_stop,	&project_top,	 &project_unpause, &project_up,
+    &project_version, &project_volumes, &project_wait,	 &project_watch,   NULL,
 };
 
 #define G(field) offsetof(struct globals, g.field)

@@ -33,6 +33,9 @@ int ensure_run(struct project *p, char *const *words, struct err *err)
 	pid_t pid;
 
 	mem_strv_add(&argv, "berth");
+	/* That has to be the first word. */
+	if (!strcmp(*words, "compose"))
+		mem_strv_add(&argv, *words++);
 	mem_strv_add(&argv, "--socket");
 	mem_strv_add(&argv, p->socket);
 	for (; *words; words++)
