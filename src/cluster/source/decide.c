@@ -117,8 +117,11 @@ static double per_node(const struct tally *t, const struct decide_demand *d)
 		n = t->slots;
 	if (s->memory && d->memory)
 		n = fmin(n, floor((double)s->memory / (double)d->memory));
-	for (size_t k = 0; d->counters && k < d->counters->n; k++)
-		n = fmin(n, counts_get(&s->counters, d->counters->list[k].name) / d->counters->list[k].n);
+	for (size_t k = 0; d->counters && k < d->counters->n; k++) {
+		const struct count *want = &d->counters->list[k];
+
+		n = fmin(n, floor((double)counts_get(&s->counters, want->name) / want->n));
+	}
 	return n;
 }
 
