@@ -99,6 +99,8 @@ sorted_logs() { # what `berth logs` says, one source after the other
 	fails_with "has no task \"u\""
 	run -125 berth exec nobody/t true
 	fails_with "No such container: nobody/t"
+	run berth rename "$id-t-0" other
+	fails_with "belongs to job $id"
 	[ "$(berth exec "$id/t/1" hostname)" = "$(berth exec "$id-t-1" hostname)" ]
 	berth top "$id/t/0" | grep -q sleep
 	[ "$(berth stats --no-stream --format '{{.Name}}' "$id/t/0" "$id/t/1" | xargs)" = "$id-t-0 $id-t-1" ]
@@ -125,6 +127,8 @@ sorted_logs() { # what `berth logs` says, one source after the other
 	eventually grep -qx "berth: node $node went away: what it has of $id is shown when it is there again" "$DIR/words"
 	run berth logs "$id"
 	[ "$(grep -c "node $node is not connected now: what it has of $id is not shown" <<<"$output")" = 1 ]
+	run docker logs "$id-t-0"
+	fails_with "No such container: $id-t-0 on the nodes that are connected; $node is not"
 	seen=$(wc -l <"$DIR/counted")
 	start_agent "$node"
 	eventually bash -c "[ \$(wc -l <'$DIR/counted') -gt $((seen + 5)) ]"

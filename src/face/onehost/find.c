@@ -116,6 +116,34 @@ static bool is_whole_name(const struct finding *f, yyjson_val *o)
 	return (id && !strcmp(id, f->ref)) || !strcmp(name, f->ref);
 }
 
+struct absent {
+	char name[NODE_NAME_MAX]; /* of the first */
+	size_t n;
+};
+
+static void count_absent(void *ctx, const struct server_node *n)
+{
+	struct absent *a = ctx;
+
+	if (!n->connected && a->n++ == 0)
+		snprintf(a->name, sizeof a->name, "%s", n->name);
+}
+
+/* In Docker's words, and what could not be asked. */
+static int not_found(struct finding *f)
+{
+	struct absent a = {.n = 0};
+	mem_cleanup char *also = NULL;
+
+	if (f->kind == KIND_CONTAINER)
+		server_nodes_each(f->h->server, count_absent, &a);
+	if (a.n == 1)
+		also = mem_printf(" on the nodes that are connected; %s is not", a.name);
+	else if (a.n > 1)
+		also = mem_printf(" on the nodes that are connected; %s and %zu more are not", a.name, a.n - 1);
+	return err_set(&f->why, ENOENT, "No such %s: %.300s%s", kinds[f->kind].word, f->ref, also ? also : "");
+}
+
 static int pick(struct finding *f, const struct answer *answers, size_t n, struct found *ret)
 {
 	const struct answer *best = NULL;
@@ -140,7 +168,7 @@ static int pick(struct finding *f, const struct answer *answers, size_t n, struc
 		best = best && equals > 1 ? best : a;
 	}
 	if (!best)
-		return err_set(&f->why, ENOENT, "No such %s: %.300s", kinds[f->kind].word, f->ref);
+		return not_found(f);
 	if (equals > 1 && !kinds[f->kind].every)
 		return err_set(&f->why, EBUSY, "several nodes have a %s %.300s: say which one is meant, NODE/%.300s",
 			       kinds[f->kind].word, f->ref, f->ref);

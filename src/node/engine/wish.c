@@ -308,6 +308,10 @@ int engine_rename(struct engine *e, const char *id, const char *name, struct err
 	bool renamed;
 	int r = find_present(e, id, &c, err);
 
+	/* The server finds it by that name. */
+	if (r == 0 && c->pub.job)
+		r = err_set(err, EINVAL, "container %s belongs to job %s, which names its containers itself",
+			    c->pub.name, c->pub.job);
 	if (r == 0)
 		r = check_name(c, name, err);
 	if (r < 0)
