@@ -123,7 +123,16 @@ static void expand(struct server *s, const char *job, uint32_t task, const struc
 	m.attempt.task = task;
 	m.text = path;
 	m.text2 = glob;
-	fleet_send(s, n->name, &m);
+	fleet_ask(n, &m);
+}
+
+/* An answer of before is not one to this. */
+static void ask_anew(struct server *s, const char *job, uint32_t task)
+{
+	struct jobspec *j = map_get(&s->jobs, job);
+
+	if (j)
+		j->told[task] = false;
 }
 
 static void forget_oldest(struct server *s)
@@ -182,6 +191,7 @@ void apply_actions(struct server *s, const struct sched_actions *actions)
 			kill_attempt(s, &act->attempt, act->node, act->reason);
 			break;
 		case SCHED_ACT_EXPAND:
+			ask_anew(s, act->attempt.job, act->attempt.task);
 			expand(s, act->attempt.job, act->attempt.task, fleet_any(s));
 			break;
 		case SCHED_ACT_PROBE:
@@ -211,6 +221,29 @@ static int live_attempt(void *ctx, const struct sched_attempt_id *a, const char 
 	else
 		start(at->server, a, node, started);
 	return 0;
+}
+
+struct wanted {
+	const char *job;
+	uint32_t task;
+	bool found;
+};
+
+static int is_wanted(void *ctx, const char *job, uint32_t task)
+{
+	struct wanted *w = ctx;
+
+	w->found |= task == w->task && !strcmp(job, w->job);
+	return w->found;
+}
+
+bool apply_is_expanding(const struct server *s, const char *job, uint32_t task)
+{
+	const struct jobspec *j = map_get(&s->jobs, job);
+	struct wanted w = {.job = job, .task = task};
+
+	sched_expanding(s->sched, is_wanted, &w);
+	return w.found && j && !j->told[task];
 }
 
 static int live_expansion(void *ctx, const char *job, uint32_t task)

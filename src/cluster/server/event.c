@@ -3,13 +3,14 @@
 
 #include "base/core/buf.h"
 #include "base/core/err.h"
+#include "base/core/mem.h"
 #include "base/wire/json.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#define EVENT_MAX (1u << 20)
+#define EVENT_MAX (1u << 20) /* of one that is read: nothing longer is written, or the server could not start again */
 
 enum {
 	HAS_JOB = 1,
@@ -60,6 +61,15 @@ static const struct shape {
 
 static const char *const outcomes[] = {
     [SCHED_OUT_EXITED] = "exited", [SCHED_OUT_FAILED] = "failed", [SCHED_OUT_LOST] = "lost"};
+
+char *event_words(const char *text, size_t max)
+{
+	size_t n = text ? strnlen(text, max) : 0;
+
+	while (n == max && n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
+		max = --n;
+	return text ? mem_strndup(text, n) : NULL;
+}
 
 const char *event_kind(enum sched_event_type type)
 {

@@ -30,6 +30,9 @@ struct event_extra {
 	int32_t signal;
 };
 
+/* Words that an agent has said, for an event: at most so many bytes, and no half of a character. NULL stays NULL; the caller frees. */
+char *event_words(const char *text, size_t max);
+
 const char *event_quota_key(enum sched_quota what); /* "cpu_milli", "memory", "tasks", "jobs" */
 
 /* Writes the event's JSON object (without seq, time and kind, which are the store's). extra may be NULL. */

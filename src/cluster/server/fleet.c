@@ -14,10 +14,12 @@
 #include "cluster/server/server_private.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #define RECORD_MAX (256u << 10)
+#define FACTS_MAX (256u << 10) /* of what an agent says of itself */
 
 /* ---- the list ---- */
 
@@ -258,6 +260,7 @@ void session_end(struct session *x)
 		x->node->session = NULL;
 	link_on_state(x->link, NULL, NULL);
 	link_free(x->link);
+	mem_strv_free(x->asked);
 	free(x);
 }
 
@@ -315,6 +318,9 @@ bool fleet_hello(struct session *x, const struct link_msg *m)
 		return refuse(x, "its release and that of the server are too far apart: update the older one");
 	if (strlen(m->text) >= sizeof n->name)
 		return refuse(x, "its name is too long");
+	if ((m->facts && strlen(m->facts) > FACTS_MAX) || (m->text2 && strlen(m->text2) > PATH_MAX) ||
+	    (m->counters && strlen(m->counters) > FACTS_MAX))
+		return refuse(x, "it says more of itself than can be kept");
 	if (m->counters && counts_parse(m->counters, &counters, &err) < 0)
 		return refuse(x, err.text);
 	n = fleet_get(x->server, m->text);
@@ -335,6 +341,8 @@ bool fleet_hello(struct session *x, const struct link_msg *m)
 
 void fleet_facts(struct node *n, const char *facts)
 {
+	if (strlen(facts) > FACTS_MAX)
+		return;
 	free(n->facts);
 	n->facts = mem_strdup(facts);
 	node_facts_tell(n);
@@ -348,6 +356,44 @@ void fleet_send(struct server *s, const char *name, const struct link_msg *m)
 
 	if (n && n->session)
 		link_send(n->session->link, m);
+}
+
+static char *key_of(const char *job, uint32_t task)
+{
+	return mem_printf("%s/%" PRIu32, job, task);
+}
+
+static char **place_of(struct session *x, const char *key)
+{
+	char **at = x->asked;
+
+	while (at && *at && strcmp(*at, key) != 0)
+		at++;
+	return at && *at ? at : NULL;
+}
+
+void fleet_ask(const struct node *n, const struct link_msg *m)
+{
+	mem_cleanup char *key = key_of(m->attempt.job, m->attempt.task);
+
+	if (!n->session)
+		return;
+	if (!place_of(n->session, key))
+		mem_strv_add(&n->session->asked, key);
+	link_send(n->session->link, m);
+}
+
+bool fleet_was_asked(struct session *x, const char *job, uint32_t task)
+{
+	mem_cleanup char *key = key_of(job, task);
+	char **at = place_of(x, key);
+
+	if (!at)
+		return false;
+	free(*at);
+	for (; *at; at++)
+		at[0] = at[1];
+	return true;
 }
 
 void fleet_send_all(struct server *s, const struct link_msg *m)

@@ -29,6 +29,7 @@ struct session {
 	struct link_end *link;
 	struct node *node;	  /* NULL before HELLO */
 	char name[CERT_NAME_MAX]; /* by its certificate; "" = in this process */
+	char **asked;		  /* expansions, "JOB/TASK": only to these it may answer */
 };
 
 /* What people have wished of a node, as its document says it. */
@@ -44,6 +45,7 @@ struct node {
 	char name[CERT_NAME_MAX];
 	char member[CERT_MEMBER_MAX]; /* "" = none that could connect from outside */
 	struct session *session;      /* NULL: not connected */
+	size_t n_pending;	      /* of what it has told, on the way into the log */
 	char *spaces, *facts;	      /* facts: a JSON object, or NULL */
 	char *why;		      /* it is lost */
 	struct node_wishes is;	      /* durable */
@@ -83,6 +85,8 @@ void fleet_heard(struct node *n);
 void fleet_arm_drain(struct node *n);
 
 /* To one node, lost when it is not connected; to all of them; to one that is connected, for what any can do. */
+void fleet_ask(const struct node *n, const struct link_msg *m);		 /* for an expansion; the answer is believed */
+bool fleet_was_asked(struct session *x, const char *job, uint32_t task); /* and is not any more */
 void fleet_send(struct server *s, const char *name, const struct link_msg *m);
 void fleet_send_all(struct server *s, const struct link_msg *m);
 struct node *fleet_any(struct server *s);

@@ -20,6 +20,9 @@
 #include <string.h>
 
 #define AGAIN_MS 1000
+#define WORDS_MAX 4096	  /* of an error or a container's id, in an event */
+#define PENDING_MAX 1000  /* words of one agent on their way into the log, beside ... */
+#define PENDING_OF_LIVE 4 /* ... so many of each attempt that is live there */
 
 struct pending {
 	struct pending *next; /* while it waits to be tried again */
@@ -32,6 +35,11 @@ struct pending {
 
 static void pending_free(struct pending *p)
 {
+	struct node *n = p->in.told_by_agent ? fleet_find(p->server, p->node) : NULL;
+
+	/* It may be another one of that name. */
+	if (n && n->n_pending)
+		n->n_pending--;
 	jobspec_free(p->in.job);
 	buf_free(&p->json);
 	free(p->in.items_json);
@@ -59,7 +67,7 @@ static struct pending *pending_new(struct server *s, const struct ingest *in)
 
 	p->server = s;
 	p->in = *in;
-	p->in.event.error = p->error = mem_strdup(in->event.error);
+	p->in.event.error = p->error = event_words(in->event.error, WORDS_MAX);
 	p->in.event.node = p->node = mem_strdup(in->event.node);
 	p->in.also_key = p->also_key = mem_strdup(in->also_key);
 	p->in.also_value = p->also_value = mem_strdup(in->also_value);
@@ -70,7 +78,7 @@ static struct pending *pending_new(struct server *s, const struct ingest *in)
 	p->in.event.probe = p->probe = mem_strdup(in->event.probe);
 	p->in.event.job = p->job_id = mem_strdup(in->event.job);
 	p->in.extra.task_name = p->task_name = mem_strdup(in->extra.task_name);
-	p->in.extra.container = p->container = mem_strdup(in->extra.container);
+	p->in.extra.container = p->container = event_words(in->extra.container, WORDS_MAX);
 	p->in.extra.job_name = p->job_name = mem_strdup(in->extra.job_name);
 	p->in.doc_key = p->doc_key = mem_strdup(in->doc_key);
 	p->in.doc_value = p->doc_value = in->doc_value ? mem_strndup(in->doc_value, in->doc_len) : NULL;
@@ -321,6 +329,24 @@ void ingest_arm_deadline(struct server *s)
 
 /* ---- facts from the agent ---- */
 
+/* What is beyond the limit is not heard: it says so again when it comes back. */
+static void ingest_told(struct node *n, struct ingest *in)
+{
+	struct sched_node_view v;
+	size_t live = fleet_view(n->server, n->name, &v) ? v.live : 0;
+
+	if (n->n_pending == PENDING_MAX + PENDING_OF_LIVE * live)
+		log_warning("node %s says more than can be written down, or the same again and again", n->name);
+	if (n->n_pending > PENDING_MAX + PENDING_OF_LIVE * live) {
+		free(in->items_json);
+		return;
+	}
+	n->n_pending++;
+	in->told_by_agent = true;
+	in->event.node = n->name;
+	ingest(n->server, in);
+}
+
 static void copy_attempt(struct sched_attempt_id *to, const struct link_attempt *from)
 {
 	snprintf(to->job, sizeof to->job, "%s", from->job);
@@ -343,7 +369,7 @@ static void on_hello(struct session *x, const struct link_msg *m)
 		return;
 	/* Before it is up: the first that starts there has been chosen by them. */
 	node_facts_tell(x->node);
-	ingest(x->server, &in);
+	ingest_told(x->node, &in);
 }
 
 static void exit_of(const struct link_msg *m, struct ingest *in)
@@ -380,36 +406,34 @@ static void on_attempt(struct session *x, const struct link_msg *m, enum sched_e
 		exit_of(m, &in);
 		in.extra.killed = apply_kill_reason(s, &in.event.attempt);
 	}
-	ingest(s, &in);
+	ingest_told(x->node, &in);
 }
 
-static uint32_t count_items(const char *json)
+/* Only from those that were asked, and once. */
+static void on_expanded(struct session *x, const struct link_msg *m)
 {
-	json_doc_cleanup yyjson_doc *doc = json_parse(json, strlen(json), JOBSPEC_MAX, "the list of files", NULL);
-
-	return doc ? (uint32_t)yyjson_arr_size(yyjson_doc_get_root(doc)) : 0;
-}
-
-static void on_expanded(struct server *s, const struct link_msg *m)
-{
-	struct jobspec *j = map_get(&s->jobs, m->attempt.job);
+	struct jobspec *j = map_get(&x->server->jobs, m->attempt.job);
 	struct ingest in = {
 	    .event = {.type = SCHED_EV_EXPANDED, .job = m->attempt.job, .task = m->attempt.task, .error = m->text2},
 	    .keep = true};
 	char key[SCHED_ID_MAX + 32];
+	struct err err = ERR_INIT;
 
-	if (!j || m->attempt.task >= j->sched.n_tasks)
+	if (!j || m->attempt.task >= j->sched.n_tasks || !fleet_was_asked(x, m->attempt.job, m->attempt.task) ||
+	    !apply_is_expanding(x->server, m->attempt.job, m->attempt.task))
 		return;
 	in.extra.task_name = j->tasks[m->attempt.task].name;
-	if (m->text) {
+	if (m->text && jobspec_count_items(m->text, &in.event.count, &err) < 0) {
+		in.event.error = err.text;
+	} else if (m->text) {
 		snprintf(key, sizeof key, "items/%s/%u", j->id, m->attempt.task);
-		in.event.count = count_items(m->text);
 		in.doc_key = key;
 		in.doc_value = m->text;
 		in.doc_len = strlen(m->text);
 		in.items_json = mem_strdup(m->text);
 	}
-	ingest(s, &in);
+	j->told[m->attempt.task] = true;
+	ingest_told(x->node, &in);
 }
 
 static void on_have(struct session *x, const struct link_msg *m)
@@ -443,7 +467,7 @@ static void after_hello(struct session *x, const struct link_msg *m)
 		probe_answered(x, m);
 		break;
 	case LINK_EXPANDED:
-		on_expanded(x->server, m);
+		on_expanded(x, m);
 		break;
 	case LINK_RENEW:
 		member_renew(x, m);

@@ -527,6 +527,7 @@ static int read_services(struct jobspec *j, struct err *err)
 	j->deps = mem_new_n(struct sched_dep *, n);
 	j->needs = mem_new_n(struct sched_need *, n);
 	j->items = mem_new_n(char **, n);
+	j->told = mem_new_n(bool, n);
 	j->sched.n_tasks = n;
 	j->sched.tasks = j->tasks;
 	r = read_names(j, err);
@@ -604,6 +605,7 @@ struct jobspec *jobspec_free(struct jobspec *j)
 	free(j->deps);
 	free(j->needs);
 	free(j->items);
+	free(j->told);
 	yyjson_doc_free(j->doc);
 	free(j);
 	return NULL;
@@ -672,6 +674,24 @@ int jobspec_load(const char *stored, size_t len, const char *id, struct jobspec 
 	json_opt_bool(yyjson_doc_get_root(doc), "confined", &j->confined, NULL);
 	j->uid = (uint32_t)uid;
 	return finish(j, id, ret, err);
+}
+
+int jobspec_count_items(const char *json, uint32_t *ret, struct err *err)
+{
+	json_doc_cleanup yyjson_doc *doc = json_parse(json, strlen(json), JOBSPEC_MAX, "the list of files", err);
+	yyjson_val *item;
+	size_t i, n;
+
+	if (!doc)
+		return -err->code;
+	if (!yyjson_is_arr(yyjson_doc_get_root(doc)))
+		return err_set(err, EINVAL, "the list of files is none");
+	yyjson_arr_foreach (yyjson_doc_get_root(doc), i, n, item) {
+		if (!yyjson_is_str(item))
+			return err_set(err, EINVAL, "the list of files has something else than names");
+	}
+	*ret = (uint32_t)n;
+	return 0;
 }
 
 int jobspec_set_items(struct jobspec *j, uint32_t task, const char *json, struct err *err)

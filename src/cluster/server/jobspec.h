@@ -31,6 +31,7 @@ struct jobspec {
 	struct sched_dep **deps; /* one array per task */
 	struct sched_need **needs;
 	char ***items; /* per task: list items or expanded paths, or NULL */
+	bool *told;    /* per task: its expansion was answered, and is on its way into the log or there */
 };
 
 /* `text` is the canonical job itself. -EINVAL and -E2BIG name file, line and column of the service. */
@@ -42,7 +43,8 @@ struct jobspec *jobspec_free(struct jobspec *j);
 char *jobspec_stored(const char *text, size_t len, uint32_t uid, bool spread, bool confined, size_t *ret_len);
 int jobspec_load(const char *stored, size_t len, const char *id, struct jobspec **ret, struct err *err);
 
-/* The result of an expansion: a JSON list of paths. Returns their number. */
+/* The result of an expansion: a JSON list of paths. Returns their number. The first only looks: -EINVAL, -E2BIG. */
+int jobspec_count_items(const char *json, uint32_t *ret, struct err *err);
 int jobspec_set_items(struct jobspec *j, uint32_t task, const char *json, struct err *err);
 
 /* What of a task may run beside its successor: nothing (strict), or what a node does that nobody can reach. */

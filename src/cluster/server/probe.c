@@ -72,21 +72,11 @@ static int is_asked(void *ctx, const char *probe, const char *job, uint32_t task
 	return a->found;
 }
 
-/* At most so many bytes, and no half of a character. */
-static char *shortened(const char *text)
-{
-	size_t n = strnlen(text, SCHED_PROBE_TEXT_MAX);
-
-	while (n == SCHED_PROBE_TEXT_MAX || (text[n] && ((unsigned char)text[n] & 0xc0) == 0x80))
-		n--;
-	return mem_strndup(text, n);
-}
-
 /* What nobody has asked goes into no log. */
 void probe_answered(struct session *x, const struct link_msg *m)
 {
 	struct asked a = {.name = m->text};
-	mem_cleanup char *text = shortened(m->text2 ? m->text2 : "");
+	mem_cleanup char *text = event_words(m->text2 ? m->text2 : "", SCHED_PROBE_TEXT_MAX - 1);
 
 	for (char *p = text; *p; p++) {
 		if ((unsigned char)*p < ' ' || *p == 0x7f)

@@ -99,6 +99,7 @@ struct ingest {
 	const char *also_key, *also_value; /* a second one, text */
 	struct jobspec *job;		   /* of JOB_SUBMIT: becomes the server's when durable, freed otherwise */
 	char *items_json;		   /* of EXPANDED: owned */
+	bool told_by_agent;		   /* counted in n_pending of event.node */
 	bool keep;
 	server_done_fn done;
 	void *ctx;
@@ -121,7 +122,8 @@ void apply_fence(struct server *s,
 		 const char *node); /* before it is given up: everything that is live there is to end */
 /* The attempt is live, on this node; started: and has not told so before. */
 bool apply_is_live(const struct server *s, const struct sched_attempt_id *a, const char *node, bool *ret_started);
-bool apply_warned(const struct server *s, const struct sched_attempt_id *a); /* the server knows that it was */
+bool apply_is_expanding(const struct server *s, const char *job, uint32_t task); /* and nobody has answered yet */
+bool apply_warned(const struct server *s, const struct sched_attempt_id *a);	 /* the server knows that it was */
 
 /* limit.c */
 int limit_admit(struct server *s, const struct jobspec *j, struct err *err);

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Agents that have a certificate and mean no good, or are broken: what they say must not keep the server from starting again, change what is not theirs, or
+ * fill its memory. */
+#include "cluster/server/server.h"
+
+#include "base/core/buf.h"
+#include "base/core/err.h"
+#include "base/core/loop.h"
+#include "base/core/mem.h"
+#include "base/store/store.h"
+#include "base/store/store_mem.h"
+#include "cluster/link/link.h"
+#include "cluster/server/fleet.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+struct agent {
+	struct world *world;
+	struct link_end *end;
+};
+
+struct world {
+	struct loop *loop;
+	struct store *store;
+	struct server *server;
+	struct loop_timer *watchdog;
+	struct agent good, evil;
+	const char *wanted; /* the loop stops when an agent is told something with these words, ... */
+	char found[2048];   /* ... which is then here: the kind, a blank, the text */
+	char id[64];
+};
+
+static void on_told(void *ctx, const struct link_msg *m)
+{
+	struct world *w = ((struct agent *)ctx)->world;
+	char words[sizeof w->found];
+
+	snprintf(words, sizeof words, "%s %s", link_type_name(m->type), m->text ? m->text : "");
+	if (!w->wanted || !strstr(words, w->wanted))
+		return;
+	w->wanted = NULL;
+	memcpy(w->found, words, sizeof words);
+	loop_stop(w->loop);
+}
+
+static void too_late(void *ctx)
+{
+	(void)ctx;
+	fail_msg("nothing happened for 30 s");
+}
+
+static void wait_for(struct world *w, const char *words)
+{
+	w->wanted = words;
+	assert_int_equal(loop_run(w->loop, NULL), 0);
+}
+
+static void say_hello(struct agent *a, const char *name)
+{
+	struct link_msg m = {.type = LINK_HELLO,
+			     .text = name,
+			     .text2 = "/spaces",
+			     .slots = strcmp(name, "evil") != 0 ? 4 : 8, /* it gets nothing that fits elsewhere */
+			     .protocol_min = LINK_PROTOCOL_MIN,
+			     .protocol_max = LINK_PROTOCOL_MAX};
+
+	link_send(a->end, &m);
+	wait_for(a->world, "welcome");
+}
+
+static void open_world(struct world *w)
+{
+	struct server_options o = {.keep_jobs = 10};
+	struct link_end *ours;
+	struct err err = ERR_INIT;
+
+	w->good.world = w->evil.world = w;
+	link_pair(w->loop, &ours, &w->good.end);
+	link_on_message(w->good.end, on_told, &w->good);
+	if (server_open(w->loop, w->store, ours, &o, &w->server, &err) < 0)
+		fail_msg("%s", err.text);
+	say_hello(&w->good, "n1");
+}
+
+static void let_in(struct world *w)
+{
+	struct link_end *ours;
+
+	link_pair(w->loop, &ours, &w->evil.end);
+	link_on_message(w->evil.end, on_told, &w->evil);
+	fleet_attach(w->server, ours, "evil");
+	say_hello(&w->evil, "evil");
+}
+
+static int setup(void **state)
+{
+	struct world *w = mem_new(struct world);
+	struct err err = ERR_INIT;
+
+	assert_int_equal(loop_new(&w->loop, &err), 0);
+	assert_int_equal(store_open("memory", "", w->loop, &w->store, &err), 0);
+	w->watchdog = loop_timer_new(w->loop, too_late, w);
+	loop_timer_arm(w->watchdog, 30000);
+	open_world(w);
+	*state = w;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct world *w = *state;
+
+	link_free(w->good.end);
+	link_free(w->evil.end);
+	server_close(w->server);
+	loop_timer_free(w->watchdog);
+	loop_free(w->loop);
+	free(w);
+	return 0;
+}
+
+static int no_check(void *ctx, yyjson_val *container, const char **ret_key, struct err *err)
+{
+	(void)container;
+	*ret_key = "image";
+	return ctx ? err_set(err, ENOENT, "image \"x\" is not here") : 0;
+}
+
+static void on_submitted(void *ctx, const char *id, const struct err *error)
+{
+	struct world *w = ctx;
+
+	assert_null(error);
+	snprintf(w->id, sizeof w->id, "%s", id);
+	loop_stop(w->loop);
+}
+
+static void submit(struct world *w, const char *json)
+{
+	w->id[0] = '\0';
+	server_submit(w->server, json, strlen(json), 0, false, false, no_check, NULL, on_submitted, w);
+	if (!w->id[0])
+		assert_int_equal(loop_run(w->loop, NULL), 0);
+}
+
+static void tell(struct world *w, struct agent *a, struct link_msg m)
+{
+	snprintf(m.attempt.job, sizeof m.attempt.job, "%s", w->id);
+	link_send(a->end, &m);
+}
+
+/* All that was said to the server before this has been heard and stored. */
+static void settle(struct world *w, struct agent *a)
+{
+	struct link_msg m = {.type = LINK_HAVE, .attempt = {.job = "gone-1234"}};
+
+	link_send(a->end, &m);
+	wait_for(w, "forget");
+	submit(w, "{\"name\":\"later\",\"services\":[{\"name\":\"a\",\"image\":\"x\",\"slots\":100}]}");
+}
+
+static void start_again(struct world *w)
+{
+	link_free(w->good.end);
+	link_free(w->evil.end);
+	w->evil.end = NULL;
+	server_abandon(w->server);
+	open_world(w);
+}
+
+static char *repeated(const char *word, size_t times)
+{
+	buf_cleanup struct buf out = BUF_INIT;
+
+	while (times--)
+		buf_adds(&out, word);
+	return buf_take(&out);
+}
+
+static const char single[] = "{\"name\":\"one\",\"services\":[{\"name\":\"a\",\"image\":\"x\",\"attempts\":1}]}";
+static const char mapped[] =
+    "{\"name\":\"map\",\"spaces\":[{\"name\":\"work\",\"path\":\"/w\"}],\"services\":[{\"name\":\"a\",\"image\":\"x\","
+    "\"attempts\":1,\"over\":{\"space\":\"work\",\"glob\":\"*\"}}]}";
+
+/* More words than an event may have, with characters of several bytes: the log can be read again. */
+static void test_long_words(void **state)
+{
+	struct world *w = *state;
+	mem_cleanup char *text = repeated("\xe2\x82\xac", 500000), *json = NULL;
+	struct link_msg started = {.type = LINK_STARTED, .attempt = {.epoch = 1}, .text = text},
+			exited = {
+			    .type = LINK_EXITED, .attempt = {.epoch = 1}, .outcome = LINK_OUT_FAILED, .text = text};
+
+	submit(w, single);
+	tell(w, &w->good, started);
+	tell(w, &w->good, exited);
+	settle(w, &w->good);
+	start_again(w);
+	json = server_jobs_json(w->server, true, 10);
+	assert_non_null(strstr(json, "\"faulty\":1"));
+}
+
+/* What is no list of files fails the task, and keeps nobody from starting again. */
+static void test_no_list(void **state)
+{
+	static const char *const lists[] = {"{", "[1", "{\"a\":1}", "7", "[\"a\",7]"};
+	struct world *w = *state;
+
+	for (size_t k = 0; k < sizeof lists / sizeof *lists; k++) {
+		struct link_msg m = {.type = LINK_EXPANDED, .text = lists[k]};
+		mem_cleanup char *json = NULL;
+
+		submit(w, mapped);
+		wait_for(w, "expand");
+		tell(w, &w->good, m);
+		settle(w, &w->good);
+		start_again(w);
+		json = server_jobs_json(w->server, true, 1000);
+		assert_non_null(strstr(json, "list of files"));
+	}
+}
+
+/* Who was not asked has nothing to say, and who has answered does not answer twice. */
+static void test_unasked(void **state)
+{
+	struct world *w = *state;
+	mem_cleanup char *json = NULL;
+	struct link_msg theirs = {.type = LINK_EXPANDED, .text = "[\"/evil\"]"},
+			ours = {.type = LINK_EXPANDED, .text = "[\"/good\"]"};
+
+	let_in(w);
+	submit(w, mapped);
+	wait_for(w, "expand");
+	tell(w, &w->evil, theirs);
+	settle(w, &w->evil);
+	json = server_jobs_json(w->server, true, 10);
+	assert_null(strstr(json, "\"starting\":1"));
+	submit(w, mapped);
+	wait_for(w, "expand");
+	tell(w, &w->good, ours);
+	tell(w, &w->good, theirs);
+	wait_for(w, "start");
+	assert_non_null(strstr(w->found, "BERTH_ITEM=/good"));
+	settle(w, &w->good);
+	start_again(w);
+	wait_for(w, "start");
+	assert_non_null(strstr(w->found, "BERTH_ITEM=/good"));
+}
+
+/* While nothing can be written, one node's words are kept up to a limit. */
+static void test_flood(void **state)
+{
+	struct world *w = *state;
+	struct link_msg m = {.type = LINK_HEALTH, .attempt = {.epoch = 1}};
+
+	submit(w, single);
+	store_mem_fail(w->store, 1000000, ENOSPC);
+	for (int k = 0; k < 20000; k++) {
+		m.flag = !m.flag;
+		tell(w, &w->good, m);
+	}
+	link_send(w->good.end, &(struct link_msg){.type = LINK_HAVE, .attempt = {.job = "gone-1234"}});
+	wait_for(w, "forget");
+	assert_in_range(fleet_find(w->server, "n1")->n_pending, 1, 2000);
+	store_mem_fail(w->store, 0, 0);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(test_long_words, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_no_list, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_unasked, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_flood, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
