@@ -166,7 +166,7 @@ static void on_engine_event(void *ctx, const struct engine_event *ev)
 		break;
 	case ENGINE_EV_EXITED:
 		/* What it has left here counts for the choice that follows from its end. */
-		if (holdings_look(a->holdings))
+		if (holdings_touched(a->holdings, ev->c->job) && holdings_look(a->holdings))
 			say_beat(a, true);
 		report_exit(a, &id, ev->c);
 		/* Not from within the engine. */

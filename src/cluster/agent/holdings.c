@@ -8,6 +8,8 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define ANONYMOUS_DIGITS 64 /* volumes whose names berth has made up */
 #define ENTRIES_MAX 10000   /* looked at in one directory */
@@ -15,6 +17,7 @@
 struct holdings {
 	char *data_dir;
 	char **names;
+	struct timespec volumes; /* when their directory changed, at the last look */
 };
 
 struct look {
@@ -116,6 +119,24 @@ static bool same(char *const *a, char *const *b)
 	return true;
 }
 
+/* When volumes last came or went; 0 = there are none. */
+static struct timespec changed_at(const struct holdings *h)
+{
+	mem_cleanup char *path = mem_printf("%s/volumes", h->data_dir);
+	struct stat st;
+
+	return stat(path, &st) == 0 ? st.st_mtim : (struct timespec){.tv_sec = 0};
+}
+
+bool holdings_touched(const struct holdings *h, const char *job)
+{
+	mem_cleanup char *space = job ? mem_printf("%s/spaces/job/%s", h->data_dir, job) : NULL;
+	struct timespec now = changed_at(h);
+
+	return now.tv_sec != h->volumes.tv_sec || now.tv_nsec != h->volumes.tv_nsec ||
+	       (space && access(space, F_OK) == 0);
+}
+
 bool holdings_look(struct holdings *h)
 {
 	fd_cleanup int dir = open(h->data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -124,6 +145,7 @@ bool holdings_look(struct holdings *h)
 
 	if (dir < 0)
 		return false;
+	h->volumes = changed_at(h);
 	if (has_anything(dir, "spaces/global"))
 		add(&l, "space.global", "", NULL);
 	each(dir, "volumes", &l, add_volume, NULL);

@@ -15,5 +15,7 @@ struct holdings *holdings_new(const char *data_dir);
 struct holdings *holdings_free(struct holdings *h);
 /* Looks into the directories; true: something has come or gone since the last look. A few small directories are read. */
 bool holdings_look(struct holdings *h);
+/* Whether a container of that job (NULL: of none) may have changed something by now: two looks at most at what is cheap, for each end of one. */
+bool holdings_touched(const struct holdings *h, const char *job);
 /* As seen by the last look, ordered, NULL-terminated (NULL = nothing); valid until the next one. What is beyond HOLDINGS_MAX is left out. */
 char *const *holdings_names(const struct holdings *h);

@@ -69,7 +69,9 @@ static void test_look(void **state)
 	h = holdings_new(place);
 	assert_false(holdings_look(h));
 	is(h, (const char *const[]){NULL});
+	assert_false(holdings_touched(h, "a-1"));
 	make("volumes/db");
+	assert_true(holdings_touched(h, NULL));
 	make("volumes/0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef");
 	make("spaces/global+");
 	make("spaces/user/1000+");
@@ -80,6 +82,9 @@ static void test_look(void **state)
 	make("spaces/job/c-3");
 	assert_true(holdings_look(h));
 	is(h, before);
+	assert_false(holdings_touched(h, NULL));
+	assert_false(holdings_touched(h, "d-4"));
+	assert_true(holdings_touched(h, "a-1"));
 	assert_false(holdings_look(h));
 	gone = mem_printf("%s/spaces/job/a-1/out/f", place);
 	assert_int_equal(unlink(gone), 0);
