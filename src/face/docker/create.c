@@ -47,7 +47,6 @@ static void pass_words(struct making *m, const char *from, const char *to)
 	}
 }
 
-/* A name without "=" stands for a variable that is taken away. */
 static void pass_environment(struct making *m)
 {
 	yyjson_mut_val *list = yyjson_mut_obj_add_arr(m->d, m->spec, "environment");
@@ -55,7 +54,7 @@ static void pass_environment(struct making *m)
 	yyjson_val *v;
 
 	yyjson_arr_foreach (yyjson_obj_get(m->config, "Env"), i, n, v) {
-		if (strchr(yyjson_get_str(v), '='))
+		if (*yyjson_get_str(v))
 			yyjson_mut_arr_append(list, yyjson_val_mut_copy(m->d, v));
 	}
 }

@@ -35,6 +35,19 @@ static void env_set(char ***env, const char *entry)
 	mem_strv_add(env, entry);
 }
 
+static void env_unset(char **env, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (; env && *env; env++) {
+		if (strncmp(*env, name, n) != 0 || (*env)[n] != '=')
+			continue;
+		free(*env);
+		memmove(env, env + 1, (mem_strv_len(env + 1) + 1) * sizeof *env);
+		return;
+	}
+}
+
 void spec_env_merge(char ***env, char *const *more)
 {
 	for (; more && *more; more++) {
@@ -69,7 +82,12 @@ static char **merged_env(const struct spec *s, const struct image_info *image, c
 	if (s->tty)
 		env_set(&env, "TERM=xterm");
 	spec_env_merge(&env, image->env);
-	spec_env_merge(&env, s->environment);
+	for (char **own = s->environment; own && *own; own++) {
+		if (strchr(*own, '='))
+			env_set(&env, *own);
+		else
+			env_unset(env, *own);
+	}
 	return env;
 }
 

@@ -354,9 +354,7 @@ static size_t strv_bytes(char *const *v)
 static int check_environment(char *const *env, struct err *err)
 {
 	for (; env && *env; env++) {
-		const char *eq = strchr(*env, '=');
-
-		if (!eq || eq == *env)
+		if (!**env || **env == '=')
 			return err_set(err, EINVAL, "environment: \"%.100s\" is not of the form NAME=value", *env);
 	}
 	return 0;

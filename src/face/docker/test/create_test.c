@@ -84,7 +84,7 @@ static void test_members(void **state)
 	    {BOX(",\"Hostname\":\"h\",\"Domainname\":\"d\""), "/domainname", "\"d\""},
 	    {BOX(",\"User\":\"1:2\""), "/user", "\"1:2\""},
 	    {BOX(",\"Tty\":true,\"OpenStdin\":true,\"StdinOnce\":true"), "/stdin_once", "true"},
-	    {BOX(",\"Env\":[\"A=b\",\"C\"]"), "/environment", "[\"A=b\"]"},
+	    {BOX(",\"Env\":[\"A=b\",\"C\",\"\"]"), "/environment", "[\"A=b\",\"C\"]"},
 	    {BOX(",\"StopTimeout\":3"), "/stop_grace_ms", "3000"},
 	    {BOX(",\"StopTimeout\":0"), "/stop_grace_ms", "0"},
 	    {BOX(",\"StopSignal\":\"SIGINT\""), "/stop_signal", "\"SIGINT\""},

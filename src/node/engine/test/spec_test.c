@@ -57,7 +57,7 @@ static void test_refused(void **state)
 	    {"{" I ",\"command\":[\"a\"],\"command\":[\"b\"]}", "member \"command\" appears twice"},
 	    {"{" I ",\"command\":\"ls\"}", "command: a list is needed"},
 	    {"{" I ",\"command\":[1]}", "command: a list of strings"},
-	    {"{" I ",\"environment\":[\"A\"]}", "environment: \"A\" is not of the form NAME=value"},
+	    {"{" I ",\"environment\":[\"\"]}", "environment: \"\" is not of the form NAME=value"},
 	    {"{" I ",\"environment\":[\"=A\"]}", "environment"},
 	    {"{" I ",\"name\":\"-a\"}", "name \"-a\""},
 	    {"{" I ",\"name\":\"a/b\"}", "name \"a/b\""},
@@ -268,6 +268,8 @@ static void test_merge(void **state)
 	    {"{" I ",\"command\":[\"c\"],\"environment\":[\"A=2\",\"A=3\",\"HOSTNAME=n\"],\"user\":\"0\",\"working_"
 	     "dir\":\"/\"}",
 	     true, "ep|c", "PATH=/x|HOSTNAME=n|A=3", "/", "0"},
+	    {"{" I ",\"environment\":[\"B=1\",\"A\",\"HOST\",\"PATH\",\"PATH=2\",\"B\"]}", true, "ep|cmd",
+	     "HOSTNAME=h|PATH=2", "/w", "7"},
 	    {"{" I ",\"command\":[\"c\"]}", false, "c",
 	     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin|HOSTNAME=h", NULL, NULL},
 	    {"{" I
