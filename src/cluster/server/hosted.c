@@ -9,6 +9,7 @@
 #include "cluster/server/fleet.h"
 #include "cluster/server/server_private.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fnmatch.h>
 #include <inttypes.h>
@@ -18,6 +19,8 @@
 #define RECORD_MAX (64u << 10)
 #define REASONS_MAX 512
 #define CONSTRAINTS_MAX 64
+#define ID_DIGITS 64
+#define NAME_MAX_BYTES 255
 
 /* ---- the list ---- */
 
@@ -219,12 +222,26 @@ static void write_down(struct server *s, uint64_t number, const char *node, cons
 	ingest(s, &in);
 }
 
+/* What a node says is not taken for what it should be: the record must be readable, and what is of another node stays so. */
+static bool is_id(const char *text)
+{
+	return strlen(text) == ID_DIGITS && strspn(text, "0123456789abcdef") == ID_DIGITS;
+}
+
+static bool is_name(const char *text)
+{
+	size_t n = strnlen(text, NAME_MAX_BYTES + 1);
+
+	return n > 0 && n <= NAME_MAX_BYTES && isalnum((unsigned char)*text) &&
+	       strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == n;
+}
+
 void hosted_identify(struct server *s, uint64_t number, const char *id)
 {
 	struct hosted *h = by_number(s, number);
 	mem_cleanup char *record = NULL;
 
-	if (!h || (h->id && !strcmp(h->id, id)))
+	if (!h || (h->id && !strcmp(h->id, id)) || !is_id(id) || hosted_by_id(s, id))
 		return;
 	free(h->id);
 	h->id = mem_strdup(id);
@@ -237,7 +254,7 @@ void hosted_rename(struct server *s, uint64_t number, const char *name)
 	struct hosted *h = by_number(s, number);
 	mem_cleanup char *record = NULL;
 
-	if (!h || !strcmp(h->name, name) || map_get(&s->hosted_names, name))
+	if (!h || !strcmp(h->name, name) || map_get(&s->hosted_names, name) || !is_name(name))
 		return;
 	map_remove(&s->hosted_names, h->name);
 	free(h->name);

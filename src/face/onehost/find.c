@@ -46,8 +46,12 @@ struct finding {
 
 void find_note(struct onehost *h, const char *id, const char *node)
 {
+	const char *known = map_get(&h->seen, id);
 	char *before;
 
+	/* No two containers have one id: a second node that says so does not get what is meant for the first. */
+	if (known && strcmp(known, node) != 0 && server_node_reaches(h->server, known, NULL) == 0)
+		return;
 	if (!h->seen_order)
 		h->seen_order = mem_new_n(char *, SEEN_MAX);
 	before = map_put(&h->seen, id, mem_strdup(node));

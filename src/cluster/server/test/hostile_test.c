@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Agents that have a certificate and mean no good, or are broken: what they say must not keep the server from starting again, change what is not theirs, or
  * fill its memory. */
+#include "cluster/server/hosted.h"
 #include "cluster/server/server.h"
 
 #include "base/core/buf.h"
@@ -272,6 +273,41 @@ static void test_flood(void **state)
 	store_mem_fail(w->store, 0, 0);
 }
 
+static void on_hosted(void *ctx, const struct hosted *h, const struct err *error)
+{
+	struct world *w = ctx;
+
+	assert_null(error);
+	assert_non_null(h);
+	loop_stop(w->loop);
+}
+
+static uint64_t host(struct world *w, const char *name)
+{
+	hosted_make(w->server, &(struct hosted_wish){.name = name, .image = "x"}, on_hosted, w);
+	assert_int_equal(loop_run(w->loop, NULL), 0);
+	return hosted_by_name(w->server, name)->number;
+}
+
+/* A node gives a container of its own the name that nobody could read back, and the id of another one. */
+static void test_stolen_id(void **state)
+{
+	struct world *w = *state;
+	mem_cleanup char *id = repeated("ab", 32), *long_id = repeated("ab", 100000), *name = repeated("n", 100000);
+	uint64_t first = host(w, "first"), second = host(w, "second");
+
+	hosted_identify(w->server, second, id);
+	hosted_identify(w->server, first, id);
+	assert_string_equal(hosted_by_id(w->server, id)->name, "second");
+	hosted_identify(w->server, first, long_id);
+	hosted_rename(w->server, first, name);
+	hosted_rename(w->server, first, "n1/first");
+	settle(w, &w->good);
+	start_again(w);
+	assert_int_equal(hosted_by_name(w->server, "first")->number, first);
+	assert_string_equal(hosted_by_id(w->server, id)->name, "second");
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -279,6 +315,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_no_list, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_unasked, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_flood, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_stolen_id, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -608,6 +608,8 @@ static int host(struct world *w, const char *name, uint32_t slots, const char *c
 	return w->answer.code;
 }
 
+static const char an_id[] = "1234567890123456789012345678901234567890123456789012345678901234";
+
 /* A container of no job has its name and its room until it is dropped, over a death of the server, too. */
 static void test_hosted(void **state)
 {
@@ -631,14 +633,14 @@ static void test_hosted(void **state)
 	store_mem_fail(w->store, 1, ENOSPC);
 	assert_int_equal(host(w, "e", 0, NULL), ENOSPC);
 	assert_null(hosted_by_name(w->server, "e"));
-	hosted_identify(w->server, hosted_by_name(w->server, "b")->number, "1234");
+	hosted_identify(w->server, hosted_by_name(w->server, "b")->number, an_id);
 	hosted_rename(w->server, hosted_by_name(w->server, "b")->number, "d");
 	submit(w, chain); /* so that all of it is in the log */
 	link_free(w->agent);
 	server_abandon(w->server);
 	open_world(w);
 	hello(w, 4);
-	h = hosted_by_id(w->server, "1234");
+	h = hosted_by_id(w->server, an_id);
 	assert_non_null(h);
 	assert_string_equal(h->name, "d");
 	assert_null(hosted_by_name(w->server, "b"));
