@@ -396,6 +396,10 @@ inside() { # SERVICE PATH
 	docker exec "$PROJECT-$1-1" cat "$2" 2>/dev/null
 }
 
+differs() { # FROM COMMAND...
+	[ "$("${@:2}")" != "$1" ]
+}
+
 is() { # WANTED COMMAND...
 	[ "$("${@:2}")" = "$1" ]
 }
@@ -444,7 +448,7 @@ YAML
 	echo setting >conf/setting
 	eventually grep -q '^Restarted service "other"' log
 	is setting docker exec "$PROJECT-other-1" cat /conf/setting || { cat log; return 1; }
-	eventually eval '[ "$(inside other /began)" != "$first" ]'
+	eventually differs "$first" inside other /began
 	# As editors write: another file in its place.
 	echo two >version.new
 	mv version.new version
