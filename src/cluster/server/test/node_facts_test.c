@@ -16,12 +16,13 @@
 
 #include <cmocka.h>
 
-static char *facts_text(char *facts, const char *labels)
+static char *facts_text(const char *facts, const char *labels)
 {
+	mem_cleanup char *own = mem_strdup(facts);
 	struct session session = {.name = "n1"};
 	struct sources *sources = mem_new(struct sources);
 	struct server *server = mem_new(struct server);
-	struct node n = {.server = server, .name = "n1", .session = &session, .facts = facts};
+	struct node n = {.server = server, .name = "n1", .session = &session, .facts = own};
 	char *text;
 
 	server->sources = sources;
