@@ -225,8 +225,8 @@ class Slurm:
 
 
 def percentile(times, part):
-    times = sorted(times)
-    return times[min(len(times) - 1, len(times) * part // 100)]
+    """The smallest of them that so many of a hundred do not exceed."""
+    return sorted(times)[max(0, -(-len(times) * part // 100) - 1)]
 
 
 def latencies(systems, at_once):
