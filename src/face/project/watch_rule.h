@@ -44,5 +44,5 @@ void watch_rules_free(struct watch_rules *r);
 
 /* The path below the rule's ("" = the path itself) when the rule is about it, or NULL: files of editors, .git, `ignore` and .dockerignore are not. */
 const char *watch_rule_below(const struct watch_rule *r, const char *path);
-/* Where that is in the container; new memory. */
-char *watch_rule_target(const struct watch_rule *r, const char *below);
+/* Where that rest of a path is in the container; new memory. */
+char *watch_rule_target(const struct watch_rule *r, const char *rest);
