@@ -179,8 +179,9 @@ static size_t told_layers(yyjson_val *steps)
 	size_t i, n, told = 0;
 	yyjson_val *step;
 
-	yyjson_arr_foreach (steps, i, n, step)
+	yyjson_arr_foreach (steps, i, n, step) {
 		told += !is_empty(step);
+	}
 	return told;
 }
 

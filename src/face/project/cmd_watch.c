@@ -136,8 +136,9 @@ static int exec_all(struct watching *w, const struct members *m, const struct wa
 			continue;
 		mem_strv_add(&words, "exec");
 		mem_strv_add(&words, m->v[i].id);
-		yyjson_arr_foreach (rule->exec, k, n, v)
+		yyjson_arr_foreach (rule->exec, k, n, v) {
 			mem_strv_add(&words, yyjson_get_str(v));
+		}
 		r = ensure_run(w->p, words, err);
 		r = r > 0 ? err_set(err, EIO, "the command of sync+exec failed") : r;
 	}

@@ -33,8 +33,9 @@ static int patterns(yyjson_val *list, struct ignore **ret, struct err *err)
 	yyjson_val *v;
 	size_t i, n;
 
-	yyjson_arr_foreach (list, i, n, v)
+	yyjson_arr_foreach (list, i, n, v) {
 		mem_strv_add(&words, yyjson_get_str(v));
+	}
 	return words ? ignore_new(words, ret, err) : 0;
 }
 
