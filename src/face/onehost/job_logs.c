@@ -158,15 +158,14 @@ static void source_away(struct source *s, const char *why)
 
 /* ---- what a node tells ---- */
 
-static int send_piece(struct source *s, enum frame_type type, const char *data, size_t n)
+static void speak(struct source *s)
 {
 	struct job_logs *l = s->logs;
 
-	if (l->speaking != s) {
-		l->speaking = s;
-		frame_text(l->r, "source", s->label);
-	}
-	return frame_send(l->r, (int)type, data, n);
+	if (l->speaking == s)
+		return;
+	l->speaking = s;
+	frame_text(l->r, "source", s->label);
 }
 
 /* Whole pieces go on, so that no line of another source comes into one. */
@@ -181,10 +180,32 @@ static int on_output(struct source *s, enum frame_type type, const char *data, s
 	buf_add(&s->piece, data, n);
 	if (s->piece.len > 0 && (s->frames.left == 0 || s->piece.len > PIECE_MAX)) {
 		s->told += s->piece.len;
-		full = send_piece(s, type, s->piece.data, s->piece.len);
+		speak(s);
+		full = frame_send(s->logs->r, (int)type, s->piece.data, s->piece.len);
 		buf_clear(&s->piece);
 	}
 	return full;
+}
+
+/* What a node says is not trusted: only what is known goes on, written anew. */
+static void on_note(struct source *s, const char *text, size_t n)
+{
+	json_doc_cleanup yyjson_doc *doc = yyjson_read(text, n, 0);
+	yyjson_val *o = yyjson_doc_get_root(doc), *time = yyjson_obj_get(o, "time_ms");
+	const char *notice = yyjson_get_str(yyjson_obj_get(o, "notice"));
+	mem_cleanup char *json = NULL;
+
+	if (yyjson_get_bool(yyjson_obj_get(o, "end")))
+		s->complete = true;
+	if (s->skip > 0 || (!notice && !yyjson_is_int(time)))
+		return;
+	speak(s);
+	if (notice) {
+		frame_text(s->logs->r, "notice", notice);
+		return;
+	}
+	json = mem_printf("{\"time_ms\":%" PRId64 "}", yyjson_get_sint(time));
+	frame_note(s->logs->r, json);
 }
 
 static int on_frame(void *ctx, enum frame_type type, const char *data, size_t n, struct err *err)
@@ -194,14 +215,10 @@ static int on_frame(void *ctx, enum frame_type type, const char *data, size_t n,
 	(void)err;
 	if (!s->logs->r)
 		return 0;
-	if (type != FRAME_NOTE) {
-		if (on_output(s, type, data, n) && s->ask)
-			http_ask_pause(s->ask);
-	} else if (strstr(data, "\"end\"")) {
-		s->complete = true;
-	} else if (s->skip == 0) {
-		send_piece(s, type, data, n);
-	}
+	if (type == FRAME_NOTE)
+		on_note(s, data, n);
+	else if (on_output(s, type, data, n) && s->ask)
+		http_ask_pause(s->ask);
 	return 0;
 }
 
