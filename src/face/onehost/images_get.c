@@ -70,6 +70,7 @@ static void get(struct getting *g)
 
 	memcpy(node, g->node, sizeof node);
 	c.version = version;
+	c.arg = ""; /* the names are in the query */
 	/* The relay has the request from now on. */
 	http_req_on_close(g->r, NULL, NULL);
 	getting_free(g);
