@@ -171,7 +171,8 @@ PY
 	docker_api 200 POST /containers/n/wait
 	[ "$(docker logs n)" = set ]
 	docker_api 200 GET /containers/n/json
-	[ "$(body '.HostConfig.RestartPolicy.Name + " " + (.HostConfig.PidsLimit | tostring) + " " + (.Config.Labels | tostring)')" = "no 0 {}" ]
+	[ "$(body '.HostConfig.RestartPolicy.Name + " " + (.HostConfig.PidsLimit | tostring) + " " + (.Config.Labels | tostring)')" = "no null {}" ]
+	[ "$(body -c '.HostConfig | [.MemorySwappiness, .Memory, .MemorySwap]')" = '[null,0,0]' ]
 	[ "$(body '.NetworkSettings.Networks | keys[0]')" = bridge ]
 }
 

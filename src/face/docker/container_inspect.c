@@ -133,6 +133,19 @@ static void add_paths(yyjson_mut_doc *d, yyjson_mut_val *host, const char *key, 
 	yyjson_mut_obj_add(host, yyjson_mut_str(d, key), list);
 }
 
+/* Numbers that clients send to say that nothing is said are shown as Docker has them, and the swap that comes with a limit of memory as it is. */
+static void show_limits(yyjson_mut_doc *d, yyjson_mut_val *host)
+{
+	int64_t memory = yyjson_mut_get_sint(yyjson_mut_obj_get(host, "Memory"));
+
+	if (yyjson_mut_get_sint(yyjson_mut_obj_get(host, "MemorySwappiness")) == -1)
+		yyjson_mut_obj_put(host, yyjson_mut_str(d, "MemorySwappiness"), yyjson_mut_null(d));
+	if (yyjson_mut_get_sint(yyjson_mut_obj_get(host, "PidsLimit")) <= 0)
+		yyjson_mut_obj_put(host, yyjson_mut_str(d, "PidsLimit"), yyjson_mut_null(d));
+	if (memory > 0 && yyjson_mut_get_sint(yyjson_mut_obj_get(host, "MemorySwap")) == 0)
+		yyjson_mut_obj_put(host, yyjson_mut_str(d, "MemorySwap"), yyjson_mut_sint(d, 2 * memory));
+}
+
 static void add_config(yyjson_mut_doc *d, yyjson_mut_val *root, const struct container_doc *doc)
 {
 	yyjson_mut_val *config = yyjson_val_mut_copy(d, doc->config), *host = yyjson_val_mut_copy(d, doc->host);
@@ -140,6 +153,7 @@ static void add_config(yyjson_mut_doc *d, yyjson_mut_val *root, const struct con
 
 	if (!*shape_text(doc->config, "Hostname"))
 		yyjson_mut_obj_put(config, yyjson_mut_str(d, "Hostname"), yyjson_mut_strcpy(d, hostname));
+	show_limits(d, host);
 	add_paths(d, host, "MaskedPaths", kernel_masked_paths);
 	add_paths(d, host, "ReadonlyPaths", kernel_readonly_paths);
 	yyjson_mut_obj_add_val(d, root, "HostConfig", host);
