@@ -129,6 +129,8 @@ sorted_logs() { # what `berth logs` says, one source after the other
 	[ "$(grep -c "node $node is not connected now: what it has of $id is not shown" <<<"$output")" = 1 ]
 	run docker logs "$id-t-0"
 	fails_with "No such container: $id-t-0 on the nodes that are connected; $node is not"
+	run berth logs nobody
+	fails_with "no container and no job" "; $node is not"
 	seen=$(wc -l <"$DIR/counted")
 	start_agent "$node"
 	eventually bash -c "[ \$(wc -l <'$DIR/counted') -gt $((seen + 5)) ]"

@@ -142,9 +142,9 @@ static int not_found(struct finding *f)
 	if (f->kind == KIND_CONTAINER)
 		server_nodes_each(f->h->server, count_absent, &a);
 	if (a.n == 1)
-		also = mem_printf(" on the nodes that are connected; %s is not", a.name);
+		also = mem_printf(FIND_ABSENT "; %s is not", a.name);
 	else if (a.n > 1)
-		also = mem_printf(" on the nodes that are connected; %s and %zu more are not", a.name, a.n - 1);
+		also = mem_printf(FIND_ABSENT "; %s and %zu more are not", a.name, a.n - 1);
 	return err_set(&f->why, ENOENT, "No such %s: %.300s%s", kinds[f->kind].word, f->ref, also ? also : "");
 }
 

@@ -120,6 +120,7 @@ enum kind { KIND_CONTAINER, KIND_EXEC, KIND_IMAGE, KIND_NETWORK, KIND_VOLUME };
 
 typedef void (*find_fn)(void *ctx, const struct found *f, const struct err *error);
 struct finding;
+#define FIND_ABSENT " on the nodes that are connected" /* begins the end of what -ENOENT says when some are not */
 /* fn is never called from inside of this. -ENOENT in Docker's words, -EBUSY: several nodes have it. */
 struct finding *find_start(struct onehost *h, enum kind kind, const char *ref, find_fn fn, void *ctx);
 struct finding *find_free(struct finding *f); /* takes NULL */

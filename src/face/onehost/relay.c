@@ -236,11 +236,12 @@ static void on_end(void *ctx, const struct err *error)
 static void fail(struct relay *x, const struct err *error)
 {
 	struct err neither = ERR_INIT;
+	const char *absent = strstr(error->text, FIND_ABSENT);
 
 	if (error->code == ENOENT && x->call.route->job) {
 		err_set(&neither, ENOENT,
-			"there is no container and no job \"%.300s\" (berth ps -a and berth jobs -a list them)",
-			x->arg);
+			"there is no container and no job \"%.300s\" (berth ps -a and berth jobs -a list them)%s",
+			x->arg, absent ? absent : "");
 		error = &neither;
 	}
 	onehost_fail(x->call.r, error);
