@@ -34,7 +34,6 @@ static inline void ignore_freep(struct ignore **i)
 	ignore_free(*i);
 }
 
-
 /* Whether the path ("a/b", relative, clean) or one of its parents is ignored, by the order of the patterns. */
 bool ignore_match(const struct ignore *i, const char *path);
 
