@@ -171,7 +171,7 @@ void fleet_expect_all(struct server *s, bool here)
 		if (!n)
 			continue;
 		fleet_heard(n);
-		n->unmanned = !here && !n->member[0] && !fleet_has_strict(n);
+		n->unmanned = !here && !n->member[0] && v.live == 0;
 		if (n->unmanned)
 			loop_timer_arm(n->lease, 0);
 	}

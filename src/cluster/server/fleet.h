@@ -70,11 +70,9 @@ void fleet_wishes_free(struct node_wishes *w);
 /* What its agent says of it now; the scheduler is told. */
 void fleet_facts(struct node *n, const char *facts);
 const char *fleet_labels(const struct node *n); /* as they will be when all wishes are durable; JSON, or NULL */
-/* After the log was read back: who is up has one lease to come. here: this process is a node. If not, the one that it was once does not come, and is lost at once,
- * unless strict tasks may still run there. */
+/* After the log was read back: who is up has one lease to come. here: this process is a node. If not, the one that it was once does not come, and is lost at once;
+ * what may still run there has its lease all the same. */
 void fleet_expect_all(struct server *s, bool here);
-/* Strict tasks run there, or did when it was last heard of. */
-bool fleet_has_strict(const struct node *n);
 
 /* A link that is up becomes the server's. name "" = in this process. */
 void fleet_attach(struct server *s, struct link_end *e, const char *name);

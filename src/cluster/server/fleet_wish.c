@@ -243,17 +243,12 @@ static int is_strict(void *ctx, const struct sched_attempt_id *a, const char *no
 	return f == JOBSPEC_STRICT || (f == JOBSPEC_AS_THE_SERVER && s->strict);
 }
 
-bool fleet_has_strict(const struct node *n)
-{
-	return sched_live_on(n->server->sched, n->name, is_strict, n->server) > 0;
-}
-
 /* Whether it may be taken off the list now: what is strict and might still run there must not start elsewhere at once. */
 static int check_removal(const struct node *n, struct err *err)
 {
 	if (n->session && !n->session->name[0])
 		return err_set(err, EBUSY, "node %s is this machine itself: it cannot be removed", n->name);
-	if (fleet_has_strict(n))
+	if (sched_live_on(n->server->sched, n->name, is_strict, n->server))
 		return err_set(
 		    err, EBUSY,
 		    "strict tasks run on node %s, or did when it was last heard of: drain it first (berth node "
