@@ -128,7 +128,8 @@ struct spec {
 	bool remove, read_only, userns; /* userns: its users are shifted to a range of their own */
 	bool fenced;			/* fence.h */
 	bool confined;			/* of a job of whoever may not open a machine: rights_check_named() */
-	char **entrypoint, **command, **environment; /* NULL = absent; a variable without "=" is not taken from the image */
+	char **entrypoint, **command,
+	    **environment; /* NULL = absent; a variable without "=" is not taken from the image */
 	struct spec_mount *mounts;
 	size_t n_mounts;
 	struct spec_file *files;
