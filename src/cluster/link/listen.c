@@ -14,6 +14,7 @@
 #include "cluster/link/remote.h"
 #include "cluster/link/socket.h"
 
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -31,6 +32,7 @@ struct link_guest {
 	struct loop_fd *watch;
 	struct loop_timer *timer;
 	struct buf in, out;
+	struct in6_addr from;
 	char node[CERT_NAME_MAX];
 	int fd;
 	bool asked;    /* the owner has its wish: the guest stays until it is answered */
@@ -283,12 +285,33 @@ static void on_guest(void *ctx, int events)
 
 /* ---- the door ---- */
 
-static void welcome(struct link_listener *l, int fd)
+static struct in6_addr address_of(const struct sockaddr_storage *a)
+{
+	struct in6_addr from = {.s6_addr = {0}};
+
+	if (a->ss_family == AF_INET6)
+		from = ((const struct sockaddr_in6 *)a)->sin6_addr;
+	else if (a->ss_family == AF_INET)
+		memcpy(&from.s6_addr[12], &((const struct sockaddr_in *)a)->sin_addr, 4);
+	return from;
+}
+
+static bool has_place(const struct link_listener *l, const struct in6_addr *from)
+{
+	size_t n = 0;
+
+	for (const struct link_guest *g = l->guests; g; g = g->next)
+		n += !memcmp(&g->from, from, sizeof *from);
+	return l->n < LISTEN_GUESTS && n < LISTEN_OF_ONE;
+}
+
+static void welcome(struct link_listener *l, int fd, const struct in6_addr *from)
 {
 	struct link_guest *g = mem_new(struct link_guest);
 	struct err err = ERR_INIT;
 
 	g->fd = fd;
+	g->from = *from;
 	g->in.limit = JOIN_MAX + TLS_PIECE + 4;
 	socket_settle(fd);
 	g->tls = tls_mutual_conn(l->tls, fd, NULL);
@@ -312,7 +335,10 @@ static void on_listen(void *ctx, int events)
 
 	(void)events;
 	for (int i = 0; i < ACCEPTS; i++) {
-		int fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
+		socklen_t len = sizeof peer;
+		int fd = accept4(l->fd, (struct sockaddr *)&peer, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		struct in6_addr from = address_of(&peer);
 
 		/* Without a descriptor for the newcomer it would wake the loop for ever. */
 		if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
@@ -321,10 +347,10 @@ static void on_listen(void *ctx, int events)
 		}
 		if (fd < 0)
 			return;
-		if (l->n >= LISTEN_GUESTS)
-			close(fd);
+		if (has_place(l, &from))
+			welcome(l, fd, &from);
 		else
-			welcome(l, fd);
+			close(fd);
 	}
 }
 

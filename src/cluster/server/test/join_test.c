@@ -10,6 +10,7 @@
 #include "base/store/store.h"
 #include "cluster/link/dial.h"
 #include "cluster/link/link.h"
+#include "cluster/link/listen.h"
 #include "cluster/server/server.h"
 #include "cluster/server/trust.h"
 
@@ -158,9 +159,49 @@ static void same_name(void **state)
 	assert_true(has_joined(w, "one") != has_joined(w, "other"));
 }
 
+static int stranger(const struct world *w)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)}, from = to;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	to.sin_port = htons((uint16_t)strtoul(strchr(w->address, ':') + 1, NULL, 10));
+	from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof from), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+	return fd;
+}
+
+static bool is_refused(int fd)
+{
+	char byte;
+
+	return recv(fd, &byte, 1, MSG_DONTWAIT) == 0;
+}
+
+/* Somebody who connects again and again from one machine, and says nothing, does not get all places. */
+static void crowd(void **state)
+{
+	enum { CROWD = 96, BATCH = 16 };
+	struct world *w = *state;
+	int fds[CROWD], refused = 0;
+
+	for (int i = 0; i < CROWD; i++) {
+		fds[i] = stranger(w);
+		if (i % BATCH == BATCH - 1)
+			take_turn(&w->head);
+	}
+	for (int i = 0; i < CROWD; i++) {
+		refused += is_refused(fds[i]);
+		close(fds[i]);
+	}
+	assert_int_equal(refused, CROWD - LISTEN_OF_ONE);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(same_name, setup, teardown)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(same_name, setup, teardown),
+					   cmocka_unit_test_setup_teardown(crowd, setup, teardown)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
