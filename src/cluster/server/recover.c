@@ -61,6 +61,7 @@ static int replay_event(void *ctx, const struct store_event *e)
 	struct sched_event event;
 	struct jobspec *j = NULL;
 	yyjson_doc *doc = NULL;
+	struct err refused = ERR_INIT;
 	int x = event_decode(e->kind, e->data, e->len, e->time_ms, &event, &doc, r->err);
 
 	if (e->time_ms > s->time_base)
@@ -74,8 +75,9 @@ static int replay_event(void *ctx, const struct store_event *e)
 	}
 	if (event.type == SCHED_EV_JOB_FORGET)
 		mem_strv_add(&s->forgotten, event.job);
-	if (x == 0)
-		x = sched_step(s->sched, &event, &actions, r->err);
+	/* What it refused when it came it refuses again, and nothing has changed by it. */
+	if (x == 0 && sched_step(s->sched, &event, &actions, &refused) < 0)
+		log_err(&refused, "apply an event of the log");
 	jobspec_free(j);
 	yyjson_doc_free(doc);
 	return x < 0 ? err_wrap(r->err, "event %llu of the log", (unsigned long long)e->seq) : 0;

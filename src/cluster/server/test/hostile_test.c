@@ -308,6 +308,31 @@ static void test_stolen_id(void **state)
 	assert_string_equal(hosted_by_id(w->server, id)->name, "second");
 }
 
+static void on_appended(void *ctx, uint64_t seq, const struct err *error)
+{
+	(void)seq;
+	assert_null(error);
+	loop_stop(((struct world *)ctx)->loop);
+}
+
+/* What the scheduler has refused when it came, it refuses again: that is no reason not to start. */
+static void test_refused_event(void **state)
+{
+	static const char data[] =
+	    "{\"node\":\"a name that is longer than any name of a node may be, and that is why it is refused\","
+	    "\"slots\":1,\"cpu_milli\":1,\"memory\":1}";
+	struct world *w = *state;
+	const struct store_event e = {.time_ms = 1, .kind = "node_up", .data = data, .len = strlen(data)};
+	mem_cleanup char *json = NULL;
+
+	submit(w, single);
+	store_append(w->store, &e, NULL, 0, on_appended, w);
+	assert_int_equal(loop_run(w->loop, NULL), 0);
+	start_again(w);
+	json = server_jobs_json(w->server, true, 10);
+	assert_non_null(strstr(json, w->id));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -316,6 +341,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_unasked, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_flood, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_stolen_id, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_refused_event, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
