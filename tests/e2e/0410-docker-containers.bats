@@ -596,6 +596,10 @@ PY
 	grep -q 'tmpfs /t .*noexec' "$DIR/out"
 	run ! grep -q 'tmpfs /x .*noexec' "$DIR/out"
 	[ -z "$(docker diff look)" ]
+	# Nothing of the kind comes into what the user mounts.
+	mkdir "$DIR/etc"
+	docker run --rm --network none -v "$DIR/etc:/etc" busybox true
+	run ! test -L "$DIR/etc/mtab"
 	[ "$(docker ps -a --no-trunc --format '{{.Command}}' -f name=look | cut -c1-13)" = "\"sh -c 'stat " ]
 	run -0 --separate-stderr docker create --cidfile "$DIR/cid" -p 8080:80 --name port busybox true
 	[ -z "$stderr" ]

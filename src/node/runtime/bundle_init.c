@@ -172,9 +172,9 @@ static const struct step steps[] = {
     {"leave the host's mounts", rootfs_leave_host},
     {"join the network", ns_join_network}, /* before its sysfs */
     {"mount the root", rootfs_attach_in_place},
+    {"make files", make_files}, /* of the root's own, not of what is mounted on it */
     {"mount", bundle_mounts_attach},
     {"make the devices", bundle_devices_make},
-    {"make files", make_files},
     {"name the container", set_names},
     {"bring up the network", bring_loopback_up},
     {"set the kernel's parameters", bundle_sysctls},
