@@ -23,6 +23,7 @@ setup() {
 
 teardown() {
 	cd /
+	[ -z "${WATCHER:-}" ] || kill "$WATCHER" 2>/dev/null || true
 	berth compose -p "$PROJECT" down -v -t 0 >/dev/null 2>&1 || true
 }
 
@@ -405,7 +406,7 @@ is() { # WANTED COMMAND...
 }
 
 @test "watch: sync, delete, restart, exec and rebuild; what is ignored stays away" {
-	local watcher first
+	local first
 	mkdir -p src/deep conf tools
 	printf 'FROM busybox\nCOPY version /version\nCMD ["sleep", "100"]\n' >Dockerfile
 	echo one >version
@@ -428,7 +429,7 @@ services:
     develop: {watch: [{path: conf, action: sync+restart, target: /conf/}]}
 YAML
 	"$BERTH" compose watch --quiet >log 2>&1 3>&- &
-	watcher=$!
+	WATCHER=$!
 	WITHIN=20 eventually grep -q "^Watch enabled" log || { cat log; return 1; }
 	eventually inside other /began
 	first=$(inside other /began)
@@ -453,7 +454,8 @@ YAML
 	echo two >version.new
 	mv version.new version
 	WITHIN=20 eventually is two inside web /version
-	kill "$watcher"
+	kill "$WATCHER"
+	WATCHER=
 	run ! berth compose watch nobody
 	run ! "$BERTH" compose -f /dev/stdin -p "$PROJECT" watch <<<'services: {a: {image: busybox}}'
 	fails_with 'has anything to watch'
