@@ -3,6 +3,8 @@
 #
 # Jobs: edges, copies, tries, error policies, limits of time, health, exit_with, cancel.
 
+# shellcheck disable=SC2030,SC2031 # each test has its own id
+
 load helpers
 
 setup_file() {
