@@ -112,8 +112,9 @@ make_certs() {
 end_place() {
 	local status=0
 	# What a test that failed left running without a daemon ends with the next one's end.
-	if [ -z "${BATS_TEST_COMPLETED:-}" ] && [ -d "$DIR/data" ] && [ ! -e "$DIR/netns" ] && ! berth info >/dev/null 2>&1; then
-		start || status=1
+	if [ -n "${BATS_TEST_NAME:-}" ] && [ -z "${BATS_TEST_COMPLETED:-}" ] && [ -d "$DIR/data" ] && [ ! -e "$DIR/netns" ] &&
+		! berth info >/dev/null 2>&1; then
+		berth up --data "$DIR/data" 3>&- 4>&- || status=1
 	fi
 	if berth info >/dev/null 2>&1; then
 		berth down --all 3>&- || status=1
