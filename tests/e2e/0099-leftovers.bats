@@ -20,7 +20,7 @@ shared_cgroups() {
 
 # What an earlier berth of this machine left goes first; one in use by a neighbour cannot go.
 no_shared_cgroups() {
-	shared_cgroups | xargs -r rmdir 2>/dev/null
+	shared_cgroups | xargs -rI{} find {} -depth -type d | xargs -r rmdir 2>/dev/null
 	[ -z "$(shared_cgroups)" ]
 }
 

@@ -28,7 +28,8 @@ teardown() {
 }
 
 compose() {
-	"$BERTH" compose "$@"
+	# Builds have their networks where the daemon has them.
+	apart "$BERTH" compose "$@"
 }
 
 # What the API says of a container.
