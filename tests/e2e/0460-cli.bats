@@ -270,3 +270,18 @@ in_terminal() {
 	fails_with 'nobody'
 	berth rm said
 }
+
+# What a container, its labels and its command say must not act on the terminal of whoever lists it; --raw shows that it would.
+@test "A6: control bytes are shown, not sent, on a terminal" {
+	local osc=$'\033]0;owned\007'
+	berth run -d --name "painted" --label "l=$osc" busybox sh -c "printf '%s' '$osc'; sleep 1000; :" "$osc"
+	eventually bash -c '"$BERTH" logs painted | grep -q owned'
+	for command in "ps --no-trunc" "ps --format {{.Labels}}" "inspect painted" "logs painted" "events --until 0s" "top painted" "ps --json"; do
+		# shellcheck disable=SC2086 # words
+		in_terminal $command >"$DIR/shown"
+		grep -q owned "$DIR/shown"
+		run -1 grep -e $'\033]' -e $'\007' "$DIR/shown"
+	done
+	in_terminal logs --raw painted | grep -qF "$osc"
+	berth kill painted
+}
