@@ -58,3 +58,12 @@ teardown_file() {
 	kill "$reader" 2>/dev/null || true
 	berth kill --signal KILL steady
 }
+
+@test "logs without -f end where the log ended when it was asked for, however fast more is written" {
+	berth run -d --name talker busybox sh -c 'while :; do echo x; done'
+	eventually bash -c '"$BERTH" logs talker | grep -q x'
+	for _ in $(seq 20); do
+		[ "$(berth logs --tail 1 talker | wc -l)" = 1 ]
+	done
+	berth kill talker
+}

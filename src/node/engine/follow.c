@@ -40,6 +40,9 @@ struct engine_log {
 	bool seen_any;
 	off_t pos;
 	size_t skip; /* bytes of the first record that belong to earlier lines */
+	/* Without `follow`: where the log ended when the reader came, or whoever reads slower than is written would never come to an end. */
+	uint32_t end_generation;
+	off_t end; /* 0 = not known yet */
 	bool paused, ended;
 	bool busy, closed; /* closed from inside its own callback: freed when that has returned */
 };
@@ -183,12 +186,15 @@ static void begin(struct engine_log *l)
 {
 	if (l->n == 0)
 		return;
+	l->end_generation = l->held[l->n - 1].generation;
 	if (l->o.tail < 0) {
+		l->end = l->o.follow ? 0 : logread_size(&l->held[l->n - 1]);
 		begin_reading(l, 0, LOGFILE_HEADER);
 		return;
 	}
 	l->file = l->n - 1;
 	l->pos = whole_end(l, &l->held[l->file]);
+	l->end = l->o.follow ? 0 : l->pos;
 	l->lines = l->o.tail;
 	if (l->lines == 0)
 		begin_reading(l, l->file, l->pos);
@@ -227,11 +233,19 @@ static bool give_record(struct engine_log *l, const struct logfile_record *rec)
 	return !l->paused && !l->closed;
 }
 
+/* How much of it may be read at a time. */
+static size_t room(const struct engine_log *l)
+{
+	if (!l->end || l->held[0].generation != l->end_generation || l->end - l->pos >= (off_t)PIECE)
+		return PIECE;
+	return l->end > l->pos ? (size_t)(l->end - l->pos) : 0;
+}
+
 /* Returns whether anything was read. */
 static bool read_piece(struct engine_log *l)
 {
 	const unsigned char *buf = l->e->log_buf;
-	ssize_t n = logread_at(&l->held[0], l->e->log_buf, PIECE, l->pos), r = 0;
+	ssize_t n = logread_at(&l->held[0], l->e->log_buf, room(l), l->pos), r = 0;
 	struct logfile_record rec;
 	off_t at = 0;
 
@@ -262,7 +276,8 @@ static void turn(struct engine_log *l)
 {
 	const bool over = !l->o.follow || !l->c || container_ended(l->c);
 
-	adopt(l);
+	if (!l->end)
+		adopt(l);
 	if (l->seeking && l->file == SIZE_MAX)
 		begin(l);
 	if (l->n == 0) {
