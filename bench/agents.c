@@ -96,7 +96,8 @@ static void on_message(void *ctx, const struct link_msg *m)
 static void on_state(void *ctx, bool up)
 {
 	struct sim *s = ctx;
-	struct link_msg m = {.type = LINK_HELLO, .text = s->name, .text2 = "/nowhere", .facts = "{}"};
+	struct link_msg m = {
+	    .type = LINK_HELLO, .text = s->name, .text2 = "/nowhere", .facts = "{\"images\":{\"busybox:latest\":1}}"};
 
 	if (!up) {
 		loop_timer_disarm(s->beat);
