@@ -12,6 +12,7 @@
 #include "base/core/mem.h"
 #include "base/wire/http_client.h"
 #include "face/cli/client.h"
+#include "face/cli/packed.h"
 #include "face/cli/job_task.h"
 #include "face/cli/local_tar.h"
 #include "face/cli/show.h"
@@ -20,8 +21,6 @@
 #include "node/registry/base64.h"
 
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -301,48 +300,31 @@ static int put(struct cli *cli, const char *container, const char *path, int fd,
 	return r < 0 ? r : http_client_read_all(c, STAT_MAX, &body, NULL, err);
 }
 
-struct packing {
-	struct local_tar tar;
-	int fd, r;
-	struct err err;
-};
-
-static void *pack(void *ctx)
+static int write_tar(void *what, int fd, struct err *err)
 {
-	struct packing *p = ctx;
-
-	p->r = local_tar_write(&p->tar, p->fd, &p->err);
-	fd_closep(&p->fd);
-	return NULL;
+	return local_tar_write(what, fd, err);
 }
 
-/* A thread packs while the request is sent. */
-static int send_tar(struct cli *cli, const char *container, const char *path, const struct local_tar *tar,
+struct putting {
+	struct cli *cli;
+	const char *container, *path;
+	const struct copy_values *values;
+};
+
+static int send_put(void *ctx, int fd, struct err *err)
+{
+	const struct putting *p = ctx;
+
+	return put(p->cli, p->container, p->path, fd, p->values, err);
+}
+
+static int send_tar(struct cli *cli, const char *container, const char *path, struct local_tar *tar,
 		    const struct copy_values *v, struct err *err)
 {
-	struct packing p = {.tar = *tar, .err = ERR_INIT};
-	void (*on_pipe)(int) = signal(SIGPIPE, SIG_IGN);
-	fd_cleanup int from = -1;
-	pthread_t thread;
-	int fds[2], r;
+	struct putting p = {.cli = cli, .container = container, .path = path, .values = v};
+	const struct packed how = {.write = write_tar, .what = tar, .send = send_put, .ctx = &p};
 
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return err_sys(err, errno, "make a pipe");
-	from = fds[0];
-	p.fd = fds[1];
-	r = pthread_create(&thread, NULL, pack, &p);
-	if (r != 0) {
-		close(fds[1]);
-		return err_sys(err, r, "start a thread");
-	}
-	r = put(cli, container, path, from, v, err);
-	fd_closep(&from);
-	pthread_join(thread, NULL);
-	(void)signal(SIGPIPE, on_pipe);
-	/* What we could not read is told rather than what came of it. */
-	if (p.r < 0 && p.r != -EPIPE)
-		return err_set(err, -p.r, "%s", p.err.text);
-	return r;
+	return packed_send(&how, err);
 }
 
 static int copy_in(struct cli *cli, const char *from, const struct side *to, const struct copy_values *v,

@@ -7,14 +7,13 @@
 #include "base/core/mem.h"
 #include "base/wire/http_client.h"
 #include "face/cli/client.h"
+#include "face/cli/packed.h"
 #include "face/cli/context_tar.h"
 #include "face/cli/lines.h"
 #include "node/build/build.h"
 #include "node/build/context.h"
 
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -182,57 +181,37 @@ static int ask(struct cli *cli, const struct buf *target, int body, struct answe
 
 /* ---- the context ---- */
 
-struct packing {
-	struct context context;
-	int fd, r;
-	struct err err;
-};
-
-static void *pack(void *ctx)
+static int write_context(void *what, int fd, struct err *err)
 {
-	struct packing *p = ctx;
-
-	p->r = context_tar_write(&p->context, p->fd, &p->err);
-	fd_closep(&p->fd);
-	return NULL;
+	return context_tar_write(what, fd, err);
 }
 
-/* A thread packs while the request is sent. */
-static int send_context(struct cli *cli, const struct buf *target, struct packing *p, struct answer *a, struct err *err)
-{
-	void (*on_pipe)(int) = signal(SIGPIPE, SIG_IGN);
-	fd_cleanup int from = -1;
-	pthread_t thread;
-	int fds[2], r;
+struct request {
+	struct cli *cli;
+	const struct buf *target;
+	struct answer *answer;
+};
 
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return err_sys(err, errno, "make a pipe");
-	from = fds[0];
-	p->fd = fds[1];
-	r = pthread_create(&thread, NULL, pack, p);
-	if (r != 0) {
-		close(fds[1]);
-		return err_sys(err, r, "start a thread");
-	}
-	r = ask(cli, target, from, a, err);
-	fd_closep(&from);
-	pthread_join(thread, NULL);
-	(void)signal(SIGPIPE, on_pipe);
-	/* What could not be read is told rather than what came of it. */
-	return p->r < 0 && p->r != -EPIPE ? err_set(err, -p->r, "%s", p->err.text) : r;
+static int send_request(void *ctx, int fd, struct err *err)
+{
+	const struct request *q = ctx;
+
+	return ask(q->cli, q->target, fd, q->answer, err);
 }
 
 static int build_dir(struct cli *cli, const struct build_options *o, const struct buf *target, struct answer *a,
 		     struct err *err)
 {
 	const struct context_from from = {.path = o->context, .dockerfile = o->dockerfile, .stdin_fd = o->stdin_fd};
-	struct packing p = {.context = CONTEXT_NULL, .fd = -1, .err = ERR_INIT};
-	int r = context_open(&from, NULL, &p.context, err);
+	struct request q = {.cli = cli, .target = target, .answer = a};
+	struct context context = CONTEXT_NULL;
+	const struct packed how = {.write = write_context, .what = &context, .send = send_request, .ctx = &q};
+	int r = context_open(&from, NULL, &context, err);
 
-	a->dockerfile = p.context.name;
+	a->dockerfile = context.name;
 	if (r == 0)
-		r = send_context(cli, target, &p, a, err);
-	context_close(&p.context);
+		r = packed_send(&how, err);
+	context_close(&context);
 	return r;
 }
 

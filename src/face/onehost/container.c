@@ -138,12 +138,16 @@ void call_commit(const struct call *c)
 
 /* ---- lists ---- */
 
+typedef void (*mark_fn)(yyjson_mut_doc *d, yyjson_mut_val *o, const char *node);
+
 struct list {
 	struct onehost *h;
 	struct http_req *r;
 	struct gather *gather;
 	int64_t limit;	 /* 0 = all */
 	bool all, plain; /* also what is not running; without filters */
+	bool dockers;	 /* Docker's list, and not ours */
+	mark_fn mark;	 /* tells the node of each */
 };
 
 static void on_close(struct http_req *r, void *ctx)
@@ -253,8 +257,7 @@ static void reply_list(struct list *l, yyjson_mut_doc *d, yyjson_mut_val *list)
 }
 
 /* The containers of all answers, each marked with its node. */
-static yyjson_mut_val *join(yyjson_mut_doc *d, const struct answer *answers, size_t n,
-			    void (*mark)(yyjson_mut_doc *d, yyjson_mut_val *o, const char *node))
+static yyjson_mut_val *join(yyjson_mut_doc *d, const struct answer *answers, size_t n, mark_fn mark)
 {
 	yyjson_mut_val *list = yyjson_mut_arr(d);
 	yyjson_val *v;
@@ -281,13 +284,13 @@ static void on_lists(void *ctx, struct answer *answers, size_t n)
 	if (all_failed(l, answers, n))
 		return;
 	d = yyjson_mut_doc_new(NULL);
-	list = join(d, answers, n, container_mark);
-	if (l->all && l->plain)
+	list = join(d, answers, n, l->mark);
+	if (l->all && l->plain && l->dockers)
 		add_all_absent(l->h, d, list, answers, n);
 	reply_list(l, d, list);
 }
 
-static void ask_all(const struct call *c, gather_fn fn)
+static void ask_all(const struct call *c, mark_fn mark, bool dockers)
 {
 	struct list *l = mem_new(struct list);
 	const char *limit = http_req_query(c->r, "limit"), *all = http_req_query(c->r, "all");
@@ -303,12 +306,14 @@ static void ask_all(const struct call *c, gather_fn fn)
 	l->all = (all && strcmp(all, "0") != 0 && strcasecmp(all, "false") != 0) || l->limit > 0;
 	l->plain = !filters || strlen(filters) <= 2;
 	http_req_on_close(c->r, on_close, l);
-	l->gather = gather_start(c->h, &q, fn, l);
+	l->mark = mark;
+	l->dockers = dockers;
+	l->gather = gather_start(c->h, &q, on_lists, l);
 }
 
 void call_containers(const struct call *c)
 {
-	ask_all(c, on_lists);
+	ask_all(c, container_mark, true);
 }
 
 static void put_node(yyjson_mut_doc *d, yyjson_mut_val *o, const char *node)
@@ -316,21 +321,7 @@ static void put_node(yyjson_mut_doc *d, yyjson_mut_val *o, const char *node)
 	put_str(d, o, "node", node);
 }
 
-static void on_own_lists(void *ctx, struct answer *answers, size_t n)
-{
-	struct list *l = ctx;
-	json_mut_cleanup yyjson_mut_doc *d = NULL;
-	yyjson_mut_val *list;
-
-	l->gather = NULL;
-	if (all_failed(l, answers, n))
-		return;
-	d = yyjson_mut_doc_new(NULL);
-	list = join(d, answers, n, put_node);
-	reply_list(l, d, list);
-}
-
 void call_own_containers(const struct call *c)
 {
-	ask_all(c, on_own_lists);
+	ask_all(c, put_node, false);
 }
