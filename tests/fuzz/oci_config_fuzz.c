@@ -119,7 +119,7 @@ static void see_seccomp(const struct seccomp_profile *p)
 	}
 }
 
-static void see_hooks(const struct oci_hooks *hooks)
+static void see_hooks(const struct rt_hooks *hooks)
 {
 	for (size_t i = 0; i < hooks->n; i++) {
 		see_path(hooks->v[i].path);
@@ -136,7 +136,7 @@ static void see_config(const struct oci_config *c)
 		need(!c->ns_paths[i] || c->box.ns[i].wanted);
 		see(c->ns_paths[i]);
 	}
-	for (unsigned i = 0; i < OCI_HOOK_TYPES; i++)
+	for (unsigned i = 0; i < RT_HOOK_TYPES; i++)
 		see_hooks(&c->hooks[i]);
 	for (size_t i = 0; i < c->n_annotations; i++)
 		see(c->annotations[i].value);

@@ -4,7 +4,7 @@
 #include "base/core/mem.h"
 #include "face/oci/verb.h"
 #include "node/oci/process.h"
-#include "node/oci/spawn.h"
+#include "node/runtime/spawn.h"
 
 #include <string.h>
 

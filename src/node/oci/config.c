@@ -26,16 +26,12 @@ struct owner {
 
 static char *const empty_strv[] = {NULL};
 
-const char *const oci_hook_names[OCI_HOOK_TYPES] = {
-    "prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop",
-};
-
 /* ---- hooks ---- */
 
 static const struct reader_member hook_members[] = {
-    {"path", READER_PATH, .required = true, .at = offsetof(struct oci_hook, path)},
-    {"args", READER_STRV, .at = offsetof(struct oci_hook, args), .max = CONFIG_STRV_MAX},
-    {"env", READER_STRV, .at = offsetof(struct oci_hook, env), .max = CONFIG_STRV_MAX},
+    {"path", READER_PATH, .required = true, .at = offsetof(struct rt_hook, path)},
+    {"args", READER_STRV, .at = offsetof(struct rt_hook, args), .max = CONFIG_STRV_MAX},
+    {"env", READER_STRV, .at = offsetof(struct rt_hook, env), .max = CONFIG_STRV_MAX},
     {NULL},
 };
 
@@ -52,7 +48,7 @@ static const struct reader_member timeout_members[] = {
 static int read_hook(struct reader *rd, yyjson_val *v, void *to)
 {
 	struct raw_timeout timeout = {0};
-	struct oci_hook *hook = to;
+	struct rt_hook *hook = to;
 	int r;
 
 	hook->env = empty_strv;
@@ -77,12 +73,12 @@ static int read_hook(struct reader *rd, yyjson_val *v, void *to)
 		    .max = CONFIG_LIST_MAX, .fn = read_hook                                                            \
 	}
 static const struct reader_member hooks_members[] = {
-    HOOKS("prestart", OCI_HOOK_PRESTART),
-    HOOKS("createRuntime", OCI_HOOK_CREATE_RUNTIME),
-    HOOKS("createContainer", OCI_HOOK_CREATE_CONTAINER),
-    HOOKS("startContainer", OCI_HOOK_START_CONTAINER),
-    HOOKS("poststart", OCI_HOOK_POSTSTART),
-    HOOKS("poststop", OCI_HOOK_POSTSTOP),
+    HOOKS("prestart", RT_HOOK_PRESTART),
+    HOOKS("createRuntime", RT_HOOK_CREATE_RUNTIME),
+    HOOKS("createContainer", RT_HOOK_CREATE_CONTAINER),
+    HOOKS("startContainer", RT_HOOK_START_CONTAINER),
+    HOOKS("poststart", RT_HOOK_POSTSTART),
+    HOOKS("poststop", RT_HOOK_POSTSTOP),
     {NULL},
 };
 #undef HOOKS

@@ -12,6 +12,7 @@
  */
 #pragma once
 
+#include "node/runtime/hook.h"
 #include "node/runtime/resources.h"
 #include "node/runtime/rt_attr.h"
 #include "node/runtime/seccomp_profile.h"
@@ -23,29 +24,6 @@ struct err;
 
 #define OCI_CONFIG_MAX (4u << 20)
 #define OCI_VERSION "1.2.1" /* of the specification that is obeyed */
-
-enum oci_hook_type {
-	OCI_HOOK_PRESTART,
-	OCI_HOOK_CREATE_RUNTIME,
-	OCI_HOOK_CREATE_CONTAINER,
-	OCI_HOOK_START_CONTAINER,
-	OCI_HOOK_POSTSTART,
-	OCI_HOOK_POSTSTOP,
-	OCI_HOOK_TYPES
-};
-extern const char *const oci_hook_names[OCI_HOOK_TYPES]; /* "prestart" ... */
-
-struct oci_hook {
-	const char *path;  /* absolute */
-	char *const *args; /* args[0] included; never NULL */
-	char *const *env;  /* never NULL */
-	int timeout_s;	   /* 0 = none */
-};
-
-struct oci_hooks {
-	const struct oci_hook *v;
-	size_t n;
-};
 
 struct oci_process {
 	char *const *args,
@@ -73,7 +51,7 @@ struct oci_config {
 	const char *cgroups_path;	   /* NULL = not given */
 	struct rt_resources resources;
 	const struct seccomp_profile *seccomp; /* NULL = none */
-	struct oci_hooks hooks[OCI_HOOK_TYPES];
+	struct rt_hooks hooks[RT_HOOK_TYPES];
 	const struct oci_annotation *annotations;
 	size_t n_annotations;
 	/* What could not be obeyed and is no reason to fail (config.md: capabilities that are not known or cannot be granted): for the log. */

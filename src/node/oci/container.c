@@ -19,7 +19,7 @@
 #include "node/oci/env.h"
 #include "node/oci/foreground.h"
 #include "node/oci/gate.h"
-#include "node/oci/hook.h"
+#include "node/runtime/hook.h"
 #include "node/oci/record.h"
 #include "node/oci/restore.h"
 #include "node/runtime/cgroup_box.h"
@@ -48,20 +48,21 @@ struct making {
 	char created[OCI_TIME_MAX];
 };
 
-static bool has_hooks(const struct making *m, enum oci_hook_type type)
+static bool has_hooks(const struct making *m, enum rt_hook_type type)
 {
 	return m->bundle.config->hooks[type].n > 0;
 }
 
-static int run_hooks(const struct making *m, enum oci_hook_type type, enum oci_status status, pid_t pid,
-		     const char *cwd, char *const *env, struct err *err)
+static int run_hooks(const struct making *m, enum rt_hook_type type, enum oci_status status, pid_t pid, const char *cwd,
+		     char *const *env, struct err *err)
 {
 	mem_cleanup char *json = NULL;
 
 	if (!has_hooks(m, type))
 		return 0;
 	json = oci_state_json(&m->state, status, pid);
-	return oci_hooks_run(m->bundle.config, type, json, cwd, env, err);
+	return rt_hooks_run(m->bundle.config->hooks, type,
+			    &(struct rt_hook_call){.state = json, .cwd = cwd, .env = env}, err);
 }
 
 /* ---- during the start, called by the runtime ---- */
@@ -82,7 +83,7 @@ static int on_create_runtime(void *ctx, pid_t pid, struct err *err)
 	struct making *m = ctx;
 	int r = describe_to_listener(m, pid, err);
 
-	if (r < 0 || (!has_hooks(m, OCI_HOOK_PRESTART) && !has_hooks(m, OCI_HOOK_CREATE_RUNTIME)))
+	if (r < 0 || (!has_hooks(m, RT_HOOK_PRESTART) && !has_hooks(m, RT_HOOK_CREATE_RUNTIME)))
 		return r;
 	/* A hook may ask us about the container that it is called for. */
 	m->state.pid = pid;
@@ -90,9 +91,9 @@ static int on_create_runtime(void *ctx, pid_t pid, struct err *err)
 	if (r == 0)
 		r = oci_state_write(m->dir, &m->state, err);
 	if (r == 0)
-		r = run_hooks(m, OCI_HOOK_PRESTART, OCI_CREATING, pid, m->bundle.path, NULL, err);
+		r = run_hooks(m, RT_HOOK_PRESTART, OCI_CREATING, pid, m->bundle.path, NULL, err);
 	if (r == 0)
-		r = run_hooks(m, OCI_HOOK_CREATE_RUNTIME, OCI_CREATING, pid, m->bundle.path, NULL, err);
+		r = run_hooks(m, RT_HOOK_CREATE_RUNTIME, OCI_CREATING, pid, m->bundle.path, NULL, err);
 	return r;
 }
 
@@ -105,7 +106,7 @@ static int on_create_container(void *ctx, struct err *err)
 
 	if (readlink("/proc/self", text, sizeof text - 1) > 0 && sscanf(text, "%d", &n) == 1)
 		pid = n;
-	return run_hooks(ctx, OCI_HOOK_CREATE_CONTAINER, OCI_CREATING, pid, ((struct making *)ctx)->bundle.path, NULL,
+	return run_hooks(ctx, RT_HOOK_CREATE_CONTAINER, OCI_CREATING, pid, ((struct making *)ctx)->bundle.path, NULL,
 			 err);
 }
 
@@ -114,7 +115,7 @@ static int on_start_container(void *ctx, char *const *env, struct err *err)
 {
 	const struct making *m = ctx;
 
-	return run_hooks(m, OCI_HOOK_START_CONTAINER, OCI_CREATED, getpid(), "/", env, err);
+	return run_hooks(m, RT_HOOK_START_CONTAINER, OCI_CREATED, getpid(), "/", env, err);
 }
 
 static void set_callbacks(struct making *m)
@@ -122,11 +123,11 @@ static void set_callbacks(struct making *m)
 	struct rt_box_attr *box = &m->bundle.box;
 
 	box->ctx = m;
-	if (m->bundle.listener.sock >= 0 || has_hooks(m, OCI_HOOK_PRESTART) || has_hooks(m, OCI_HOOK_CREATE_RUNTIME))
+	if (m->bundle.listener.sock >= 0 || has_hooks(m, RT_HOOK_PRESTART) || has_hooks(m, RT_HOOK_CREATE_RUNTIME))
 		box->create_runtime = on_create_runtime;
-	if (has_hooks(m, OCI_HOOK_CREATE_CONTAINER))
+	if (has_hooks(m, RT_HOOK_CREATE_CONTAINER))
 		box->create_container = on_create_container;
-	if (has_hooks(m, OCI_HOOK_START_CONTAINER))
+	if (has_hooks(m, RT_HOOK_START_CONTAINER))
 		box->start_container = on_start_container;
 }
 
@@ -312,7 +313,7 @@ static int poststart(struct making *m, struct err *err)
 {
 	if (!m->run || m->o->image)
 		return 0;
-	return run_hooks(m, OCI_HOOK_POSTSTART, OCI_RUNNING, m->box.pid, m->bundle.path, NULL, err);
+	return run_hooks(m, RT_HOOK_POSTSTART, OCI_RUNNING, m->box.pid, m->bundle.path, NULL, err);
 }
 
 static const struct {
@@ -353,9 +354,10 @@ static int clear_away(struct making *m, struct err *err)
 		r = cgroup_box_remove(m->cgroup, err);
 		timing_mark(TIMING_PARENT, "remove the cgroups");
 	}
-	if (m->tried && has_hooks(m, OCI_HOOK_POSTSTOP)) {
+	if (m->tried && has_hooks(m, RT_HOOK_POSTSTOP)) {
 		json = oci_state_json(&m->state, OCI_STOPPED, 0);
-		oci_hooks_run_all(m->bundle.config, OCI_HOOK_POSTSTOP, json, m->bundle.path, m->rt->warn);
+		rt_hooks_run_all(m->bundle.config->hooks, RT_HOOK_POSTSTOP,
+				 &(struct rt_hook_call){.state = json, .cwd = m->bundle.path}, m->rt->warn);
 	}
 	if (r == 0)
 		r = oci_state_remove(m->rt->root, m->o->id, err);

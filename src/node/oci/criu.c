@@ -6,7 +6,7 @@
 #include "base/core/mem.h"
 #include "base/core/proc.h"
 #include "base/wire/protobuf.h"
-#include "node/oci/spawn.h"
+#include "node/runtime/spawn.h"
 #include "node/runtime/cgroup_box.h"
 
 #include <fcntl.h>

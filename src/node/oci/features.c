@@ -103,7 +103,7 @@ char *oci_features(void)
 	yyjson_mut_doc_set_root(doc, o.root);
 	yyjson_mut_obj_add_str(doc, o.root, "ociVersionMin", "1.0.0");
 	yyjson_mut_obj_add_str(doc, o.root, "ociVersionMax", OCI_VERSION);
-	add_names(&o, o.root, "hooks", oci_hook_names, OCI_HOOK_TYPES);
+	add_names(&o, o.root, "hooks", rt_hook_names, RT_HOOK_TYPES);
 	add_mount_options(&o);
 	add_linux(&o);
 	annotations = yyjson_mut_obj_add_obj(doc, o.root, "annotations");

@@ -7,7 +7,7 @@
 #include "base/core/proc.h"
 #include "node/oci/config.h"
 #include "node/oci/gate.h"
-#include "node/oci/hook.h"
+#include "node/runtime/hook.h"
 #include "node/oci/record.h"
 #include "node/runtime/cgroup_box.h"
 
@@ -97,9 +97,10 @@ static int run_poststart(const struct oci_runtime *rt, struct oci_container *c, 
 	mem_cleanup char *json = NULL;
 	int r = oci_record_config(c->dir, &config, err);
 
-	if (r == 0 && config->hooks[OCI_HOOK_POSTSTART].n > 0) {
+	if (r == 0 && config->hooks[RT_HOOK_POSTSTART].n > 0) {
 		json = oci_state_json(c->state, OCI_RUNNING, c->state->pid);
-		r = oci_hooks_run(config, OCI_HOOK_POSTSTART, json, c->state->bundle, NULL, err);
+		r = rt_hooks_run(config->hooks, RT_HOOK_POSTSTART,
+				 &(struct rt_hook_call){.state = json, .cwd = c->state->bundle}, err);
 	}
 	oci_config_free(config);
 	if (r < 0 && delete_open(rt, c, true, NULL) < 0)
@@ -203,7 +204,8 @@ static void run_poststop(const struct oci_runtime *rt, const struct oci_containe
 	if (oci_record_config(c->dir, &config, &err) < 0)
 		rt->warn(err.text);
 	else
-		oci_hooks_run_all(config, OCI_HOOK_POSTSTOP, json, c->state->bundle, rt->warn);
+		rt_hooks_run_all(config->hooks, RT_HOOK_POSTSTOP,
+				 &(struct rt_hook_call){.state = json, .cwd = c->state->bundle}, rt->warn);
 	oci_config_free(config);
 }
 

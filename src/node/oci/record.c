@@ -35,8 +35,8 @@ void oci_record_fill(struct oci_state *s, const struct oci_bundle *b, const char
 				.owner = geteuid(),
 				.creating = true,
 				.shared_pid = !c->box.ns[RT_NS_PID].wanted || c->ns_paths[RT_NS_PID],
-				.poststart = c->hooks[OCI_HOOK_POSTSTART].n > 0,
-				.poststop = c->hooks[OCI_HOOK_POSTSTOP].n > 0,
+				.poststart = c->hooks[RT_HOOK_POSTSTART].n > 0,
+				.poststop = c->hooks[RT_HOOK_POSTSTOP].n > 0,
 				.annotations = c->annotations,
 				.n_annotations = c->n_annotations};
 }

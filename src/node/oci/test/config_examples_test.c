@@ -189,7 +189,7 @@ static void test_features(void **state)
 	assert_non_null(doc);
 	assert_string_equal(yyjson_get_str(member(root, "ociVersionMin")), "1.0.0");
 	assert_string_equal(yyjson_get_str(member(root, "ociVersionMax")), OCI_VERSION);
-	assert_int_equal(yyjson_arr_size(member(root, "hooks")), OCI_HOOK_TYPES);
+	assert_int_equal(yyjson_arr_size(member(root, "hooks")), RT_HOOK_TYPES);
 	accept_each(member(root, "hooks"), CONFIG(",'hooks':{'%s':[{'path':'/x'}]}"));
 	accept_each(member(root, "linux.namespaces"), CONFIG(",'linux':{'namespaces':[{'type':'%s','path':'/x'}]}"));
 	assert_int_equal(yyjson_arr_size(member(root, "linux.namespaces")), RT_NS_TYPES);

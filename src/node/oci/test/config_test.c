@@ -157,7 +157,7 @@ static void test_hooks(void **state)
 	    oci_config_parse,
 	    CONFIG(",'hooks':{'createRuntime':[{'path':'/a'},{'path':'/b','args':['x','y'],'env':['A=1'],"
 		   "'timeout':7}],'startContainer':[{'path':'/c','args':[]}]}"));
-	const struct oci_hooks *hooks = &c->hooks[OCI_HOOK_CREATE_RUNTIME];
+	const struct rt_hooks *hooks = &c->hooks[RT_HOOK_CREATE_RUNTIME];
 
 	(void)state;
 	REFUSE_ALL(oci_config_parse, rows);
@@ -169,8 +169,8 @@ static void test_hooks(void **state)
 	assert_string_equal(hooks->v[1].args[1], "y");
 	assert_string_equal(hooks->v[1].env[0], "A=1");
 	assert_int_equal(hooks->v[1].timeout_s, 7);
-	assert_string_equal(c->hooks[OCI_HOOK_START_CONTAINER].v[0].args[0], "/c");
-	assert_int_equal(c->hooks[OCI_HOOK_PRESTART].n, 0);
+	assert_string_equal(c->hooks[RT_HOOK_START_CONTAINER].v[0].args[0], "/c");
+	assert_int_equal(c->hooks[RT_HOOK_PRESTART].n, 0);
 }
 
 static void test_linux_refused(void **state)

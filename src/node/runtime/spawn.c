@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "node/oci/spawn.h"
+#include "node/runtime/spawn.h"
 
 #include "base/core/buf.h"
 #include "base/core/clock.h"
@@ -50,8 +50,14 @@ static _Noreturn void exec_child(const struct spawn *s, int in, int out, int fai
 	(void)setpgid(0, 0);
 	proc_default_signals();
 	if (failed >= 0 && proc_close_from(3, 1) == 0 && (!s->cwd || chdir(s->cwd) == 0) && dup2(in, 0) == 0 &&
-	    dup2(out, 1) == 1 && dup2(out, 2) == 2)
-		execve(s->path, s->args, s->env);
+	    dup2(out, 1) == 1 && dup2(out, 2) == 2) {
+		int r = s->prepare ? s->prepare(s->ctx) : 0;
+
+		if (r == 0)
+			execve(s->path, s->args, s->env);
+		else
+			errno = -r;
+	}
 	code = errno;
 	if (write(failed, &code, sizeof code) < 0)
 		_exit(126);

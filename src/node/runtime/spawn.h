@@ -15,10 +15,12 @@ struct buf;
 struct spawn {
 	const char *path; /* absolute */
 	char *const *args, *const *env;
-	const char *cwd;   /* NULL = where we are */
-	const char *input; /* all that its standard input has; NULL = nothing */
-	int timeout_ms;	   /* -1 = none; when it is over, the group is killed: -ETIMEDOUT */
-	struct buf *out;   /* takes standard output and standard error; its limit counts, the last bytes are kept */
+	const char *cwd;	   /* NULL = where we are */
+	const char *input;	   /* all that its standard input has; NULL = nothing */
+	int timeout_ms;		   /* -1 = none; when it is over, the group is killed: -ETIMEDOUT */
+	int (*prepare)(void *ctx); /* in the new process, just before the exec: 0 or a negative errno; NULL = nothing */
+	void *ctx;
+	struct buf *out; /* takes standard output and standard error; its limit counts, the last bytes are kept */
 };
 
 /* Returns the exit code, 128 + signal, or a negative errno with *err set (-ENOENT, -EACCES ... when it cannot be executed). */

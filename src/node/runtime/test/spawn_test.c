@@ -4,8 +4,8 @@
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/mem.h"
-#include "node/oci/hook.h"
-#include "node/oci/spawn.h"
+#include "node/runtime/hook.h"
+#include "node/runtime/spawn.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -175,23 +175,23 @@ static void test_hooks(void **state)
 {
 	fd_cleanup int fd = mkstemp(file);
 	mem_cleanup char *note = mem_printf("cat >> %s; echo \" $PWD $1 $OWN $OF\" >> %s", file, file);
-	const struct oci_hook list[] = {
+	const struct rt_hook list[] = {
 	    {.path = "/bin/sh", .args = WORDS("sh", "-c", note, "x", "first"), .env = WORDS("OWN=1")},
 	    {.path = "/bin/sh", .args = WORDS("sh", "-c", note, "x", "second"), .env = none},
 	    {.path = "/bin/sh", .args = SH("echo why; echo it failed >&2; exit 9"), .env = none},
 	    {.path = "/bin/sh", .args = WORDS("sh", "-c", note, "x", "never"), .env = none},
 	};
-	struct oci_config c = {.hooks[OCI_HOOK_CREATE_RUNTIME] = {.v = list, .n = 4}};
+	struct rt_hooks all[RT_HOOK_TYPES] = {[RT_HOOK_CREATE_RUNTIME] = {.v = list, .n = 4}};
+	const struct rt_hook_call call = {.state = "{state}", .cwd = "/tmp", .env = WORDS("OF=process")};
 	struct err err = ERR_INIT;
 	mem_cleanup char *text = NULL;
 
 	(void)state;
 	assert_true(fd >= 0);
-	assert_int_equal(oci_hooks_run(&c, OCI_HOOK_CREATE_RUNTIME, "{state}", "/tmp", WORDS("OF=process"), &err),
-			 -ECANCELED);
+	assert_int_equal(rt_hooks_run(all, RT_HOOK_CREATE_RUNTIME, &call, &err), -ECANCELED);
 	assert_string_equal(err.text,
 			    "error running createRuntime hook #2: /bin/sh: exit status 9, output: why\nit failed");
-	assert_int_equal(oci_hooks_run(&c, OCI_HOOK_POSTSTART, "{state}", "/tmp", NULL, &err), 0);
+	assert_int_equal(rt_hooks_run(all, RT_HOOK_POSTSTART, &call, &err), 0);
 	assert_int_equal(fd_read_all(fd, 1000, &text, NULL), 0);
 	unlink(file);
 	assert_string_equal(text, "{state} /tmp first 1 \n{state} /tmp second  process\n");
@@ -206,16 +206,16 @@ static void count(const char *text)
 
 static void test_all_hooks(void **state)
 {
-	const struct oci_hook list[] = {
+	const struct rt_hook list[] = {
 	    {.path = "/bin/sh", .args = SH("exit 1"), .env = none},
 	    {.path = "/nonexistent/hook", .args = none, .env = none},
 	    {.path = "/bin/sh", .args = SH("exit 0"), .env = none},
 	    {.path = "/bin/sh", .args = SH("sleep 1000"), .env = none, .timeout_s = 1},
 	};
-	const struct oci_config c = {.hooks[OCI_HOOK_POSTSTOP] = {.v = list, .n = 4}};
+	const struct rt_hooks all[RT_HOOK_TYPES] = {[RT_HOOK_POSTSTOP] = {.v = list, .n = 4}};
 
 	(void)state;
-	oci_hooks_run_all(&c, OCI_HOOK_POSTSTOP, "{}", "/", count);
+	rt_hooks_run_all(all, RT_HOOK_POSTSTOP, &(struct rt_hook_call){.state = "{}", .cwd = "/"}, count);
 	assert_int_equal(n_warnings, 3);
 }
 
