@@ -5,6 +5,78 @@
 
 load helpers
 
+# What nvidia-ctk writes for a machine with one GPU, shortened; and a stand-in for its nvidia-cdi-hook. Other kinds of hooks beside it.
+make_maker() {
+	cat >"$DIR/maker-hook" <<-'HOOK'
+		#!/bin/sh
+		state=$(cat)
+		bundle=$(echo "$state" | sed 's/.*"bundle":"\([^"]*\)".*/\1/')
+		root=$(sed 's/.*"root":{"path":"\([^"]*\)".*/\1/' "$bundle/config.json")
+		case $1 in
+		create-symlinks)
+			ln -s "${3%%::*}" "$root${3#*::}"
+			;;
+		update-ldcache)
+			test -c "$root/dev/made0" && ls "$root$3" >"$root/etc/made.cache"
+			;;
+		note)
+			echo "$2 $state" >>"$3"
+			;;
+		esac
+	HOOK
+	chmod +x "$DIR/maker-hook"
+	cat >"$files/maker.yaml" <<-CDI
+		---
+		cdiVersion: 0.5.0
+		containerEdits:
+		  env:
+		  - NVIDIA_VISIBLE_DEVICES=void
+		  hooks:
+		  - args:
+		    - nvidia-cdi-hook
+		    - create-symlinks
+		    - --link
+		    - libmade.so.1::/usr/lib/made-link
+		    hookName: createContainer
+		    path: $DIR/maker-hook
+		  - args:
+		    - nvidia-cdi-hook
+		    - update-ldcache
+		    - --folder
+		    - /usr/lib/made
+		    env:
+		    - NVIDIA_CTK_DEBUG=false
+		    hookName: createContainer
+		    path: $DIR/maker-hook
+		  mounts:
+		  - containerPath: /usr/lib/made
+		    hostPath: $DIR/lib
+		    options:
+		    - ro
+		    - nosuid
+		    - nodev
+		    - bind
+		devices:
+		- containerEdits:
+		    deviceNodes:
+		    - hostPath: /dev/null
+		      path: /dev/made0
+		  name: "0"
+		- containerEdits:
+		    deviceNodes:
+		    - hostPath: /dev/null
+		      path: /dev/made0
+		    hooks:
+		    - {hookName: createRuntime, path: $DIR/maker-hook, args: [x, note, createRuntime, $DIR/notes], timeout: 20}
+		    - {hookName: poststart, path: $DIR/maker-hook, args: [x, note, poststart, $DIR/notes]}
+		    - {hookName: poststop, path: $DIR/maker-hook, args: [x, note, poststop, $DIR/notes]}
+		    - {hookName: poststop, path: $DIR/no-such-hook}
+		    - {hookName: startContainer, path: /bin/sh, args: [sh, -c, "grep -E 'Cap(Eff|Bnd)|Seccomp:|NoNew' /proc/self/status >/rights"]}
+		  name: all
+		kind: maker.test/gpu
+	CDI
+}
+
 setup_file() {
 	new_place
 	unshare --net --mount sh -c 'ip link set lo up && mount -t tmpfs -o mode=755 berth-run /run && mkdir /run/cdi &&
@@ -19,7 +91,9 @@ setup_file() {
 		 "devices": [
 			{"name": "one", "containerEdits": {"deviceNodes": [{"path": "/dev/made0", "hostPath": "/dev/null", "permissions": "rw"}], "env": ["ONE=1"]}},
 			{"name": "two", "containerEdits": {"deviceNodes": [{"path": "/dev/made1", "hostPath": "/dev/zero"}], "additionalGids": [4711]}},
-			{"name": "hooked", "containerEdits": {"hooks": [{"hookName": "createContainer", "path": "/bin/true"}]}},
+			{"name": "hooked", "containerEdits": {"hooks": [{"hookName": "createContainer", "path": "/bin/sh", "args": ["sh", "-c", "echo no such library; exit 3"]}]}},
+			{"name": "when", "containerEdits": {"hooks": [{"hookName": "whenever", "path": "/bin/true"}]}},
+			{"name": "cache", "containerEdits": {"intelRdt": {"closID": "x"}}},
 			{"name": "gone", "containerEdits": {"deviceNodes": [{"path": "/dev/berth-has-no-such-device"}]}}]}
 	CDI
 	cat >"$files/plain.yaml" <<-CDI
@@ -44,6 +118,8 @@ setup_file() {
 		    hostPath: $DIR/lib
 		    options: [ro, rbind]
 	CDI
+	make_maker
+	printf 'cdiVersion: 9.9.0\nkind: berth.test/later\ndevices:\n- name: x\n' >"$files/later.yaml"
 	printf 'kind: berth.test/other\ndevices: &all\n- name: x\n' >"$files/other.yaml"
 	echo '{"kind": "berth.test/twice", "devices": [{"name": "d"}]}' | tee "$files/a.json" >"$files/b.json"
 	echo '{"broken' >"$files/broken.json"
@@ -89,13 +165,55 @@ cdi() {
 	grep -q 'other.yaml, line 2: anchors' "$DIR"/data/*.log
 }
 
+@test "hooks of a device make links and caches in the container, as its maker's files ask for" {
+	create 201 "$(cdi maker.test/gpu=0)" h
+	docker_api 204 POST /containers/h/start
+	docker_api 200 POST /containers/h/wait
+	docker_api 200 GET '/containers/h/archive?path=/usr/lib/made-link'
+	tar -tvf "$DIR/body" | grep -q 'made-link -> libmade.so.1'
+	docker_api 200 GET '/containers/h/archive?path=/etc/made.cache'
+	[ "$(tar -xOf "$DIR/body")" = file ]
+	# The hooks of one life leave nothing, and the next one has them again.
+	id=$(docker_api 200 GET /containers/h/json && body .Id)
+	[ ! -e "$DIR/data/containers/$id/bundle" ]
+	docker_api 500 POST /containers/h/start
+	[[ "$(body .message)" == *"maker-hook: exit status 1, output: ln: "*"File exists"* ]]
+	[ ! -e "$DIR/data/containers/$id/bundle" ]
+	docker_api 204 DELETE /containers/h
+}
+
+@test "each kind of hook runs in its time; what the image brings has the container's rights alone" {
+	docker_api 201 POST '/containers/create?name=h' -d "{\"Image\":\"busybox\",\"Cmd\":[\"sh\",\"-c\",\"cat /rights; grep -E 'Cap(Eff|Bnd)|Seccomp:|NoNew' /proc/self/status\"],
+		\"HostConfig\":{\"NetworkMode\":\"none\",\"SecurityOpt\":[\"no-new-privileges\"],\"DeviceRequests\":$(cdi maker.test/gpu=all)}}"
+	docker_api 204 POST /containers/h/start
+	docker_api 200 POST /containers/h/wait
+	docker_api 200 GET '/containers/h/logs?stdout=1'
+	tr -d '\0-\10\16-\37' <"$DIR/body" | grep -aoE '(Cap|Sec|NoN).*' >"$DIR/said"
+	[ "$(wc -l <"$DIR/said")" = 8 ]
+	[ "$(head -4 "$DIR/said")" = "$(tail -4 "$DIR/said")" ]
+	docker_api 200 GET /containers/h/json
+	[[ "$(body .State.Error)" == *"error running poststop hook"*"no-such-hook"* ]]
+	[ "$(body .State.ExitCode)" = 0 ]
+	[ "$(cut -d' ' -f1 "$DIR/notes" | paste -sd' ')" = "createRuntime poststart poststop" ]
+	[ "$(cut -d' ' -f2- "$DIR/notes" | jq -r .status | paste -sd' ')" = "creating running stopped" ]
+	docker_api 204 DELETE /containers/h
+}
+
 @test "what cannot be had is an error that names it" {
 	create 500 "$(cdi berth.test/device=three)"
 	[ "$(body .message)" = "CDI device injection failed: unresolvable CDI devices berth.test/device=three" ]
 	create 400 "$(cdi berth.test/twice=d)"
 	[[ "$(body .message)" == *"both /var/run/cdi/"* ]]
-	create 501 "$(cdi berth.test/device=hooked)"
-	[[ "$(body .message)" == *'test.json: berth does not do what "hooks" asks for'* ]]
+	create 500 "$(cdi berth.test/later=x)"
+	grep -q 'later.yaml: cdiVersion 9.9.0: versions up to 1.1 are known' "$DIR"/data/*.log
+	create 501 "$(cdi berth.test/device=cache)"
+	[[ "$(body .message)" == *'test.json: berth does not do what "intelRdt" asks for'* ]]
+	create 400 "$(cdi berth.test/device=when)"
+	[[ "$(body .message)" == *'test.json: hooks.0: hookName: "whenever" is none of'* ]]
+	create 201 "$(cdi berth.test/device=hooked)"
+	docker_api 500 POST /containers/c/start
+	[[ "$(body .message)" == *'error running createContainer hook #0: /bin/sh: exit status 3, output: no such library'* ]]
+	docker_api 204 DELETE /containers/c
 	create 201 "$(cdi berth.test/device=gone)"
 	docker_api 500 POST /containers/c/start
 	[[ "$(body .message)" == *'device "/dev/berth-has-no-such-device": No such file or directory'* ]]

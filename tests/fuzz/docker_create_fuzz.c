@@ -32,7 +32,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	if (!doc)
 		return 0;
 	if (create_spec(root, yyjson_obj_get(root, "Image-Config"), &c, &err) == 0) {
-		(void)cdi_edit(c.doc, yyjson_obj_get(root, "containerEdits"), "containerEdits", NULL);
+		struct cdi_edits edits = {.spec = c.doc};
+
+		(void)cdi_edit(&edits, yyjson_obj_get(root, "containerEdits"), "containerEdits", NULL);
 		read_spec(&c);
 	}
 	if (create_update(root, &c, &shown, NULL) == 0)

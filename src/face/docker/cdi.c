@@ -7,12 +7,14 @@
 #include "base/core/log.h"
 #include "base/core/mem.h"
 #include "face/docker/cdi_yaml.h"
+#include "node/engine/devhook.h"
 
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -79,6 +81,22 @@ static yyjson_doc *parse(const char *text, size_t n, const char *path, struct er
 	return json ? json_parse(text, n, FILE_MAX, path, err) : cdi_yaml_parse(text, n, path, err);
 }
 
+/* "0.1.0" to "1.1.0". A file that names none is taken as it is. */
+static int check_version(yyjson_val *root, const char *path, struct err *err)
+{
+	const char *version = yyjson_get_str(yyjson_obj_get(root, "cdiVersion"));
+	unsigned major, minor;
+	char dot;
+
+	if (!yyjson_obj_get(root, "cdiVersion"))
+		return 0;
+	if (!version || sscanf(version, "%1u.%2u%c", &major, &minor, &dot) != 3 || dot != '.')
+		return err_set(err, EINVAL, "%s: cdiVersion: a text like \"1.0.0\" is needed", path);
+	if (major > 1 || (major == 1 && minor > 1))
+		return err_set(err, ENOTSUP, "%s: cdiVersion %.20s: versions up to 1.1 are known", path, version);
+	return 0;
+}
+
 /* What cannot be read is no file: one that is broken must not take the devices of the others away. */
 static void add_file(struct files *f, int dir, const char *name, size_t nth, const char *path)
 {
@@ -89,8 +107,9 @@ static void add_file(struct files *f, int dir, const char *name, size_t nth, con
 
 	if (fs_read(dir, name, FILE_MAX, &text, &n, &err) == 0)
 		doc = parse(text, n, path, &err);
-	if (!doc) {
+	if (!doc || check_version(yyjson_doc_get_root(doc), path, &err) < 0) {
 		log_err(&err, "a file of CDI devices is passed over");
+		yyjson_doc_free(doc);
 		return;
 	}
 	f->list[f->n++] = (struct file){.path = mem_strdup(path), .dir = nth, .doc = doc};
@@ -163,8 +182,9 @@ static const char *path_of(yyjson_val *v, const char *key)
 	return path && *path == '/' ? path : NULL;
 }
 
-static int add_env(yyjson_mut_doc *d, yyjson_val *v, const char *where, struct err *err)
+static int add_env(struct cdi_edits *to, yyjson_val *v, const char *where, struct err *err)
 {
+	yyjson_mut_doc *d = to->spec;
 	const char *text = yyjson_get_str(v);
 	yyjson_mut_val *list = list_of(d, "environment"), *one;
 	yyjson_mut_arr_iter it = yyjson_mut_arr_iter_with(list);
@@ -182,8 +202,9 @@ static int add_env(yyjson_mut_doc *d, yyjson_val *v, const char *where, struct e
 	return 0;
 }
 
-static int add_node(yyjson_mut_doc *d, yyjson_val *v, const char *where, struct err *err)
+static int add_node(struct cdi_edits *to, yyjson_val *v, const char *where, struct err *err)
 {
+	yyjson_mut_doc *d = to->spec;
 	const char *path = path_of(v, "path"), *on_host = path_of(v, "hostPath");
 	const char *permissions = yyjson_get_str(yyjson_obj_get(v, "permissions"));
 	yyjson_mut_val *o;
@@ -212,23 +233,25 @@ static void add_mount_option(yyjson_mut_doc *d, yyjson_mut_val *o, const char *o
 	}
 }
 
-static int add_mount(yyjson_mut_doc *d, yyjson_val *v, const char *where, struct err *err)
+static int add_mount(struct cdi_edits *to, yyjson_val *v, const char *where, struct err *err)
 {
-	const char *from = path_of(v, "hostPath"), *to = path_of(v, "containerPath");
+	yyjson_mut_doc *d = to->spec;
+	const char *from = path_of(v, "hostPath"), *target = path_of(v, "containerPath");
 	const char *type = yyjson_get_str(yyjson_obj_get(v, "type"));
 	bool recursive = false;
 	yyjson_mut_val *o;
 	yyjson_val *option;
 	size_t i, n;
 
-	if (!from || !to)
+	if (!from || !target)
 		return err_set(err, EINVAL, "%s: mounts: hostPath and containerPath: absolute paths are needed", where);
 	if (type && *type && strcmp(type, "bind") != 0 && strcmp(type, "none") != 0)
-		return err_set(err, ENOTSUP, "%s: mounts: %.200s: type %.20s; only binds are made", where, to, type);
+		return err_set(err, ENOTSUP, "%s: mounts: %.200s: type %.20s; only binds are made", where, target,
+			       type);
 	o = yyjson_mut_arr_add_obj(d, list_of(d, "mounts"));
 	yyjson_mut_obj_add_str(d, o, "type", "bind");
 	yyjson_mut_obj_add_strcpy(d, o, "source", from);
-	yyjson_mut_obj_add_strcpy(d, o, "target", to);
+	yyjson_mut_obj_add_strcpy(d, o, "target", target);
 	yyjson_arr_foreach (yyjson_obj_get(v, "options"), i, n, option) {
 		if (yyjson_is_str(option))
 			add_mount_option(d, o, yyjson_get_str(option), &recursive);
@@ -238,25 +261,54 @@ static int add_mount(yyjson_mut_doc *d, yyjson_val *v, const char *where, struct
 	return 0;
 }
 
-static int add_group(yyjson_mut_doc *d, yyjson_val *v, const char *where, struct err *err)
+static int add_group(struct cdi_edits *to, yyjson_val *v, const char *where, struct err *err)
 {
+	yyjson_mut_doc *d = to->spec;
 	mem_cleanup char *text = NULL;
 
 	if (!yyjson_is_uint(v) || yyjson_get_uint(v) > UINT32_MAX)
 		return err_set(err, EINVAL, "%s: additionalGids: a number of a group is needed", where);
+	/* "0 is ignored" (specification, additionalGids). */
+	if (yyjson_get_uint(v) == 0)
+		return 0;
 	text = mem_printf("%" PRIu64, yyjson_get_uint(v));
 	yyjson_mut_arr_add_strcpy(d, list_of(d, "group_add"), text);
 	return 0;
 }
 
-int cdi_edit(yyjson_mut_doc *spec, yyjson_val *edits, const char *where, struct err *err)
+/* Its form is devhook.h's to check; which file it is of is known here alone. */
+static int add_hook(struct cdi_edits *to, yyjson_val *v, const char *where, struct err *err)
+{
+	yyjson_mut_doc *d = to->spec;
+	json_mut_cleanup yyjson_mut_doc *one = yyjson_mut_doc_new(NULL);
+	json_doc_cleanup yyjson_doc *read = NULL;
+	struct devhooks h;
+	int r;
+
+	yyjson_mut_doc_set_root(one, yyjson_mut_arr(one));
+	yyjson_mut_arr_append(yyjson_mut_doc_get_root(one), yyjson_val_mut_copy(one, v));
+	read = yyjson_mut_doc_imut_copy(one, NULL);
+	r = devhook_read(yyjson_doc_get_root(read), &h, err);
+	devhook_free(&h);
+	if (r < 0)
+		return err_wrap(err, "%s", where);
+	if (!to->hooks)
+		to->hooks = yyjson_mut_arr(d);
+	yyjson_mut_arr_append(to->hooks, yyjson_val_mut_copy(d, v));
+	return 0;
+}
+
+int cdi_edit(struct cdi_edits *to, yyjson_val *edits, const char *where, struct err *err)
 {
 	static const struct {
 		const char *name;
-		int (*add)(yyjson_mut_doc *d, yyjson_val *v, const char *where, struct err *err);
-	} members[] = {
-	    {"env", add_env}, {"deviceNodes", add_node}, {"mounts", add_mount}, {"additionalGids", add_group}};
-	static const char *const refused[] = {"hooks", "intelRdt", "netDevices"};
+		int (*add)(struct cdi_edits *to, yyjson_val *v, const char *where, struct err *err);
+	} members[] = {{"env", add_env},
+		       {"deviceNodes", add_node},
+		       {"mounts", add_mount},
+		       {"additionalGids", add_group},
+		       {"hooks", add_hook}};
+	static const char *const refused[] = {"intelRdt", "netDevices"};
 	yyjson_val *v;
 	size_t k, n;
 	int r = 0;
@@ -268,13 +320,13 @@ int cdi_edit(yyjson_mut_doc *spec, yyjson_val *edits, const char *where, struct 
 	}
 	for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
 		yyjson_arr_foreach (yyjson_obj_get(edits, members[i].name), k, n, v) {
-			r = r < 0 ? r : members[i].add(spec, v, where, err);
+			r = r < 0 ? r : members[i].add(to, v, where, err);
 		}
 	}
 	return r;
 }
 
-static int apply_one(struct files *f, const char *name, yyjson_mut_doc *spec, struct err *err)
+static int apply_one(struct files *f, const char *name, struct cdi_edits *to, struct err *err)
 {
 	struct file *file = NULL;
 	yyjson_val *device = NULL;
@@ -282,12 +334,12 @@ static int apply_one(struct files *f, const char *name, yyjson_mut_doc *spec, st
 
 	if (r == 0 && !file->applied) {
 		file->applied = true;
-		r = cdi_edit(spec, yyjson_obj_get(yyjson_doc_get_root(file->doc), "containerEdits"), file->path, err);
+		r = cdi_edit(to, yyjson_obj_get(yyjson_doc_get_root(file->doc), "containerEdits"), file->path, err);
 	}
-	return r < 0 ? r : cdi_edit(spec, yyjson_obj_get(device, "containerEdits"), file->path, err);
+	return r < 0 ? r : cdi_edit(to, yyjson_obj_get(device, "containerEdits"), file->path, err);
 }
 
-int cdi_apply(const char *const *dirs, char *const *names, yyjson_mut_doc *spec, struct err *err)
+int cdi_apply(const char *const *dirs, char *const *names, struct cdi_edits *to, struct err *err)
 {
 	struct files *f;
 	int r = 0;
@@ -298,7 +350,7 @@ int cdi_apply(const char *const *dirs, char *const *names, yyjson_mut_doc *spec,
 	for (size_t i = 0; dirs[i]; i++)
 		add_dir(f, dirs[i], i);
 	for (; *names && r == 0; names++)
-		r = apply_one(f, *names, spec, err);
+		r = apply_one(f, *names, to, err);
 	files_free(f);
 	return r;
 }

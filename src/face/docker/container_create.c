@@ -200,11 +200,17 @@ static int read_image(const struct docker_call *c, const char *name, yyjson_doc 
 }
 
 /* What files of the machine say of devices that it asks for by name. */
-static int add_devices(const struct create *made, struct err *err)
+static int add_devices(const struct docker_call *c, const struct create *made, yyjson_doc **ret_hooks, struct err *err)
 {
-	int r = cdi_apply(cdi_dirs, made->cdi, made->doc, err);
+	struct cdi_edits edits = {.spec = made->doc};
+	int r = cdi_apply(cdi_dirs, made->cdi, &edits, err);
 
-	return r == -ENODEV && made->no_device ? err_set(err, EINVAL, "%s", made->no_device) : r;
+	if (r == -ENODEV && made->no_device)
+		return err_set(err, EINVAL, "%s", made->no_device);
+	if (r < 0 || !edits.hooks)
+		return r;
+	*ret_hooks = yyjson_mut_val_imut_copy(edits.hooks, NULL);
+	return policy_check_host(c->r, "a device that brings hooks", err);
 }
 
 /* ---- the answer ---- */
@@ -225,7 +231,7 @@ static void answer(const struct docker_call *c, const struct engine_container *m
 static int make(const struct docker_call *c, yyjson_val *body, const char *name, struct create *made,
 		const struct engine_container **ret, struct err *err)
 {
-	json_doc_cleanup yyjson_doc *image = NULL, *spec = NULL;
+	json_doc_cleanup yyjson_doc *image = NULL, *spec = NULL, *hooks = NULL;
 	const char *image_name = docker_local_name(shape_text(body, "Image"));
 	mem_cleanup char *id = NULL;
 	yyjson_mut_val *root;
@@ -256,12 +262,12 @@ static int make(const struct docker_call *c, yyjson_val *body, const char *name,
 	if (r == -ENOENT)
 		r = -(err->code = EINVAL);
 	if (r == 0)
-		r = add_devices(made, err);
+		r = add_devices(c, made, &hooks, err);
 	if (r < 0)
 		return r;
 	spec = yyjson_mut_doc_imut_copy(made->doc, NULL);
 	r = policy_check_spec(c->d->engine, policy_of(c->r), yyjson_doc_get_root(spec), err);
-	return r < 0 ? r : engine_create(c->d->engine, yyjson_doc_get_root(spec), ret, err);
+	return r < 0 ? r : engine_create(c->d->engine, yyjson_doc_get_root(spec), yyjson_doc_get_root(hooks), ret, err);
 }
 
 static bool name_is_free(const struct docker_call *c, const char *name)

@@ -234,6 +234,7 @@ const struct engine_container *engine_at(struct engine *e, size_t position)
 /* What engine_run() builds before anything exists. */
 struct draft {
 	struct spec spec;
+	yyjson_val *hooks;
 	struct image_info *image;
 	struct spec_command command;
 	bool waits; /* engine_create(): nothing is started */
@@ -292,6 +293,7 @@ static int write_order(struct engine *e, int dir, const struct draft *d, yyjson_
 	    .waits = d->waits,
 	    .fence_term = d->spec.fenced ? fence_get(e->fence).term : 0,
 	    .spec = v,
+	    .hooks = d->hooks,
 	};
 	size_t n;
 	mem_cleanup char *text = order_text(&o, &n);
@@ -391,29 +393,45 @@ static int run(struct engine *e, struct draft *d, yyjson_val *v, const struct en
 	return 0;
 }
 
-static int make(struct engine *e, yyjson_val *spec, bool waits, const struct engine_container **ret, struct err *err)
+static int check_hooks(const struct draft *d, struct err *err)
+{
+	struct devhooks h;
+	int r = devhook_read(d->hooks, &h, err);
+
+	/* They run as its root, who may not look below our directory. */
+	if (r == 0 && h.n && d->spec.userns)
+		r = err_set(err, ENOTSUP, "a device that brings hooks is not for a container with users of its own");
+	devhook_free(&h);
+	return r;
+}
+
+static int make(struct engine *e, yyjson_val *spec, yyjson_val *hooks, bool waits, const struct engine_container **ret,
+		struct err *err)
 {
 	json_doc_cleanup yyjson_doc *completed = NULL;
-	struct draft d = {.waits = waits};
+	struct draft d = {.waits = waits, .hooks = hooks};
 	int r;
 
 	volume_complete(spec, &completed);
 	spec = completed ? yyjson_doc_get_root(completed) : spec;
 	r = draft_make(e, spec, &d, err);
 	if (r == 0)
+		r = check_hooks(&d, err);
+	if (r == 0)
 		r = run(e, &d, spec, ret, err);
 	draft_free(&d);
 	return r;
 }
 
-int engine_create(struct engine *e, yyjson_val *spec, const struct engine_container **ret, struct err *err)
+int engine_create(struct engine *e, yyjson_val *spec, yyjson_val *hooks, const struct engine_container **ret,
+		  struct err *err)
 {
-	return make(e, spec, true, ret, err);
+	return make(e, spec, hooks, true, ret, err);
 }
 
 int engine_run(struct engine *e, yyjson_val *spec, const struct engine_container **ret, struct err *err)
 {
-	return make(e, spec, false, ret, err);
+	return make(e, spec, NULL, false, ret, err);
 }
 
 /* ---- what is written down ---- */

@@ -71,8 +71,8 @@ bool kernel_needed(const struct order *o)
 {
 	const struct spec *s = &o->spec;
 
-	return s->tty || !rights_plain(s) || !limits_plain(s) || !namespaces_plain(s) || !mounts_plain(s) ||
-	       s->n_devices || s->device_cgroup_rules || s->n_sysctls || s->shm_size;
+	return s->tty || o->hooks.n || !rights_plain(s) || !limits_plain(s) || !namespaces_plain(s) ||
+	       !mounts_plain(s) || s->n_devices || s->device_cgroup_rules || s->n_sysctls || s->shm_size;
 }
 
 /* ---- capabilities ---- */

@@ -286,8 +286,8 @@ static void fail_stage(struct monitor *m, int r, const struct err *err)
 
 static void let_go(struct monitor *m)
 {
-	/* A health check needs the environment; nothing else of the configuration is needed again, but what staging and stopping read. */
-	if (!m->order.spec.health.test && m->order.spec.n_stage_out == 0) {
+	/* A health check needs the environment; nothing else of the configuration is needed again, but what staging, stopping and hooks read. */
+	if (!m->order.spec.health.test && m->order.spec.n_stage_out == 0 && !m->hooks.bundle) {
 		struct spec keep = {
 		    .stop_grace_ms = m->order.spec.stop_grace_ms,
 		    .remove = m->order.spec.remove,
@@ -369,6 +369,21 @@ static int begin(struct monitor *m, struct err *err)
 	return 0;
 }
 
+/* What fails now is told and changes nothing (runtime.md, "Lifecycle"). */
+static void close_hooks(struct monitor *m)
+{
+	struct err err = ERR_INIT;
+	int r;
+
+	if (!m->hooks.bundle)
+		return;
+	monitor_oom_score("0");
+	r = devhook_close(&m->hooks, &err);
+	monitor_oom_score("-999");
+	if (r < 0 && !m->rec.exit.error)
+		m->rec.exit.error = mem_strdup(err.text);
+}
+
 static void end(struct monitor *m)
 {
 	struct err err = ERR_INIT;
@@ -391,6 +406,7 @@ static void end(struct monitor *m)
 	m->rec.exit.cpu_us = ex.cpu_us;
 	if (rt_delete(&m->box, &err) < 0 && !m->rec.exit.error)
 		m->rec.exit.error = mem_strdup(err.text);
+	close_hooks(m);
 	if (m->rec.exit.code != 0 || m->order.spec.n_stage_out == 0)
 		return;
 	m->rec.state = ENGINE_STOPPING;
@@ -461,6 +477,7 @@ static void init(struct monitor *m, struct launcher_job *job)
 	    .uplink_kind = job->uplink,
 	    .uplink = UPLINK_NULL,
 	    .rules = NL_NULL,
+	    .hooks = DEVHOOK_LIFE_NULL,
 	    .oom = OOM_NULL,
 	    .kill_at = INT64_MAX,
 	    .warn_at = INT64_MAX,

@@ -46,6 +46,7 @@ struct monitor {
 	pid_t launcher;
 	char id[65];
 	struct order order;
+	struct devhook_life hooks;
 	struct record rec;
 	struct logfile log;
 	struct logpack pack;

@@ -383,22 +383,15 @@ static int take_terminal(struct monitor *m, struct err *err)
 	return m->flow.in < 0 ? err_sys(err, errno, "prepare the terminal") : 0;
 }
 
-/* More is asked of the kernel than the simple start can do. */
-static int start_full(struct monitor *m, struct start *s, enum rt_fault *ret_fault, struct err *err)
+static int run_full(struct monitor *m, struct start *s, enum rt_fault *ret_fault, struct err *err)
 {
-	const struct kernel_start k = {.order = &m->order,
-				       .data_dir = m->data_dir,
-				       .dir = m->dir,
-				       .limit_pids = limits_pids(m),
-				       .mounts = s->mounts,
-				       .n_mounts = s->n_mounts};
 	struct rt_spec spec = basic_spec(m, s);
-	int r = kernel_make(&k, &s->kernel, err);
+	int r;
 
-	if (r < 0)
-		return r;
 	spec.process = &s->kernel->rights.process;
 	spec.box = &s->kernel->box;
+	spec.root_fd = m->hooks.root;
+	devhook_set(&m->hooks, spec.process, &s->kernel->box);
 	if (!s->kernel->box.ns[RT_NS_UTS].wanted)
 		spec.hostname = NULL;
 	r = rt_start(&spec, &m->box, ret_fault, err);
@@ -409,8 +402,34 @@ static int start_full(struct monitor *m, struct start *s, enum rt_fault *ret_fau
 	m->box.cgroups = s->kernel->cgroups;
 	s->kernel->cgroups = NULL;
 	r = take_terminal(m, err);
+	if (r == 0)
+		r = devhook_poststart(&m->hooks, m->box.pid, err);
 	if (r < 0)
 		(void)rt_delete(&m->box, NULL);
+	return r;
+}
+
+/* More is asked of the kernel than the simple start can do. */
+static int start_full(struct monitor *m, struct start *s, enum rt_fault *ret_fault, struct err *err)
+{
+	const struct kernel_start k = {.order = &m->order,
+				       .data_dir = m->data_dir,
+				       .dir = m->dir,
+				       .limit_pids = limits_pids(m),
+				       .mounts = s->mounts,
+				       .n_mounts = s->n_mounts};
+	int r = kernel_make(&k, &s->kernel, err);
+
+	if (r < 0)
+		return r;
+	r = devhook_open(&m->hooks, &m->order, m->dir, err);
+	if (r < 0) {
+		kernel_undo(s->kernel);
+		return r;
+	}
+	r = run_full(m, s, ret_fault, err);
+	if (r < 0)
+		(void)devhook_close(&m->hooks, NULL);
 	return r;
 }
 

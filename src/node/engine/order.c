@@ -37,6 +37,8 @@ char *order_text(const struct order_new *c, size_t *ret_len)
 		yyjson_mut_obj_add_str(doc, root, "erofs", c->erofs);
 	json_add_strv(doc, root, "argv", c->command->argv);
 	json_add_strv(doc, root, "env", c->command->env);
+	if (c->hooks)
+		yyjson_mut_obj_add_val(doc, root, "hooks", yyjson_val_mut_copy(doc, c->hooks));
 	yyjson_mut_obj_add_val(doc, root, "spec", yyjson_val_mut_copy(doc, c->spec));
 	return json_text(doc, false, ret_len);
 }
@@ -106,6 +108,8 @@ int order_read_file(int dir, const char *name, struct order *ret, struct err *er
 		r = json_get_obj(root, "spec", &spec, err);
 	if (r == 0)
 		r = spec_parse(spec, &ret->spec, err);
+	if (r == 0)
+		r = devhook_read(yyjson_obj_get(root, "hooks"), &ret->hooks, err);
 	if (r == 0 && !ret->argv[0])
 		r = err_set(err, EINVAL, "argv is empty");
 	return r < 0 ? err_wrap(err, "%s", name) : 0;
@@ -114,6 +118,7 @@ int order_read_file(int dir, const char *name, struct order *ret, struct err *er
 void order_free(struct order *c)
 {
 	spec_free(&c->spec);
+	devhook_free(&c->hooks);
 	mem_strv_free(c->layers);
 	mem_strv_free(c->argv);
 	mem_strv_free(c->env);

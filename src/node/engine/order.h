@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "node/engine/devhook.h"
 #include "node/engine/spec.h"
 
 #define ORDER_MAX (2 * SPEC_TEXT_MAX)
@@ -13,6 +14,7 @@
 struct order {
 	yyjson_doc *doc; /* strings below are borrowed from it */
 	struct spec spec;
+	struct devhooks hooks;
 	const char *id, *name, *hostname, *working_dir, *user;
 	const char *erofs; /* digest of the manifest of an image that has an EROFS file; NULL = it has none */
 	char **layers, **argv, **env; /* layers: diff ids, bottom first */
@@ -29,7 +31,7 @@ struct order_new {
 	const struct spec_command *command;
 	int64_t created_ns, userns_base, fence_term;
 	bool waits;
-	yyjson_val *spec;
+	yyjson_val *spec, *hooks; /* hooks: devhook.h; NULL = none */
 };
 /* The text of config.json, the caller's. */
 char *order_text(const struct order_new *c, size_t *ret_len);

@@ -78,7 +78,7 @@ static int create(unsigned slot, struct err *err)
 	json_doc_cleanup yyjson_doc *doc = json_parse(text, strlen(text), 1u << 20, "spec", NULL);
 	const struct engine_container *c;
 
-	return engine_create(w.e, yyjson_doc_get_root(doc), &c, err);
+	return engine_create(w.e, yyjson_doc_get_root(doc), NULL, &c, err);
 }
 
 static int act(unsigned slot, enum op op, struct err *err)

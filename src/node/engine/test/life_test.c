@@ -44,7 +44,7 @@ static const struct engine_container *create(const char *members)
 	const struct engine_container *c;
 	struct err err = ERR_INIT;
 
-	if (engine_create(w.e, yyjson_doc_get_root(doc), &c, &err) < 0)
+	if (engine_create(w.e, yyjson_doc_get_root(doc), NULL, &c, &err) < 0)
 		fail_msg("%s", err.text);
 	w.id = c->id;
 	return c;
