@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cluster/link/listen.h"
 
+#include "base/core/bucket.h"
 #include "base/core/buf.h"
+#include "base/core/clock.h"
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/log.h"
@@ -10,20 +12,23 @@
 #include "base/wire/json.h"
 #include "base/wire/tls_mutual.h"
 #include "cluster/link/authority.h"
+#include "cluster/link/crowd.h"
 #include "cluster/link/join.h"
 #include "cluster/link/remote.h"
 #include "cluster/link/socket.h"
 
-#include <netinet/in.h>
+#include <netdb.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #define GUEST_MS 10000
 #define ACCEPTS 64 /* at a time, before others have their turn */
 #define ACCEPT_RETRY_MS 1000
+#define SAY_EVERY_US 60000000
 
 /* Somebody who has connected and has no link yet. */
 struct link_guest {
+	struct crowd_member place; /* first */
 	struct link_guest *prev, *next;
 	struct link_listener *listener;
 	struct tls_conn *tls;
@@ -32,7 +37,6 @@ struct link_guest {
 	struct loop_fd *watch;
 	struct loop_timer *timer;
 	struct buf in, out;
-	struct in6_addr from;
 	char node[CERT_NAME_MAX];
 	int fd;
 	bool asked;    /* the owner has its wish: the guest stays until it is answered */
@@ -48,7 +52,8 @@ struct link_listener {
 	const struct link_listen_hooks *hooks;
 	void *ctx;
 	struct link_guest *guests;
-	size_t n;
+	struct crowd crowd;
+	struct bucket said; /* of the crowd */
 	int fd;
 };
 
@@ -103,7 +108,7 @@ static void guest_free(struct link_guest *g)
 		*(g->prev ? &g->prev->next : &l->guests) = g->next;
 		if (g->next)
 			g->next->prev = g->prev;
-		l->n--;
+		crowd_leave(&l->crowd, &g->place);
 	}
 	loop_fd_free(g->watch);
 	loop_timer_free(g->timer);
@@ -177,6 +182,7 @@ static void become_link(struct link_guest *g)
 		guest_leave(g);
 		return;
 	}
+	crowd_hold(&g->place, true);
 	g->link = mem_new(struct remote);
 	g->link->end.ops = &ops;
 	g->link->peer = MSG_BY_AGENT;
@@ -210,6 +216,7 @@ static void send_answer(struct link_guest *g)
 void link_guest_answer(struct link_guest *g, const char *cert, const struct err *error)
 {
 	g->answered = true;
+	crowd_hold(&g->place, false);
 	if (g->gone) {
 		guest_free(g);
 		return;
@@ -225,6 +232,7 @@ static void ask_owner(struct link_guest *g, size_t n)
 	struct err err = ERR_INIT;
 
 	g->asked = true;
+	crowd_hold(&g->place, true);
 	if (join_decode(g->in.data + 4, n - 4, &j, &doc, &err) < 0)
 		link_guest_answer(g, NULL, &err);
 	else
@@ -285,33 +293,33 @@ static void on_guest(void *ctx, int events)
 
 /* ---- the door ---- */
 
-static struct in6_addr address_of(const struct sockaddr_storage *a)
+/* A place for one more of that address; false: there is none. */
+static bool make_place(struct link_listener *l, const struct sockaddr_storage *from)
 {
-	struct in6_addr from = {.s6_addr = {0}};
+	struct crowd_member *leaves;
+	bool has = crowd_has_place(&l->crowd, from, clock_mono_ms(), &leaves);
+	char address[NI_MAXHOST] = "?";
 
-	if (a->ss_family == AF_INET6)
-		from = ((const struct sockaddr_in6 *)a)->sin6_addr;
-	else if (a->ss_family == AF_INET)
-		memcpy(&from.s6_addr[12], &((const struct sockaddr_in *)a)->sin_addr, 4);
-	return from;
+	if (has && !leaves)
+		return true;
+	if (bucket_take(&l->said, clock_mono_ns() / 1000, SAY_EVERY_US, 1, 1)) {
+		(void)getnameinfo((const struct sockaddr *)from, sizeof *from, address, sizeof address, NULL, 0,
+				  NI_NUMERICHOST);
+		log_warning("the door of the agents is crowded: %zu wait there who have not shown who they are; one "
+			    "more, from %s, %s",
+			    l->crowd.n, address, has ? "got the place of another one" : "was sent away");
+	}
+	if (has)
+		guest_leave((struct link_guest *)leaves);
+	return has;
 }
 
-static bool has_place(const struct link_listener *l, const struct in6_addr *from)
-{
-	size_t n = 0;
-
-	for (const struct link_guest *g = l->guests; g; g = g->next)
-		n += !memcmp(&g->from, from, sizeof *from);
-	return l->n < LISTEN_GUESTS && n < LISTEN_OF_ONE;
-}
-
-static void welcome(struct link_listener *l, int fd, const struct in6_addr *from)
+static void welcome(struct link_listener *l, int fd, const struct sockaddr_storage *from)
 {
 	struct link_guest *g = mem_new(struct link_guest);
 	struct err err = ERR_INIT;
 
 	g->fd = fd;
-	g->from = *from;
 	g->in.limit = JOIN_MAX + TLS_PIECE + 4;
 	socket_settle(fd);
 	g->tls = tls_mutual_conn(l->tls, fd, NULL);
@@ -326,7 +334,7 @@ static void welcome(struct link_listener *l, int fd, const struct in6_addr *from
 	if (g->next)
 		g->next->prev = g;
 	l->guests = g;
-	l->n++;
+	crowd_enter(&l->crowd, &g->place, from, clock_mono_ms());
 }
 
 static void on_listen(void *ctx, int events)
@@ -338,7 +346,6 @@ static void on_listen(void *ctx, int events)
 		struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
 		socklen_t len = sizeof peer;
 		int fd = accept4(l->fd, (struct sockaddr *)&peer, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
-		struct in6_addr from = address_of(&peer);
 
 		/* Without a descriptor for the newcomer it would wake the loop for ever. */
 		if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
@@ -347,8 +354,8 @@ static void on_listen(void *ctx, int events)
 		}
 		if (fd < 0)
 			return;
-		if (has_place(l, &from))
-			welcome(l, fd, &from);
+		if (make_place(l, &peer))
+			welcome(l, fd, &peer);
 		else
 			close(fd);
 	}
@@ -370,6 +377,7 @@ int link_listen(struct loop *loop, int fd, const struct authority *a, const stru
 	int r;
 
 	*l = (struct link_listener){.loop = loop, .fd = fd, .hooks = hooks, .ctx = ctx};
+	crowd_init(&l->crowd);
 	l->again = loop_timer_new(loop, on_again, l);
 	r = tls_mutual_new(&tls, &l->tls, err);
 	if (r == 0 && fd_nonblock(fd) < 0)
@@ -390,6 +398,7 @@ struct link_listener *link_unlisten(struct link_listener *l)
 		return NULL;
 	for (struct link_guest *g = l->guests, *next; g; g = next) {
 		next = g->next;
+		crowd_leave(&l->crowd, &g->place);
 		g->listener = NULL;
 		guest_free(g);
 	}

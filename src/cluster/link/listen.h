@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * listen: the server's door for agents. Who shows a member's certificate and is still a member gets a link; who shows none can ask to join, with a token.
- * Strangers have LISTEN_GUESTS places together, LISTEN_OF_ONE of them from one address, and ten seconds each: one machine cannot keep the others out.
+ * Strangers have CROWD_MAX places together and ten seconds each; when places are short crowd.h says who gets one, so that nobody can keep the others out.
  */
 #pragma once
 
@@ -16,9 +16,6 @@ struct link_end;
 struct link_guest;
 struct link_listener;
 struct loop;
-
-#define LISTEN_GUESTS 256
-#define LISTEN_OF_ONE 64
 
 struct link_listen_hooks {
 	/* A certificate of ours is shown: is it still a member's? */

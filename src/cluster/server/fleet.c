@@ -10,6 +10,7 @@
 #include "base/wire/json.h"
 #include "cluster/link/lease.h"
 #include "cluster/link/link.h"
+#include "cluster/server/manners.h"
 #include "cluster/server/node_facts.h"
 #include "cluster/server/server_private.h"
 
@@ -30,6 +31,7 @@ struct node *fleet_find(const struct server *s, const char *name)
 
 static void on_lease(void *ctx);
 static void on_drain(void *ctx);
+static void on_telling(void *ctx);
 
 struct node *fleet_get(struct server *s, const char *name)
 {
@@ -42,6 +44,7 @@ struct node *fleet_get(struct server *s, const char *name)
 	snprintf(n->name, sizeof n->name, "%s", name);
 	n->lease = loop_timer_new(s->loop, on_lease, n);
 	n->drain = loop_timer_new(s->loop, on_drain, n);
+	n->telling = loop_timer_new(s->loop, on_telling, n);
 	map_put(&s->by_node, n->name, n);
 	*s->nodes_last = n;
 	s->nodes_last = &n->next;
@@ -59,6 +62,7 @@ static void node_free(struct node *n)
 {
 	loop_timer_free(n->lease);
 	loop_timer_free(n->drain);
+	loop_timer_free(n->telling);
 	free(n->spaces);
 	free(n->facts);
 	free(n->why);
@@ -270,15 +274,26 @@ static void on_state(void *ctx, bool up)
 
 	if (up)
 		return;
-	if (x->node)
+	if (x->node && manners_may_log(x->node))
 		log_info("node %s: its link has broken", x->node->name);
 	session_end(x);
+}
+
+/* Of a node that links again and again and never says HELLO. */
+static void end_silent(struct server *s, const char *name)
+{
+	for (struct session *x = s->sessions, *next; x; x = next) {
+		next = x->next;
+		if (*name && !strcmp(x->name, name) && (!x->node || x->node->session != x))
+			session_end(x);
+	}
 }
 
 void fleet_attach(struct server *s, struct link_end *e, const char *name)
 {
 	struct session *x = mem_new(struct session);
 
+	end_silent(s, name);
 	x->server = s;
 	x->link = e;
 	snprintf(x->name, sizeof x->name, "%s", name);
@@ -288,10 +303,19 @@ void fleet_attach(struct server *s, struct link_end *e, const char *name)
 	link_on_state(e, on_state, x);
 }
 
+void session_refuse(struct session *x, const char *why)
+{
+	struct node *n = x->node ? x->node : fleet_find(x->server, x->name);
+
+	if (!n || manners_may_log(n))
+		log_warning("the agent of node %s is refused: %s", *x->name ? x->name : n ? n->name : "?", why);
+	link_send(x->link, &(struct link_msg){.type = LINK_REFUSE, .text = why});
+	x->deaf = true;
+}
+
 static bool refuse(struct session *x, const char *why)
 {
-	log_warning("an agent is refused: %s", why);
-	link_send(x->link, &(struct link_msg){.type = LINK_REFUSE, .text = why});
+	session_refuse(x, why);
 	return false;
 }
 
@@ -312,6 +336,8 @@ bool fleet_hello(struct session *x, const struct link_msg *m)
 	struct counts counters;
 	struct node *n;
 
+	if (x->node)
+		return refuse(x, "it says HELLO twice on one link");
 	if (x->name[0] && strcmp(x->name, m->text) != 0)
 		return refuse(x, "its certificate is that of another node");
 	if (x->name[0] && (m->protocol_min > LINK_PROTOCOL_MAX || m->protocol_max < LINK_PROTOCOL_MIN))
@@ -345,6 +371,23 @@ void fleet_facts(struct node *n, const char *facts)
 		return;
 	free(n->facts);
 	n->facts = mem_strdup(facts);
+	n->facts_wait = true;
+	if (!n->facts_fresh)
+		on_telling(n);
+}
+
+/* What has changed since it was told last, when that is in the log. */
+static void on_telling(void *ctx)
+{
+	struct node *n = ctx;
+
+	n->facts_fresh = n->facts_wait;
+	if (!n->facts_wait)
+		return;
+	loop_timer_arm(n->telling, MANNERS_FACTS_MS);
+	if (n->n_telling)
+		return;
+	n->facts_wait = false;
 	node_facts_tell(n);
 }
 
@@ -421,12 +464,14 @@ const char *fleet_spaces(const struct server *s, const char *name)
 void fleet_fence(struct server *s, const char *name, const struct sched_attempt_id *a)
 {
 	struct link_msg m = {.type = LINK_KILL, .text = "it was given up and runs elsewhere, or its job has ended"};
+	struct node *n = fleet_find(s, name);
 
 	snprintf(m.attempt.job, sizeof m.attempt.job, "%s", a->job);
 	m.attempt.task = a->task;
 	m.attempt.index = a->index;
 	m.attempt.epoch = a->epoch;
-	log_info("node %s: %s/%" PRIu32 "/%" PRIu32 "#%" PRIu32 " is not to run there any more", name, a->job, a->task,
-		 a->index, a->epoch);
+	if (!n || manners_may_log(n))
+		log_info("node %s: %s/%" PRIu32 "/%" PRIu32 "#%" PRIu32 " is not to run there any more", name, a->job,
+			 a->task, a->index, a->epoch);
 	fleet_send(s, name, &m);
 }

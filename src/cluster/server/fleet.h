@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "base/core/log_quota.h"
 #include "cluster/link/cert.h"
 
 #include <stdbool.h>
@@ -29,6 +30,7 @@ struct session {
 	struct link_end *link;
 	struct node *node;	  /* NULL before HELLO */
 	char name[CERT_NAME_MAX]; /* by its certificate; "" = in this process */
+	bool deaf;		  /* refused: nothing that it says is heard */
 	char **asked;		  /* expansions, "JOB/TASK": only to these it may answer */
 };
 
@@ -48,6 +50,9 @@ struct node {
 	size_t n_pending;	      /* of what it has told, on the way into the log */
 	char *spaces, *facts;	      /* facts: a JSON object, or NULL */
 	char *why;		      /* it is lost */
+	size_t n_telling;	      /* of its facts, on the way into the log */
+	bool facts_wait;	      /* `facts` are newer than what was told */
+	bool facts_fresh;	      /* they were told less than MANNERS_FACTS_MS ago: the timer is armed */
 	struct node_wishes is;	      /* durable */
 	struct node_wish *latest;     /* fleet_wish.c: the last one on its way into the log, or NULL */
 	bool lost;
@@ -55,6 +60,9 @@ struct node {
 	bool leaving;  /* its removal is on its way */
 	int64_t joined_ms, heard_mono_ms;
 	struct loop_timer *lease, *drain;
+	struct loop_timer *telling;	     /* of its facts */
+	struct bucket changes, certs, links; /* manners.h */
+	struct log_quota lines;
 };
 
 struct node *fleet_find(const struct server *s, const char *name);
@@ -67,16 +75,18 @@ void fleet_free_all(struct server *s);
 int fleet_load(struct server *s, const char *name, const char *text, size_t len, struct err *err);
 char *fleet_stored(const struct node *n, const struct node_wishes *w);
 void fleet_wishes_free(struct node_wishes *w);
-/* What its agent says of it now; the scheduler is told. */
+/* What its agent says of it now; the scheduler is told, at once or soon (manners.h). */
 void fleet_facts(struct node *n, const char *facts);
 const char *fleet_labels(const struct node *n); /* as they will be when all wishes are durable; JSON, or NULL */
 /* After the log was read back: who is up has one lease to come. here: this process is a node. If not, the one that it was once does not come, and is lost at once;
  * what may still run there has its lease all the same. */
 void fleet_expect_all(struct server *s, bool here);
 
-/* A link that is up becomes the server's. name "" = in this process. */
+/* A link that is up becomes the server's, and that of the same node which has not said HELLO yet ends. name "" = in this process. */
 void fleet_attach(struct server *s, struct link_end *e, const char *name);
 void session_end(struct session *x);
+/* Says why, and hears nothing more of it. */
+void session_refuse(struct session *x, const char *why);
 /* HELLO: false = refused, and the session has gone. */
 bool fleet_hello(struct session *x, const struct link_msg *m);
 void fleet_heard(struct node *n);

@@ -11,6 +11,7 @@
 #include "cluster/link/link.h"
 #include "cluster/server/member.h"
 #include "cluster/server/fleet.h"
+#include "cluster/server/manners.h"
 #include "cluster/server/node_facts.h"
 #include "cluster/server/probe.h"
 #include "cluster/server/sources.h"
@@ -35,11 +36,14 @@ struct pending {
 
 static void pending_free(struct pending *p)
 {
-	struct node *n = p->in.told_by_agent ? fleet_find(p->server, p->node) : NULL;
+	bool facts = p->in.event.type == SCHED_EV_NODE_FACTS;
+	struct node *n = p->in.told_by_agent || facts ? fleet_find(p->server, p->node) : NULL;
 
 	/* It may be another one of that name. */
-	if (n && n->n_pending)
+	if (n && p->in.told_by_agent && n->n_pending)
 		n->n_pending--;
+	if (n && facts && n->n_telling)
+		n->n_telling--;
 	jobspec_free(p->in.job);
 	buf_free(&p->json);
 	free(p->in.items_json);
@@ -330,12 +334,12 @@ void ingest_arm_deadline(struct server *s)
 /* ---- facts from the agent ---- */
 
 /* What is beyond the limit is not heard: it says so again when it comes back. */
-static void ingest_told(struct node *n, struct ingest *in)
+void ingest_told(struct node *n, struct ingest *in)
 {
 	struct sched_node_view v;
 	size_t live = fleet_view(n->server, n->name, &v) ? v.live : 0;
 
-	if (n->n_pending == PENDING_MAX + PENDING_OF_LIVE * live)
+	if (n->n_pending == PENDING_MAX + PENDING_OF_LIVE * live && manners_may_log(n))
 		log_warning("node %s says more than can be written down, or the same again and again", n->name);
 	if (n->n_pending > PENDING_MAX + PENDING_OF_LIVE * live) {
 		free(in->items_json);
@@ -445,6 +449,16 @@ static void on_have(struct session *x, const struct link_msg *m)
 		link_send(x->link, &answer);
 }
 
+static void on_health(struct session *x, const struct link_msg *m)
+{
+	struct sched_node_view v;
+
+	if (manners_may_change(x->node, fleet_view(x->server, x->node->name, &v) ? v.live : 0))
+		on_attempt(x, m, SCHED_EV_HEALTH);
+	else
+		session_refuse(x, "the health of its containers changes more often than can be written down");
+}
+
 static void after_hello(struct session *x, const struct link_msg *m)
 {
 	switch (m->type) {
@@ -455,7 +469,7 @@ static void after_hello(struct session *x, const struct link_msg *m)
 		on_attempt(x, m, SCHED_EV_STARTED);
 		break;
 	case LINK_HEALTH:
-		on_attempt(x, m, SCHED_EV_HEALTH);
+		on_health(x, m);
 		break;
 	case LINK_WARNED:
 		on_attempt(x, m, SCHED_EV_WARNED);
@@ -497,6 +511,8 @@ void ingest_on_link(void *ctx, const struct link_msg *m)
 
 	log_debug("server: %s %s/%u/%u#%u", link_type_name(m->type), m->attempt.job, m->attempt.task, m->attempt.index,
 		  m->attempt.epoch);
+	if (x->deaf)
+		return;
 	if (m->type == LINK_HELLO) {
 		on_hello(x, m);
 		return;

@@ -14,6 +14,7 @@
 #include "cluster/link/listen.h"
 #include "cluster/link/join_token.h"
 #include "cluster/server/fleet.h"
+#include "cluster/server/manners.h"
 #include "cluster/server/server_private.h"
 #include "cluster/server/sources.h"
 #include "cluster/server/trust.h"
@@ -333,11 +334,18 @@ static void on_join(void *ctx, const struct join_request *j, struct link_guest *
 
 static bool on_admit(void *ctx, const char *node, const char *member)
 {
-	const struct node *n = fleet_find(ctx, node);
+	struct server *s = ctx;
+	struct node *n = fleet_find(s, node);
 
-	if (n && n->member[0] && !strcmp(n->member, member))
-		return true;
-	log_warning("an agent shows a certificate of the node %s, which is no member any more", node);
+	if (n && n->member[0] && !strcmp(n->member, member)) {
+		if (manners_may_link(n))
+			return true;
+		if (manners_may_log(n))
+			log_warning("node %s links more often than once in two seconds: it has to wait", node);
+		return false;
+	}
+	if (log_quota_may(&s->strangers, "certificates of those who are no members"))
+		log_warning("an agent shows a certificate of the node %s, which is no member any more", node);
 	return false;
 }
 
@@ -354,10 +362,15 @@ void member_renew(struct session *x, const struct link_msg *m)
 
 	if (!x->node || !x->name[0] || !s->authority)
 		return;
-	if (authority_sign(s->authority, m->text, x->name, x->node->member, s->cert_s, &cert, &err) < 0)
-		log_err(&err, "renew a certificate");
-	else
+	if (!manners_may_renew(x->node, s->cert_s)) {
+		if (manners_may_log(x->node))
+			log_warning("node %s wants more certificates than it can need: no answer", x->name);
+		return;
+	}
+	if (authority_sign(s->authority, m->text, x->name, x->node->member, s->cert_s, &cert, &err) == 0)
 		link_send(x->link, &(struct link_msg){.type = LINK_CERT, .text = cert});
+	else if (manners_may_log(x->node))
+		log_warning("node %s: renew its certificate: %s", x->name, err.text);
 }
 
 /* Where the door is: from this machine, and, as far as we can say that, from others. */

@@ -176,5 +176,6 @@ void node_facts_tell(struct node *n)
 
 	if (fleet_view(n->server, n->name, &v) && v.facts && !strcmp(v.facts, text))
 		return;
+	n->n_telling++;
 	ingest(n->server, &in);
 }

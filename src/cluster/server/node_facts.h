@@ -11,7 +11,7 @@ struct node;
 
 /* With these labels (JSON, or NULL): lines of a name, a blank and a value (sched.h); the caller frees. */
 char *node_facts_text(const struct node *n, const char *labels);
-/* An event for the scheduler, unless it knows just that. */
+/* An event for the scheduler, counted in n_telling until it is stored, unless the scheduler knows just that. */
 void node_facts_tell(struct node *n);
 /* Of labels: a name that an expression can name; a value in one line. NULL is a value. */
 bool node_facts_name_ok(const char *name);

@@ -12,10 +12,15 @@
 #include <stdio.h>
 #include <string.h>
 
+static struct ingest answer(const char *name, const char *node, enum sched_fit fit, const char *text)
+{
+	return (struct ingest){
+	    .event = {.type = SCHED_EV_PROBED, .probe = name, .node = node, .fit = fit, .error = text}, .keep = true};
+}
+
 static void tell(struct server *s, const char *name, const char *node, enum sched_fit fit, const char *text)
 {
-	struct ingest in = {.event = {.type = SCHED_EV_PROBED, .probe = name, .node = node, .fit = fit, .error = text},
-			    .keep = true};
+	struct ingest in = answer(name, node, fit, text);
 
 	ingest(s, &in);
 }
@@ -76,6 +81,7 @@ static int is_asked(void *ctx, const char *probe, const char *job, uint32_t task
 void probe_answered(struct session *x, const struct link_msg *m)
 {
 	struct asked a = {.name = m->text};
+	struct ingest in;
 	mem_cleanup char *text = event_words(m->text2 ? m->text2 : "", SCHED_PROBE_TEXT_MAX - 1);
 
 	for (char *p = text; *p; p++) {
@@ -83,8 +89,9 @@ void probe_answered(struct session *x, const struct link_msg *m)
 			*p = ' ';
 	}
 	sched_probing(x->server->sched, x->node->name, is_asked, &a);
+	in = answer(m->text, x->node->name, m->flag ? SCHED_FIT_YES : SCHED_FIT_NO, m->flag ? NULL : text);
 	if (a.found)
-		tell(x->server, m->text, x->node->name, m->flag ? SCHED_FIT_YES : SCHED_FIT_NO, m->flag ? NULL : text);
+		ingest_told(x->node, &in);
 }
 
 struct at {

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "base/core/log_quota.h"
 #include "base/core/map.h"
 #include "cluster/sched/sched.h"
 #include "cluster/server/event.h"
@@ -59,6 +60,7 @@ struct server {
 	void *bring_ctx;
 	uint64_t hosted_number; /* the highest that was given */
 	struct link_listener *listener;
+	struct log_quota strangers; /* lines about those who are no members */
 	int64_t lease_ms, cert_s;
 	bool strict; /* server_options */
 	bool spread;
@@ -105,6 +107,9 @@ struct ingest {
 	void *ctx;
 };
 void ingest(struct server *s, const struct ingest *in);
+struct node;
+/* What its agent says: n_pending is counted, and what is beyond the limit goes nowhere; it says so again when it comes back. */
+void ingest_told(struct node *n, struct ingest *in);
 void ingest_free_waiting(struct server *s);
 void ingest_on_link(void *ctx, const struct link_msg *m);
 void ingest_arm_deadline(struct server *s);

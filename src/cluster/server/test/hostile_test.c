@@ -5,6 +5,7 @@
 #include "cluster/server/server.h"
 
 #include "base/core/buf.h"
+#include "base/core/clock.h"
 #include "base/core/err.h"
 #include "base/core/loop.h"
 #include "base/core/mem.h"
@@ -12,6 +13,8 @@
 #include "base/store/store_mem.h"
 #include "cluster/link/link.h"
 #include "cluster/server/fleet.h"
+#include "cluster/server/manners.h"
+#include "cluster/server/server_private.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -259,14 +262,12 @@ static void test_unasked(void **state)
 static void test_flood(void **state)
 {
 	struct world *w = *state;
-	struct link_msg m = {.type = LINK_HEALTH, .attempt = {.epoch = 1}};
+	struct link_msg m = {.type = LINK_EXITED, .attempt = {.epoch = 1}, .outcome = LINK_OUT_FAILED};
 
 	submit(w, single);
 	store_mem_fail(w->store, 1000000, ENOSPC);
-	for (int k = 0; k < 20000; k++) {
-		m.flag = !m.flag;
+	for (int k = 0; k < 20000; k++)
 		tell(w, &w->good, m);
-	}
 	link_send(w->good.end, &(struct link_msg){.type = LINK_HAVE, .attempt = {.job = "gone-1234"}});
 	wait_for(w, "forget");
 	assert_in_range(fleet_find(w->server, "n1")->n_pending, 1, 2000);
@@ -333,6 +334,121 @@ static void test_refused_event(void **state)
 	assert_non_null(strstr(json, w->id));
 }
 
+/* A health that changes all the time is written down for a while; then nothing that this link says is heard any more, and its agent is told why. */
+static void test_restless(void **state)
+{
+	struct world *w = *state;
+	struct link_msg m = {.type = LINK_HEALTH, .attempt = {.epoch = 1}};
+	uint64_t before, written;
+
+	let_in(w);
+	submit(w, single);
+	before = store_last_seq(w->store);
+	for (int k = 0; k < 5000; k++) {
+		m.flag = !m.flag;
+		tell(w, &w->good, m);
+	}
+	wait_for(w, "refuse");
+	assert_non_null(strstr(w->found, "more often than can be written down"));
+	settle(w, &w->evil);
+	written = store_last_seq(w->store) - before;
+	assert_in_range(written, MANNERS_CHANGES, MANNERS_CHANGES + 200);
+	tell(w, &w->good, m);
+	settle(w, &w->evil);
+	assert_in_range(store_last_seq(w->store) - before - written, 1, 1); /* the job of settle() */
+}
+
+/* Facts that change with every beat: the newest ones count, and few of those between are written. */
+static void test_changing_facts(void **state)
+{
+	struct world *w = *state;
+	struct sched_node_view v;
+	uint64_t before = store_last_seq(w->store);
+
+	for (int k = 0; k < 1000; k++) {
+		mem_cleanup char *facts = mem_printf("{\"cores\":%d}", k);
+
+		link_send(w->good.end, &(struct link_msg){.type = LINK_BEAT, .text = facts});
+	}
+	settle(w, &w->good);
+	assert_in_range(store_last_seq(w->store) - before, 2, 20);
+	while (!fleet_view(w->server, "n1", &v) || !strstr(v.facts, "cores 999\n"))
+		submit(w, "{\"name\":\"later\",\"services\":[{\"name\":\"a\",\"image\":\"x\",\"slots\":100}]}");
+}
+
+/* Links of one node that never say who they are: one at a time, beside the one that works. */
+static void test_silent_links(void **state)
+{
+	struct world *w = *state;
+	struct link_end *ends[50];
+	size_t n = 0;
+
+	let_in(w);
+	for (size_t k = 0; k < sizeof ends / sizeof *ends; k++) {
+		struct link_end *ours;
+
+		link_pair(w->loop, &ours, &ends[k]);
+		fleet_attach(w->server, ours, "evil");
+	}
+	for (const struct session *x = w->server->sessions; x; x = x->next)
+		n += !strcmp(x->name, "evil");
+	assert_int_equal(n, 2);
+	settle(w, &w->evil);
+	for (size_t k = 0; k < sizeof ends / sizeof *ends; k++)
+		link_free(ends[k]);
+}
+
+/* Who has said HELLO does not say it again on the same link: each of them would be an event. */
+static void test_many_hellos(void **state)
+{
+	struct world *w = *state;
+	uint64_t before;
+
+	let_in(w);
+	before = store_last_seq(w->store);
+	for (int k = 0; k < 100; k++)
+		link_send(w->evil.end, &(struct link_msg){.type = LINK_HELLO,
+							  .text = "evil",
+							  .slots = 1,
+							  .protocol_min = LINK_PROTOCOL_MIN,
+							  .protocol_max = LINK_PROTOCOL_MAX});
+	wait_for(w, "refuse");
+	assert_non_null(strstr(w->found, "twice"));
+	settle(w, &w->good);
+	assert_int_equal(store_last_seq(w->store), before + 1);
+}
+
+static int64_t now_ns;
+
+static int64_t now(void)
+{
+	return now_ns;
+}
+
+/* Certificates and links come back with time, for each node its own. */
+static void test_rates(void **state)
+{
+	struct node one = {.name = "one"}, other = {.name = "other"}, brief = {.name = "brief"};
+	unsigned certs = 0, links = 0;
+
+	(void)state;
+	now_ns = 1000000000;
+	clock_use(now, now);
+	for (int s = 0; s < 3600; s++, now_ns += 1000000000) {
+		for (int k = 0; k < 10; k++) {
+			certs += manners_may_renew(&one, 7 * 86400);
+			links += manners_may_link(&one);
+		}
+	}
+	assert_in_range(certs, 300, 400);
+	assert_in_range(links, 1700, 1900);
+	assert_true(manners_may_renew(&other, 7 * 86400) && manners_may_link(&other));
+	/* Certificates of seconds are renewed within seconds. */
+	for (int s = 0; s < 60; s++, now_ns += 1000000000)
+		assert_true(manners_may_renew(&brief, 4));
+	clock_use(NULL, NULL);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -342,6 +458,11 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_flood, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_stolen_id, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_refused_event, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_restless, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_changing_facts, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_silent_links, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_many_hellos, setup, teardown),
+	    cmocka_unit_test(test_rates),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include "base/core/loop.h"
 #include "base/core/mem.h"
 #include "base/store/store.h"
+#include "cluster/link/crowd.h"
 #include "cluster/link/dial.h"
 #include "cluster/link/link.h"
 #include "cluster/link/listen.h"
@@ -79,7 +80,7 @@ static int listening(char address[static 32])
 
 	assert_true(fd >= 0);
 	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
-	assert_int_equal(listen(fd, 16), 0);
+	assert_int_equal(listen(fd, 128), 0);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &n), 0);
 	snprintf(address, 32, "127.0.0.1:%u", ntohs(at.sin_port));
 	return fd;
@@ -159,13 +160,14 @@ static void same_name(void **state)
 	assert_true(has_joined(w, "one") != has_joined(w, "other"));
 }
 
-static int stranger(const struct world *w)
+/* From 127.0.0.LAST. */
+static int stranger(const struct world *w, unsigned last)
 {
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)}, from = to;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	to.sin_port = htons((uint16_t)strtoul(strchr(w->address, ':') + 1, NULL, 10));
-	from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
+	from.sin_addr.s_addr = htonl(INADDR_LOOPBACK - 1 + last);
 	assert_true(fd >= 0);
 	assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof from), 0);
 	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
@@ -182,12 +184,12 @@ static bool is_refused(int fd)
 /* Somebody who connects again and again from one machine, and says nothing, does not get all places. */
 static void crowd(void **state)
 {
-	enum { CROWD = 96, BATCH = 16 };
+	enum { CROWD = 96, BATCH = 48 };
 	struct world *w = *state;
 	int fds[CROWD], refused = 0;
 
 	for (int i = 0; i < CROWD; i++) {
-		fds[i] = stranger(w);
+		fds[i] = stranger(w, 2);
 		if (i % BATCH == BATCH - 1)
 			take_turn(&w->head);
 	}
@@ -195,13 +197,39 @@ static void crowd(void **state)
 		refused += is_refused(fds[i]);
 		close(fds[i]);
 	}
-	assert_int_equal(refused, CROWD - LISTEN_OF_ONE);
+	assert_int_equal(refused, CROWD - CROWD_OF_ONE);
+}
+
+/* Four machines have all places: one from elsewhere gets in all the same, and not because their time is over. */
+static void full(void **state)
+{
+	struct world *w = *state;
+	int fds[CROWD_MAX], sent_away = 0;
+
+	server_token_create(w->server, 0, 0, on_token, w);
+	for (unsigned i = 0; i < CROWD_MAX; i++) {
+		fds[i] = stranger(w, 2 + i / CROWD_OF_ONE);
+		if (i % CROWD_OF_ONE == CROWD_OF_ONE - 1)
+			take_turn(&w->head);
+	}
+	dial(w, "one", &w->one);
+	for (int i = 0; i < TURNS_MAX && !has_joined(w, "one"); i++) {
+		take_turn(&w->machines);
+		take_turn(&w->head);
+	}
+	assert_true(has_joined(w, "one"));
+	for (unsigned i = 0; i < CROWD_MAX; i++) {
+		sent_away += is_refused(fds[i]);
+		close(fds[i]);
+	}
+	assert_in_range(sent_away, 1, CROWD_OF_ONE / 4);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(same_name, setup, teardown),
-					   cmocka_unit_test_setup_teardown(crowd, setup, teardown)};
+					   cmocka_unit_test_setup_teardown(crowd, setup, teardown),
+					   cmocka_unit_test_setup_teardown(full, setup, teardown)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
