@@ -266,10 +266,10 @@ probes_of() { # ID-OF-PROBE [FILTER]: answers in the log
 	run berth wait "$slow"
 }
 
-# n3 with two render nodes and four units of scratch, in a mount namespace of its own.
-start_counting_agent() {
+# n3 with two render nodes and four units of scratch, in a mount namespace of its own, with this file of the GPUs' maker.
+start_counting_agent() { # FILE
 	inside n3 unshare --mount --propagation private sh -c 'mount -t tmpfs -o mode=755 berth-dri /dev/dri && mknod /dev/dri/renderD128 c 1 3 &&
-		mknod /dev/dri/renderD129 c 1 5 && exec "$@"' sh "$BERTH" agent --data "$DIR/n3" --socket "$DIR/n3.sock" --node-name n3 --server 10.9.0.1 \
+		mknod /dev/dri/renderD129 c 1 5 && mount -t tmpfs -o mode=755 berth-run /run && mkdir /run/cdi && cp "$1" /run/cdi && shift && exec "$@"' sh "$1" "$BERTH" agent --data "$DIR/n3" --socket "$DIR/n3.sock" --node-name n3 --server 10.9.0.1 \
 		--slots 4 --counter scratch=4 3>&- 4>&-
 }
 
@@ -278,7 +278,7 @@ counting_job() { # NAME COPIES: each has a GPU and a unit of scratch, says which
 		services:
 		  t:
 		    image: busybox
-		    command: ["sh", "-c", "echo unit \$\$BERTH_COUNTER_GPU \$\$BERTH_COUNTER_SCRATCH \$\$(ls /dev/dri); until [ -e /tmp/go ]; do sleep 0.1; done"]
+		    command: ["sh", "-c", "echo unit \$\$BERTH_COUNTER_GPU \$\$BERTH_COUNTER_SCRATCH \$\$(ls /dev/dri) \$\$MADE \$\$(cat /etc/made); until [ -e /tmp/go ]; do sleep 0.1; done"]
 		    labels: {io.berth.counter.gpu: "7"}
 		    deploy: {resources: {reservations: {devices: [{capabilities: [gpu], count: 1}]}}}
 		    x-berth: {kind: task, replicate: $2, counters: {scratch: 1}}
@@ -301,7 +301,8 @@ units_used() { # JSON
 @test "a node's GPUs and other counters are given away one by one, with their devices, also after the agent was killed" {
 	[ -d /dev/dri ] || { mkdir /dev/dri && made=yes; }
 	kill -9 "$(on n3 info --json | jq -r .pid)"
-	start_counting_agent
+	echo '{"kind": "amd.com/gpu", "devices": [{"name": "all"}]}' >"$DIR/gpus.json"
+	start_counting_agent "$DIR/gpus.json" # not of each
 	eventually units_used '{"gpu":"0/2","scratch":"0/4"}'
 	one=$(counting_job one 3)
 	eventually all_run "$one" 2
@@ -314,11 +315,17 @@ units_used() { # JSON
 		[ "$(unit_of "$one-t-$i")" = "$i $i renderD12$((8 + i))" ]
 	done
 	kill -9 "$(on n3 info --json | jq -r .pid)"
-	start_counting_agent
+	cat >"$DIR/gpus.json" <<-'CDI'
+		{"kind": "amd.com/gpu", "containerEdits": {"env": ["MADE=driver"]}, "devices": [{"name": "0"}, {"name": "1", "containerEdits":
+		  {"deviceNodes": [{"path": "/dev/dri/card1", "hostPath": "/dev/dri/renderD129"}], "hooks": [{"hookName": "createContainer", "path": "/bin/sh",
+		   "args": ["sh", "-c", "echo cache >$(sed 's/.*\"root\":{\"path\":\"\\([^\"]*\\)\".*/\\1/' config.json)/etc/made"]}]}}]}
+	CDI
+	start_counting_agent "$DIR/gpus.json"
 	eventually node_is n3 busy
 	on n3 exec "$one-t-1" touch /tmp/go
 	eventually says_unit "$one-t-2"
-	[ "$(unit_of "$one-t-2")" = "1 1 renderD129" ]
+	# As its maker describes it.
+	[ "$(unit_of "$one-t-2")" = "1 1 card1 driver cache" ]
 	[ "$(on n3 inspect "$one-t-2" | jq -r '.[0].Config.Labels["io.berth.counter.gpu"] // .[0].labels["io.berth.counter.gpu"]')" = 1 ]
 	berth cancel "$one"
 	run berth wait "$one"

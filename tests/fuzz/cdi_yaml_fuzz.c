@@ -3,7 +3,7 @@
 #include "base/core/err.h"
 #include "base/core/mem.h"
 #include "base/wire/json.h"
-#include "face/docker/cdi_yaml.h"
+#include "node/engine/cdi_yaml.h"
 
 #include <stddef.h>
 #include <stdint.h>

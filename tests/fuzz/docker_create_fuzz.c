@@ -2,7 +2,7 @@
 /* The body of POST /containers/create, an image's configuration (its member "Image-Config"), what a file of CDI devices says (its member
  * "containerEdits") and the body of update; the engine reads what comes of it. */
 #include "base/core/err.h"
-#include "face/docker/cdi.h"
+#include "node/engine/cdi.h"
 #include "face/docker/create.h"
 #include "node/engine/spec.h"
 

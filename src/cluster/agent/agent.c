@@ -19,6 +19,7 @@
 #include "cluster/agent/waiting.h"
 #include "cluster/link/lease.h"
 #include "cluster/link/link.h"
+#include "node/engine/cdi.h"
 #include "node/engine/engine.h"
 #include "node/engine/rights.h"
 
@@ -208,11 +209,15 @@ static int make_spaces(struct agent *a, yyjson_val *spec, struct err *err)
 
 static int start(struct agent *a, const struct link_msg *m, struct err *err)
 {
-	const struct bind bind = {
-	    .has = &a->o.counters, .gpus = &a->gpus, .cores = m->cores, .numa = m->numa, .counters = m->counters};
+	const struct bind bind = {.has = &a->o.counters,
+				  .gpus = &a->gpus,
+				  .cores = m->cores,
+				  .numa = m->numa,
+				  .counters = m->counters,
+				  .cdi = cdi_dirs};
 	json_doc_cleanup yyjson_doc *doc =
 	    json_parse(m->text, strlen(m->text), SPEC_MAX, "the container's specification", err);
-	json_doc_cleanup yyjson_doc *bound = NULL;
+	json_doc_cleanup yyjson_doc *bound = NULL, *hooks = NULL;
 	const struct engine_container *c;
 	int r = 0;
 
@@ -225,14 +230,14 @@ static int start(struct agent *a, const struct link_msg *m, struct err *err)
 	if (yyjson_get_bool(yyjson_obj_get(yyjson_doc_get_root(doc), "confined")))
 		r = rights_check_named(a->engine, yyjson_doc_get_root(doc), err);
 	if (r == 0)
-		r = bind_spec(a->engine, &bind, doc, &bound, err);
+		r = bind_spec(a->engine, &bind, doc, &bound, &hooks, err);
 	if (r == BIND_BUSY)
 		return START_BUSY;
 	if (r == 0)
 		r = make_spaces(a, yyjson_doc_get_root(bound), err);
 	if (r < 0)
 		return r;
-	return engine_run(a->engine, yyjson_doc_get_root(bound), &c, err);
+	return engine_run_hooked(a->engine, yyjson_doc_get_root(bound), yyjson_doc_get_root(hooks), &c, err);
 }
 
 /* It has lain in the way until after the end of this node's lease, and may run elsewhere by now. If not, it is wanted again: the beat comes first, so that

@@ -3,8 +3,10 @@
 
 #include "base/core/err.h"
 #include "base/core/fd.h"
+#include "base/core/mem.h"
 #include "cluster/agent/numa.h"
 #include "cluster/agent/units.h"
+#include "node/engine/cdi.h"
 #include "node/engine/engine.h"
 
 #include <string.h>
@@ -85,8 +87,24 @@ static int bind_cores(const struct bind *b, const struct cores *taken, yyjson_mu
 	return 0;
 }
 
-static int bind_units(const struct bind *b, const struct units *taken, yyjson_mut_doc *d, struct err *err)
+/* 1: a file describes them all, and they have come by it. 0: none does, or hooks could not run (devhook.h). */
+static int add_described(const struct bind *b, const struct units *mine, struct cdi_edits *edits, struct err *err)
 {
+	yyjson_mut_val *o = yyjson_mut_doc_get_root(edits->spec);
+	char **names = units_cdi(b->has, mine, b->gpus);
+	int r = -ENODEV;
+
+	if (names && b->cdi && !yyjson_mut_get_bool(yyjson_mut_obj_get(o, "userns")))
+		r = cdi_apply(b->cdi, names, edits, err);
+	mem_strv_free(names);
+	if (r == -ENODEV)
+		err_clear(err);
+	return r == -ENODEV ? 0 : r < 0 ? r : 1;
+}
+
+static int bind_units(const struct bind *b, const struct units *taken, struct cdi_edits *edits, struct err *err)
+{
+	yyjson_mut_doc *d = edits->spec;
 	yyjson_mut_val *o = yyjson_mut_doc_get_root(d);
 	struct counts wants;
 	struct units mine;
@@ -100,13 +118,17 @@ static int bind_units(const struct bind *b, const struct units *taken, yyjson_mu
 		r = units_pick(b->has, taken, &wants, &mine, err);
 	if (r < 0)
 		return r == -EBUSY ? BIND_BUSY : r;
-	units_write(b->has, &mine, b->gpus, d, o);
-	return 0;
+	r = add_described(b, &mine, edits, err);
+	if (r >= 0)
+		units_write(b->has, &mine, r ? NULL : b->gpus, d, o);
+	return r < 0 ? r : 0;
 }
 
-int bind_spec(struct engine *e, const struct bind *b, const yyjson_doc *doc, yyjson_doc **ret, struct err *err)
+int bind_spec(struct engine *e, const struct bind *b, const yyjson_doc *doc, yyjson_doc **ret, yyjson_doc **ret_hooks,
+	      struct err *err)
 {
 	json_mut_cleanup yyjson_mut_doc *d = yyjson_doc_mut_copy((yyjson_doc *)doc, NULL);
+	struct cdi_edits edits = {.spec = d};
 	struct taken taken;
 	int r;
 
@@ -115,7 +137,9 @@ int bind_spec(struct engine *e, const struct bind *b, const yyjson_doc *doc, yyj
 	find_taken(e, b->has, &taken);
 	r = bind_cores(b, &taken.cores, d, err);
 	if (r == 0)
-		r = bind_units(b, &taken.units, d, err);
+		r = bind_units(b, &taken.units, &edits, err);
+	if (r == 0 && edits.hooks)
+		*ret_hooks = yyjson_mut_val_imut_copy(edits.hooks, NULL);
 	if (r == 0)
 		*ret = yyjson_mut_doc_imut_copy(d, NULL);
 	return r;

@@ -15,10 +15,15 @@
 static const struct kind {
 	const char *prefix;
 	const char *shared[6];
-	const char *visible;
+	const char *visible, *cdi;
+	bool cdi_numbers;
 } kinds[] = {
-    {"nvidia", {"nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-modeset", NULL}, "NVIDIA_VISIBLE_DEVICES"},
-    {"dri/renderD", {"kfd", NULL}, NULL},
+    {"nvidia",
+     {"nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-modeset", NULL},
+     "NVIDIA_VISIBLE_DEVICES",
+     "nvidia.com/gpu",
+     true},
+    {"dri/renderD", {"kfd", NULL}, NULL, "amd.com/gpu", false},
 };
 
 static int number_compare(const void *a, const void *b)
@@ -75,6 +80,8 @@ static void find_kind(const char *dev, const struct kind *k, struct gpus *g)
 	}
 	add_shared(dev, k, g);
 	g->visible = k->visible;
+	g->cdi = k->cdi;
+	g->cdi_numbers = k->cdi_numbers;
 }
 
 void gpus_find(const char *dev, struct gpus *ret)

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,8 @@ struct gpus {
 	size_t n;
 	char **shared;	     /* nodes that whoever has one of them needs, too; NULL = none */
 	const char *visible; /* name of the variable that says which are meant, NULL = none */
+	const char *cdi;     /* kind that their maker's file describes them as (node/engine/cdi.h) */
+	bool cdi_numbers;    /* they are called by `numbers` there, else by unit */
 };
 
 #define GPUS_NONE                                                                                                      \

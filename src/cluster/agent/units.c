@@ -158,9 +158,26 @@ void units_write(const struct counts *has, const struct units *mine, const struc
 			continue;
 		add_label(d, spec, name, &mine->sets[k]);
 		add_variable(d, spec, name, &mine->sets[k]);
-		if (!strcmp(name, COUNTS_GPU))
+		if (gpus && !strcmp(name, COUNTS_GPU))
 			add_gpus(d, spec, gpus, &mine->sets[k]);
 	}
+}
+
+char **units_cdi(const struct counts *has, const struct units *mine, const struct gpus *gpus)
+{
+	size_t at = place_of(has, COUNTS_GPU, strlen(COUNTS_GPU));
+	char **names = NULL;
+
+	for (unsigned k = 0; at < has->n && k < CORES_MAX; k++) {
+		mem_cleanup char *name = NULL;
+
+		if (!cores_has(&mine->sets[at], k))
+			continue;
+		name = mem_printf("%s=%u", gpus->cdi ? gpus->cdi : "nvidia.com/gpu",
+				  gpus->cdi_numbers && k < gpus->n ? gpus->numbers[k] : k);
+		mem_strv_add(&names, name);
+	}
+	return names;
 }
 
 void units_clear(yyjson_mut_val *spec)

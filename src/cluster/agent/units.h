@@ -24,8 +24,11 @@ void units_add(const struct counts *has, char *const *labels, struct units *take
 /* The ones with the lowest numbers that are not taken. -EBUSY: not so many are free; -EINVAL: the node has not so many at all. */
 int units_pick(const struct counts *has, const struct units *taken, const struct counts *wants, struct units *ret,
 	       struct err *err);
-/* Tells the container of them, whose specification this is: labels, BERTH_COUNTER_NAME=0,1 in its environment, device nodes of GPUs. */
+/* Tells the container of them, whose specification this is: labels, BERTH_COUNTER_NAME=0,1 in its environment, device nodes of GPUs (gpus NULL: somebody
+ * else brings those). */
 void units_write(const struct counts *has, const struct units *mine, const struct gpus *gpus, yyjson_mut_doc *d,
 		 yyjson_mut_val *spec);
+/* The GPUs among them as their maker's file calls them ("nvidia.com/gpu=0"), the caller's; NULL = there are none. */
+char **units_cdi(const struct counts *has, const struct units *mine, const struct gpus *gpus);
 /* Takes away what only units_write() may write. */
 void units_clear(yyjson_mut_val *spec);

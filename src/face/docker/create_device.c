@@ -6,7 +6,7 @@
 #include "base/core/buf.h"
 #include "base/core/err.h"
 #include "base/core/mem.h"
-#include "face/docker/cdi.h"
+#include "node/engine/cdi.h"
 #include "face/docker/create_private.h"
 #include "face/docker/shape.h"
 

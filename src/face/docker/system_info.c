@@ -8,7 +8,7 @@
 #include "base/core/mem.h"
 #include "base/wire/http_server.h"
 #include "face/docker/age.h"
-#include "face/docker/cdi.h"
+#include "node/engine/cdi.h"
 #include "face/docker/container.h"
 #include "node/engine/engine.h"
 #include "node/image/image.h"

@@ -434,6 +434,12 @@ int engine_run(struct engine *e, yyjson_val *spec, const struct engine_container
 	return make(e, spec, NULL, false, ret, err);
 }
 
+int engine_run_hooked(struct engine *e, yyjson_val *spec, yyjson_val *hooks, const struct engine_container **ret,
+		      struct err *err)
+{
+	return make(e, spec, hooks, false, ret, err);
+}
+
 /* ---- what is written down ---- */
 
 /* A JSON file of a container's directory. */

@@ -132,8 +132,11 @@ struct engine_container {
  * Also: "log": {"max_size" (bytes of one file, default 100 MiB), "max_files" (3), "compress" (of files that were rotated, false)}.
  * On success the container exists (config.json is written) and the monitor has been asked for: STARTED or EXITED comes as an event. */
 int engine_run(struct engine *e, yyjson_val *spec, const struct engine_container **ret, struct err *err);
-/* The container exists and nothing runs: CREATED, run 0. Everything is checked as in engine_run(), which is both. `hooks` (devhook.h; NULL = none) are programs
- * of this machine that run beside it: from files of its administrator, never from whoever asks. -ENOTSUP: with `userns`. */
+/* `hooks` (devhook.h; NULL = none) are programs of this machine that run beside it: from files of its administrator, never from whoever asks. -ENOTSUP: with
+ * `userns`. */
+int engine_run_hooked(struct engine *e, yyjson_val *spec, yyjson_val *hooks, const struct engine_container **ret,
+		      struct err *err);
+/* The container exists and nothing runs: CREATED, run 0. Everything is checked as in engine_run_hooked(), which is both. */
 int engine_create(struct engine *e, yyjson_val *spec, yyjson_val *hooks, const struct engine_container **ret,
 		  struct err *err);
 /* Its next life; it forgets a stop by hand, and its restarts are counted from 0. On success the wish is written down: it happens even if the daemon

@@ -29,7 +29,7 @@ struct cdi_edits {
 	yyjson_mut_val *hooks; /* the first hook makes it; NULL = none */
 };
 
-/* Adds what the files say of the devices. -ENODEV: "unresolvable CDI devices x"; -EINVAL, -ENOTSUP name file and member. */
+/* Adds what the files say of the devices. -ENODEV: "unresolvable CDI devices x", and nothing is added; -EINVAL, -ENOTSUP name file and member. */
 int cdi_apply(const char *const *dirs, char *const *names, struct cdi_edits *to, struct err *err);
 
 /* One object `containerEdits` (NULL = nothing); `where` is for messages. */

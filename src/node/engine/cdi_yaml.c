@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "face/docker/cdi_yaml.h"
+#include "node/engine/cdi_yaml.h"
 
 #include "base/core/buf.h"
 #include "base/core/err.h"

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "face/docker/cdi.h"
+#include "node/engine/cdi.h"
 
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/fs.h"
 #include "base/core/log.h"
 #include "base/core/mem.h"
-#include "face/docker/cdi_yaml.h"
+#include "node/engine/cdi_yaml.h"
 #include "node/engine/devhook.h"
 
 #include <ctype.h>
@@ -332,6 +332,9 @@ static int apply_one(struct files *f, const char *name, struct cdi_edits *to, st
 	yyjson_val *device = NULL;
 	int r = find(f, name, &file, &device, err);
 
+	/* Only looked for. */
+	if (!to)
+		return r;
 	if (r == 0 && !file->applied) {
 		file->applied = true;
 		r = cdi_edit(to, yyjson_obj_get(yyjson_doc_get_root(file->doc), "containerEdits"), file->path, err);
@@ -349,6 +352,8 @@ int cdi_apply(const char *const *dirs, char *const *names, struct cdi_edits *to,
 	f = mem_new(struct files);
 	for (size_t i = 0; dirs[i]; i++)
 		add_dir(f, dirs[i], i);
+	for (char *const *n = names; *n && r == 0; n++)
+		r = apply_one(f, *n, NULL, err);
 	for (; *names && r == 0; names++)
 		r = apply_one(f, *names, to, err);
 	files_free(f);
