@@ -280,8 +280,6 @@ policy_file() { # POLICY
 	submit_with_go "$file"
 	eventually test -e "$GO/here"
 	eventually says "$id" '.tasks[] | select(.name == "t") | .instances[0].state == "in_error"'
-	run -1 berth finish "$id/next"
-	[[ $output = *'task "next" is waiting; only what runs'* ]]
 	run -0 berth finish "$id/t/0"
 	[ "$output" = "$id/t/0" ]
 	run -0 berth finish "$id/t"
@@ -289,6 +287,75 @@ policy_file() { # POLICY
 	[ "$(job_field "$id" '.tasks[] | select(.name == "t") | .instances[1] | [.state, .attempts[0].killed, .attempts[0].exit_code]' | jq -c .)" = '["finished","finished",7]' ]
 	run -1 berth finish "$id"
 	[[ $output = *"a task is JOB/TASK"* ]]
+	run -1 berth finish "$id/t/0"
+	[[ $output = *'copy 0 of task "t" of job '"$id is finished already"* ]]
+}
+
+@test "taken by hand before they start: single copies of an array, a task that waits, a gang as a whole; cancelled copies fail the job" {
+	file=$(job_file ahead <<-'END'
+		services:
+		  t:
+		    image: busybox
+		    command: ["sh", "-c", "touch /go/$$BERTH_INDEX; while [ ! -e /go/now ]; do sleep 0.05; done"]
+		    volumes: ["GO:/go"]
+		    x-berth: {replicate: 1000, max_running: 1, on_error: continue}
+		  gang:
+		    image: busybox
+		    command: ["true"]
+		    depends_on: {t: {condition: service_completed_successfully}}
+		    x-berth: {kind: task, gang: true, replicate: 2}
+		  last:
+		    image: busybox
+		    command: ["true"]
+		    depends_on: {gang: {condition: service_completed_successfully}}
+		    x-berth: {kind: task}
+	END
+	)
+	submit_with_go "$file"
+	eventually test -e "$GO/0"
+	run -0 berth finish "$id/t/999"
+	run -0 berth finish --as failed "$id/t/2"
+	run -0 berth cancel "$id/t/77"
+	[ "$output" = "$id/t/77" ]
+	run -1 berth finish "$id/gang/1"
+	[[ $output = *'copy 1 of task "gang" is one of a gang of 2, which starts together or not at all: name the whole task, '"$id/gang"* ]]
+	run -1 berth finish --as good "$id/t/1"
+	[[ $output = *'--as good: it is "done" or "failed"'* ]]
+	run -0 berth finish "$id/gang"
+	eventually says "$id" '.tasks[] | select(.name == "last") | .state == "finished"'
+	run -1 berth cancel "$id/last"
+	[[ $output = *'task "last" of job '"$id is finished already"* ]]
+	kill -9 "$(daemon_pid)"
+	start
+	run -0 berth finish "$id/t"
+	ended "$id" failed
+	[ "$(job_field "$id" .reason)" = 'task "t": instance 77: cancelled by hand' ]
+	[ "$(job_field "$id" '.tasks[] | select(.name == "t") | .counts' | jq -cS .)" = '{"faulty":1,"finished":998,"skipped":1}' ]
+	[ ! -e "$GO/1" ]
+	berth events --json | jq -se --arg id "$id" '[.[] | select(.job == $id and .kind == "finish") | [.task, .index, .as]] ==
+		[["t", 999, "done"], ["t", 2, "failed"], ["t", 77, "cancelled"], ["gang", null, "done"], ["t", null, "done"]]'
+}
+
+@test "the restart of one copy of a gang says that it is one of all" {
+	file=$(job_file whole <<-'END'
+		services:
+		  g:
+		    image: busybox
+		    command: ["sh", "-c", "touch /go/$$BERTH_INDEX-$$BERTH_ATTEMPT; while [ ! -e /go/now ]; do sleep 0.05; done"]
+		    volumes: ["GO:/go"]
+		    x-berth: {gang: true, replicate: 2}
+	END
+	)
+	submit_with_go "$file"
+	eventually test -e "$GO/0-1"
+	eventually test -e "$GO/1-1"
+	run -0 --separate-stderr berth restart "$id/g/1"
+	[ "$output" = "$id/g/1" ]
+	[[ $stderr = *'copy 1 is one of a gang: all 2 copies of task "g" start again, because they run together or not at all'* ]]
+	eventually test -e "$GO/0-2"
+	eventually test -e "$GO/1-2"
+	touch "$GO/now"
+	ended "$id" finished
 }
 
 # bats test_tags=vm

@@ -194,6 +194,8 @@ static void random_job_event(struct sim *w)
 						      SCHED_EV_JOB_FORGET, SCHED_EV_JOB_PAUSE,	SCHED_EV_RESTART,
 						      SCHED_EV_FINISH};
 	enum sched_event_type type = types[sim_below(w, sizeof types / sizeof *types)];
+	bool waiting = type == SCHED_EV_FINISH && sim_chance(w, 700);
+	enum sched_as as = waiting ? (enum sched_as)sim_below(w, SCHED_AS_N) : SCHED_AS_DONE;
 	struct sched_job_view v;
 	struct sim_job *j;
 
@@ -204,12 +206,14 @@ static void random_job_event(struct sim *w)
 	if (type == SCHED_EV_JOB_FORGET && j->ended)
 		j->forgotten = true;
 	/* What is delayed is not told apart from what waits for room while its job is paused. */
-	if (type == SCHED_EV_FINISH && sched_job_view(w->s, j->id, &v) == 0 && v.state == SCHED_JOB_PAUSED)
+	if (type == SCHED_EV_FINISH && !waiting && sched_job_view(w->s, j->id, &v) == 0 && v.state == SCHED_JOB_PAUSED)
 		type = SCHED_EV_JOB_RESUME;
 	sim_step(w, (struct sched_event){.type = type,
 					 .job = j->id,
 					 .task = sim_below(w, (uint32_t)j->spec.n_tasks),
-					 .index = sim_chance(w, 500) ? SCHED_ALL : sim_below(w, SIM_COPIES)});
+					 .index = sim_chance(w, 500) ? SCHED_ALL : sim_below(w, SIM_COPIES),
+					 .as = as,
+					 .waiting = waiting});
 }
 
 /* A job that only waits for a user, or runs for ever, makes room for another one. */

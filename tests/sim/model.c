@@ -116,20 +116,48 @@ static void milestones(struct sim *w, const struct sched_attempt_id *id)
 	t->all_healthy |= (j->specs[id->task].healthcheck ? healthy : begun) == v.n_instances;
 }
 
-/* What is not live and would be tried again, or waits for somebody, is finished in this step. */
+/* A gang that waits is left alone when one of it is named. */
+static bool gang_waits(const struct sim_job *j, const struct sched_event *e, const struct sim_instance *i)
+{
+	return j->specs[e->task].gang && e->index != SCHED_ALL && (!i->epoch || i->ended);
+}
+
+static bool rests(const struct sched_event *e, enum sched_task_state state)
+{
+	if (state == SCHED_TASK_DELAYED || state == SCHED_TASK_IN_ERROR)
+		return true;
+	return e->waiting && (state == SCHED_TASK_WAITING || state == SCHED_TASK_PENDING || state == SCHED_TASK_PAUSED);
+}
+
+/* One copy: what rests gets its end in this step, what is live with its own. */
+static void finish_one(struct sim *w, const struct sched_event *e, struct sim_job *j, uint32_t x)
+{
+	struct sim_instance *i = &j->tasks[e->task].instances[x];
+	struct sched_instance_view v;
+
+	if (sched_instance_view(w->s, j->id, e->task, x, &v) < 0 || (e->waiting && gang_waits(j, e, i)))
+		return;
+	if (rests(e, v.state) && e->as == SCHED_AS_DONE) {
+		take_as_finished(j, e->task, i);
+	} else if (rests(e, v.state)) {
+		i->out = true;
+	} else if (e->waiting && (v.state == SCHED_TASK_STARTING || v.state == SCHED_TASK_RUNNING)) {
+		i->by_hand = e->as == SCHED_AS_DONE;
+		i->out = e->as != SCHED_AS_DONE;
+		i->preempted = false;
+	}
+}
+
 static void finish(struct sim *w, const struct sched_event *e)
 {
 	struct sim_job *j = sim_job_find(w, e->job);
 	struct sched_attempt_id id = {.task = e->task};
-	struct sched_instance_view v;
 
 	for (uint32_t x = 0; x < SIM_COPIES && !j->ended; x++) {
-		struct sim_instance *i = &j->tasks[e->task].instances[x];
-
-		if ((e->index == SCHED_ALL || e->index == x) && sched_instance_view(w->s, j->id, e->task, x, &v) == 0 &&
-		    (v.state == SCHED_TASK_DELAYED || v.state == SCHED_TASK_IN_ERROR))
-			take_as_finished(j, e->task, i);
+		if (e->index == SCHED_ALL || e->index == x)
+			finish_one(w, e, j, x);
 	}
+	j->tasks[e->task].closed |= e->waiting && e->index == SCHED_ALL;
 	snprintf(id.job, sizeof id.job, "%s", j->id);
 	milestones(w, &id);
 }
@@ -180,9 +208,11 @@ static void check_restarted(struct sim *w, const struct sched_event *e)
 
 		if ((e->index != SCHED_ALL && e->index != x) || sched_instance_view(w->s, j->id, e->task, x, &v) < 0)
 			continue;
+		if (e->type == SCHED_EV_FINISH && e->waiting && gang_waits(j, e, i))
+			continue;
 		if (i->epoch && !i->ended && !i->killed && i->start_step != w->steps)
 			sim_fail(w, "%s/%u/%u goes on after a restart or finish by hand", j->id, e->task, x);
-		if (v.state == SCHED_TASK_DELAYED || v.state == SCHED_TASK_IN_ERROR)
+		if (rests(e, v.state))
 			sim_fail(w, "%s/%u/%u is %s after a restart or finish by hand", j->id, e->task, x,
 				 sched_task_state_name(v.state));
 	}
@@ -213,6 +243,8 @@ static bool dep_holds(struct sim *w, const struct sim_job *j, const struct sched
 	/* What is faulty under continue holds up nobody; a service completes by its restart policy. */
 	sched_task_view(w->s, j->id, d->task, &v);
 	if (!d->required || on->on_error == SCHED_ON_ERROR_CONTINUE || (v.expanded && !v.n_instances))
+		return true;
+	if (t->closed && v.state == SCHED_TASK_FINISHED)
 		return true;
 	if (d->condition == SCHED_DEP_STARTED)
 		return t->all_begun;
@@ -262,8 +294,9 @@ static void start(struct sim *w, const struct sched_action *a)
 	if (i->epoch && !i->ended)
 		sim_fail(w, "%s/%s/%u starts #%u while #%u lives", j->id, t->name, a->attempt.index, a->attempt.epoch,
 			 i->epoch);
-	if (i->finished)
-		sim_fail(w, "%s/%s/%u has finished and starts again", j->id, t->name, a->attempt.index);
+	if (i->finished || i->out || j->tasks[a->attempt.task].closed)
+		sim_fail(w, "%s/%s/%u has finished, or was taken by hand, and starts again", j->id, t->name,
+			 a->attempt.index);
 	if (a->attempt.epoch != i->epoch + 1)
 		sim_fail(w, "%s/%s/%u: #%u after #%u", j->id, t->name, a->attempt.index, a->attempt.epoch, i->epoch);
 	check_deps(w, j, a->attempt.task);

@@ -43,6 +43,7 @@ struct sim_instance {
 	bool preempted;			/* that one for a job of higher priority, or by hand to start again */
 	bool by_hand;			/* that one to be taken as finished */
 	bool finished;			/* ended with success: must never start again */
+	bool out;			/* taken as failed or cancelled by hand: neither must this */
 	bool running;			/* a container runs somewhere */
 	bool told;			/* STARTED or more has reached the server */
 	bool begun;			/* some attempt of it has started, as the server knows */
@@ -54,6 +55,7 @@ struct sim_task {
 	struct sim_instance instances[SIM_COPIES];
 	uint32_t n_finished;
 	bool all_begun, all_healthy; /* at some moment */
+	bool closed;		     /* all of it was taken by hand */
 };
 
 struct sim_job {

@@ -195,7 +195,7 @@ static bool wants_places(const struct taker *t)
 	const struct task *task = it->task;
 	bool fresh = it == &task->base && task->fresh_state == SCHED_TASK_PENDING;
 
-	return t->copies <= it->n + (fresh ? task->n - task->next_fresh : 0) && limits_spare(it->shape);
+	return t->copies <= it->n + (fresh ? sched_instance_n_fresh(task) : 0) && limits_spare(it->shape);
 }
 
 void sched_claim_use(struct sched *s, const struct item *it, struct node *n)

@@ -15,7 +15,7 @@ static uint64_t waiting(const struct item *it)
 	uint32_t live = t->counts[SCHED_TASK_STARTING] + t->counts[SCHED_TASK_RUNNING];
 
 	if (it == &t->base && t->fresh_state == SCHED_TASK_PENDING)
-		n += t->n - t->next_fresh;
+		n += sched_instance_n_fresh(t);
 	if (t->max_running && n > t->max_running - live)
 		n = t->max_running - live;
 	return n;

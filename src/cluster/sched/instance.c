@@ -17,29 +17,71 @@ const char *sched_kill_text(enum kill k)
 	static const char *const texts[KILL_N] = {
 	    [KILL_CANCELLED] = "cancelled", [KILL_WALLTIME] = "walltime", [KILL_JOB_ENDED] = "job ended",
 	    [KILL_GANG] = "gang failed",    [KILL_DRAINED] = "drained",	  [KILL_PREEMPTED] = SCHED_PREEMPTED,
-	    [KILL_RESTARTED] = "restarted", [KILL_FINISHED] = "finished"};
+	    [KILL_RESTARTED] = "restarted", [KILL_FINISHED] = "finished", [KILL_FAILED] = "failed by hand"};
 
 	return k < KILL_N ? texts[k] : NULL;
 }
 
 /* ---- records ---- */
 
+static struct instance *place_of(const struct task *t, uint32_t index)
+{
+	return &t->pages[index / PAGE_SIZE][index % PAGE_SIZE];
+}
+
+static bool is_ahead(const struct task *t, uint32_t index)
+{
+	return t->n_ahead && index < t->n && t->pages[index / PAGE_SIZE] && place_of(t, index)->ahead;
+}
+
 struct instance *sched_instance_at(const struct task *t, uint32_t index)
 {
-	return index < t->next_fresh ? &t->pages[index / PAGE_SIZE][index % PAGE_SIZE] : NULL;
+	return index < t->next_fresh || is_ahead(t, index) ? place_of(t, index) : NULL;
+}
+
+uint32_t sched_instance_past(const struct task *t)
+{
+	return t->n_ahead ? t->n : t->next_fresh;
+}
+
+uint32_t sched_instance_n_fresh(const struct task *t)
+{
+	return t->n - t->next_fresh - t->n_ahead;
+}
+
+static struct instance *record_new(struct task *t, uint32_t index)
+{
+	struct instance *i;
+
+	if (!t->pages[index / PAGE_SIZE])
+		t->pages[index / PAGE_SIZE] = mem_new_n(struct instance, PAGE_SIZE);
+	i = place_of(t, index);
+	i->index = index;
+	i->state = t->fresh_state;
+	i->live_pos = i->node_pos = i->timer_pos = NOT_LISTED;
+	return i;
 }
 
 struct instance *sched_instance_open(struct task *t)
 {
-	uint32_t index = t->next_fresh++;
+	struct instance *i = record_new(t, t->next_fresh++);
+
+	while (is_ahead(t, t->next_fresh)) {
+		place_of(t, t->next_fresh++)->ahead = false;
+		t->n_ahead--;
+	}
+	return i;
+}
+
+struct instance *sched_instance_ahead(struct task *t, uint32_t index)
+{
 	struct instance *i;
 
-	if (index % PAGE_SIZE == 0)
-		t->pages[index / PAGE_SIZE] = mem_new_n(struct instance, PAGE_SIZE);
-	i = &t->pages[index / PAGE_SIZE][index % PAGE_SIZE];
-	i->index = index;
-	i->state = t->fresh_state;
-	i->live_pos = i->node_pos = i->timer_pos = NOT_LISTED;
+	if (index == t->next_fresh)
+		return sched_instance_open(t);
+	i = record_new(t, index);
+	i->ahead = true;
+	t->n_ahead++;
 	return i;
 }
 
@@ -217,6 +259,14 @@ void sched_instance_kill(struct sched *s, struct job *j, struct task *t, struct 
 	snprintf(act->node, sizeof act->node, "%s", s->nodes[a->node]->name);
 }
 
+void sched_instance_rekill(struct sched *s, struct instance *i, enum kill why)
+{
+	struct attempt *a = sched_instance_live(i);
+
+	s->n_preempted -= a->kill == KILL_PREEMPTED;
+	a->kill = (uint8_t)why;
+}
+
 void sched_instance_pend(struct sched *s, struct job *j, struct task *t, struct instance *i)
 {
 	i->next_try_ms = 0;
@@ -233,35 +283,12 @@ void sched_instance_retry(struct sched *s, struct job *j, struct task *t, struct
 	sched_instance_pend(s, j, t, i);
 }
 
-void sched_instance_restart(struct sched *s, struct job *j, struct task *t, struct instance *i)
-{
-	if (sched_instance_live(i)) {
-		sched_instance_kill(s, j, t, i, KILL_RESTARTED);
-	} else if (i->state == SCHED_TASK_DELAYED) {
-		sched_timer_unset(s, i);
-		sched_instance_pend(s, j, t, i);
-	} else if (i->state == SCHED_TASK_IN_ERROR) {
-		sched_instance_retry(s, j, t, i);
-	}
-}
-
 /* Whoever waits for it goes on, whatever for. */
 static void finish(struct job *j, struct task *t, struct instance *i)
 {
 	sched_instance_set(j, t, i, SCHED_TASK_FINISHED);
 	count_started(t, i);
 	count_healthy(t, i, true);
-}
-
-void sched_instance_finish(struct sched *s, struct job *j, struct task *t, struct instance *i)
-{
-	if (sched_instance_live(i)) {
-		sched_instance_kill(s, j, t, i, KILL_FINISHED);
-	} else if (i->state == SCHED_TASK_DELAYED || i->state == SCHED_TASK_IN_ERROR) {
-		sched_timer_unset(s, i);
-		i->next_try_ms = 0;
-		finish(j, t, i);
-	}
 }
 
 static void delay(struct sched *s, struct job *j, struct task *t, struct instance *i, int64_t ms)
@@ -289,35 +316,50 @@ static char *failure_text(const struct task *t, const struct instance *i)
 	return t->n > 1 ? mem_printf("instance %u: %s", i->index, what) : mem_take(what);
 }
 
+/* Faulty for good, and what follows from that. */
+static void fail(struct sched *s, struct job *j, struct task *t, struct instance *i)
+{
+	sched_instance_set(j, t, i, SCHED_TASK_FAULTY);
+	if (t->on_error == SCHED_ON_ERROR_CANCEL) {
+		sched_job_fail(s, j, t);
+	} else if (t->on_error == SCHED_ON_ERROR_CONTINUE) {
+		/* Those that wait for it go on, whatever they wait for (ProActive: the children of a FAULTY task run). */
+		count_started(t, i);
+		count_healthy(t, i, true);
+	}
+}
+
 /* on_error, when the tries are used up. */
 static void give_up(struct sched *s, struct job *j, struct task *t, struct instance *i)
 {
 	const struct attempt *a = sched_instance_last(i);
-	mem_cleanup char *reason = NULL;
 
 	if (!t->failure) {
 		t->failure = failure_text(t, i);
 		t->exit_code = a->outcome == SCHED_OUT_EXITED && a->exit_code ? a->exit_code : 1;
 	}
 	switch ((enum sched_on_error)t->on_error) {
-	case SCHED_ON_ERROR_CONTINUE:
-		/* Those that wait for it go on, whatever they wait for (ProActive: the children of a FAULTY task run). */
-		sched_instance_set(j, t, i, SCHED_TASK_FAULTY);
-		count_started(t, i);
-		count_healthy(t, i, true);
-		return;
 	case SCHED_ON_ERROR_PAUSE:
 		sched_job_pause(s, j);
 		/* fall through */
 	case SCHED_ON_ERROR_SUSPEND:
 		sched_instance_set(j, t, i, SCHED_TASK_IN_ERROR);
 		return;
+	case SCHED_ON_ERROR_CONTINUE:
 	case SCHED_ON_ERROR_CANCEL:
-		break;
+		fail(s, j, t, i);
 	}
-	sched_instance_set(j, t, i, SCHED_TASK_FAULTY);
-	reason = mem_printf("task \"%s\" failed: %s", t->name, t->failure);
-	sched_job_end(s, j, SCHED_JOB_FAILED, KILL_CANCELLED, t->exit_code, reason);
+}
+
+void sched_instance_settle(struct sched *s, struct job *j, struct task *t, struct instance *i, enum sched_as as)
+{
+	sched_hand_blame(t, i, as);
+	if (as == SCHED_AS_DONE)
+		finish(j, t, i);
+	else if (as == SCHED_AS_FAILED)
+		fail(s, j, t, i);
+	else
+		sched_instance_set(j, t, i, i->n_attempts ? SCHED_TASK_ABORTED : SCHED_TASK_SKIPPED);
 }
 
 static void note_end(struct sched *s, const struct task *t, struct attempt *a, const struct ending *e)
@@ -351,6 +393,9 @@ static void end_gang(struct sched *s, struct job *j, struct task *t)
 	}
 }
 
+static const uint8_t by_hand[KILL_N] = {
+    [KILL_FINISHED] = SCHED_AS_DONE, [KILL_FAILED] = SCHED_AS_FAILED, [KILL_CANCELLED] = SCHED_AS_CANCELLED};
+
 /* What follows an end that nobody's job end caused: success, another try, or the error policy. */
 static void decide(struct sched *s, struct job *j, struct task *t, struct instance *i, bool was_healthy)
 {
@@ -363,8 +408,8 @@ static void decide(struct sched *s, struct job *j, struct task *t, struct instan
 
 	if (t->service && ran_ms >= RESET_AFTER_MS)
 		i->lost = 0;
-	if (a->kill == KILL_FINISHED) {
-		finish(j, t, i);
+	if (a->kill == KILL_FINISHED || a->kill == KILL_FAILED || a->kill == KILL_CANCELLED) {
+		sched_instance_settle(s, j, t, i, by_hand[a->kill]);
 		return;
 	}
 	if (anew) {
@@ -419,7 +464,7 @@ void sched_instance_end(struct sched *s, struct job *j, struct task *t, struct i
 	else if (t->max_running)
 		sched_place_update(s, t);
 	if (t->gang && !j->ending) {
-		if (i->state != SCHED_TASK_FINISHED && i->state != SCHED_TASK_FAULTY)
+		if (i->state != SCHED_TASK_FINISHED && i->state != SCHED_TASK_FAULTY && i->state != SCHED_TASK_ABORTED)
 			end_gang(s, j, t);
 		sched_place_update(s, t);
 	}

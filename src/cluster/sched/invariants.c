@@ -57,6 +57,9 @@ static int audit_attempts(struct audit *a, const struct task *t, const struct in
 		if (k + 1 < i->n_attempts && (!at->ended || at->epoch + 1 != at[1].epoch))
 			return BROKEN(a, "%s/%u: attempts out of order", t->name, i->index);
 	}
+	if (!i->n_attempts && !i->epoch &&
+	    (i->state == SCHED_TASK_FINISHED || i->state == SCHED_TASK_FAULTY || i->state == SCHED_TASK_SKIPPED))
+		return 0;
 	if (!i->n_attempts || sched_instance_last(i)->epoch != i->epoch)
 		return BROKEN(a, "%s/%u: the last attempt is not that of epoch %u", t->name, i->index, i->epoch);
 	return 0;
@@ -131,22 +134,30 @@ static size_t pending_in_items(const struct task *t)
 static int audit_counts(struct audit *a, const struct job *j, const struct task *t)
 {
 	uint32_t counts[SCHED_TASK_ABORTED + 1] = {0};
-	uint32_t started = 0, healthy = 0;
+	uint32_t started = 0, healthy = 0, ahead = 0;
 
-	for (uint32_t k = 0; k < t->next_fresh; k++) {
+	for (uint32_t k = 0; k < sched_instance_past(t); k++) {
 		const struct instance *i = sched_instance_at(t, k);
-		int r = audit_instance(a, j, t, i);
+		int r = i ? audit_instance(a, j, t, i) : 0;
 
 		if (r < 0)
 			return r;
+		if (!i)
+			continue;
 		counts[i->state]++;
 		started += i->started;
 		healthy += i->healthy;
+		ahead += i->ahead;
+		if (i->n_attempts && !t->ready)
+			return BROKEN(a, "%s/%s/%u: ran before it was ready", j->id, t->name, k);
 	}
+	if (ahead != t->n_ahead || (ahead && t->next_fresh < t->n && sched_instance_at(t, t->next_fresh)))
+		return BROKEN(a, "%s/%s: %u copies taken out of their turn, %u counted", j->id, t->name, ahead,
+			      t->n_ahead);
 	if (counts[SCHED_TASK_PENDING] != pending_in_items(t))
 		return BROKEN(a, "%s/%s: %u instances pending, %zu queued", j->id, t->name, counts[SCHED_TASK_PENDING],
 			      pending_in_items(t));
-	counts[t->fresh_state] += t->n - t->next_fresh;
+	counts[t->fresh_state] += sched_instance_n_fresh(t);
 	if (memcmp(counts, t->counts, sizeof counts) != 0 || started != t->n_started || healthy != t->n_healthy)
 		return BROKEN(a, "%s/%s: counts are wrong", j->id, t->name);
 	return 0;
@@ -196,8 +207,6 @@ static int audit_task(struct audit *a, const struct job *j, const struct task *t
 		return BROKEN(a, "%s/%s: expands in the wrong state", j->id, t->name);
 	if (t->max_running && t->counts[SCHED_TASK_STARTING] + t->counts[SCHED_TASK_RUNNING] > t->max_running)
 		return BROKEN(a, "%s/%s: more than %u live", j->id, t->name, t->max_running);
-	if (t->next_fresh && !t->ready)
-		return BROKEN(a, "%s/%s: ran before it was ready", j->id, t->name);
 	if (t->fresh_state == SCHED_TASK_PENDING && !t->ready)
 		return BROKEN(a, "%s/%s: pending before it was ready", j->id, t->name);
 	if (t->fresh_state == SCHED_TASK_WAITING && t->ready && t->expanded)

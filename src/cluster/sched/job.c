@@ -131,10 +131,16 @@ struct job *sched_job_new(struct sched *s, const struct sched_job_spec *spec)
 
 static void task_deinit(struct sched *s, struct task *t)
 {
+	uint32_t past = sched_instance_past(t);
+
 	sched_place_clear(s, t);
-	for (uint32_t k = 0; k < t->next_fresh; k++)
-		sched_instance_drop(s, sched_instance_at(t, k));
-	for (uint32_t k = 0; k < t->next_fresh; k += PAGE_SIZE)
+	for (uint32_t k = 0; k < past; k++) {
+		struct instance *i = sched_instance_at(t, k);
+
+		if (i)
+			sched_instance_drop(s, i);
+	}
+	for (uint32_t k = 0; k < past; k += PAGE_SIZE)
 		free(t->pages[k / PAGE_SIZE]);
 	free(t->pages);
 	sched_shape_drop(s, t->base.shape);
@@ -236,18 +242,26 @@ void sched_job_end(struct sched *s, struct job *j, enum sched_job_state final, e
 	sched_touch(s, j);
 }
 
+/* What a person cancelled is told rather than what was skipped for it. */
 static void by_itself(struct job *j)
 {
+	const struct task *worst = NULL;
+
 	j->final = SCHED_JOB_FINISHED;
 	for (size_t k = 0; k < j->n_tasks; k++) {
-		if (j->tasks[k].final == SCHED_TASK_SKIPPED) {
-			j->final = SCHED_JOB_FAILED;
-			j->exit_code = 1;
-			j->reason =
-			    mem_printf("task \"%s\" could not run: what it waits for did not happen", j->tasks[k].name);
-			return;
-		}
+		const struct task *t = &j->tasks[k];
+
+		if ((t->final == SCHED_TASK_SKIPPED || t->final == SCHED_TASK_ABORTED) &&
+		    (!worst || (t->failure && !worst->failure)))
+			worst = t;
 	}
+	if (!worst)
+		return;
+	j->final = SCHED_JOB_FAILED;
+	j->exit_code = 1;
+	j->reason = worst->failure
+			? mem_printf("task \"%s\": %s", worst->name, worst->failure)
+			: mem_printf("task \"%s\" could not run: what it waits for did not happen", worst->name);
 }
 
 /* Has the job ended? Once per step and job, when all its changes are done. */
@@ -259,6 +273,7 @@ void sched_job_settle(struct sched *s, struct job *j)
 		return;
 	if (!j->ending)
 		by_itself(j);
+	sched_timer_unstart(s, j);
 	j->ending = j->paused = false;
 	j->ended = true;
 	sched_quota_ended(j);
@@ -266,6 +281,13 @@ void sched_job_settle(struct sched *s, struct job *j)
 	act = sched_act(s, SCHED_ACT_JOB_ENDED, j);
 	act->job_state = j->final;
 	act->reason = NULL;
+}
+
+void sched_job_fail(struct sched *s, struct job *j, const struct task *t)
+{
+	mem_cleanup char *reason = mem_printf("task \"%s\" failed: %s", t->name, t->failure);
+
+	sched_job_end(s, j, SCHED_JOB_FAILED, KILL_CANCELLED, t->exit_code, reason);
 }
 
 void sched_job_cancel(struct sched *s, struct job *j)
@@ -283,36 +305,19 @@ void sched_job_pause(struct sched *s, struct job *j)
 	sched_place_job(s, j);
 }
 
-/* Nothing of it is in error any more, unless it comes again. */
-static void error_gone(struct task *t)
-{
-	free(t->failure);
-	t->failure = NULL;
-	t->exit_code = 0;
-}
-
-/* Its expansion is asked for again. */
-static void expand_again(struct sched *s, struct job *j, struct task *t)
-{
-	j->n_in_error -= t->in_error;
-	t->in_error = false;
-	if (t->ready && !t->expanded)
-		sched_workflow_ask(s, j, t);
-}
-
 static void task_resume(struct sched *s, struct job *j, struct task *t)
 {
 	if (t->ended)
 		return;
 	if (t->counts[SCHED_TASK_IN_ERROR] || t->in_error)
-		error_gone(t);
+		sched_hand_error_gone(t);
 	for (uint32_t k = 0; t->counts[SCHED_TASK_IN_ERROR] && k < t->next_fresh; k++) {
 		struct instance *i = sched_instance_at(t, k);
 
 		if (i->state == SCHED_TASK_IN_ERROR)
 			sched_instance_retry(s, j, t, i);
 	}
-	expand_again(s, j, t);
+	sched_hand_expand_again(s, j, t);
 }
 
 void sched_job_resume(struct sched *s, struct job *j)
@@ -324,41 +329,6 @@ void sched_job_resume(struct sched *s, struct job *j)
 		task_resume(s, j, &j->tasks[k]);
 	sched_place_job(s, j);
 	sched_touch(s, j);
-}
-
-/* One instance of the task, or all of them. False: the task is no longer there to be changed. */
-static bool by_hand(struct sched *s, struct job *j, uint32_t task, uint32_t index,
-		    void (*act)(struct sched *, struct job *, struct task *, struct instance *))
-{
-	struct task *t = task < j->n_tasks ? &j->tasks[task] : NULL;
-	bool in_error;
-
-	if (!t || t->ended || j->ending || j->ended)
-		return false;
-	in_error = t->counts[SCHED_TASK_IN_ERROR];
-	for (uint32_t k = 0; k < t->next_fresh; k++) {
-		if (index == SCHED_ALL || index == k)
-			act(s, j, t, sched_instance_at(t, k));
-	}
-	if (in_error && !t->counts[SCHED_TASK_IN_ERROR])
-		error_gone(t);
-	sched_place_job(s, j);
-	sched_touch(s, j);
-	sched_workflow_look(s, j, t);
-	return true;
-}
-
-void sched_job_restart(struct sched *s, struct job *j, uint32_t task, uint32_t index)
-{
-	if (by_hand(s, j, task, index, sched_instance_restart) && index == SCHED_ALL && j->tasks[task].in_error) {
-		error_gone(&j->tasks[task]);
-		expand_again(s, j, &j->tasks[task]);
-	}
-}
-
-void sched_job_finish(struct sched *s, struct job *j, uint32_t task, uint32_t index)
-{
-	by_hand(s, j, task, index, sched_instance_finish);
 }
 
 void sched_job_begin(struct sched *s, struct job *j)

@@ -113,31 +113,42 @@ uint32_t sched_item_head(const struct item *it)
 	return it->n ? it->heap[0] : it->task->next_fresh;
 }
 
-static void index_push(struct item *it, uint32_t index)
+/* Puts an index where it belongs, from a place that is free. */
+static void index_put(struct item *it, size_t pos, uint32_t index)
 {
-	size_t pos;
-
-	mem_grow(&it->heap, &it->cap, it->n);
-	for (pos = it->n++; pos > 0 && index < it->heap[(pos - 1) / 2]; pos = (pos - 1) / 2)
+	for (; pos > 0 && index < it->heap[(pos - 1) / 2]; pos = (pos - 1) / 2)
 		it->heap[pos] = it->heap[(pos - 1) / 2];
+	for (size_t child; (child = 2 * pos + 1) < it->n; pos = child) {
+		if (child + 1 < it->n && it->heap[child + 1] < it->heap[child])
+			child++;
+		if (it->heap[child] >= index)
+			break;
+		it->heap[pos] = it->heap[child];
+	}
 	it->heap[pos] = index;
+}
+
+static void index_take(struct item *it, size_t pos)
+{
+	uint32_t last = it->heap[--it->n];
+
+	if (pos < it->n)
+		index_put(it, pos, last);
 }
 
 static uint32_t index_pop(struct item *it)
 {
-	uint32_t first = it->heap[0], last = it->heap[--it->n];
-	size_t pos = 0;
+	uint32_t first = it->heap[0];
 
-	for (size_t child; (child = 2 * pos + 1) < it->n; pos = child) {
-		if (child + 1 < it->n && it->heap[child + 1] < it->heap[child])
-			child++;
-		if (it->heap[child] >= last)
-			break;
-		it->heap[pos] = it->heap[child];
-	}
-	if (it->n)
-		it->heap[pos] = last;
+	index_take(it, 0);
 	return first;
+}
+
+static void index_push(struct item *it, uint32_t index)
+{
+	mem_grow(&it->heap, &it->cap, it->n);
+	it->n++;
+	index_put(it, it->n - 1, index);
 }
 
 /* ---- what the other files call ---- */
@@ -212,6 +223,23 @@ static void item_drop(struct sched *s, struct item *it)
 		link = &(*link)->next;
 	*link = it->next;
 	item_free(s, it);
+}
+
+void sched_place_pull(struct sched *s, struct task *t, uint32_t index)
+{
+	struct item *it = sched_item_find(t, index);
+	size_t pos = 0;
+
+	while (pos < it->n && it->heap[pos] != index)
+		pos++;
+	if (pos < it->n)
+		index_take(it, pos);
+	/* What was kept was for more of them than wait now. */
+	if (s->hold.item == it || sched_claim_of(s, it))
+		sched_hold_drop(s);
+	item_update(s, it);
+	if (!it->n && it != &t->base)
+		item_drop(s, it);
 }
 
 void sched_place_clear(struct sched *s, struct task *t)

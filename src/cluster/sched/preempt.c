@@ -63,7 +63,7 @@ static uint32_t copies_of(const struct item *it)
 	if (t->gang)
 		return sched_gang_size(it);
 	if (it == &t->base && t->fresh_state == SCHED_TASK_PENDING)
-		n += t->n - t->next_fresh;
+		n += sched_instance_n_fresh(t);
 	if (t->max_running)
 		n = least(n, left(t->max_running, live));
 	if (it->job->max_running)

@@ -262,27 +262,28 @@ static int job_pause(struct sched *s, const struct sched_event *e, struct err *e
 	return job_event(s, e, err, sched_job_pause);
 }
 
-static int by_hand(struct sched *s, const struct sched_event *e, struct err *err,
-		   void (*apply)(struct sched *, struct job *, uint32_t, uint32_t))
+static int restart(struct sched *s, const struct sched_event *e, struct err *err)
 {
 	struct job *j;
 
 	if (!e->job)
-		return err_set(err, EINVAL, "the id of the job is missing");
+		return err_set(err, EINVAL, "restart: the id of the job is missing");
 	j = sched_job_find(s, e->job);
 	if (j)
-		apply(s, j, e->task, e->index);
+		sched_hand_restart(s, j, e->task, e->index);
 	return 0;
-}
-
-static int restart(struct sched *s, const struct sched_event *e, struct err *err)
-{
-	return by_hand(s, e, err, sched_job_restart);
 }
 
 static int finish(struct sched *s, const struct sched_event *e, struct err *err)
 {
-	return by_hand(s, e, err, sched_job_finish);
+	struct job *j;
+
+	if (!e->job || (unsigned)e->as >= SCHED_AS_N)
+		return err_set(err, EINVAL, "finish: the id of the job is missing, or what it counts as is not known");
+	j = sched_job_find(s, e->job);
+	if (j)
+		sched_hand_finish(s, j, e->task, e->index, e->as, e->waiting);
+	return 0;
 }
 
 static int job_forget(struct sched *s, const struct sched_event *e, struct err *err)

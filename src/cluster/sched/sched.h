@@ -37,7 +37,7 @@
  * - What finds no room takes that of preemptible tasks of jobs of lower priority (preempt.c), and their licences and what they have of the
  *   same quota: they are killed ("preempted"), without using up a try, and wait for room again. What ends is kept for the takers (claim.c).
  * - Counters of a node (GPUs ...) are taken like slots; which of them a copy gets the agent says.
- * - A job that ended by itself is FINISHED, faulty tasks under `continue` included, unless something was skipped.
+ * - A job that ended by itself is FINISHED, faulty tasks under `continue` included, unless something was skipped, or cancelled by hand.
  *
  * Ownership: an event's pointers are only read during the call. Actions are valid until the next sched_step() or
  * sched_free().
@@ -194,10 +194,20 @@ enum sched_event_type {
 	SCHED_EV_RESTART,   /* job, task, index (SCHED_ALL: all its instances): what is live is killed and starts again
 			     * without using up a try, what is delayed has its next try now, what is in error fresh tries */
 	SCHED_EV_PROBED, /* probe, node, fit, error: the answer to PROBE. One that is missing for ten minutes is a no */
-	SCHED_EV_FINISH, /* the same: what is live is killed and finished with its end, however that is; what is delayed
-			  * or in error is finished now. What waits for others or for room is left alone */
+	SCHED_EV_FINISH, /* the same, as: what is live is killed and counts as that, however it ends; what is delayed or in
+			  * error does now. waiting: so does what has not started, and a list of files that is not known;
+			  * without, that is left alone (as logs of older versions mean it) */
 };
 #define SCHED_ALL UINT32_MAX
+
+/* What a person says of copies that have not ended. */
+enum sched_as {
+	SCHED_AS_DONE, /* finished: whoever waits for it goes on */
+	SCHED_AS_FAILED, /* faulty, as if its tries were used up: on_error says what follows; suspend and pause: what needs it is
+			     * skipped */
+	SCHED_AS_CANCELLED, /* it shall not run: what needs its task is skipped, and the job has failed in the end */
+	SCHED_AS_N
+};
 
 struct sched_attempt_id {
 	char job[SCHED_ID_MAX];
@@ -221,6 +231,8 @@ struct sched_event {
 	const char *job;		 /* CANCEL, PAUSE, RESUME, FORGET, EXPANDED, RESTART, FINISH */
 	uint32_t task, count;		 /* EXPANDED; RESTART, FINISH: task */
 	uint32_t index;			 /* RESTART, FINISH */
+	enum sched_as as;		 /* FINISH */
+	bool waiting;			 /* FINISH */
 	const struct sched_job_spec *job_spec;
 	const char *node; /* NODE_... */
 	uint32_t node_slots;
@@ -245,7 +257,7 @@ struct sched_event {
 enum sched_action_type {
 	SCHED_ACT_START,     /* attempt on node */
 	SCHED_ACT_KILL,	     /* attempt: end it with grace; an EXITED event will come. reason: "cancelled", "walltime",
-			  * "job ended", "gang failed", "drained", "preempted", "restarted" or "finished". Given once for an attempt. */
+			  * "job ended", "gang failed", "drained", "preempted", "restarted", "finished" or "failed by hand". Given once for an attempt. */
 	SCHED_ACT_EXPAND,    /* job, task: find out its number of instances, answer with EXPANDED */
 	SCHED_ACT_JOB_ENDED, /* job, job_state */
 	SCHED_ACT_PROBE,     /* job, task, node, probe: run that task's probe there, answer with PROBED */
@@ -365,6 +377,7 @@ struct sched_task_view {
 	size_t n_instances;
 	size_t counts[SCHED_TASK_ABORTED + 1]; /* instances by state */
 	bool expanded;			       /* the number of instances is known */
+	bool gang;
 	int64_t started_ms, ended_ms;
 };
 struct sched_job_view {

@@ -7,7 +7,7 @@
 #include "cluster/sched/snapshot_draft.h"
 #include "cluster/sched/snapshot_words.h"
 
-#define VERSION 5 /* that is written; older ones are read, too */
+#define VERSION 6 /* that is written; older ones are read, too */
 
 /* ---- nodes ---- */
 
@@ -180,7 +180,7 @@ static void enlist(struct reader *r, struct sched *s, struct job *j, struct task
 {
 	const struct attempt *a = sched_instance_last(i);
 
-	if (!a->ended) {
+	if (a && !a->ended) {
 		if (!s->nodes[a->node]->up || !sched_node_take(s, s->nodes[a->node], t, i)) {
 			fail(r, "an attempt is live where it cannot be");
 			return;
@@ -191,8 +191,13 @@ static void enlist(struct reader *r, struct sched *s, struct job *j, struct task
 		sched_place_push(s, t, i);
 	else if (i->state == SCHED_TASK_DELAYED)
 		sched_timer_set(s, t, i, i->next_try_ms);
-	else if (i->state == SCHED_TASK_RUNNING && t->walltime_ms && a->kill == KILL_NONE)
+	else if (i->state == SCHED_TASK_RUNNING && t->walltime_ms && a && a->kill == KILL_NONE)
 		sched_timer_set(s, t, i, sched_later(a->started_ms, t->walltime_ms));
+}
+
+static bool ended_by_hand(unsigned state)
+{
+	return state == SCHED_TASK_FINISHED || state == SCHED_TASK_FAULTY || state == SCHED_TASK_SKIPPED;
 }
 
 static void load_instance(struct reader *r, struct sched *s, struct job *j, struct task *t)
@@ -215,16 +220,36 @@ static void load_instance(struct reader *r, struct sched *s, struct job *j, stru
 	t->n_healthy += i->healthy;
 	for (size_t k = 0; k < n_attempts && !r->bad; k++)
 		load_attempt(r, s, i);
-	if (!n_attempts)
+	if (!n_attempts && (i->epoch || !ended_by_hand(i->state)))
 		fail(r, "an instance without an attempt");
 	if (!r->bad)
 		enlist(r, s, j, t, i);
 }
 
+/* One that a person took out of its turn: it never started. */
+static void load_ahead(struct reader *r, struct job *j, struct task *t)
+{
+	uint64_t index = number(r, UINT32_MAX);
+	enum sched_task_state state = (enum sched_task_state)task_state(r);
+	bool was_started = flag(r), was_healthy = flag(r);
+	struct instance *i;
+
+	if (r->bad)
+		return;
+	if (index <= t->next_fresh || index >= t->n || sched_instance_at(t, (uint32_t)index) || !ended_by_hand(state)) {
+		fail(r, "a copy was taken out of its turn that is not there, has begun, or is open");
+		return;
+	}
+	i = sched_instance_ahead(t, (uint32_t)index);
+	sched_instance_set(j, t, i, state);
+	t->n_started += i->started = was_started;
+	t->n_healthy += i->healthy = was_healthy;
+}
+
 static void check_run(struct reader *r, const struct job *j, const struct task *t, uint32_t n, uint32_t opened)
 {
 	bool fresh_ok = t->fresh_state == SCHED_TASK_WAITING || t->fresh_state == SCHED_TASK_PENDING ||
-			t->fresh_state == SCHED_TASK_SKIPPED;
+			ended_by_hand(t->fresh_state);
 	bool size_ok = t->expand ? n <= SCHED_INSTANCES_MAX - j->n_instances : n == t->count;
 
 	if (!fresh_ok || !size_ok || opened > n || (n && !t->expanded) || (!t->expand && !t->expanded))
@@ -262,6 +287,8 @@ static void load_run(struct reader *r, struct sched *s, struct job *j, struct ta
 		sched_instance_move(j, t, SCHED_TASK_WAITING, t->fresh_state, n);
 	for (uint32_t k = 0; k < opened && !r->bad; k++)
 		load_instance(r, s, j, t);
+	while (!r->bad && optional(r, "ahead"))
+		load_ahead(r, j, t);
 	sched_place_update(s, t);
 }
 

@@ -173,6 +173,15 @@ static void save_run(struct buf *b, const struct task *t, uint64_t *lines)
 	end_line(b, lines);
 	for (uint32_t k = 0; k < t->next_fresh; k++)
 		save_instance(b, sched_instance_at(t, k), lines);
+	for (uint32_t k = t->next_fresh; k < sched_instance_past(t); k++) {
+		const struct instance *i = sched_instance_at(t, k);
+
+		if (!i)
+			continue;
+		buf_printf(b, "ahead %" PRIu32 " %s %d %d", k, sched_task_state_name((enum sched_task_state)i->state),
+			   i->started, i->healthy);
+		end_line(b, lines);
+	}
 }
 
 static void save_job(struct buf *b, const struct job *j, uint64_t *lines)
@@ -381,7 +390,7 @@ char *sched_save(const struct sched *s, size_t *ret_len)
 	struct buf b = BUF_LIMIT(SNAPSHOT_MAX);
 	uint64_t lines = 0;
 
-	buf_adds(&b, "berth-sched 5");
+	buf_adds(&b, "berth-sched 6");
 	end_line(&b, &lines);
 	buf_printf(&b, "time %" PRId64 " %" PRIu64, s->now_ms, s->next_seq);
 	end_line(&b, &lines);

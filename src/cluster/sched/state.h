@@ -4,7 +4,8 @@
  *
  * Compactness: an instance that has not started yet has no memory of its own. Those are the indexes [next_fresh,
  * n) of a task, all in the state `fresh_state`. An instance gets its record, in a page of PAGE_SIZE, when its
- * first attempt starts; since fresh instances start in order, exactly the indexes below next_fresh have one.
+ * first attempt starts; since fresh instances start in order, the indexes below next_fresh have one. Above it only
+ * those have one that a person took out of the queue (`ahead`, n_ahead of them, never next_fresh itself).
  *
  * Cost: what waits for resources is kept by shape (request and banned nodes): all instances of a shape fit or do not
  * fit alike. A shape that found no node is `blocked` until a node gets more free room that it fits into, so a step
@@ -42,6 +43,7 @@ enum kill {
 	KILL_PREEMPTED,
 	KILL_RESTARTED,
 	KILL_FINISHED,
+	KILL_FAILED,
 	KILL_N
 };
 enum dep_state { DEP_OPEN, DEP_MET, DEP_DEAD, DEP_STATE_N };
@@ -137,6 +139,7 @@ struct instance {
 	uint32_t live_pos, node_pos, timer_pos; /* in job->live, node->live, sched.timers */
 	uint8_t state, lost, n_attempts, cap_attempts;
 	bool started, healthy; /* counted in n_started, n_healthy of the task */
+	bool ahead;	       /* has a record though it is above next_fresh */
 };
 
 struct dep {
@@ -168,7 +171,7 @@ struct task {
 	uint8_t final, met, fresh_state;
 	int32_t exit_code; /* of the first failure that used up the tries, 0 = none */
 	char *failure;	   /* what that was */
-	uint32_t n, next_fresh, n_started, n_healthy;
+	uint32_t n, next_fresh, n_ahead, n_started, n_healthy;
 	uint32_t counts[SCHED_TASK_ABORTED + 1];
 	int64_t started_ms, ended_ms;
 	struct instance **pages;
@@ -460,6 +463,7 @@ struct item *sched_item_find(const struct task *t, uint32_t index);	 /* where th
 bool sched_item_passes(const struct sched *s, const struct item *it);	 /* what is held is not held against it */
 bool sched_item_could_start(const struct sched *s, const struct item *it);
 void sched_place_push(struct sched *s, struct task *t, struct instance *i); /* it is PENDING again */
+void sched_place_pull(struct sched *s, struct task *t, uint32_t index);	    /* it is not any more; or a fresh one */
 void sched_place_update(struct sched *s,
 			struct task *t); /* after a change of what may start: fresh instances, pause, end */
 void sched_place_clear(struct sched *s, struct task *t);
@@ -571,13 +575,19 @@ void sched_job_settle(struct sched *s, struct job *j);
 void sched_job_cancel(struct sched *s, struct job *j);
 void sched_job_pause(struct sched *s, struct job *j);
 void sched_job_resume(struct sched *s, struct job *j);
-void sched_job_finish(struct sched *s, struct job *j, uint32_t task, uint32_t index);  /* by hand */
-void sched_job_restart(struct sched *s, struct job *j, uint32_t task, uint32_t index); /* by hand */
 void sched_job_forget(struct sched *s, struct job *j);
-void sched_job_begin(struct sched *s, struct job *j); /* start_at has come */
+void sched_job_begin(struct sched *s, struct job *j);			   /* start_at has come */
+void sched_job_fail(struct sched *s, struct job *j, const struct task *t); /* on_error: cancel */
 enum sched_job_state sched_job_state_of(const struct job *j);
 /* A copy of the live list in (task, index) order, the caller frees. */
 struct live *sched_job_live(const struct job *j);
+
+/* hand.c: what a person says of one copy, or of all of a task */
+void sched_hand_finish(struct sched *s, struct job *j, uint32_t task, uint32_t index, enum sched_as as, bool waiting);
+void sched_hand_restart(struct sched *s, struct job *j, uint32_t task, uint32_t index);
+void sched_hand_blame(struct task *t, const struct instance *i, enum sched_as as); /* why the task did not end well */
+void sched_hand_error_gone(struct task *t);
+void sched_hand_expand_again(struct sched *s, struct job *j, struct task *t);
 
 /* why_select.c: after a reason that concerns the nodes it selects, or as the reason when it selects none */
 struct buf;
@@ -590,11 +600,16 @@ void sched_workflow_run(struct sched *s, struct job *j);
 void sched_workflow_ask(struct sched *s, struct job *j, struct task *t);
 void sched_workflow_expanded(struct sched *s, struct job *j, struct task *t, uint32_t count, const char *error);
 void sched_workflow_skip(struct sched *s, struct job *j, struct task *t);
+void sched_workflow_rest(struct sched *s, struct job *j, struct task *t,
+			 enum sched_task_state fresh);		     /* never starts */
 void sched_workflow_size(struct job *j, struct task *t, uint32_t n); /* n is known */
 
 /* instance.c */
 struct instance *sched_instance_at(const struct task *t, uint32_t index); /* NULL for a fresh one */
 struct instance *sched_instance_open(struct task *t);			  /* the record of next_fresh, which moves on */
+struct instance *sched_instance_ahead(struct task *t, uint32_t index);	  /* of any fresh one, out of its turn */
+uint32_t sched_instance_past(const struct task *t);			  /* no index from here on has a record */
+uint32_t sched_instance_n_fresh(const struct task *t);			  /* how many have none */
 void sched_instance_move(struct job *j, struct task *t, uint8_t from, uint8_t to, uint32_t n);
 void sched_instance_set(struct job *j, struct task *t, struct instance *i, enum sched_task_state state);
 void sched_instance_start(struct sched *s, struct job *j, struct task *t, struct instance *i, struct node *n);
@@ -605,8 +620,10 @@ void sched_instance_end(struct sched *s, struct job *j, struct task *t, struct i
 void sched_instance_kill(struct sched *s, struct job *j, struct task *t, struct instance *i, enum kill why);
 void sched_instance_retry(struct sched *s, struct job *j, struct task *t,
 			  struct instance *i); /* pending, fresh tries */
-void sched_instance_finish(struct sched *s, struct job *j, struct task *t, struct instance *i);	 /* by hand */
-void sched_instance_restart(struct sched *s, struct job *j, struct task *t, struct instance *i); /* by hand */
+/* By hand: that is how it ended, whatever it was; it is not live and in no list. */
+void sched_instance_settle(struct sched *s, struct job *j, struct task *t, struct instance *i, enum sched_as as);
+void sched_instance_rekill(struct sched *s, struct instance *i,
+			   enum kill why); /* it is being killed, and that is why */
 void sched_instance_pend(struct sched *s, struct job *j, struct task *t, struct instance *i);
 void sched_instance_drop(struct sched *s, struct instance *i);
 struct attempt *sched_instance_last(const struct instance *i); /* NULL when it has none */

@@ -118,6 +118,7 @@ int sched_task_view(const struct sched *s, const char *job, uint32_t task, struc
 					.state = summary(j, t),
 					.n_instances = t->n,
 					.expanded = t->expanded,
+					.gang = t->gang,
 					.started_ms = t->started_ms,
 					.ended_ms = t->ended_ms};
 	for (size_t k = 0; k <= SCHED_TASK_ABORTED; k++)

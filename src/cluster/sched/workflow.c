@@ -45,7 +45,10 @@ void sched_workflow_ask(struct sched *s, struct job *j, struct task *t)
 
 static void fresh_move(struct job *j, struct task *t, enum sched_task_state to)
 {
-	sched_instance_move(j, t, t->fresh_state, (uint8_t)to, t->n - t->next_fresh);
+	/* They may have got their end by hand while others of the task still run. */
+	if (t->fresh_state != SCHED_TASK_WAITING && t->fresh_state != SCHED_TASK_PENDING)
+		return;
+	sched_instance_move(j, t, t->fresh_state, (uint8_t)to, sched_instance_n_fresh(t));
 	t->fresh_state = (uint8_t)to;
 }
 
@@ -77,8 +80,6 @@ void sched_workflow_begin(struct sched *s, struct job *j)
 
 static void expansion_failed(struct sched *s, struct job *j, struct task *t, const char *error)
 {
-	mem_cleanup char *reason = NULL;
-
 	free(t->failure);
 	t->failure = mem_strndup(error, strnlen(error, ERROR_TEXT_MAX));
 	t->exit_code = 1;
@@ -98,8 +99,7 @@ static void expansion_failed(struct sched *s, struct job *j, struct task *t, con
 		queue_add(j, t);
 		return;
 	}
-	reason = mem_printf("task \"%s\" failed: %s", t->name, t->failure);
-	sched_job_end(s, j, SCHED_JOB_FAILED, KILL_CANCELLED, 1, reason);
+	sched_job_fail(s, j, t);
 }
 
 void sched_workflow_expanded(struct sched *s, struct job *j, struct task *t, uint32_t count, const char *error)
@@ -125,14 +125,17 @@ void sched_workflow_expanded(struct sched *s, struct job *j, struct task *t, uin
 
 /* ---- the end of a task ---- */
 
-static enum sched_task_state final_of(const struct task *t)
+/* In a job that goes on, what has not run was cancelled by hand: that weighs more than what has failed. */
+static enum sched_task_state final_of(const struct job *j, const struct task *t)
 {
-	if (t->counts[SCHED_TASK_FAULTY])
+	if (t->counts[SCHED_TASK_FAULTY] &&
+	    (j->ending || !(t->counts[SCHED_TASK_ABORTED] + t->counts[SCHED_TASK_SKIPPED])))
 		return SCHED_TASK_FAULTY;
 	if (t->counts[SCHED_TASK_ABORTED])
 		return SCHED_TASK_ABORTED;
 	if (t->counts[SCHED_TASK_SKIPPED])
-		return t->counts[SCHED_TASK_FINISHED] ? SCHED_TASK_ABORTED : SCHED_TASK_SKIPPED;
+		return t->counts[SCHED_TASK_FINISHED] || t->counts[SCHED_TASK_FAULTY] ? SCHED_TASK_ABORTED
+										      : SCHED_TASK_SKIPPED;
 	return SCHED_TASK_FINISHED;
 }
 
@@ -167,7 +170,7 @@ static void task_end(struct sched *s, struct job *j, struct task *t, enum sched_
 	t->ended_ms = s->now_ms;
 	j->n_ended++;
 	if (final == SCHED_TASK_FINISHED)
-		t->met |= MET_COMPLETED | (t->n ? 0 : MET_ALL);
+		t->met |= t->n && t->ready && t->fresh_state != SCHED_TASK_FINISHED ? MET_COMPLETED : MET_ALL;
 	else if (final == SCHED_TASK_FAULTY && t->on_error == SCHED_ON_ERROR_CONTINUE)
 		t->met = MET_ALL;
 }
@@ -187,7 +190,30 @@ void sched_workflow_look(struct sched *s, struct job *j, struct task *t)
 		return;
 	t->met = met;
 	if (all_done(t))
-		task_end(s, j, t, final_of(t));
+		task_end(s, j, t, final_of(j, t));
+	queue_add(j, t);
+	sched_touch(s, j);
+}
+
+static void expand_no_more(struct job *j, struct task *t)
+{
+	j->n_expanding -= t->expanding;
+	j->n_in_error -= t->in_error;
+	t->expanding = t->in_error = false;
+}
+
+void sched_workflow_rest(struct sched *s, struct job *j, struct task *t, enum sched_task_state fresh)
+{
+	if (t->ended)
+		return;
+	sched_place_clear(s, t);
+	expand_no_more(j, t);
+	fresh_move(j, t, fresh);
+	if (t->expanded && t->n) {
+		sched_workflow_look(s, j, t);
+		return;
+	}
+	task_end(s, j, t, fresh);
 	queue_add(j, t);
 	sched_touch(s, j);
 }
@@ -214,15 +240,13 @@ void sched_workflow_skip(struct sched *s, struct job *j, struct task *t)
 	if (t->ended)
 		return;
 	sched_place_clear(s, t);
-	j->n_expanding -= t->expanding;
-	j->n_in_error -= t->in_error;
-	t->expanding = t->in_error = false;
+	expand_no_more(j, t);
 	fresh_move(j, t, SCHED_TASK_SKIPPED);
 	for (uint32_t k = 0; k < t->next_fresh && has_resting(t); k++)
 		skip_instance(s, j, t, sched_instance_at(t, k));
 	if (t->expanded && t->n && !all_done(t))
 		return;
-	task_end(s, j, t, t->expanded && t->n ? final_of(t) : SCHED_TASK_SKIPPED);
+	task_end(s, j, t, t->expanded && t->n ? final_of(j, t) : SCHED_TASK_SKIPPED);
 	queue_add(j, t);
 	sched_touch(s, j);
 }

@@ -25,7 +25,8 @@ enum {
 	HAS_FACTS = 512,
 	HAS_LICENCE = 1024,
 	HAS_PROBE = 4096,
-	HAS_COPIES = 2048 /* of a task: one, or all */
+	HAS_COPIES = 2048, /* of a task: one, or all */
+	HAS_AS = 8192
 };
 
 /* Which members each kind of event has. */
@@ -43,7 +44,7 @@ static const struct shape {
     [SCHED_EV_JOB_RESUME] = {"job_resume", HAS_JOB},
     [SCHED_EV_JOB_PAUSE] = {"job_pause", HAS_JOB},
     [SCHED_EV_RESTART] = {"restart", HAS_JOB | HAS_COPIES},
-    [SCHED_EV_FINISH] = {"finish", HAS_JOB | HAS_COPIES},
+    [SCHED_EV_FINISH] = {"finish", HAS_JOB | HAS_COPIES | HAS_AS},
     [SCHED_EV_JOB_FORGET] = {"job_forget", HAS_JOB},
     [SCHED_EV_EXPANDED] = {"expanded", HAS_JOB | HAS_COUNT},
     [SCHED_EV_STARTED] = {"started", HAS_ATTEMPT},
@@ -61,6 +62,21 @@ static const struct shape {
 
 static const char *const outcomes[] = {
     [SCHED_OUT_EXITED] = "exited", [SCHED_OUT_FAILED] = "failed", [SCHED_OUT_LOST] = "lost"};
+
+/* Older logs have none: only what had started, as done. */
+static const char *const as_words[SCHED_AS_N] = {
+    [SCHED_AS_DONE] = "done", [SCHED_AS_FAILED] = "failed", [SCHED_AS_CANCELLED] = "cancelled"};
+
+bool event_as(const char *word, enum sched_as *ret)
+{
+	for (size_t k = 0; k < SCHED_AS_N; k++) {
+		if (!strcmp(as_words[k], word)) {
+			*ret = (enum sched_as)k;
+			return true;
+		}
+	}
+	return false;
+}
 
 char *event_words(const char *text, size_t max)
 {
@@ -148,6 +164,8 @@ void event_encode(const struct sched_event *e, const struct event_extra *extra, 
 	}
 	if ((has & HAS_COPIES) && e->index != SCHED_ALL)
 		add_int(out, "index", e->index);
+	if ((has & HAS_AS) && e->waiting)
+		add_str(out, "as", as_words[e->as]);
 	if (has & HAS_NODE)
 		add_str(out, "node", e->node);
 	if (has & HAS_ERROR)
@@ -271,6 +289,17 @@ static int read_copies(yyjson_val *o, struct sched_event *e, struct err *err)
 	return r;
 }
 
+static int read_as(yyjson_val *o, struct sched_event *e, struct err *err)
+{
+	const char *word = NULL;
+	int r = json_opt_str(o, "as", &word, err);
+
+	e->waiting = word != NULL;
+	if (r == 0 && word && !event_as(word, &e->as))
+		r = err_set(err, EINVAL, "\"as\" is \"%s\", not done, failed or cancelled", word);
+	return r;
+}
+
 static int read_members(yyjson_val *o, unsigned has, struct sched_event *e, struct err *err)
 {
 	int r = 0;
@@ -313,6 +342,8 @@ static int read_members(yyjson_val *o, unsigned has, struct sched_event *e, stru
 		r = read_probe(o, e, err);
 	if (r == 0 && (has & HAS_COPIES))
 		r = read_copies(o, e, err);
+	if (r == 0 && (has & HAS_AS))
+		r = read_as(o, e, err);
 	return r;
 }
 

@@ -35,6 +35,8 @@ char *event_words(const char *text, size_t max);
 
 const char *event_quota_key(enum sched_quota what); /* "cpu_milli", "memory", "tasks", "jobs" */
 
+bool event_as(const char *word, enum sched_as *ret); /* "done", "failed", "cancelled"; false: none of them */
+
 /* Writes the event's JSON object (without seq, time and kind, which are the store's). extra may be NULL. */
 void event_encode(const struct sched_event *e, const struct event_extra *extra, struct buf *out);
 

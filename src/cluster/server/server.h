@@ -60,8 +60,12 @@ void server_resume(struct server *s, const char *job, server_done_fn done, void 
  * next try now, what is in error fresh tries. -ENOENT, or -EBUSY when none of it is in such a state. */
 void server_restart(struct server *s, const char *job, const char *task, uint32_t index, server_done_fn done,
 		    void *ctx);
-/* The same; what runs is ended and counts as finished however it ends, what is delayed or in error is finished now, and what waits for it goes on. */
-void server_finish(struct server *s, const char *job, const char *task, uint32_t index, server_done_fn done, void *ctx);
+/* Copies that have not ended count as "done", "failed" or "cancelled" (NULL: done): what runs is ended and counts so however it ends, all else does now, also what has
+ * not started. One copy of a gang is taken as done only while it runs. -EINVAL, -ENOENT, -EBUSY. */
+void server_finish(struct server *s, const char *job, const char *task, uint32_t index, const char *as,
+		   server_done_fn done, void *ctx);
+/* How many copies start together with any of that task: 0 when it is no gang, or is not there. */
+size_t server_gang(struct server *s, const char *job, const char *task);
 void server_forget(struct server *s, const char *job, server_done_fn done, void *ctx); /* -EBUSY: it has not ended */
 
 /* -ENOENT; -EINVAL when a prefix fits several. ret: at least 64 bytes. */

@@ -6,14 +6,22 @@
 #include "base/wire/json.h"
 #include "face/api/api_private.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct api_answer {
 	struct http_req *req; /* NULL: the client has gone */
 	int status;
 	const char *key;
+	char *warning; /* NULL = none */
 	bool done, in_call;
 };
+
+static void answer_free(struct api_answer *w)
+{
+	free(w->warning);
+	free(w);
+}
 
 static void on_close(struct http_req *r, void *ctx)
 {
@@ -22,7 +30,7 @@ static void on_close(struct http_req *r, void *ctx)
 	(void)r;
 	w->req = NULL;
 	if (w->done && !w->in_call)
-		free(w);
+		answer_free(w);
 }
 
 void api_answer(void *ctx, const char *id, const struct err *error)
@@ -33,7 +41,7 @@ void api_answer(void *ctx, const char *id, const struct err *error)
 
 	w->done = true;
 	if (!r) {
-		free(w);
+		answer_free(w);
 		return;
 	}
 	w->in_call = true;
@@ -42,14 +50,23 @@ void api_answer(void *ctx, const char *id, const struct err *error)
 	} else if (w->key) {
 		buf_printf(&json, "{\"%s\":", w->key);
 		json_quote(&json, id, strlen(id));
-		buf_adds(&json, ",\"warnings\":[]}");
+		buf_adds(&json, ",\"warnings\":[");
+		if (w->warning)
+			json_quote(&json, w->warning, strlen(w->warning));
+		buf_adds(&json, "]}");
 		http_reply_json(r, w->status, buf_str(&json));
 	} else {
 		http_reply_json(r, w->status, "{}");
 	}
 	w->in_call = false;
 	if (!w->req)
-		free(w);
+		answer_free(w);
+}
+
+void api_answer_warn(struct api_answer *w, char *text)
+{
+	free(w->warning);
+	w->warning = text;
 }
 
 struct api_answer *api_answer_new(struct http_req *r, int status, const char *key)

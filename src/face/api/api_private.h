@@ -115,6 +115,7 @@ void system_down(struct api *a, struct http_req *r, const char *id);
 /* answer.c: a server_done_fn and its ctx: {"KEY": id} with the status, {} for a key NULL, or the error. */
 struct api_answer;
 struct api_answer *api_answer_new(struct http_req *r, int status, const char *key);
+void api_answer_warn(struct api_answer *w, char *text); /* told beside a good answer; it takes the text */
 void api_answer(void *ctx, const char *id, const struct err *error);
 
 /* A whole number in the query: 0 and *inout left alone when it is missing, -EINVAL answered to the client already. */

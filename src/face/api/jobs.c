@@ -104,40 +104,90 @@ void jobs_get(struct api *a, struct http_req *r, const char *id)
 		http_reply_json(r, 200, text);
 }
 
-void jobs_cancel(struct api *a, struct http_req *r, const char *id)
-{
-	server_cancel(a->o.server, id, api_answer, api_answer_new(r, 202, "id"));
-}
-
 void jobs_pause(struct api *a, struct http_req *r, const char *id)
 {
 	server_pause(a->o.server, id, api_answer, api_answer_new(r, 202, "id"));
 }
 
+/* Which copies of which task, and what is to be said of them. */
+struct by_hand {
+	const char *task, *as;
+	uint32_t index;
+};
+
+static int read_by_hand(yyjson_doc *doc, struct by_hand *ret, struct err *err)
+{
+	yyjson_val *root = yyjson_doc_get_root(doc);
+	int64_t index = SERVER_ALL_COPIES;
+	int r = json_get_str(root, "task", &ret->task, err);
+
+	if (r == 0)
+		r = json_opt_int(root, "index", 0, INT32_MAX, &index, err);
+	if (r == 0)
+		r = json_opt_str(root, "as", &ret->as, err);
+	ret->index = (uint32_t)index;
+	return r;
+}
+
 static void by_hand(struct api *a, struct http_req *r, const char *id,
-		    void (*act)(struct server *, const char *, const char *, uint32_t, server_done_fn, void *))
+		    void (*act)(struct api *, struct http_req *, const char *, const struct by_hand *))
 {
 	size_t n;
-	const char *text = http_req_body(r, &n), *task;
+	const char *text = http_req_body(r, &n);
 	struct err err = ERR_INIT;
 	json_doc_cleanup yyjson_doc *doc = json_parse(text, n, BY_HAND_MAX, "the request", &err);
-	int64_t index = SERVER_ALL_COPIES;
+	struct by_hand what = {.task = NULL};
 
-	if (!doc || json_get_str(yyjson_doc_get_root(doc), "task", &task, &err) < 0 ||
-	    json_opt_int(yyjson_doc_get_root(doc), "index", 0, INT32_MAX, &index, &err) < 0)
+	if (!doc || read_by_hand(doc, &what, &err) < 0)
 		http_reply_err(r, &err);
 	else
-		act(a->o.server, id, task, (uint32_t)index, api_answer, api_answer_new(r, 202, "id"));
+		act(a, r, id, &what);
+}
+
+static void restart(struct api *a, struct http_req *r, const char *id, const struct by_hand *what)
+{
+	size_t gang = what->index == SERVER_ALL_COPIES ? 0 : server_gang(a->o.server, id, what->task);
+	struct api_answer *answer = api_answer_new(r, 202, "id");
+
+	if (gang > 1)
+		api_answer_warn(
+		    answer,
+		    mem_printf("copy %u is one of a gang: all %zu copies of task \"%s\" start again, because they "
+			       "run together or not at all",
+			       what->index, gang, what->task));
+	server_restart(a->o.server, id, what->task, what->index, api_answer, answer);
 }
 
 void jobs_restart(struct api *a, struct http_req *r, const char *id)
 {
-	by_hand(a, r, id, server_restart);
+	by_hand(a, r, id, restart);
+}
+
+static void finish(struct api *a, struct http_req *r, const char *id, const struct by_hand *what)
+{
+	server_finish(a->o.server, id, what->task, what->index, what->as, api_answer, api_answer_new(r, 202, "id"));
 }
 
 void jobs_finish(struct api *a, struct http_req *r, const char *id)
 {
-	by_hand(a, r, id, server_finish);
+	by_hand(a, r, id, finish);
+}
+
+static void cancel(struct api *a, struct http_req *r, const char *id, const struct by_hand *what)
+{
+	server_finish(a->o.server, id, what->task, what->index, "cancelled", api_answer, api_answer_new(r, 202, "id"));
+}
+
+/* With a body: a task of it, or one of its copies. */
+void jobs_cancel(struct api *a, struct http_req *r, const char *id)
+{
+	size_t n;
+
+	(void)http_req_body(r, &n);
+	if (n)
+		by_hand(a, r, id, cancel);
+	else
+		server_cancel(a->o.server, id, api_answer, api_answer_new(r, 202, "id"));
 }
 
 void jobs_resume(struct api *a, struct http_req *r, const char *id)

@@ -116,7 +116,7 @@ static int restart_one(struct cli *cli, const char *id, const void *values, stru
 
 	/* No container has such a name; docker puts a slash before it. */
 	if (*id != '/' && strchr(id, '/') && !v->time && !v->signal)
-		return job_task_post(cli, id, "/restart", err);
+		return job_task_post(cli, id, "/restart", NULL, err);
 	buf_adds(&tail, "/restart");
 	if (v->time)
 		buf_printf(&tail, "?t=%" PRIu64, (v->grace_ms + 999) / 1000);
@@ -139,7 +139,9 @@ const struct cli_command command_restart = {
     .summary = "Stop containers, or tasks of jobs, and start them again",
     .detail =
 	"JOB/TASK is every copy of that task that runs, waits for its next try or is in error; JOB/TASK/INDEX one "
-	"copy.\nIt uses up none of their tries. What has ended otherwise is not started again.",
+	"copy.\nIt uses up none of their tries. What has ended otherwise is not started again. The copies of a gang "
+	"run "
+	"together or not\nat all: the restart of one of them is one of all, and says so.",
     .examples = "  berth restart web\n  berth restart -t 1m db\n  berth restart wordcount-7f3a/map/17",
     .options = restart_options,
     .values_size = sizeof(struct restart_values),

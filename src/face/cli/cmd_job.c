@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * jobs, job, cancel, resume.
+ * jobs, job, cancel, finish, resume.
  */
 #include "face/cli/command.h"
 
 #include "base/core/buf.h"
 #include "base/core/clock.h"
+#include "base/core/err.h"
 #include "base/core/mem.h"
 #include "face/cli/client.h"
 #include "face/cli/each.h"
@@ -160,66 +161,94 @@ const struct cli_command command_job = {
     .run = job_run,
 };
 
-static int post_jobs(struct cli *cli, char **ids, const char *tail, struct err *err)
+static int post_job(struct cli *cli, const char *id, const char *tail, struct err *err)
 {
-	for (char **id = ids; *id; id++) {
-		mem_cleanup char *target = client_target("/v1/jobs/", *id, tail);
-		int r = client_call(cli, "POST", target, NULL, NULL, err);
+	mem_cleanup char *target = client_target("/v1/jobs/", id, tail);
 
-		if (r < 0)
-			return r;
-		text_line(stdout, "%s", *id);
-	}
-	return CLI_OK;
+	return client_call(cli, "POST", target, NULL, NULL, err);
+}
+
+static int cancel_one(struct cli *cli, const char *name, const void *values, struct err *err)
+{
+	(void)values;
+	return strchr(name, '/') ? job_task_post(cli, name, "/cancel", NULL, err) : post_job(cli, name, "/cancel", err);
 }
 
 static int cancel_run(struct cli *cli, void *values, char **operands, struct err *err)
 {
-	(void)values;
-	return post_jobs(cli, operands, "/cancel", err);
+	(void)err;
+	return each_of(cli, operands, values, cancel_one);
 }
 
 const struct cli_command command_cancel = {
     .name = "cancel",
-    .usage = "JOB...",
-    .summary = "Cancel jobs: what runs is stopped, what waits never starts",
-    .examples = "  berth cancel wordcount-7f3a",
+    .usage = "JOB[/TASK[/INDEX]]...",
+    .summary = "Cancel jobs, or tasks of them: what runs is stopped, what waits never starts",
+    .detail = "JOB/TASK is every copy of that task that has not ended; JOB/TASK/INDEX one copy. The other copies go "
+	      "on; what needs the\n"
+	      "task is skipped, and the job has failed in the end. To let it go on without them: berth finish.",
+    .examples = "  berth cancel wordcount-7f3a\n  berth cancel sweep-19c2/run/17",
     .least = 1,
     .most = CLI_MANY,
     .operand = OPERAND_JOB,
     .run = cancel_run,
 };
 
+struct finish_values {
+	const char *as;
+};
+static const struct option_spec finish_options[] = {
+    {"as", 0, OPTION_TEXT, offsetof(struct finish_values, as), "HOW",
+     "done (the default), or failed: as if its tries were used up"},
+    {NULL},
+};
+
 static int finish_one(struct cli *cli, const char *name, const void *values, struct err *err)
 {
-	(void)values;
-	return job_task_post(cli, name, "/finish", err);
+	const struct finish_values *v = values;
+
+	return job_task_post(cli, name, "/finish", v->as, err);
 }
 
 static int finish_run(struct cli *cli, void *values, char **operands, struct err *err)
 {
-	(void)err;
+	const struct finish_values *v = values;
+
+	if (v->as && strcmp(v->as, "done") != 0 && strcmp(v->as, "failed") != 0)
+		return err_set(err, EINVAL, "--as %s: it is \"done\" or \"failed\"", v->as);
 	return each_of(cli, operands, values, finish_one);
 }
 
 const struct cli_command command_finish = {
     .name = "finish",
     .usage = "JOB/TASK[/INDEX]...",
-    .summary = "Take tasks of jobs as done: what waits for them goes on",
-    .detail =
-	"JOB/TASK is every copy of that task that runs, waits for its next try or is in error; JOB/TASK/INDEX one "
-	"copy.\nWhat runs is stopped first, and counts as finished however it ends.",
-    .examples = "  berth finish wordcount-7f3a/map/17",
+    .summary = "Take tasks of jobs as done, or as failed: what waits for them goes on",
+    .detail = "JOB/TASK is every copy of that task that has not ended, JOB/TASK/INDEX one copy: it may run, wait (for "
+	      "room, for other\n"
+	      "tasks, for its next try, in a paused job) or be in error. What runs is stopped first, and counts so "
+	      "however it ends;\n"
+	      "what waits never starts. --as failed: on_error says what follows; with suspend or pause, what needs the "
+	      "task is "
+	      "skipped.\nOf a gang only what runs is taken as done copy by copy; else name the whole task.",
+    .examples = "  berth finish wordcount-7f3a/map/17\n  berth finish sweep-19c2/run --as failed",
+    .options = finish_options,
+    .values_size = sizeof(struct finish_values),
     .least = 1,
     .most = CLI_MANY,
     .operand = OPERAND_JOB,
     .run = finish_run,
 };
 
-static int resume_run(struct cli *cli, void *values, char **operands, struct err *err)
+static int resume_one(struct cli *cli, const char *name, const void *values, struct err *err)
 {
 	(void)values;
-	return post_jobs(cli, operands, "/resume", err);
+	return post_job(cli, name, "/resume", err);
+}
+
+static int resume_run(struct cli *cli, void *values, char **operands, struct err *err)
+{
+	(void)err;
+	return each_of(cli, operands, values, resume_one);
 }
 
 const struct cli_command command_resume = {

@@ -7,6 +7,7 @@
 #include "base/wire/json.h"
 #include "face/cli/client.h"
 #include "face/cli/show.h"
+#include "face/cli/text.h"
 #include "face/cli/units.h"
 
 #include <inttypes.h>
@@ -41,11 +42,15 @@ static bool parts_read(const char *name, struct parts *ret)
 	       (!index || (units_count(index, &ret->index, &err) == 0 && ret->index <= INT32_MAX));
 }
 
-int job_task_post(struct cli *cli, const char *name, const char *tail, struct err *err)
+int job_task_post(struct cli *cli, const char *name, const char *tail, const char *as, struct err *err)
 {
 	struct parts p cleanup_with(parts_free) = {.job = NULL};
 	struct buf body buf_cleanup = BUF_INIT;
+	yyjson_doc *doc json_doc_cleanup = NULL;
 	mem_cleanup char *target = NULL;
+	yyjson_val *warning;
+	size_t i, n;
+	int r;
 
 	if (!parts_read(name, &p))
 		return err_set(err, EINVAL, "\"%s\": a task is JOB/TASK, one of its copies JOB/TASK/INDEX", name);
@@ -53,9 +58,17 @@ int job_task_post(struct cli *cli, const char *name, const char *tail, struct er
 	json_quote(&body, p.task, strlen(p.task));
 	if (p.one)
 		buf_printf(&body, ",\"index\":%" PRIu64, p.index);
+	if (as) {
+		buf_adds(&body, ",\"as\":");
+		json_quote(&body, as, strlen(as));
+	}
 	buf_addc(&body, '}');
 	target = client_target("/v1/jobs/", p.job, tail);
-	return client_call(cli, "POST", target, buf_str(&body), NULL, err);
+	r = client_call(cli, "POST", target, buf_str(&body), &doc, err);
+	yyjson_arr_foreach (yyjson_obj_get(yyjson_doc_get_root(doc), "warnings"), i, n, warning) {
+		text_error("note: %s", yyjson_get_str(warning));
+	}
+	return r;
 }
 
 /* ---- its container ---- */

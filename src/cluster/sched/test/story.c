@@ -275,7 +275,26 @@ static void ev_pause(struct story *st)
 	job_event(st, SCHED_EV_JOB_PAUSE);
 }
 
-/* restart JOB TASK-NUMBER [INDEX], and finish */
+/* take JOB TASK-NUMBER [INDEX] as=done|failed|cancelled */
+static void ev_take(struct story *st)
+{
+	const char *as = option(st, "as");
+
+	story_step(st, &(struct sched_event){
+			   .type = SCHED_EV_FINISH,
+			   .job = st->words[1],
+			   .task = (uint32_t)strtoul(st->words[2], NULL, 10),
+			   .index = st->n_words > 3 && !strchr(st->words[3], '=')
+					? (uint32_t)strtoul(st->words[3], NULL, 10)
+					: SCHED_ALL,
+			   .as = as && !strcmp(as, "failed")	  ? SCHED_AS_FAILED
+				 : as && !strcmp(as, "cancelled") ? SCHED_AS_CANCELLED
+								  : SCHED_AS_DONE,
+			   .waiting = true,
+		       });
+}
+
+/* restart JOB TASK-NUMBER [INDEX], and finish as older logs have it */
 static void ev_by_hand(struct story *st)
 {
 	story_step(st, &(struct sched_event){
@@ -549,18 +568,19 @@ static const struct {
 	size_t n_words; /* at least */
 	void (*fn)(struct story *st);
 } commands[] = {
-    {"node", 3, ev_node},	{"down", 2, ev_down},		{"cancel", 2, ev_cancel},
-    {"resume", 2, ev_resume},	{"forget", 2, ev_forget},	{"started", 2, ev_started},
-    {"exit", 2, ev_exit},	{"fail", 2, ev_fail},		{"lost", 2, ev_lost},
-    {"healthy", 2, ev_healthy}, {"unhealthy", 2, ev_unhealthy}, {"expanded", 3, ev_expanded},
-    {"wait", 2, ev_wait},	{"clock", 2, ev_clock},		{"state", 2, ask_state},
-    {"why", 2, ask_why},	{"close", 2, ev_close},		{"open", 2, ev_open},
-    {"next", 1, ask_next},	{"nodes", 1, ask_nodes},	{"live", 1, ask_live},
-    {"quota", 2, ev_quota},	{"quotas", 1, ask_quotas},	{"empty", 2, ev_empty},
-    {"facts", 2, ev_facts},	{"licences", 1, ask_licences},	{"licence", 2, ev_licence},
-    {"use", 3, ev_use},		{"takes", 3, ask_takes},	{"pause", 2, ev_pause},
-    {"restart", 3, ev_by_hand}, {"finish", 3, ev_by_hand},	{"counters", 1, ask_counters},
-    {"warned", 2, ev_warned},	{"probed", 4, ev_probed},	{"probing", 2, ask_probing},
+    {"node", 3, ev_node},	 {"down", 2, ev_down},		 {"cancel", 2, ev_cancel},
+    {"resume", 2, ev_resume},	 {"forget", 2, ev_forget},	 {"started", 2, ev_started},
+    {"exit", 2, ev_exit},	 {"fail", 2, ev_fail},		 {"lost", 2, ev_lost},
+    {"healthy", 2, ev_healthy},	 {"unhealthy", 2, ev_unhealthy}, {"expanded", 3, ev_expanded},
+    {"wait", 2, ev_wait},	 {"clock", 2, ev_clock},	 {"state", 2, ask_state},
+    {"why", 2, ask_why},	 {"close", 2, ev_close},	 {"open", 2, ev_open},
+    {"next", 1, ask_next},	 {"nodes", 1, ask_nodes},	 {"live", 1, ask_live},
+    {"quota", 2, ev_quota},	 {"quotas", 1, ask_quotas},	 {"empty", 2, ev_empty},
+    {"facts", 2, ev_facts},	 {"licences", 1, ask_licences},	 {"licence", 2, ev_licence},
+    {"use", 3, ev_use},		 {"takes", 3, ask_takes},	 {"pause", 2, ev_pause},
+    {"restart", 3, ev_by_hand},	 {"finish", 3, ev_by_hand},	 {"counters", 1, ask_counters},
+    {"take", 3, ev_take},	 {"warned", 2, ev_warned},	 {"probed", 4, ev_probed},
+    {"probing", 2, ask_probing},
 };
 
 static void play_line(struct story *st, const char *line)

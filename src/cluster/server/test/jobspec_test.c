@@ -259,6 +259,8 @@ static void test_events(void **state)
 	    {.type = SCHED_EV_JOB_PAUSE, .job = "j-1"},
 	    {.type = SCHED_EV_RESTART, .job = "j-1", .task = 2, .index = 3},
 	    {.type = SCHED_EV_FINISH, .job = "j-1", .task = 2, .index = 3},
+	    {.type = SCHED_EV_FINISH, .job = "j-1", .task = 2, .index = 3, .as = SCHED_AS_FAILED, .waiting = true},
+	    {.type = SCHED_EV_FINISH, .job = "j-1", .task = 2, .index = SCHED_ALL, .waiting = true},
 	    {.type = SCHED_EV_RESTART, .job = "j-1", .task = 2, .index = SCHED_ALL},
 	    {.type = SCHED_EV_EXPANDED, .job = "j-1", .task = 2, .count = 9},
 	    {.type = SCHED_EV_EXPANDED, .job = "j-1", .task = 2, .error = "no \x01 way"},
