@@ -96,6 +96,16 @@ static void end_group(struct store_etcd *s, const struct err *error)
 	store_writes_end(first, error);
 }
 
+/* What is on its way etcd may have done, or does yet while our key is there. */
+static void end_unknown(struct store_etcd *s)
+{
+	struct err unknown = ERR_INIT;
+
+	err_set(&unknown, s->why.code, "%s; it may have been done all the same: look before it is asked for again",
+		s->why.text);
+	end_group(s, &unknown);
+}
+
 /* Nothing is written from now on. */
 static void give_up(struct store_etcd *s, const struct err *why)
 {
@@ -104,7 +114,7 @@ static void give_up(struct store_etcd *s, const struct err *why)
 	s->over = true;
 	s->why = *why;
 	if (s->group)
-		end_group(s, &s->why);
+		end_unknown(s);
 	loop_timer_arm(s->pump, 0);
 	if (s->has_hooks && s->hooks.lost && !s->closing)
 		s->hooks.lost(s->hooks.ctx, &s->why);
@@ -178,6 +188,8 @@ static void has_not_happened(struct store_etcd *s, const struct found *f, uint64
 			f->leads ? "somebody else has written below \"%s\" in etcd"
 				 : "this server does not lead any more: its key below \"%s\" in etcd has gone",
 			s->url.prefix);
+		if (!s->group->unknown) /* else an earlier attempt may have been, and another leader came since */
+			end_group(s, &err);
 		give_up(s, &err);
 	}
 }
