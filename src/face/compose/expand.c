@@ -32,7 +32,7 @@ static void one_device(struct loader *l, struct node *n)
 {
 	char *source = n->text, *target = strchr(source, ':'), *permissions = target ? strchr(target + 1, ':') : NULL;
 
-	if (permissions && strchr(permissions + 1, ':')) {
+	if (!*source || target == source || (permissions && strchr(permissions + 1, ':'))) {
 		message_error(l, n, "SOURCE, SOURCE:TARGET or SOURCE:TARGET:PERMISSIONS is needed, not \"%s\"", source);
 		n->bad = n->text;
 		return;
