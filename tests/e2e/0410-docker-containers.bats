@@ -45,27 +45,27 @@ is() { # NAME STATE
 }
 
 @test "point 1: a wait is answered before the container has ended, even before it is started" {
-	create w '"Cmd":["sh","-c","exit 7"]'
+	create w1 '"Cmd":["sh","-c","exit 7"]'
 	for condition in next-exit removed; do
-		curl -sSN --unix-socket "$BERTH_SOCKET" -D "$DIR/$condition.head" -X POST "http://d/containers/w/wait?condition=$condition" \
+		curl -sSN --unix-socket "$BERTH_SOCKET" -D "$DIR/$condition.head" -X POST "http://d/containers/w1/wait?condition=$condition" \
 			>"$DIR/$condition" 3>&- 4>&- &
 		eventually grep -q '^HTTP/1.1 200' "$DIR/$condition.head"
 		eval "${condition//-/_}=$!"
 	done
 	[ ! -s "$DIR/next-exit" ]
-	docker start w
+	docker start w1
 	# shellcheck disable=SC2154
 	wait "$next_exit"
 	[ "$(jq .StatusCode "$DIR/next-exit")" = 7 ]
 	[ ! -s "$DIR/removed" ]
-	docker_api 200 POST /containers/w/wait
+	docker_api 200 POST /containers/w1/wait
 	[ "$(body .StatusCode)" = 7 ]
-	docker rm w
+	docker rm w1
 	# shellcheck disable=SC2154
 	wait "$removed"
 	[ "$(jq .StatusCode "$DIR/removed")" = 7 ]
-	docker_api 400 POST "/containers/w/wait?condition=never"
-	docker_api 404 POST /containers/w/wait
+	docker_api 400 POST "/containers/w1/wait?condition=never"
+	docker_api 404 POST /containers/w1/wait
 }
 
 @test "point 4: clients and server agree on a version" {
@@ -82,19 +82,19 @@ is() { # NAME STATE
 }
 
 @test "point 5: an error is JSON with the status and the words that clients know" {
-	create e '"Cmd":["sleep","1000"]'
-	docker_api 204 POST /containers/e/start
-	docker_api 304 POST /containers/e/start
-	docker_api 409 DELETE /containers/e
+	create e1 '"Cmd":["sleep","1000"]'
+	docker_api 204 POST /containers/e1/start
+	docker_api 304 POST /containers/e1/start
+	docker_api 409 DELETE /containers/e1
 	[[ "$(body .message)" == *"container is running: stop the container before removing or force remove" ]]
-	docker_api 409 POST '/containers/create?name=e' -d '{"Image":"busybox","Cmd":["true"]}'
-	[[ "$(body .message)" == 'Conflict. The container name "/e" is already in use by container '* ]]
-	docker_api 204 POST '/containers/e/stop?t=0'
-	docker_api 304 POST /containers/e/stop
-	docker_api 409 POST /containers/e/kill
-	docker_api 409 POST /containers/e/pause
-	docker_api 409 GET /containers/e/top
-	docker_api 400 GET /containers/e/logs
+	docker_api 409 POST '/containers/create?name=e1' -d '{"Image":"busybox","Cmd":["true"]}'
+	[[ "$(body .message)" == 'Conflict. The container name "/e1" is already in use by container '* ]]
+	docker_api 204 POST '/containers/e1/stop?t=0'
+	docker_api 304 POST /containers/e1/stop
+	docker_api 409 POST /containers/e1/kill
+	docker_api 409 POST /containers/e1/pause
+	docker_api 409 GET /containers/e1/top
+	docker_api 400 GET /containers/e1/logs
 	[[ "$(body .message)" == *"you must choose at least one stream" ]]
 	docker_api 404 GET /containers/nope/json
 	[ "$(body .message)" = "No such container: nope" ]
@@ -104,13 +104,13 @@ is() { # NAME STATE
 	docker_api 400 POST /containers/create -d '{"Image":"busybox","Tty":1,"Cmd":["true"]}'
 	docker_api 400 POST '/containers/create?name=no/name' -d '{"Image":"busybox","Cmd":["true"]}'
 	docker_api 400 GET '/containers/json?filters=%7B%22wrong%22%3A%5B%22x%22%5D%7D'
-	docker_api 400 POST '/containers/e/kill?signal=LOUD'
+	docker_api 400 POST '/containers/e1/kill?signal=LOUD'
 	python <<'PY'
 import docker
 c = docker.from_env()
 for call, kind in ((lambda: c.containers.get("nope"), docker.errors.NotFound),
 		   (lambda: c.containers.create("nope"), docker.errors.ImageNotFound),
-		   (lambda: c.containers.create("busybox", name="e"), docker.errors.APIError)):
+		   (lambda: c.containers.create("busybox", name="e1"), docker.errors.APIError)):
 	try:
 		call()
 	except kind as e:
@@ -122,26 +122,40 @@ PY
 
 @test "point 6: what could not be started gives the exit codes 127, 126 and 125" {
 	for case in "127 nosuch" "127 /no/such/program" "126 /etc" "126 /etc/passwd"; do
-		run "-${case%% *}" docker run --name c busybox "${case#* }"
-		is c created
-		[ "$(docker inspect -f '{{.State.ExitCode}}' c)" = "${case%% *}" ]
-		[ -n "$(docker inspect -f '{{.State.Error}}' c)" ]
-		docker rm c
+		run "-${case%% *}" docker run --name c1 busybox "${case#* }"
+		is c1 created
+		[ "$(docker inspect -f '{{.State.ExitCode}}' c1)" = "${case%% *}" ]
+		[ -n "$(docker inspect -f '{{.State.Error}}' c1)" ]
+		docker rm c1
 	done
 	run -125 docker run --rm --network nosuch busybox true
 	run -42 docker run --rm busybox sh -c 'exit 42'
 }
 
+@test "names: two words where nobody gave one, and none of one letter" {
+	for _ in 1 2 3; do
+		docker create busybox true
+	done >"$DIR/ids"
+	docker ps -a --format '{{.Names}}' >"$DIR/names"
+	[ "$(sort -u "$DIR/names" | grep -cE '^[a-z]{2,10}_[a-z]{2,10}$')" = 3 ]
+	for name in x _x x/y 'x y'; do
+		run docker create --name "$name" busybox true
+		fails_with "Invalid container name ($name), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"
+	done
+	run docker rename "$(head -n 1 "$DIR/names")" x
+	fails_with "Invalid container name (x), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"
+}
+
 @test "point 10: prefixes of an id name a container, and names begin with a slash" {
-	create a '"Cmd":["true"]'
+	create a1 '"Cmd":["true"]'
 	id=$(body .Id)
 	[[ "$id" =~ ^[0-9a-f]{64}$ ]]
 	docker_api 200 GET "/containers/${id:0:12}/json"
-	[ "$(body '.Id + " " + .Name')" = "$id /a" ]
-	docker_api 200 GET "/containers//a/json"
+	[ "$(body '.Id + " " + .Name')" = "$id /a1" ]
+	docker_api 200 GET "/containers//a1/json"
 	[ "$(body .Id)" = "$id" ]
 	docker_api 200 GET '/containers/json?all=1'
-	[ "$(body '.[0].Id + " " + .[0].Names[0]')" = "$id /a" ]
+	[ "$(body '.[0].Id + " " + .[0].Names[0]')" = "$id /a1" ]
 }
 
 @test "point 11: events come as they happen, and again for who asks for the past" {
@@ -163,14 +177,14 @@ PY
 }
 
 @test "point 13: null and 0 mean that nothing is set" {
-	create n '"Cmd":["sh","-c","echo set"],"Entrypoint":null,"Env":null,"Labels":null,"Volumes":null,"ExposedPorts":null,"Healthcheck":null,
+	create n1 '"Cmd":["sh","-c","echo set"],"Entrypoint":null,"Env":null,"Labels":null,"Volumes":null,"ExposedPorts":null,"Healthcheck":null,
 		"HostConfig":{"PidsLimit":0,"MemorySwappiness":-1,"Memory":0,"NetworkMode":"default","Binds":null,"PortBindings":null,"LogConfig":null,
 		"RestartPolicy":{"Name":"","MaximumRetryCount":0},"Ulimits":null,"Devices":null,"CapAdd":null,"Tmpfs":null,"Mounts":null,"Init":null,
 		"OomKillDisable":null,"MaskedPaths":null,"ConsoleSize":[0,0]},"NetworkingConfig":{"EndpointsConfig":{"default":null}}'
-	docker_api 204 POST /containers/n/start
-	docker_api 200 POST /containers/n/wait
-	[ "$(docker logs n)" = set ]
-	docker_api 200 GET /containers/n/json
+	docker_api 204 POST /containers/n1/start
+	docker_api 200 POST /containers/n1/wait
+	[ "$(docker logs n1)" = set ]
+	docker_api 200 GET /containers/n1/json
 	[ "$(body '.HostConfig.RestartPolicy.Name + " " + (.HostConfig.PidsLimit | tostring) + " " + (.Config.Labels | tostring)')" = "no null {}" ]
 	[ "$(body -c '.HostConfig | [.MemorySwappiness, .Memory, .MemorySwap]')" = '[null,0,0]' ]
 	[ "$(body '.NetworkSettings.Networks | keys[0]')" = bridge ]
@@ -197,11 +211,11 @@ PY
 }
 
 @test "point 14: filters are maps or lists" {
-	create f '"Cmd":["true"],"Labels":{"l":"1"}'
-	create g '"Cmd":["true"],"Labels":{"l":"2"}'
-	for filters in '{"label":{"l=1":true}}' '{"label":["l=1"]}' '{"name":["^/f$"],"status":{"created":true}}' '{"name":{"f":true},"label":["l"]}'; do
+	create f1 '"Cmd":["true"],"Labels":{"l":"1"}'
+	create g1 '"Cmd":["true"],"Labels":{"l":"2"}'
+	for filters in '{"label":{"l=1":true}}' '{"label":["l=1"]}' '{"name":["^/f1$"],"status":{"created":true}}' '{"name":{"f1":true},"label":["l"]}'; do
 		docker_api 200 GET /containers/json -G --data-urlencode all=1 --data-urlencode "filters=$filters"
-		[ "$(body 'map(.Names[0]) | join(" ")')" = /f ]
+		[ "$(body 'map(.Names[0]) | join(" ")')" = /f1 ]
 	done
 }
 
@@ -222,39 +236,39 @@ PY
 }
 
 @test "times that are none or lie beyond all clocks, and filters without end" {
-	create t '"Cmd":["true"]'
+	create t1 '"Cmd":["true"]'
 	docker_api 400 POST /containers/prune -G --data-urlencode 'filters={"until":["nonsense"]}'
 	docker_api 200 POST /containers/prune -G --data-urlencode 'filters={"until":["1h30m"]}'
 	docker_api 200 POST /containers/prune -G --data-urlencode 'filters={"until":["2000-01-01T00:00:00Z"]}'
-	is t created
-	docker_api 200 GET '/containers/t/logs?stdout=1&since=9999-12-31T23:59:59Z'
-	docker_api 400 GET '/containers/t/logs?stdout=1&since=0001-01-01T00:00:00Z'
+	is t1 created
+	docker_api 200 GET '/containers/t1/logs?stdout=1&since=9999-12-31T23:59:59Z'
+	docker_api 400 GET '/containers/t1/logs?stdout=1&since=0001-01-01T00:00:00Z'
 	docker_api 400 GET /containers/json -G --data-urlencode "filters=$(jq -cn '{name: [range(300) | "n\(.)"]}')"
 	[[ "$(body .message)" == "filters: 300 values; the limit is 256" ]]
 	docker_api 200 POST /containers/prune -G --data-urlencode 'filters={"until":["9999-12-31T23:59:59Z"]}'
-	docker_api 404 GET /containers/t/json
+	docker_api 404 GET /containers/t1/json
 }
 
 @test "a stop by another signal is a stop: no policy starts the container again" {
-	create s '"Cmd":["sh","-c","trap \"exit 5\" USR1; echo ready; while :; do sleep 0.05; done"],"HostConfig":{"RestartPolicy":{"Name":"always"}}'
-	docker start s
-	eventually eval '[ "$(docker logs s)" = ready ]'
-	docker_api 400 POST '/containers/s/stop?signal=LOUD'
-	docker_api 204 POST '/containers/s/stop?signal=USR1&t=60'
-	[ "$(docker inspect -f '{{.State.Status}} {{.State.ExitCode}} {{.RestartCount}}' s)" = "exited 5 0" ]
-	docker start s
-	docker_api 204 POST '/containers/s/stop?signal=WINCH&t=0'
-	[ "$(docker inspect -f '{{.State.Status}} {{.State.ExitCode}}' s)" = "exited 137" ]
+	create s1 '"Cmd":["sh","-c","trap \"exit 5\" USR1; echo ready; while :; do sleep 0.05; done"],"HostConfig":{"RestartPolicy":{"Name":"always"}}'
+	docker start s1
+	eventually eval '[ "$(docker logs s1)" = ready ]'
+	docker_api 400 POST '/containers/s1/stop?signal=LOUD'
+	docker_api 204 POST '/containers/s1/stop?signal=USR1&t=60'
+	[ "$(docker inspect -f '{{.State.Status}} {{.State.ExitCode}} {{.RestartCount}}' s1)" = "exited 5 0" ]
+	docker start s1
+	docker_api 204 POST '/containers/s1/stop?signal=WINCH&t=0'
+	[ "$(docker inspect -f '{{.State.Status}} {{.State.ExitCode}}' s1)" = "exited 137" ]
 }
 
 @test "a list is the same when it comes from memory, and system df tells who uses what" {
-	create d '"Cmd":["true"],"HostConfig":{"Binds":["used:/used"],"Tmpfs":{"/t":""}},"ExposedPorts":{"80/tcp":{}}'
+	create d1 '"Cmd":["true"],"HostConfig":{"Binds":["used:/used"],"Tmpfs":{"/t":""}},"ExposedPorts":{"80/tcp":{}}'
 	docker_api 200 GET '/containers/json?all=1'
 	cp "$DIR/body" "$DIR/first"
 	[ "$(body '.[0] | (.NetworkSettings.Networks | keys | join(",")) + " " + (.Mounts | map(.Name) | join(","))')" = "bridge used" ]
 	docker_api 200 GET '/containers/json?all=1'
 	cmp "$DIR/first" "$DIR/body"
-	docker update --restart always d
+	docker update --restart always d1
 	docker_api 200 GET /containers/json -G --data-urlencode all=1 --data-urlencode size=1 --data-urlencode \
 		'filters={"volume":["/used"],"expose":["80"],"network":["bridge"],"ancestor":["busybox"]}'
 	[ "$(body 'map(del(.SizeRw, .SizeRootFs, .Status))')" = "$(jq 'map(del(.Status))' "$DIR/first")" ]
@@ -263,7 +277,7 @@ PY
 	docker_api 200 GET /system/df
 	[ "$(body '[.Images[0].Containers, (.Volumes[] | select(.Name == "used" or .Name == "idle").UsageData.RefCount)] | join(" ")')" = "1 0 1" ]
 	body -e '(.Images[0] | .SharedSize >= 0 and .Size >= .SharedSize) and .LayersSize >= .Images[0].Size and (.Volumes | all(.UsageData.Size >= 0)) and .Containers[0].SizeRw >= 0'
-	docker rm d
+	docker rm d1
 	docker volume rm used idle
 	docker_api 200 GET /system/df
 	[ "$(body '.Images[0].Containers')" = 0 ]
@@ -307,20 +321,20 @@ PY
 }
 
 @test "a container that was frozen is shown so, and is let go" {
-	docker run -d --name p busybox sleep 1000
-	docker pause p || skip "this machine cannot freeze: $(docker pause p 2>&1)"
-	is p paused
-	[ "$(docker ps --filter status=paused --format '{{.Names}}')" = p ]
+	docker run -d --name p1 busybox sleep 1000
+	docker pause p1 || skip "this machine cannot freeze: $(docker pause p1 2>&1)"
+	is p1 paused
+	[ "$(docker ps --filter status=paused --format '{{.Names}}')" = p1 ]
 	[[ "$(docker ps --format '{{.Status}}')" == *"(Paused)" ]]
 	[ "$(docker info -f '{{.ContainersPaused}} {{.ContainersRunning}}')" = "1 0" ]
-	docker unpause p
-	is p running
+	docker unpause p1
+	is p1 running
 }
 
 @test "logs are followed to the end, and what a client sees of a container of berth itself is complete" {
-	docker run -d --name l busybox sh -c 'i=0; while [ $i -lt 200 ]; do echo line $i; i=$((i + 1)); done'
-	[ "$(docker logs -f l | tail -n 1)" = "line 199" ]
-	[ "$(docker logs --tail 5 l | head -n 1)" = "line 195" ]
+	docker run -d --name l1 busybox sh -c 'i=0; while [ $i -lt 200 ]; do echo line $i; i=$((i + 1)); done'
+	[ "$(docker logs -f l1 | tail -n 1)" = "line 199" ]
+	[ "$(docker logs --tail 5 l1 | head -n 1)" = "line 195" ]
 	berth run -d --name ours -e X=y --memory 64m busybox sleep 1000 || berth run -d --name ours -e X=y busybox sleep 1000
 	[ "$(docker ps --filter name=ours --format '{{.Command}}' --no-trunc)" = '"sleep 1000"' ]
 	docker inspect ours | jq -e '.[0] | .Config.Cmd == ["sleep", "1000"] and (.Config.Env | index("X=y")) and .HostConfig.NetworkMode and (.Image | startswith("sha256:"))'
@@ -458,12 +472,12 @@ with open(sys.argv[3], "wb", 0) as out:
 }
 
 @test "health checks, exit and restart counts are in inspect" {
-	docker run -d --name h --health-cmd 'echo fine' --health-interval 20ms busybox sleep 1000
-	eventually eval '[ "$(docker inspect -f "{{.State.Health.Status}}" h)" = healthy ]'
-	docker inspect h | jq -e '.[0].State.Health | .FailingStreak == 0 and .Log[0].ExitCode == 0 and .Log[0].Output == "fine\n"'
-	[ "$(docker ps --filter health=healthy --format '{{.Names}}')" = h ]
-	docker run -d --name r --restart on-failure:2 busybox false
-	eventually eval '[ "$(docker inspect -f "{{.RestartCount}} {{.State.Status}} {{.State.ExitCode}}" r)" = "2 exited 1" ]'
+	docker run -d --name h1 --health-cmd 'echo fine' --health-interval 20ms busybox sleep 1000
+	eventually eval '[ "$(docker inspect -f "{{.State.Health.Status}}" h1)" = healthy ]'
+	docker inspect h1 | jq -e '.[0].State.Health | .FailingStreak == 0 and .Log[0].ExitCode == 0 and .Log[0].Output == "fine\n"'
+	[ "$(docker ps --filter health=healthy --format '{{.Names}}')" = h1 ]
+	docker run -d --name r1 --restart on-failure:2 busybox false
+	eventually eval '[ "$(docker inspect -f "{{.RestartCount}} {{.State.Status}} {{.State.ExitCode}}" r1)" = "2 exited 1" ]'
 }
 
 @test "out of memory: exit code, inspect and event" {

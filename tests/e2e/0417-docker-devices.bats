@@ -131,7 +131,7 @@ teardown_file() {
 
 # create STATUS REQUESTS [NAME]: a container with these DeviceRequests, which says what it has got.
 create() {
-	docker_api "$1" POST "/containers/create?name=${3:-c}" -d "{\"Image\":\"busybox\",\"Env\":[\"MINE=user\"],\"HostConfig\":{\"NetworkMode\":\"none\",\"DeviceRequests\":$2},
+	docker_api "$1" POST "/containers/create?name=${3:-c1}" -d "{\"Image\":\"busybox\",\"Env\":[\"MINE=user\"],\"HostConfig\":{\"NetworkMode\":\"none\",\"DeviceRequests\":$2},
 		\"Cmd\":[\"sh\",\"-c\",\"echo \$SHARED \$MINE \$ONE; stat -c '%n %t:%T' /dev/made*; cat /usr/lib/made/file; id -G; echo x >/dev/made0; head -c 3 /dev/made1 | wc -c; touch /usr/lib/made/x\"]}"
 }
 
@@ -141,16 +141,16 @@ cdi() {
 
 @test "edits of devices and of their file become devices, binds, environment and groups" {
 	create 201 "$(cdi berth.test/device=one berth.test/device=two)"
-	docker_api 204 POST /containers/c/start
-	docker_api 200 POST /containers/c/wait
-	docker_api 200 GET '/containers/c/logs?stdout=1&stderr=1'
+	docker_api 204 POST /containers/c1/start
+	docker_api 200 POST /containers/c1/wait
+	docker_api 200 GET '/containers/c1/logs?stdout=1&stderr=1'
 	tr -d '\0-\10\16-\37' <"$DIR/body" >"$DIR/said"
 	for line in 'yes file 1' '/dev/made0 1:3' '/dev/made1 1:5' library '4711' '3' 'Read-only file system'; do
 		grep -q "$line" "$DIR/said" || { cat "$DIR/said"; false; }
 	done
-	docker_api 200 GET /containers/c/json
+	docker_api 200 GET /containers/c1/json
 	[ "$(body '.HostConfig.DeviceRequests[0].DeviceIDs | join(" ")')" = "berth.test/device=one berth.test/device=two" ]
-	docker_api 204 DELETE /containers/c
+	docker_api 204 DELETE /containers/c1
 }
 
 @test "a file may be YAML" {
@@ -166,37 +166,37 @@ cdi() {
 }
 
 @test "hooks of a device make links and caches in the container, as its maker's files ask for" {
-	create 201 "$(cdi maker.test/gpu=0)" h
-	docker_api 204 POST /containers/h/start
-	docker_api 200 POST /containers/h/wait
-	docker_api 200 GET '/containers/h/archive?path=/usr/lib/made-link'
+	create 201 "$(cdi maker.test/gpu=0)" h1
+	docker_api 204 POST /containers/h1/start
+	docker_api 200 POST /containers/h1/wait
+	docker_api 200 GET '/containers/h1/archive?path=/usr/lib/made-link'
 	tar -tvf "$DIR/body" | grep -q 'made-link -> libmade.so.1'
-	docker_api 200 GET '/containers/h/archive?path=/etc/made.cache'
+	docker_api 200 GET '/containers/h1/archive?path=/etc/made.cache'
 	[ "$(tar -xOf "$DIR/body")" = file ]
 	# The hooks of one life leave nothing, and the next one has them again.
-	id=$(docker_api 200 GET /containers/h/json && body .Id)
+	id=$(docker_api 200 GET /containers/h1/json && body .Id)
 	[ ! -e "$DIR/data/containers/$id/bundle" ]
-	docker_api 500 POST /containers/h/start
+	docker_api 500 POST /containers/h1/start
 	[[ "$(body .message)" == *"maker-hook: exit status 1, output: ln: "*"File exists"* ]]
 	[ ! -e "$DIR/data/containers/$id/bundle" ]
-	docker_api 204 DELETE /containers/h
+	docker_api 204 DELETE /containers/h1
 }
 
 @test "each kind of hook runs in its time; what the image brings has the container's rights alone" {
-	docker_api 201 POST '/containers/create?name=h' -d "{\"Image\":\"busybox\",\"Cmd\":[\"sh\",\"-c\",\"cat /rights; grep -E 'Cap(Eff|Bnd)|Seccomp:|NoNew' /proc/self/status\"],
+	docker_api 201 POST '/containers/create?name=h1' -d "{\"Image\":\"busybox\",\"Cmd\":[\"sh\",\"-c\",\"cat /rights; grep -E 'Cap(Eff|Bnd)|Seccomp:|NoNew' /proc/self/status\"],
 		\"HostConfig\":{\"NetworkMode\":\"none\",\"SecurityOpt\":[\"no-new-privileges\"],\"DeviceRequests\":$(cdi maker.test/gpu=all)}}"
-	docker_api 204 POST /containers/h/start
-	docker_api 200 POST /containers/h/wait
-	docker_api 200 GET '/containers/h/logs?stdout=1'
+	docker_api 204 POST /containers/h1/start
+	docker_api 200 POST /containers/h1/wait
+	docker_api 200 GET '/containers/h1/logs?stdout=1'
 	tr -d '\0-\10\16-\37' <"$DIR/body" | grep -aoE '(Cap|Sec|NoN).*' >"$DIR/said"
 	[ "$(wc -l <"$DIR/said")" = 8 ]
 	[ "$(head -4 "$DIR/said")" = "$(tail -4 "$DIR/said")" ]
-	docker_api 200 GET /containers/h/json
+	docker_api 200 GET /containers/h1/json
 	[[ "$(body .State.Error)" == *"error running poststop hook"*"no-such-hook"* ]]
 	[ "$(body .State.ExitCode)" = 0 ]
 	[ "$(cut -d' ' -f1 "$DIR/notes" | paste -sd' ')" = "createRuntime poststart poststop" ]
 	[ "$(cut -d' ' -f2- "$DIR/notes" | jq -r .status | paste -sd' ')" = "creating running stopped" ]
-	docker_api 204 DELETE /containers/h
+	docker_api 204 DELETE /containers/h1
 }
 
 @test "what cannot be had is an error that names it" {
@@ -211,13 +211,13 @@ cdi() {
 	create 400 "$(cdi berth.test/device=when)"
 	[[ "$(body .message)" == *'test.json: hooks.0: hookName: "whenever" is none of'* ]]
 	create 201 "$(cdi berth.test/device=hooked)"
-	docker_api 500 POST /containers/c/start
+	docker_api 500 POST /containers/c1/start
 	[[ "$(body .message)" == *'error running createContainer hook #0: /bin/sh: exit status 3, output: no such library'* ]]
-	docker_api 204 DELETE /containers/c
+	docker_api 204 DELETE /containers/c1
 	create 201 "$(cdi berth.test/device=gone)"
-	docker_api 500 POST /containers/c/start
+	docker_api 500 POST /containers/c1/start
 	[[ "$(body .message)" == *'device "/dev/berth-has-no-such-device": No such file or directory'* ]]
-	docker_api 204 DELETE /containers/c
+	docker_api 204 DELETE /containers/c1
 }
 
 @test "--gpus: in Docker's words without any, else the devices of their maker's file" {
@@ -230,10 +230,10 @@ cdi() {
 	sed 's,berth.test/device,nvidia.com/gpu,; s/"one"/"0"/; s/"two"/"all"/' "/proc/$(daemon_pid)/root/run/cdi/test.json" >"$DIR/gpu.json"
 	cp "$DIR/gpu.json" "/proc/$(daemon_pid)/root/run/cdi/gpu.json"
 	create 201 '[{"Driver":"","Count":-1,"Capabilities":[["gpu"]]},{"Driver":"nvidia","Count":1,"Capabilities":[["gpu"]]}]'
-	docker_api 204 POST /containers/c/start
-	docker_api 200 POST /containers/c/wait
-	docker_api 200 GET '/containers/c/logs?stdout=1'
+	docker_api 204 POST /containers/c1/start
+	docker_api 200 POST /containers/c1/wait
+	docker_api 200 GET '/containers/c1/logs?stdout=1'
 	grep -aq '/dev/made0' "$DIR/body"
 	grep -aq '/dev/made1' "$DIR/body"
-	docker_api 204 DELETE /containers/c
+	docker_api 204 DELETE /containers/c1
 }

@@ -61,22 +61,22 @@ refused() { # TEXT COMMAND...
 }
 
 @test "cp takes files, directories and links out of a running container, and tars by standard output" {
-	run_ready c -- 'mkdir -p /d/sub; echo hello >/d/f; ln /d/f /d/hard; ln -s /d/f /link; ln -s nowhere /dangling; chmod 4711 /d/f'
-	docker cp c:/d "$DIR/out"
+	run_ready c1 -- 'mkdir -p /d/sub; echo hello >/d/f; ln /d/f /d/hard; ln -s /d/f /link; ln -s nowhere /dangling; chmod 4711 /d/f'
+	docker cp c1:/d "$DIR/out"
 	[ "$(cat "$DIR/out/f")" = hello ]
 	[ "$(stat -c %i "$DIR/out/f")" = "$(stat -c %i "$DIR/out/hard")" ]
 	[ -d "$DIR/out/sub" ]
-	docker cp c:/link "$DIR/link" && [ "$(readlink "$DIR/link")" = /d/f ]
-	docker cp -L c:/link "$DIR/followed" && [ "$(cat "$DIR/followed")" = hello ]
-	docker cp c:/d/. "$DIR/out2" && [ -f "$DIR/out2/f" ]
-	[ "$(docker cp c:/d/f - | tar tv | cut -c1-10)" = -rws--x--x ]
+	docker cp c1:/link "$DIR/link" && [ "$(readlink "$DIR/link")" = /d/f ]
+	docker cp -L c1:/link "$DIR/followed" && [ "$(cat "$DIR/followed")" = hello ]
+	docker cp c1:/d/. "$DIR/out2" && [ -f "$DIR/out2/f" ]
+	[ "$(docker cp c1:/d/f - | tar tv | cut -c1-10)" = -rws--x--x ]
 	# All of it, but nothing of the kernel's own file systems.
-	docker cp c:/ - | tar t 2>/dev/null >"$DIR/names"
+	docker cp c1:/ - | tar t 2>/dev/null >"$DIR/names"
 	grep -q 'd/sub/$' "$DIR/names"
 	run ! grep -q 'proc/.\|sys/.\|dev/null' "$DIR/names"
-	run docker cp c:/nosuch "$DIR/x"
+	run docker cp c1:/nosuch "$DIR/x"
 	[ "$status" -ne 0 ]
-	[[ $output == *"Could not find the file /nosuch in container c"* || $output == *"No such container:path: c:/nosuch"* ]]
+	[[ $output == *"Could not find the file /nosuch in container c1"* || $output == *"No such container:path: c1:/nosuch"* ]]
 	refused "No such container" docker cp nobody:/x "$DIR/x"
 }
 
@@ -99,82 +99,82 @@ PY
 
 @test "cp puts files, directories and a tar of standard input into a container, running or not" {
 	mkdir -p "$DIR/in/sub" && echo one >"$DIR/in/a" && echo two >"$DIR/in/sub/b"
-	docker create --name c -v vol:/data busybox sh -c 'cat /data/a /new/sub/b; echo ready; exec sleep 1000' >"$DIR/id"
-	docker cp "$DIR/in/a" c:/data/a
-	docker cp "$DIR/in" c:/new
-	docker start c
-	wait_ready c
-	[ "$(docker logs c | tr '\n' ' ')" = "one two ready " ]
-	docker cp "$DIR/in" c:/new
-	[ "$(docker cp c:/new - | tar t | sort | tr '\n' ' ')" = "new/ new/a new/in/ new/in/a new/in/sub/ new/in/sub/b new/sub/ new/sub/b " ]
-	tar -C "$DIR/in" -cf - a | docker cp - c:/tmp
-	[ "$(docker cp c:/tmp/a - | tar xO)" = one ]
+	docker create --name c1 -v vol:/data busybox sh -c 'cat /data/a /new/sub/b; echo ready; exec sleep 1000' >"$DIR/id"
+	docker cp "$DIR/in/a" c1:/data/a
+	docker cp "$DIR/in" c1:/new
+	docker start c1
+	wait_ready c1
+	[ "$(docker logs c1 | tr '\n' ' ')" = "one two ready " ]
+	docker cp "$DIR/in" c1:/new
+	[ "$(docker cp c1:/new - | tar t | sort | tr '\n' ' ')" = "new/ new/a new/in/ new/in/a new/in/sub/ new/in/sub/b new/sub/ new/sub/b " ]
+	tar -C "$DIR/in" -cf - a | docker cp - c1:/tmp
+	[ "$(docker cp c1:/tmp/a - | tar xO)" = one ]
 	mkdir -p "$DIR/other/a"
-	tar -C "$DIR/other" -cf - a | docker_api 500 PUT "/containers/c/archive?path=/new&noOverwriteDirNonDir=true" -T -
+	tar -C "$DIR/other" -cf - a | docker_api 500 PUT "/containers/c1/archive?path=/new&noOverwriteDirNonDir=true" -T -
 	[[ "$(body .message)" == *'cannot overwrite non-directory'* ]]
 	# An archive of simple files has no records that a simple reader does not know.
-	docker_api 200 GET "/containers/c/archive?path=/new/a"
+	docker_api 200 GET "/containers/c1/archive?path=/new/a"
 	[ "$(dd if="$DIR/body" bs=1 skip=156 count=1 2>/dev/null)" = 0 ]
 	[ "$(cat "$DIR/data/volumes/vol/a")" = one ]
-	docker stop -t 0 c
-	[ "$(docker cp c:/tmp/a - | tar xO)" = one ]
+	docker stop -t 0 c1
+	[ "$(docker cp c1:/tmp/a - | tar xO)" = one ]
 }
 
 @test "cp writes nothing into a read-only root" {
 	echo x >"$DIR/x"
-	run_ready c --read-only -v vol:/data -- true
-	refused "container rootfs is marked read-only" docker cp "$DIR/x" c:/x
-	docker cp "$DIR/x" c:/data/x
-	docker stop -t 0 c
-	refused "container rootfs is marked read-only" docker cp "$DIR/x" c:/x
+	run_ready c1 --read-only -v vol:/data -- true
+	refused "container rootfs is marked read-only" docker cp "$DIR/x" c1:/x
+	docker cp "$DIR/x" c1:/data/x
+	docker stop -t 0 c1
+	refused "container rootfs is marked read-only" docker cp "$DIR/x" c1:/x
 }
 
 @test "a process that swaps parts of the path leads cp neither in nor out" {
 	mkdir "$DIR/canary" && echo secret >"$DIR/canary/f"
 	echo poison >"$DIR/poison"
-	run_ready c -- "mkdir /a; echo own >/a/f; (while :; do ln -s $DIR/canary /l; mv /a /c; mv -T /l /a; mv -T /a /l; mv /c /a; rm /l; done) &"
+	run_ready c1 -- "mkdir /a; echo own >/a/f; (while :; do ln -s $DIR/canary /l; mv /a /c; mv -T /l /a; mv -T /a /l; mv /c /a; rm /l; done) &"
 	for _ in $(seq 8); do
-		run -0 sh -c "docker cp c:/a/f - 2>/dev/null | tar xO 2>/dev/null || true"
+		run -0 sh -c "docker cp c1:/a/f - 2>/dev/null | tar xO 2>/dev/null || true"
 		[[ $output != *secret* ]]
-		docker cp "$DIR/poison" c:/a/poison >/dev/null 2>&1 || true
+		docker cp "$DIR/poison" c1:/a/poison >/dev/null 2>&1 || true
 		[ "$(ls "$DIR/canary")" = f ]
 	done
 	[ "$(cat "$DIR/canary/f")" = secret ]
 }
 
 @test "diff, export and commit see what was changed" {
-	run_ready c -e A=b -w /tmp -- 'echo hi >/new; rm /etc/group; echo x >>/etc/passwd; rm -r /bin2 2>/dev/null; true'
-	[ "$(docker diff c | tr '\n' ' ')" = "C /etc D /etc/group C /etc/passwd A /new " ]
-	docker export c | tar t >"$DIR/names"
+	run_ready c1 -e A=b -w /tmp -- 'echo hi >/new; rm /etc/group; echo x >>/etc/passwd; rm -r /bin2 2>/dev/null; true'
+	[ "$(docker diff c1 | tr '\n' ' ')" = "C /etc D /etc/group C /etc/passwd A /new " ]
+	docker export c1 | tar t >"$DIR/names"
 	grep -qx new "$DIR/names"
 	run ! grep -q 'etc/group\|^proc/.' "$DIR/names"
-	docker commit -a me -m "said so" -c 'CMD ["cat", "/new"]' -c 'ENV X="y z"' -c 'EXPOSE 80' c made:1
-	[ "$(docker inspect -f '{{.State.Status}}' c)" = running ]
+	docker commit -a me -m "said so" -c 'CMD ["cat", "/new"]' -c 'ENV X="y z"' -c 'EXPOSE 80' c1 made:1
+	[ "$(docker inspect -f '{{.State.Status}}' c1)" = running ]
 	[ "$(docker inspect -f '{{.Config.Cmd}} {{.Config.WorkingDir}} {{index .Config.Env 0}}' made:1)" = "[cat /new] /tmp A=b" ]
 	docker inspect -f '{{.Config.Env}}' made:1 | grep -q 'X=y z'
-	docker create --name d made:1 >"$DIR/id"
-	docker start d
-	[ "$(docker wait d)" = 0 ]
-	[ "$(docker logs d)" = hi ]
-	refused "RUN is not a valid change command" docker commit -c 'RUN x' c
+	docker create --name d1 made:1 >"$DIR/id"
+	docker start d1
+	[ "$(docker wait d1)" = 0 ]
+	[ "$(docker logs d1)" = hi ]
+	refused "RUN is not a valid change command" docker commit -c 'RUN x' c1
 	# A Config of the client's: what it does not say the container says.
 	curl -sS --unix-socket "$BERTH_SOCKET" -H 'Content-Type: application/json' -d '{"Cmd":["id"],"Env":["C=d"]}' \
-		"http://d/v1.44/commit?container=c&repo=made&tag=2" | jq -e .Id
+		"http://d/v1.44/commit?container=c1&repo=made&tag=2" | jq -e .Id
 	[ "$(docker inspect -f '{{.Config.Cmd}} {{.Config.WorkingDir}} {{index .Config.Env 0}}' made:2)" = "[id] /tmp C=d" ]
 	docker inspect -f '{{.Config.Env}}' made:2 | grep -q 'A=b'
 }
 
 @test "stats tell what a container uses, and nothing of one that does not run" {
-	run_ready c -- true
-	docker stats --no-stream --format '{{.Name}} {{.PIDs}} {{.MemUsage}}' c >"$DIR/stats"
-	grep -Eq '^c [1-9][0-9]* [1-9][0-9.]*(B|KiB|MiB) / ' "$DIR/stats"
-	curl -sS --unix-socket "$BERTH_SOCKET" "http://d/containers/c/stats?stream=0&one-shot=1" >"$DIR/json"
-	[ "$(jq -r '.name, (.cpu_stats.cpu_usage.total_usage > 0), (.memory_stats.usage > 0), .precpu_stats.cpu_usage.total_usage' "$DIR/json" | tr '\n' ' ')" = "/c true true 0 " ]
+	run_ready c1 -- true
+	docker stats --no-stream --format '{{.Name}} {{.PIDs}} {{.MemUsage}}' c1 >"$DIR/stats"
+	grep -Eq '^c1 [1-9][0-9]* [1-9][0-9.]*(B|KiB|MiB) / ' "$DIR/stats"
+	curl -sS --unix-socket "$BERTH_SOCKET" "http://d/containers/c1/stats?stream=0&one-shot=1" >"$DIR/json"
+	[ "$(jq -r '.name, (.cpu_stats.cpu_usage.total_usage > 0), (.memory_stats.usage > 0), .precpu_stats.cpu_usage.total_usage' "$DIR/json" | tr '\n' ' ')" = "/c1 true true 0 " ]
 	# A stream has an object in each chunk: the first chunk ends where the first line does.
-	curl -sS --raw -N --max-time 20 --unix-socket "$BERTH_SOCKET" "http://d/containers/c/stats" 2>/dev/null | head -n 3 >"$DIR/raw" || true
+	curl -sS --raw -N --max-time 20 --unix-socket "$BERTH_SOCKET" "http://d/containers/c1/stats" 2>/dev/null | head -n 3 >"$DIR/raw" || true
 	[ "$(($(wc -c < <(sed -n 2p "$DIR/raw"))))" = $((0x$(head -n 1 "$DIR/raw" | tr -d '\r'))) ]
-	docker stop -t 0 c
-	curl -sS --unix-socket "$BERTH_SOCKET" "http://d/containers/c/stats?stream=0" >"$DIR/json"
+	docker stop -t 0 c1
+	curl -sS --unix-socket "$BERTH_SOCKET" "http://d/containers/c1/stats?stream=0" >"$DIR/json"
 	[ "$(jq -c '[.memory_stats, .pids_stats, .read]' "$DIR/json")" = '[{},{},"0001-01-01T00:00:00Z"]' ]
 }
 
@@ -193,13 +193,13 @@ PY
 	refused "includes invalid characters for a local volume name" docker volume create x/y
 	refused 'invalid option: "size"' docker volume create -o size=1 sized
 	refused 'missing required option: "device"' docker volume create -o type=nfs sized
-	docker create --name c -v one:/x busybox true >"$DIR/id"
+	docker create --name c1 -v one:/x busybox true >"$DIR/id"
 	refused "remove one: volume is in use - [$(cat "$DIR/id")]" docker volume rm one
 	[ "$(docker volume ls -q -f dangling=false)" = one ]
 	# Of the names that nobody gave alone, as it is from 1.42 on; older clients mean all that is unused.
 	curl -sS -X POST --unix-socket "$BERTH_SOCKET" http://d/v1.44/volumes/prune | jq -r '.VolumesDeleted[]' | cmp - "$DIR/anonymous"
 	[ "$(docker volume ls -q | tr '\n' ' ')" = "one two " ]
-	docker rm c
+	docker rm c1
 	# A damaged record takes nothing away from the others, and not the volume's end.
 	echo '{' >"$DIR/data/volume-records/one.json"
 	[ "$(docker volume ls -q | tr '\n' ' ')" = "one two " ]
@@ -212,26 +212,26 @@ PY
 @test "volumes tell who uses them, and how much they take" {
 	local since
 	since=$(date +%s.%N)
-	docker run --name c -v used:/x busybox sh -c 'head -c 100000 /dev/zero >/x/f'
+	docker run --name c1 -v used:/x busybox sh -c 'head -c 100000 /dev/zero >/x/f'
 	docker events --since "$since" --until "$(date +%s.%N)" --filter type=volume --filter volume=used --format '{{json .}}' >"$DIR/told"
 	[ "$(jq -r .Action "$DIR/told" | tr '\n' ' ')" = "create mount unmount " ]
-	[ "$(jq -r 'select(.Action == "mount").Actor.Attributes.container' "$DIR/told")" = "$(docker inspect -f '{{.Id}}' c)" ]
+	[ "$(jq -r 'select(.Action == "mount").Actor.Attributes.container' "$DIR/told")" = "$(docker inspect -f '{{.Id}}' c1)" ]
 	docker volume create spare
 	curl -sS --unix-socket "$BERTH_SOCKET" http://d/system/df >"$DIR/json"
 	[ "$(jq -c '[.Volumes[] | [.Name, .UsageData.RefCount, .UsageData.Size >= 100000]]' "$DIR/json")" = '[["spare",0,false],["used",1,true]]' ]
 }
 
 @test "a new volume begins with what the image has there, unless nocopy says otherwise; anonymous ones go with rm -v" {
-	docker run -d --name c -v new:/seed --mount type=volume,src=empty,dst=/seed2,volume-nocopy -v /anonymous seeded sleep 1000
+	docker run -d --name c1 -v new:/seed --mount type=volume,src=empty,dst=/seed2,volume-nocopy -v /anonymous seeded sleep 1000
 	[ "$(stat -c '%u:%g %a' "$DIR/data/volumes/new" "$DIR/data/volumes/new/f" | tr '\n' ' ')" = "7:8 2750 7:8 644 " ]
 	[ "$(stat -c %i "$DIR/data/volumes/new/f")" = "$(stat -c %i "$DIR/data/volumes/new/g")" ]
 	[ "$(readlink "$DIR/data/volumes/new/l")" = f ]
 	[ -z "$(ls "$DIR/data/volumes/empty")" ]
 	[ "$(docker volume ls -q | wc -l)" = 3 ]
-	docker rm -f -v c
+	docker rm -f -v c1
 	[ "$(docker volume ls -q | tr '\n' ' ')" = "empty new " ]
 	rm "$DIR/data/volumes/new/f"
-	docker run -d --name c -v new:/seed seeded sleep 1000
+	docker run -d --name c1 -v new:/seed seeded sleep 1000
 	[ ! -e "$DIR/data/volumes/new/f" ]
 }
 
@@ -239,6 +239,6 @@ PY
 	mkdir "$DIR/host" && echo here >"$DIR/host/f"
 	docker volume create -o type=none -o o=bind -o "device=$DIR/host" bound
 	docker volume create -o type=tmpfs -o device=tmpfs -o o=size=1m,mode=0711 memory
-	run_ready c -v bound:/h -v memory:/m -- 'cat /h/f; stat -c %a /m'
-	[ "$(docker logs c | tr '\n' ' ')" = "here 711 ready " ]
+	run_ready c1 -v bound:/h -v memory:/m -- 'cat /h/f; stat -c %a /m'
+	[ "$(docker logs c1 | tr '\n' ' ')" = "here 711 ready " ]
 }

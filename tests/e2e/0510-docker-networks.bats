@@ -146,17 +146,17 @@ hello() { # URL
 @test "networks of users: fixed addresses, connect and disconnect while it runs" {
 	docker network create --subnet 10.91.0.0/24 one >/dev/null
 	docker network create --internal two >/dev/null
-	docker run -d --name a --network one --ip 10.91.0.77 busybox sleep 100 >/dev/null
-	docker exec a ip addr show eth0 | grep -q 'inet 10.91.0.77/24'
-	docker network connect two a
-	docker exec a ip addr show eth1 | grep -q 'inet '
-	[ "$(docker exec a ip route | grep -c default)" = 1 ]
+	docker run -d --name a1 --network one --ip 10.91.0.77 busybox sleep 100 >/dev/null
+	docker exec a1 ip addr show eth0 | grep -q 'inet 10.91.0.77/24'
+	docker network connect two a1
+	docker exec a1 ip addr show eth1 | grep -q 'inet '
+	[ "$(docker exec a1 ip route | grep -c default)" = 1 ]
 	run ! docker network rm one
-	docker network disconnect two a
-	run ! docker exec a ip link show eth1
+	docker network disconnect two a1
+	run ! docker exec a1 ip link show eth1
 	# It comes back where it was.
-	docker restart -t 0 a >/dev/null
-	docker exec a ip addr show eth0 | grep -q 'inet 10.91.0.77/24'
+	docker restart -t 0 a1 >/dev/null
+	docker exec a1 ip addr show eth0 | grep -q 'inet 10.91.0.77/24'
 	docker run --rm --network one busybox ping -c 1 -W 5 10.91.0.77
 }
 
@@ -184,21 +184,21 @@ hello() { # URL
 	docker network create --subnet 10.91.0.0/24 --subnet 10.92.0.0/24 --ipv6 --subnet fd00:91::/64 -o com.docker.network.bridge.name=mine0 \
 		-o com.docker.network.bridge.enable_icc=false -o com.docker.network.bridge.host_binding_ipv4=127.0.0.1 one >/dev/null
 	web --name web --network one --ip6 fd00:91::77 -p 8080:80
-	docker run -d --name b --network one --ip 10.92.0.9 --sysctl net.ipv4.conf.eth0.arp_ignore=1 busybox sleep 100 >/dev/null
+	docker run -d --name b1 --network one --ip 10.92.0.9 --sysctl net.ipv4.conf.eth0.arp_ignore=1 busybox sleep 100 >/dev/null
 	eventually hello http://127.0.0.1:8080
 	[ "$(docker port web)" = "80/tcp -> 127.0.0.1:8080" ]
 	at ip link show mine0
 	docker exec web ip addr show eth0 | grep -q 'inet6 fd00:91::77/64'
-	docker exec b ip addr show eth0 | grep -q 'inet 10.92.0.9/24'
-	[ "$(docker exec b cat /proc/sys/net/ipv4/conf/eth0/arp_ignore)" = 1 ]
+	docker exec b1 ip addr show eth0 | grep -q 'inet 10.92.0.9/24'
+	[ "$(docker exec b1 cat /proc/sys/net/ipv4/conf/eth0/arp_ignore)" = 1 ]
 	ip=$(docker inspect -f '{{.NetworkSettings.Networks.one.IPAddress}}' web)
 	hello "http://$ip"
 	# The neighbour is silent; the machine is not.
-	run ! docker exec b timeout 1 wget -q -O - "http://$ip/x"
-	docker exec b ping -c 1 -W 5 10.92.0.1
+	run ! docker exec b1 timeout 1 wget -q -O - "http://$ip/x"
+	docker exec b1 ping -c 1 -W 5 10.92.0.1
 	run -1 docker network create -d macvlan other
 	[[ $output == *'berth has the driver "bridge"'* ]]
-	docker rm -f web b >/dev/null
+	docker rm -f web b1 >/dev/null
 	docker network rm one
 	# Its bridge may be the user's own: it stays, and is his to remove.
 	at ip link del mine0

@@ -43,32 +43,37 @@ remove() {
 }
 
 @test "containers are spread over the nodes, the image goes where it is needed, and ps shows the nodes" {
-	idle a
-	idle b
-	idle c
-	[ "$(for i in a b c; do node_of $i; done | sort | xargs)" = "n1 n2 n3" ]
-	[ "$(docker ps --format '{{.Names}}' | sort | xargs)" = "$(for i in a b c; do echo "$(node_of $i)/$i"; done | sort | xargs)" ]
+	idle a1
+	idle b1
+	idle c1
+	[ "$(for i in a1 b1 c1; do node_of $i; done | sort | xargs)" = "n1 n2 n3" ]
+	[ "$(docker ps --format '{{.Names}}' | sort | xargs)" = "$(for i in a1 b1 c1; do echo "$(node_of $i)/$i"; done | sort | xargs)" ]
 	[ "$(docker ps -q --filter label=berth.node=n2 | wc -l)" = 1 ]
 	[ "$(on n2 ps -q | wc -l)" = 1 ]
 	[ "$(docker images -q busybox | wc -l)" = 1 ]
-	remove a b c
+	for _ in 1 2; do
+		docker create --network none busybox true >>"$DIR/unnamed"
+	done
+	[ "$(docker ps -a --filter status=created --format '{{.Names}}' | sort -u | grep -cE '^n[123]/[a-z]+_[a-z]+[0-9]{3}$')" = 2 ]
+	xargs docker rm <"$DIR/unnamed"
+	remove a1 b1 c1
 	[ -z "$(docker ps -aq)" ]
 }
 
 @test "constraints, labels and names say where; a wish that nobody meets is an error that says why" {
 	berth node label n3 disk=ssd
-	idle d -e constraint:node==n2
-	idle e -e constraint:disk==ssd -e KEPT=1
-	idle f --label berth.node=n1
-	idle n2/g
-	idle h -e affinity:container==e
-	[ "$(for i in d e f g h; do node_of $i; done | xargs)" = "n2 n3 n1 n2 n3" ]
-	[ "$(docker inspect -f '{{json .Config.Env}}' e | jq -c 'map(select(test("^(KEPT|constraint)")))')" = '["KEPT=1"]' ]
+	idle d1 -e constraint:node==n2
+	idle e1 -e constraint:disk==ssd -e KEPT=1
+	idle f1 --label berth.node=n1
+	idle n2/g1
+	idle h1 -e affinity:container==e1
+	[ "$(for i in d1 e1 f1 g1 h1; do node_of $i; done | xargs)" = "n2 n3 n1 n2 n3" ]
+	[ "$(docker inspect -f '{{json .Config.Env}}' e1 | jq -c 'map(select(test("^(KEPT|constraint)")))')" = '["KEPT=1"]' ]
 	run docker run --rm --network none -e constraint:disk==tape busybox true
 	fails_with "no node can take the container" "n1 does not meet the constraints"
 	run docker run --rm --network none -e constraint:disk busybox true
 	fails_with "is no constraint"
-	remove d e f g h
+	remove d1 e1 f1 g1 h1
 }
 
 @test "what a container may use is taken from its node" {
@@ -132,27 +137,27 @@ remove() {
 }
 
 @test "exec, with and without a terminal, and attach" {
-	idle x --label berth.node=n2
-	run docker exec x sh -c 'exit 7'
+	idle x1 --label berth.node=n2
+	run docker exec x1 sh -c 'exit 7'
 	[ "$status" = 7 ]
-	[ "$(echo typed | docker exec -i x cat)" = typed ]
-	run script -qec "docker exec -it x sh -c 'tty; stty size'" "$DIR/tty" </dev/null
+	[ "$(echo typed | docker exec -i x1 cat)" = typed ]
+	run script -qec "docker exec -it x1 sh -c 'tty; stty size'" "$DIR/tty" </dev/null
 	[[ "$output" == */dev/pts/* ]]
 	sum=$(sha256sum <"$DIR/big")
-	[ "$(docker exec -i x cat <"$DIR/big" | sha256sum)" = "$sum" ]
-	remove x
+	[ "$(docker exec -i x1 cat <"$DIR/big" | sha256sum)" = "$sum" ]
+	remove x1
 	[ "$(docker run --rm -i --network none --label berth.node=n3 busybox cat <"$DIR/big" | sha256sum)" = "$sum" ]
 }
 
 @test "cp of more than a request may hold, both ways" {
-	idle y --label berth.node=n2
-	docker cp "$DIR/big" y:/big
-	docker cp y:/big "$DIR/back"
+	idle y1 --label berth.node=n2
+	docker cp "$DIR/big" y1:/big
+	docker cp y1:/big "$DIR/back"
 	cmp "$DIR/big" "$DIR/back"
-	berth cp y:/big "$DIR/back2"
+	berth cp y1:/big "$DIR/back2"
 	cmp "$DIR/big" "$DIR/back2"
-	docker export y | tar -t | grep -qx big
-	remove y
+	docker export y1 | tar -t | grep -qx big
+	remove y1
 }
 
 @test "images: build, tag, save, load and commit on the cluster" {
@@ -167,11 +172,11 @@ remove() {
 	[ -z "$(docker images -q built)" ]
 	docker load -q <"$DIR/saved.tar"
 	docker run --rm --network none --label berth.node=n2 again:1 test -s /big
-	idle z
-	docker exec z touch /marked
-	docker commit z marked >/dev/null
+	idle z1
+	docker exec z1 touch /marked
+	docker commit z1 marked >/dev/null
 	docker run --rm --network none --label berth.node=n1 marked test -e /marked
-	remove z
+	remove z1
 	docker rmi again:1 marked >/dev/null
 	run docker run --rm --network none marked true
 	fails_with "marked"

@@ -11,6 +11,8 @@
 const struct engine_container *docker_container(const struct docker_call *c);
 /* {"message": ...} */
 void docker_message(struct http_req *r, int status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* Whether it can be one; if not, the answer is given. */
+bool docker_name_ok(const struct docker_call *c, const char *name);
 /* "Conflict. The container name ..." with 409. */
 void docker_name_taken(const struct docker_call *c, const char *name);
 /* A whole number in the query, `otherwise` when it is missing or none. */

@@ -270,15 +270,21 @@ static int make(const struct docker_call *c, yyjson_val *body, const char *name,
 	return r < 0 ? r : engine_create(c->d->engine, yyjson_doc_get_root(spec), yyjson_doc_get_root(hooks), ret, err);
 }
 
+/* As Docker, a name of one letter is none. */
+bool docker_name_ok(const struct docker_call *c, const char *name)
+{
+	if (spec_name_ok(name) && name[1])
+		return true;
+	docker_message(c->r, 400, "Invalid container name (%.200s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", name);
+	return false;
+}
+
 static bool name_is_free(const struct docker_call *c, const char *name)
 {
 	const struct engine_container *other;
 
-	if (*name && !spec_name_ok(name)) {
-		docker_message(c->r, 400, "Invalid container name (%.200s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
-			       name);
+	if (*name && !docker_name_ok(c, name))
 		return false;
-	}
 	if (*name && engine_find(c->d->engine, name, &other, NULL) == 0 && !strcmp(other->name, name)) {
 		docker_name_taken(c, name);
 		return false;

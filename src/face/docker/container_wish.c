@@ -125,6 +125,8 @@ void docker_container_rename(const struct docker_call *c)
 		docker_message(c->r, 400, "Renaming a container with the same name as its current name");
 		return;
 	}
+	if (!docker_name_ok(c, name))
+		return;
 	r = engine_rename(c->d->engine, container->id, name, &err);
 	if (r == -EEXIST)
 		docker_name_taken(c, name);

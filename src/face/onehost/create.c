@@ -8,7 +8,7 @@
 
 #include "base/core/err.h"
 #include "base/core/mem.h"
-#include "base/core/random.h"
+#include "base/core/nickname.h"
 #include "base/wire/http_client.h"
 #include "base/wire/http_server.h"
 #include "cluster/server/hosted.h"
@@ -232,6 +232,20 @@ static void on_chosen(void *ctx, const struct hosted *h, const struct err *error
 	}
 }
 
+static bool name_taken(void *ctx, const char *name)
+{
+	const struct onehost *h = ctx;
+
+	return hosted_by_name(h->server, name) != NULL;
+}
+
+/* A node may have containers of its own, whose names have no number as a rule. Nobody else can get the name before the server has it: that is one call. */
+static void choose_name(struct making *m)
+{
+	m->name = mem_zalloc(1, NICKNAME_SIZE);
+	nickname_make(m->name, 3, name_taken, m->h);
+}
+
 static void choose(struct making *m)
 {
 	const struct hosted_wish w = {.name = m->name,
@@ -258,6 +272,8 @@ static void on_images(void *ctx, struct answer *answers, size_t n)
 			mem_strv_add(&m->has_image, answers[i].node);
 	}
 	if (m->has_image) {
+		if (!m->name)
+			choose_name(m);
 		choose(m);
 		return;
 	}
@@ -268,20 +284,6 @@ static void on_images(void *ctx, struct answer *answers, size_t n)
 }
 
 /* ---- the request ---- */
-
-static char *free_name(const struct onehost *h)
-{
-	char digits[9];
-
-	while (true) {
-		mem_cleanup char *name = NULL;
-
-		random_hex(digits, 8);
-		name = mem_printf("run-%s", digits);
-		if (!hosted_by_name(h->server, name))
-			return mem_take(name);
-	}
-}
 
 /* "n1/web" is web at n1. */
 static void take_name(struct making *m, const char *name)
@@ -296,7 +298,7 @@ static void take_name(struct making *m, const char *name)
 		mem_strv_add(&m->wish.constraints, constraint);
 		name = rest;
 	}
-	m->name = *name ? mem_strdup(name) : free_name(m->h);
+	m->name = *name ? mem_strdup(name) : NULL;
 }
 
 static int read_body(struct making *m, struct err *err)
@@ -323,7 +325,7 @@ static int read_body(struct making *m, struct err *err)
 	m->image = mem_strdup(image);
 	place_wish_read(m->h, m->body, &m->wish);
 	take_name(m, m->own ? yyjson_mut_get_str(yyjson_mut_obj_get(root, "name")) : http_req_query(m->r, "name"));
-	if (strlen(m->name) > NAME_MAX_BYTES || strchr(m->name, '/'))
+	if (m->name && (strlen(m->name) > NAME_MAX_BYTES || strchr(m->name, '/')))
 		return err_set(err, EINVAL,
 			       "Invalid container name (%.200s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", m->name);
 	return 0;

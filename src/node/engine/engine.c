@@ -8,6 +8,7 @@
 #include "base/core/log.h"
 #include "base/core/loop.h"
 #include "base/core/mem.h"
+#include "base/core/nickname.h"
 #include "base/core/random.h"
 #include "base/wire/json.h"
 #include "node/engine/fence.h"
@@ -248,6 +249,13 @@ static void draft_free(struct draft *d)
 	image_info_free(d->image);
 }
 
+static bool name_taken(void *ctx, const char *name)
+{
+	const struct engine *e = ctx;
+
+	return map_get(&e->by_name, name) != NULL;
+}
+
 static int draft_make(struct engine *e, yyjson_val *v, struct draft *d, struct err *err)
 {
 	int r = spec_parse(v, &d->spec, err);
@@ -262,7 +270,7 @@ static int draft_make(struct engine *e, yyjson_val *v, struct draft *d, struct e
 	if (d->spec.name)
 		snprintf(d->name, sizeof d->name, "%s", d->spec.name);
 	else
-		snprintf(d->name, sizeof d->name, "run-%.8s", d->id);
+		nickname_make(d->name, 0, name_taken, e);
 	return spec_merge(&d->spec, d->image, d->spec.hostname ? d->spec.hostname : d->hostname, &d->command, err);
 }
 

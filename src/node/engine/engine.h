@@ -95,9 +95,8 @@ enum engine_restart {
 
 struct engine_container {
 	char id[65];
-	char
-	    *name; /* unique among living and dead; made up (adjective-noun style or run-<8 hex>) when none was given */
-	char *key; /* NULL, or the caller's own unique key (an attempt) */
+	char *name;	       /* unique among living and dead; made up (base/core/nickname.h) when none was given */
+	char *key;	       /* NULL, or the caller's own unique key (an attempt) */
 	char *image, *command; /* for lists: name, and argv joined and shortened */
 	char *job, *task;      /* NULL for a plain run */
 	uint32_t index, epoch;
