@@ -476,6 +476,9 @@ with open(sys.argv[3], "wb", 0) as out:
 	eventually eval '[ "$(docker inspect -f "{{.State.Health.Status}}" h1)" = healthy ]'
 	docker inspect h1 | jq -e '.[0].State.Health | .FailingStreak == 0 and .Log[0].ExitCode == 0 and .Log[0].Output == "fine\n"'
 	[ "$(docker ps --filter health=healthy --format '{{.Names}}')" = h1 ]
+	docker stop -t 0 h1
+	[ "$(docker inspect -f "{{.State.Health.Status}}" h1)" = unhealthy ]
+	[ -z "$(docker ps -a --filter health=healthy --format '{{.Names}}')" ]
 	docker run -d --name r1 --restart on-failure:2 busybox false
 	eventually eval '[ "$(docker inspect -f "{{.RestartCount}} {{.State.Status}} {{.State.ExitCode}}" r1)" = "2 exited 1" ]'
 }

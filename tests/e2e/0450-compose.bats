@@ -141,6 +141,11 @@ services:
   job: {image: busybox, command: sh -c 'exit 3'}
   sick: {image: busybox, command: sleep 100, stop_grace_period: 0s, healthcheck: {test: "false", interval: 50ms, retries: 1}}
   late: {image: busybox, command: sleep 100, depends_on: {sick: {condition: service_healthy}}}
+  dying: {image: busybox, command: "false", restart: always, healthcheck: {test: "true", interval: 10s}}
+  slow: {image: busybox, command: sleep 100, stop_grace_period: 0s, healthcheck: {test: "false", interval: 1h}}
+  never: {image: busybox, command: sleep 100, depends_on: {slow: {condition: service_healthy}}}
+  wrong: {image: busybox, command: /not/there}
+  later: {image: busybox, command: sleep 100, depends_on: {dying: {condition: service_healthy}}}
   soft: {image: busybox, command: sleep 100, stop_grace_period: 0s, depends_on: {job: {condition: service_completed_successfully, required: false}}}
   lost: {image: not-here, pull_policy: never}
 YAML
@@ -148,6 +153,10 @@ YAML
 	fails_with "service \"job\" didn't complete successfully" "$PROJECT-job-1 exited with code 3"
 	run compose up -d late
 	fails_with "container $PROJECT-sick-1 is unhealthy"
+	run compose up -d later
+	fails_with "container $PROJECT-dying-1 is unhealthy"
+	run timeout 60 "$BERTH" compose up -d never wrong # of which the one would wait for an hour
+	fails_with /not/there
 	run compose up -d soft
 	succeeds
 	run compose up -d lost

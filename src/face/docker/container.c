@@ -204,8 +204,10 @@ const char *container_health(const struct engine_container *c)
 					    [ENGINE_HEALTH_STARTING] = "starting",
 					    [ENGINE_HEALTHY] = "healthy",
 					    [ENGINE_UNHEALTHY] = "unhealthy"};
+	bool ended = c->state == ENGINE_EXITED || c->state == ENGINE_LOST;
 
-	return names[c->health];
+	/* Docker's is unhealthy as soon as nobody looks any more. Who waits for one that ends again and again would wait for ever. */
+	return names[ended && c->health != ENGINE_HEALTH_NONE ? ENGINE_UNHEALTHY : c->health];
 }
 
 /* A duration as Docker says it. */

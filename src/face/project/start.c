@@ -144,6 +144,7 @@ static struct step *add_wait(struct start *st, const char *service, enum want wa
 	*w = (struct waiting){.start = st, .service = service, .want = want};
 	w->step = steps_add(st->plan, subject, "Waiting", did[want], begin_wait, w);
 	w->step->optional = !required;
+	w->step->watches = true;
 	mem_grow(&st->waits, &st->cap, st->n);
 	st->waits[st->n++] = w;
 	return w->step;

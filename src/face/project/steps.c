@@ -97,6 +97,21 @@ void step_end(struct step *s)
 	over(s);
 }
 
+/* What others wait for may never come, and they would keep the reason from being told. */
+static void give_up_waits(struct steps *p)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		struct step *s = p->steps[i];
+
+		if (!s->watches || s->state != STEP_RUNS)
+			continue;
+		s->call = call_free(s->call);
+		if (s->subject)
+			view_line(p->p->view, s->subject, "Interrupted", VIEW_FAILED);
+		over(s);
+	}
+}
+
 void step_fail(struct step *s, const struct err *e)
 {
 	struct steps *p = s->plan;
@@ -110,6 +125,8 @@ void step_fail(struct step *s, const struct err *e)
 	else if (!p->failed.code)
 		p->failed = *e;
 	over(s);
+	if (p->failed.code)
+		give_up_waits(p);
 }
 
 static void on_end(void *ctx, int status, yyjson_val *reply, const struct err *e)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * plan: steps that depend on each other. Each is a chain of requests (or a wait for events); those that wait for nobody run side by
- * side, STEPS_PARALLEL at a time. After the first failure nothing new begins; what runs is waited for.
+ * side, STEPS_PARALLEL at a time. After the first failure nothing new begins; what runs is waited for, but those
+ * that only watch are given up.
  */
 #pragma once
 
@@ -32,6 +33,7 @@ struct step {
 	struct steps *plan;
 	char *target;	     /* a request that was prepared, or NULL; the step frees it */
 	bool optional;	     /* a failure is a warning */
+	bool watches;	     /* changes nothing: may be given up at any time */
 	struct hooks *hooks; /* of hooks.c */
 
 	/* its own */
