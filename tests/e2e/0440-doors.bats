@@ -4,6 +4,7 @@
 # Where the API is reached and what is let in: `berth up --listen`, TLS, tokens, web pages, the service manager's sockets.
 
 load helpers
+load peers
 
 setup() {
 	new_place
@@ -111,6 +112,32 @@ status_of() { # CURL-ARGUMENT...
 	echo mine >"$DIR/berth/docker.sock"
 	start
 	[ "$(cat "$DIR/berth/docker.sock")" = mine ]
+}
+
+@test "Docker's client comes by ssh, where berth is called docker" {
+	need docker
+	start
+	import_busybox
+	mkdir "$DIR/bin" "$DIR/there"
+	ln -s "$BERTH" "$DIR/there/docker"
+	# In place of ssh: the command as the login shell over there would run it.
+	cat >"$DIR/bin/ssh" <<-END
+		#!/bin/bash
+		while [ "\$1" != rack ]; do shift; done
+		PATH=$DIR/there:\$PATH exec sh -c "\${*:2}"
+	END
+	chmod 755 "$DIR/bin/ssh"
+	export DOCKER_CONFIG=$DIR/docker
+	remote() {
+		PATH=$DIR/bin:$PATH DOCKER_HOST=ssh://rack timeout 60 "$(command -v docker)" "$@"
+	}
+	[ "$(remote run --rm -i --network none busybox wc -c < <(head -c 300000 /dev/zero))" = 300000 ]
+	[ "$(remote run --rm --network none busybox head -c 3000000 /dev/zero | wc -c)" = 3000000 ]
+	run remote run --rm --network none busybox sh -c 'exit 7'
+	[ "$status" -eq 7 ]
+	remote version --format '{{.Server.Version}}' | grep -qx "$(berth info --json | jq -r .version)"
+	# Bytes as they are; an end on this side is told over there.
+	printf 'GET /_ping HTTP/1.0\r\n\r\n' | berth system dial-stdio | grep -q OK
 }
 
 @test "a service manager's sockets are served, and reach no child" {

@@ -119,6 +119,7 @@ const struct cli_command *const cli_commands[] = {
     &command_licence_rm,
     &command_system_df,
     &command_system_prune,
+    &command_system_dial,
     &command_tag,
     &command_image_save,
     &command_image_load,

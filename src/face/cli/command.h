@@ -96,7 +96,7 @@ extern const struct cli_command command_exec, command_attach, command_create, co
 extern const struct cli_command command_start, command_restart, command_pause, command_unpause, command_rename;
 extern const struct cli_command command_stats, command_top, command_diff, command_port, command_inspect, command_commit,
     command_export;
-extern const struct cli_command command_container_prune, command_system_prune;
+extern const struct cli_command command_container_prune, command_system_prune, command_system_dial;
 extern const struct cli_command command_volume_create, command_volume_ls, command_volume_inspect, command_volume_rm,
     command_volume_prune;
 extern const struct cli_command command_network_create, command_network_ls, command_network_inspect, command_network_rm,
