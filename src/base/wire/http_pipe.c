@@ -8,9 +8,11 @@
 #include "base/wire/http_server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #define PIECE 65536
+#define PIPE_SIZE (1 << 20)
 
 struct http_pipe {
 	struct http_req *req;
@@ -33,6 +35,7 @@ static int open_pipe(struct loop *l, struct http_req *r, int fd, int events, loo
 
 	p->req = r;
 	p->fd = fd;
+	(void)fcntl(fd, F_SETPIPE_SZ, PIPE_SIZE); /* fewer turns; it works with any size, and with what is no pipe */
 	code = code < 0 ? err_sys(err, -code, "make a descriptor non-blocking")
 			: loop_fd_new(l, fd, events, fn, p, &p->watch, err);
 	if (code < 0) {

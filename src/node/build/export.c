@@ -202,7 +202,7 @@ static int pack_target(struct build *b, const struct build_stage *s, int fd, con
 	if (r == 0 && tree.root < 0)
 		r = err_set(err, ENOENT, "the target has no files");
 	sink_fd_init(&out, fd, dest ? dest : "standard output");
-	sink = sink_to_fd(&out);
+	sink = sink_to_plain(&out);
 	return r < 0 ? r : pack_tree(tree.root, &o, NULL, &sink, &packed, err);
 }
 

@@ -231,7 +231,7 @@ static int get(void *ctx, struct err *err)
 	const struct job *j = ctx;
 	struct where w cleanup_with(where_free) = {.path = NULL};
 	struct sink_fd out;
-	struct sink to = sink_to_fd(&out);
+	struct sink to = sink_to_plain(&out);
 	struct tarball t = {.shift = j->f->shift};
 	fd_cleanup int dir = -1;
 	int r = parse(j->path, &w, err);

@@ -331,7 +331,7 @@ int archive_export(int data_dir, const char *id, int out, struct err *err)
 	struct view v cleanup_with(view_close) = {.upper = -1, .image = -1};
 	struct tarball t = {.name = ".", .as = "", .bare = true};
 	struct sink_fd file;
-	struct sink to = sink_to_fd(&file);
+	struct sink to = sink_to_plain(&file);
 	int r = view_open(data_dir, id, true, &v, err);
 
 	if (r < 0)

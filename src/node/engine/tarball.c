@@ -23,7 +23,7 @@
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
-#define COPY_SIZE (128u << 10)
+#define OUT_SIZE (128u << 10)
 #define PATH_LONGEST 4095
 #define LINKS_MAX 1000000u /* files with several names that are remembered; more are written again */
 #define WAITING_MAX 4000000u
@@ -40,7 +40,10 @@ struct work {
 	struct map links; /* "dev:ino" -> name in the tar */
 	char **waiting;	  /* directories, paths below the top */
 	size_t n, cap;
-	char *copy;
+	/* Small files are many: what is written to them goes out together. */
+	char *out; /* of OUT_SIZE */
+	size_t n_out;
+	char *names; /* of extended attributes, of XATTR_LIST + 1 */
 };
 
 struct node {
@@ -87,6 +90,51 @@ static uint32_t owner(const struct work *w, uint32_t id)
 	return id >= w->t->shift && id - w->t->shift < SHIFT_RANGE ? id - w->t->shift : id;
 }
 
+/* ---- what goes out ---- */
+
+static int send_out(struct work *w, struct err *err)
+{
+	int r = w->n_out ? sink_write(w->to, w->out, w->n_out, err) : 0;
+
+	w->n_out = 0;
+	return r;
+}
+
+/* Where at least one byte fits; *ret_n = how many do. Who writes there counts n_out up. */
+static int room(struct work *w, char **ret, size_t *ret_n, struct err *err)
+{
+	int r = w->n_out < OUT_SIZE ? 0 : send_out(w, err);
+
+	*ret = w->out + w->n_out;
+	*ret_n = OUT_SIZE - w->n_out;
+	return r;
+}
+
+/* data = NULL: zeros. */
+static int put(struct work *w, const void *data, uint64_t n, struct err *err)
+{
+	const char *from = data;
+	int r = 0;
+
+	while (r == 0 && n > 0) {
+		char *to;
+		size_t part;
+
+		r = room(w, &to, &part, err);
+		part = part < n ? part : (size_t)n;
+		if (r < 0)
+			break;
+		if (from)
+			memcpy(to, from, part);
+		else
+			memset(to, 0, part);
+		from = from ? from + part : NULL;
+		w->n_out += part;
+		n -= part;
+	}
+	return r;
+}
+
 /* ---- one entry ---- */
 
 static bool xattr_goes(const char *name)
@@ -112,13 +160,15 @@ static void free_xattrs(struct tar_entry *e)
 	free(v);
 }
 
-static void read_xattrs(int fd, struct tar_entry *e)
+static void read_xattrs(const struct work *w, int fd, struct tar_entry *e)
 {
-	mem_cleanup char *list = mem_zalloc(1, XATTR_LIST + 1), *value = NULL;
+	mem_cleanup char *value = NULL;
 	struct tar_xattr *v = NULL;
-	ssize_t n = flistxattr(fd, list, XATTR_LIST);
+	ssize_t n = flistxattr(fd, w->names, XATTR_LIST);
 
-	for (const char *name = list; n > 0 && name < list + n && e->n_xattrs < XATTRS_MAX; name += strlen(name) + 1) {
+	w->names[n > 0 ? n : 0] = '\0';
+	for (const char *name = w->names; n > 0 && name < w->names + n && e->n_xattrs < XATTRS_MAX;
+	     name += strlen(name) + 1) {
 		ssize_t len;
 
 		if (!xattr_goes(name))
@@ -135,12 +185,12 @@ static void read_xattrs(int fd, struct tar_entry *e)
 	e->xattrs = v;
 }
 
-static int write_header(const struct work *w, const struct tar_entry *e, struct err *err)
+static int write_header(struct work *w, const struct tar_entry *e, struct err *err)
 {
 	buf_cleanup struct buf head = BUF_INIT;
 	int r = tar_write_header(&head, e, err);
 
-	return r < 0 ? r : sink_write(w->to, head.data, head.len, err);
+	return r < 0 ? r : put(w, head.data, head.len, err);
 }
 
 static struct tar_entry entry_of(const struct work *w, const struct node *n, const char *name)
@@ -160,38 +210,28 @@ static struct tar_entry entry_of(const struct work *w, const struct node *n, con
 	return e;
 }
 
-static int write_zeros(const struct work *w, uint64_t n, struct err *err)
-{
-	int r = 0;
-
-	memset(w->copy, 0, COPY_SIZE);
-	while (r == 0 && n > 0) {
-		size_t part = n < COPY_SIZE ? (size_t)n : COPY_SIZE;
-
-		r = sink_write(w->to, w->copy, part, err);
-		n -= part;
-	}
-	return r;
-}
-
-static int write_content(const struct work *w, int fd, uint64_t size, struct err *err)
+static int write_content(struct work *w, int fd, uint64_t size, struct err *err)
 {
 	uint64_t left = size;
 	int r = 0;
 
 	while (r == 0 && left > 0) {
-		ssize_t n = read(fd, w->copy, left < COPY_SIZE ? left : COPY_SIZE);
+		char *to;
+		size_t part;
+		ssize_t n;
 
+		r = room(w, &to, &part, err);
+		if (r < 0)
+			return r;
+		n = read(fd, to, left < part ? (size_t)left : part);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
 			break; /* the header has been written: what is missing are zeros */
-		r = sink_write(w->to, w->copy, (size_t)n, err);
+		w->n_out += (size_t)n;
 		left -= (uint64_t)n;
 	}
-	if (r == 0)
-		r = write_zeros(w, left, err);
-	return r < 0 ? r : sink_write(w->to, tar_zeros, tar_padding(size), err);
+	return r < 0 ? r : put(w, NULL, left + tar_padding(size), err);
 }
 
 /* First without opening it, then by what we hold: whatever it has become, only a regular file is opened. */
@@ -220,13 +260,13 @@ static int write_file(struct work *w, struct node *n, const char *name, struct e
 		return is_gone(-fd) ? 0 : err_sys(err, -fd, "open \"%.200s\"", name);
 	e = entry_of(w, n, name);
 	e.size = (uint64_t)n->st.st_size;
-	read_xattrs(fd, &e);
+	read_xattrs(w, fd, &e);
 	r = write_header(w, &e, err);
 	free_xattrs(&e);
 	return r < 0 ? r : write_content(w, fd, e.size, err);
 }
 
-static int write_link(const struct work *w, const struct node *n, const char *name, struct err *err)
+static int write_link(struct work *w, const struct node *n, const char *name, struct err *err)
 {
 	char target[PATH_LONGEST + 1];
 	ssize_t len = readlinkat(n->dir, n->name, target, sizeof target - 1);
@@ -329,7 +369,7 @@ static int write_dir_head(struct work *w, int fd, const char *path, const struct
 
 	if (w->t->bare && !*path)
 		return 0;
-	read_xattrs(fd, &e);
+	read_xattrs(w, fd, &e);
 	r = write_header(w, &e, err);
 	free_xattrs(&e);
 	return r;
@@ -371,7 +411,8 @@ static void work_free(struct work *w)
 	for (size_t i = 0; i < w->n; i++)
 		free(w->waiting[i]);
 	free(w->waiting);
-	free(w->copy);
+	free(w->out);
+	free(w->names);
 	fd_closep(&w->top);
 }
 
@@ -394,10 +435,13 @@ int tarball_write(const struct tarball *t, const struct sink *to, struct err *er
 	struct err own = ERR_INIT;
 	int r;
 
-	w.copy = mem_zalloc(1, COPY_SIZE);
+	w.out = mem_zalloc(1, OUT_SIZE);
+	w.names = mem_zalloc(1, XATTR_LIST + 1);
 	r = write_top(&w, err ? err : &own);
 	if (r == 0)
-		r = sink_write(to, tar_zeros, sizeof tar_zeros, err ? err : &own);
+		r = put(&w, tar_zeros, sizeof tar_zeros, err ? err : &own);
+	if (r == 0)
+		r = send_out(&w, err ? err : &own);
 	work_free(&w);
 	return r;
 }

@@ -10,7 +10,7 @@ void sink_fd_init(struct sink_fd *s, int fd, const char *what)
 	sha256_init(&s->sha);
 }
 
-int sink_fd_write(void *ctx, const void *data, size_t n, struct err *err)
+int sink_plain_write(void *ctx, const void *data, size_t n, struct err *err)
 {
 	struct sink_fd *s = ctx;
 	int r = s->fd < 0 ? 0 : fd_write_all(s->fd, data, n);
@@ -18,6 +18,15 @@ int sink_fd_write(void *ctx, const void *data, size_t n, struct err *err)
 	if (r < 0)
 		return err_sys(err, -r, "write %s", s->what);
 	s->n += n;
-	sha256_add(&s->sha, data, n);
 	return 0;
+}
+
+int sink_fd_write(void *ctx, const void *data, size_t n, struct err *err)
+{
+	struct sink_fd *s = ctx;
+	int r = sink_plain_write(s, data, n, err);
+
+	if (r == 0)
+		sha256_add(&s->sha, data, n);
+	return r;
 }
