@@ -353,10 +353,18 @@ said() {
 	[ "$(body '.Config.Labels.test, (.RootFS.Layers | length)' | xargs)" = "OK 1" ]
 	docker_api 200 GET /images/labels/get
 	docker_api 201 POST '/images/labels/tag?repo=events&tag=1'
+	docker_api 200 GET '/images/get?names=labels&names=events:1'
+	cp "$DIR/body" "$DIR/two.tar"
 	docker_api 200 DELETE /images/events:1
 	docker_api 200 DELETE /images/labels
+	docker_api 200 POST /images/load -H 'Content-Type: application/x-tar' --data-binary "@$DIR/two.tar"
+	docker_api 200 POST '/images/create?fromSrc=-&repo=plain' -H 'Content-Type: application/x-tar' --data-binary "@$DIR/words.tar"
+	docker_api 200 DELETE /images/events:1
+	docker_api 200 DELETE /images/labels
+	docker_api 200 DELETE /images/plain
+	docker_api 200 POST /images/prune
 	docker_api 200 GET "/events?since=$since&until=$(date +%s.%N)&filters=%7B%22type%22%3A%5B%22image%22%5D%7D"
-	[ "$(body '[.Action, .Actor.Attributes.name[:7]] | join(" ")' | xargs)" = "tag labels: tag events: untag sha256: untag sha256: delete sha256:" ]
+	[ "$(body '[.Action, .Actor.Attributes.name[:7]] | join(" ")' | xargs)" = "tag labels: save sha256: tag events: save sha256: untag sha256: untag sha256: delete sha256: load sha256: tag plain:l import sha256: untag sha256: untag sha256: delete sha256: untag sha256: delete sha256: prune" ]
 	printf 'FROM busybox\nRUN ping -c1 far.test && cp /etc/hosts /hosts\n' >"$DIR/words/Dockerfile"
 	tar -C "$DIR/words" -cf "$DIR/words.tar" Dockerfile
 	docker_api 200 POST '/build?t=hosts&extrahosts=far.test:127.0.0.1' --data-binary "@$DIR/words.tar"

@@ -21,7 +21,8 @@ struct commit {
 	struct http_req *r;
 	char id[65], *name; /* of the container; of the image, "" = none */
 	char *request, *comment;
-	struct engine_answer *pausing; /* NULL = that is over */
+	char *image;		       /* the id of what was made; NULL = not yet */
+	struct engine_answer *pausing; /* or letting it go on; NULL = that is over */
 	struct engine_tool *tool;      /* NULL = it has answered, or was not started yet */
 	bool paused;		       /* by us */
 };
@@ -48,33 +49,55 @@ static void on_close(struct http_req *r, void *ctx)
 	free(m->name);
 	free(m->request);
 	free(m->comment);
+	free(m->image);
 	free(m);
 }
 
-static void tell(const struct commit *m, const char *image)
+static void tell(const struct commit *m)
 {
-	const char *const more[] = {"comment", m->comment, "imageID", image, "imageRef", m->name, NULL};
+	const char *const more[] = {"comment", m->comment, "imageID", m->image, "imageRef", m->name, NULL};
 	const struct engine_container *c;
 
+	if (*m->name)
+		docker_image_event(m->d, "tag", m->image, docker_local_name(m->name));
 	if (engine_find(m->d->engine, m->id, &c, NULL) == 0)
 		engine_action_of(m->d->engine, c, "commit", more);
 }
 
+static void reply(struct commit *m)
+{
+	mem_cleanup char *json = mem_printf("{\"Id\":\"%s\"}", m->image);
+
+	tell(m);
+	http_reply_json(m->r, 201, json);
+}
+
+static void on_gone_on(void *ctx, const struct err *err)
+{
+	struct commit *m = ctx;
+
+	(void)err;
+	m->pausing = NULL;
+	reply(m);
+}
+
+/* Who hears that it is done finds the container as it was. */
 static void on_made(void *ctx, yyjson_val *answer, const struct err *err)
 {
 	struct commit *m = ctx;
 	const char *id = yyjson_get_str(yyjson_obj_get(answer, "id"));
-	mem_cleanup char *json = NULL;
+	bool paused = m->paused;
 
 	m->tool = NULL;
-	let_go(m);
 	if (err) {
+		let_go(m);
 		docker_fail(m->r, err);
 		return;
 	}
-	tell(m, id ? id : "");
-	json = mem_printf("{\"Id\":\"%s\"}", id ? id : "");
-	http_reply_json(m->r, 201, json);
+	m->image = mem_strdup(id ? id : "");
+	m->paused = false;
+	if (!paused || engine_unpause(m->d->engine, m->id, on_gone_on, m, &m->pausing, NULL) != 0)
+		reply(m);
 }
 
 static void make(struct commit *m)

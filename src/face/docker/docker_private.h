@@ -160,7 +160,8 @@ struct docker_task {
 	bool always;	  /* `messages`, and an error before the first one, too */
 	bool answer;	  /* its answer, not its output, is the reply */
 	int denied;	  /* status for -EACCES, 0 = as usual */
-	/* What `docker events` tells of the images that the request names ("image", "tags") when it has succeeded. */
+	/* What `docker events` tells of the images that the request names ("image", "tags", "names") when it has succeeded, of a load those
+	 * that the answer does ("images"). */
 	const char *event;
 	struct lodger *lodger; /* engine_tool() */
 };

@@ -9,6 +9,7 @@
 #include "node/engine/engine.h"
 #include "node/image/prune.h"
 
+#include <stdio.h>
 #include <string.h>
 
 void docker_image_event(struct docker *d, const char *action, const char *id, const char *name)
@@ -209,6 +210,7 @@ void docker_images_prune(const struct docker_call *c)
 	yyjson_mut_doc *d;
 	yyjson_mut_val *root, *list;
 	const char *dangling;
+	char bytes[24];
 
 	if (docker_filters_parse(http_req_query(c->r, "filters"), &f, &err) < 0 ||
 	    docker_filters_check(&f, keys, &err) < 0) {
@@ -234,6 +236,8 @@ void docker_images_prune(const struct docker_call *c)
 		docker_image_event(c->d, "delete", *id, *id);
 	}
 	yyjson_mut_obj_add_uint(d, root, "SpaceReclaimed", p.bytes);
+	snprintf(bytes, sizeof bytes, "%llu", (unsigned long long)p.bytes);
+	engine_action_add(c->d->engine, "image", "prune", "", (const char *const[]){"reclaimed", bytes, NULL});
 	image_pruned_free(&p);
 	docker_reply(c->r, 200, d);
 }

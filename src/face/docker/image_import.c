@@ -20,12 +20,14 @@ struct import {
 	struct engine_tool *tool;     /* NULL = it has answered, or was not started yet */
 	struct engine_import *import; /* NULL = done */
 	struct http_pipe *body;
+	char *name;  /* NULL = none */
 	char *plain; /* id of the image without the changes */
 };
 
 static void import_free(struct import *im)
 {
 	free(im->request);
+	free(im->name);
 	free(im->plain);
 	free(im);
 }
@@ -47,6 +49,8 @@ static void tell(struct import *im, const char *id)
 {
 	mem_cleanup char *line = mem_printf("{\"status\":\"%s\"}\r\n", id);
 
+	if (im->name)
+		docker_image_event(im->d, "tag", id, docker_local_name(im->name));
 	docker_image_event(im->d, "import", id, id);
 	http_reply(im->r, 200, "application/json", line, strlen(line));
 }
@@ -142,7 +146,8 @@ void docker_image_import(const struct docker_call *c, const char *source)
 	}
 	name = repo && *repo ? docker_image_name(repo, http_req_query(c->r, "tag")) : NULL;
 	im = mem_new(struct import);
-	*im = (struct import){.d = c->d, .r = c->r, .request = changes_of(c, name)};
+	*im = (struct import){
+	    .d = c->d, .r = c->r, .request = changes_of(c, name), .name = name ? mem_strdup(name) : NULL};
 	if (engine_import(c->d->engine, im->request ? NULL : name, NULL, on_done, im, &fd, &im->import, &err) < 0 ||
 	    http_pipe_in(c->d->loop, c->r, fd, &im->body, &err) < 0) {
 		if (im->import)

@@ -109,16 +109,49 @@ static void on_output_ended(void *ctx)
 	try_finish(t);
 }
 
-/* A new name of an image has its id, what a registry gave or got is known by its name. */
-static void tell_images(const struct task *t)
+/* What events say of images: of those that the request names and of those that the answer does, and what they are called. */
+static const struct told {
+	const char *event;
+	bool by_id, name_is_id, of_answer;
+} told[] = {{"pull", false, false, false},
+	    {"push", false, false, false},
+	    {"tag", true, false, false},
+	    {"save", true, true, false},
+	    {"load", true, true, true}};
+
+/* ids: of whom it has been told; an image with several names is saved once. */
+static void tell_image(const struct task *t, const struct told *how, const char *name, char ***ids)
 {
-	const bool named = t->how.event && !strcmp(t->how.event, "tag");
+	cleanup_with(image_info_freep) struct image_info *info = NULL;
 
-	for (char **name = t->images; name && *name; name++) {
-		cleanup_with(image_info_freep) struct image_info *info = NULL;
+	if (how->by_id && image_find(t->d->images, name, &info, NULL) < 0)
+		return;
+	for (char **id = *ids; how->name_is_id && id && *id; id++) {
+		if (!strcmp(*id, info->id))
+			return;
+	}
+	if (how->name_is_id)
+		mem_strv_add(ids, info->id);
+	docker_image_event(t->d, how->event, info ? info->id : NULL, how->name_is_id ? info->id : name);
+}
 
-		if (!named || image_find(t->d->images, *name, &info, NULL) == 0)
-			docker_image_event(t->d, t->how.event, info ? info->id : NULL, *name);
+static void tell_images(const struct task *t, yyjson_val *answer)
+{
+	yyjson_val *list = yyjson_obj_get(answer, "images"), *v;
+	char **ids cleanup_with(mem_strv_freep) = NULL;
+	size_t i, n;
+
+	for (size_t k = 0; t->how.event && k < sizeof told / sizeof *told; k++) {
+		if (strcmp(told[k].event, t->how.event) != 0)
+			continue;
+		for (char **name = t->images; name && *name; name++)
+			tell_image(t, &told[k], *name, &ids);
+		if (!told[k].of_answer)
+			continue;
+		yyjson_arr_foreach (list, i, n, v) {
+			if (yyjson_is_str(v))
+				tell_image(t, &told[k], yyjson_get_str(v), &ids);
+		}
 	}
 }
 
@@ -133,7 +166,7 @@ static void on_answer(void *ctx, yyjson_val *answer, const struct err *err)
 	if (err)
 		t->err = *err;
 	else
-		tell_images(t);
+		tell_images(t, answer);
 	if (t->how.answer && !err) {
 		text = yyjson_val_write(yyjson_obj_get(answer, "body"), 0, NULL);
 		t->began = true;
@@ -167,7 +200,7 @@ static int open_pipes(struct docker *d, struct task *t, int fds[static 2], struc
 
 static void note_images(struct task *t, yyjson_mut_val *request)
 {
-	yyjson_mut_val *list = yyjson_mut_obj_get(request, "tags"), *v;
+	yyjson_mut_val *list = yyjson_mut_obj_get(request, "tags"), *names = yyjson_mut_obj_get(request, "names"), *v;
 	const char *image = yyjson_mut_get_str(yyjson_mut_obj_get(request, "image"));
 	size_t i, n;
 
@@ -175,6 +208,8 @@ static void note_images(struct task *t, yyjson_mut_val *request)
 		return;
 	if (image)
 		mem_strv_add(&t->images, docker_local_name(image));
+	yyjson_mut_arr_foreach (names, i, n, v)
+		mem_strv_add(&t->images, yyjson_mut_get_str(v));
 	yyjson_mut_arr_foreach (list, i, n, v) {
 		mem_cleanup char *full = NULL;
 

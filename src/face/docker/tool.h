@@ -48,7 +48,8 @@ int tool_exit_code(const struct err *err);
 const char *tool_text(const struct tool *t, const char *key); /* NULL = it is not there */
 bool tool_flag(const struct tool *t, const char *key);
 int tool_list(const struct tool *t, const char *key, char ***ret, struct err *err);
-/* Runs fn in a process of its own, which SIGTERM ends, on an open store; what a killed one leaves there is collected. */
+/* Runs fn in a process of its own, which SIGTERM ends, on an open store; what a killed one leaves there is collected. What fn adds to the
+ * answer is in ours. */
 int tool_on_store(struct tool *t, int (*fn)(struct tool *t, struct image_store *s, struct err *err), struct err *err);
 
 /* Docker's messages, each a line of JSON (tool_message.c). They are written at once. */

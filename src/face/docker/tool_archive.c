@@ -13,7 +13,10 @@ static int load(struct tool *t, struct image_store *s, struct err *err)
 	struct image_loads loads cleanup_with(image_loads_free) = {.n = 0};
 	const struct image_load_options o = {
 	    .force = true, .progress = tool_flag(t, "quiet") ? NULL : tool_progress, .ctx = t};
+	yyjson_mut_val *root = yyjson_mut_doc_get_root(t->answer), *images;
 	int r = image_load(s, STDIN_FILENO, &o, &loads, err);
+
+	images = yyjson_mut_obj_add_arr(t->answer, root, "images");
 
 	for (size_t i = 0; i < loads.n; i++) {
 		const struct image_loaded *l = &loads.v[i];
@@ -25,6 +28,7 @@ static int load(struct tool *t, struct image_store *s, struct err *err)
 			tool_stream(t, "Loaded image: %s\n", l->name);
 		else
 			tool_stream(t, "Loaded image ID: %s\n", l->id);
+		yyjson_mut_arr_add_strcpy(t->answer, images, l->id);
 	}
 	return r;
 }

@@ -86,6 +86,7 @@ void docker_images_load(const struct docker_call *c)
 	yyjson_mut_obj_add_bool(request, yyjson_mut_doc_get_root(request), "quiet", docker_flag(c->r, "quiet", false));
 	how.body = true;
 	how.always = true;
+	how.event = "load";
 	docker_task_run(c->d, c->r, &how, request);
 }
 
@@ -95,6 +96,7 @@ static void save(const struct docker_call *c, char *const *names)
 {
 	cleanup_with(image_info_freep) struct image_info *info = NULL;
 	yyjson_mut_doc *request;
+	struct docker_task how = archive;
 	struct err err = ERR_INIT;
 
 	/* Said now, while there is a status to say it with. */
@@ -107,7 +109,8 @@ static void save(const struct docker_call *c, char *const *names)
 	}
 	request = docker_tool_request("save");
 	json_add_strv(request, yyjson_mut_doc_get_root(request), "names", names);
-	docker_task_run(c->d, c->r, &archive, request);
+	how.event = "save";
+	docker_task_run(c->d, c->r, &how, request);
 }
 
 void docker_image_get(const struct docker_call *c)
