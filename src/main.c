@@ -66,7 +66,7 @@ struct daemon {
 	int64_t started_ms;
 	int given_fds; /* of the service manager */
 	char *alias;   /* what Docker's clients look for beside the socket: a link of ours */
-	bool stopping_all, stopping;
+	bool stopping_all, resting, stopping;
 	bool told_trouble;
 	bool told_ready; /* whoever started us need not wait any more */
 	bool lost;	 /* another server leads: this one follows from now on */
@@ -179,10 +179,10 @@ static void stop_if_all_ended(struct daemon *d)
 	const struct engine_container *c;
 
 	for (size_t i = 0; (c = engine_at(d->engine, i)); i++) {
-		if (!has_ended(c))
+		if (!has_ended(c) && !(c->job && d->resting))
 			return;
 	}
-	if (server_all_ended(d->server))
+	if (d->resting || server_all_ended(d->server))
 		stop_now(d);
 }
 
@@ -222,12 +222,26 @@ static void stop_all(struct daemon *d)
 	stop_if_all_ended(d);
 }
 
-static void on_down(void *ctx, bool all)
+/* The machine is about to go. What jobs run is of no use without their server, which finds it lost and tries again. */
+static void rest(struct daemon *d)
+{
+	if (d->resting || d->stopping_all)
+		return;
+	d->resting = true;
+	log_info("stopping containers; the next start begins again what its restart policy wants");
+	d->engine_ended = engine_listen(d->engine, on_engine, d);
+	engine_rest(d->engine);
+	stop_if_all_ended(d);
+}
+
+static void on_down(void *ctx, enum api_down how)
 {
 	struct daemon *d = ctx;
 
-	if (all)
+	if (how == API_DOWN_ALL)
 		stop_all(d);
+	else if (how == API_DOWN_REST)
+		rest(d);
 	else
 		stop_now(d);
 }

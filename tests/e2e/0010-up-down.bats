@@ -147,6 +147,37 @@ teardown() {
 	[ "$(jq length <<<"$output")" = 0 ]
 }
 
+@test "down --for-reboot: containers end cleanly, and the next up begins again what its policy says" {
+	start_with_image
+	mkdir "$DIR/clean"
+	for policy in always unless-stopped on-failure no stopped; do
+		restart=$policy
+		[ "$policy" != stopped ] || restart=unless-stopped
+		# The stop signal is its own; it ends as who was asked to end.
+		berth create --name "$policy" --restart "$restart" --stop-signal INT -v "$DIR/clean:/clean" busybox sh -c \
+			'trap "touch /clean/$0; exit 130" INT; touch "/clean/$0.up"; while :; do sleep 0.02; done' "$policy"
+	done
+	berth start always unless-stopped on-failure no stopped
+	for policy in always unless-stopped on-failure no stopped; do
+		eventually test -e "$DIR/clean/$policy.up"
+	done
+	berth stop stopped
+	rm "$DIR/clean/"*
+	# One that waits for its next life is begun again, too.
+	berth run -d --name waiting --restart always busybox false
+	eventually eval '[ "$(berth inspect waiting | jq ".[0].State.Restarting")" = true ]'
+	berth down --for-reboot
+	[ "$(cd "$DIR/clean" && echo *)" = "always no on-failure unless-stopped" ]
+	[ -z "$(pgrep -f "berth-monitor.*$DIR" || true)" ]
+	start
+	[ "$(berth ps --format '{{.Names}}' | grep -v waiting | sort | xargs)" = "always on-failure unless-stopped" ]
+	berth ps -a --format '{{.Names}} {{.Status}}' | grep -E '^waiting (Restarting|Up|Exited)'
+	eventually eval '[ "$(berth inspect waiting | jq ".[0].RestartCount")" -ge 2 ]'
+	berth rm -f waiting
+	run berth down --all --for-reboot
+	fails_with "for-reboot"
+}
+
 @test "a machine that was a node and is a server alone now is none any more, at once" {
 	apart "$BERTH" up --data "$DIR/data" 3>&- 4>&-
 	name=$(berth node ls --json | jq -r '.[0].name')

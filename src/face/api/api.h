@@ -14,6 +14,9 @@ struct err;
 struct loop;
 struct server;
 
+/* What POST /v1/down asks for: the end of the process alone, or of what it runs first, for good or for the time that the machine is away. */
+enum api_down { API_DOWN_ALONE, API_DOWN_ALL, API_DOWN_REST };
+
 struct api_options {
 	struct engine *engine;
 	struct server *server;
@@ -24,7 +27,7 @@ struct api_options {
 	const char *agent_of; /* an agent's server: jobs and nodes are asked for there. NULL = this is no agent */
 	bool cluster;	      /* other nodes may come: containers are those of all of them (face/onehost/onehost.h) */
 	bool alone;	      /* of an ordinary user: its sockets are his only */
-	void (*down)(void *ctx, bool all); /* POST /v1/down */
+	void (*down)(void *ctx, enum api_down how); /* POST /v1/down */
 	void *ctx;
 };
 

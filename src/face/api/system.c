@@ -68,15 +68,16 @@ void system_down(struct api *a, struct http_req *r, const char *id)
 	size_t n;
 	const char *body = http_req_body(r, &n);
 	json_doc_cleanup yyjson_doc *doc = n ? json_parse(body, n, 4096, "the request", &err) : NULL;
-	bool all = false;
+	bool all = false, rest = false;
 
 	(void)id;
-	if (n && (!doc || json_opt_bool(yyjson_doc_get_root(doc), "all", &all, &err) < 0)) {
+	if (n && (!doc || json_opt_bool(yyjson_doc_get_root(doc), "all", &all, &err) < 0 ||
+		  json_opt_bool(yyjson_doc_get_root(doc), "rest", &rest, &err) < 0)) {
 		http_reply_err(r, &err);
 		return;
 	}
 	http_reply_json(r, 202, "{}");
-	a->o.down(a->o.ctx, all);
+	a->o.down(a->o.ctx, all ? API_DOWN_ALL : rest ? API_DOWN_REST : API_DOWN_ALONE);
 }
 
 /* ---- df ---- */

@@ -14,7 +14,7 @@
 struct waiting {
 	struct http_server *http;
 	char *leader;
-	void (*down)(void *ctx, bool all);
+	void (*down)(void *ctx, enum api_down how);
 	void *ctx;
 };
 
@@ -51,7 +51,7 @@ static void end(const struct waiting *w, struct http_req *r)
 		return;
 	}
 	http_reply_json(r, 202, "{}");
-	w->down(w->ctx, false);
+	w->down(w->ctx, API_DOWN_ALONE);
 }
 
 static void on_request(struct http_req *r, void *ctx)
@@ -67,7 +67,7 @@ static void on_request(struct http_req *r, void *ctx)
 		refuse(w, r);
 }
 
-int waiting_new(struct loop *l, int fd, void (*down)(void *ctx, bool all), void *ctx, struct waiting **ret,
+int waiting_new(struct loop *l, int fd, void (*down)(void *ctx, enum api_down how), void *ctx, struct waiting **ret,
 		struct err *err)
 {
 	struct waiting *w = mem_new(struct waiting);

@@ -5,14 +5,14 @@
  */
 #pragma once
 
-#include <stdbool.h>
+#include "face/api/api.h"
 
 struct err;
 struct loop;
 struct waiting;
 
 /* `fd` listens (http_listen_unix) and becomes its own. down: as api_options'. */
-int waiting_new(struct loop *l, int fd, void (*down)(void *ctx, bool all), void *ctx, struct waiting **ret,
+int waiting_new(struct loop *l, int fd, void (*down)(void *ctx, enum api_down how), void *ctx, struct waiting **ret,
 		struct err *err);
 void waiting_set_leader(struct waiting *w, const char *leader);
 struct waiting *waiting_free(struct waiting *w);

@@ -539,10 +539,12 @@ const struct cli_command command_agent = {
 };
 
 struct down_values {
-	bool all;
+	bool all, rest;
 };
 static const struct option_spec down_options[] = {
     {"all", 'a', OPTION_FLAG, offsetof(struct down_values, all), NULL, "cancel jobs and stop containers first"},
+    {"for-reboot", 0, OPTION_FLAG, offsetof(struct down_values, rest), NULL,
+     "stop containers first; the next start begins again what its restart policy says"},
     {NULL},
 };
 
@@ -566,9 +568,13 @@ static int down_run(struct cli *cli, void *values, char **operands, struct err *
 	fd_cleanup int pidfd = -1;
 	struct http_client *c = NULL;
 	int64_t pid = 0;
-	int r = client_http(cli, &c, err);
+	const char *body = v->all ? "{\"all\":true}" : v->rest ? "{\"rest\":true}" : "{\"all\":false}";
+	int r;
 
 	(void)operands;
+	if (v->all && v->rest)
+		return err_set(err, EINVAL, "--all or --for-reboot: they differ in what starts again");
+	r = client_http(cli, &c, err);
 	if (r == 0)
 		r = client_call_on(c, "GET", "/v1/ping", NULL, &doc, err);
 	if (r == 0)
@@ -576,7 +582,7 @@ static int down_run(struct cli *cli, void *values, char **operands, struct err *
 	if (r < 0)
 		return r;
 	pidfd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
-	r = client_call_on(c, "POST", "/v1/down", v->all ? "{\"all\":true}" : "{\"all\":false}", NULL, err);
+	r = client_call_on(c, "POST", "/v1/down", body, NULL, err);
 	if (r < 0)
 		return r;
 	await_end(c, pidfd);
@@ -588,7 +594,10 @@ const struct cli_command command_down = {
     .name = "down",
     .usage = "",
     .summary = "Stop berth, and with --all what it runs",
-    .detail = "Returns when its process is gone. Without --all containers go on; the next `berth up` finds them again.",
+    .detail = "Returns when its process is gone. Without an option containers go on; the next `berth up` finds them again.\n"
+	      "With --for-reboot each is asked to end, and has its grace for that; policies always and unless-stopped, and\n"
+	      "on-failure of one that did not end with 0, begin it again (packaging/systemd/berth-containers.service). Jobs are\n"
+	      "not canceled: what ran of them is tried again.",
     .examples = "  berth down\n  berth down --all",
     .options = down_options,
     .values_size = sizeof(struct down_values),

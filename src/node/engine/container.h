@@ -92,6 +92,7 @@ struct engine {
 	struct fence *fence;	  /* fence.h */
 	int data_dir, dir, trash; /* <data>, <data>/containers, <data>/trash */
 	bool sweeping, sweep_again;
+	bool resting; /* engine_rest(): no life begins */
 	char *data_path;
 	struct map by_id, by_name, by_key;
 	struct container **list; /* in order of creation */

@@ -186,6 +186,9 @@ int engine_update(struct engine *e, const char *id, yyjson_val *changes, engine_
  * ever: a year). Both end a wait for the restart policy, too, which is told as CHANGED, and SIGKILL lets a paused container go on first. */
 int engine_kill(struct engine *e, const char *id, int signal, struct err *err);
 int engine_stop(struct engine *e, const char *id, int64_t grace_ms, struct err *err);
+/* Ends what runs but the tasks of jobs, as engine_stop() with the grace of each, because the machine is about to go: nobody has asked for it, so the next engine begins
+ * again what its restart policy or an unfinished restart wants. No life begins in this one any more (-ESHUTDOWN). */
+void engine_rest(struct engine *e);
 /* The same by another signal, 0 = its own. */
 int engine_stop_by(struct engine *e, const char *id, int signal, int64_t grace_ms, struct err *err);
 /* Forgets a container that does not run and removes its files (in a worker); force stops it first with SIGKILL. -EBUSY: it runs. REMOVED tells that it

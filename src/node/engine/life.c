@@ -174,8 +174,10 @@ int life_begin(struct container *c, bool automatic, struct err *err)
 {
 	const struct container before = *c;
 	fd_cleanup int dir = container_dir(c, err);
-	int r = dir < 0 ? dir : network_prepare(c, dir, err);
+	int r = c->e->resting ? err_set(err, ESHUTDOWN, "berth is stopping") : dir;
 
+	if (r >= 0)
+		r = network_prepare(c, dir, err);
 	if (r < 0)
 		return r;
 	/* Before the number: a socket tells that the order of this number has reached a monitor. */
@@ -211,7 +213,7 @@ static bool policy_wants(const struct container *c, bool again)
 {
 	const struct engine_container *p = &c->pub;
 
-	if (p->job || c->remove_soon || !container_ended(c))
+	if (p->job || c->remove_soon || !container_ended(c) || c->e->resting)
 		return false;
 	switch (p->restart) {
 	case ENGINE_RESTART_NO:
@@ -287,7 +289,8 @@ void life_over(struct container *c)
 	if (!c->released)
 		network_release(c);
 	c->released = true;
-	if (c->remove_soon || c->conn >= 0 || c->retry || c->losing)
+	/* What is wished stands in life.json for the next daemon. */
+	if (c->remove_soon || c->conn >= 0 || c->retry || c->losing || c->e->resting)
 		return;
 	if (c->start_soon) {
 		begin_again(c, false);

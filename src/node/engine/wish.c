@@ -6,6 +6,7 @@
 
 #include "base/core/err.h"
 #include "base/core/fd.h"
+#include "base/core/log.h"
 #include "base/core/mem.h"
 #include "node/engine/network.h"
 #include "node/engine/spec.h"
@@ -189,6 +190,22 @@ int engine_stop_by(struct engine *e, const char *id, int signal, int64_t grace_m
 int engine_stop(struct engine *e, const char *id, int64_t grace_ms, struct err *err)
 {
 	return engine_stop_by(e, id, 0, grace_ms, err);
+}
+
+void engine_rest(struct engine *e)
+{
+	e->resting = true;
+	for (size_t i = 0; i < e->n; i++) {
+		struct container *c = e->list[i];
+		struct err err = ERR_INIT;
+
+		if (c->pub.job || container_idle(c))
+			continue;
+		if (ask_end(c, c->stop_signal, -1, &err) < 0)
+			log_err(&err, "stop a container");
+		else
+			tell_kill(c, c->stop_signal);
+	}
 }
 
 int engine_restart(struct engine *e, const char *id, int64_t grace_ms, struct err *err)
