@@ -59,7 +59,7 @@ static void tell(const struct commit *m)
 	const struct engine_container *c;
 
 	if (*m->name)
-		docker_image_event(m->d, "tag", m->image, docker_local_name(m->name));
+		docker_image_tagged(m->d, m->image, m->name);
 	if (engine_find(m->d->engine, m->id, &c, NULL) == 0)
 		engine_action_of(m->d->engine, c, "commit", more);
 }

@@ -66,6 +66,8 @@ void docker_image_delete(const struct docker_call *c);
 void docker_images_prune(const struct docker_call *c);
 /* For `docker events`: an image was tagged, untagged, deleted, pulled ...; id NULL = its name stands for it. */
 void docker_image_event(struct docker *d, const char *action, const char *id, const char *name);
+/* The event "tag", which tells the name in full. */
+void docker_image_tagged(struct docker *d, const char *id, const char *name);
 
 /* image_import.c: a root filesystem becomes an image; from on_headers */
 void docker_image_import(const struct docker_call *c, const char *source);

@@ -17,6 +17,14 @@ void docker_image_event(struct docker *d, const char *action, const char *id, co
 	engine_action_add(d->engine, "image", action, id ? id : name, (const char *const[]){"name", name, NULL});
 }
 
+void docker_image_tagged(struct docker *d, const char *id, const char *name)
+{
+	mem_cleanup char *full = NULL;
+
+	if (image_ref_normalise(docker_local_name(name), &full, NULL) == 0)
+		docker_image_event(d, "tag", id, full);
+}
+
 void docker_image_tag(const struct docker_call *c)
 {
 	const char *repo = http_req_query(c->r, "repo"), *tag = http_req_query(c->r, "tag");
@@ -33,7 +41,7 @@ void docker_image_tag(const struct docker_call *c)
 		docker_fail(c->r, &err);
 		return;
 	}
-	docker_image_event(c->d, "tag", info->id, docker_local_name(name));
+	docker_image_tagged(c->d, info->id, name);
 	http_reply(c->r, 201, NULL, NULL, 0);
 }
 

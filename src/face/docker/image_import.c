@@ -50,7 +50,7 @@ static void tell(struct import *im, const char *id)
 	mem_cleanup char *line = mem_printf("{\"status\":\"%s\"}\r\n", id);
 
 	if (im->name)
-		docker_image_event(im->d, "tag", id, docker_local_name(im->name));
+		docker_image_tagged(im->d, id, im->name);
 	docker_image_event(im->d, "import", id, id);
 	http_reply(im->r, 200, "application/json", line, strlen(line));
 }
