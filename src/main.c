@@ -671,7 +671,7 @@ static int simulate(struct cli_sim *sim, struct err *err)
 
 int main(int argc, char **argv)
 {
-	static const struct cli_hooks hooks = {.up = up, .store = move_store, .sim = simulate};
+	static const struct cli_hooks hooks = {.up = up, .store = move_store, .sim = simulate, .compose = compose_main};
 
 	if (argc > 0 && !strcmp(argv[0], "berth-launcher"))
 		launcher_main(argc, argv);
@@ -684,6 +684,6 @@ int main(int argc, char **argv)
 	if (argc > 1 && !strcmp(argv[1], "oci"))
 		return oci_main(argc - 1, argv + 1, argv);
 	if (argc > 1 && !strcmp(argv[1], "compose"))
-		return compose_main(argc - 1, argv + 1, NULL);
+		return compose_main(argc - 1, argv + 1, NULL, NULL);
 	return cli_main(argc, argv, &hooks);
 }

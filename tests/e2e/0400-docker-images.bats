@@ -60,6 +60,11 @@ no_tool() {
 	docker_api 201 POST "/images/busybox/tag?repo=docker.io/library/other&tag=2"
 	docker_api 200 GET /images/other:2/json
 	[ "$(body '.RepoTags | sort | join(" ")')" = "busybox:latest other:2" ]
+	# Docker's order is that of whole names.
+	berth tag busybox acme/tool:1
+	docker_api 200 GET /images/busybox/json
+	[ "$(body '.RepoTags | join(" ")')" = "acme/tool:1 busybox:latest other:2" ]
+	berth image rm acme/tool:1
 	[ "$(body .RootFS.Type)" = layers ]
 	[ "$(body '.ContainerConfig == .Config')" = true ]
 	docker_api 200 GET /images/docker.io/library/other:2/history

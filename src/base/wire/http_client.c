@@ -6,6 +6,7 @@
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/mem.h"
+#include "base/wire/http_dial.h"
 #include "base/wire/http_parse.h"
 #include "base/wire/http_unix.h"
 
@@ -23,8 +24,10 @@
 
 struct http_client {
 	int fd;
-	char *path;
-	char *prefix; /* or NULL */
+	const struct http_dial *dial;
+	struct http_dial own; /* of a path alone */
+	char *path;	      /* what the server is called in errors */
+	char *prefix, *extra; /* or NULL */
 	struct http_parse parse;
 	bool open_reply;  /* a reply has begun and its end was not seen */
 	bool upgrading;	  /* 101 was asked for */
@@ -53,28 +56,41 @@ int http_client_connect(const char *path, struct err *err)
 	return fd_take(&fd);
 }
 
-static int connect_nonblocking(const char *path, struct err *err)
+static int connect_nonblocking(const struct http_dial *d, struct err *err)
 {
-	fd_cleanup int fd = http_client_connect(path, err);
+	fd_cleanup int fd = http_dial(d, err);
 	int r = fd < 0 ? fd : fd_nonblock(fd);
 
 	if (fd >= 0 && r < 0)
-		return err_sys(err, -r, "connect to \"%s\"", path);
+		return err_sys(err, -r, "connect to \"%s\"", d->address);
 	return fd < 0 ? fd : fd_take(&fd);
 }
 
-int http_client_open(const char *socket_path, struct http_client **ret, struct err *err)
+int http_client_dial(const struct http_dial *d, struct http_client **ret, struct err *err)
 {
-	int fd = connect_nonblocking(socket_path, err);
+	int fd = connect_nonblocking(d, err);
 	struct http_client *c;
 
 	if (fd < 0)
 		return fd;
 	c = mem_new(struct http_client);
 	c->fd = fd;
-	c->path = mem_strdup(socket_path);
+	c->dial = d;
+	c->path = mem_strdup(http_dial_path(d) ? http_dial_path(d) : d->address);
 	http_parse_init(&c->parse, HTTP_PARSE_REPLY, HEAD_MAX);
 	*ret = c;
+	return 0;
+}
+
+int http_client_open(const char *socket_path, struct http_client **ret, struct err *err)
+{
+	const struct http_dial d = {.address = socket_path};
+	int r = http_client_dial(&d, ret, err);
+
+	if (r < 0)
+		return r;
+	(*ret)->own.address = (*ret)->path;
+	(*ret)->dial = &(*ret)->own;
 	return 0;
 }
 
@@ -86,6 +102,7 @@ struct http_client *http_client_close(struct http_client *c)
 	http_parse_free(&c->parse);
 	free(c->path);
 	free(c->prefix);
+	free(c->extra);
 	free(c);
 	return NULL;
 }
@@ -146,7 +163,8 @@ static int at_eof(struct http_client *c, struct err *err)
 
 	/* Between messages it is no end for us either: a reply is missing. */
 	if (r == HTTP_PARSE_END && !c->open_reply)
-		r = err_set(err, EPROTO, "the server at \"%s\" closed the connection without a reply", c->path);
+		r = err_set(err, EPROTO, "the server at \"%s\" closed the connection without a reply%s", c->path,
+			    c->dial->tls && http_dial_is_tcp(c->dial) ? "; it may refuse our certificate" : "");
 	return r;
 }
 
@@ -363,12 +381,16 @@ struct head {
 	size_t n;
 };
 
-static int make_head(struct buf *b, const struct head *h, struct err *err)
+static int make_head(const struct http_client *c, struct buf *b, const struct head *h, struct err *err)
 {
+	char host[HTTP_DIAL_HOST_MAX];
+
 	for (const char *p = h->target; *p; p++)
 		if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 0x7f)
 			return err_set(err, EINVAL, "the request target \"%s\" is not percent-encoded", h->target);
-	buf_printf(b, "%s %s HTTP/1.1\r\nHost: berth\r\nUser-Agent: berth/" BERTH_VERSION "\r\n", h->method, h->target);
+	http_dial_host(c->dial, host);
+	buf_printf(b, "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: berth/" BERTH_VERSION "\r\n%s%s", h->method, h->target,
+		   host, c->dial->headers ? c->dial->headers : "", c->extra ? c->extra : "");
 	if (h->protocol)
 		buf_printf(b, "Connection: Upgrade\r\nUpgrade: %s\r\n", h->protocol);
 	if (h->content_type)
@@ -395,7 +417,7 @@ static int make_ready(struct http_client *c, bool is_head, struct err *err)
 	int fd;
 
 	if (!can_reuse(c)) {
-		fd = connect_nonblocking(c->path, err);
+		fd = connect_nonblocking(c->dial, err);
 		if (fd < 0)
 			return fd;
 		fd_closep(&c->fd);
@@ -411,7 +433,7 @@ static int make_ready(struct http_client *c, bool is_head, struct err *err)
 static int request(struct http_client *c, const struct head *h, const void *body, int body_fd, struct err *err)
 {
 	struct buf head buf_cleanup = BUF_INIT;
-	int r = make_head(&head, h, err);
+	int r = make_head(c, &head, h, err);
 
 	if (r == 0)
 		r = make_ready(c, strcmp(h->method, "HEAD") == 0, err);
@@ -436,6 +458,12 @@ void http_client_prefix(struct http_client *c, const char *prefix)
 {
 	free(c->prefix);
 	c->prefix = mem_strdup(prefix);
+}
+
+void http_client_headers(struct http_client *c, const char *lines)
+{
+	free(c->extra);
+	c->extra = mem_strdup(lines);
 }
 
 int http_client_request(struct http_client *c, const char *method, const char *target, const char *content_type,

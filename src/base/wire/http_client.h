@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * http_client: a small blocking HTTP/1.1 client over a Unix socket for the command line. One request at a time; the reply's body is read as a
+ * http_client: a small blocking HTTP/1.1 client over a Unix socket, TCP or TLS (http_dial.h) for the command line. One request at a time; the reply's body is read as a
  * stream. Replies are untrusted too: header and line lengths are limited.
  */
 #pragma once
@@ -12,13 +12,18 @@
 struct buf;
 struct err;
 struct http_client;
+struct http_dial;
 
 /* A connected (blocking) socket, the caller's. -ENOENT / -ECONNREFUSED: nobody listens there. */
 int http_client_connect(const char *socket_path, struct err *err);
 /* Connects; errors as above. */
 int http_client_open(const char *socket_path, struct http_client **ret, struct err *err);
+/* The same wherever it is; `d` must outlive the client, which connects anew when it has to. Errors of http_dial(). */
+int http_client_dial(const struct http_dial *d, struct http_client **ret, struct err *err);
 /* From now on every target has this before it: "/v1/nodes/n1/api". */
 void http_client_prefix(struct http_client *c, const char *prefix);
+/* From now on requests have these lines besides (each ended by CRLF); NULL: no more. */
+void http_client_headers(struct http_client *c, const char *lines);
 struct http_client *http_client_close(struct http_client *c);
 
 /* Sends a request and reads the reply's headers. The body is `body` (may be NULL), or what body_fd holds to its end, chunked, when body_fd >= 0. Returns the HTTP

@@ -8,7 +8,7 @@
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/mem.h"
-#include "base/wire/http_client.h"
+#include "face/cli/client.h"
 #include "face/cli/command.h"
 #include "face/cli/text.h"
 #include "face/compose/suggest.h"
@@ -129,6 +129,10 @@ const struct cli_command *const cli_commands[] = {
     &command_registry_gc,
     &command_registry,
     &command_version,
+    &command_context_ls,
+    &command_context_show,
+    &command_context_use,
+    &command_context_inspect,
     &command_completion,
     &command_oci,
     &command_compose,
@@ -136,8 +140,11 @@ const struct cli_command *const cli_commands[] = {
 };
 
 const struct option_spec cli_common_options[] = {
-    {"socket", 0, OPTION_TEXT, offsetof(struct cli_common, socket), "PATH",
-     "where berth listens (environment: BERTH_SOCKET)"},
+    {"socket", 0, OPTION_TEXT, offsetof(struct cli_common, socket), "PATH|URL",
+     "where berth listens; unix://PATH or tcp://HOST:PORT, too (environment: BERTH_SOCKET, DOCKER_HOST)"},
+    {"host", 'H', OPTION_TEXT, offsetof(struct cli_common, socket), "URL", "the same, as docker has it"},
+    {"context", 0, OPTION_TEXT, offsetof(struct cli_common, context), "NAME",
+     "of docker's client: where its daemon is (environment: DOCKER_CONTEXT; see: berth context ls)"},
     {"node", 0, OPTION_TEXT, offsetof(struct cli_common, node), "NODE",
      "ask that node of the cluster, through its server (environment: BERTH_NODE)"},
     {"help", 'h', OPTION_FLAG, offsetof(struct cli_common, help), NULL, "show this help"},
@@ -292,6 +299,7 @@ static int run_command(struct cli *cli, struct cli_common *common, char **words)
 		status = misused(c, err.text);
 	} else {
 		cli->socket_option = common->socket;
+		cli->context_option = common->context;
 		cli->node_option = common->node;
 		status = run_parsed(cli, values, operands);
 	}
@@ -319,6 +327,8 @@ static int dispatch(struct cli *cli, char **argv)
 	}
 	if (strcmp(words[0], "help") == 0)
 		return help_topic(words + 1);
+	if (strcmp(words[0], "compose") == 0 && cli->hooks && cli->hooks->compose)
+		return cli->hooks->compose((int)mem_strv_len(words), words, common.socket, common.context);
 	cli->command = find(words, &n);
 	if (!cli->command)
 		return unknown_command(words);
@@ -344,7 +354,6 @@ int cli_main(int argc, char **argv, const struct cli_hooks *hooks)
 	if (argc < 1)
 		return CLI_USAGE;
 	status = flushed(dispatch(&cli, argv + 1));
-	cli.http = http_client_close(cli.http);
-	free(cli.socket);
+	client_end(&cli);
 	return status;
 }

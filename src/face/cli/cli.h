@@ -74,6 +74,8 @@ struct cli_hooks {
 	/* Does it, and fills in the counts. */
 	int (*store)(struct cli_store_job *job, struct err *err);
 	int (*sim)(struct cli_sim *sim, struct err *err);
+	/* `berth compose`: argv[0] is that word; what stood before it, or NULL. The exit status. */
+	int (*compose)(int argc, char **argv, const char *socket, const char *context);
 };
 
 /* Runs one command; argv[0] is the program, argv[argc] is NULL. Returns the exit status of the process. `berth

@@ -7,7 +7,9 @@
 #include "base/core/fd.h"
 #include "base/core/mem.h"
 #include "base/wire/http_client.h"
+#include "base/wire/http_dial.h"
 #include "face/cli/command.h"
+#include "face/cli/endpoint.h"
 #include "face/cli/term.h"
 #include "face/cli/text.h"
 
@@ -60,20 +62,40 @@ static char *find_socket(void)
 	return mem_take(first);
 }
 
-const char *client_socket(struct cli *cli)
+const struct http_dial *client_dial(struct cli *cli, struct err *err)
 {
-	const char *env;
+	struct endpoint found = ENDPOINT_NULL;
+	mem_cleanup char *usual = NULL;
+	int r;
 
-	if (cli->socket)
-		return cli->socket;
-	env = getenv("BERTH_SOCKET");
-	if (cli->socket_option)
-		cli->socket = mem_strdup(cli->socket_option);
-	else if (env && *env)
-		cli->socket = mem_strdup(env);
-	else
-		cli->socket = find_socket();
-	return cli->socket;
+	if (cli->endpoint)
+		return &cli->endpoint->dial;
+	usual = cli->socket ? NULL : find_socket();
+	r = cli->socket ? endpoint_find(cli->socket, NULL, NULL, &found, err)
+			: endpoint_find(cli->socket_option, cli->context_option, usual, &found, err);
+	if (r < 0)
+		return NULL;
+	cli->endpoint = mem_new(struct endpoint);
+	*cli->endpoint = found;
+	return &cli->endpoint->dial;
+}
+
+bool client_is_remote(struct cli *cli)
+{
+	const struct http_dial *d = client_dial(cli, NULL);
+
+	return d && http_dial_is_tcp(d);
+}
+
+void client_end(struct cli *cli)
+{
+	cli->http = http_client_close(cli->http);
+	if (cli->endpoint)
+		endpoint_free(cli->endpoint);
+	free(cli->endpoint);
+	free(cli->socket);
+	cli->endpoint = NULL;
+	cli->socket = NULL;
 }
 
 const char *client_node(const struct cli *cli)
@@ -94,18 +116,28 @@ static void use_node(const struct cli *cli, struct http_client *c)
 		http_client_prefix(c, prefix);
 }
 
+int client_unreachable(const struct http_dial *d, int code, struct err *err)
+{
+	const char *path = http_dial_path(d);
+	const char *name = d->name ? d->name : path;
+
+	if (!path)
+		return -code;
+	if (code == ENOENT || code == ECONNREFUSED || code == ENOTDIR)
+		return err_set(err, code, "berth is not running (no answer on %s); start it with: berth up", name);
+	if (code == EACCES || code == EPERM)
+		return err_set(err, code, "you may not use %s; its owner, root and the group of the socket may", name);
+	return -code;
+}
+
 int client_open(struct cli *cli, struct http_client **ret, struct err *err)
 {
-	const char *path = client_socket(cli);
-	int r = http_client_open(path, ret, err);
+	const struct http_dial *d = client_dial(cli, err);
+	int r = d ? http_client_dial(d, ret, err) : -EINVAL;
 
 	if (r == 0)
 		use_node(cli, *ret);
-	if (r == -ENOENT || r == -ECONNREFUSED || r == -ENOTDIR)
-		return err_set(err, -r, "berth is not running (no answer on %s); start it with: berth up", path);
-	if (r == -EACCES || r == -EPERM)
-		return err_set(err, -r, "you may not use %s; its owner, root and the group of the socket may", path);
-	return r;
+	return d && r < 0 ? client_unreachable(d, -r, err) : r;
 }
 
 int client_http(struct cli *cli, struct http_client **ret, struct err *err)
@@ -144,7 +176,10 @@ int client_check(struct http_client *c, int status, struct err *err)
 		doc = json_parse(body, n, MESSAGE_MAX, "the reply", NULL);
 	if (doc && json_get_str(yyjson_doc_get_root(doc), "message", &message, NULL) == 0)
 		return err_set(err, code_of(status), "%s", message);
-	return err_set(err, code_of(status), "berth answered with HTTP status %d", status);
+	if (body)
+		body[strcspn(body, "\r\n")] = '\0';
+	return err_set(err, code_of(status), "berth answered with HTTP status %d%s%.200s", status,
+		       body && *body ? ": " : "", body ? body : "");
 }
 
 int client_begin(struct http_client *c, const char *method, const char *target, const char *body, struct err *err)
@@ -312,9 +347,11 @@ int client_wait_up(struct cli *cli, int64_t timeout_ms, int64_t *ret_pid, struct
 	fd_cleanup int inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	struct pollfd p = {.fd = inotify, .events = POLLIN};
 	struct err why = ERR_INIT;
+	const struct http_dial *d = client_dial(cli, err);
 
-	while (true) {
-		watch(inotify, client_socket(cli));
+	while (d) {
+		if (d && http_dial_path(d))
+			watch(inotify, http_dial_path(d));
 		if (client_ping(cli, ret_pid, &why) == 0)
 			return 0;
 		left = deadline - clock_mono_ms();
@@ -323,4 +360,5 @@ int client_wait_up(struct cli *cli, int64_t timeout_ms, int64_t *ret_pid, struct
 		(void)poll(&p, 1, left < RETRY_MS ? (int)left : RETRY_MS);
 		drain(inotify);
 	}
+	return -EINVAL;
 }

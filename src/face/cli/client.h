@@ -6,6 +6,7 @@
 
 #include "base/wire/json.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -13,6 +14,7 @@ struct buf;
 struct cli;
 struct err;
 struct http_client;
+struct http_dial;
 
 /* Of one reply that is read as a whole. */
 #define CLIENT_REPLY_MAX (256u << 20)
@@ -24,9 +26,15 @@ struct http_client;
 /* The data directory of root's daemon. */
 #define CLIENT_SYSTEM_DATA "/var/lib/berth"
 
-/* --socket, BERTH_SOCKET, or the default: /run/berth/berth.sock for root; for others XDG_RUNTIME_DIR/berth.sock or, without it, berth.sock
- * in their data directory, unless only the system's is there and they may use it. The string lives as long as cli. */
-const char *client_socket(struct cli *cli);
+/* Where the daemon is (endpoint.h). When nobody says it: /run/berth/berth.sock for root; for others XDG_RUNTIME_DIR/berth.sock or, without it, berth.sock
+ * in their data directory, unless only the system's is there and they may use it. It lives as long as cli; NULL with *err set. */
+const struct http_dial *client_dial(struct cli *cli, struct err *err);
+/* It is reached over TCP: what is in this machine's directories is not what it has. */
+bool client_is_remote(struct cli *cli);
+/* What client_dial() and client_http() have opened. */
+void client_end(struct cli *cli);
+/* In words what a failed http_dial() means; the code is that of *err. */
+int client_unreachable(const struct http_dial *d, int code, struct err *err);
 /* The default for a daemon of this user; new memory. */
 char *client_default_socket(void);
 /* Its data directory: CLIENT_SYSTEM_DATA for root, XDG_DATA_HOME/berth or HOME/.local/share/berth for others; NULL when neither is set. */

@@ -8,6 +8,7 @@
 #include "base/core/mem.h"
 #include "base/wire/json.h"
 #include "face/cli/build_view.h"
+#include "face/cli/client.h"
 #include "face/cli/local_store.h"
 #include "face/cli/pull_view.h"
 #include "face/cli/remote_build.h"
@@ -264,7 +265,7 @@ static int build_run_command(struct cli *cli, void *values, char **operands, str
 	};
 	int64_t started = clock_wall_ms();
 	enum build_view_mode mode = BUILD_VIEW_PLAIN;
-	bool here = find_network(v->network, &o.network);
+	bool here = find_network(v->network, &o.network) && (v->data || !client_is_remote(cli));
 	int r = find_mode(v, &mode, err);
 
 	if (r < 0)

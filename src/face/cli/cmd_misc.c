@@ -343,7 +343,7 @@ static int compose_run(struct cli *cli, void *values, char **operands, struct er
 {
 	(void)cli;
 	(void)values;
-	return err_set(err, EINVAL, "compose has to be the first word: berth compose --socket PATH %s", operands[0]);
+	return err_set(err, EINVAL, "compose: this program has no such part: %s", operands[0]);
 }
 
 const struct cli_command command_compose = {

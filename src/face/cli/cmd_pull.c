@@ -8,6 +8,7 @@
 #include "face/cli/interrupt.h"
 #include "face/cli/local_store.h"
 #include "face/cli/pull_view.h"
+#include "face/cli/remote_image.h"
 #include "face/cli/text.h"
 #include "node/image/image.h"
 #include "node/registry/pull.h"
@@ -92,6 +93,22 @@ static int pull_at_node(struct cli *cli, const struct pull_values *v, char *cons
 	return r;
 }
 
+/* The daemon does it, with our logins. */
+static int pull_remote(struct cli *cli, const struct pull_values *v, char *const *images, struct err *err)
+{
+	int r = 0;
+
+	for (; r == 0 && *images; images++) {
+		const struct remote_image what = {
+		    .image = *images, .platform = v->platform, .all = v->all_tags, .quiet = v->quiet};
+
+		r = remote_image_pull(cli, &what, err);
+		if (r == 0 && v->quiet)
+			text_line(stdout, "%s", *images);
+	}
+	return r;
+}
+
 static int pull_run(struct cli *cli, void *values, char **operands, struct err *err)
 {
 	struct pulling w = {.v = values, .images = operands};
@@ -101,6 +118,8 @@ static int pull_run(struct cli *cli, void *values, char **operands, struct err *
 		return err_set(err, EINVAL, "--all-tags wants a repository, not \"%s\"", operands[0]);
 	if (client_node(cli) && !w.v->data)
 		return pull_at_node(cli, w.v, operands, err);
+	if (!w.v->data && client_is_remote(cli))
+		return pull_remote(cli, w.v, operands, err);
 	r = local_store_open(cli, w.v->data, &w.s, err);
 	if (r == 0)
 		r = interrupt_run_on(w.s, pull, &w, "pulls the image", err);

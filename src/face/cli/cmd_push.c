@@ -3,9 +3,11 @@
 
 #include "base/core/err.h"
 #include "base/core/mem.h"
+#include "face/cli/client.h"
 #include "face/cli/image_door.h"
 #include "face/cli/local_store.h"
 #include "face/cli/pull_view.h"
+#include "face/cli/remote_image.h"
 #include "face/cli/text.h"
 #include "node/image/image.h"
 #include "node/registry/name.h"
@@ -86,6 +88,23 @@ static int local_tags(struct image_store *s, const char *repository, char ***ret
 	return 0;
 }
 
+/* The daemon sends what it has, with our logins. */
+static int push_remote(struct cli *cli, const struct push_values *v, char *const *names, struct err *err)
+{
+	int r = 0;
+
+	if (v->compression)
+		return err_set(err, EINVAL, "--compression: the daemon pushes, and its API has nothing for that");
+	for (; r == 0 && *names; names++) {
+		const struct remote_image what = {.image = *names, .all = v->all_tags, .quiet = v->quiet};
+
+		r = remote_image_push(cli, &what, err);
+		if (r == 0 && v->quiet)
+			text_line(stdout, "%s", *names);
+	}
+	return r;
+}
+
 static int push_run(struct cli *cli, void *values, char **operands, struct err *err)
 {
 	const struct push_values *v = values;
@@ -97,6 +116,8 @@ static int push_run(struct cli *cli, void *values, char **operands, struct err *
 
 	if (r == 0 && (v->level > 19 || (v->level && !v->compression)))
 		r = err_set(err, EINVAL, "--compression-level is a number from 1 to 19 and needs --compression");
+	if (r == 0 && !v->data && client_is_remote(cli))
+		return push_remote(cli, v, operands, err);
 	if (r == 0)
 		r = local_store_open(cli, v->data, &s, err);
 	if (r == 0 && v->all_tags)

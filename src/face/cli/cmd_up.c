@@ -472,6 +472,11 @@ static int up_run(struct cli *cli, void *values, char **operands, struct err *er
 	if (!wanted)
 		return err_set(err, EINVAL,
 			       "neither XDG_DATA_HOME nor HOME is set: say where the state goes with --data DIR");
+	if (strstr(place, "://"))
+		return err_set(
+		    err, EINVAL,
+		    "--socket: \"%s\" is no path: the daemon has a Unix socket; with --listen it has TCP besides",
+		    place);
 	r = cluster(cli, v, &o, &token, err);
 	o.join_token = token;
 	if (r == 0)

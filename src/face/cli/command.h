@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+struct endpoint;
 struct err;
 struct http_client;
 
@@ -26,9 +27,11 @@ enum cli_status {
 struct cli {
 	const struct cli_hooks *hooks; /* may be NULL */
 	const struct cli_command *command;
-	const char *socket_option; /* --socket, or NULL */
-	const char *node_option;   /* --node, or NULL */
-	char *socket;		   /* found on first use: client_socket() */
+	const char *socket_option;  /* --socket, or NULL */
+	const char *context_option; /* --context, or NULL */
+	const char *node_option;    /* --node, or NULL */
+	char *socket; /* of a daemon that this command starts or looks for: nothing else is looked at; or NULL */
+	struct endpoint *endpoint; /* found on first use: client_dial() */
 	struct http_client *http;  /* kept open between requests: client_http() */
 };
 
@@ -66,7 +69,7 @@ extern const struct cli_alias cli_aliases[];
 /* Options that every command takes: --socket, --help. */
 extern const struct option_spec cli_common_options[];
 struct cli_common {
-	const char *socket, *node;
+	const char *socket, *context, *node;
 	bool help;
 };
 
@@ -103,6 +106,7 @@ extern const struct cli_command command_network_create, command_network_ls, comm
     command_network_connect, command_network_disconnect, command_network_prune;
 extern const struct cli_command command_events, command_completion, command_oci, command_compose;
 extern const struct cli_command command_cp;
+extern const struct cli_command command_context_ls, command_context_show, command_context_use, command_context_inspect;
 extern const struct cli_command command_source_add, command_source_ls, command_source_inspect, command_source_pause,
     command_source_resume, command_source_rm;
 

@@ -23,7 +23,9 @@ static const struct {
      "with\n"
      "that of the job. `berth wait CONTAINER` prints the container's code and exits with 0.\n"},
     {"environment", "environment variables that berth reads",
-     "BERTH_SOCKET     where berth listens, when --socket is not given\n"
+     "BERTH_SOCKET     where berth listens, when --socket is not given; then DOCKER_HOST, DOCKER_CONTEXT and\n"
+     "                 the context in use count (docs/COMMANDS.md)\n"
+     "BERTH_TOKEN_FILE file of the token for a daemon on TCP\n"
      "BERTH_DATA       directory of the state, for commands that work with images when --data is not given\n"
      "DOCKER_CONFIG    directory of the config.json with the logins for registries (default: ~/.docker)\n"
      "https_proxy, http_proxy, ALL_PROXY, NO_PROXY  for pull, push, login and search\n"
@@ -45,7 +47,7 @@ static const struct {
     {"Projects", {"compose"}},
     {"Images", {"build", "pull", "push", "tag", "save", "load", "image", "login", "logout", "search", "registry"}},
     {"Networks and files", {"network", "volume", "system"}},
-    {"Berth itself", {"up", "down", "info", "version", "completion", "oci"}},
+    {"Berth itself", {"up", "down", "info", "context", "version", "completion", "oci"}},
     {"Clusters", {"server", "agent", "token", "node", "source", "quota", "licence", "backup", "restore", "store"}},
 };
 #define N_SECTIONS (sizeof sections / sizeof sections[0])
@@ -57,6 +59,7 @@ static const struct {
     {"container", "Remove containers that do not run"},
     {"image", "List, import, tag, convert and remove images"},
     {"licence", "Count the licences that jobs need"},
+    {"context", "Where the daemon is: contexts of docker's client"},
     {"network", "Make, connect and remove networks"},
     {"node", "Show, lock, drain and label the nodes of the cluster"},
     {"quota", "Limit what users and projects may have"},

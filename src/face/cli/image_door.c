@@ -22,7 +22,7 @@ static bool is_elsewhere(struct cli *cli)
 {
 	json_doc_cleanup yyjson_doc *doc = NULL;
 
-	if (client_node(cli))
+	if (client_node(cli) || client_is_remote(cli))
 		return true;
 	return client_call(cli, "GET", "/v1/info", NULL, &doc, NULL) >= 0 && doc &&
 	       show_bool(yyjson_doc_get_root(doc), "cluster");
@@ -39,7 +39,10 @@ int image_door_open(struct cli *cli, const char *given, struct image_store **ret
 	int r;
 
 	*ret = NULL;
-	if (!said && (cli->socket_option || is_set("BERTH_SOCKET")) && client_ping(cli, NULL, NULL) < 0)
+	if (!said && client_is_remote(cli))
+		return 0;
+	if (!said && (cli->socket_option || cli->context_option || is_set("BERTH_SOCKET") || is_set("DOCKER_HOST")) &&
+	    client_ping(cli, NULL, NULL) < 0)
 		return 0;
 	if (!said && is_elsewhere(cli))
 		return 0;

@@ -8,6 +8,7 @@
 #include "face/cli/interrupt.h"
 #include "face/cli/local_store.h"
 #include "face/cli/pull_view.h"
+#include "face/cli/remote_image.h"
 #include "face/cli/text.h"
 #include "node/image/image.h"
 #include "node/registry/pull.h"
@@ -73,7 +74,11 @@ static int fetch(void *ctx, struct err *err)
 	struct pull_view view;
 	const struct registry_pull_options o = {.progress = pull_view_event, .ctx = &view};
 	struct image_store *s = NULL;
-	int r = client_node(f->cli) ? -EPERM : local_store_open(f->cli, NULL, &s, err);
+	int r;
+
+	if (client_is_remote(f->cli))
+		return remote_image_pull(f->cli, &(struct remote_image){.image = f->image, .quiet = f->quiet}, err);
+	r = client_node(f->cli) ? -EPERM : local_store_open(f->cli, NULL, &s, err);
 
 	if (r == -EACCES || r == -EPERM) {
 		err_clear(err);

@@ -5,6 +5,7 @@
 #include "base/core/fd.h"
 #include "base/core/fs.h"
 #include "base/core/mem.h"
+#include "base/wire/http_dial.h"
 #include "face/cli/client.h"
 #include "face/cli/command.h"
 #include "face/cli/show.h"
@@ -58,6 +59,12 @@ int local_store_data(struct cli *cli, const char *given, char **ret, struct err 
 		    "the images of node %s cannot be opened from here: run this there, or name a directory of "
 		    "this machine with --data DIR",
 		    client_node(cli));
+	if (client_is_remote(cli))
+		return err_set(
+		    err, EINVAL,
+		    "the images of %s cannot be opened from here: run this there, or name a directory of this "
+		    "machine with --data DIR",
+		    client_dial(cli, NULL)->address);
 	*ret = data_of_daemon(cli);
 	if (!*ret)
 		*ret = client_default_data();

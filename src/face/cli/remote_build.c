@@ -10,6 +10,7 @@
 #include "face/cli/packed.h"
 #include "face/cli/context_tar.h"
 #include "face/cli/lines.h"
+#include "face/cli/registry_header.h"
 #include "node/build/build.h"
 #include "node/build/context.h"
 
@@ -23,7 +24,7 @@
 
 /* ---- what is asked for ---- */
 
-static int check(const struct build_options *o, const char *network, struct err *err)
+static int check(const struct build_options *o, struct err *err)
 {
 	const struct {
 		const char *name;
@@ -36,8 +37,9 @@ static int check(const struct build_options *o, const char *network, struct err 
 	for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
 		if (unknown[i].given)
 			return err_set(err, EINVAL,
-				       "%s: the daemon does builds with --network %s, and its API has nothing for that",
-				       unknown[i].name, network);
+				       "%s: the daemon does this build (it is reached over TCP, or --network names a "
+				       "network), and its API has nothing for that",
+				       unknown[i].name);
 	}
 	return 0;
 }
@@ -170,11 +172,16 @@ static int hear(struct http_client *c, struct answer *a, struct err *err)
 static int ask(struct cli *cli, const struct buf *target, int body, struct answer *a, struct err *err)
 {
 	struct http_client *c = NULL;
+	mem_cleanup char *logins = NULL;
 	int r = client_http(cli, &c, err), status;
 
+	if (r == 0)
+		r = registry_header_all(&logins, err);
 	if (r < 0)
 		return r;
+	http_client_headers(c, logins);
 	status = http_client_request(c, "POST", buf_str((struct buf *)target), TAR_TYPE, NULL, 0, body, err);
+	http_client_headers(c, NULL);
 	r = status < 0 ? status : client_check(c, status, err);
 	return r < 0 ? r : hear(c, a, err);
 }
@@ -222,7 +229,7 @@ int remote_build(struct cli *cli, const struct build_options *o, const char *net
 	struct buf target buf_cleanup = BUF_INIT;
 	struct stat st;
 	bool is_dir = strcmp(o->context, "-") != 0 && stat(o->context, &st) == 0 && S_ISDIR(st.st_mode);
-	int r = check(o, network, err);
+	int r = check(o, err);
 
 	if (r < 0)
 		return r;

@@ -226,7 +226,36 @@ static bool is_hidden(const struct container_doc *doc, yyjson_val *mount)
 	       yyjson_obj_get(yyjson_obj_get(doc->host, "Tmpfs"), shape_text(mount, "target"));
 }
 
-static void add_mount(struct docker *d, yyjson_mut_doc *out, yyjson_mut_val *list, yyjson_val *mount)
+/* Whoever made the container asked for this mount: it is none of the image's volumes. */
+static bool is_asked_for(const struct container_doc *doc, const char *target)
+{
+	size_t i, n, len = strlen(target);
+	yyjson_val *v;
+
+	yyjson_arr_foreach (yyjson_obj_get(doc->host, "Mounts"), i, n, v) {
+		if (yyjson_equals_str(yyjson_obj_get(v, "Target"), target))
+			return true;
+	}
+	yyjson_arr_foreach (yyjson_obj_get(doc->host, "Binds"), i, n, v) {
+		const char *after = yyjson_is_str(v) ? strchr(yyjson_get_str(v), ':') : NULL;
+
+		if (after && !strncmp(after + 1, target, len) && (!after[1 + len] || after[1 + len] == ':'))
+			return true;
+	}
+	return false;
+}
+
+/* As Docker writes it: a volume that was asked for without a mode has "z". */
+static const char *mount_mode(const struct container_doc *doc, yyjson_val *mount)
+{
+	if (yyjson_is_true(yyjson_obj_get(mount, "read_only")))
+		return "ro";
+	return !strcmp(shape_text(mount, "type"), "volume") && is_asked_for(doc, shape_text(mount, "target")) ? "z"
+													      : "";
+}
+
+static void add_mount(struct docker *d, yyjson_mut_doc *out, yyjson_mut_val *list, const struct container_doc *doc,
+		      yyjson_val *mount)
 {
 	const char *type = shape_text(mount, "type"), *source = shape_text(mount, "source");
 	const char *propagation = shape_text(mount, "propagation");
@@ -244,7 +273,7 @@ static void add_mount(struct docker *d, yyjson_mut_doc *out, yyjson_mut_val *lis
 	yyjson_mut_obj_add_strcpy(out, o, "Destination", shape_text(mount, "target"));
 	if (path)
 		yyjson_mut_obj_add_str(out, o, "Driver", "local");
-	yyjson_mut_obj_add_str(out, o, "Mode", read_only ? "ro" : "");
+	yyjson_mut_obj_add_str(out, o, "Mode", mount_mode(doc, mount));
 	yyjson_mut_obj_add_bool(out, o, "RW", !read_only);
 	yyjson_mut_obj_add_strcpy(out, o, "Propagation", bind && !*propagation ? "rprivate" : propagation);
 }
@@ -257,7 +286,7 @@ yyjson_mut_val *container_mounts(struct docker *d, yyjson_mut_doc *out, const st
 
 	yyjson_arr_foreach (yyjson_obj_get(doc->spec, "mounts"), i, n, v) {
 		if (!is_hidden(doc, v))
-			add_mount(d, out, list, v);
+			add_mount(d, out, list, doc, v);
 	}
 	return list;
 }

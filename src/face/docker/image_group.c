@@ -3,8 +3,11 @@
 
 #include "base/core/mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define NAME_ROOM 1024
 
 static struct image_group *group_of(struct image_groups *g, const struct image_info *i)
 {
@@ -54,12 +57,42 @@ static int newest_first(const void *a, const void *b)
 	return strcmp(x->info->id, y->info->id);
 }
 
+/* The name with its registry: Docker's order is that of whole names. */
+static void whole_name(const char *name, char *text, size_t n)
+{
+	const char *slash = strchr(name, '/');
+	size_t first = slash ? (size_t)(slash - name) : 0;
+	bool registry = slash && (memchr(name, '.', first) || memchr(name, ':', first) ||
+				  (first == strlen("localhost") && !memcmp(name, "localhost", first)));
+
+	(void)snprintf(text, n, "%s%s", registry ? "" : slash ? "docker.io/" : "docker.io/library/", name);
+}
+
+static int by_whole_name(const void *a, const void *b)
+{
+	char left[NAME_ROOM], right[NAME_ROOM];
+
+	whole_name(*(char *const *)a, left, sizeof left);
+	whole_name(*(char *const *)b, right, sizeof right);
+	return strcmp(left, right);
+}
+
+static void sort_names(char **list)
+{
+	if (list)
+		qsort(list, mem_strv_len(list), sizeof *list, by_whole_name);
+}
+
 struct image_groups image_groups_of(struct image_store *s)
 {
 	struct image_groups g = {.list = image_list_all(s)};
 
 	for (struct image_info **i = g.list; *i; i++)
 		add_name(group_of(&g, *i), *i);
+	for (size_t k = 0; k < g.n; k++) {
+		sort_names(g.v[k].tags);
+		sort_names(g.v[k].digests);
+	}
 	if (g.n > 0)
 		qsort(g.v, g.n, sizeof *g.v, newest_first);
 	return g;

@@ -6,7 +6,7 @@
 #include "base/core/fd.h"
 #include "base/core/loop.h"
 #include "base/core/mem.h"
-#include "base/wire/http_client.h"
+#include "base/wire/http_dial.h"
 #include "base/wire/http_parse.h"
 #include "face/cli/client.h"
 
@@ -26,15 +26,6 @@ struct call {
 	bool ended, dead;
 };
 
-static int connect_unix(const char *path, struct err *err)
-{
-	int fd = http_client_connect(path, err);
-
-	if (fd == -ENOENT || fd == -ECONNREFUSED)
-		return err_set(err, -fd, "berth is not running (no answer on %s); start it with: berth up", path);
-	return fd;
-}
-
 static int send_all(int fd, const struct buf *b)
 {
 	for (size_t at = 0; at < b->len;) {
@@ -48,16 +39,18 @@ static int send_all(int fd, const struct buf *b)
 }
 
 /* The daemon reads a request at once: to wait for it here costs nothing. */
-int call_connect(const char *socket, const struct call_request *rq, const char *headers, struct err *err)
+int call_connect(const struct http_dial *d, const struct call_request *rq, const char *headers, struct err *err)
 {
 	struct buf b buf_cleanup = BUF_LIMIT(64u << 20);
-	fd_cleanup int fd = connect_unix(socket, err);
+	fd_cleanup int fd = http_dial(d, err);
+	char host[HTTP_DIAL_HOST_MAX];
 	int r;
 
 	if (fd < 0)
-		return fd;
-	buf_printf(&b, "%s %s HTTP/1.1\r\nHost: berth\r\nUser-Agent: berth/" BERTH_VERSION "\r\n%s", rq->method,
-		   rq->target, headers);
+		return client_unreachable(d, -fd, err);
+	http_dial_host(d, host);
+	buf_printf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: berth/" BERTH_VERSION "\r\n%s%s", rq->method,
+		   rq->target, host, d->headers ? d->headers : "", headers);
 	if (rq->tar) {
 		buf_printf(&b, "Content-Type: application/x-tar\r\nContent-Length: %zu\r\n\r\n", rq->tar_len);
 		buf_add(&b, rq->tar, rq->tar_len);
@@ -70,7 +63,7 @@ int call_connect(const char *socket, const struct call_request *rq, const char *
 	if (b.full)
 		return err_set(err, E2BIG, "%s %s: the request is too large", rq->method, rq->target);
 	r = send_all(fd, &b);
-	return r < 0 ? err_sys(err, -r, "send to \"%s\"", socket) : fd_take(&fd);
+	return r < 0 ? err_sys(err, -r, "send to \"%s\"", d->address) : fd_take(&fd);
 }
 
 static int code_of(int status)
@@ -187,10 +180,11 @@ static void on_ready(void *ctx, int events)
 		really_free(c);
 }
 
-int call_open(struct loop *l, const char *socket, const struct call_request *rq, struct call **ret, struct err *err)
+int call_open(struct loop *l, const struct http_dial *d, const struct call_request *rq, struct call **ret,
+	      struct err *err)
 {
 	struct call *c;
-	int r, fd = call_connect(socket, rq, "", err);
+	int r, fd = call_connect(d, rq, "", err);
 
 	if (fd < 0)
 		return fd;

@@ -11,6 +11,7 @@
 
 struct call;
 struct err;
+struct http_dial;
 struct loop;
 
 struct call_request {
@@ -28,9 +29,10 @@ struct call_request {
 };
 
 /* The strings of `rq` are not needed afterwards. The caller frees the call, also after its end. */
-int call_open(struct loop *l, const char *socket, const struct call_request *rq, struct call **ret, struct err *err);
+int call_open(struct loop *l, const struct http_dial *d, const struct call_request *rq, struct call **ret,
+	      struct err *err);
 const char *call_header(const struct call *c, const char *name); /* of the reply, from on_begin on; or NULL */
 /* Closes the connection; nothing is called any more. May be called from its own callbacks. Takes NULL, returns NULL. */
 struct call *call_free(struct call *c);
 /* Connects to the daemon and writes the whole request; for those who read the reply themselves. The descriptor, or a negative errno. */
-int call_connect(const char *socket, const struct call_request *rq, const char *headers, struct err *err);
+int call_connect(const struct http_dial *d, const struct call_request *rq, const char *headers, struct err *err);

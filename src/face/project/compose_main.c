@@ -4,7 +4,6 @@
 #include "base/core/err.h"
 #include "base/core/loop.h"
 #include "base/core/mem.h"
-#include "base/wire/http_client.h"
 #include "face/cli/client.h"
 #include "face/cli/text.h"
 #include "face/compose/suggest.h"
@@ -28,7 +27,7 @@ static const struct project_command *const commands[] = {
 #define G(field) offsetof(struct globals, g.field)
 struct globals {
 	struct project_globals g;
-	const char *socket;
+	const char *socket, *context;
 	bool help, version;
 };
 static const struct option_spec global_options[] = {
@@ -42,8 +41,11 @@ static const struct option_spec global_options[] = {
     {"progress", 0, OPTION_TEXT, G(progress), "auto|plain|quiet", "how to show what is done"},
     {"parallel", 0, OPTION_COUNT, G(parallel), "N", "accepted for Compose's sake"},
     {"compatibility", 0, OPTION_FLAG, G(compatibility), NULL, "accepted for Compose's sake"},
-    {"socket", 0, OPTION_TEXT, offsetof(struct globals, socket), "PATH",
-     "where berth listens (environment: BERTH_SOCKET)"},
+    {"socket", 0, OPTION_TEXT, offsetof(struct globals, socket), "PATH|URL",
+     "where berth listens; unix://PATH or tcp://HOST:PORT, too (environment: BERTH_SOCKET, DOCKER_HOST)"},
+    {"host", 'H', OPTION_TEXT, offsetof(struct globals, socket), "URL", "the same, as docker has it"},
+    {"context", 0, OPTION_TEXT, offsetof(struct globals, context), "NAME",
+     "of docker's client: where its daemon is (environment: DOCKER_CONTEXT)"},
     {"version", 'v', OPTION_FLAG, offsetof(struct globals, version), NULL, "print the version"},
     {"help", 'h', OPTION_FLAG, offsetof(struct globals, help), NULL, "show this help"},
     {NULL},
@@ -102,14 +104,14 @@ static int misused(const struct project_command *c, const char *text)
 static int with_project(const struct project_command *c, const struct globals *g, void *values, char **operands,
 			struct err *err)
 {
-	struct cli cli = {.socket_option = g->socket};
+	struct cli cli = {.socket_option = g->socket, .context_option = g->context};
 	struct project p = {.cli = &cli, .globals = &g->g, .timeout = -1};
 	bool quiet = g->g.progress && !strcmp(g->g.progress, "quiet");
 	int r;
 
-	p.socket = client_socket(&cli);
 	p.view = view_new(quiet);
-	r = loop_new(&p.loop, err);
+	p.dial = client_dial(&cli, err);
+	r = p.dial ? loop_new(&p.loop, err) : -EINVAL;
 	if (r == 0)
 		r = load_project(&p, &g->g, c, operands, err);
 	if (r == 0)
@@ -118,8 +120,7 @@ static int with_project(const struct project_command *c, const struct globals *g
 	load_free(&p);
 	loop_free(p.loop);
 	view_free(p.view);
-	http_client_close(cli.http);
-	free(cli.socket);
+	client_end(&cli);
 	return r;
 }
 
@@ -169,9 +170,9 @@ static int dispatch(const struct globals *g, char **words)
 	return c ? run(c, g, words + 1) : CLI_USAGE;
 }
 
-int compose_main(int argc, char **argv, const char *socket)
+int compose_main(int argc, char **argv, const char *socket, const char *context)
 {
-	struct globals g = {.socket = socket};
+	struct globals g = {.socket = socket, .context = context};
 	const struct option_set set = {.specs = global_options, .values = &g};
 	mem_cleanup char **words = NULL;
 	struct err err = ERR_INIT;

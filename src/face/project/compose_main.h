@@ -4,5 +4,6 @@
  */
 #pragma once
 
-/* argv[0] is "compose", then global options, a command, its options and arguments. Returns the exit status. `socket` NULL: the default. */
-int compose_main(int argc, char **argv, const char *socket);
+/* argv[0] is "compose", then global options, a command, its options and arguments. Returns the exit status. socket, context: what stood before
+ * it, or NULL. */
+int compose_main(int argc, char **argv, const char *socket, const char *context);

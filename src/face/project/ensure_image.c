@@ -4,6 +4,7 @@
 #include "base/core/err.h"
 #include "base/core/mem.h"
 #include "face/cli/client.h"
+#include "face/cli/command.h"
 #include "face/cli/show.h"
 #include "face/project/project.h"
 #include "face/project/spec.h"
@@ -26,6 +27,14 @@ int ensure_image_id(struct project *p, const char *image, char **ret, struct err
 	return r;
 }
 
+static void add_option(char ***words, const char *name, const char *value)
+{
+	if (!value || !*value)
+		return;
+	mem_strv_add(words, name);
+	mem_strv_add(words, value);
+}
+
 int ensure_run(struct project *p, char *const *words, struct err *err)
 {
 	char **argv cleanup_with(mem_strv_freep) = NULL;
@@ -36,31 +45,23 @@ int ensure_run(struct project *p, char *const *words, struct err *err)
 	/* That has to be the first word. */
 	if (!strcmp(*words, "compose"))
 		mem_strv_add(&argv, *words++);
-	mem_strv_add(&argv, "--socket");
-	mem_strv_add(&argv, p->socket);
-	for (; *words; words++)
-		mem_strv_add(&argv, *words);
+	add_option(&argv, p->cli->context_option ? "--context" : "--socket",
+		   p->cli->context_option ? p->cli->context_option : p->cli->socket_option);
+	for (char *const *w = words; *w; w++)
+		mem_strv_add(&argv, *w);
 	fflush(stdout);
 	pid = fork();
 	if (pid < 0)
-		return err_sys(err, errno, "start berth %s", argv[3]);
+		return err_sys(err, errno, "start berth %s", *words);
 	if (pid == 0) {
 		execv("/proc/self/exe", argv);
 		_exit(127);
 	}
 	while (waitpid(pid, &status, 0) < 0) {
 		if (errno != EINTR)
-			return err_sys(err, errno, "wait for berth %s", argv[3]);
+			return err_sys(err, errno, "wait for berth %s", *words);
 	}
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-static void add_option(char ***words, const char *name, const char *value)
-{
-	if (!value || !*value)
-		return;
-	mem_strv_add(words, name);
-	mem_strv_add(words, value);
 }
 
 /* A list, or a map as NAME=value. */

@@ -88,7 +88,7 @@ int events_open(struct project *p, const char *more, event_fn fn, event_end_fn e
 	int r;
 
 	*e = (struct events){.p = p, .fn = fn, .ended = ended, .ctx = ctx, .lines = LINES_INIT, .opening = true};
-	r = call_open(p->loop, p->socket, &rq, &e->call, err);
+	r = call_open(p->loop, p->dial, &rq, &e->call, err);
 	if (r == 0)
 		r = loop_run(p->loop, err);
 	e->opening = false;

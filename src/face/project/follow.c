@@ -237,7 +237,7 @@ bool follow_add(struct follow *f, const char *id, const char *label, const char 
 	follow_widen(f, label);
 	frame_free(&s->frames);
 	s->frames = (struct frame_reader)FRAME_READER_INIT;
-	if (call_open(f->p->loop, f->p->socket, &rq, &s->call, &err) < 0) {
+	if (call_open(f->p->loop, f->p->dial, &rq, &s->call, &err) < 0) {
 		text_error("%s: %s", label, err.text);
 		return false;
 	}

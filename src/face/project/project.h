@@ -14,6 +14,7 @@
 struct cli;
 struct project_globals;
 struct err;
+struct http_dial;
 struct loop;
 struct steps;
 struct view;
@@ -26,8 +27,8 @@ struct project {
 	const struct project_globals *globals;
 	struct loop *loop;
 	struct view *view;
-	struct steps *plan; /* that runs, or NULL */
-	const char *socket;
+	struct steps *plan;	      /* that runs, or NULL */
+	const struct http_dial *dial; /* where the daemon is */
 	char *name;
 	char *dir, *files;    /* labels: absolute; files separated by commas */
 	yyjson_doc *doc;      /* NULL: no file */

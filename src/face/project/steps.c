@@ -148,7 +148,7 @@ int step_call(struct step *s, const char *method, const char *target, const char
 	const struct call_request rq = {.method = method, .target = target, .body = body, .on_end = on_end, .ctx = s};
 
 	s->reply = reply;
-	return call_open(s->plan->p->loop, s->plan->p->socket, &rq, &s->call, err);
+	return call_open(s->plan->p->loop, s->plan->p->dial, &rq, &s->call, err);
 }
 
 static void on_nothing(void *ctx, const char *data, size_t n)
@@ -165,7 +165,7 @@ int step_drain(struct step *s, const char *method, const char *target, const cha
 	    .method = method, .target = target, .body = body, .on_data = on_nothing, .on_end = on_end, .ctx = s};
 
 	s->reply = reply;
-	return call_open(s->plan->p->loop, s->plan->p->socket, &rq, &s->call, err);
+	return call_open(s->plan->p->loop, s->plan->p->dial, &rq, &s->call, err);
 }
 
 int step_send_tar(struct step *s, const char *target, const void *tar, size_t n, step_reply_fn reply, struct err *err)
@@ -174,7 +174,7 @@ int step_send_tar(struct step *s, const char *target, const void *tar, size_t n,
 	    .method = "PUT", .target = target, .tar = tar, .tar_len = n, .on_end = on_end, .ctx = s};
 
 	s->reply = reply;
-	return call_open(s->plan->p->loop, s->plan->p->socket, &rq, &s->call, err);
+	return call_open(s->plan->p->loop, s->plan->p->dial, &rq, &s->call, err);
 }
 
 int step_done(struct step *s, yyjson_val *reply, const struct err *failed, struct err *err)

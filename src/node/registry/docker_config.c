@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define FILE_MAX (4u << 20)
+#define ALL_MAX 64
 /* Under which docker keeps those of docker.io. */
 #define DEFAULT_KEY "https://index.docker.io/v1/"
 
@@ -29,7 +30,7 @@ void docker_config_only(const char *text)
 	only = mem_strdup(text);
 }
 
-static int folder(char **ret, struct err *err)
+int docker_config_folder(char **ret, struct err *err)
 {
 	const char *config = getenv("DOCKER_CONFIG"), *home = getenv("HOME");
 
@@ -150,7 +151,7 @@ int docker_config_find(const char *text, size_t n, const char *registry, struct 
 static int load(char **ret_folder, char **ret, size_t *ret_n, struct err *err)
 {
 	mem_cleanup char *path = NULL;
-	int r = folder(ret_folder, err);
+	int r = docker_config_folder(ret_folder, err);
 
 	if (r < 0)
 		return r;
@@ -186,6 +187,97 @@ int docker_config_get(const char *registry, struct cred *ret, struct err *err)
 	if (r >= 0 && helper)
 		r = cred_helper_get(helper, key_of(registry), ret, err);
 	return r;
+}
+
+int docker_config_text(char **ret, size_t *ret_n, struct err *err)
+{
+	mem_cleanup char *dir = NULL;
+
+	return load(&dir, ret, ret_n, err);
+}
+
+/* ---- for a daemon that does what we ask ---- */
+
+static void add_text(yyjson_mut_doc *d, yyjson_mut_val *o, const char *key, const char *text)
+{
+	if (text)
+		yyjson_mut_obj_add_strcpy(d, o, key, text);
+}
+
+static void add_cred(yyjson_mut_doc *d, yyjson_mut_val *o, const struct cred *c)
+{
+	add_text(d, o, "username", c->user);
+	add_text(d, o, "password", c->secret);
+	add_text(d, o, "identitytoken", c->identity_token);
+	add_text(d, o, "registrytoken", c->registry_token);
+}
+
+int docker_config_one(const char *registry, char **ret, struct err *err)
+{
+	yyjson_mut_doc *d json_mut_cleanup = yyjson_mut_doc_new(NULL);
+	cleanup_with(cred_free) struct cred c = {.user = NULL};
+	int r = docker_config_get(registry, &c, err);
+
+	if (r < 0)
+		return r;
+	yyjson_mut_doc_set_root(d, yyjson_mut_obj(d));
+	if (r > 0) {
+		add_cred(d, yyjson_mut_doc_get_root(d), &c);
+		yyjson_mut_obj_add_strcpy(d, yyjson_mut_doc_get_root(d), "serveraddress", key_of(registry));
+	}
+	*ret = json_text(d, false, NULL);
+	return 0;
+}
+
+/* What `key` of auths or credHelpers means; old clients wrote addresses there. */
+static void add_one(yyjson_mut_doc *d, const char *key)
+{
+	yyjson_mut_val *root = yyjson_mut_doc_get_root(d), *one;
+	cleanup_with(cred_free) struct cred c = {.user = NULL};
+	mem_cleanup char *host = NULL;
+
+	if (yyjson_mut_obj_size(root) >= ALL_MAX || name_host(key, &host, NULL) < 0 ||
+	    yyjson_mut_obj_get(root, key_of(host)) || docker_config_get(host, &c, NULL) <= 0)
+		return;
+	one = yyjson_mut_obj(d);
+	add_cred(d, one, &c);
+	yyjson_mut_obj_add(root, yyjson_mut_strcpy(d, key_of(host)), one);
+}
+
+static void add_all(yyjson_mut_doc *d, yyjson_val *registries)
+{
+	size_t i, n;
+	yyjson_val *key, *val;
+
+	yyjson_obj_foreach (registries, i, n, key, val) {
+		add_one(d, yyjson_get_str(key));
+	}
+}
+
+int docker_config_all(char **ret, struct err *err)
+{
+	mem_cleanup char *text = NULL;
+	yyjson_doc *doc json_doc_cleanup = NULL;
+	yyjson_mut_doc *all json_mut_cleanup = yyjson_mut_doc_new(NULL);
+	size_t n = 0;
+	int r = docker_config_text(&text, &n, err);
+
+	*ret = NULL;
+	if (r == -ENOENT) {
+		err_clear(err);
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	doc = json_parse(text, n, FILE_MAX, "docker's config.json", err);
+	if (!doc)
+		return -EINVAL;
+	yyjson_mut_doc_set_root(all, yyjson_mut_obj(all));
+	add_all(all, yyjson_obj_get(yyjson_doc_get_root(doc), "auths"));
+	add_all(all, yyjson_obj_get(yyjson_doc_get_root(doc), "credHelpers"));
+	if (yyjson_mut_obj_size(yyjson_mut_doc_get_root(all)) > 0)
+		*ret = json_text(all, false, NULL);
+	return 0;
 }
 
 /* ---- writing ---- */
@@ -310,4 +402,26 @@ int docker_config_erase(const char *registry, struct err *err)
 	if (r >= 0 && found)
 		r = edit_save(&e, err);
 	return r < 0 ? r : found;
+}
+
+int docker_config_set(const char *key, const char *value, struct err *err)
+{
+	cleanup_with(edit_free) struct edit e = {.dir = NULL};
+	mem_cleanup char *text = NULL;
+	yyjson_doc *doc json_doc_cleanup = NULL;
+	yyjson_mut_val *root;
+	size_t n = 0;
+	int r = load(&e.dir, &text, &n, err);
+
+	if (r < 0)
+		return r;
+	doc = json_parse(text, n, FILE_MAX, "docker's config.json", err);
+	if (!doc || !yyjson_is_obj(yyjson_doc_get_root(doc)))
+		return doc ? err_set(err, EINVAL, "docker's config.json: an object is needed") : -EINVAL;
+	e.doc = yyjson_doc_mut_copy(doc, NULL);
+	root = yyjson_mut_doc_get_root(e.doc);
+	yyjson_mut_obj_remove_key(root, key);
+	if (value)
+		yyjson_mut_obj_add_strcpy(e.doc, root, key, value);
+	return edit_save(&e, err);
 }

@@ -21,6 +21,18 @@ int docker_config_erase(const char *registry, struct err *err);
  * works for somebody who sent his own. */
 void docker_config_only(const char *text);
 
+/* $DOCKER_CONFIG or ~/.docker; new memory. -ENOENT: neither is known. */
+int docker_config_folder(char **ret, struct err *err);
+/* The text of config.json, "{}" when there is none; new memory. Errors of docker_config_folder(), and those of reading. */
+int docker_config_text(char **ret, size_t *ret_n, struct err *err);
+/* Writes a member of config.json that is a string; NULL: removes it. */
+int docker_config_set(const char *key, const char *value, struct err *err);
+/* Credentials for all registries that it names, those of helpers too, as the header X-Registry-Config has them: {"REGISTRY": {"username", "password", ...}}; new
+ * memory, NULL when there are none. At most 64; a helper that fails is passed over. */
+int docker_config_all(char **ret, struct err *err);
+/* Those for one registry, as the header X-Registry-Auth has them; "{}" when there are none. */
+int docker_config_one(const char *registry, char **ret, struct err *err);
+
 /* The same on a text, without helpers. *ret_helper (new memory) is set when a helper has them. For docker_config.c and tests. */
 int docker_config_find(const char *text, size_t n, const char *registry, struct cred *ret, char **ret_helper,
 		       struct err *err);
