@@ -437,6 +437,7 @@ static int open_cluster(struct daemon *d, struct err *err)
 				      .api_socket = d->o->socket,
 				      .slots = d->o->slots,
 				      .memory = d->o->memory,
+				      .disk = d->o->disk,
 				      .counters = d->o->counters,
 				      .cores = d->host.n_cpus,
 				      .machine_memory = d->host.memory_total};

@@ -266,11 +266,11 @@ probes_of() { # ID-OF-PROBE [FILTER]: answers in the log
 	run berth wait "$slow"
 }
 
-# n3 with two render nodes and four units of scratch, in a mount namespace of its own, with this file of the GPUs' maker.
+# n3 with two render nodes, four units of scratch and 10 GiB of disk, in a mount namespace of its own, with this file of the GPUs' maker.
 start_counting_agent() { # FILE
 	inside n3 unshare --mount --propagation private sh -c 'mount -t tmpfs -o mode=755 berth-dri /dev/dri && mknod /dev/dri/renderD128 c 1 3 &&
 		mknod /dev/dri/renderD129 c 1 5 && mount -t tmpfs -o mode=755 berth-run /run && mkdir /run/cdi && cp "$1" /run/cdi && shift && exec "$@"' sh "$1" "$BERTH" agent --data "$DIR/n3" --socket "$DIR/n3.sock" --node-name n3 --server 10.9.0.1 \
-		--slots 4 --counter scratch=4 3>&- 4>&-
+		--slots 4 --counter scratch=4 --disk 10g 3>&- 4>&-
 }
 
 counting_job() { # NAME COPIES: each has a GPU and a unit of scratch, says which, and ends with /tmp/go
@@ -281,7 +281,7 @@ counting_job() { # NAME COPIES: each has a GPU and a unit of scratch, says which
 		    command: ["sh", "-c", "echo unit \$\$BERTH_COUNTER_GPU \$\$BERTH_COUNTER_SCRATCH \$\$(ls /dev/dri) \$\$MADE \$\$(cat /etc/made); until [ -e /tmp/go ]; do sleep 0.1; done"]
 		    labels: {io.berth.counter.gpu: "7"}
 		    deploy: {resources: {reservations: {devices: [{capabilities: [gpu], count: 1}]}}}
-		    x-berth: {kind: task, replicate: $2, counters: {scratch: 1}}
+		    x-berth: {kind: task, replicate: $2, counters: {scratch: 1}, disk: 4g, select: disk == 10GiB && disk_free > 0}
 	END
 	berth submit "$DIR/$1.yaml" --json | jq -r .id
 }
@@ -309,7 +309,8 @@ units_used() { # JSON
 	units_used '{"gpu":"2/2","scratch":"2/4"}'
 	[[ "$(berth node ls)" == *"gpu 2/2, scratch 2/4"* ]]
 	run -0 berth why "$one"
-	[[ "$output" == *"1 gpu, 1 scratch; node n3 has 0 of 2 gpu free"* ]]
+	[[ "$output" == *"4 GiB disk, 1 gpu, 1 scratch; node n3 has 2 GiB of 10 GiB disk and 0 of 2 gpu free"* ]]
+	[ "$(berth node inspect n3 | jq -c '.[0] | [.disk, .disk_used, .facts.disk]')" = "[10737418240,8589934592,10737418240]" ]
 	for i in 0 1; do
 		eventually says_unit "$one-t-$i"
 		[ "$(unit_of "$one-t-$i")" = "$i $i renderD12$((8 + i))" ]
@@ -329,6 +330,7 @@ units_used() { # JSON
 	[ "$(on n3 inspect "$one-t-2" | jq -r '.[0].Config.Labels["io.berth.counter.gpu"] // .[0].labels["io.berth.counter.gpu"]')" = 1 ]
 	berth cancel "$one"
 	run berth wait "$one"
+	[ "$(berth node inspect n3 | jq -c '.[0].disk_used')" = 0 ]
 	on n3 down
 	start_agent n3
 	eventually units_used '{"seat":"0/1"}'

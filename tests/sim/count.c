@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * count: what nodes have of two counters, and the world's own count of what is taken. A node may come back with fewer than are in use; what must
+ * count: what nodes have of two counters, one of units and one an amount, and the world's own count of what is taken. A node may come back with fewer than are in use; what must
  * never happen is a start beyond what it has. The spare node has enough of both.
  */
 #include "sim.h"
@@ -10,7 +10,7 @@
 
 #define MOST 6
 
-static const char *const names[SIM_COUNTERS] = {COUNTS_GPU, "scratch"};
+static const char *const names[SIM_COUNTERS] = {COUNTS_GPU, COUNTS_DISK};
 
 void sim_count_init(struct sim *w, struct sim_node *n)
 {
@@ -25,7 +25,7 @@ const char *sim_count_text(const struct sim_node *n)
 	char *text;
 
 	if (n->counters[0] > MOST)
-		return "gpu 1000\nscratch 1000\n";
+		return "gpu 1000\ndisk 1000\n";
 	text = texts[n->counters[0]][n->counters[1]];
 
 	if (!n->counters[0] && !n->counters[1])

@@ -10,6 +10,16 @@
 #include <stdio.h>
 #include <string.h>
 
+bool counts_is_amount(const char *name)
+{
+	return !strcmp(name, COUNTS_DISK);
+}
+
+uint32_t counts_most(const char *name)
+{
+	return counts_is_amount(name) ? COUNTS_DISK_MAX : COUNTS_N_MAX;
+}
+
 bool counts_name_ok(const char *name)
 {
 	size_t n = strnlen(name, COUNTS_NAME_MAX);
@@ -44,8 +54,9 @@ int counts_set(struct counts *c, const char *name, uint64_t n, struct err *err)
 		    err, EINVAL,
 		    "\"%.80s\" is no name of a counter (a letter, then letters, digits and _ . -, at most %d)", name,
 		    COUNTS_NAME_MAX - 1);
-	if (n > COUNTS_N_MAX)
-		return err_set(err, EINVAL, "counter \"%s\": %" PRIu64 " units, more than %d", name, n, COUNTS_N_MAX);
+	if (n > counts_most(name))
+		return err_set(err, EINVAL, "counter \"%s\": %" PRIu64 " units, more than %" PRIu32, name, n,
+			       counts_most(name));
 	if (!there && c->n >= COUNTS_MAX)
 		return err_set(err, E2BIG, "counter \"%s\": there are %d others already", name, COUNTS_MAX);
 	if (!there) {
@@ -112,6 +123,11 @@ int counts_set_pair(struct counts *c, const char *pair, struct err *err)
 {
 	mem_cleanup char *copy = mem_strdup(pair);
 
+	if (!strncmp(pair, COUNTS_DISK "=", sizeof COUNTS_DISK))
+		return err_set(err, EINVAL,
+			       "\"%.80s\": \"" COUNTS_DISK "\" is no counter of units: it is said as a size "
+			       "(--disk, x-berth: disk)",
+			       pair);
 	return add(c, copy, '=', true, err);
 }
 

@@ -37,9 +37,10 @@ struct expr {
 	size_t n_parts, cap_parts;
 };
 
-static const char *const names[] = {"hostname", "id",	 "role",   "os",     "arch",  "kernel",	    "version",
-				    "cores",	"slots", "cpus",   "memory", "numa",  "numa_cores", "numa_memory",
-				    "sockets",	"gpus",	 "source", "zone",   "price", "labels.",    NULL};
+static const char *const names[] = {"hostname",	  "id",		 "role",    "os",      "arch",	 "kernel",
+				    "version",	  "cores",	 "slots",   "cpus",    "memory", "numa",
+				    "numa_cores", "numa_memory", "sockets", "gpus",    "disk",	 "disk_free",
+				    "source",	  "zone",	 "price",   "labels.", NULL};
 #define LABELS "labels."
 #define HAS "has."
 

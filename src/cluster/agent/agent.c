@@ -12,6 +12,7 @@
 #include "base/core/mem.h"
 #include "base/wire/json.h"
 #include "cluster/agent/bind.h"
+#include "cluster/agent/disk.h"
 #include "cluster/agent/facts.h"
 #include "cluster/agent/gpus.h"
 #include "cluster/agent/holdings.h"
@@ -47,6 +48,7 @@ struct agent {
 	char *data_dir, *api_socket, *node;
 	struct agent_options o;
 	struct gpus gpus;
+	struct disk disk;
 	struct waiting_list waiting;
 	struct loop_timer *again; /* for those: a container has ended */
 	struct holdings *holdings;
@@ -136,11 +138,15 @@ static void report_lost(struct agent *a, const struct link_attempt *id, const ch
 	link_send(a->link, &m);
 }
 
+static char *facts_of(const struct agent *a)
+{
+	return facts_json(a->o.cores, counts_get(&a->o.counters, COUNTS_GPU), &a->disk, a->engine, a->holdings);
+}
+
 /* Still here; with what has changed. */
 static void say_beat(struct agent *a, bool changed)
 {
-	mem_cleanup char *facts =
-	    changed ? facts_json(a->o.cores, counts_get(&a->o.counters, COUNTS_GPU), a->engine, a->holdings) : NULL;
+	mem_cleanup char *facts = changed ? facts_of(a) : NULL;
 
 	a->images_stamp = engine_images_stamp(a->engine);
 	link_send(a->link, &(struct link_msg){.type = LINK_BEAT, .sent_ms = clock_mono_ms(), .text = facts});
@@ -397,9 +403,9 @@ static void on_beat(void *ctx)
 {
 	struct agent *a = ctx;
 
-	bool holds = holdings_look(a->holdings);
+	bool holds = holdings_look(a->holdings), room = disk_look(&a->disk, a->data_dir);
 
-	say_beat(a, holds || engine_images_stamp(a->engine) != a->images_stamp);
+	say_beat(a, holds || room || engine_images_stamp(a->engine) != a->images_stamp);
 	if (a->lease_ms)
 		loop_timer_arm(a->beat, a->lease_ms / BEATS_A_LEASE + 1);
 }
@@ -487,7 +493,8 @@ static void say_hello(struct agent *a)
 	mem_cleanup char *spaces = mem_printf("%s/spaces", a->data_dir);
 
 	(void)holdings_look(a->holdings);
-	facts = facts_json(o->cores, counts_get(&o->counters, COUNTS_GPU), a->engine, a->holdings);
+	(void)disk_look(&a->disk, a->data_dir);
+	facts = facts_of(a);
 	a->images_stamp = engine_images_stamp(a->engine);
 	m.sent_ms = clock_mono_ms();
 	m.text = a->node;
@@ -575,6 +582,9 @@ struct agent *agent_new(struct loop *l, struct engine *e, struct link_end *link,
 	gpus_find("/dev", &a->gpus);
 	if (a->gpus.n && !counts_has(&a->o.counters, COUNTS_GPU))
 		(void)counts_set(&a->o.counters, COUNTS_GPU, a->gpus.n, NULL);
+	disk_open(&a->disk, o->data_dir, o->disk);
+	if (disk_units(&a->disk))
+		(void)counts_set(&a->o.counters, COUNTS_DISK, disk_units(&a->disk), NULL);
 	a->again = loop_timer_new(l, on_again, a);
 	a->api_socket = mem_strdup(o->api_socket);
 	agent_node_name(o, name, sizeof name);

@@ -24,6 +24,7 @@ struct agent_options {
 	uint64_t memory;	/* bytes that tasks may reserve, 0 = the machine's */
 	unsigned cores;		/* what the machine has */
 	uint64_t machine_memory;
+	uint64_t disk;		/* bytes that tasks may be promised of the file system of data_dir, 0 = all of it */
 	struct counts counters; /* of the node; without COUNTS_GPU in it the GPUs that are found (gpus.h) */
 };
 

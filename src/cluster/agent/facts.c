@@ -4,6 +4,7 @@
 #include "base/core/fd.h"
 #include "base/core/mem.h"
 #include "base/wire/json.h"
+#include "cluster/agent/disk.h"
 #include "cluster/agent/holdings.h"
 #include "cluster/agent/numa.h"
 #include "node/engine/engine.h"
@@ -128,7 +129,15 @@ static void add_holdings(yyjson_mut_doc *d, yyjson_mut_val *o, const struct hold
 		yyjson_mut_arr_add_strcpy(d, list, *name);
 }
 
-char *facts_json(unsigned cores, unsigned gpus, struct engine *e, const struct holdings *h)
+static void add_disk(yyjson_mut_doc *d, yyjson_mut_val *o, const struct disk *disk)
+{
+	if (disk->total)
+		yyjson_mut_obj_add_uint(d, o, "disk", disk->total);
+	if (disk->all)
+		yyjson_mut_obj_add_uint(d, o, "disk_free", disk->free);
+}
+
+char *facts_json(unsigned cores, unsigned gpus, const struct disk *disk, struct engine *e, const struct holdings *h)
 {
 	json_mut_cleanup yyjson_mut_doc *d = yyjson_mut_doc_new(NULL);
 	yyjson_mut_val *o = yyjson_mut_obj(d);
@@ -145,6 +154,7 @@ char *facts_json(unsigned cores, unsigned gpus, struct engine *e, const struct h
 	add_numa(d, o);
 	yyjson_mut_obj_add_uint(d, o, "sockets", sockets(cpuinfo));
 	yyjson_mut_obj_add_uint(d, o, "gpus", gpus);
+	add_disk(d, o, disk);
 	add_cpu(d, o, cpuinfo);
 	add_holdings(d, o, h);
 	images.d = d;

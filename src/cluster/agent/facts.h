@@ -4,8 +4,9 @@
  */
 #pragma once
 
+struct disk;
 struct engine;
 struct holdings;
 
-/* A JSON object, with what was last seen of the holdings; the caller frees. */
-char *facts_json(unsigned cores, unsigned gpus, struct engine *e, const struct holdings *h);
+/* A JSON object, with what was last seen of the disk and the holdings; the caller frees. */
+char *facts_json(unsigned cores, unsigned gpus, const struct disk *disk, struct engine *e, const struct holdings *h);

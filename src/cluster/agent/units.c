@@ -46,6 +46,9 @@ static int pick_one(const struct count *has, const struct cores *taken, uint32_t
 
 	if (n > has->n)
 		return err_set(err, EINVAL, "counter %s: %u units are needed, this node has %u", has->name, n, has->n);
+	/* No part of it has a number, and the scheduler counts it. */
+	if (counts_is_amount(has->name))
+		return 0;
 	for (uint32_t k = 0; k < has->n && left; k++) {
 		if (cores_has(taken, k))
 			continue;

@@ -126,7 +126,7 @@ static int check_counters(const struct sched_task_spec *t, struct err *err)
 	for (size_t k = 0; t->counters && k < t->counters->n; k++) {
 		const struct count *c = &t->counters->list[k];
 
-		if (!counts_name_ok(c->name) || !c->n || c->n > COUNTS_N_MAX ||
+		if (!counts_name_ok(c->name) || !c->n || c->n > counts_most(c->name) ||
 		    (k && strcmp(t->counters->list[k - 1].name, c->name) >= 0))
 			return err_set(err, EINVAL, "task \"%s\": counter number %zu has no good name or number",
 				       t->name, k);

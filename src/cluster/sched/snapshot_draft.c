@@ -81,7 +81,7 @@ void sched_draft_counts(struct reader *r, size_t most, struct counts *ret)
 
 	for (size_t k = 0; k < n && !r->bad; k++) {
 		mem_cleanup char *name = text(r);
-		uint64_t units = number(r, COUNTS_N_MAX);
+		uint64_t units = number(r, COUNTS_DISK_MAX); /* counts_set() knows better */
 		struct err why = ERR_INIT;
 
 		if (r->bad)

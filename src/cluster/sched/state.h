@@ -482,6 +482,7 @@ void sched_share_free(struct sched *s);
 
 /* why.c */
 void sched_why_bytes(struct buf *b, uint64_t bytes);
+void sched_why_count(struct buf *b, uint64_t n, const char *name); /* units of a counter, or how much it is */
 
 /* why_busy.c: of a node that is large enough and selected. */
 uint64_t sched_why_missing(const struct node *n, const struct shape *sh); /* more = farther from fitting now */

@@ -27,6 +27,14 @@ void sched_why_bytes(struct buf *b, uint64_t bytes)
 	buf_printf(b, "%" PRIu64 " %s", bytes, units[u]);
 }
 
+void sched_why_count(struct buf *b, uint64_t n, const char *name)
+{
+	if (counts_is_amount(name))
+		sched_why_bytes(b, n << 20);
+	else
+		buf_printf(b, "%" PRIu64, n);
+}
+
 /* ---- dependencies ---- */
 
 static void why_waits(const struct job *j, const struct task *t, struct buf *b)
@@ -67,8 +75,11 @@ static void add_request(struct buf *b, const struct shape *sh)
 		sched_why_bytes(b, sh->memory);
 		sep = ", ";
 	}
-	for (size_t k = 0; sh->wants && k < sh->wants->n; k++, sep = ", ")
-		buf_printf(b, "%s%" PRIu32 " %s", sep, sh->wants->list[k].n, sh->wants->list[k].name);
+	for (size_t k = 0; sh->wants && k < sh->wants->n; k++, sep = ", ") {
+		buf_adds(b, sep);
+		sched_why_count(b, sh->wants->list[k].n, sh->wants->list[k].name);
+		buf_printf(b, " %s", sh->wants->list[k].name);
+	}
 }
 
 static bool is_too_small(const struct node *n, const struct shape *sh)
@@ -156,7 +167,8 @@ static void why_too_small(const struct node *n, const struct shape *sh, struct b
 		buf_adds(b, "memory of ");
 		sched_why_bytes(b, n->memory);
 	} else {
-		buf_printf(b, "%" PRIu32 " %s", all, few ? few->name : "");
+		sched_why_count(b, all, few ? few->name : "");
+		buf_printf(b, " %s", few ? few->name : "");
 	}
 	buf_adds(b, " in all");
 }

@@ -56,7 +56,10 @@ static void add_one(struct buf *b, size_t kind, const struct resource *r)
 	const uint64_t mib = 1 << 20;
 
 	if (r->counter) {
-		buf_printf(b, "%" PRIu64 " of %" PRIu64 " %s", r->free, r->all, r->counter);
+		sched_why_count(b, r->free, r->counter);
+		buf_adds(b, " of ");
+		sched_why_count(b, r->all, r->counter);
+		buf_printf(b, " %s", r->counter);
 	} else if (kind == SLOTS) {
 		buf_printf(b, "%" PRIu64 " of %" PRIu64 " slot%s", r->free, r->all, r->all == 1 ? "" : "s");
 	} else if (kind == CPU) {

@@ -345,13 +345,25 @@ static size_t hosted_on(const struct server *s, const char *node)
 	return n;
 }
 
-static void add_counters(const struct node *n, yyjson_mut_doc *d, yyjson_mut_val *to)
+static void add_disk(const struct sched_counter_view *v, yyjson_mut_doc *d, yyjson_mut_val *o)
 {
+	yyjson_mut_obj_add_uint(d, o, "disk", (uint64_t)v->total << 20);
+	yyjson_mut_obj_add_uint(d, o, "disk_used", (uint64_t)v->used << 20);
+}
+
+static void add_counters(const struct node *n, yyjson_mut_doc *d, yyjson_mut_val *of)
+{
+	yyjson_mut_val *to = yyjson_mut_obj_add_obj(d, of, "counters");
 	struct sched_counter_view v;
 
 	for (size_t k = 0; sched_node_counter(n->server->sched, n->name, k, &v) == 0; k++) {
-		yyjson_mut_val *o = yyjson_mut_obj(d);
+		yyjson_mut_val *o;
 
+		if (counts_is_amount(v.name)) {
+			add_disk(&v, d, of);
+			continue;
+		}
+		o = yyjson_mut_obj(d);
 		yyjson_mut_obj_add_uint(d, o, "total", v.total);
 		yyjson_mut_obj_add_uint(d, o, "used", v.used);
 		yyjson_mut_obj_add(to, yyjson_mut_strcpy(d, v.name), o);
@@ -370,7 +382,7 @@ static void add_node(const struct node *n, const struct sched_node_view *v, yyjs
 	yyjson_mut_obj_add_uint(d, o, "cpu_used", v->cpu_used);
 	yyjson_mut_obj_add_uint(d, o, "memory", v->memory);
 	yyjson_mut_obj_add_uint(d, o, "memory_used", v->memory_used);
-	add_counters(n, d, yyjson_mut_obj_add_obj(d, o, "counters"));
+	add_counters(n, d, o);
 	yyjson_mut_obj_add_uint(d, o, "attempts", v->live);
 	yyjson_mut_obj_add_uint(d, o, "containers", v->live + hosted_on(n->server, n->name));
 	yyjson_mut_obj_add_int(d, o, "joined_ms", n->joined_ms);

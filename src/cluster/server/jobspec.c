@@ -434,8 +434,8 @@ static int read_counters(struct sched_task_spec *t, yyjson_val *service, struct 
 		const char *name = yyjson_get_str(key);
 
 		if (!yyjson_is_uint(value) || !yyjson_get_uint(value))
-			return err_set(err, EINVAL, "counters.%.80s: a whole number from 1 to %d is needed", name,
-				       COUNTS_N_MAX);
+			return err_set(err, EINVAL, "counters.%.80s: a whole number from 1 to %u is needed", name,
+				       counts_most(name));
 		if (counts_has(counters, name))
 			return err_set(err, EINVAL, "counters.%.80s is there twice", name);
 		if (counts_set(counters, name, yyjson_get_uint(value), err) < 0)

@@ -2,6 +2,7 @@
 /* Agents beside the server, each with its own state in DATA/sources/NODE. */
 #include "cluster/source/tool_private.h"
 
+#include "base/core/counts.h"
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/fs.h"
@@ -36,9 +37,11 @@ static void add_counters(char ***argv, yyjson_val *request)
 	size_t i, max;
 
 	yyjson_obj_foreach (yyjson_obj_get(request, "counters"), i, max, name, n) {
-		mem_cleanup char *pair = mem_printf("%s=%" PRIu64, yyjson_get_str(name), yyjson_get_uint(n));
+		bool disk = counts_is_amount(yyjson_get_str(name));
+		mem_cleanup char *text = disk ? mem_printf("%" PRIu64 "m", yyjson_get_uint(n))
+					      : mem_printf("%s=%" PRIu64, yyjson_get_str(name), yyjson_get_uint(n));
 
-		add(argv, "--counter", pair);
+		add(argv, disk ? "--disk" : "--counter", text);
 	}
 }
 

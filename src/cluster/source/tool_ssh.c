@@ -125,7 +125,9 @@ static char *counters(yyjson_val *request)
 	size_t i, max;
 
 	yyjson_obj_foreach (yyjson_obj_get(request, "counters"), i, max, name, n) {
-		if (counts_name_ok(yyjson_get_str(name)))
+		if (counts_is_amount(yyjson_get_str(name)))
+			buf_printf(&text, " --disk %" PRIu64 "m", yyjson_get_uint(n));
+		else if (counts_name_ok(yyjson_get_str(name)))
 			buf_printf(&text, " --counter %s=%" PRIu64, yyjson_get_str(name), yyjson_get_uint(n));
 	}
 	return buf_take(&text);

@@ -32,6 +32,7 @@ struct cli_up_options {
 	const char *network;	/* of an ordinary user's containers: a word for uplink_choose() */
 	unsigned netns_pool;	/* network namespaces kept ready, at most CLI_NETNS_POOL_MAX */
 	uint64_t memory;	/* bytes of this node that may be given away; 0: all */
+	uint64_t disk;		/* the same of the file system of `data` */
 	int ready_fd;		/* -1 in the foreground */
 	/* more doors (struct api_doors); paths are absolute */
 	char *const *listen;

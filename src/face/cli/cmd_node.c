@@ -22,12 +22,17 @@
 
 /* ---- node ls, inspect ---- */
 
-static const struct table_column node_columns[] = {
-    {.title = "NAME", .least = 12},	 {.title = "STATE"},
-    {.title = "SLOTS", .right = true},	 {.title = "CPUS", .right = true},
-    {.title = "MEMORY", .right = true},	 {.title = "COUNTERS"},
-    {.title = "RUNNING", .right = true}, {.title = "VERSION"},
-    {.title = "REASON", .least = 10},	 {.title = NULL}};
+static const struct table_column node_columns[] = {{.title = "NAME", .least = 12},
+						   {.title = "STATE"},
+						   {.title = "SLOTS", .right = true},
+						   {.title = "CPUS", .right = true},
+						   {.title = "MEMORY", .right = true},
+						   {.title = "DISK", .right = true},
+						   {.title = "COUNTERS"},
+						   {.title = "RUNNING", .right = true},
+						   {.title = "VERSION"},
+						   {.title = "REASON", .least = 10},
+						   {.title = NULL}};
 
 /* "gpu 1/2, scratch 0/4": in use of all */
 static void counters_cell(struct table *t, yyjson_val *counters)
@@ -53,6 +58,7 @@ static void node_row(struct table *t, yyjson_val *o)
 	table_cellf(t, "%" PRId64 "/%" PRId64, show_int(o, "slots_used", 0), show_int(o, "slots", 0));
 	table_cellf(t, "%g", (double)show_int(o, "cpu_milli", 0) / 1000);
 	table_cell(t, text_size(text, (uint64_t)show_int(o, "memory", 0)));
+	table_cell(t, text_size(text, (uint64_t)show_int(o, "disk", 0)));
 	counters_cell(t, yyjson_obj_get(o, "counters"));
 	table_cellf(t, "%" PRId64, show_int(o, "attempts", 0));
 	table_cell(t, show_str(yyjson_obj_get(o, "facts"), "version", ""));

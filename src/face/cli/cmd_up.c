@@ -34,7 +34,7 @@
 struct up_values {
 	const char *data, *node_name, *network;
 	bool foreground, quiet, wait;
-	uint64_t level, slots, memory, timeout_ms, netns_pool;
+	uint64_t level, slots, memory, disk, timeout_ms, netns_pool;
 	char **listen, **counter;
 	const char *tls_cert, *tls_key, *tls_client_ca, *token_file, *policy;
 	const char *agents, *server, *token, *store, *fencing, *topology, *authority_secret;
@@ -61,6 +61,9 @@ struct up_values {
 	     "NAME",	  "of this node (default: the host's name)"},                                                    \
 	    {"slots", 0, OPTION_COUNT, offsetof(struct up_values, slots), "N", "of this node (default: one per core)"},  \
 	    {"memory", 0, OPTION_SIZE, offsetof(struct up_values, memory), "SIZE", "that jobs may have (default: all)"}, \
+	    {"disk",	  0,                                                                                             \
+	     OPTION_SIZE, offsetof(struct up_values, disk),                                                              \
+	     "SIZE",	  "of the data directory's file system that jobs may be promised (default: all)"},               \
 	    {"counter",                                                                                                  \
 	     0,                                                                                                          \
 	     OPTION_LIST,                                                                                                \
@@ -452,7 +455,8 @@ static int up_run(struct cli *cli, void *values, char **operands, struct err *er
 				   .log_level = (int)v->level,
 				   .node_name = v->node_name,
 				   .network = v->network,
-				   .memory = v->memory};
+				   .memory = v->memory,
+				   .disk = v->disk};
 	char *paths[N_PATHS] = {NULL};
 	mem_cleanup char *token = NULL;
 	int r;

@@ -23,10 +23,32 @@ static void add(struct loader *l, struct job_service *s, const struct node *at, 
 		message_error(l, at, "the counter \"%s\" is asked for already; say it once", name);
 	else if (s->counters->n >= WANTS_MAX)
 		message_error(l, at, "at most %d counters can be asked for", WANTS_MAX);
-	else if (n < 1 || n > COUNTS_N_MAX)
-		message_error(l, at, "a whole number from 1 to %d is needed", COUNTS_N_MAX);
+	else if (n < 1 || n > counts_most(name))
+		message_error(l, at, "a whole number from 1 to %u is needed", counts_most(name));
 	else if (counts_set(s->counters, name, (uint64_t)n, &err) < 0)
 		message_error(l, at, "%s", err.text);
+}
+
+/* Units, which have numbers. */
+static void add_units(struct loader *l, struct job_service *s, const struct node *at, const char *name, int64_t n)
+{
+	if (counts_is_amount(name))
+		message_error(l, at, "room on the disk is asked for by its size; for example x-berth: {disk: 10g}");
+	else
+		add(l, s, at, name, n);
+}
+
+#define MIB (1 << 20)
+
+static void read_disk(struct loader *l, struct job_service *s)
+{
+	const struct node *at = node_value(s->berth, COUNTS_DISK);
+	int64_t bytes = read_size(s->berth, COUNTS_DISK, 0);
+
+	if (at && bytes > (int64_t)COUNTS_DISK_MAX * MIB)
+		message_error(l, at, "there is no disk of that size");
+	else if (at && bytes > 0)
+		add(l, s, at, COUNTS_DISK, bytes / MIB + (bytes % MIB != 0));
 }
 
 static bool names_gpu(const struct node *capabilities)
@@ -73,7 +95,7 @@ static void read_own(struct loader *l, struct job_service *s, const struct node 
 
 		/* Else the schema has told. */
 		if (units >= 1 && units <= COUNTS_N_MAX)
-			add(l, s, n, n->key->text, units);
+			add_units(l, s, n, n->key->text, units);
 	}
 }
 
@@ -88,7 +110,7 @@ static void read_generic(struct loader *l, struct job_service *s, const struct n
 		    l, value ? value : resource,
 		    "a kind and a number are needed; for example discrete_resource_spec: {kind: gpu, value: 2}");
 	else
-		add(l, s, value, kind, n);
+		add_units(l, s, value, kind, n);
 }
 
 void counters_read(struct loader *l, struct job_service *s)
@@ -98,6 +120,7 @@ void counters_read(struct loader *l, struct job_service *s)
 	const struct node *generic = read_list(reserve, "generic_resources");
 
 	read_own(l, s, own);
+	read_disk(l, s);
 	if (gpus && gpus->kind == NODE_SCALAR)
 		message_error(l, gpus,
 			      "a job says how many GPUs it wants, since all of them are no number; for "
@@ -108,4 +131,5 @@ void counters_read(struct loader *l, struct job_service *s)
 		read_generic(l, s, generic->items[i]);
 	if (own)
 		job_where_add(l, s, own);
+	job_where_add(l, s, node_value(s->berth, COUNTS_DISK));
 }

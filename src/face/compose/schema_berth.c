@@ -82,6 +82,7 @@ const struct schema schema_berth_service[] = {
     {"max_running", S_INT, .min = 0, .max = 1000000, .example = "max_running: 10"},
     {"licences", S_NAMES, .item = &one_licence, .example = "licences: {matlab: 2}"},
     {"counters", S_NAMES, .item = &one_counter, .example = "counters: {scratch: 2}"},
+    {"disk", S_SIZE, .example = "disk: 10g", .remark = "room on its node's disk"},
     {"gang", S_BOOL, .example = "gang: true"},
     {"exclusive", S_BOOL, .example = "exclusive: true"},
     {"preemptible", S_BOOL, .example = "preemptible: true"},

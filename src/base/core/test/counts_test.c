@@ -22,6 +22,8 @@ static void test_texts(void **state)
 	    {"gpu 0\n", "gpu 0\n"},
 	    {"NVIDIA-A100.80_gb 1024\n", "NVIDIA-A100.80_gb 1024\n"},
 	    {"gpu 1025\n", NULL},
+	    {"disk 999999999\ngpu 1\n", "disk 999999999\ngpu 1\n"},
+	    {"disk 1000000000\n", NULL},
 	    {"gpu -1\n", NULL},
 	    {"gpu 2 \n", NULL},
 	    {"gpu  2\n", NULL},
