@@ -109,3 +109,36 @@ all_there() {
 	touch "$DIR/gate/open"
 	[ "$(berth ps -q | wc -l)" = 0 ]
 }
+
+@test "a name that nodes have differently goes nowhere, until it is said whose counts; then theirs alone goes" {
+	local image=127.0.0.1:1/told:1 true_id
+	true_id=$(on n1 image ls --json | jq -r '.[] | select(.name == "busybox:latest") | .id')
+	on n1 image tag busybox "$image"
+	echo bad >"$DIR/bad"
+	tar -cf "$DIR/bad.tar" -C "$DIR" bad
+	on n2 image import "$DIR/bad.tar" "$image"
+	on n2 image import "$DIR/bad.tar" only:bad
+	run berth run --rm --network none -e constraint:node==n3 "$image" true
+	[ "$status" -ne 0 ]
+	[[ "$output" == *"node n"*" has the image $image as sha256:"*", node n"*" as sha256:"*"berth.images=trusted"* ]]
+	job_file told <<-END >/dev/null
+		services: {t: {image: "$image", command: ["true"], x-berth: {kind: task, select: "hostname == n3"}}}
+	END
+	id=$(berth submit "$DIR/told.yaml")
+	run berth wait "$id"
+	[ "$status" -ne 0 ]
+	run -0 berth job "$id"
+	[[ "$output" == *"has the image $image as sha256:"*"and node n3 cannot fetch it"* ]]
+	berth node label n1 berth.images=trusted
+	id=$(berth submit "$DIR/told.yaml")
+	run -0 berth wait "$id"
+	[ "$(on n3 image ls --json | jq -r --arg name "$image" '.[] | select(.name == $name) | .id')" = "$true_id" ]
+	# What only others have is not there for anybody but them.
+	run berth run --rm --network none --pull never -e constraint:node==n3 only:bad true
+	[ "$status" -ne 0 ]
+	[[ "$output" == *"nodes have it, but none of those labelled berth.images=trusted"* ]]
+	# And what the cluster is told to make is made where it counts.
+	berth image import "$DIR/bad.tar" made:1
+	has_image n1 made:1
+	berth node label n1 berth.images-
+}

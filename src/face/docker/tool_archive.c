@@ -7,12 +7,15 @@
 
 #include <unistd.h>
 
-/* As Docker has it: a name moves to what is loaded, and the old image stays without. */
+/* As Docker has it: a name moves to what is loaded, and the old image stays without. Ours: `only` this id, `as` this name and no other. */
 static int load(struct tool *t, struct image_store *s, struct err *err)
 {
 	struct image_loads loads cleanup_with(image_loads_free) = {.n = 0};
-	const struct image_load_options o = {
-	    .force = true, .progress = tool_flag(t, "quiet") ? NULL : tool_progress, .ctx = t};
+	const struct image_load_options o = {.force = true,
+					     .only = tool_text(t, "only"),
+					     .name = tool_text(t, "as"),
+					     .progress = tool_flag(t, "quiet") ? NULL : tool_progress,
+					     .ctx = t};
 	yyjson_mut_val *root = yyjson_mut_doc_get_root(t->answer), *images;
 	int r = image_load(s, STDIN_FILENO, &o, &loads, err);
 

@@ -84,6 +84,8 @@ void docker_images_load(const struct docker_call *c)
 	struct docker_task how = messages;
 
 	yyjson_mut_obj_add_bool(request, yyjson_mut_doc_get_root(request), "quiet", docker_flag(c->r, "quiet", false));
+	add_text(request, "only", http_req_query(c->r, "only"));
+	add_text(request, "as", http_req_query(c->r, "as"));
 	how.body = true;
 	how.always = true;
 	how.event = "load";

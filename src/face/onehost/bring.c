@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The images of jobs (cluster/server/bring.h): who has one is asked first, and it goes from there to the node; what nobody has that node fetches from its
- * registry. Asked are the node, this machine's own store, and some of those that have told of it, another one each time; all of them only in a small cluster,
+ * The images of jobs (cluster/server/bring.h): who has one is asked first, and it goes to the node from there if that one's word counts (image_word.h); what
+ * nobody has, or those have differently, that node fetches from its registry. Asked are the node, this machine's own store, and some of those that have told of it, another one each time; all of them only in a small cluster,
  * for in a large one everybody would ask everybody. BRINGINGS_MAX go through here at a time, the others wait in order.
  */
+#include "face/onehost/image_word.h"
 #include "face/onehost/onehost_private.h"
 
 #include "base/core/buf.h"
@@ -33,6 +34,7 @@ struct bringing {
 	struct http_ask *pull;
 	int status;
 	struct buf said; /* the end of what the pull has said */
+	struct err word; /* why nobody's counts */
 };
 
 static void release(struct bringing *b)
@@ -112,8 +114,11 @@ static void on_pull_end(void *ctx, const struct err *error)
 		return;
 	}
 	words = error ? mem_strdup(error->text) : last_words(b);
-	err_set(&why, ENOENT, "no node has the image %.300s, and node %s cannot fetch it: %s", b->image, b->node,
-		words);
+	if (b->word.code == EEXIST)
+		err_set(&why, ENOENT, "%s; and node %s cannot fetch it: %s", b->word.text, b->node, words);
+	else
+		err_set(&why, ENOENT, "no node has the image %.300s%s, and node %s cannot fetch it: %s", b->image,
+			strchr(b->word.text, '(') ? " whose word counts" : "", b->node, words);
 	done(b, &why);
 }
 
@@ -153,6 +158,7 @@ struct hints {
 	const char *but;    /* the node that wants it */
 	char **nodes, **all;
 	size_t n, n_all, skip;
+	bool labelled; /* only what trusted nodes have counts (image_word.h) */
 };
 
 static void add_hint(void *ctx, const struct server_node *n)
@@ -163,9 +169,14 @@ static void add_hint(void *ctx, const struct server_node *n)
 		return;
 	x->n_all++;
 	mem_strv_add(&x->all, n->name);
-	if (!n->facts || !strstr(n->facts, x->quoted) || !strcmp(n->name, x->but))
+	if (n->here && strcmp(n->name, x->but) != 0) {
+		mem_strv_add(&x->nodes, n->name); /* always: its word settles it */
 		return;
-	if (x->n++ >= x->skip && mem_strv_len(x->nodes) < HINTS_MAX)
+	}
+	if (!n->facts || !strstr(n->facts, x->quoted) || !strcmp(n->name, x->but) ||
+	    (x->labelled && !image_word_is_trusted(n->labels)))
+		return;
+	if (x->n++ >= x->skip && mem_strv_len(x->nodes) <= HINTS_MAX)
 		mem_strv_add(&x->nodes, n->name);
 }
 
@@ -173,25 +184,29 @@ static void add_hint(void *ctx, const struct server_node *n)
 static char **whom(struct bringing *b)
 {
 	mem_cleanup char *quoted = mem_printf("\"%s\"", b->image);
-	struct hints x = {.quoted = quoted, .but = b->node};
+	struct hints x = {.quoted = quoted, .but = b->node, .labelled = image_word_is_labelled(b->h)};
 	char **result;
+	bool first;
 
 	server_nodes_each(b->h->server, add_hint, &x);
 	if (x.n > HINTS_MAX && !b->asked_all) {
 		x.skip = b->h->turn++ % (x.n - HINTS_MAX + 1);
 		mem_strv_free(x.nodes);
 		mem_strv_free(x.all);
-		x = (struct hints){.quoted = quoted, .but = b->node, .skip = x.skip};
+		x = (struct hints){.quoted = quoted, .but = b->node, .skip = x.skip, .labelled = x.labelled};
 		server_nodes_each(b->h->server, add_hint, &x);
 	}
-	if (b->asked_all) {
+	/* Where any node may have a say, as many of them as possible: one that lies is found out by the others. */
+	first = !b->asked_all;
+	b->asked_all |= !x.labelled && x.n_all <= SMALL;
+	if (b->asked_all)
 		result = x.n_all <= SMALL ? mem_take(x.all) : NULL;
-	} else {
+	else
 		result = mem_take(x.nodes);
+	if (!b->asked_all)
 		mem_strv_add(&result, b->node);
-		if (!onehost_is_node(b->h))
-			mem_strv_add(&result, ONEHOST_SELF);
-	}
+	if (first && !onehost_is_node(b->h))
+		mem_strv_add(&result, ONEHOST_SELF);
 	mem_strv_free(x.nodes);
 	mem_strv_free(x.all);
 	return result;
@@ -216,18 +231,18 @@ static bool ask(struct bringing *b)
 static void on_images(void *ctx, struct answer *answers, size_t n)
 {
 	struct bringing *b = ctx;
-	const char *from = NULL;
+	struct image_word from;
+	bool has = false;
 
 	b->gather = NULL;
-	for (size_t i = 0; i < n; i++) {
-		if (answers[i].status == 200 && (!from || !strcmp(answers[i].node, b->node)))
-			from = answers[i].node;
-	}
-	if (from && !strcmp(from, b->node)) {
+	for (size_t i = 0; i < n; i++)
+		has |= answers[i].status == 200 && !strcmp(answers[i].node, b->node);
+	err_clear(&b->word);
+	if (has) {
 		done(b, NULL);
-	} else if (from) {
-		b->copy = copy_start(b->h, b->image, from, b->node, on_copied, b);
-	} else if (!b->asked_all) {
+	} else if (image_word(b->h, answers, n, b->image, &from, &b->word) == 0) {
+		b->copy = copy_start(b->h, b->image, &from, b->node, on_copied, b);
+	} else if (!b->asked_all && b->word.code == ENOENT) {
 		b->asked_all = true;
 		if (!ask(b))
 			fetch(b);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "face/onehost/image_word.h"
 #include "face/onehost/onehost_private.h"
 
 #include "base/core/buf.h"
@@ -142,19 +143,30 @@ static int open_from(struct copy *c, struct err *err)
 	return fd < 0 ? fd : http_ask_new(c->h->loop, fd, &what, &hooks, c, &c->from, err);
 }
 
-static int open_to(struct copy *c, struct err *err)
+/* An id, or the beginning of one, and what has a digest: these are no names to give. */
+static bool is_name(const char *image, const char *id)
 {
+	return !strchr(image, '@') && strncmp(id, image, strlen(image)) != 0 &&
+	       strncmp(id + strlen("sha256:"), image, strlen(image)) != 0;
+}
+
+static int open_to(struct copy *c, const char *id, struct err *err)
+{
+	mem_cleanup char *encoded = http_url_encode(c->image);
+	mem_cleanup char *target =
+	    mem_printf(ONEHOST_API "/images/load?quiet=1&only=%s%s%s", id, is_name(c->image, id) ? "&as=" : "",
+		       is_name(c->image, id) ? encoded : "");
 	static const struct http_ask_hooks hooks = {
 	    .head = on_to_head, .body = on_to_body, .end = on_to_end, .drain = on_to_room};
 	const char *const headers[] = {"Berth-Node", c->to_node, "Content-Type", "application/x-tar", NULL};
-	const struct http_ask_what what = {
-	    .method = "POST", .target = ONEHOST_API "/images/load?quiet=1", .headers = headers, .chunked = true};
+	const struct http_ask_what what = {.method = "POST", .target = target, .headers = headers, .chunked = true};
 	int fd = onehost_dial(c->h, c->to_node, err);
 
 	return fd < 0 ? fd : http_ask_new(c->h->loop, fd, &what, &hooks, c, &c->to, err);
 }
 
-struct copy *copy_start(struct onehost *h, const char *image, const char *from, const char *to, copy_fn fn, void *ctx)
+struct copy *copy_start(struct onehost *h, const char *image, const struct image_word *from, const char *to, copy_fn fn,
+			void *ctx)
 {
 	struct copy *c = mem_new(struct copy);
 	struct err err = ERR_INIT;
@@ -165,11 +177,11 @@ struct copy *copy_start(struct onehost *h, const char *image, const char *from, 
 	c->image = mem_strdup(image);
 	c->said.limit = SAID_MAX;
 	c->end = loop_timer_new(h->loop, on_over, c);
-	snprintf(c->from_node, sizeof c->from_node, "%s", from);
+	snprintf(c->from_node, sizeof c->from_node, "%s", from->node);
 	snprintf(c->to_node, sizeof c->to_node, "%s", to);
-	if (open_to(c, &err) < 0)
+	if (open_to(c, from->id, &err) < 0)
 		failed(c, to, err.text);
 	else if (open_from(c, &err) < 0)
-		failed(c, from, err.text);
+		failed(c, from->node, err.text);
 	return c;
 }

@@ -4,6 +4,7 @@
  * and when that is durable the image goes there, if need be, and the request after it. What the node then answers is the client's; whether it is there in the
  * end, when it is lost in between, is found out when the node is there again (watch.c).
  */
+#include "face/onehost/image_word.h"
 #include "face/onehost/onehost_private.h"
 
 #include "base/core/err.h"
@@ -30,7 +31,9 @@ struct making {
 	struct place_wish wish;
 	struct gather *gather;
 	char **has_image;
-	bool choosing; /* the server will call back */
+	struct image_word from; /* who gives it to a node that lacks it, ... */
+	struct err no_word;	/* ... or why nobody does */
+	bool choosing;		/* the server will call back */
 	uint64_t number;
 	char node[NODE_NAME_MAX];
 	struct copy *copy;
@@ -227,8 +230,10 @@ static void on_chosen(void *ctx, const struct hosted *h, const struct err *error
 		snprintf(m->node, sizeof m->node, "%s", h->node);
 		if (has_image(m))
 			ask_node(m);
+		else if (m->no_word.code)
+			on_copied(m, &m->no_word);
 		else
-			m->copy = copy_start(m->h, m->image, m->has_image[0], m->node, on_copied, m);
+			m->copy = copy_start(m->h, m->image, &m->from, m->node, on_copied, m);
 	}
 }
 
@@ -274,6 +279,7 @@ static void on_images(void *ctx, struct answer *answers, size_t n)
 	if (m->has_image) {
 		if (!m->name)
 			choose_name(m);
+		(void)image_word(m->h, answers, n, m->image, &m->from, &m->no_word);
 		choose(m);
 		return;
 	}

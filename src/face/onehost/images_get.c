@@ -2,6 +2,7 @@
  *
  * GET /images/get: several images in one archive, which one node writes: the one that has the most of them. What it lacks goes there first, and stays.
  */
+#include "face/onehost/image_word.h"
 #include "face/onehost/onehost_private.h"
 
 #include "base/core/err.h"
@@ -17,7 +18,9 @@
 /* One that was asked for. */
 struct wanted {
 	char *name;
-	char **nodes; /* that have it */
+	char **nodes;		/* that have it */
+	struct image_word from; /* who gives it to one that lacks it, ... */
+	struct err no_word;	/* ... or why nobody does */
 };
 
 struct getting {
@@ -98,7 +101,10 @@ static void bring(struct getting *g)
 
 		if (has(w, g->node))
 			continue;
-		g->copy = copy_start(g->h, w->name, w->nodes[0], g->node, on_copied, g);
+		if (w->no_word.code)
+			onehost_fail(g->r, &w->no_word);
+		else
+			g->copy = copy_start(g->h, w->name, &w->from, g->node, on_copied, g);
 		return;
 	}
 	get(g);
@@ -149,6 +155,7 @@ static void on_answers(void *ctx, struct answer *answers, size_t n)
 		onehost_fail(g->r, &err);
 		return;
 	}
+	(void)image_word(g->h, answers, n, w->name, &w->from, &w->no_word);
 	if (++g->next < g->n)
 		ask(g);
 	else

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "face/onehost/image_word.h"
 #include "face/onehost/onehost_private.h"
 
 #include "base/core/buf.h"
@@ -102,6 +103,7 @@ struct looking {
 	char **connected;
 	char best[NODE_NAME_MAX];
 	uint32_t best_free;
+	bool trusted; /* only those whose images count (image_word.h) and this machine */
 	bool any, known, here, best_here;
 };
 
@@ -117,6 +119,8 @@ static void look(void *ctx, const struct server_node *n)
 	if (!n->connected)
 		return;
 	mem_strv_add(&l->connected, n->name);
+	if (l->trusted && !n->here && !image_word_is_trusted(n->labels))
+		return;
 	if (!l->any || n->here || (!l->best_here && free_slots > l->best_free)) {
 		snprintf(l->best, sizeof l->best, "%s", n->name);
 		l->best_free = free_slots;
@@ -178,12 +182,13 @@ char **onehost_stores(const struct onehost *h)
 
 int onehost_any_node(const struct onehost *h, char node[static NODE_NAME_MAX], struct err *err)
 {
-	struct looking l = {.name = NULL};
+	struct looking l = {.trusted = image_word_is_labelled(h)};
 
 	server_nodes_each(h->server, look, &l);
 	mem_strv_free(l.connected);
 	if (!l.any)
-		return err_set(err, EAGAIN, "no node of the cluster is connected now (berth node ls)");
+		return err_set(err, EAGAIN, "no node of the cluster%s is connected now (berth node ls)",
+			       l.trusted ? " that is labelled " WORD_LABEL "=" WORD_TRUSTED : "");
 	memcpy(node, l.best, NODE_NAME_MAX);
 	return 0;
 }

@@ -73,7 +73,8 @@ void onehost_fail(struct http_req *r, const struct err *err);
 char *onehost_target(const struct call *c, const char *arg);
 /* "n1/web" or "/n1/web" -> "n1" and "web" when there is such a node. */
 bool onehost_split(const struct onehost *h, const char *name, char node[static NODE_NAME_MAX], const char **ret_rest);
-/* This machine when it is a node, else the connected one with the most free slots; -EAGAIN: there is none. */
+/* Where images are pulled, built and loaded: this machine when it is a node, else the connected one with the most free slots, of those whose images count for
+ * others (image_word.h); -EAGAIN: there is none. */
 int onehost_any_node(const struct onehost *h, char node[static NODE_NAME_MAX], struct err *err);
 bool onehost_is_here(const struct onehost *h, const char *node);
 char **onehost_connected(const struct onehost *h); /* the caller's (mem_strv_free); NULL = none */
@@ -189,10 +190,13 @@ void call_events(const struct call *c);
 
 void making_end_all(struct onehost *h);
 bool making_has(const struct onehost *h, uint64_t number);
-/* copy.c: an image goes from the store of one node to that of another, through here, in pieces. fn is never called from inside. */
+/* copy.c: an image goes from the store of one node to that of another, through here, in pieces. `to` takes nothing but the image of that id, under that name
+ * and no other, whatever is sent to it. fn is never called from inside. */
 struct copy;
+struct image_word;
 typedef void (*copy_fn)(void *ctx, const struct err *error);
-struct copy *copy_start(struct onehost *h, const char *image, const char *from, const char *to, copy_fn fn, void *ctx);
+struct copy *copy_start(struct onehost *h, const char *image, const struct image_word *from, const char *to, copy_fn fn,
+			void *ctx);
 struct copy *copy_free(struct copy *c); /* fn is not called any more; takes NULL */
 
 /* bring.c: images of jobs that their nodes lack; a server_image_fn. */

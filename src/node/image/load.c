@@ -146,6 +146,14 @@ static struct image_loaded *add_loaded(struct load *l, const struct image_info *
 	return one;
 }
 
+int load_may_come(const struct load *l, const char *config_hex, struct err *err)
+{
+	if (!l->o->only || (!strncmp(l->o->only, "sha256:", 7) && !strcmp(l->o->only + 7, config_hex)))
+		return 0;
+	return err_set(err, EINVAL, "the archive has the image sha256:%s in the place of %.80s", config_hex,
+		       l->o->only);
+}
+
 static int commit_unnamed(struct load *l, const struct image_docs *docs, const char *taken,
 			  const struct image_info *taken_by, struct err *err)
 {
@@ -200,7 +208,7 @@ int load_commit(struct load *l, const struct image_docs *docs, const char *confi
 
 	if (l->o->name)
 		return commit_named(l, docs, config_hex, l->o->name, err);
-	if (l->o->pick || !names || !*names)
+	if (l->o->pick || l->o->only || !names || !*names)
 		return commit_unnamed(l, docs, NULL, NULL, err);
 	for (; r == 0 && *names; names++) {
 		mem_cleanup char *name = oci_name_short(*names);

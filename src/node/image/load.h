@@ -19,6 +19,9 @@
 struct image_load_options {
 	bool force;	  /* names move from other images, which stay without, to those of the archive */
 	const char *name; /* instead of the archive's own names; it must hold one image. NULL = its own */
+	/* NULL, or the id ("sha256:...") that each image of the archive must have, or else it is refused before anything of it is unpacked; without `name` it
+	 * gets none */
+	const char *only;
 	/* Of an OCI layout the one image that oci_entry_is() this (oci_layout.h); "" = the only one, or "latest". It gets no name. NULL = all, with
 	 * theirs */
 	const char *pick;

@@ -41,10 +41,12 @@ static int load_parts(struct load *l, const struct docker_image *image, const ch
 	if (mem_strv_len(image->layers) != n)
 		return err_set(err, EINVAL, "it has %zu layers, but its config has %zu", mem_strv_len(image->layers),
 			       n);
-	r = load_layers(l, image, diff_ids, layers, err);
+	sha256_of(config, n_config, blob.hex);
+	r = load_may_come(l, blob.hex, err);
+	if (r == 0)
+		r = load_layers(l, image, diff_ids, layers, err);
 	if (r < 0)
 		return r;
-	sha256_of(config, n_config, blob.hex);
 	manifest = oci_manifest_text(&blob, layers, n, &n_manifest);
 	return load_commit(l,
 			   &(struct image_docs){.manifest = manifest,

@@ -24,6 +24,8 @@ struct load {
  * NULL. *ret_size: of its tar. */
 int load_layer(struct load *l, const char *member, const struct oci_blob *blob, const char *diff_hex,
 	       uint64_t *ret_size, struct err *err);
+/* Whether an image with this config may come. */
+int load_may_come(const struct load *l, const char *config_hex, struct err *err);
 /* The image's layers are there: it gets its documents and its name. names may be NULL. */
 int load_commit(struct load *l, const struct image_docs *docs, const char *config_hex, char *const *names,
 		struct err *err);

@@ -68,6 +68,8 @@ static int load_parts(struct load *l, const struct manifest *m, struct image_doc
 	if (r == 0)
 		r = read_document(l, &m->config, &config, &n, err);
 	if (r == 0)
+		r = load_may_come(l, m->config.digest, err);
+	if (r == 0)
 		r = config_parse(config, n, &info, err);
 	if (r == 0)
 		r = load_layers(l, m, info->layers, err);

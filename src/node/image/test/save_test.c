@@ -272,6 +272,36 @@ static void test_names(void **state)
 	forget(two, "given:latest");
 }
 
+/* What another machine sends in the place of an image that was asked for by its id: nothing of it stays, and no name moves. */
+static void test_only(void **state)
+{
+	cleanup_with(image_info_freep) struct image_info *app = must_find(one, "app:1");
+	char *const honest[] = {app_1, NULL}, *const other[] = {other_2, NULL}, *const more[] = {app_1, other_2, NULL};
+	fd_cleanup int good = save(one, honest, &plain_save), wrong = save(one, other, &plain_save),
+		       both = save(one, more, &plain_save);
+	struct image_loads loads cleanup_with(image_loads_free) = {.n = 0};
+	struct image_load_options o = {.only = app->id, .name = "wanted:1", .force = true};
+	struct err err = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(image_load(two, wrong, &o, &loads, &err), -EINVAL);
+	assert_non_null(strstr(err.text, app->id));
+	image_loads_free(&loads);
+	assert_int_equal(image_load(two, both, &o, &loads, &err), -EINVAL);
+	image_loads_free(&loads);
+	assert_int_equal(image_find(two, "other:2", &(struct image_info *){NULL}, NULL), -ENOENT);
+	assert_int_equal(image_find(two, "app:1", &(struct image_info *){NULL}, NULL), -ENOENT);
+	load(good, &o, &loads);
+	assert_string_equal(loads.v[0].name, "wanted:1");
+	image_loads_free(&loads);
+	forget(two, "wanted:1");
+	/* Without a name to give, those of the archive are not given either. */
+	o.name = NULL;
+	load(good, &o, &loads);
+	assert_null(loads.v[0].name);
+	assert_int_equal(image_find(two, "app:1", &(struct image_info *){NULL}, NULL), -ENOENT);
+}
+
 /* Attack I8: a name that means something else here does not move without being told to. */
 static void test_taken(void **state)
 {
@@ -574,12 +604,12 @@ static void test_target(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_round_trip),	cmocka_unit_test(test_packed),
-	    cmocka_unit_test(test_directory),	cmocka_unit_test(test_names),
-	    cmocka_unit_test(test_taken),	cmocka_unit_test(test_docker),
-	    cmocka_unit_test(test_cut),		cmocka_unit_test(test_docker_refused),
-	    cmocka_unit_test(test_oci_refused), cmocka_unit_test(test_packed_again),
-	    cmocka_unit_test(test_target),
+	    cmocka_unit_test(test_round_trip),	   cmocka_unit_test(test_packed),
+	    cmocka_unit_test(test_directory),	   cmocka_unit_test(test_names),
+	    cmocka_unit_test(test_only),	   cmocka_unit_test(test_taken),
+	    cmocka_unit_test(test_docker),	   cmocka_unit_test(test_cut),
+	    cmocka_unit_test(test_docker_refused), cmocka_unit_test(test_oci_refused),
+	    cmocka_unit_test(test_packed_again),   cmocka_unit_test(test_target),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
