@@ -46,6 +46,7 @@
 
 #define LOCK_WAIT_S 10
 #define DYING_MS 300
+#define TROUBLE_AGAIN_MS 60000 /* what goes on is told again */
 
 struct daemon {
 	const struct cli_up_options *o;
@@ -67,9 +68,12 @@ struct daemon {
 	int given_fds; /* of the service manager */
 	char *alias;   /* what Docker's clients look for beside the socket: a link of ours */
 	bool stopping_all, resting, stopping;
-	bool told_trouble;
-	bool told_ready; /* whoever started us need not wait any more */
-	bool lost;	 /* another server leads: this one follows from now on */
+	char *trouble; /* of the store, as it was told last */
+	int64_t trouble_ms;
+	bool opening;		 /* the store: nothing is served meanwhile */
+	struct loop_fd *starter; /* whoever waits for us to be ready */
+	bool told_ready;	 /* whoever started us need not wait any more */
+	bool lost;		 /* another server leads: this one follows from now on */
 };
 
 /* ---- the lock of the data directory ---- */
@@ -295,6 +299,7 @@ static bool tell_ready(struct daemon *d)
 	bool first = !d->told_ready;
 
 	d->told_ready = true;
+	d->starter = loop_fd_free(d->starter);
 	if (!first)
 		return true;
 	notify_manager("READY=1");
@@ -320,16 +325,26 @@ static int listen_socket(struct daemon *d, struct err *err)
 				 : http_listen_unix(d->o->socket, 0660, "berth", err);
 }
 
-static void open_waiting(struct daemon *d, const char *leader)
+/* Whoever started us has gone, or was interrupted, before we were ready: nobody wants this berth. */
+static void on_starter(void *ctx, int events)
+{
+	struct daemon *d = ctx;
+
+	(void)events;
+	d->starter = loop_fd_free(d->starter);
+	log_warning("whoever started us has gone before we were ready: stopping");
+	stop_now(d);
+}
+
+static bool open_waiting(struct daemon *d)
 {
 	struct err err = ERR_INIT;
 	int fd = d->waiting ? 0 : listen_socket(d, &err);
 
-	if (!d->waiting && (fd < 0 || waiting_new(d->loop, fd, on_down, d, &d->waiting, &err) < 0)) {
-		log_err(&err, "nobody can be told who leads");
-		return;
-	}
-	waiting_set_leader(d->waiting, leader);
+	if (d->waiting || (fd >= 0 && waiting_new(d->loop, fd, on_down, d, &d->waiting, &err) == 0))
+		return true;
+	log_err(&err, "nobody can be told what this server waits for");
+	return false;
 }
 
 static void close_waiting(struct daemon *d)
@@ -345,7 +360,8 @@ static void on_following(void *ctx, const char *leader)
 	mem_cleanup char *text =
 	    mem_printf("another server leads (%s): this one waits, and takes over when that one ends", leader);
 
-	open_waiting(d, leader);
+	if (open_waiting(d))
+		waiting_set_leader(d->waiting, leader);
 	if (d->told_ready)
 		log_warning("%s", text);
 	else
@@ -353,16 +369,26 @@ static void on_following(void *ctx, const char *leader)
 	(void)tell_ready(d);
 }
 
-/* Whoever waits for the start is told once what it waits for. */
+/* Whoever waits for the start is told what it waits for, and again when that changes. */
 static void on_trouble(void *ctx, const struct err *what)
 {
 	struct daemon *d = ctx;
+	int64_t now = clock_mono_ms();
+	mem_cleanup char *waits =
+	    mem_printf("%s; it is tried again (berth down, or the end of this command, gives up)", what->text);
+	bool news = !d->trouble || strcmp(d->trouble, what->text) != 0;
 
-	if (!d->told_ready && !d->told_trouble)
-		warn(d->o, what->text);
+	if (d->opening && open_waiting(d))
+		waiting_set_trouble(d->waiting, what->text);
+	if (!news && now < d->trouble_ms + TROUBLE_AGAIN_MS)
+		return;
+	if (!d->told_ready && news)
+		warn(d->o, waits);
 	else
 		log_warning("%s", what->text);
-	d->told_trouble = true;
+	free(d->trouble);
+	d->trouble = mem_strdup(what->text);
+	d->trouble_ms = now;
 }
 
 /* Containers go on: only the server ends, and waits until it leads again. */
@@ -381,8 +407,14 @@ static int open_store(struct daemon *d, struct store **ret, struct err *err)
 	/* An agent has no jobs of its own; what the API asks of a server it finds empty. */
 	const char *kind = d->o->role == CLI_ROLE_AGENT ? "memory" : d->o->store ? d->o->store : "sqlite";
 
-	int r = store_open_shared(kind, d->o->data, d->loop, &hooks, ret, err);
+	int r;
 
+	d->opening = true;
+	/* It may take long, and berth down has to find somebody. */
+	if (d->o->store && open_waiting(d))
+		waiting_set_trouble(d->waiting, "it has not answered yet");
+	r = store_open_shared(kind, d->o->data, d->loop, &hooks, ret, err);
+	d->opening = false;
 	close_waiting(d);
 	return r;
 }
@@ -531,6 +563,8 @@ static int open_all(struct daemon *d, struct err *err)
 		r = loop_signal_new(d->loop, SIGINT, on_signal, d, &d->interrupt, err);
 	if (r == 0)
 		r = engine_open(d->loop, d->o->data, d->launcher, &d->engine, err);
+	if (r == 0 && d->o->ready_fd >= 0)
+		r = loop_fd_new(d->loop, d->o->ready_fd, LOOP_IN, on_starter, d, &d->starter, err);
 	for (size_t i = 0; r == 0 && engine_warning(d->engine, i); i++)
 		warn(d->o, engine_warning(d->engine, i));
 	return r;
@@ -561,8 +595,10 @@ static void close_all(struct daemon *d)
 		rt_host_release();
 	loop_signal_free(d->term);
 	loop_signal_free(d->interrupt);
+	loop_fd_free(d->starter);
 	loop_timer_free(d->stop);
 	loop_free(d->loop);
+	free(d->trouble);
 	fd_closep(&d->lock);
 }
 
@@ -595,7 +631,8 @@ static int serve_on(struct daemon *d, struct err *err)
 		err_clear(err);
 		r = serve(d, err);
 	} while (!d->stopping && ((r == 0 && d->lost) || r == -ESTALE));
-	return r == -ECANCELED && d->stopping ? 0 : r;
+	/* Whoever still waits for us to be ready hears why we never were. */
+	return r == -ECANCELED && d->stopping && (d->told_ready || d->o->ready_fd < 0) ? 0 : r;
 }
 
 static int up(const struct cli_up_options *o, struct err *err)

@@ -58,6 +58,29 @@ gone() {
 	! kill -0 "$(pid_of "$1")" 2>/dev/null
 }
 
+# A server whose etcd nobody has started, in the background; its command is $!.
+start_lonely() {
+	BERTH_SOCKET=$DIR/none.sock nsenter --net="$DIR/netns" "$BERTH" server --data "$DIR/none" --agents 127.0.0.1:7429 --store "etcd://127.0.0.1:1/x?ttl=2" 2>"$DIR/none.says" 3>&- 4>&- &
+}
+
+waits_for_store() {
+	[[ $(at none jobs 2>&1) = *"this server waits for its store"* ]]
+}
+
+@test "a server without an etcd says what it waits for, and ends with the command that started it, or by berth down" {
+	start_lonely
+	eventually waits_for_store
+	kill -KILL $!
+	eventually gone none
+	start_lonely
+	eventually waits_for_store
+	eventually grep -q "etcd does not answer.*Connection refused; it is tried again" "$DIR/none.says"
+	at none down
+	run -1 wait $!
+	grep -q "stopped while it waited for etcd" "$DIR/none.says"
+	eventually gone none
+}
+
 @test "a second server says who leads, and waits" {
 	grep "another server leads (.* pid $(pid_of a))" "$DIR/b.says"
 	leads a

@@ -14,13 +14,16 @@
 struct waiting {
 	struct http_server *http;
 	char *leader;
+	char *trouble; /* why there is none, or NULL */
 	void (*down)(void *ctx, enum api_down how);
 	void *ctx;
 };
 
 static void refuse(const struct waiting *w, struct http_req *r)
 {
-	mem_cleanup char *text = mem_printf("this server waits, another one leads (%s): ask there", w->leader);
+	mem_cleanup char *text = w->trouble
+				     ? mem_printf("this server waits for its store: %s", w->trouble)
+				     : mem_printf("this server waits, another one leads (%s): ask there", w->leader);
 	buf_cleanup struct buf json = BUF_INIT;
 
 	buf_adds(&json, "{\"message\":");
@@ -90,6 +93,14 @@ void waiting_set_leader(struct waiting *w, const char *leader)
 {
 	free(w->leader);
 	w->leader = mem_strdup(leader);
+	free(w->trouble);
+	w->trouble = NULL;
+}
+
+void waiting_set_trouble(struct waiting *w, const char *what)
+{
+	waiting_set_leader(w, "nobody yet");
+	w->trouble = mem_strdup(what);
 }
 
 struct waiting *waiting_free(struct waiting *w)
@@ -98,6 +109,7 @@ struct waiting *waiting_free(struct waiting *w)
 		return NULL;
 	http_server_free(w->http);
 	free(w->leader);
+	free(w->trouble);
 	free(w);
 	return NULL;
 }
