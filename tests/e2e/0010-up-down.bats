@@ -153,9 +153,9 @@ teardown() {
 	for policy in always unless-stopped on-failure no stopped; do
 		restart=$policy
 		[ "$policy" != stopped ] || restart=unless-stopped
-		# The stop signal is its own; it ends as who was asked to end.
-		berth create --name "$policy" --restart "$restart" --stop-signal INT -v "$DIR/clean:/clean" busybox sh -c \
-			'trap "touch /clean/$0; exit 130" INT; touch "/clean/$0.up"; while :; do sleep 0.02; done' "$policy"
+		# The stop signal is its own, as for systemd; it ends as who was asked to end.
+		berth create --name "$policy" --restart "$restart" --stop-signal SIGRTMIN+3 -v "$DIR/clean:/clean" busybox sh -c \
+			'trap "touch /clean/$0; exit 130" 37; touch "/clean/$0.up"; while :; do sleep 0.02; done' "$policy"
 	done
 	berth start always unless-stopped on-failure no stopped
 	for policy in always unless-stopped on-failure no stopped; do

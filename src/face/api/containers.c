@@ -2,6 +2,7 @@
 #include "base/core/buf.h"
 #include "base/core/err.h"
 #include "base/core/mem.h"
+#include "base/core/signal_name.h"
 #include "base/wire/http_server.h"
 #include "base/wire/json.h"
 #include "face/api/api_private.h"
@@ -115,24 +116,6 @@ void containers_get(struct api *a, struct http_req *r, const char *id)
 	http_reply_json(r, 200, text);
 }
 
-/* "TERM", "SIGTERM", "term" or "15". */
-static int signal_of(const char *text, struct err *err)
-{
-	const char *name = !strncasecmp(text, "SIG", 3) ? text + 3 : text;
-	char *end;
-	long n = strtol(text, &end, 10);
-
-	if (*text && !*end && n > 0 && n < NSIG)
-		return (int)n;
-	for (int i = 1; i < NSIG; i++) {
-		const char *abbrev = sigabbrev_np(i);
-
-		if (abbrev && !strcasecmp(abbrev, name))
-			return i;
-	}
-	return err_set(err, EINVAL, "\"%s\" is not a signal", text);
-}
-
 static int find_for(struct api *a, const struct http_req *r, const char *id, const struct engine_container **ret,
 		    struct err *err)
 {
@@ -146,7 +129,7 @@ void containers_kill(struct api *a, struct http_req *r, const char *id)
 	const char *text = http_req_query(r, "signal");
 	const struct engine_container *c;
 	struct err err = ERR_INIT;
-	int signal = text ? signal_of(text, &err) : SIGKILL;
+	int signal = text ? signal_number(text, &err) : SIGKILL;
 	int x = signal;
 
 	if (x >= 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "face/oci/verb.h"
 #include "node/oci/lifecycle.h"
-#include "node/oci/signal_name.h"
+#include "base/core/signal_name.h"
 
 struct values {
 	bool all, regex;

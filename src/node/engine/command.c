@@ -6,6 +6,7 @@
 
 #include "base/core/err.h"
 #include "base/core/mem.h"
+#include "base/core/signal_name.h"
 #include "node/image/image.h"
 
 #include <ctype.h>
@@ -125,22 +126,9 @@ void spec_command_free(struct spec_command *c)
 
 int spec_signal(const char *text, struct err *err)
 {
-	const char *name = strncasecmp(text, "SIG", 3) == 0 ? text + 3 : text;
+	int n = signal_number(text, NULL);
 
-	if (isdigit((unsigned char)*text)) {
-		char *end;
-		long n = strtol(text, &end, 10);
-
-		if (!*end && n >= 1 && n <= 64)
-			return (int)n;
-	}
-	for (int i = 1; i < 32; i++) {
-		const char *abbrev = sigabbrev_np(i);
-
-		if (abbrev && strcasecmp(abbrev, name) == 0)
-			return i;
-	}
-	return err_set(err, EINVAL, "\"%.100s\" is not a signal", text);
+	return n > 0 ? n : err_set(err, EINVAL, "\"%.100s\" is not a signal", text);
 }
 
 bool spec_name_ok(const char *name)

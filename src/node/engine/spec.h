@@ -216,7 +216,7 @@ void spec_command_free(struct spec_command *c);
 /* Adds KEY=value entries, or puts them in place of those with the same key. `more` NULL adds nothing. */
 void spec_env_merge(char ***env, char *const *more);
 
-/* Signal number of "SIGTERM", "TERM" or "15" (1..64), or -EINVAL. */
+/* Signal number of "SIGTERM", "TERM", "RTMIN+3" or "15" (1..64), or -EINVAL. */
 int spec_signal(const char *text, struct err *err);
 
 /* [a-zA-Z0-9][a-zA-Z0-9_.-]{0,127} */

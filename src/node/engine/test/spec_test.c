@@ -314,6 +314,7 @@ static void test_signals(void **state)
 		const char *text;
 		int number;
 	} rows[] = {{"TERM", SIGTERM}, {"SIGKILL", SIGKILL}, {"sigusr1", SIGUSR1}, {"15", 15},	     {"64", 64},
+		    {"SIGRTMIN+3", 37}, {"rtmax-1", 63}, {"RTMIN+31", -EINVAL},
 		    {"0", -EINVAL},    {"65", -EINVAL},	     {"", -EINVAL},	   {"SIG", -EINVAL}, {"9x", -EINVAL}};
 
 	(void)state;

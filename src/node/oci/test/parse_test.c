@@ -4,7 +4,7 @@
 #include "base/core/mem.h"
 #include "node/oci/events.h"
 #include "node/oci/process.h"
-#include "node/oci/signal_name.h"
+#include "base/core/signal_name.h"
 #include "node/runtime/cgroup_box.h"
 
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "node/oci/signal_name.h"
+#include "base/core/signal_name.h"
 
 #include "base/core/err.h"
 
