@@ -37,6 +37,8 @@ struct work {
 	const struct sink *to;
 	int top; /* of a directory: itself */
 	dev_t dev;
+	dev_t plain;	  /* of a filesystem that is none of the kernel's; 0 = none was met */
+	int fds;	  /* /proc/self/fd: walked to once, not for each file */
 	struct map links; /* "dev:ino" -> name in the tar */
 	char **waiting;	  /* directories, paths below the top */
 	size_t n, cap;
@@ -50,6 +52,7 @@ struct node {
 	int dir;
 	const char *name; /* in dir */
 	const char *path; /* below the top, "" = the top */
+	int fd;		  /* O_PATH, of what may be a regular file; -1 = none yet */
 	struct stat st;
 };
 
@@ -234,25 +237,39 @@ static int write_content(struct work *w, int fd, uint64_t size, struct err *err)
 	return r < 0 ? r : put(w, NULL, left + tar_padding(size), err);
 }
 
-/* First without opening it, then by what we hold: whatever it has become, only a regular file is opened. */
-static int open_file(const struct node *n, struct stat *ret)
+static bool is_kernels_file(struct work *w, const struct node *n)
 {
-	fd_cleanup int path = openat(n->dir, n->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	char link[40];
-	int fd;
+	if (n->st.st_dev != w->plain && is_kernels(n->fd))
+		return true;
+	w->plain = n->st.st_dev;
+	return false;
+}
 
-	if (path < 0 || fstat(path, ret) < 0)
-		return -errno;
-	if (!S_ISREG(ret->st_mode) || is_kernels(path))
+static int look_at(struct node *n)
+{
+	if (n->fd < 0)
+		n->fd = openat(n->dir, n->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	return n->fd < 0 || fstat(n->fd, &n->st) < 0 ? -errno : 0;
+}
+
+/* First without opening it, then by what we hold: whatever it has become, only a regular file is opened. */
+static int open_file(struct work *w, struct node *n)
+{
+	char number[16];
+	int fd, r = n->fd < 0 ? look_at(n) : 0;
+
+	if (r < 0)
+		return r;
+	if (!S_ISREG(n->st.st_mode) || is_kernels_file(w, n))
 		return -ENOENT;
-	snprintf(link, sizeof link, "/proc/self/fd/%d", path);
-	fd = open(link, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	snprintf(number, sizeof number, "%d", n->fd);
+	fd = openat(w->fds, number, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
 
 static int write_file(struct work *w, struct node *n, const char *name, struct err *err)
 {
-	fd_cleanup int fd = open_file(n, &n->st);
+	fd_cleanup int fd = open_file(w, n);
 	struct tar_entry e;
 	int r;
 
@@ -331,16 +348,26 @@ static int push(struct work *w, const char *path, struct err *err)
 	return 0;
 }
 
-static int write_name(struct work *w, int dir, const char *above, const char *name, struct err *err)
+static int write_node(struct work *w, struct node *n, bool file, struct err *err)
 {
-	mem_cleanup char *path = mem_printf("%s%s%s", above, *above ? "/" : "", name);
-	struct node n = {.dir = dir, .name = name, .path = path};
+	int r = file ? look_at(n) : fstatat(n->dir, n->name, &n->st, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+
+	if (r < 0)
+		return is_gone(-r) ? 0 : err_sys(err, -r, "look at \"%.200s\"", n->path);
+	return S_ISDIR(n->st.st_mode) ? push(w, n->path, err) : write_leaf(w, n, err);
+}
+
+static int write_name(struct work *w, int dir, const char *above, const struct dirent *e, struct err *err)
+{
+	mem_cleanup char *path = mem_printf("%s%s%s", above, *above ? "/" : "", e->d_name);
+	struct node n = {.dir = dir, .name = e->d_name, .path = path, .fd = -1};
+	int r;
 
 	if (strlen(path) > PATH_LONGEST)
 		return err_set(err, ENAMETOOLONG, "\"%.200s...\" is longer than %d bytes", path, PATH_LONGEST);
-	if (fstatat(dir, name, &n.st, AT_SYMLINK_NOFOLLOW) < 0)
-		return is_gone(errno) ? 0 : err_sys(err, errno, "look at \"%.200s\"", path);
-	return S_ISDIR(n.st.st_mode) ? push(w, path, err) : write_leaf(w, &n, err);
+	r = write_node(w, &n, e->d_type == DT_REG, err);
+	fd_closep(&n.fd);
+	return r;
 }
 
 static int write_names(struct work *w, int dir, const char *path, struct err *err)
@@ -354,7 +381,7 @@ static int write_names(struct work *w, int dir, const char *path, struct err *er
 	}
 	for (struct dirent *e = readdir(d); e && r == 0; e = readdir(d)) {
 		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-			r = write_name(w, dir, path, e->d_name, err);
+			r = write_name(w, dir, path, e, err);
 	}
 	closedir(d);
 	return r;
@@ -414,17 +441,22 @@ static void work_free(struct work *w)
 	free(w->out);
 	free(w->names);
 	fd_closep(&w->top);
+	fd_closep(&w->fds);
 }
 
 static int write_top(struct work *w, struct err *err)
 {
-	struct node n = {.dir = w->t->parent, .name = w->t->name, .path = ""};
+	struct node n = {.dir = w->t->parent, .name = w->t->name, .path = "", .fd = -1};
 
 	if (fstatat(n.dir, n.name, &n.st, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_sys(err, errno, "look at \"%.200s\"", n.name);
 	w->dev = n.st.st_dev;
-	if (!S_ISDIR(n.st.st_mode))
-		return write_leaf(w, &n, err);
+	if (!S_ISDIR(n.st.st_mode)) {
+		int r = write_leaf(w, &n, err);
+
+		fd_closep(&n.fd);
+		return r;
+	}
 	w->top = openat(n.dir, n.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	return w->top < 0 ? err_sys(err, errno, "open directory \"%.200s\"", n.name) : write_tree(w, err);
 }
@@ -435,6 +467,9 @@ int tarball_write(const struct tarball *t, const struct sink *to, struct err *er
 	struct err own = ERR_INIT;
 	int r;
 
+	w.fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (w.fds < 0)
+		return err_sys(err ? err : &own, errno, "open /proc/self/fd");
 	w.out = mem_zalloc(1, OUT_SIZE);
 	w.names = mem_zalloc(1, XATTR_LIST + 1);
 	r = write_top(&w, err ? err : &own);
