@@ -3,6 +3,7 @@
 
 #include "base/core/clock.h"
 #include "base/core/fd.h"
+#include "base/core/guard.h"
 #include "base/core/mem.h"
 
 #include <errno.h>
@@ -47,7 +48,7 @@ static bool is_held_up(const struct flow *f, int i)
 	if (f->outlet && outlet_busy(f->outlet))
 		return true;
 	for (const struct flow_client *c = f->clients; c; c = c->next) {
-		if (takes(c, i) && c->out_n > 0)
+		if (takes(c, i) && c->out_n > 0 && RT_GUARD(A5))
 			return true;
 	}
 	return false;
@@ -62,7 +63,7 @@ static void write_out(struct flow *f, int i, size_t n)
 	if (f->outlet && !outlet_busy(f->outlet))
 		outlet_write(f->outlet, i + 1, now, piece, n);
 	for (struct flow_client *c = f->clients; c; c = c->next) {
-		if (takes(c, i) && c->out_n == 0)
+		if (takes(c, i) && (c->out_n == 0 || !RT_GUARD(A5)))
 			flow_client_send(c, i + 1, piece, n);
 	}
 	if (f->log && f->log->rotated && f->rotated)
@@ -219,7 +220,7 @@ void flow_attach(struct flow *f, const struct flow_attach *how, int fd)
 {
 	struct flow_client *c;
 
-	if (fd_nonblock(fd) < 0 || f->n_clients >= ENGINE_ATTACH_MAX) {
+	if (fd_nonblock(fd) < 0 || (f->n_clients >= ENGINE_ATTACH_MAX && RT_GUARD(A5))) {
 		close(fd);
 		return;
 	}
@@ -266,7 +267,7 @@ static void serve_client(struct flow *f, struct flow_client *c, short got)
 
 	if (got & POLLERR)
 		c->leaving = true;
-	if ((got & (POLLHUP | POLLERR)) && !c->hup)
+	if ((got & (POLLHUP | POLLERR)) && !c->hup && RT_GUARD(A5))
 		hang_up(f, c);
 	if (was_typing && (got & (POLLIN | POLLHUP | POLLERR)))
 		read_typed(f, c);

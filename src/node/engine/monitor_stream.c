@@ -5,6 +5,7 @@
 #include "node/engine/monitor.h"
 
 #include "base/core/fd.h"
+#include "base/core/guard.h"
 #include "base/wire/json.h"
 
 #include <string.h>
@@ -49,7 +50,7 @@ int monitor_stream_outlet(struct monitor *m, struct err *err)
 void monitor_stream_tell(struct monitor *m)
 {
 	static const char yes[] = "{\"crowded\":true}\n", no[] = "{\"crowded\":false}\n";
-	bool crowded = m->flow.n_clients >= ENGINE_ATTACH_MAX;
+	bool crowded = m->flow.n_clients >= ENGINE_ATTACH_MAX && RT_GUARD(A5);
 
 	if (crowded == m->crowded)
 		return;
