@@ -235,6 +235,12 @@ no_tool() {
 	DOCKER_BUILDKIT=0 docker build --network none -t "$HOST/cli:1" --build-arg WORD=cli "$DIR/context" >"$DIR/out" 2>&1
 	grep -q "Successfully tagged $HOST/cli:1" "$DIR/out"
 	docker push "$HOST/cli:1" >/dev/null
+	# Where nothing was said before, too, a build ends as its command did.
+	printf 'FROM busybox\nRUN exit 3\n' >"$DIR/three"
+	run -3 env DOCKER_BUILDKIT=0 docker build -q --network none - <"$DIR/three"
+	[[ "$output" == *"The command '/bin/sh -c exit 3' returned a non-zero code: 3"* ]]
+	run docker push "$HOST/nosuch:1"
+	fails_with "An image does not exist locally with the tag: $HOST/nosuch"
 	docker save -o "$DIR/cli.tar" "$HOST/cli:1"
 	docker rmi "$HOST/cli:1"
 	docker pull "$HOST/cli:1" | grep -q "Downloaded newer image for $HOST/cli:1"

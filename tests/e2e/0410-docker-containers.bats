@@ -568,6 +568,16 @@ with open(sys.argv[3], "wb", 0) as out:
 	[[ "$output" == *"range of CPUs is from 0.01 to $(getconf _NPROCESSORS_ONLN).00, as there are only"* ]]
 	run -125 docker run --rm --mount type=bind,src=/nonexistent,dst=/x busybox true
 	[[ "$output" == *'invalid mount config for type "bind": bind source path does not exist: /nonexistent'* ]]
+	run -127 docker run --rm --device /nonexistent busybox true
+	[[ "$output" == *'adding custom device "/nonexistent": no such file or directory'* ]]
+	run docker network create --ipam-driver nosuch made
+	fails_with 'plugin "nosuch" not found'
+	for filter in exited=x publish=x publish=/tcp expose=http; do
+		run docker ps -a --filter "$filter"
+		fails_with "invalid filter '$filter'"
+	done
+	run docker images --filter dangling=x
+	fails_with "invalid filter 'dangling=[x]'"
 	[ -z "$(docker events --since 1 --until 2 --filter foo=bar)" ]
 }
 

@@ -216,7 +216,7 @@ cdi() {
 	docker_api 204 DELETE /containers/c1
 	create 201 "$(cdi berth.test/device=gone)"
 	docker_api 500 POST /containers/c1/start
-	[[ "$(body .message)" == *'device "/dev/berth-has-no-such-device": No such file or directory'* ]]
+	[[ "$(body .message)" == *'custom device "/dev/berth-has-no-such-device": no such file or directory'* ]]
 	docker_api 204 DELETE /containers/c1
 }
 

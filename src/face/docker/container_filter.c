@@ -85,6 +85,33 @@ static int check_words(const struct docker_filters *f, const char *key, const ch
 	return 0;
 }
 
+static int check_codes(const struct docker_filters *f, struct err *err)
+{
+	const char *value;
+
+	for (size_t i = 0; (value = docker_filter(f, "exited", i)); i++) {
+		const char *digits = value + (*value == '-' || *value == '+');
+
+		if (!*digits || strspn(digits, "0123456789") != strlen(digits))
+			return err_set(err, EINVAL, "invalid filter 'exited=%.100s': a number is needed", value);
+	}
+	return 0;
+}
+
+/* "80", "80/tcp", "8000-8010/udp" */
+static int check_ports(const struct docker_filters *f, const char *key, struct err *err)
+{
+	const char *value;
+
+	for (size_t i = 0; (value = docker_filter(f, key, i)); i++) {
+		size_t n = strcspn(value, "/");
+
+		if (n == 0 || strspn(value, "0123456789-") < n)
+			return err_set(err, EINVAL, "invalid filter '%s=%.100s': ports are needed", key, value);
+	}
+	return 0;
+}
+
 static int find_one(const struct docker_call *c, const char *name, int64_t *ret_ms, char id[static 65], struct err *err)
 {
 	const struct engine_container *found;
@@ -133,6 +160,12 @@ int container_wanted_read(struct container_wanted *w, const struct docker_call *
 		r = check_words(&w->filters, "status", states, err);
 	if (r == 0)
 		r = check_words(&w->filters, "health", healths, err);
+	if (r == 0)
+		r = check_codes(&w->filters, err);
+	if (r == 0)
+		r = check_ports(&w->filters, "publish", err);
+	if (r == 0)
+		r = check_ports(&w->filters, "expose", err);
 	if (r == 0)
 		r = find_one(c, first_of(&w->filters, "before", http_req_query(c->r, "before")), &w->before_ms,
 			     w->before, err);

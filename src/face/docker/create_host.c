@@ -208,26 +208,6 @@ static int pass_rights(struct making *m, struct err *err)
 
 /* ---- limits ---- */
 
-static int pass_cpus(struct making *m, struct err *err)
-{
-	int64_t nano = shape_number(m->host, "NanoCpus");
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-
-	if (nano == 0)
-		return 0;
-	if (shape_number(m->host, "CpuPeriod") || shape_number(m->host, "CpuQuota"))
-		return err_set(err, EINVAL, "Conflicting options: Nano CPUs and CPU %s cannot both be set",
-			       shape_number(m->host, "CpuPeriod") ? "Period" : "Quota");
-	if (nano > 1000000000ll * cpus)
-		return err_set(err, EINVAL,
-			       "range of CPUs is from 0.01 to %ld.00, as there are only %ld CPUs available", cpus,
-			       cpus);
-	if (nano < 10000000)
-		return err_set(err, EINVAL, "NanoCpus: less than 0.01 processors (10000000) is not possible");
-	yyjson_mut_obj_add_int(m->d, m->spec, "limit_cpu_milli", nano / 1000000);
-	return 0;
-}
-
 static int check_memory(const struct making *m, struct err *err)
 {
 	int64_t memory = shape_number(m->host, "Memory"), swap = shape_number(m->host, "MemorySwap");
@@ -308,7 +288,7 @@ int create_resources(struct making *m, struct err *err)
 
 	shape_pass(m->d, m->spec, m->host, limits);
 	if (r == 0)
-		r = pass_cpus(m, err);
+		r = create_cpus(m, err);
 	if (r == 0)
 		r = pass_swappiness(m, err);
 	pass_pids(m);

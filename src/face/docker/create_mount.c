@@ -87,7 +87,7 @@ static const struct {
 	const char *word, *member, *text; /* text NULL: a flag that is true */
 } bind_options[] = {
     {"ro", "read_only", NULL},
-    {"rw", NULL, NULL},
+    {"rw", "read_only", "rw"},
     {"z", NULL, NULL},
     {"Z", NULL, NULL},
     {"copy", NULL, NULL},
@@ -112,7 +112,9 @@ static int bind_option(struct making *m, yyjson_mut_val *o, const char *word, si
 			continue;
 		if (member && yyjson_mut_obj_get(o, member))
 			return -EINVAL; /* twice */
-		if (member && bind_options[i].text)
+		if (!strcmp(bind_options[i].word, "rw"))
+			yyjson_mut_obj_add_bool(m->d, o, member, false);
+		else if (member && bind_options[i].text)
 			yyjson_mut_obj_add_str(m->d, o, member, bind_options[i].text);
 		else if (member)
 			yyjson_mut_obj_add_bool(m->d, o, member, true);
@@ -133,6 +135,17 @@ static int bind_mode(struct making *m, yyjson_mut_val *o, const char *mode, stru
 		p += n + (p[n] == ',');
 	}
 	return 0;
+}
+
+static int check_volume(const char *name, struct err *err)
+{
+	if (spec_name_ok(name))
+		return 0;
+	return err_set(err, EINVAL,
+		       "create %.200s: \"%.200s\" includes invalid characters for a local volume name, only "
+		       "\"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, use "
+		       "absolute path",
+		       name, name);
 }
 
 static void bind_source(struct making *m, yyjson_mut_val *o, const char *source)
@@ -174,6 +187,8 @@ static int pass_bind(struct making *m, const char *text, struct err *err)
 		target = part[1];
 		mode = part[2];
 	}
+	if (source && *source != '/' && check_volume(source, err) < 0)
+		return -EINVAL;
 	o = add(m, source && *source == '/' ? "bind" : "volume", target, err);
 	if (!o)
 		return -EINVAL;

@@ -19,6 +19,8 @@ void create_warn(struct making *m, const char *fmt, ...) __attribute__((format(p
 int create_host(struct making *m, struct err *err);
 /* Limits and the restart policy: what update changes, too. */
 int create_resources(struct making *m, struct err *err);
+/* create_cpu.c: those of processors, checked against this machine's. */
+int create_cpus(struct making *m, struct err *err);
 int create_mounts(struct making *m, struct err *err);
 /* HostConfig.DeviceRequests of `from` as inspect shows it. */
 int create_device_shape(yyjson_mut_doc *d, yyjson_mut_val *host, yyjson_val *from, struct err *err);

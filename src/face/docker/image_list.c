@@ -84,6 +84,17 @@ static int span_image(struct image_store *s, const char *name, int64_t *ret, str
 	return r;
 }
 
+static int check_dangling(const struct docker_filters *f, struct err *err)
+{
+	static const char *const known[] = {"0", "1", "true", "false"};
+	const char *value = docker_filter(f, "dangling", 0);
+	size_t i = 0;
+
+	while (value && i < sizeof known / sizeof *known && strcmp(value, known[i]) != 0)
+		i++;
+	return i < sizeof known / sizeof *known ? 0 : err_set(err, EINVAL, "invalid filter 'dangling=[%.100s]'", value);
+}
+
 /* Of several values each one counts. */
 static int span_read(struct image_store *s, const struct docker_filters *f, struct span *ret, struct err *err)
 {
@@ -159,7 +170,8 @@ void docker_images(const struct docker_call *c)
 
 	name = name && *name ? name : NULL;
 	if (docker_filters_parse(http_req_query(c->r, "filters"), &f, &err) < 0 ||
-	    docker_filters_check(&f, keys, &err) < 0 || span_read(c->d->images, &f, &span, &err) < 0) {
+	    docker_filters_check(&f, keys, &err) < 0 || check_dangling(&f, &err) < 0 ||
+	    span_read(c->d->images, &f, &span, &err) < 0) {
 		docker_fail(c->r, &err);
 		return;
 	}

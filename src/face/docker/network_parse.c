@@ -108,6 +108,10 @@ static int read_ipam(yyjson_val *body, struct network_body *w, struct err *err)
 		return err_set(err, EINVAL, "IPAM: an object is needed");
 	json_fold(ipam, members);
 	r = read_text(ipam, "Driver", &w->w.ipam_driver, err);
+	if (r == 0 && w->w.ipam_driver && *w->w.ipam_driver && strcmp(w->w.ipam_driver, "default") != 0)
+		return err_set(err, ENOENT,
+			       "plugin \"%.100s\" not found: addresses are given by the driver \"default\"",
+			       w->w.ipam_driver);
 	if (r == 0)
 		r = read_pairs(ipam, "Options", NET_LABELS_MAX, &w->ipam_options, &w->w.n_ipam_options, err);
 	list = yyjson_obj_get(ipam, "Config");

@@ -88,7 +88,8 @@ static void try_finish(struct task *t)
 {
 	if (t->tool || !t->output_ended)
 		return;
-	if (!t->began && t->err.code && !t->how.always) {
+	/* What a command of a build ended with has no place in an answer of another kind. */
+	if (!t->began && t->err.code && !t->how.always && !tool_exit_code(&t->err)) {
 		fail(t);
 		return;
 	}

@@ -63,6 +63,7 @@ static int push_one(struct tool *t, struct image_store *s, const char *image, st
 {
 	cleanup_with(registry_pushed_free) struct registry_pushed p = {.size = 0};
 	cleanup_with(name_free) struct name name = NAME_INIT;
+	cleanup_with(image_info_freep) struct image_info *info = NULL;
 	const struct registry_push_options o = {.progress = tool_progress, .ctx = t};
 	yyjson_mut_doc *aux;
 	yyjson_mut_val *root;
@@ -71,6 +72,8 @@ static int push_one(struct tool *t, struct image_store *s, const char *image, st
 	if (r < 0)
 		return r;
 	tool_status(t, NULL, "The push refers to repository [%s/%s]", name.host, name.repo);
+	if (image_find(s, image, &info, NULL) == -ENOENT)
+		return err_set(err, ENOENT, "An image does not exist locally with the tag: %.300s", name.local);
 	r = registry_push(s, image, &o, &p, err);
 	if (r < 0)
 		return r;

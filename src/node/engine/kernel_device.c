@@ -105,6 +105,13 @@ static int add_wanted(struct kernel *k, const struct spec_device *d, struct err 
 	struct stat st;
 	int dir;
 
+	/* docker run ends with 127 by these words. */
+	if (fd < 0 && errno == ENOENT)
+		return err_set(
+		    err, ENOENT,
+		    "error gathering device information while adding custom device \"%.200s\": no such file or "
+		    "directory",
+		    d->path_on_host);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_sys(err, errno, "device \"%.200s\"", d->path_on_host);
 	if (is_device(&st))
