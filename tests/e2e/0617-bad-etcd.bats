@@ -58,6 +58,10 @@ waits() { # NAME
 	at "$1" jobs 2>&1 | grep -q "this server waits, another one leads"
 }
 
+waits_for_etcd() { # NAME
+	at "$1" jobs 2>&1 | grep -q "this server waits for its store"
+}
+
 # Sets old, which leads, and new.
 who_leads() {
 	eventually eval 'leads a || leads b'
@@ -197,7 +201,9 @@ compact() {
 	done
 	compact
 	job "$old" after-the-compaction
+	eventually waits_for_etcd "$new"
 	way "$new" pass
+	eventually waits "$new"
 	kill -KILL "$(pid_of "$old")"
 	WITHIN=20 eventually leads "$new"
 	taken_once "$new"

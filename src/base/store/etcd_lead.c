@@ -48,6 +48,14 @@ static bool passes(const struct err *error)
 	return error->code != EACCES && error->code != EBADMSG && error->code != E2BIG;
 }
 
+/* Who leads is told anew when it is known again. */
+static void tell_trouble(struct etcd_lead *l, const struct err *what)
+{
+	free(l->leader);
+	l->leader = NULL;
+	l->hooks->trouble(l->ctx, what);
+}
+
 /* True: the step has failed, and what is to be done about it has been. */
 static bool has_failed(struct etcd_lead *l, const struct err *error)
 {
@@ -58,7 +66,7 @@ static bool has_failed(struct etcd_lead *l, const struct err *error)
 		if (error->code == ENOENT)
 			l->lapsed = true; /* the lease has gone */
 		else
-			l->hooks->trouble(l->ctx, error);
+			tell_trouble(l, error);
 		later(l);
 		return true;
 	}
