@@ -371,6 +371,67 @@ YAML
 	docker_api 404 GET "/images/$PROJECT-a/json"
 }
 
+@test "a build has the file's secrets, contexts, images of other services and platform" {
+	cat >compose.yaml <<'YAML'
+services:
+  app:
+    command: cat /all
+    network_mode: none
+    build:
+      context: .
+      network: none
+      dockerfile_inline: |
+        FROM busybox
+        COPY --from=more extra /extra
+        COPY --from=base /word /word
+        RUN --mount=type=secret,id=a --mount=type=secret,id=b cat /run/secrets/a /run/secrets/b /extra /word >/all
+      additional_contexts: {more: ./more, base: "service:base"}
+      secrets: [a, {source: word, target: b}]
+      platforms: [linux/amd64, linux/arm64]
+      privileged: true
+  base:
+    build: {context: ., network: none, dockerfile_inline: "FROM busybox\nRUN echo of base >/word"}
+secrets:
+  a: {file: ./a.txt}
+  word: {environment: WORD}
+YAML
+	mkdir more
+	echo extra >more/extra
+	echo from a file >a.txt
+	WORD='hidden ' run --separate-stderr compose up app
+	echo "$output $stderr"
+	[ "${output//app-1  | /}" = $'from a file\nhidden extra\nof base\napp-1 exited with code 0' ]
+	[[ "$stderr" == *'service app: build.privileged has no effect here'* ]]
+	compose down --rmi local 2>/dev/null
+}
+
+@test "devices and GPUs are asked for; what is not here is refused by name" {
+	cat >compose.yaml <<'YAML'
+services:
+  a:
+    image: busybox
+    command: 'true'
+    gpus: all
+  b:
+    image: busybox
+    command: 'true'
+    deploy: {resources: {reservations: {devices: [{driver: cdi, device_ids: ["berth.test/x=none"]}]}}}
+  c: {image: busybox, command: 'true', use_api_socket: true}
+  d: {image: busybox, command: 'true', networks: {default: {interface_name: eth7}}}
+  e: {image: busybox, command: 'true', network_mode: none, volumes: [{type: bind, source: ., target: /x, bind: {recursive: disabled}}], environment: {EMPTY: $NOTHING}}
+YAML
+	run compose create a
+	fails_with 'capabilities: [[gpu]]'
+	run compose create b
+	fails_with 'berth.test/x=none'
+	run compose create c
+	fails_with 'service c: use_api_socket:'
+	run compose create d
+	fails_with 'service d: networks.default.interface_name:'
+	compose create e 2>/dev/null
+	[ "$(berth inspect "$PROJECT-e-1" | jq -r '.[0] | [.HostConfig.Mounts[0].BindOptions.NonRecursive, .Config.Env[0]] | join(" ")')" = 'true EMPTY=' ]
+}
+
 # ---- Compose itself and we manage each other's projects ----
 
 both() {

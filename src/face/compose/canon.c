@@ -151,7 +151,8 @@ static void to_map(struct loader *l, struct node *n, const struct model *m)
 			put_entry(l, n, items[i], m->type != MODEL_MAP);
 	}
 	for (size_t i = 0; i < n->n; i++) {
-		if (node_is_null(n->items[i]))
+		/* A variable that is empty gives an empty text, which is not the same as none. */
+		if (node_is_null(n->items[i]) && !n->items[i]->interpolated)
 			continue;
 		n->items[i]->text = plain_text(l, n->items[i]);
 		n->items[i]->plain = false;

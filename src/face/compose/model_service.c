@@ -27,7 +27,7 @@ const struct model model_build[] = {{"context", MODEL_STR, MODEL_SHORT | MODEL_P
 				    {"args", MODEL_ENV},
 				    {"provenance", MODEL_TEXT},
 				    {"sbom", MODEL_TEXT},
-				    {"ssh", MODEL_KEYS},
+				    {"ssh", MODEL_KEYS, MODEL_PATH},
 				    {"labels", MODEL_MAP},
 				    {"cache_from", MODEL_STRINGS},
 				    {"cache_to", MODEL_STRINGS},

@@ -16,6 +16,7 @@ struct ensure_images {
 	bool build, no_build, quiet, no_cache, build_pull;
 	const char *pull; /* --pull: always, missing, never, build; NULL: as the file says */
 	char **build_args, **ssh;
+	int depth; /* of builds that need other services' images */
 };
 /* Images of these services (NULL-terminated). What pulls and builds is this program once more. */
 int ensure_images(struct project *p, char *const *services, const struct ensure_images *how, struct err *err);

@@ -6,15 +6,17 @@
 #include "face/cli/client.h"
 #include "face/cli/command.h"
 #include "face/cli/show.h"
+#include "face/project/build_words.h"
 #include "face/project/project.h"
 #include "face/project/spec.h"
 #include "face/project/view.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define NEEDED_MAX 16
 
 int ensure_image_id(struct project *p, const char *image, char **ret, struct err *err)
 {
@@ -64,101 +66,33 @@ int ensure_run(struct project *p, char *const *words, struct err *err)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-/* A list, or a map as NAME=value. */
-static void add_list(char ***words, const char *name, yyjson_val *v)
+/* The images that a build takes files of. A service may not need itself, by however many others. */
+static int needed(struct project *p, char *const *services, const struct ensure_images *how, struct err *err)
 {
-	yyjson_val *key, *val;
-	size_t i, n;
+	struct ensure_images next = *how;
 
-	yyjson_arr_foreach (v, i, n, val) {
-		add_option(words, name, yyjson_get_str(val));
-	}
-	yyjson_obj_foreach (v, i, n, key, val) {
-		mem_cleanup char *scalar =
-		    yyjson_is_str(val) ? mem_strdup(yyjson_get_str(val)) : yyjson_val_write(val, 0, NULL);
-		mem_cleanup char *text = mem_printf("%s=%s", yyjson_get_str(key), scalar ? scalar : "");
-
-		add_option(words, name, yyjson_is_null(val) ? yyjson_get_str(key) : text);
-	}
-}
-
-/* The file is named relative to the context; `berth build` takes one as the shell does. */
-static char *dockerfile_path(yyjson_val *b, const char *context)
-{
-	const char *file = show_str(b, "dockerfile", "");
-
-	if (!*file || *file == '/' || strstr(context, "://"))
-		return mem_strdup(*file ? file : NULL);
-	return mem_printf("%s/%s", context, file);
-}
-
-static void build_words(char ***words, yyjson_val *b, const struct ensure_images *how)
-{
-	static const char *const lists[][2] = {{"args", "--build-arg"},
-					       {"labels", "--label"},
-					       {"cache_from", "--cache-from"},
-					       {"cache_to", "--cache-to"},
-					       {"additional_contexts", "--build-context"},
-					       {"extra_hosts", "--add-host"},
-					       {"tags", "--tag"}};
-
-	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
-		add_list(words, lists[i][1], yyjson_obj_get(b, lists[i][0]));
-	for (char **a = how->build_args; a && *a; a++)
-		add_option(words, "--build-arg", *a);
-	for (char **a = how->ssh; a && *a; a++)
-		add_option(words, "--ssh", *a);
-	add_option(words, "--target", show_str(b, "target", ""));
-	add_option(words, "--network", show_str(b, "network", ""));
-	if (how->no_cache || show_bool(b, "no_cache"))
-		mem_strv_add(words, "--no-cache");
-	if (how->build_pull || show_bool(b, "pull"))
-		mem_strv_add(words, "--pull");
-	if (how->quiet)
-		mem_strv_add(words, "--quiet");
-}
-
-/* The text of dockerfile_inline comes from a file in memory: a name that the child can open. */
-static int inline_file(const char *text, struct err *err)
-{
-	FILE *f = tmpfile();
-	int fd;
-
-	if (!f)
-		return err_sys(err, errno, "make a temporary file");
-	fputs(text, f);
-	fflush(f);
-	fd = dup(fileno(f)); /* on purpose not close-on-exec: the child reads it */
-	fclose(f);
-	return fd < 0 ? err_sys(err, errno, "make a temporary file") : fd;
+	if (++next.depth > NEEDED_MAX)
+		return err_set(err, ELOOP,
+			       "service %s: build.additional_contexts: a circle of services, or more than %d in a row",
+			       *services, NEEDED_MAX);
+	return ensure_images(p, services, &next, err);
 }
 
 int ensure_build(struct project *p, const char *service, const struct ensure_images *how, struct err *err)
 {
-	yyjson_val *s = project_service(p, service), *b = yyjson_obj_get(s, "build");
-	const char *context = show_str(b, "context", "."), *text = show_str(b, "dockerfile_inline", "");
-	mem_cleanup char *image = spec_image(p, s, service), *file = dockerfile_path(b, context), *subject = NULL;
-	char **words cleanup_with(mem_strv_freep) = NULL;
-	int r, fd = -1;
+	yyjson_val *s = project_service(p, service);
+	mem_cleanup char *image = spec_image(p, s, service), *subject = mem_printf("Image %s", image);
+	cleanup_with(build_words_free) struct build_words words = BUILD_WORDS_INIT;
+	char **before cleanup_with(mem_strv_freep) = build_words_services(yyjson_obj_get(s, "build"));
+	int r = before ? needed(p, before, how, err) : 0;
 
-	if (*text) {
-		fd = inline_file(text, err);
-		if (fd < 0)
-			return fd;
-		free(file);
-		file = mem_printf("/dev/fd/%d", fd);
-	}
-	mem_strv_add(&words, "build");
-	add_option(&words, "--tag", image);
-	add_option(&words, "--file", file);
-	build_words(&words, b, how);
-	mem_strv_add(&words, context);
-	subject = mem_printf("Image %s", image);
+	if (r == 0)
+		r = build_words(p, service, image, how, &words, err);
+	if (r < 0)
+		return r;
 	view_line(p->view, subject, "Building", VIEW_BUSY);
 	view_settle(p->view);
-	r = ensure_run(p, words, err);
-	if (fd >= 0)
-		close(fd);
+	r = ensure_run(p, words.words, err);
 	if (r != 0)
 		return r < 0 ? r : err_set(err, EIO, "service %s: the image %s could not be built", service, image);
 	view_line(p->view, subject, "Built", VIEW_DONE);

@@ -308,6 +308,24 @@ static int config(struct spec *s)
 	return health(s) < 0 ? -EINVAL : override(s);
 }
 
+/* What a service asks for and does not get is an error, not a surprise. */
+static int refused(struct spec *s)
+{
+	static const char *const keys[][2] = {
+	    {"use_api_socket", "no container is given the daemon's socket; mount it as a volume where that is wanted"},
+	    {"provider", "programs that stand in for a service are not run here"},
+	    {"models", "models are not run here"},
+	    {"credential_spec", "this is for Windows"}};
+
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+		yyjson_val *v = yyjson_obj_get(s->service, keys[i][0]);
+
+		if (v && !yyjson_is_false(v) && !yyjson_is_null(v))
+			return err_set(s->err, EINVAL, "service %s: %s: %s", s->how->service, keys[i][0], keys[i][1]);
+	}
+	return 0;
+}
+
 char *spec_body(const struct project *p, yyjson_val *service, const struct spec_how *how, struct err *err)
 {
 	json_mut_cleanup yyjson_mut_doc *d = yyjson_mut_doc_new(NULL);
@@ -318,7 +336,7 @@ char *spec_body(const struct project *p, yyjson_val *service, const struct spec_
 	yyjson_mut_doc_set_root(d, s.root);
 	s.host = yyjson_mut_obj(d);
 	s.endpoints = yyjson_mut_obj(d);
-	if (config(&s) < 0 || spec_host(&s) < 0 || spec_mounts(&s) < 0 || spec_networks(&s) < 0)
+	if (refused(&s) < 0 || config(&s) < 0 || spec_host(&s) < 0 || spec_mounts(&s) < 0 || spec_networks(&s) < 0)
 		return NULL;
 	yyjson_mut_obj_add_val(d, s.root, "HostConfig", s.host);
 	yyjson_mut_obj_add_val(d, yyjson_mut_obj_add_obj(d, s.root, "NetworkingConfig"), "EndpointsConfig",

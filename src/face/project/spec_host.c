@@ -126,30 +126,6 @@ static void ulimits(struct spec *s)
 	}
 }
 
-/* "/dev/a:/dev/b:rwm", or the same as an object. */
-static void devices(struct spec *s)
-{
-	yyjson_val *v;
-	yyjson_mut_val *list;
-	size_t i, n;
-
-	if (!yyjson_obj_get(s->service, "devices"))
-		return;
-	list = yyjson_mut_obj_add_arr(s->d, s->host, "Devices");
-	yyjson_arr_foreach (yyjson_obj_get(s->service, "devices"), i, n, v) {
-		mem_cleanup char *text = mem_strdup(yyjson_is_str(v) ? yyjson_get_str(v) : "");
-		char *save = NULL, *source = strtok_r(text, ":", &save), *target = strtok_r(NULL, ":", &save);
-		char *rights = strtok_r(NULL, ":", &save);
-		yyjson_mut_val *o = yyjson_mut_arr_add_obj(s->d, list);
-		const char *from = source ? source : show_str(v, "source", "");
-
-		yyjson_mut_obj_add_strcpy(s->d, o, "PathOnHost", from);
-		yyjson_mut_obj_add_strcpy(s->d, o, "PathInContainer", target ? target : show_str(v, "target", from));
-		yyjson_mut_obj_add_strcpy(s->d, o, "CgroupPermissions",
-					  rights ? rights : show_str(v, "permissions", "rwm"));
-	}
-}
-
 /* "name=address" is the API's "name:address". */
 static void extra_hosts(struct spec *s)
 {
@@ -259,7 +235,7 @@ int spec_host(struct spec *s)
 	add_caps(s, "CapDrop", s->how->cap_drop);
 	restart(s);
 	ulimits(s);
-	devices(s);
+	spec_devices(s);
 	extra_hosts(s);
 	logging(s);
 	blkio(s);

@@ -38,6 +38,12 @@ static void bind_options(struct spec *s, yyjson_mut_val *o, yyjson_val *v)
 
 	yyjson_mut_obj_add_bool(s->d, options, "CreateMountpoint", !create || yyjson_is_true(create));
 	copy(s, options, "Propagation", from, "propagation");
+	if (!strcmp(show_str(from, "recursive", ""), "disabled"))
+		yyjson_mut_obj_add_bool(s->d, options, "NonRecursive", true);
+	else if (!strcmp(show_str(from, "recursive", ""), "writable"))
+		yyjson_mut_obj_add_bool(s->d, options, "ReadOnlyNonRecursive", true);
+	else if (!strcmp(show_str(from, "recursive", ""), "readonly"))
+		yyjson_mut_obj_add_bool(s->d, options, "ReadOnlyForceRecursive", true);
 }
 
 static int tmpfs_options(struct spec *s, yyjson_mut_val *o, yyjson_val *from)

@@ -135,6 +135,9 @@ static void add_network(struct spec *s, const char *key, yyjson_val *v)
 			ipam = yyjson_mut_obj_add_obj(s->d, o, "IPAMConfig");
 		yyjson_mut_obj_add_strcpy(s->d, ipam, names[i][1], show_str(v, names[i][0], ""));
 	}
+	if (yyjson_arr_size(yyjson_obj_get(v, "link_local_ips")) > 0)
+		yyjson_mut_obj_add_val(s->d, ipam ? ipam : yyjson_mut_obj_add_obj(s->d, o, "IPAMConfig"),
+				       "LinkLocalIPs", yyjson_val_mut_copy(s->d, yyjson_obj_get(v, "link_local_ips")));
 	if (yyjson_is_str(yyjson_obj_get(v, "mac_address")))
 		yyjson_mut_obj_add_strcpy(s->d, o, "MacAddress", show_str(v, "mac_address", ""));
 	if (yyjson_is_obj(yyjson_obj_get(v, "driver_opts")))
@@ -142,6 +145,20 @@ static void add_network(struct spec *s, const char *key, yyjson_val *v)
 				       yyjson_val_mut_copy(s->d, yyjson_obj_get(v, "driver_opts")));
 	links(s, yyjson_mut_obj_add_arr(s->d, o, "Links"));
 	yyjson_mut_obj_add(s->endpoints, spec_text(s, project_real_name(s->p, "networks", key)), o);
+}
+
+static int refused(struct spec *s, const char *name, yyjson_val *v)
+{
+	static const char *const keys[] = {"interface_name", "gw_priority"};
+
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+		yyjson_val *one = yyjson_obj_get(v, keys[i]);
+
+		if (one && !yyjson_is_null(one) && !(yyjson_is_int(one) && yyjson_get_sint(one) == 0))
+			return err_set(s->err, EINVAL, "service %s: networks.%s.%s: this cannot be chosen here",
+				       s->how->service, name, keys[i]);
+	}
+	return 0;
 }
 
 /* The first is the one of the highest priority, then by name. */
@@ -186,6 +203,8 @@ int spec_networks(struct spec *s)
 	yyjson_mut_obj_add_val(s->d, s->host, "NetworkMode",
 			       spec_text(s, first ? project_real_name(s->p, "networks", first) : "none"));
 	yyjson_obj_foreach (networks, i, n, key, val) {
+		if (refused(s, yyjson_get_str(key), val) < 0)
+			return -EINVAL;
 		add_network(s, yyjson_get_str(key), yyjson_is_obj(val) ? val : NULL);
 	}
 	return 0;

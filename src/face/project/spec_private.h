@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The inside of spec: its three files. Nobody else includes this.
+ * The inside of spec: its files. Nobody else includes this.
  */
 #pragma once
 
@@ -21,6 +21,7 @@ struct spec {
 int spec_host(struct spec *s);
 int spec_mounts(struct spec *s);
 int spec_networks(struct spec *s);
+void spec_devices(struct spec *s);
 
 /* How a member of the service becomes one of the API. */
 enum spec_kind { SPEC_COPY, SPEC_BYTES, SPEC_INT };
