@@ -137,12 +137,22 @@ static void take_out(struct server *s, const char *name)
 	free_one(gone);
 }
 
+/* Its removal has failed, if it was to be removed. */
+static void stay(const struct server *s, const char *name)
+{
+	struct server_calendar *c = server_calendar_find(s, name);
+
+	if (c)
+		c->leaving = false;
+}
+
 static void on_written(void *ctx, uint64_t seq, const struct err *error)
 {
 	struct write *w = ctx;
 
 	(void)seq;
 	if (error) {
+		stay(w->server, w->name);
 		free_one(w->calendar);
 	} else if (w->calendar) {
 		put(w->server, w->calendar);
@@ -215,31 +225,42 @@ void server_calendar_set(struct server *s, const char *name, yyjson_val *days, s
 	write_down(s, name, c, done, ctx);
 }
 
+static bool goes_by(const struct schedule_rule *rule, const char *name)
+{
+	for (char **k = rule->calendars; k && *k; k++) {
+		if (!strcmp(*k, name))
+			return true;
+	}
+	return false;
+}
+
+/* Now, or when what is on its way is durable. */
 static const struct schedule *user_of(const struct server *s, const char *name)
 {
-	for (const struct schedule *c = s->schedules; c; c = c->next) {
-		for (char **k = c->rule.calendars; k && *k; k++) {
-			if (!strcmp(*k, name))
-				return c;
-		}
-	}
-	return NULL;
+	const struct schedule *c = s->schedules;
+
+	while (c && !goes_by(&c->rule, name) && !goes_by(&c->new_rule, name))
+		c = c->next;
+	return c;
 }
 
 void server_calendar_remove(struct server *s, const char *name, server_done_fn done, void *ctx)
 {
 	const struct schedule *user = user_of(s, name);
+	struct server_calendar *c = server_calendar_find(s, name);
 	struct err err = ERR_INIT;
 
-	if (!server_calendar_find(s, name))
+	if (!c)
 		err_set(&err, ENOENT, "there is no calendar \"%.80s\" (berth calendar ls)", name);
 	else if (user)
 		err_set(&err, EBUSY, "calendar %s: schedule %s goes by it; change or remove that first", name,
 			user->name);
-	if (err.code)
+	if (err.code) {
 		done(ctx, "", &err);
-	else
-		write_down(s, name, NULL, done, ctx);
+		return;
+	}
+	c->leaving = true;
+	write_down(s, name, NULL, done, ctx);
 }
 
 char *server_calendars_json(struct server *s)

@@ -187,6 +187,18 @@ static int recover_state(void *ctx, const char *key, const char *value, size_t l
 	return load_state(c, value, len, r->err) < 0 ? err_wrap(r->err, "schedule %s", c->name) : 0;
 }
 
+/* The jobs that schedules have made, or one of them (an earlier one of its name), and that have not ended. */
+static void count_live(struct server *s, const struct schedule *only)
+{
+	for (struct map_slot *slot = NULL; (slot = map_next(&s->jobs, slot));) {
+		const struct jobspec *j = slot->value;
+		struct schedule *c = j->scheduled_ms ? schedule_find(s, j->name) : NULL;
+
+		if (c && (!only || c == only))
+			c->live++;
+	}
+}
+
 int schedule_recover(struct server *s, struct err *err)
 {
 	struct recovery recovery = {.server = s, .err = err};
@@ -196,13 +208,8 @@ int schedule_recover(struct server *s, struct err *err)
 		r = store_scan(s->store, "schedule/", recover_one, &recovery, err);
 	if (r == 0)
 		r = store_scan(s->store, "schedule-state/", recover_state, &recovery, err);
-	for (struct map_slot *slot = NULL; r == 0 && (slot = map_next(&s->jobs, slot));) {
-		const struct jobspec *j = slot->value;
-		struct schedule *c = j->scheduled_ms ? schedule_find(s, j->name) : NULL;
-
-		if (c)
-			c->live++;
-	}
+	if (r == 0)
+		count_live(s, NULL);
 	return r;
 }
 
@@ -265,7 +272,9 @@ static int submit_check(struct server *s, const struct jobspec *j, struct schedu
 	if (r == 0)
 		r = zone(s, rule->zone, tz, err);
 	for (char **name = rule->calendars; r == 0 && name && *name; name++) {
-		if (!server_calendar_find(s, *name))
+		const struct server_calendar *k = server_calendar_find(s, *name);
+
+		if (!k || k->leaving)
 			r = err_set(err, EINVAL, "calendars: there is no calendar \"%s\" (berth calendar ls)", *name);
 	}
 	if (r == 0 && (j->sched.start_at_ms || j->sched.deadline_ms))
@@ -298,6 +307,7 @@ void schedule_submit(struct server *s, const struct jobspec *j, const char *text
 	if (!c) {
 		c = add(s, j->name);
 		c->fresh = true;
+		count_live(s, c);
 	}
 	c->new_rule = rule;
 	c->new_tz = tz;

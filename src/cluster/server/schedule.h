@@ -89,7 +89,8 @@ struct server_calendar {
 	struct server_calendar *next;
 	char name[SCHED_ID_MAX];
 	struct calendar *calendar;
-	char *text; /* JSON, as it is stored */
+	char *text;   /* JSON, as it is stored */
+	bool leaving; /* its removal is on its way: no schedule may go by it any more */
 };
 struct server_calendar *server_calendar_find(const struct server *s, const char *name);
 int server_calendar_load(struct server *s, const char *name, const char *text, size_t len, struct err *err);

@@ -316,6 +316,49 @@ static void nothing_is_forgotten_by_a_restart(void **state)
 	assert_int_equal(c->runs[c->n_runs - 1].at_s, NOW_S + 2 * 3600);
 }
 
+/* Said at once, before anything is durable: no schedule is left without a calendar that it goes by. */
+static void a_calendar_and_its_schedule_at_once(void **state)
+{
+	static const char rule[] =
+	    "{\"name\":\"a\",\"file\":\"c.yaml\",\"schedule\":{\"cron\":[\"0 * * * *\"],\"calendars\":[\"c\"]},"
+	    "\"services\":[{\"name\":\"t\",\"kind\":\"task\",\"image\":\"x\"}]}";
+	struct world *w = *state, other = *w;
+
+	calendar(w, "c", "{\"exclude\":[\"sat\"]}");
+	other.answered = false;
+	server_submit(w->server, rule, strlen(rule), 0, false, false, no_check, NULL, on_answer, &other);
+	assert_int_equal(calendar(w, "c", NULL), -EBUSY);
+	assert_true(other.answered && !other.answer.code);
+	assert_int_equal(wish(w, "a", SERVER_SCHEDULE_REMOVE), 0);
+	other.answered = w->answered = false;
+	server_calendar_remove(w->server, "c", on_answer, w);
+	server_submit(w->server, rule, strlen(rule), 0, false, false, no_check, NULL, on_answer, &other);
+	wait_answer(w);
+	assert_int_equal(w->answer.code, 0);
+	assert_true(other.answered);
+	assert_int_equal(other.answer.code, EINVAL);
+	assert_null(schedule_find(w->server, "a"));
+}
+
+/* A schedule that was removed leaves its job, which counts for the next one of its name, now as after a restart. */
+static void a_schedule_anew(void **state)
+{
+	struct world *w = *state;
+
+	submit(w, "a", "{\"cron\":[\"0 * * * *\"]}");
+	pass(w, 3600);
+	assert_int_equal(wish(w, "a", SERVER_SCHEDULE_REMOVE), 0);
+	submit(w, "a", "{\"cron\":[\"0 * * * *\"]}");
+	assert_int_equal(schedule_find(w->server, "a")->live, 1);
+	pass(w, 3600);
+	assert_int_equal(jobs(w, true), 1);
+	restart(w);
+	assert_int_equal(schedule_find(w->server, "a")->live, 1);
+	cancel_oldest(w);
+	pass(w, 3600);
+	assert_int_equal(jobs(w, true), 1);
+}
+
 static void jobs_that_live_on(void **state)
 {
 	struct world *w = *state;
@@ -531,6 +574,8 @@ int main(void)
 	    cmocka_unit_test(what_was_missed),
 	    TEST(nothing_is_forgotten_by_a_restart),
 	    TEST(jobs_that_live_on),
+	    TEST(a_calendar_and_its_schedule_at_once),
+	    TEST(a_schedule_anew),
 	    TEST(wishes),
 	    TEST(a_wish_waits_for_the_step),
 	    TEST(calendars),
