@@ -28,6 +28,7 @@
 #include "face/oci/oci.h"
 #include "face/project/compose_main.h"
 #include "node/engine/engine.h"
+#include "face/daemon/options.h"
 #include "base/core/guard.h"
 #include "node/runtime/rootless.h"
 #include "node/runtime/rt.h"
@@ -509,13 +510,9 @@ static void link_alias(struct daemon *d)
 
 static int open_doors(struct daemon *d, struct err *err)
 {
-	const struct api_doors doors = {.listen = d->o->listen,
-					.cert = d->o->tls_cert,
-					.key = d->o->tls_key,
-					.client_ca = d->o->tls_client_ca,
-					.token_file = d->o->token_file,
-					.given_fds = d->given_fds};
+	struct api_doors doors = options_doors(d->o);
 
+	doors.given_fds = d->given_fds;
 	link_alias(d);
 	return api_listen(d->api, &doors, err);
 }
@@ -638,7 +635,6 @@ static int serve_on(struct daemon *d, struct err *err)
 static int up(const struct cli_up_options *o, struct err *err)
 {
 	struct daemon d = {.o = o, .lock = -1, .started_ms = clock_wall_ms(), .given_fds = notify_listen_fds()};
-	struct policy *policy = NULL;
 	int r;
 
 	/* One arena: the second thread only writes to the store, and an arena costs more than it wins. */
@@ -646,11 +642,7 @@ static int up(const struct cli_up_options *o, struct err *err)
 	signal(SIGPIPE, SIG_IGN);
 	umask(022);
 	log_set_level((enum log_level)o->log_level);
-	/* Before anything is made. */
-	r = o->policy ? policy_load(o->policy, &policy, err) : 0;
-	policy_free(policy);
-	if (r == 0)
-		r = enter_userns(o, err);
+	r = enter_userns(o, err);
 	if (r == 0)
 		r = choose_network(&d, err);
 	if (r == 0)
@@ -709,7 +701,8 @@ static int simulate(struct cli_sim *sim, struct err *err)
 
 int main(int argc, char **argv)
 {
-	static const struct cli_hooks hooks = {.up = up, .store = move_store, .sim = simulate, .compose = compose_main};
+	static const struct cli_hooks hooks = {
+	    .up = up, .check = options_check, .store = move_store, .sim = simulate, .compose = compose_main};
 
 	if (argc > 0 && !strcmp(argv[0], "berth-launcher"))
 		launcher_main(argc, argv);

@@ -189,3 +189,32 @@ teardown() {
 	apart "$BERTH" up --data "$DIR/data" 3>&- 4>&-
 	WITHIN=5 eventually bash -c "$BERTH node inspect $name | jq -e '.[0].state == \"free\"'"
 }
+
+# makes_nothing WORDS COMMAND...: it fails with these words, and the directory of its state is not made.
+makes_nothing() {
+	local words=$1
+	shift
+	run -1 "$BERTH" "$@" --data "$DIR/none" --socket "$DIR/none.sock"
+	[[ $output = *"$words"* ]]
+	[ ! -e "$DIR/none" ]
+}
+
+@test "what is wrong with options and files is said before anything is made" {
+	echo junk >"$DIR/junk"
+	chmod 644 "$DIR/junk"
+	makes_nothing 'nofile": No such file' up --policy "$DIR/nofile"
+	makes_nothing "the policy is not valid JSON" up --foreground --policy "$DIR/junk"
+	makes_nothing "a PEM file is needed" up --listen tcp://127.0.0.1:7 --tls-cert "$DIR/junk" --tls-key "$DIR/junk" --tls-client-ca "$DIR/junk"
+	makes_nothing "a token has 16 characters or more" up --listen tcp://127.0.0.1:7 --token-file "$DIR/junk"
+	makes_nothing "whoever reaches it could be root here" up --listen tcp://127.0.0.1:7
+	makes_nothing "unix:///PATH or fd://" up --listen here
+	makes_nothing "a port is a number" up --listen tcp://127.0.0.1:99999 --token-file "$DIR/junk"
+	makes_nothing '"wire" is no network' up --network wire
+	makes_nothing '"a b" is no name for a node' up --node-name "a b"
+	makes_nothing '--store: there is no store of the kind "here"' server --store here
+	makes_nothing '/nofile": No such file' server --store "etcds://127.0.0.1:1/x?ca=$DIR/nofile"
+	makes_nothing '--authority-secret: "'"$DIR"'/junk" is readable by others' server --authority-secret "$DIR/junk"
+	makes_nothing '--agents: "here:there": a port is a number' server --agents here:there
+	makes_nothing 'a token begins with "berth1."' agent --server 127.0.0.1 --token "@$DIR/junk"
+	makes_nothing "this machine has not joined a cluster yet" agent --server 127.0.0.1
+}

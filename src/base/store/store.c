@@ -1,24 +1,64 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/store/store_write.h"
 
+#include "base/core/err.h"
 #include "base/core/mem.h"
 #include "base/store/etcd_url.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
-static int open_at(const struct store_where *w, struct store **ret, struct err *err)
+typedef int (*open_fn)(const struct store_where *w, struct store **ret, struct err *err);
+
+static int find_kind(const char *kind, open_fn *ret, struct err *err)
 {
 	static const struct {
 		const char *kind;
-		int (*open)(const struct store_where *w, struct store **ret, struct err *err);
+		open_fn open;
 	} table[] = {{"sqlite", store_sqlite_open}, {"memory", store_mem_open}};
 
-	if (etcd_url_is(w->kind))
-		return store_etcd_open(w, ret, err);
-	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-		if (strcmp(table[i].kind, w->kind) == 0)
-			return table[i].open(w, ret, err);
-	return err_set(err, EINVAL, "there is no store of the kind \"%s\" (sqlite, etcd://HOST:PORT)", w->kind);
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+		if (strcmp(table[i].kind, kind) == 0) {
+			*ret = table[i].open;
+			return 0;
+		}
+	}
+	return err_set(err, EINVAL, "there is no store of the kind \"%s\" (sqlite, etcd://HOST:PORT)", kind);
+}
+
+static int open_at(const struct store_where *w, struct store **ret, struct err *err)
+{
+	open_fn open = store_etcd_open;
+	int r = etcd_url_is(w->kind) ? 0 : find_kind(w->kind, &open, err);
+
+	return r < 0 ? r : open(w, ret, err);
+}
+
+static int files_readable(const struct etcd_url *u, struct err *err)
+{
+	const char *const files[] = {u->ca, u->cert, u->key, u->password_file};
+
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+		if (files[i] && access(files[i], R_OK) < 0)
+			return err_sys(err, errno, "the address of etcd: read \"%s\"", files[i]);
+	}
+	return 0;
+}
+
+int store_kind_check(const char *kind, struct err *err)
+{
+	struct etcd_url u = {.prefix = NULL};
+	open_fn open;
+	int r;
+
+	if (!etcd_url_is(kind))
+		return find_kind(kind, &open, err);
+	r = etcd_url_parse(kind, &u, err);
+	if (r == 0)
+		r = files_readable(&u, err);
+	etcd_url_free(&u);
+	return r;
 }
 
 int store_open(const char *kind, const char *dir_path, struct loop *loop, struct store **ret, struct err *err)

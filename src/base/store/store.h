@@ -43,6 +43,9 @@ typedef void (*store_done_fn)(void *ctx, uint64_t seq, const struct err *error);
  * -ECANCELED when somebody stops the loop. */
 int store_open(const char *kind, const char *dir_path, struct loop *loop, struct store **ret, struct err *err);
 
+/* What can be wrong with a kind before anything is opened: its words, and the files that it names. -EINVAL, -ENOENT ... */
+int store_kind_check(const char *kind, struct err *err);
+
 /* Of a store that several servers share. Both are called on the loop. */
 struct store_hooks {
 	void (*following)(void *ctx,

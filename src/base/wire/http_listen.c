@@ -156,18 +156,39 @@ static int listen_at(const struct addrinfo *a, const char *address, struct err *
 	return fd_take(&fd);
 }
 
-int http_listen_tcp(const char *address, struct err *err)
+static int find_address(const char *address, char host[static NI_MAXHOST], struct addrinfo **ret, struct err *err)
 {
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV}, *found = NULL;
-	char host[NI_MAXHOST];
+	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
 	const char *port = NULL;
 	int r = split_address(address, host, &port, err);
 
 	if (r < 0)
 		return r;
-	r = getaddrinfo(*host ? host : NULL, port, &hints, &found);
-	if (r != 0 || !found)
+	r = getaddrinfo(*host ? host : NULL, port, &hints, ret);
+	if (r != 0 || !*ret)
 		return err_set(err, EINVAL, "\"%s\" cannot be listened on: %s", address, gai_strerror(r));
+	return 0;
+}
+
+int http_listen_check(const char *address, struct err *err)
+{
+	struct addrinfo *found = NULL;
+	char host[NI_MAXHOST];
+	int r = find_address(address, host, &found, err);
+
+	if (r == 0)
+		freeaddrinfo(found);
+	return r;
+}
+
+int http_listen_tcp(const char *address, struct err *err)
+{
+	struct addrinfo *found = NULL;
+	char host[NI_MAXHOST];
+	int r = find_address(address, host, &found, err);
+
+	if (r < 0)
+		return r;
 	/* Every address: one socket of IPv6 takes IPv4 too, where there is IPv6. */
 	for (struct addrinfo *a = found; a; a = a->ai_next)
 		if (!*host && a->ai_family == AF_INET6 && (r = listen_at(a, address, NULL)) >= 0)

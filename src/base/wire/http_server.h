@@ -57,6 +57,8 @@ int http_listen_unix(const char *path, unsigned mode, const char *group, struct 
 
 /* Listens on "HOST:PORT", "[::1]:PORT" or ":PORT" (every address of the machine); port 0 takes a free one. The first address that HOST has. */
 int http_listen_tcp(const char *address, struct err *err);
+int http_listen_check(const char *address,
+		      struct err *err); /* that it says a place, and the host has an address; nothing is bound */
 #define HTTP_NAME_MAX 64
 /* Where a TCP socket listens, as "HOST:PORT". */
 void http_listen_name(int fd, char name[static HTTP_NAME_MAX]);

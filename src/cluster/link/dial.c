@@ -489,23 +489,44 @@ static int resolve(struct dial *d, const char *servers, struct err *err)
 	return 0;
 }
 
-static int prepare(struct dial *d, const struct dial_options *o, struct err *err)
+static int no_token(struct err *err)
+{
+	return err_set(
+	    err, ENOENT,
+	    "this machine has not joined a cluster yet: --token is needed (berth token create at the server)");
+}
+
+static int read_words(struct dial *d, const struct dial_options *o, struct err *err)
 {
 	int r = join_node_ok(o->node, err);
 
 	if (r == 0)
 		r = resolve(d, o->server, err);
+	if (r == 0 && o->token)
+		r = join_token_parse(o->token, &d->token, err);
+	d->has_token = r == 0 && o->token;
+	return r;
+}
+
+static int prepare(struct dial *d, const struct dial_options *o, struct err *err)
+{
+	int r = read_words(d, o, err);
+
 	if (r == 0)
 		r = openssl_load(err);
 	if (r == 0)
 		r = load(d, err);
-	if (r == 0 && o->token)
-		r = join_token_parse(o->token, &d->token, err);
-	d->has_token = r == 0 && o->token;
-	if (r == 0 && !is_joined(d) && !d->has_token)
-		return err_set(err, ENOENT,
-			       "this machine has not joined a cluster yet: --token is needed (berth token create at "
-			       "the server)");
+	return r == 0 && !is_joined(d) && !d->has_token ? no_token(err) : r;
+}
+
+int dial_check(const struct dial_options *o, struct err *err)
+{
+	struct dial d = {.fd = -1};
+	int r = read_words(&d, o, err);
+
+	if (r == 0 && !d.has_token && access(o->dir, F_OK) < 0)
+		r = no_token(err);
+	free(d.addresses);
 	return r;
 }
 

@@ -20,5 +20,7 @@ struct dial_options {
 	const char *node;
 };
 
+/* What can be wrong with the words before anything is made: name, addresses, token. */
+int dial_check(const struct dial_options *o, struct err *err);
 /* Returns when the address and the files are fine, before anything is connected. -EINVAL, -ENOENT: no certificate and no token. */
 int dial_new(struct loop *l, const struct dial_options *o, struct link_end **ret, struct err *err);

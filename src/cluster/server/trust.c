@@ -57,6 +57,15 @@ static int read_secret(const char *path, char **ret, struct err *err)
 	    path, SECRET_MIN);
 }
 
+int trust_secret_check(const char *file, struct err *err)
+{
+	char *secret = NULL;
+	int r = read_secret(file, &secret, err);
+
+	forget(secret);
+	return r;
+}
+
 /* ---- the store ---- */
 
 /* Outlives the wait when that is given up. */

@@ -16,6 +16,7 @@ struct trust_options {
 	const char *secret_file; /* absolute path, or NULL */
 };
 
+int trust_secret_check(const char *file, struct err *err); /* that --authority-secret is one */
 /* What the store has, or a new one, which is durable when this returns: runs the loop for that. A secret that is new is taken for a key that lies there
  * in the clear. -ECANCELED: the loop was stopped meanwhile. */
 int trust_open(struct store *store, struct loop *l, const struct trust_options *o, struct authority *ret,

@@ -37,6 +37,7 @@ struct api_doors {
 	const char *cert, *key, *client_ca, *token_file; /* each may be NULL */
 	int given_fds;					 /* notify_listen_fds() */
 };
+int api_doors_check(const struct api_doors *o, struct err *err); /* what can be wrong before anything is opened */
 int api_listen(struct api *a, const struct api_doors *o, struct err *err);
 
 /* `fd` listens (http_listen_unix) and becomes the API's. */

@@ -264,6 +264,14 @@ static int close_to_containers(struct api *a, int fd, struct err *err)
 	return engine_door(a->o.engine, (uint16_t)strtoul(strrchr(name, ':') + 1, NULL, 10), err);
 }
 
+static int insecure(const char *address, struct err *err)
+{
+	return err_set(err, EINVAL,
+		       "--listen %s: whoever reaches it could be root here. It needs --tls-cert, --tls-key and "
+		       "--tls-client-ca; on a loopback address --token-file is enough",
+		       address);
+}
+
 static int secure(struct door *d, int fd, const char *address, const struct api_doors *o, struct err *err)
 {
 	const struct tls_files files = {.cert = o->cert, .key = o->key, .client_ca = o->client_ca};
@@ -271,10 +279,7 @@ static int secure(struct door *d, int fd, const char *address, const struct api_
 	int r = 0;
 
 	if (!mutual && !(listens_on_loopback(fd) && o->token_file) && RT_GUARD(A2))
-		return err_set(err, EINVAL,
-			       "--listen %s: whoever reaches it could be root here. It needs --tls-cert, --tls-key and "
-			       "--tls-client-ca; on a loopback address --token-file is enough",
-			       address);
+		return insecure(address, err);
 	if (o->cert)
 		r = tls_new(&files, &d->tls, err);
 	if (r == 0 && !mutual && o->token_file)
@@ -342,19 +347,69 @@ static int open_unix(struct api *a, const char *path, struct door **list, struct
 	return r;
 }
 
-int door_open(struct api *a, const char *address, const struct api_doors *o, struct door **list, struct err *err)
+enum kind { KIND_GIVEN, KIND_UNIX, KIND_TCP };
+
+/* What stands behind the scheme in *ret_rest. */
+static int kind_of(const char *address, const char **ret_rest, struct err *err)
 {
 	static const char tcp[] = "tcp://", local[] = "unix://";
-	int fd;
 
 	if (!strcmp(address, "fd://"))
-		return open_all_given(a, o, list, err);
-	if (!strncmp(address, local, sizeof local - 1) && address[sizeof local - 1] == '/')
-		return open_unix(a, address + sizeof local - 1, list, err);
+		return KIND_GIVEN;
+	*ret_rest = address + sizeof local - 1;
+	if (!strncmp(address, local, sizeof local - 1) && **ret_rest == '/')
+		return KIND_UNIX;
 	if (strncmp(address, tcp, sizeof tcp - 1) != 0)
 		return err_set(err, EINVAL,
 			       "--listen \"%s\": tcp://HOST:PORT, unix:///PATH or fd:// (the service manager's)",
 			       address);
-	fd = http_listen_tcp(address + sizeof tcp - 1, err);
+	*ret_rest = address + sizeof tcp - 1;
+	return KIND_TCP;
+}
+
+int door_open(struct api *a, const char *address, const struct api_doors *o, struct door **list, struct err *err)
+{
+	const char *rest = NULL;
+	int kind = kind_of(address, &rest, err), fd;
+
+	if (kind < 0)
+		return kind;
+	if (kind == KIND_GIVEN)
+		return open_all_given(a, o, list, err);
+	if (kind == KIND_UNIX)
+		return open_unix(a, rest, list, err);
+	fd = http_listen_tcp(rest, err);
 	return fd < 0 ? fd : open_tcp(a, fd, address, o, list, err);
+}
+
+static int check_files(const struct api_doors *o, struct err *err)
+{
+	const struct tls_files files = {.cert = o->cert, .key = o->key, .client_ca = o->client_ca};
+	struct tls *tls = NULL;
+	char *token = NULL;
+	int r = o->cert ? tls_new(&files, &tls, err) : 0;
+
+	tls_free(tls);
+	if (r == 0 && o->token_file)
+		r = read_token(o->token_file, &token, err);
+	if (token)
+		explicit_bzero(token, strlen(token));
+	free(token);
+	return r;
+}
+
+int api_doors_check(const struct api_doors *o, struct err *err)
+{
+	for (char *const *at = o->listen; at && *at; at++) {
+		const char *rest = NULL;
+		int r = kind_of(*at, &rest, err);
+
+		if (r == KIND_TCP && http_listen_check(rest, err) < 0)
+			return err_wrap(err, "--listen %s", *at);
+		if (r == KIND_TCP && !(o->cert && o->key && o->client_ca) && !o->token_file && RT_GUARD(A2))
+			return insecure(*at, err);
+		if (r < 0)
+			return r;
+	}
+	return check_files(o, err);
 }

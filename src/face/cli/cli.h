@@ -72,6 +72,8 @@ struct cli_hooks {
 	 * (or writes 'E' and the text itself): the waiting `berth up` prints it. -EBUSY, -EADDRINUSE and -EEXIST mean
 	 * that another berth holds the data or the socket. */
 	int (*up)(const struct cli_up_options *o, struct err *err);
+	/* Finds what is wrong with the options before anything is made. */
+	int (*check)(const struct cli_up_options *o, struct err *err);
 	/* Does it, and fills in the counts. */
 	int (*store)(struct cli_store_job *job, struct err *err);
 	int (*sim)(struct cli_sim *sim, struct err *err);

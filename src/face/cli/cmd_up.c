@@ -338,13 +338,16 @@ static int up_start(struct cli *cli, const struct up_values *v, struct cli_up_op
 	int64_t other = 0;
 	int r;
 
+	if (v->wait && client_ping(cli, &other, NULL) == 0)
+		return is_up(o, " already", other);
+	r = cli->hooks->check(o, err);
+	if (r < 0)
+		return r;
 	if (v->foreground) {
 		o->foreground = true;
 		r = cli->hooks->up(o, err);
 		return r < 0 ? r : CLI_OK;
 	}
-	if (v->wait && client_ping(cli, &other, NULL) == 0)
-		return is_up(o, " already", other);
 	r = up_background(cli, o, &pid, &why);
 	if (r == 0)
 		return is_up(o, "", pid);
@@ -462,7 +465,7 @@ static int up_run(struct cli *cli, void *values, char **operands, struct err *er
 	int r;
 
 	(void)operands;
-	if (!cli->hooks || !cli->hooks->up)
+	if (!cli->hooks || !cli->hooks->up || !cli->hooks->check)
 		return err_set(err, ENOSYS, "this program cannot be the daemon");
 	if (v->netns_pool > CLI_NETNS_POOL_MAX)
 		return err_set(err, EINVAL, "--netns-pool: %" PRIu64 " is more than %d", v->netns_pool,
@@ -603,10 +606,12 @@ const struct cli_command command_down = {
     .name = "down",
     .usage = "",
     .summary = "Stop berth, and with --all what it runs",
-    .detail = "Returns when its process is gone. Without an option containers go on; the next `berth up` finds them again.\n"
-	      "With --for-reboot each is asked to end, and has its grace for that; policies always and unless-stopped, and\n"
-	      "on-failure of one that did not end with 0, begin it again (packaging/systemd/berth-containers.service). Jobs are\n"
-	      "not canceled: what ran of them is tried again.",
+    .detail =
+	"Returns when its process is gone. Without an option containers go on; the next `berth up` finds them again.\n"
+	"With --for-reboot each is asked to end, and has its grace for that; policies always and unless-stopped, and\n"
+	"on-failure of one that did not end with 0, begin it again (packaging/systemd/berth-containers.service). Jobs "
+	"are\n"
+	"not canceled: what ran of them is tried again.",
     .examples = "  berth down\n  berth down --all",
     .options = down_options,
     .values_size = sizeof(struct down_values),
