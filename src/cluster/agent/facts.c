@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define IMAGES_MAX 500
+#define ID_DIGITS 16
 #define CPUINFO_MAX (4u << 20)
 
 /* The features that programs are compiled for or need, by the kernel's names, not all two hundred. */
@@ -91,15 +92,21 @@ static char *text_of(const char *path)
 
 struct images {
 	yyjson_mut_doc *d;
-	yyjson_mut_val *list;
+	yyjson_mut_val *list, *ids;
 };
 
-static void add_image(void *ctx, const char *name, uint64_t bytes)
+/* With the beginning of its digest: the name may mean another one some day. */
+static void add_image(void *ctx, const char *name, const char *id, uint64_t bytes)
 {
+	static const char prefix[] = "sha256:";
 	struct images *to = ctx;
 
-	if (yyjson_mut_obj_size(to->list) < IMAGES_MAX)
-		yyjson_mut_obj_add(to->list, yyjson_mut_strcpy(to->d, name), yyjson_mut_uint(to->d, bytes));
+	if (yyjson_mut_obj_size(to->list) >= IMAGES_MAX)
+		return;
+	yyjson_mut_obj_add(to->list, yyjson_mut_strcpy(to->d, name), yyjson_mut_uint(to->d, bytes));
+	if (id && !strncmp(id, prefix, sizeof prefix - 1) && strlen(id) >= sizeof prefix - 1 + ID_DIGITS)
+		yyjson_mut_obj_add(to->ids, yyjson_mut_strcpy(to->d, name),
+				   yyjson_mut_strncpy(to->d, id + sizeof prefix - 1, ID_DIGITS));
 }
 
 /* How many there are, and what the largest has. */
@@ -159,6 +166,7 @@ char *facts_json(unsigned cores, unsigned gpus, const struct disk *disk, struct 
 	add_holdings(d, o, h);
 	images.d = d;
 	images.list = yyjson_mut_obj_add_obj(d, o, "images");
+	images.ids = yyjson_mut_obj_add_obj(d, o, "image_ids");
 	engine_each_image(e, add_image, &images);
 	return json_text(d, false, NULL);
 }

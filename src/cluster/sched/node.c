@@ -180,6 +180,7 @@ void sched_node_tell(struct sched *s, struct node *n, struct facts *facts)
 	if (n->up)
 		unlist(s, n);
 	sched_tally_out(s, n);
+	sched_probe_moved(s, n, facts);
 	sched_facts_free(&n->facts);
 	n->facts = *facts;
 	n->price = price_of(&n->facts);

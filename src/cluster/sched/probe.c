@@ -103,6 +103,40 @@ void sched_probe_forget(struct sched *s, struct node *n)
 	}
 }
 
+/* "BYTES/ID" (server/node_facts.c): the part that says which image it is; NULL = nobody knows. */
+static const char *id_of(const struct facts *f, const char *fact)
+{
+	const char *value = sched_facts_get(f, fact);
+
+	value = value ? strchr(value, '/') : NULL;
+	return value && value[1] ? value : NULL;
+}
+
+static bool has_moved(const struct node *n, const struct facts *facts, const struct shape *sh)
+{
+	mem_cleanup char *fact = sched_selection_fact(sh->image);
+	const char *was = id_of(&n->facts, fact), *is = id_of(facts, fact);
+
+	return was && is && strcmp(was, is) != 0;
+}
+
+void sched_probe_moved(struct sched *s, struct node *n, const struct facts *facts)
+{
+	for (size_t k = 0; s->n_probes && k < s->n_shapes; k++) {
+		const struct shape *sh = s->shapes[k];
+		enum probe_state state = PROBE_NONE;
+
+		if (sh->probe && sh->image && n->pos < sh->probe->n_answers)
+			state = (enum probe_state)sh->probe->answers[n->pos].state;
+		/* One that is asked now waits for its answer. */
+		if (state == PROBE_NONE || state == PROBE_ASKED || !has_moved(n, facts, sh))
+			continue;
+		if (state == PROBE_YES)
+			drop_hold(s, sh->probe);
+		set(sh->probe, n, PROBE_NONE, 0, NULL);
+	}
+}
+
 void sched_probe_answer(struct sched *s, const char *name, const char *node, enum sched_fit fit, const char *text)
 {
 	static const enum probe_state states[] = {

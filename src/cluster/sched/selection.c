@@ -78,10 +78,14 @@ struct selection *sched_selection_data(struct sched *s, const char *name)
 	return counted(s, text);
 }
 
+char *sched_selection_fact(const struct selection *sel)
+{
+	return mem_printf("has.%.*s", (int)(strlen(sel->text) - strlen("has()")), sel->text + strlen("has("));
+}
+
 uint64_t sched_selection_bytes(const struct sched *s, struct selection *sel)
 {
-	size_t n = strlen(sel->text);
-	mem_cleanup char *fact = mem_printf("has.%.*s", (int)(n - strlen("has()")), sel->text + strlen("has("));
+	mem_cleanup char *fact = sched_selection_fact(sel);
 
 	for (size_t k = 0; k < s->n_nodes; k++) {
 		const struct node *node = s->nodes[k];

@@ -142,6 +142,8 @@ struct probe *sched_probe_get(struct sched *s, const char *key, int64_t age_ms);
 void sched_probe_drop(struct sched *s, struct probe *p);			 /* takes NULL */
 bool sched_probe_fits(const struct probe *p, const struct node *n);		 /* the node said yes */
 void sched_probe_forget(struct sched *s, struct node *n); /* it goes: who knows what comes back */
+/* It will say this of itself: an answer that was given with another image of the same name is none any more. */
+void sched_probe_moved(struct sched *s, struct node *n, const struct facts *facts);
 void sched_probe_answer(struct sched *s, const char *name, const char *node, enum sched_fit fit, const char *text);
 void sched_probe_put(struct sched *s, struct probe *p, uint32_t node, enum probe_state state, int64_t at_ms,
 		     const char *text); /* from a snapshot */
@@ -210,6 +212,8 @@ struct selection *sched_selection_get(struct sched *s, const char *text); /* a r
 /* Of nodes that have the image; NULL for a name that no expression can hold. */
 struct selection *sched_selection_image(struct sched *s, const char *image);
 struct selection *sched_selection_data(struct sched *s, const char *name); /* the same for "volume.NAME" and its kin */
+/* The name of the fact that "has(NAME)" asks for; the caller frees. */
+char *sched_selection_fact(const struct selection *sel);
 uint64_t sched_selection_bytes(const struct sched *s,
 			       struct selection *sel);		   /* of that image, as a node that has it says */
 void sched_selection_drop(struct sched *s, struct selection *sel); /* takes NULL */

@@ -56,8 +56,18 @@ static const char *const texts[] = {"version", "kernel", "arch", NULL};
 static const char *const numbers[] = {"cores", "numa", "numa_cores", "numa_memory", "sockets",
 				      "gpus",  "disk", "disk_free",  NULL};
 
-/* Their bytes, by name. */
-static void add_images(struct buf *out, yyjson_val *images)
+#define ID_DIGITS 16
+
+/* Which image the name means: the beginning of a digest. */
+static const char *id_of(yyjson_val *ids, yyjson_val *name)
+{
+	const char *id = yyjson_get_str(yyjson_obj_getn(ids, yyjson_get_str(name), yyjson_get_len(name)));
+
+	return id && *id && strlen(id) <= ID_DIGITS && strspn(id, "0123456789abcdef") == strlen(id) ? id : NULL;
+}
+
+/* Their bytes, by name, and which they are: "123/0a1b". */
+static void add_images(struct buf *out, yyjson_val *images, yyjson_val *ids)
 {
 	yyjson_val *name, *bytes;
 	size_t i, n;
@@ -66,8 +76,11 @@ static void add_images(struct buf *out, yyjson_val *images)
 		/* One that takes no room is there, too. */
 		uint64_t size = yyjson_get_uint(bytes) ? yyjson_get_uint(bytes) : 1;
 
+		const char *id = id_of(ids, name);
+
 		if (i < IMAGES_MAX && node_facts_name_ok(yyjson_get_str(name)))
-			buf_printf(out, "has.image.%s %" PRIu64 "\n", yyjson_get_str(name), size);
+			buf_printf(out, "has.image.%s %" PRIu64 "%s%s\n", yyjson_get_str(name), size, id ? "/" : "",
+				   id ? id : "");
 	}
 }
 
@@ -102,7 +115,7 @@ static void add_said(struct buf *out, const struct node *n, yyjson_val *facts)
 	}
 	add_flags(out, yyjson_obj_get(facts, "cpu_flags"));
 	add_data(out, yyjson_obj_get(facts, "data"));
-	add_images(out, yyjson_obj_get(facts, "images"));
+	add_images(out, yyjson_obj_get(facts, "images"), yyjson_obj_get(facts, "image_ids"));
 }
 
 /* What the owner of its node source says of it. */

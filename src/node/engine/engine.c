@@ -146,12 +146,13 @@ struct image_store *engine_images(struct engine *e)
 	return e->images;
 }
 
-void engine_each_image(struct engine *e, void (*fn)(void *ctx, const char *name, uint64_t bytes), void *ctx)
+void engine_each_image(struct engine *e, void (*fn)(void *ctx, const char *name, const char *id, uint64_t bytes),
+		       void *ctx)
 {
 	struct image_info **list = image_list(e->images);
 
 	for (size_t k = 0; list && list[k]; k++) {
-		fn(ctx, list[k]->name, list[k]->size);
+		fn(ctx, list[k]->name, list[k]->id, list[k]->size);
 		image_info_free(list[k]);
 	}
 	free(list);

@@ -265,7 +265,8 @@ int engine_pull(struct engine *e, const char *image, engine_import_fn done, void
 int engine_image_remove(struct engine *e, const char *name, bool force, struct err *err);
 struct image_store *engine_images(struct engine *e);
 /* Each image with its name and the bytes of its layers, by name. */
-void engine_each_image(struct engine *e, void (*fn)(void *ctx, const char *name, uint64_t bytes), void *ctx);
+void engine_each_image(struct engine *e, void (*fn)(void *ctx, const char *name, const char *id, uint64_t bytes),
+		       void *ctx); /* id: "sha256:..." */
 /* Another one when names of images have come or gone, whichever process did it. */
 uint64_t engine_images_stamp(const struct engine *e);
 

@@ -57,11 +57,13 @@ static void test_untrusted(void **state)
 {
 	char facts[] =
 	    "{\"kernel\":\"6.1\\nlabels.disk ssd\",\"arch\":\"x86_64\",\"cpu_flags\":[\"a b\",7,\"\"],\"cores\":\"8\","
-	    "\"images\":{\"a b\":1,\"\":2,\"c\":-1}}";
+	    "\"images\":{\"a "
+	    "b\":1,\"\":2,\"c\":-1,\"d\":3,\"e\":4},\"image_ids\":{\"d\":\"0a1b\",\"e\":\"1\\n2\",\"f\":\"1\"}}";
 	mem_cleanup char *text = facts_text(facts, "{\"a b\":\"c\",\"d\":\"e\\nf\",\"g\":1}");
 
 	(void)state;
-	assert_string_equal(text, "os linux\nrole worker\narch x86_64\nhas.image.c 18446744073709551615\n");
+	assert_string_equal(text, "os linux\nrole worker\narch x86_64\nhas.image.c 18446744073709551615\n"
+				  "has.image.d 3/0a1b\nhas.image.e 4\n");
 }
 
 int main(void)

@@ -110,3 +110,38 @@ exit g/w/1#1 0
 > ended g: finished
 > start h/g/0#1 on n1
 > start h/g/1#1 on n2
+exit h/g/0#1 0
+> start i/s/0#1 on n1
+exit h/g/1#1 0
+> ended h: finished
+exit i/s/0#1 0
+> ended i: finished
+# An answer holds for the image that it was given with; a name that means another image now has none.
+facts n1 has.image.i=5/aa
+facts n2 has.image.i=5/aa has.image.j=7/cc
+submit j: x probe=m image=i slots=4
+> probe m@600000 on n2 for j/x
+> probe m@600000 on n1 for j/x
+probed m@600000 n1 yes
+> start j/x/0#1 on n1
+probed m@600000 n2 no
+exit j/x/0#1 0
+> ended j: finished
+submit k: x probe=m image=i slots=4
+> start k/x/0#1 on n1
+exit k/x/0#1 0
+> ended k: finished
+facts n2 has.image.i=5/aa has.image.j=7/dd
+submit l: x probe=m image=i slots=4
+> start l/x/0#1 on n1
+exit l/x/0#1 0
+> ended l: finished
+facts n1 has.image.i=6/bb
+submit m: x probe=m image=i slots=4
+> probe m@600000 on n1 for m/x
+why m
+= task "x": needs a node that its probe says yes on: 1 node: probe said no; 1 node is asked by its probe
+probed m@600000 n1 yes
+> start m/x/0#1 on n1
+exit m/x/0#1 0
+> ended m: finished
