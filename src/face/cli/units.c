@@ -156,12 +156,15 @@ static int json_words(const char *text, char ***ret, struct err *err)
 	return 0;
 }
 
+/* Between words. */
+#define BLANKS " \t\n\v\f\r"
+
 /* One word from *p on, its quotes removed. Returns 0 or -EINVAL when a quote is not closed. */
 static int shell_word(const char **p, struct buf *word)
 {
 	char quote = 0;
 
-	for (; **p && (quote || !isspace((unsigned char)**p)); (*p)++) {
+	for (; **p && (quote || !strchr(BLANKS, **p)); (*p)++) {
 		char c = **p;
 
 		if (quote && c == quote)
@@ -186,7 +189,7 @@ int units_words(const char *text, char ***ret, struct err *err)
 	if (strlen(text) > WORDS_BYTES_MAX)
 		return err_set(err, EINVAL, "a command line of %zu bytes is too long", strlen(text));
 	words = mem_new_n(char *, 1);
-	while (*(p += strspn(p, " \t\n"))) {
+	while (*(p += strspn(p, BLANKS))) {
 		struct buf word buf_cleanup = BUF_LIMIT(WORDS_BYTES_MAX);
 
 		if (shell_word(&p, &word) < 0) {

@@ -188,6 +188,8 @@ static void test_words(void **state)
 	(void)state;
 	check_words("sh -c 'echo a  b' \"c d\" e\\ f ''", 0,
 		    (const char *const[]){"sh", "-c", "echo a  b", "c d", "e f", "", NULL});
+	/* What ends a word is left out, whatever it is: a file with the line ends of DOS. */
+	check_words("sh -c\r\n\v\ftrue\r", 0, (const char *const[]){"sh", "-c", "true", NULL});
 	check_words("  ", 0, (const char *const[]){NULL});
 	check_words("[\"sh\", \"-c\"]", 0, (const char *const[]){"sh", "-c", NULL});
 	check_words("'open", -EINVAL, NULL);
