@@ -239,6 +239,18 @@ no_tool() {
 	printf 'FROM busybox\nRUN exit 3\n' >"$DIR/three"
 	run -3 env DOCKER_BUILDKIT=0 docker build -q --network none - <"$DIR/three"
 	[[ "$output" == *"The command '/bin/sh -c exit 3' returned a non-zero code: 3"* ]]
+	# shellcheck disable=SC2016 # of the container
+	printf 'FROM busybox\nRUN ulimit -n; ulimit -Hn; df -k /dev/shm | tail -n 1; nproc; echo end\n' >"$DIR/limits"
+	DOCKER_BUILDKIT=0 docker build --no-cache --network none --ulimit nofile=77:99 --shm-size 3m --cpuset-cpus 0 - <"$DIR/limits" >"$DIR/out" 2>/dev/null
+	sed -n '/^77$/,/^end$/p' "$DIR/out" | awk '{ print $1, $2 }' | xargs >"$DIR/got"
+	[[ "$(cat "$DIR/got")" =~ ^77\ 99\ [a-z]+\ 3072\ 1\ end$ ]]
+	printf 'FROM busybox\nRUN dd if=/dev/zero of=/dev/null bs=60000000 count=1\n' >"$DIR/hungry"
+	run -0 env DOCKER_BUILDKIT=0 docker build --no-cache --network none - <"$DIR/hungry"
+	run ! env DOCKER_BUILDKIT=0 docker build --no-cache --network none -m 16m - <"$DIR/hungry"
+	run env DOCKER_BUILDKIT=0 docker build --network none -m 1m - <"$DIR/limits"
+	fails_with "Minimum memory limit allowed is 6MB"
+	run env DOCKER_BUILDKIT=0 docker build --no-cache --network none --cpuset-cpus x - <"$DIR/limits"
+	fails_with 'cpuset "x" is not a list of processors'
 	run docker push "$HOST/nosuch:1"
 	fails_with "An image does not exist locally with the tag: $HOST/nosuch"
 	docker save -o "$DIR/cli.tar" "$HOST/cli:1"

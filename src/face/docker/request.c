@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define BUILD_MEMORY_MIN (6 << 20)
 #define AUTH_BYTES_MAX 65536u
 #define MAP_BYTES_MAX (1u << 20)
 
@@ -187,6 +188,64 @@ static void add_list(yyjson_mut_doc *request, const struct http_req *r, const ch
 	}
 }
 
+/* [{"Name": "nofile", "Soft": 1, "Hard": 2}] -> ["nofile=1:2"] */
+static int add_ulimits(yyjson_mut_doc *request, const struct http_req *r, struct err *err)
+{
+	yyjson_mut_val *list = yyjson_mut_obj_add_arr(request, yyjson_mut_doc_get_root(request), "ulimits");
+	json_doc_cleanup yyjson_doc *doc = NULL;
+	size_t i, n;
+	yyjson_val *v;
+
+	if (parse_param(r, "ulimits", &doc, err) < 0)
+		return -EINVAL;
+	yyjson_arr_foreach (yyjson_doc_get_root(doc), i, n, v) {
+		const char *name = yyjson_get_str(yyjson_obj_get(v, "Name"));
+		mem_cleanup char *text = NULL;
+
+		if (!name)
+			return err_set(err, EINVAL, "ulimits: the Name of entry %zu is missing", i + 1);
+		text = mem_printf("%s=%lld:%lld", name, (long long)yyjson_get_sint(yyjson_obj_get(v, "Soft")),
+				  (long long)yyjson_get_sint(yyjson_obj_get(v, "Hard")));
+		yyjson_mut_arr_add_strcpy(request, list, text);
+	}
+	return 0;
+}
+
+/* One that is missing, or not a number, is 0, as with Docker. */
+static int64_t number(const struct http_req *r, const char *name)
+{
+	const char *text = http_req_query(r, name);
+
+	return text ? strtoll(text, NULL, 10) : 0;
+}
+
+static int add_limits(yyjson_mut_doc *request, const struct http_req *r, struct err *err)
+{
+	yyjson_mut_val *root = yyjson_mut_doc_get_root(request);
+	int64_t memory = number(r, "memory"), swap = number(r, "memswap"), shm = number(r, "shmsize");
+	int64_t quota = number(r, "cpuquota"), period = number(r, "cpuperiod");
+	const char *cpus = http_req_query(r, "cpusetcpus");
+
+	if (memory < 0 || (memory > 0 && memory < BUILD_MEMORY_MIN))
+		return err_set(err, EINVAL, "Minimum memory limit allowed is 6MB");
+	if (memory > 0 && swap > 0 && swap < memory)
+		return err_set(err, EINVAL, "Minimum memoryswap limit should be larger than memory limit, see usage");
+	if (shm < 0)
+		return err_set(err, EINVAL, "SHM size can not be less than 0");
+	if (period != 0 && (period < 1000 || period > 1000000))
+		return err_set(err, EINVAL,
+			       "CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)");
+	if (quota > 0 && quota < 1000)
+		return err_set(err, EINVAL, "CPU cfs quota can not be less than 1ms (i.e. 1000)");
+	yyjson_mut_obj_add_int(request, root, "memory", memory);
+	yyjson_mut_obj_add_int(request, root, "shm_size", shm);
+	if (quota > 0)
+		yyjson_mut_obj_add_int(request, root, "cpu_milli", quota * 1000 / (period ? period : 100000));
+	if (cpus && *cpus)
+		yyjson_mut_obj_add_strcpy(request, root, "cpus", cpus);
+	return add_ulimits(request, r, err);
+}
+
 int docker_build_request(yyjson_mut_doc *request, const struct http_req *r, struct err *err)
 {
 	static const struct {
@@ -214,7 +273,8 @@ int docker_build_request(yyjson_mut_doc *request, const struct http_req *r, stru
 		yyjson_mut_obj_add_strcpy(request, root, "network", network);
 	add_list(request, r, "t", "tags", false);
 	add_list(request, r, "extrahosts", "hosts", true);
-	if (add_map(request, r, "buildargs", err) < 0 || add_map(request, r, "labels", err) < 0)
+	if (add_map(request, r, "buildargs", err) < 0 || add_map(request, r, "labels", err) < 0 ||
+	    add_limits(request, r, err) < 0)
 		return -EINVAL;
 	return add_cache_from(request, r, err);
 }

@@ -245,7 +245,7 @@ static void tell_result(struct building *b, const struct build_result *result)
 }
 
 struct lists {
-	char **tags, **hosts, **args, **labels, **cache_from;
+	char **tags, **hosts, **args, **labels, **cache_from, **ulimits;
 };
 
 static int read_lists(const struct tool *t, struct lists *l, struct err *err)
@@ -253,11 +253,8 @@ static int read_lists(const struct tool *t, struct lists *l, struct err *err)
 	const struct {
 		const char *key;
 		char ***place;
-	} table[] = {{"tags", &l->tags},
-		     {"hosts", &l->hosts},
-		     {"buildargs", &l->args},
-		     {"labels", &l->labels},
-		     {"cache_from", &l->cache_from}};
+	} table[] = {{"tags", &l->tags},     {"hosts", &l->hosts},	     {"buildargs", &l->args},
+		     {"labels", &l->labels}, {"cache_from", &l->cache_from}, {"ulimits", &l->ulimits}};
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < sizeof table / sizeof *table; i++)
@@ -283,6 +280,12 @@ static void lists_free(struct lists *l)
 	mem_strv_free(l->args);
 	mem_strv_free(l->labels);
 	mem_strv_free(l->cache_from);
+	mem_strv_free(l->ulimits);
+}
+
+static uint64_t number(const struct tool *t, const char *key)
+{
+	return yyjson_get_uint(yyjson_obj_get(t->request, key));
 }
 
 int tool_build(struct tool *t, struct err *err)
@@ -317,6 +320,11 @@ int tool_build(struct tool *t, struct err *err)
 	o.build_args = l.args;
 	o.labels = l.labels;
 	o.cache_from = l.cache_from;
+	o.limits = (struct build_limits){.memory = number(t, "memory"),
+					 .cpu_milli = number(t, "cpu_milli"),
+					 .shm_size = number(t, "shm_size"),
+					 .ulimits = l.ulimits,
+					 .cpus = tool_text(t, "cpus")};
 	sigaction(SIGTERM, &action, NULL);
 	r = build_run(t->data, &o, on_event, &b, &result, err);
 	if (r == 0)

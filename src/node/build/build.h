@@ -19,6 +19,15 @@ struct image_store;
 enum build_network { BUILD_NETWORK_DEFAULT, BUILD_NETWORK_NONE, BUILD_NETWORK_HOST, BUILD_NETWORK_GIVEN };
 
 /* Lists are NULL-terminated or NULL. */
+/* Of each RUN; 0 and NULL = as usual. */
+struct build_limits {
+	uint64_t memory;      /* bytes, no swap beyond */
+	uint64_t cpu_milli;   /* 1000 = one processor */
+	uint64_t shm_size;    /* bytes of /dev/shm */
+	char *const *ulimits; /* "nofile=1024:2048"; -1 = none */
+	const char *cpus;     /* "0-2,5": the processors it runs on */
+};
+
 struct build_options {
 	const char *context;	/* context.h */
 	const char *dockerfile; /* -f, or NULL */
@@ -34,6 +43,7 @@ struct build_options {
 	bool
 	    cache_from_only; /* as Docker does it: with cache_from, a result counts only when it is a layer of a named image that is here, or
 				 comes from the cache inside of it */
+	struct build_limits limits;
 	bool docker_caps; /* RUN has Docker's capabilities, of which our own are a few less */
 	const char *target, *platform;
 	const char *check; /* more for "# check=": lint.h */

@@ -9,6 +9,7 @@
 #include "base/core/guard.h"
 #include "base/core/mem.h"
 #include "base/core/random.h"
+#include "node/build/exec_limits.h"
 #include "node/build/exec_mounts.h"
 #include "node/build/exec_network.h"
 #include "node/build/exec_point.h"
@@ -111,6 +112,8 @@ struct confined {
 static int run(const struct plan_step *step, const struct exec_mounts *m, const struct confined *c, struct err *err)
 {
 	const struct step_run *step_run = step->run;
+	const struct build_limits *limits = &m->build->o->limits;
+	struct exec_limits inherited = EXEC_LIMITS_NULL;
 	cleanup_with(mem_strv_freep) char **env = make_env(step, m);
 	struct snapshot *s = m->snapshot;
 	const bool privileged = !RT_GUARD(B3) && step_run->insecure;
@@ -136,6 +139,7 @@ static int run(const struct plan_step *step, const struct exec_mounts *m, const 
 	    .host_network = c->network->host,
 	    .has_netns = c->network->netns >= 0,
 	    .netns = c->network->netns,
+	    .limits = {.memory = limits->memory, .cpu_milli = limits->cpu_milli},
 	    .stdin_fd = -1,
 	    .stdout_fd = c->out,
 	    .stderr_fd = c->out,
@@ -143,8 +147,13 @@ static int run(const struct plan_step *step, const struct exec_mounts *m, const 
 	enum rt_fault fault;
 	struct rt_box box;
 	struct rt_exit e = {0};
-	int r = rt_start(&spec, &box, &fault, err), gone;
+	int r = exec_limits_read(limits, &inherited, err), gone;
 
+	if (r == 0)
+		r = exec_limits_enter(&inherited, err);
+	if (r == 0)
+		r = rt_start(&spec, &box, &fault, err);
+	exec_limits_leave(&inherited);
 	if (r < 0)
 		return r;
 	exec_mounts_started((struct exec_mounts *)m);

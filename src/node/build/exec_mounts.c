@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 
 #define NAME_LEN 32
+#define SHM "/dev/shm"
 #define SSH_TARGET "/run/buildkit/ssh_agent.%s"
 
 static int hold(struct exec_mounts *m, int fd)
@@ -262,6 +263,21 @@ static int add_tmpfs(struct exec_mounts *m, const struct step_mount *mount, stru
 	return 0;
 }
 
+/* A mount of the step's own is the one that counts. */
+static void add_shm(struct exec_mounts *m)
+{
+	const struct step_run *run = m->step->run;
+	struct rt_mount *one;
+
+	for (size_t i = 0; i < run->n_mounts; i++) {
+		if (run->mounts[i].target && !strcmp(run->mounts[i].target, SHM))
+			return;
+	}
+	one = add(m, SHM, true);
+	one->type = RT_MOUNT_TMPFS;
+	one->size = m->build->o->limits.shm_size;
+}
+
 static int add_secret(struct exec_mounts *m, const struct step_mount *mount, struct err *err)
 {
 	char *data = NULL;
@@ -362,6 +378,8 @@ int exec_mounts_make(struct exec_mounts *m, struct err *err)
 		r = add_script(m, err);
 	if (r == 0)
 		r = add_step_mounts(m, err);
+	if (r == 0 && m->build->o->limits.shm_size > 0)
+		add_shm(m);
 	sort(m);
 	return r;
 }
