@@ -69,6 +69,23 @@ yyjson_doc *json_parse(const char *text, size_t n, size_t limit, const char *wha
 	return NULL;
 }
 
+yyjson_doc *json_parse_kept(const char *text, size_t n, size_t limit, const char *what, struct err *err)
+{
+	yyjson_doc *doc = json_parse(text, n, limit, what, err), *smaller;
+	size_t before, used;
+
+	if (!doc)
+		return NULL;
+	/* The document and its values are one piece of memory, sized by a guess from the text; values name each other by distances. */
+	before = (size_t)((char *)doc->root - (char *)doc);
+	used = before + doc->val_read * sizeof *doc->root;
+	smaller = realloc(doc, used);
+	if (!smaller)
+		return doc;
+	smaller->root = (yyjson_val *)(void *)((char *)smaller + before);
+	return smaller;
+}
+
 static int get(yyjson_val *obj, const char *key, yyjson_val **ret, struct err *err)
 {
 	yyjson_val *v = yyjson_obj_get(obj, key);

@@ -36,6 +36,8 @@ static inline void json_mut_freep(yyjson_mut_doc **doc)
 /* Parses `n` bytes of strict JSON. `what` names the document in the error, which tells line and column. Returns NULL with *err set
  * (EINVAL; E2BIG past JSON_DEPTH_MAX or `limit` bytes). The text need not outlive the call. */
 yyjson_doc *json_parse(const char *text, size_t n, size_t limit, const char *what, struct err *err);
+/* As json_parse, for a document that is kept: without the room for more values than it has, which is up to twice what they take. */
+yyjson_doc *json_parse_kept(const char *text, size_t n, size_t limit, const char *what, struct err *err);
 
 /* Members whose names differ from one of these (NULL-terminated) only in capitals get that name, where it is not there
  * itself: Go's decoders take them, and clients of an API that is written in Go rely on that. */

@@ -635,7 +635,7 @@ static int finish(struct jobspec *j, const char *id, struct jobspec **ret, struc
 int jobspec_parse(const char *text, size_t len, const char *id, uint32_t uid, bool spread, struct jobspec **ret,
 		  struct err *err)
 {
-	yyjson_doc *doc = json_parse(text, len, JOBSPEC_MAX, "the job", err);
+	yyjson_doc *doc = json_parse_kept(text, len, JOBSPEC_MAX, "the job", err);
 	struct jobspec *j;
 
 	if (!doc)
@@ -659,7 +659,7 @@ char *jobspec_stored(const char *text, size_t len, uint32_t uid, bool spread, bo
 
 int jobspec_load(const char *stored, size_t len, const char *id, struct jobspec **ret, struct err *err)
 {
-	yyjson_doc *doc = json_parse(stored, len, JOBSPEC_MAX + 1024, "a stored job", err);
+	yyjson_doc *doc = json_parse_kept(stored, len, JOBSPEC_MAX + 1024, "a stored job", err);
 	struct jobspec *j;
 	int64_t uid = 0;
 

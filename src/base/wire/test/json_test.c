@@ -147,6 +147,29 @@ static void test_quote(void **state)
 	assert_non_null(doc);
 }
 
+/* Single values, pretty texts and texts of all sizes: yyjson reads them by different functions, with guesses of their own. */
+static void test_kept(void **state)
+{
+	static const char *const texts[] = {"1", "\"text\"", "[]", "{\n  \"a\": [1, 2,\n  {\"b\": null}]\n}"};
+	struct err err = ERR_INIT;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof texts / sizeof *texts + 300; i++) {
+		buf_cleanup struct buf b = BUF_INIT;
+		json_doc_cleanup yyjson_doc *doc = NULL, *kept = NULL;
+
+		for (size_t n = sizeof texts / sizeof *texts; n < i; n++)
+			buf_printf(&b, "%s{\"number\":%zu,\"text\":\"%zu\"}", b.len ? "," : "[", n, n * n);
+		buf_printf(&b, "%s", b.len ? "]" : texts[i % (sizeof texts / sizeof *texts)]);
+		doc = json_parse(b.data, b.len, 1 << 20, "the test", &err);
+		kept = json_parse_kept(b.data, b.len, 1 << 20, "the test", &err);
+		assert_non_null(kept);
+		assert_true(yyjson_equals(yyjson_doc_get_root(doc), yyjson_doc_get_root(kept)));
+	}
+	assert_null(json_parse_kept("[", 1, 10, "the test", &err));
+	assert_int_equal(err.code, EINVAL);
+}
+
 static void test_write(void **state)
 {
 	char *const v[] = {(char *)"p", (char *)"q", NULL};
@@ -170,7 +193,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_bad),	    cmocka_unit_test(test_limits), cmocka_unit_test(test_position),
 	    cmocka_unit_test(test_members), cmocka_unit_test(test_fold),   cmocka_unit_test(test_quote),
-	    cmocka_unit_test(test_write),
+	    cmocka_unit_test(test_write),   cmocka_unit_test(test_kept),
 	};
 
 	return cmocka_run_group_tests_name("json", tests, NULL, NULL);
