@@ -534,10 +534,60 @@ no_overlap() {
 	done
 }
 
+# What says how often it has run, and ends when there is a file of its name, well or not.
+repeated() { # NAME
+	job_file "$1" <<-END >/dev/null
+		services:
+		  t:
+		    image: busybox
+		    command: ["sh", "-c", "echo run >>/work/$1.runs; until [ -e /work/$1.ok ]; do [ ! -e /work/$1.bad ] || { rm /work/$1.bad; exit 1; }; sleep 0.05; done"]
+		    volumes: ["$DIR/work:/work"]
+		    stop_grace_period: 1s
+		    x-berth: {kind: task, retry: {attempts: 5, delay: 10ms}}
+	END
+	berth submit "$DIR/$1.yaml" --json | jq -r .id
+}
+
+ran() { # NAME TIMES
+	[ "$(wc -l <"$DIR/work/$1.runs")" -eq "$2" ]
+}
+
+@test "a backup that is older than what runs: what it knows goes on or is told again, what it does not know ends" {
+	mkdir "$DIR/work"
+	stays=$(repeated stays)
+	ended=$(repeated ended)
+	again=$(repeated again)
+	for name in stays ended again; do
+		eventually ran "$name" 1
+	done
+	berth backup --data "$DIR/data" "$DIR/backup"
+	touch "$DIR/work/again.bad" "$DIR/work/ended.ok"
+	eventually job_state_is "$ended" finished
+	later=$(repeated later)
+	eventually ran later 1
+	eventually ran again 2
+	berth down
+	berth restore --data "$DIR/older" "$DIR/backup"
+	apart "$BERTH" server --data "$DIR/older" --agents 10.9.0.1 --lease 3s 3>&- 4>&-
+	run berth job "$later"
+	fails_with "$later"
+	# Its second try the backup does not know: it ends before there is a third.
+	WITHIN=20 eventually ran again 3
+	eventually job_state_is "$ended" finished
+	for node in $AGENTS; do
+		run -0 eventually bash -c "! BERTH_SOCKET=$DIR/$node.sock $BERTH ps -q --no-trunc --format '{{.Names}}' | grep -e '$later' -e '$again-t-0-try2'"
+	done
+	touch "$DIR/work/stays.ok" "$DIR/work/again.ok"
+	berth wait "$stays" "$again"
+	ran stays 1
+	ran ended 1
+	ran again 3
+}
+
 @test "a node that is removed has no way back without a token" {
 	berth node rm n3
 	[ "$(berth node ls -q | xargs)" = "n1 n2" ]
-	eventually grep -q "no member any more" "$DIR/data/berth.log"
+	eventually grep -q "no member any more" "$DIR/older/berth.log"
 	on n3 down >/dev/null
 	start_agent n3 --token "$(berth token create)"
 	WITHIN=20 eventually node_is n3 free
