@@ -123,6 +123,9 @@ sorted_logs() { # what `berth logs` says, one source after the other
 	berth logs -f "$id/t/0" >"$DIR/counted" 2>"$DIR/words" 3>&- &
 	follower=$!
 	eventually grep -qx "t/0 | 3" "$DIR/counted"
+	berth logs -f -t --tail 2 "$id/t/0" >"$DIR/counted2" 2>/dev/null 3>&- &
+	follower2=$!
+	eventually bash -c "[ \$(wc -l <'$DIR/counted2') -gt 3 ]"
 	kill -9 "$(on "$node" info --json | jq -r .pid)"
 	eventually grep -qx "berth: node $node went away: what it has of $id is shown when it is there again" "$DIR/words"
 	run berth logs "$id"
@@ -137,6 +140,12 @@ sorted_logs() { # what `berth logs` says, one source after the other
 	docker exec "$id-t-0" touch /go
 	docker exec "$id-t-1" touch /go
 	wait "$follower"
+	wait "$follower2"
+	# Of the last lines, too: none twice, none lost, each with its time once.
+	sed -nE 's/^t.0 [|] [0-9TZ:.-]+ ([0-9]+)$/\1/p' "$DIR/counted2" >"$DIR/numbers"
+	[ "$(wc -l <"$DIR/numbers")" = "$(($(wc -l <"$DIR/counted2") - 1))" ]
+	[ "$(head -n 1 "$DIR/numbers")" -gt 0 ]
+	seq "$(head -n 1 "$DIR/numbers")" "$(tail -n 1 "$DIR/numbers")" | cmp - "$DIR/numbers"
 	sed 's/^t.0 | //' "$DIR/counted" >"$DIR/numbers"
 	[ "$(tail -n 1 "$DIR/numbers")" = end ]
 	seq 0 $(($(wc -l <"$DIR/numbers") - 2)) | cmp - <(head -n -1 "$DIR/numbers")

@@ -33,6 +33,7 @@ struct logs {
 	struct engine_log_options options;
 	int64_t until_ms; /* INT64_MAX = for ever */
 	bool timestamps, several;
+	bool pieces;	  /* the time of each piece of output, not of each line alone */
 	char *job, *task; /* NULL: one container */
 	int64_t index;	  /* -1 = all */
 	struct source *first, **last, *speaking;
@@ -115,7 +116,7 @@ static int send_timed(struct source *s, int stream, int64_t time_ms, const char 
 		const char *newline = memchr(data, '\n', n);
 		size_t piece = newline ? (size_t)(newline - data) + 1 : n;
 
-		if (!s->mid_line[stream])
+		if (!s->mid_line[stream] || s->logs->pieces)
 			frame_note(r, note);
 		full = frame_send(r, stream, data, piece);
 		s->mid_line[stream] = !newline;
@@ -290,6 +291,7 @@ void logs_get(struct api *a, struct http_req *r, const char *id)
 	l->options = (struct engine_log_options){.follow = api_query_bool(r, "follow"), .tail = -1};
 	l->until_ms = INT64_MAX;
 	l->timestamps = api_query_bool(r, "timestamps");
+	l->pieces = api_query_bool(r, "pieces");
 	if (api_query_int(r, "tail", -1, INT32_MAX, &l->options.tail) < 0) {
 		logs_free(l);
 		return;

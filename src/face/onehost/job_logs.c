@@ -41,6 +41,11 @@ struct source {
 	struct buf piece, error;
 	bool complete;	     /* the node has said that it was all */
 	uint64_t told, skip; /* bytes of output; of a second reading those that were told before */
+	int64_t time_ms;     /* of the output that comes, -1: not said */
+	bool timed;	     /* it was said and has not been passed on */
+	int64_t last_ms;     /* with a tail: of what was told last ... */
+	uint64_t told_last;  /* ... and how much of that time */
+	bool mid_line[3];    /* by stream: the last byte that was told was no newline */
 };
 
 struct job_logs {
@@ -168,23 +173,46 @@ static void speak(struct source *s)
 	frame_text(l->r, "source", s->label);
 }
 
+/* With a tail a second reading begins at the time of what was told last: all of that time comes once more. */
+static void on_time(struct source *s)
+{
+	if (s->time_ms == s->last_ms)
+		return;
+	s->last_ms = s->time_ms;
+	s->told_last = s->skip = 0;
+}
+
+static int tell_piece(struct source *s, enum frame_type type)
+{
+	struct http_req *r = s->logs->r;
+	mem_cleanup char *note = mem_printf("{\"time_ms\":%" PRId64 "}", s->time_ms);
+	int full;
+
+	s->told += s->piece.len;
+	s->told_last += s->piece.len;
+	speak(s);
+	if (s->logs->timestamps && s->timed && !s->mid_line[type])
+		frame_note(r, note);
+	s->timed = false;
+	s->mid_line[type] = s->piece.data[s->piece.len - 1] != '\n';
+	full = frame_send(r, (int)type, s->piece.data, s->piece.len);
+	buf_clear(&s->piece);
+	return full;
+}
+
 /* Whole pieces go on, so that no line of another source comes into one. */
 static int on_output(struct source *s, enum frame_type type, const char *data, size_t n)
 {
-	size_t again = s->skip < n ? (size_t)s->skip : n;
-	int full = 0;
+	size_t again;
 
+	if (s->logs->tail >= 0 && s->timed)
+		on_time(s);
+	again = s->skip < n ? (size_t)s->skip : n;
 	s->skip -= again;
-	data += again;
-	n -= again;
-	buf_add(&s->piece, data, n);
-	if (s->piece.len > 0 && (s->frames.left == 0 || s->piece.len > PIECE_MAX)) {
-		s->told += s->piece.len;
-		speak(s);
-		full = frame_send(s->logs->r, (int)type, s->piece.data, s->piece.len);
-		buf_clear(&s->piece);
-	}
-	return full;
+	buf_add(&s->piece, data + again, n - again);
+	if (s->piece.len > 0 && (s->frames.left == 0 || s->piece.len > PIECE_MAX))
+		return tell_piece(s, type);
+	return 0;
 }
 
 /* What a node says is not trusted: only what is known goes on, written anew. */
@@ -193,19 +221,17 @@ static void on_note(struct source *s, const char *text, size_t n)
 	json_doc_cleanup yyjson_doc *doc = yyjson_read(text, n, 0);
 	yyjson_val *o = yyjson_doc_get_root(doc), *time = yyjson_obj_get(o, "time_ms");
 	const char *notice = yyjson_get_str(yyjson_obj_get(o, "notice"));
-	mem_cleanup char *json = NULL;
 
 	if (yyjson_get_bool(yyjson_obj_get(o, "end")))
 		s->complete = true;
-	if (s->skip > 0 || (!notice && !yyjson_is_int(time)))
+	if (yyjson_is_int(time)) {
+		s->time_ms = yyjson_get_sint(time);
+		s->timed = true;
+	}
+	if (s->skip > 0 || !notice)
 		return;
 	speak(s);
-	if (notice) {
-		frame_text(s->logs->r, "notice", notice);
-		return;
-	}
-	json = mem_printf("{\"time_ms\":%" PRId64 "}", yyjson_get_sint(time));
-	frame_note(s->logs->r, json);
+	frame_text(s->logs->r, "notice", notice);
 }
 
 static int on_frame(void *ctx, enum frame_type type, const char *data, size_t n, struct err *err)
@@ -288,14 +314,19 @@ static char *target_of(const struct source *s)
 	const struct job_logs *l = s->logs;
 	struct buf out = BUF_INIT;
 
-	buf_printf(&out, "/v1/containers/%s/logs?follow=%d&timestamps=%d", s->container, l->follow, l->timestamps);
-	if (l->since_ms >= 0)
-		buf_printf(&out, "&since_ms=%" PRId64, l->since_ms);
+	bool again = l->tail >= 0 && s->told > 0; /* where the last lines began nobody knows any more */
+	int64_t since_ms = again ? s->last_ms : l->since_ms;
+
+	buf_printf(&out, "/v1/containers/%s/logs?follow=%d&timestamps=%d", s->container, l->follow,
+		   l->timestamps || (l->follow && l->tail >= 0));
+	if (l->follow && l->tail >= 0)
+		buf_adds(&out, "&pieces=1");
+	if (since_ms >= 0)
+		buf_printf(&out, "&since_ms=%" PRId64, since_ms);
 	if (l->until_ms >= 0)
 		buf_printf(&out, "&until_ms=%" PRId64, l->until_ms);
-	/* The second reading begins where the first did only when that was the beginning; else with what comes. */
-	if (l->tail >= 0)
-		buf_printf(&out, "&tail=%" PRId64, s->told > 0 ? 0 : l->tail);
+	if (l->tail >= 0 && !again)
+		buf_printf(&out, "&tail=%" PRId64, l->tail);
 	return buf_take(&out);
 }
 
@@ -319,7 +350,8 @@ static void source_open(struct source *s)
 	s->complete = false;
 	s->frames = (struct frame_reader)FRAME_READER_INIT;
 	s->piece = (struct buf)BUF_INIT;
-	s->skip = s->logs->tail < 0 ? s->told : 0;
+	s->skip = s->logs->tail < 0 ? s->told : s->told_last;
+	s->timed = false;
 	if (source_ask(s, &err) < 0)
 		source_away(s, err.text);
 }
@@ -359,6 +391,7 @@ static void add_attempt(void *ctx, const struct server_attempt *a)
 	s->started_ms = a->started_ms;
 	s->number = l->by_container.n;
 	s->over = a->ended;
+	s->time_ms = s->last_ms = -1;
 	s->error.limit = ERROR_MAX;
 	map_put(&l->by_container, s->container, s);
 	*l->last = s;
