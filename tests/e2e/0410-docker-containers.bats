@@ -132,6 +132,21 @@ PY
 	run -42 docker run --rm busybox sh -c 'exit 42'
 }
 
+@test "inspect tells where files lie, and info the id of the data directory" {
+	docker run -d --name files busybox sh -c 'echo hi >/new; exec sleep 1000'
+	eventually docker exec files test -s /new
+	docker inspect -f '{{.GraphDriver.Data.UpperDir}} {{.GraphDriver.Data.WorkDir}} {{.GraphDriver.Data.MergedDir}} {{.GraphDriver.Data.LowerDir}}' files >"$DIR/places"
+	read -r upper work merged lower <"$DIR/places"
+	[ "$(cat "$upper/new" "$merged/new" | xargs)" = "hi hi" ]
+	[ -d "$work" ] && [ -x "$lower/bin/busybox" ] && [ ! -e "$lower/new" ]
+	[ "$(docker inspect -f '{{.GraphDriver.Data.UpperDir}}' busybox)" = "$lower" ]
+	docker kill files
+	docker wait files
+	[ "$(docker inspect -f '{{.GraphDriver.Data.UpperDir}} {{.GraphDriver.Data.MergedDir}}' files)" = "$upper <no value>" ]
+	[[ "$(docker info -f '{{.ID}}')" =~ ^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$ ]]
+	[ "$(docker info -f '{{.ID}}')" = "$(cat "$DIR/data/id")" ]
+}
+
 @test "names: two words where nobody gave one, and none of one letter" {
 	for _ in 1 2 3; do
 		docker create busybox true

@@ -6,6 +6,7 @@
 #include "base/core/mem.h"
 #include "base/wire/http_server.h"
 #include "face/docker/container.h"
+#include "face/docker/graph.h"
 #include "face/docker/network.h"
 #include "face/docker/shape.h"
 #include "node/engine/kernel.h"
@@ -203,7 +204,7 @@ static void add_settings(struct docker *dk, yyjson_mut_doc *d, yyjson_mut_val *r
 static yyjson_mut_doc *view(struct docker *dk, const struct engine_container *c, const struct container_doc *doc)
 {
 	yyjson_mut_doc *d = yyjson_mut_doc_new(NULL);
-	yyjson_mut_val *root = yyjson_mut_obj(d), *part;
+	yyjson_mut_val *root = yyjson_mut_obj(d);
 	mem_cleanup char *name = mem_printf("/%s", c->name);
 
 	yyjson_mut_doc_set_root(d, root);
@@ -221,9 +222,7 @@ static yyjson_mut_doc *view(struct docker *dk, const struct engine_container *c,
 	yyjson_mut_obj_add_str(d, root, "ProcessLabel", "");
 	yyjson_mut_obj_add_strcpy(d, root, "AppArmorProfile", shape_text(doc->spec, "apparmor"));
 	add_execs(dk, d, root, c);
-	part = yyjson_mut_obj_add_obj(d, root, "GraphDriver");
-	yyjson_mut_obj_add_str(d, part, "Name", "overlay2");
-	yyjson_mut_obj_add_obj(d, part, "Data");
+	graph_container(dk, d, root, c, doc);
 	yyjson_mut_obj_add_val(d, root, "Mounts", container_mounts(dk, d, doc));
 	add_config(d, root, doc);
 	add_settings(dk, d, root, c, doc);

@@ -2,13 +2,17 @@
 #include "face/docker/container.h"
 
 #include "base/core/err.h"
+#include "base/core/fd.h"
+#include "base/core/fs.h"
 #include "base/core/mem.h"
+#include "base/core/random.h"
 #include "base/wire/http_server.h"
 #include "face/docker/policy.h"
 #include "face/docker/ws_pump.h"
 #include "node/engine/engine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -276,10 +280,40 @@ void docker_request(struct docker *d, struct http_req *r)
 
 /* ---- life ---- */
 
+#define ID_FILE "id"
+
 static void on_engine(void *ctx, const struct engine_event *ev)
 {
 	if (ev->type == ENGINE_EV_REMOVED && ev->c)
 		container_doc_forget(ctx, ev->c->id);
+}
+
+/* A random UUID (RFC 9562, version 4). */
+static void make_id(char id[static 37])
+{
+	char hex[33];
+
+	random_hex(hex, 32);
+	hex[12] = '4';
+	hex[16] = "89ab"[hex[16] & 3];
+	snprintf(id, 37, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
+}
+
+/* The file <data>/id; without one that can be read or written it lives as long as the daemon. */
+static void read_id(struct docker *d)
+{
+	fd_cleanup int dir = open(d->data_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	mem_cleanup char *text = NULL;
+	size_t n;
+
+	if (dir >= 0 && fs_read(dir, ID_FILE, sizeof d->id, &text, &n, NULL) == 0 && n == sizeof d->id - 1 &&
+	    strspn(text, "0123456789abcdef-") == n) {
+		snprintf(d->id, sizeof d->id, "%s", text);
+		return;
+	}
+	make_id(d->id);
+	if (dir >= 0)
+		(void)fs_write_atomic(dir, ID_FILE, d->id, strlen(d->id), 0600, false, NULL);
 }
 
 struct docker *docker_new(struct loop *l, const struct docker_options *o)
@@ -291,6 +325,7 @@ struct docker *docker_new(struct loop *l, const struct docker_options *o)
 			     .images = engine_images(o->engine),
 			     .data_dir = mem_strdup(o->data_dir),
 			     .cgroup_layout = mem_strdup(o->cgroup_layout)};
+	read_id(d);
 	d->removed = engine_listen(o->engine, on_engine, d);
 	return d;
 }

@@ -27,6 +27,7 @@ struct docker {
 	struct engine *engine;
 	struct image_store *images;
 	char *data_dir, *cgroup_layout;
+	char id[37]; /* of `docker info`: a UUID of this data directory */
 	struct engine_listener *removed;
 	struct map briefs; /* id -> struct brief, container_doc.c */
 	size_t brief_bytes;

@@ -4,6 +4,7 @@
 #include "base/wire/http_server.h"
 #include "face/docker/age.h"
 #include "face/docker/docker_private.h"
+#include "face/docker/graph.h"
 #include "face/docker/image_group.h"
 #include "node/image/report.h"
 
@@ -128,9 +129,7 @@ void docker_image_inspect(const struct docker_call *c)
 	yyjson_mut_obj_add_uint(d, root, "Size", yyjson_get_uint(yyjson_obj_get(v.root, "size")));
 	if (!docker_since(c, DOCKER_NO_VIRTUAL_SIZE))
 		yyjson_mut_obj_add_uint(d, root, "VirtualSize", yyjson_get_uint(yyjson_obj_get(v.root, "size")));
-	o = yyjson_mut_obj_add_obj(d, root, "GraphDriver");
-	yyjson_mut_obj_add_str(d, o, "Name", "overlay2");
-	yyjson_mut_obj_add_obj(d, o, "Data");
+	graph_image(c->d, d, root, yyjson_obj_get(yyjson_obj_get(v.config, "rootfs"), "diff_ids"));
 	add_layers(d, root, v.config);
 	o = yyjson_mut_obj_add_obj(d, root, "Metadata");
 	yyjson_mut_obj_add_str(d, o, "LastTagTime", "0001-01-01T00:00:00Z");

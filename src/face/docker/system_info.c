@@ -224,7 +224,7 @@ void docker_info(const struct docker_call *c)
 	yyjson_mut_val *root = yyjson_mut_obj(d), *part;
 
 	yyjson_mut_doc_set_root(d, root);
-	yyjson_mut_obj_add_str(d, root, "ID", "berth");
+	yyjson_mut_obj_add_str(d, root, "ID", c->d->id);
 	add_counts(c->d, d, root);
 	add_machine(d, root);
 	add_daemon(c->d, d, root);
