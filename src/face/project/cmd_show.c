@@ -12,6 +12,7 @@
 #include "face/cli/client.h"
 #include "face/cli/show.h"
 #include "face/cli/table.h"
+#include "face/cli/template.h"
 #include "face/cli/text.h"
 
 #include <inttypes.h>
@@ -32,7 +33,7 @@ static const struct option_spec ps_options[] = {
     {"services", 0, OPTION_FLAG, V(services), NULL, "print the names of services only"},
     {"status", 0, OPTION_LIST, V(status), "STATE", "only these: running, exited, paused ...; may be repeated"},
     {"filter", 0, OPTION_LIST, V(filter), "status=STATE", "the same"},
-    {"format", 0, OPTION_TEXT, V(format), "table|json", "how to print"},
+    {"format", 0, OPTION_TEXT, V(format), "table|json|TEMPLATE", "how to print"},
     {"orphans", 0, OPTION_FLAG, V(orphans), NULL, "accepted: those of services that are gone are always shown"},
     {"no-trunc", 0, OPTION_FLAG, V(no_trunc), NULL, "accepted for Compose's sake"},
     {NULL},
@@ -87,14 +88,34 @@ static void publishers(yyjson_mut_doc *d, yyjson_mut_val *o, yyjson_val *ports)
 	}
 }
 
-/* As Compose v2 prints it: one object a line. */
-static void print_json(const struct project *p, const struct member *m)
+/* "a=b,c=d" of the labels, "x,y" of the networks. */
+static void joined(struct buf *b, yyjson_val *map, bool values)
 {
-	json_mut_cleanup yyjson_mut_doc *d = yyjson_mut_doc_new(NULL);
+	yyjson_val *key, *val;
+	size_t i, n;
+
+	yyjson_obj_foreach (map, i, n, key, val) {
+		buf_printf(b, "%s%s", b->len ? "," : "", yyjson_get_str(key));
+		if (values)
+			buf_printf(b, "=%s", yyjson_is_str(val) ? yyjson_get_str(val) : "");
+	}
+}
+
+static void add_joined(yyjson_mut_doc *d, yyjson_mut_val *o, const char *name, yyjson_val *map, bool values)
+{
+	struct buf text buf_cleanup = BUF_INIT;
+
+	joined(&text, map, values);
+	yyjson_mut_obj_add_strcpy(d, o, name, buf_str(&text));
+}
+
+/* As Compose v2 has it for json and templates. */
+static yyjson_mut_val *ps_object(yyjson_mut_doc *d, const struct project *p, const struct member *m)
+{
 	yyjson_mut_val *o = yyjson_mut_obj(d);
 	yyjson_val *ports = yyjson_obj_get(m->json, "Ports");
 	struct buf text buf_cleanup = BUF_INIT;
-	mem_cleanup char *line = NULL;
+	char ago[TEXT_MAX];
 	const char *open = strchr(m->status, '('), *health = "";
 	int64_t code = 0;
 
@@ -106,20 +127,33 @@ static void print_json(const struct project *p, const struct member *m)
 	if (!strncmp(m->status, "Exited (", 8))
 		code = strtoll(open + 1, NULL, 10);
 	ports_text(ports, &text);
-	yyjson_mut_doc_set_root(d, o);
 	yyjson_mut_obj_add_str(d, o, "Command", show_str(m->json, "Command", ""));
 	yyjson_mut_obj_add_int(d, o, "Created", show_int(m->json, "Created", 0));
 	yyjson_mut_obj_add_int(d, o, "ExitCode", code);
 	yyjson_mut_obj_add_str(d, o, "Health", health);
 	yyjson_mut_obj_add_str(d, o, "ID", m->id);
 	yyjson_mut_obj_add_str(d, o, "Image", m->image);
+	add_joined(d, o, "Labels", yyjson_obj_get(m->json, "Labels"), true);
 	yyjson_mut_obj_add_str(d, o, "Name", m->name);
-	yyjson_mut_obj_add_str(d, o, "Ports", buf_str(&text));
+	yyjson_mut_obj_add_str(d, o, "Names", m->name);
+	add_joined(d, o, "Networks", yyjson_obj_get(yyjson_obj_get(m->json, "NetworkSettings"), "Networks"), false);
+	yyjson_mut_obj_add_strcpy(d, o, "Ports", buf_str(&text));
 	yyjson_mut_obj_add_str(d, o, "Project", p->name);
 	publishers(d, o, ports);
+	yyjson_mut_obj_add_strcpy(d, o, "RunningFor",
+				  text_ago(ago, show_int(m->json, "Created", 0) * 1000, clock_wall_ms()));
 	yyjson_mut_obj_add_str(d, o, "Service", m->service);
 	yyjson_mut_obj_add_str(d, o, "State", m->state);
 	yyjson_mut_obj_add_str(d, o, "Status", m->status);
+	return o;
+}
+
+static void print_json(const struct project *p, const struct member *m)
+{
+	json_mut_cleanup yyjson_mut_doc *d = yyjson_mut_doc_new(NULL);
+	mem_cleanup char *line = NULL;
+
+	yyjson_mut_doc_set_root(d, ps_object(d, p, m));
 	line = json_text(d, false, NULL);
 	printf("%s\n", line);
 }
@@ -150,6 +184,26 @@ static void ps_row(struct table *t, const struct member *m)
 	table_cell(t, buf_str(&ports));
 }
 
+static bool ps_wants(const struct ps_values *v, const struct member *one, char **operands)
+{
+	return project_in(operands, one->service) && status_fits(v, one) && (!one->oneoff || v->all);
+}
+
+static int ps_template(const struct project *p, const struct ps_values *v, const struct members *m, char **operands,
+		       struct err *err)
+{
+	json_mut_cleanup yyjson_mut_doc *d = yyjson_mut_doc_new(NULL);
+	json_doc_cleanup yyjson_doc *rows = NULL;
+
+	yyjson_mut_doc_set_root(d, yyjson_mut_arr(d));
+	for (size_t i = 0; i < m->n; i++) {
+		if (ps_wants(v, &m->v[i], operands))
+			yyjson_mut_arr_append(yyjson_mut_doc_get_root(d), ps_object(d, p, &m->v[i]));
+	}
+	rows = yyjson_mut_doc_imut_copy(d, NULL);
+	return template_print(v->format, yyjson_doc_get_root(rows), err);
+}
+
 static void ps_print(const struct project *p, const struct ps_values *v, const struct members *m, char **operands)
 {
 	struct table *t cleanup_with(table_freep) = table_new(ps_columns);
@@ -159,7 +213,7 @@ static void ps_print(const struct project *p, const struct ps_values *v, const s
 	for (size_t i = 0; i < m->n; i++) {
 		const struct member *one = &m->v[i];
 
-		if (!project_in(operands, one->service) || !status_fits(v, one) || (one->oneoff && !v->all))
+		if (!ps_wants(v, one, operands))
 			continue;
 		if (v->quiet)
 			printf("%s\n", one->id);
@@ -179,14 +233,14 @@ static int ps_run(struct project *p, void *values, char **operands, struct err *
 {
 	const struct ps_values *v = values;
 	struct members m = MEMBERS_INIT;
-	int r;
+	bool template = v->format && strcmp(v->format, "json") != 0 && strcmp(v->format, "table") != 0;
+	int r = members_read(p, &m, err);
 
-	if (v->format && strcmp(v->format, "json") != 0 && strcmp(v->format, "table") != 0)
-		return err_set(err, EINVAL, "--format: \"%s\" is neither table nor json", v->format);
-	r = members_read(p, &m, err);
 	if (r == 0)
 		r = project_check_names(p, &m, operands, err);
-	if (r == 0)
+	if (r == 0 && template && !v->quiet && !v->services)
+		r = ps_template(p, v, &m, operands, err);
+	else if (r == 0)
 		ps_print(p, v, &m, operands);
 	members_free(&m);
 	return r;
