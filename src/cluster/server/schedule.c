@@ -246,7 +246,8 @@ static void forget_old(struct schedule *c)
 			server_forget(c->server, c->runs[k].job, NULL, NULL);
 	}
 	c->n_runs -= keep;
-	memmove(c->runs, c->runs + keep, c->n_runs * sizeof *c->runs);
+	if (keep > 0)
+		memmove(c->runs, c->runs + keep, c->n_runs * sizeof *c->runs);
 }
 
 void schedule_job_ended(struct server *s, const struct jobspec *j)
