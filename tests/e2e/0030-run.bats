@@ -257,3 +257,11 @@ teardown_file() {
 		$2 down --all || exit 1
 		exit \$status"' sh "$DIR" "$BERTH" "$(busybox_tar)" "$file"
 }
+
+@test "a file of the command line that is not there is named, and no image is asked for" {
+	run -125 berth run --env-file "$DIR/none" nobody/has-this true
+	[[ $output = *"$DIR/none\": No such file or directory"* && $output != *registry* ]]
+	run -125 berth run --env-file "$DIR/none" --cidfile "$DIR/id" nobody/has-this true
+	[[ $output = *"$DIR/none\": No such file"* && $output != *registry* ]]
+	[ ! -e "$DIR/id" ]
+}

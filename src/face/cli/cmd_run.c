@@ -241,7 +241,7 @@ static int run_plain(struct cli *cli, const struct run_options *o, char **operan
 		r = image_fetch(cli, operands[0], o->quiet, err);
 	if (r == 0)
 		r = run_once(cli, o, json, err);
-	if (pull == IMAGE_FETCH_MISSING && lacks_image(cli, r, operands[0])) {
+	if (json && pull == IMAGE_FETCH_MISSING && lacks_image(cli, r, operands[0])) {
 		err_clear(err);
 		r = image_fetch(cli, operands[0], o->quiet, err);
 		if (r == 0)

@@ -53,7 +53,7 @@ static int create(struct cli *cli, const struct run_options *o, char **words, ch
 		r = image_fetch(cli, words[0], o->quiet, err);
 	if (r == 0)
 		r = post(cli, o, body, ret_id, err);
-	if (r != -ENOENT || pull != IMAGE_FETCH_MISSING || image_fetch_is_here(cli, words[0], NULL) != 0)
+	if (!body || r != -ENOENT || pull != IMAGE_FETCH_MISSING || image_fetch_is_here(cli, words[0], NULL) != 0)
 		return r;
 	err_clear(err);
 	r = image_fetch(cli, words[0], o->quiet, err);
