@@ -83,6 +83,8 @@ remove() {
 	[ "$(for i in 1 2 3; do node_of big$i; done | sort | xargs)" = "n1 n2 n3" ]
 	run docker run --rm --network none --cpus 1 busybox true
 	fails_with "no node can take the container" "n3 has no room"
+	run docker run --rm --network none --gpus 1 busybox true
+	fails_with "no node can take the container" "n2 has not so many GPUs that no job uses"
 	id=$(job_of waits 1 "true")
 	job_state_is "$id" pending
 	remove big2

@@ -2,6 +2,7 @@
 #include "cluster/server/hosted.h"
 
 #include "base/core/buf.h"
+#include "base/core/counts.h"
 #include "base/core/err.h"
 #include "base/core/log.h"
 #include "base/core/mem.h"
@@ -358,6 +359,17 @@ static int read_constraints(struct choice *c, struct err *err)
 	return 0;
 }
 
+static uint32_t free_gpus(const struct server *s, const char *node)
+{
+	struct sched_counter_view v;
+
+	for (size_t k = 0; sched_node_counter(s->sched, node, k, &v) == 0; k++) {
+		if (!strcmp(v.name, COUNTS_GPU))
+			return v.total > v.used ? v.total - v.used : 0;
+	}
+	return 0;
+}
+
 /* NULL: nothing speaks against it. */
 static const char *against(const struct choice *c, const struct node *n, const struct sched_node_view *v)
 {
@@ -373,7 +385,7 @@ static const char *against(const struct choice *c, const struct node *n, const s
 		return "takes nothing new";
 	if (!sched_node_takes(c->server->sched, v->name, w->slots, w->cpu_milli, w->memory))
 		return "has no room";
-	return NULL;
+	return w->gpus > free_gpus(c->server, v->name) ? "has not so many GPUs that no job uses" : NULL;
 }
 
 static size_t load_of(const struct server *s, const struct sched_node_view *v)

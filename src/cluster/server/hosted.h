@@ -31,6 +31,7 @@ struct hosted_wish {
 	const char *name, *image;
 	uint32_t slots;
 	uint64_t cpu_milli, memory;
+	uint32_t gpus; /* units of COUNTS_GPU that no job has there now; they are not taken from the node */
 	/* NULL-terminated, or NULL. "node==n1", "disk!=hdd" (a label; * and ? stand for what they do in a shell), "container==web" (where that one is) */
 	char *const *constraints;
 	char *const *has_image; /* nodes that need not fetch it: the better of equals */

@@ -258,6 +258,7 @@ static void choose(struct making *m)
 				      .slots = m->wish.slots,
 				      .cpu_milli = m->wish.cpu_milli,
 				      .memory = m->wish.memory,
+				      .gpus = m->wish.gpus,
 				      .constraints = m->wish.constraints,
 				      .has_image = m->has_image};
 

@@ -206,7 +206,7 @@ void bring_end_all(struct onehost *h);
 /* place_wish.c: what a body of containers/create wishes of the cluster. What is for it alone is taken out of the body. */
 struct place_wish {
 	char **constraints;
-	uint32_t slots;
+	uint32_t slots, gpus;
 	uint64_t cpu_milli, memory;
 };
 void place_wish_read(struct onehost *h, yyjson_mut_doc *d, struct place_wish *ret);

@@ -157,6 +157,43 @@ static uint64_t number(yyjson_mut_val *o, const char *key)
 	return n > 0 ? (uint64_t)n : 0;
 }
 
+/* --gpus: a number, ids, or all that the node has, which is one at least. */
+static uint32_t gpus_of(yyjson_mut_val *request)
+{
+	int64_t count = yyjson_mut_get_sint(yyjson_mut_obj_get(request, "Count"));
+	size_t ids = yyjson_mut_arr_size(yyjson_mut_obj_get(request, "DeviceIDs"));
+
+	if (ids)
+		return (uint32_t)ids;
+	return count < 0 ? 1 : count < UINT32_MAX ? (uint32_t)count : UINT32_MAX;
+}
+
+static bool wants_gpu(yyjson_mut_val *request)
+{
+	yyjson_mut_val *set, *v;
+	size_t i, k, n, max;
+
+	yyjson_mut_arr_foreach (yyjson_mut_obj_get(request, "Capabilities"), i, n, set) {
+		yyjson_mut_arr_foreach (set, k, max, v) {
+			if (yyjson_mut_equals_str(v, "gpu"))
+				return true;
+		}
+	}
+	return false;
+}
+
+static void read_devices(yyjson_mut_val *host, struct place_wish *w)
+{
+	yyjson_mut_val *request;
+	size_t i, n;
+
+	yyjson_mut_arr_foreach (yyjson_mut_obj_get(host, "DeviceRequests"), i, n, request) {
+		uint32_t gpus = wants_gpu(request) ? gpus_of(request) : 0;
+
+		w->gpus = gpus > w->gpus ? gpus : w->gpus;
+	}
+}
+
 static void read_needs(yyjson_mut_val *root, yyjson_mut_val *host, struct place_wish *w)
 {
 	uint64_t nano = number(host, "NanoCpus"), milli = nano / NANO_MILLI + (nano % NANO_MILLI != 0);
@@ -191,6 +228,7 @@ void place_wish_read(struct onehost *h, yyjson_mut_doc *d, struct place_wish *re
 	take_mounts(h, d, host, ret);
 	take_endpoints(h, d, root, ret);
 	read_needs(root, host, ret);
+	read_devices(host, ret);
 }
 
 void place_wish_free(struct place_wish *w)

@@ -651,6 +651,27 @@ static void test_hosted(void **state)
 	assert_int_equal(host(w, "a", 1, NULL), 0);
 }
 
+/* A container of no job that wants GPUs goes where some are that no job has. */
+static void test_hosted_gpus(void **state)
+{
+	struct world *w = *state;
+	struct hosted_wish wish = {.name = "a", .image = "x", .gpus = 2};
+
+	hello_with(w, 4, "gpu 1\n");
+	w->answered = w->waits = false;
+	hosted_make(w->server, &wish, on_hosted, w);
+	assert_true(w->answered);
+	assert_int_equal(w->answer.code, EBUSY);
+	assert_non_null(strstr(w->answer.text, "n1 has not so many GPUs that no job uses"));
+	wish.gpus = 1;
+	w->answered = false;
+	w->waits = true;
+	hosted_make(w->server, &wish, on_hosted, w);
+	assert_int_equal(loop_run(w->loop, NULL), 0);
+	assert_int_equal(w->answer.code, 0);
+	assert_string_equal(w->id, "n1");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -666,6 +687,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_told_and_refused, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_outsiders, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_counters, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_hosted_gpus, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_hosted, setup, teardown),
 	};
 
