@@ -3,6 +3,8 @@
 #
 # berth up and down: readiness, one holder of a data directory, the socket, signals.
 
+# shellcheck disable=SC2030,SC2031 # each test has its own output
+
 load helpers
 
 setup() {
