@@ -526,6 +526,7 @@ static int open_api(struct daemon *d, struct err *err)
 				.cgroup_layout = d->host.cgroup_layout,
 				.started_ms = d->started_ms,
 				.policy = d->o->policy,
+				.log_default = d->o->log_default,
 				.node_here = d->o->role == CLI_ROLE_UP,
 				.agent_of = d->o->server,
 				.cluster = d->o->agents != NULL,

@@ -22,11 +22,12 @@ struct api_options {
 	struct server *server;
 	const char *data_dir, *socket, *cgroup_layout;
 	int64_t started_ms;
-	const char *policy;   /* file (face/docker/policy.h), NULL = none */
-	bool node_here;	      /* jobs may run on this machine: it can judge their images and spaces */
-	const char *agent_of; /* an agent's server: jobs and nodes are asked for there. NULL = this is no agent */
-	bool cluster;	      /* other nodes may come: containers are those of all of them (face/onehost/onehost.h) */
-	bool alone;	      /* of an ordinary user: its sockets are his only */
+	const char *policy;	 /* file (face/docker/policy.h), NULL = none */
+	const char *log_default; /* of containers: {"Type", "Config"}, as Docker's LogConfig; NULL = ours */
+	bool node_here;		 /* jobs may run on this machine: it can judge their images and spaces */
+	const char *agent_of;	 /* an agent's server: jobs and nodes are asked for there. NULL = this is no agent */
+	bool cluster; /* other nodes may come: containers are those of all of them (face/onehost/onehost.h) */
+	bool alone;   /* of an ordinary user: its sockets are his only */
 	void (*down)(void *ctx, enum api_down how); /* POST /v1/down */
 	void *ctx;
 };

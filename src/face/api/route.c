@@ -244,6 +244,8 @@ int api_new(struct loop *l, int fd, const struct api_options *o, struct api **re
 	if (o->cluster)
 		a->onehost = onehost_new(l, o->server, a->docker, a->socket);
 	r = o->policy ? policy_load(o->policy, &a->policy, err) : 0;
+	if (r == 0 && o->log_default)
+		r = docker_log_default(a->docker, o->log_default, err);
 	if (r == 0)
 		r = door_new(a, fd, &a->doors, err);
 	else

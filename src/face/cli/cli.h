@@ -37,6 +37,7 @@ struct cli_up_options {
 	/* more doors (struct api_doors); paths are absolute */
 	char *const *listen;
 	const char *tls_cert, *tls_key, *tls_client_ca, *token_file, *policy;
+	const char *log_default; /* what containers log to that do not say: {"Type", "Config"}; NULL = as ever */
 	/* the cluster */
 	enum { CLI_ROLE_UP, CLI_ROLE_SERVER, CLI_ROLE_AGENT } role;
 	const char *agents;	    /* where agents from outside are awaited, NULL = nowhere */

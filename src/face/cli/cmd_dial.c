@@ -37,9 +37,9 @@ const struct cli_command command_system_dial = {
     .group = "system",
     .usage = "",
     .summary = "Connect the standard streams with berth's socket, for clients that come by ssh",
-    .detail =
-	"Docker's clients run `docker system dial-stdio` on the machine of DOCKER_HOST=ssh://USER@HOST. On a machine without\n"
-	"docker's own client a link does: ln -s berth /usr/local/bin/docker.",
+    .detail = "Docker's clients run `docker system dial-stdio` on the machine of DOCKER_HOST=ssh://USER@HOST. On a "
+	      "machine without\n"
+	      "docker's own client a link does: ln -s berth /usr/local/bin/docker.",
     .examples = "  DOCKER_HOST=ssh://root@rack1 docker ps   # on another machine",
     .run = dial_run,
 };

@@ -15,6 +15,7 @@
 #include "base/core/mem.h"
 #include "base/wire/http_client.h"
 #include "face/cli/client.h"
+#include "face/cli/daemon_json.h"
 #include "face/cli/text.h"
 
 #include <fcntl.h>
@@ -36,7 +37,7 @@ struct up_values {
 	bool foreground, quiet, wait;
 	uint64_t level, slots, memory, disk, timeout_ms, netns_pool;
 	char **listen, **counter;
-	const char *tls_cert, *tls_key, *tls_client_ca, *token_file, *policy;
+	const char *tls_cert, *tls_key, *tls_client_ca, *token_file, *policy, *config;
 	const char *agents, *server, *token, *store, *fencing, *topology, *authority_secret;
 	uint64_t lease_ms, cert_ms;
 };
@@ -95,6 +96,9 @@ struct up_values {
 	    {"policy",	  0,                                                                                             \
 	     OPTION_TEXT, offsetof(struct up_values, policy),                                                            \
 	     "FILE",	  "who may do what with the API (docs/API.md)"},                                                 \
+	    {"config",	  0,                                                                                             \
+	     OPTION_TEXT, offsetof(struct up_values, config),                                                            \
+	     "FILE",	  "dockerd's daemon.json, of which is done what is done here (docs/DOCKER.md)"},                 \
 	{                                                                                                                \
 		"netns-pool", 0, OPTION_COUNT, offsetof(struct up_values, netns_pool), "N",                              \
 		    "network namespaces kept ready for a faster start (default 4, 0: none)"                              \
@@ -443,9 +447,35 @@ static int cluster(const struct cli *cli, const struct up_values *v, struct cli_
 	return join_token(v->token, token, err);
 }
 
-static int up_run(struct cli *cli, void *values, char **operands, struct err *err)
+/* What the command line says counts before the file, but for doors: there may be many. */
+static int use_config(struct up_values *v, struct daemon_json *d, struct err *err)
 {
-	const struct up_values *v = values;
+	int r = v->config ? daemon_json_read(v->config, d, err) : 0;
+
+	if (r < 0)
+		return err_wrap(err, "--config");
+	for (char **line = d->told; line && *line; line++)
+		text_line(stderr, "berth: warning: %s", *line);
+	for (char **host = d->hosts; host && *host; host++) {
+		bool twice = false;
+
+		for (char **l = v->listen; l && *l; l++)
+			twice |= !strcmp(*l, *host);
+		if (!twice)
+			mem_strv_add(&v->listen, *host);
+	}
+	if (d->tls_cert && !v->tls_cert && !v->tls_client_ca && v->listen) {
+		v->tls_cert = d->tls_cert;
+		v->tls_key = d->tls_key;
+		v->tls_client_ca = d->ca;
+	}
+	if (d->level >= 0 && v->level == LOG_INFO)
+		v->level = (uint64_t)d->level;
+	return 0;
+}
+
+static int up_with(struct cli *cli, const struct up_values *v, const char *log_default, struct err *err)
+{
 	mem_cleanup char *data = NULL;
 	mem_cleanup char *socket = NULL;
 	mem_cleanup char *wanted = v->data ? mem_strdup(v->data) : client_default_data();
@@ -459,14 +489,12 @@ static int up_run(struct cli *cli, void *values, char **operands, struct err *er
 				   .node_name = v->node_name,
 				   .network = v->network,
 				   .memory = v->memory,
-				   .disk = v->disk};
+				   .disk = v->disk,
+				   .log_default = log_default};
 	char *paths[N_PATHS] = {NULL};
 	mem_cleanup char *token = NULL;
 	int r;
 
-	(void)operands;
-	if (!cli->hooks || !cli->hooks->up || !cli->hooks->check)
-		return err_set(err, ENOSYS, "this program cannot be the daemon");
 	if (v->netns_pool > CLI_NETNS_POOL_MAX)
 		return err_set(err, EINVAL, "--netns-pool: %" PRIu64 " is more than %d", v->netns_pool,
 			       CLI_NETNS_POOL_MAX);
@@ -503,6 +531,22 @@ static int up_run(struct cli *cli, void *values, char **operands, struct err *er
 		r = up_start(cli, v, &o, err);
 	for (size_t i = 0; i < N_PATHS; i++)
 		free(paths[i]);
+	return r;
+}
+
+static int up_run(struct cli *cli, void *values, char **operands, struct err *err)
+{
+	struct daemon_json config = DAEMON_JSON_INIT;
+	struct up_values *v = values;
+	int r;
+
+	(void)operands;
+	if (!cli->hooks || !cli->hooks->up || !cli->hooks->check)
+		return err_set(err, ENOSYS, "this program cannot be the daemon");
+	r = use_config(v, &config, err);
+	if (r == 0)
+		r = up_with(cli, v, config.log, err);
+	daemon_json_free(&config);
 	return r;
 }
 

@@ -9,6 +9,7 @@
 #include "node/engine/cdi.h"
 #include "face/docker/container.h"
 #include "face/docker/create.h"
+#include "face/docker/log_default.h"
 #include "face/docker/policy.h"
 #include "face/docker/shape.h"
 #include "node/engine/spec.h"
@@ -232,11 +233,13 @@ static int make(const struct docker_call *c, yyjson_val *body, const char *name,
 		const struct engine_container **ret, struct err *err)
 {
 	json_doc_cleanup yyjson_doc *image = NULL, *spec = NULL, *hooks = NULL;
+	json_doc_cleanup yyjson_doc *logged = log_default_merge(yyjson_doc_get_root(c->d->log_default), body);
 	const char *image_name = docker_local_name(shape_text(body, "Image"));
 	mem_cleanup char *id = NULL;
 	yyjson_mut_val *root;
 	int r;
 
+	body = logged ? yyjson_doc_get_root(logged) : body;
 	if (!*image_name)
 		return err_set(err, EINVAL, "Image: the container needs an image");
 	r = read_image(c, image_name, &image, &id, err);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "face/docker/container.h"
+#include "face/docker/log_default.h"
 
 #include "base/core/err.h"
 #include "base/core/fd.h"
@@ -330,6 +331,11 @@ struct docker *docker_new(struct loop *l, const struct docker_options *o)
 	return d;
 }
 
+int docker_log_default(struct docker *d, const char *text, struct err *err)
+{
+	return log_default_read(text, &d->log_default, err);
+}
+
 struct docker *docker_free(struct docker *d)
 {
 	if (!d)
@@ -337,6 +343,7 @@ struct docker *docker_free(struct docker *d)
 	engine_unlisten(d->removed);
 	ws_pump_end_all(&d->pumps);
 	container_doc_forget_all(d);
+	yyjson_doc_free(d->log_default);
 	free(d->data_dir);
 	free(d->cgroup_layout);
 	free(d);

@@ -13,6 +13,7 @@
 
 struct docker;
 struct engine;
+struct err;
 struct http_req;
 struct loop;
 
@@ -23,6 +24,8 @@ struct docker_options {
 };
 
 struct docker *docker_new(struct loop *l, const struct docker_options *o);
+/* What containers that do not say log to: {"Type", "Config"}, as LogConfig. -EINVAL: there is no such driver or option. */
+int docker_log_default(struct docker *d, const char *text, struct err *err);
 struct docker *docker_free(struct docker *d); /* the requests are gone */
 
 /* True for everything that is not of our own API. */

@@ -27,7 +27,8 @@ struct docker {
 	struct engine *engine;
 	struct image_store *images;
 	char *data_dir, *cgroup_layout;
-	char id[37]; /* of `docker info`: a UUID of this data directory */
+	char id[37];		 /* of `docker info`: a UUID of this data directory */
+	yyjson_doc *log_default; /* log_default.h, or NULL */
 	struct engine_listener *removed;
 	struct map briefs; /* id -> struct brief, container_doc.c */
 	size_t brief_bytes;

@@ -10,6 +10,7 @@
 #include "face/docker/age.h"
 #include "node/engine/cdi.h"
 #include "face/docker/container.h"
+#include "face/docker/shape.h"
 #include "node/engine/engine.h"
 #include "node/image/image.h"
 
@@ -233,7 +234,9 @@ void docker_info(const struct docker_call *c)
 	yyjson_mut_obj_add_arr(d, root, "DriverStatus");
 	yyjson_mut_obj_add_strcpy(d, root, "DockerRootDir", c->d->data_dir);
 	add_plugins(d, root);
-	yyjson_mut_obj_add_str(d, root, "LoggingDriver", "json-file");
+	yyjson_mut_obj_add_str(d, root, "LoggingDriver",
+			       c->d->log_default ? shape_text(yyjson_doc_get_root(c->d->log_default), "Type")
+						 : "json-file");
 	yyjson_mut_obj_add_str(d, root, "IndexServerAddress", "https://index.docker.io/v1/");
 	yyjson_mut_obj_add_str(d, root, "ServerVersion", BERTH_VERSION);
 	add_registries(d, root);
