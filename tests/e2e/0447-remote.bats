@@ -164,6 +164,40 @@ no_relays() {
 	eventually no_relays
 }
 
+@test "ssh: streams, builds and compose through the ssh that is installed" {
+	start
+	import_busybox
+	mkdir "$DIR/bin" "$DIR/app"
+	ln -s "$BERTH" "$DIR/bin/berth"
+	# Stands for ssh: the other machine is this one, and its daemon that of $DIR/berth.sock.
+	cat >"$DIR/bin/ssh" <<-EOF
+		#!/bin/sh
+		echo "\$*" >>"$DIR/ssh.log"
+		for last; do :; done
+		DOCKER_HOST= BERTH_SOCKET=$DIR/berth.sock exec sh -c "\$last"
+	EOF
+	chmod 755 "$DIR/bin/ssh"
+	at ssh://me@rack1:2222
+	PATH=$DIR/bin:$PATH
+	[ "$(berth run --rm busybox echo hi)" = hi ]
+	grep -q -- '-l me -p 2222 -- rack1 ' "$DIR/ssh.log"
+	berth run -d --name web busybox sleep 1000
+	[ "$(printf 'a\nb' | berth exec -i web cat)" = $'a\nb' ]
+	berth rm -f web
+	printf 'FROM busybox\nRUN --network=none echo built >/word\n' >"$DIR/app/Dockerfile"
+	printf 'services:\n  a: {build: ., network_mode: none, command: cat /word}\n' >"$DIR/app/compose.yaml"
+	cd "$DIR/app"
+	run --separate-stderr "$BERTH" compose up
+	[[ "$output" == *'a-1  | built'* ]]
+	"$BERTH" compose down 2>/dev/null
+	run -1 berth --host ssh://-oProxyCommand=x ps
+	fails_with 'no address'
+	run -1 berth --host 'ssh://a;b' ps
+	fails_with 'no address'
+	run -1 berth --host 'ssh://a/run/$(x)' ps
+	fails_with 'no address'
+}
+
 @test "a token on loopback, by a file and by docker's headers" {
 	echo a-token-of-this-test >"$DIR/token"
 	start --listen tcp://127.0.0.1:0 --token-file "$DIR/token"

@@ -1,4 +1,6 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
 # Writes an entry and reads it again; a wrong word changes nothing.
 set -e
 url=$1/cgi-bin/book

@@ -7,6 +7,7 @@
 #include "base/core/fs.h"
 #include "base/core/mem.h"
 #include "base/wire/http_client.h"
+#include "base/wire/ssh_dial.h"
 #include "base/wire/tls_mutual.h"
 #include "base/wire/tls_relay.h"
 
@@ -35,7 +36,7 @@ bool http_dial_is_tcp(const struct http_dial *d)
 
 const char *http_dial_path(const struct http_dial *d)
 {
-	if (http_dial_is_tcp(d))
+	if (http_dial_is_tcp(d) || ssh_dial_is(d->address))
 		return NULL;
 	return begins(d->address, UNIX) ? d->address + strlen(UNIX) : d->address;
 }
@@ -245,9 +246,12 @@ int http_dial(const struct http_dial *d, struct err *err)
 	unsigned port = 0;
 	int r;
 
+	if (ssh_dial_is(d->address))
+		return ssh_dial(d->address, err);
 	if (!http_dial_is_tcp(d)) {
 		if (strstr(d->address, "://") && !begins(d->address, UNIX))
-			return err_set(err, EINVAL, "\"%s\": a path, unix://PATH or tcp://HOST:PORT is needed",
+			return err_set(err, EINVAL,
+				       "\"%s\": a path, unix://PATH, tcp://HOST:PORT or ssh://HOST is needed",
 				       d->address);
 		return http_client_connect(http_dial_path(d), err);
 	}

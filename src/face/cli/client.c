@@ -84,7 +84,7 @@ bool client_is_remote(struct cli *cli)
 {
 	const struct http_dial *d = client_dial(cli, NULL);
 
-	return d && http_dial_is_tcp(d);
+	return d && !http_dial_path(d);
 }
 
 void client_end(struct cli *cli)

@@ -29,7 +29,7 @@ struct http_dial;
 /* Where the daemon is (endpoint.h). When nobody says it: /run/berth/berth.sock for root; for others XDG_RUNTIME_DIR/berth.sock or, without it, berth.sock
  * in their data directory, unless only the system's is there and they may use it. It lives as long as cli; NULL with *err set. */
 const struct http_dial *client_dial(struct cli *cli, struct err *err);
-/* It is reached over TCP: what is in this machine's directories is not what it has. */
+/* It is reached over TCP or ssh: what is in this machine's directories is not what it has. */
 bool client_is_remote(struct cli *cli);
 /* What client_dial() and client_http() have opened. */
 void client_end(struct cli *cli);

@@ -2,7 +2,7 @@
  *
  * endpoint: where the daemon is that a command speaks to, and what it takes to be let in. The first of these that is said counts:
  *
- *	--socket, -H, --host	a path, unix://PATH or tcp://HOST[:PORT]
+ *	--socket, -H, --host	a path, unix://PATH, tcp://HOST[:PORT] or ssh://[USER@]HOST[:PORT]
  *	--context		a context of docker's client (docker_context.h)
  *	BERTH_SOCKET		as --socket
  *	DOCKER_HOST		as --socket

@@ -37,7 +37,7 @@ static int check(const struct build_options *o, struct err *err)
 	for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
 		if (unknown[i].given)
 			return err_set(err, EINVAL,
-				       "%s: the daemon does this build (it is reached over TCP, or --network names a "
+				       "%s: the daemon does this build (it is on another machine, or --network names a "
 				       "network), and its API has nothing for that",
 				       unknown[i].name);
 	}

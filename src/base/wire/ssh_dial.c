@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/wire/ssh_dial.h"
+
+#include "base/core/err.h"
+#include "base/core/fd.h"
+#include "base/core/mem.h"
+
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define SSH "ssh://"
+
+bool ssh_dial_is(const char *address)
+{
+	return strncmp(address, SSH, strlen(SSH)) == 0;
+}
+
+/* Nothing that ssh could take for an option, or the shell over there for more than a word. */
+static bool is_word(const char *text, const char *more)
+{
+	static const char fine[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+
+	if (!*text || *text == '-')
+		return false;
+	for (; *text; text++) {
+		if (!strchr(fine, *text) && !strchr(more, *text))
+			return false;
+	}
+	return true;
+}
+
+struct parts {
+	char *text;
+	const char *user, *host, *port, *socket; /* of text; NULL: not said */
+};
+
+static bool split(const char *address, struct parts *p)
+{
+	char *at, *slash, *colon, *rest;
+
+	p->text = mem_strdup(address + strlen(SSH));
+	rest = p->text;
+	slash = strchr(rest, '/');
+	if (slash && slash[1])
+		p->socket = address + strlen(SSH) + (slash - rest);
+	if (slash)
+		*slash = '\0';
+	at = strchr(rest, '@');
+	if (at) {
+		*at = '\0';
+		p->user = rest;
+		rest = at + 1;
+	}
+	colon = strchr(rest, ':');
+	if (colon) {
+		*colon = '\0';
+		p->port = colon + 1;
+	}
+	p->host = rest;
+	return is_word(p->host, "") && (!p->user || is_word(p->user, "")) &&
+	       (!p->port || (*p->port && strspn(p->port, "0123456789") == strlen(p->port))) &&
+	       (!p->socket || is_word(p->socket, "/"));
+}
+
+/* The words for execvp(3); they live as long as `p` and *command. */
+static void words(const struct parts *p, char **command, const char **argv)
+{
+	size_t n = 0;
+
+	*command = mem_printf("if command -v berth >/dev/null 2>&1; then exec berth%s%s system dial-stdio; "
+			      "else exec docker%s%s system dial-stdio; fi",
+			      p->socket ? " --socket " : "", p->socket ? p->socket : "",
+			      p->socket ? " --host unix://" : "", p->socket ? p->socket : "");
+	argv[n++] = "ssh";
+	argv[n++] = "-oConnectTimeout=30";
+	argv[n++] = "-T";
+	if (p->user) {
+		argv[n++] = "-l";
+		argv[n++] = p->user;
+	}
+	if (p->port) {
+		argv[n++] = "-p";
+		argv[n++] = p->port;
+	}
+	argv[n++] = "--";
+	argv[n++] = p->host;
+	argv[n++] = *command;
+	argv[n] = NULL;
+}
+
+static void ssh_process(int fd, const char *const *argv)
+{
+	static const char text[] = "berth: ssh:// needs the program ssh\n";
+
+	(void)setsid();
+	if (dup2(fd, STDIN_FILENO) >= 0 && dup2(fd, STDOUT_FILENO) >= 0)
+		(void)execvp(argv[0], (char *const *)argv);
+	(void)!write(STDERR_FILENO, text, sizeof text - 1);
+	_exit(127);
+}
+
+/* Twice: what ends later is nobody's child that anybody waits for. */
+static int start(int fd, const char *const *argv)
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return -errno;
+	if (pid == 0) {
+		pid = fork();
+		if (pid == 0)
+			ssh_process(fd, argv);
+		_exit(pid < 0 ? 1 : 0);
+	}
+	while (waitpid(pid, &status, 0) < 0) {
+		if (errno != EINTR)
+			return -errno;
+	}
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EAGAIN;
+}
+
+int ssh_dial(const char *address, struct err *err)
+{
+	struct parts p = {.text = NULL};
+	mem_cleanup char *command = NULL;
+	const char *argv[12];
+	int pair[2], r;
+	bool fine = split(address, &p);
+	mem_cleanup char *text = p.text;
+
+	if (!fine)
+		return err_set(err, EINVAL, "\"%s\" is no address such as ssh://user@host:22", address);
+	words(&p, &command, argv);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(err, errno, "make a pair of sockets");
+	r = start(pair[1], argv);
+	fd_closep(&pair[1]);
+	if (r < 0) {
+		fd_closep(&pair[0]);
+		return err_sys(err, -r, "start ssh");
+	}
+	return pair[0];
+}
