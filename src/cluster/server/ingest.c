@@ -387,6 +387,14 @@ static void exit_of(const struct link_msg *m, struct ingest *in)
 	in->extra.signal = m->signal;
 }
 
+static void forget_there(struct session *x, const char *job)
+{
+	struct link_msg m = {.type = LINK_FORGET};
+
+	snprintf(m.attempt.job, sizeof m.attempt.job, "%s", job);
+	link_send(x->link, &m);
+}
+
 /* Whatever is not live on that very node is told to end, and nothing that is known already is written once more. */
 static void on_attempt(struct session *x, const struct link_msg *m, enum sched_event_type type)
 {
@@ -399,6 +407,9 @@ static void on_attempt(struct session *x, const struct link_msg *m, enum sched_e
 	if (!j || !apply_is_live(s, &in.event.attempt, x->node->name, &started)) {
 		if (type == SCHED_EV_STARTED)
 			fleet_fence(s, x->node->name, &in.event.attempt);
+		/* It was still to start when the agent said what it has. */
+		if (type == SCHED_EV_EXITED && !j)
+			forget_there(x, m->attempt.job);
 		return;
 	}
 	if ((type == SCHED_EV_STARTED && started) || (type == SCHED_EV_WARNED && apply_warned(s, &in.event.attempt)))
@@ -442,11 +453,10 @@ static void on_expanded(struct session *x, const struct link_msg *m)
 
 static void on_have(struct session *x, const struct link_msg *m)
 {
-	struct link_msg answer = {.type = LINK_FORGET, .attempt = m->attempt};
 	struct sched_job_view v;
 
 	if (sched_job_view(x->server->sched, m->attempt.job, &v) < 0)
-		link_send(x->link, &answer);
+		forget_there(x, m->attempt.job);
 }
 
 static void on_health(struct session *x, const struct link_msg *m)

@@ -279,6 +279,10 @@ static void test_restart(void **state)
 	have(w, w->id);
 	have(w, "gone-1234");
 	expect(w, 1, "forget 0/0#0\n");
+	/* Also what comes to its end only now: it was on its way to the node when the agent said what it has. */
+	snprintf(w->id, sizeof w->id, "gone-5678");
+	fact(w, LINK_EXITED, 0, 0, 1, 0);
+	expect(w, 1, "forget 0/0#0\n");
 }
 
 static void on_doc(void *ctx, uint64_t seq, const struct err *error)
