@@ -7,6 +7,7 @@
 #include "base/wire/http_server.h"
 #include "base/wire/json.h"
 #include "face/api/api_private.h"
+#include "face/docker/docker.h"
 #include "node/image/report.h"
 
 #include <string.h>
@@ -179,19 +180,8 @@ void images_tag(struct api *a, struct http_req *r, const char *id)
 
 void images_prune(struct api *a, struct http_req *r, const char *id)
 {
-	const struct image_prune_options o = {.all = is_true(r, "all"), .dry_run = is_true(r, "dry_run")};
-	mem_cleanup char *text = NULL;
-	struct image_pruned p;
-	struct err err = ERR_INIT;
-
 	(void)id;
-	if (image_prune(engine_images(a->o.engine), &o, &p, &err) < 0) {
-		http_reply_err(r, &err);
-		return;
-	}
-	text = report_pruned(&p);
-	image_pruned_free(&p);
-	http_reply_json(r, 200, text);
+	docker_own_images_prune(a->docker, r, is_true(r, "all"), is_true(r, "dry_run"));
 }
 
 void images_remove(struct api *a, struct http_req *r, const char *id)

@@ -34,5 +34,8 @@ bool docker_takes(const struct http_req *r);
 void docker_headers(struct docker *d, struct http_req *r);
 void docker_request(struct docker *d, struct http_req *r);
 
+/* Our own POST /v1/images/prune: answers with report_pruned() of node/image/report.h; a tool does the work. */
+void docker_own_images_prune(struct docker *d, struct http_req *r, bool all, bool dry_run);
+
 /* The whole life of the process "berth-tool"; returns its exit status. */
 int docker_tool_main(void);

@@ -65,11 +65,13 @@ void docker_image_history(const struct docker_call *c);
 /* image_change.c */
 void docker_image_tag(const struct docker_call *c);
 void docker_image_delete(const struct docker_call *c);
-void docker_images_prune(const struct docker_call *c);
 /* For `docker events`: an image was tagged, untagged, deleted, pulled ...; id NULL = its name stands for it. */
 void docker_image_event(struct docker *d, const char *action, const char *id, const char *name);
 /* The event "tag", which tells the name in full. */
 void docker_image_tagged(struct docker *d, const char *id, const char *name);
+
+/* image_prune.c */
+void docker_images_prune(const struct docker_call *c);
 
 /* image_import.c: a root filesystem becomes an image; from on_headers */
 void docker_image_import(const struct docker_call *c, const char *source);

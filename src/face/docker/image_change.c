@@ -7,9 +7,7 @@
 #include "face/docker/image_group.h"
 #include "node/engine/action.h"
 #include "node/engine/engine.h"
-#include "node/image/prune.h"
 
-#include <stdio.h>
 #include <string.h>
 
 void docker_image_event(struct docker *d, const char *action, const char *id, const char *name)
@@ -203,49 +201,5 @@ void docker_image_delete(const struct docker_call *c)
 		add_change(d, "Deleted", info->id);
 		docker_image_event(c->d, "delete", info->id, info->id);
 	}
-	docker_reply(c->r, 200, d);
-}
-
-/* ---- prune ---- */
-
-void docker_images_prune(const struct docker_call *c)
-{
-	static const char *const keys[] = {"dangling", NULL};
-	cleanup_with(docker_filters_free) struct docker_filters f = {.doc = NULL};
-	struct image_prune_options o = {.all = false};
-	struct image_pruned p;
-	struct err err = ERR_INIT;
-	yyjson_mut_doc *d;
-	yyjson_mut_val *root, *list;
-	const char *dangling;
-	char bytes[24];
-
-	if (docker_filters_parse(http_req_query(c->r, "filters"), &f, &err) < 0 ||
-	    docker_filters_check(&f, keys, &err) < 0) {
-		docker_fail(c->r, &err);
-		return;
-	}
-	dangling = docker_filter(&f, "dangling", 0);
-	o.all = dangling && (!strcmp(dangling, "false") || !strcmp(dangling, "0"));
-	if (image_prune(c->d->images, &o, &p, &err) < 0) {
-		docker_fail(c->r, &err);
-		return;
-	}
-	d = yyjson_mut_doc_new(NULL);
-	root = yyjson_mut_obj(d);
-	yyjson_mut_doc_set_root(d, root);
-	list = yyjson_mut_obj_add_arr(d, root, "ImagesDeleted");
-	for (char **name = p.images; name && *name; name++) {
-		if (strncmp(*name, "sha256:", 7) != 0)
-			yyjson_mut_obj_add_strcpy(d, yyjson_mut_arr_add_obj(d, list), "Untagged", *name);
-	}
-	for (char **id = p.gone; id && *id; id++) {
-		yyjson_mut_obj_add_strcpy(d, yyjson_mut_arr_add_obj(d, list), "Deleted", *id);
-		docker_image_event(c->d, "delete", *id, *id);
-	}
-	yyjson_mut_obj_add_uint(d, root, "SpaceReclaimed", p.bytes);
-	snprintf(bytes, sizeof bytes, "%llu", (unsigned long long)p.bytes);
-	engine_action_add(c->d->engine, "image", "prune", "", (const char *const[]){"reclaimed", bytes, NULL});
-	image_pruned_free(&p);
 	docker_reply(c->r, 200, d);
 }

@@ -33,6 +33,7 @@ static const struct {
 		  {"save", tool_save},
 		  {"build", tool_build},
 		  {"build_prune", tool_build_prune},
+		  {"image_prune", tool_image_prune},
 		  {"distribution", tool_distribution},
 		  {"top", tool_top},
 		  {"sizes", tool_sizes},

@@ -31,6 +31,8 @@ tool_fn tool_pull, tool_push, tool_search, tool_auth;
 tool_fn tool_distribution;
 /* tool_archive.c */
 tool_fn tool_load, tool_save;
+/* image_prune.c */
+tool_fn tool_image_prune;
 /* tool_top.c, tool_sizes.c */
 tool_fn tool_top, tool_sizes;
 /* tool_build.c, tool_build_prune.c */
