@@ -5,6 +5,7 @@
 #include "base/core/fd.h"
 #include "base/core/mem.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -35,6 +36,11 @@ struct parts {
 	char *text;
 	const char *user, *host, *port, *socket; /* of text; NULL: not said */
 };
+
+static void parts_free(struct parts *p)
+{
+	free(p->text);
+}
 
 static bool split(const char *address, struct parts *p)
 {
@@ -124,14 +130,12 @@ static int start(int fd, const char *const *argv)
 
 int ssh_dial(const char *address, struct err *err)
 {
-	struct parts p = {.text = NULL};
+	cleanup_with(parts_free) struct parts p = {.text = NULL};
 	mem_cleanup char *command = NULL;
 	const char *argv[12];
 	int pair[2], r;
-	bool fine = split(address, &p);
-	mem_cleanup char *text = p.text;
 
-	if (!fine)
+	if (!split(address, &p))
 		return err_set(err, EINVAL, "\"%s\" is no address such as ssh://user@host:22", address);
 	words(&p, &command, argv);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)

@@ -78,6 +78,8 @@ static int ls_run(struct cli *cli, void *values, char **operands, struct err *er
 		return r;
 	if (v->quiet)
 		text_line(stdout, "%s", DOCKER_CONTEXT_DEFAULT);
+	if (!current)
+		return err_set(err, EINVAL, "no context is in use");
 	row(t, DOCKER_CONTEXT_DEFAULT, current, "what there is without contexts", host);
 	for (char **n = names; n && *n; n++) {
 		cleanup_with(docker_context_free) struct docker_context c = DOCKER_CONTEXT_NULL;
