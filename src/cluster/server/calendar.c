@@ -255,7 +255,7 @@ void server_calendar_remove(struct server *s, const char *name, server_done_fn d
 	else if (user)
 		err_set(&err, EBUSY, "calendar %s: schedule %s goes by it; change or remove that first", name,
 			user->name);
-	if (err.code) {
+	if (!c || err.code) {
 		done(ctx, "", &err);
 		return;
 	}
