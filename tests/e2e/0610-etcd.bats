@@ -76,7 +76,7 @@ waits_for_store() {
 	eventually waits_for_store
 	eventually grep -q "etcd does not answer.*Connection refused; it is tried again" "$DIR/none.says"
 	at none down
-	run -1 wait $!
+	ends_with 1 $!
 	grep -q "stopped while it waited for etcd" "$DIR/none.says"
 	eventually gone none
 }
