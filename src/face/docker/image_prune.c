@@ -71,8 +71,9 @@ static void tell(struct prune *p, yyjson_val *answer)
 	char bytes[24];
 	size_t i, n;
 
-	yyjson_arr_foreach (gone, i, n, v)
+	yyjson_arr_foreach (gone, i, n, v) {
 		docker_image_event(p->d, "delete", yyjson_get_str(v), yyjson_get_str(v));
+	}
 	snprintf(bytes, sizeof bytes, "%llu", (unsigned long long)yyjson_get_uint(yyjson_obj_get(answer, "bytes")));
 	engine_action_add(p->d->engine, "image", "prune", "", (const char *const[]){"reclaimed", bytes, NULL});
 }
@@ -90,8 +91,9 @@ static void reply(struct prune *p, yyjson_val *answer)
 		if (strncmp(yyjson_get_str(v), "sha256:", 7) != 0)
 			yyjson_mut_obj_add_strcpy(d, yyjson_mut_arr_add_obj(d, list), "Untagged", yyjson_get_str(v));
 	}
-	yyjson_arr_foreach (yyjson_obj_get(answer, "gone"), i, n, v)
+	yyjson_arr_foreach (yyjson_obj_get(answer, "gone"), i, n, v) {
 		yyjson_mut_obj_add_strcpy(d, yyjson_mut_arr_add_obj(d, list), "Deleted", yyjson_get_str(v));
+	}
 	yyjson_mut_obj_add_uint(d, root, "SpaceReclaimed", yyjson_get_uint(yyjson_obj_get(answer, "bytes")));
 	docker_reply(p->r, 200, d);
 }

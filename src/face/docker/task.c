@@ -209,8 +209,9 @@ static void note_images(struct task *t, yyjson_mut_val *request)
 		return;
 	if (image)
 		mem_strv_add(&t->images, docker_local_name(image));
-	yyjson_mut_arr_foreach (names, i, n, v)
+	yyjson_mut_arr_foreach (names, i, n, v) {
 		mem_strv_add(&t->images, yyjson_mut_get_str(v));
+	}
 	yyjson_mut_arr_foreach (list, i, n, v) {
 		mem_cleanup char *full = NULL;
 
