@@ -151,9 +151,8 @@ status_of() { # CURL-ARGUMENT...
 		PATH=$DIR/there:\$PATH exec sh -c "\${*:2}"
 	END
 	chmod 755 "$DIR/bin/ssh"
-	export DOCKER_CONFIG=$DIR/docker
 	remote() {
-		PATH=$DIR/bin:$PATH DOCKER_HOST=ssh://rack timeout 60 "$(command -v docker)" "$@"
+		PATH=$DIR/bin:$PATH DOCKER_CONFIG=$DIR/docker DOCKER_HOST=ssh://rack timeout 60 "$(command -v docker)" "$@"
 	}
 	[ "$(remote run --rm -i --network none busybox wc -c < <(head -c 300000 /dev/zero))" = 300000 ]
 	[ "$(remote run --rm --network none busybox head -c 3000000 /dev/zero | wc -c)" = 3000000 ]
