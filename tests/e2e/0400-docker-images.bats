@@ -47,7 +47,8 @@ no_tool() {
 	[[ "$(body .message)" == *"is too old. Minimum supported API version is 1.24"* ]]
 	docker_api 404 GET /v1.44/nothing
 	docker_api 404 GET /v1.x/version
-	docker_api 501 POST /session
+	docker_api 400 POST /session
+	docker_api 400 POST /grpc
 	docker_api 503 GET /services
 }
 

@@ -6,6 +6,7 @@
 #include "base/core/fd.h"
 #include "base/core/loop.h"
 #include "base/core/mem.h"
+#include "base/wire/grpc_text.h"
 #include "base/wire/tls_mutual.h"
 
 #include <netdb.h>
@@ -286,31 +287,6 @@ static bool is(const uint8_t *text, size_t n, const char *wanted)
 	return n == strlen(wanted) && !memcmp(text, wanted, n);
 }
 
-static int hex_of(uint8_t c)
-{
-	return c >= '0' && c <= '9'   ? c - '0'
-	       : c >= 'A' && c <= 'F' ? c - 'A' + 10
-	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
-				      : -1;
-}
-
-/* grpc-message is percent-encoded; bytes that are no text for people become '?'. */
-static void take_text(struct grpc_call *c, const uint8_t *value, size_t n)
-{
-	size_t k = 0;
-
-	for (size_t i = 0; i < n && k < sizeof c->text - 1; i++) {
-		int ch = value[i];
-
-		if (ch == '%' && i + 2 < n && hex_of(value[i + 1]) >= 0 && hex_of(value[i + 2]) >= 0) {
-			ch = hex_of(value[i + 1]) << 4 | hex_of(value[i + 2]);
-			i += 2;
-		}
-		c->text[k++] = (char)(ch < 0x20 || ch == 0x7f ? '?' : ch);
-	}
-	c->text[k] = '\0';
-}
-
 static int on_header(nghttp2_session *s, const nghttp2_frame *frame, const uint8_t *name, size_t name_len,
 		     const uint8_t *value, size_t len, uint8_t flags, void *ctx)
 {
@@ -321,7 +297,7 @@ static int on_header(nghttp2_session *s, const nghttp2_frame *frame, const uint8
 	if (!c || c->ended)
 		return 0;
 	if (is(name, name_len, "grpc-message"))
-		take_text(c, value, len);
+		grpc_text_decode(c->text, sizeof c->text, value, len);
 	if (is(name, name_len, ":status") && !is(value, len, "200")) {
 		c->answered = true;
 		c->status = GRPC_UNAVAILABLE;

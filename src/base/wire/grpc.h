@@ -23,6 +23,8 @@ struct tls;
 /* Those of the standard that somebody asks for. */
 enum grpc_status {
 	GRPC_OK = 0,
+	GRPC_CANCELLED = 1,
+	GRPC_UNKNOWN = 2,
 	GRPC_INVALID = 3,
 	GRPC_DEADLINE = 4,
 	GRPC_NOT_FOUND = 5,
@@ -30,6 +32,7 @@ enum grpc_status {
 	GRPC_EXHAUSTED = 8,
 	GRPC_PRECONDITION = 9,
 	GRPC_OUT_OF_RANGE = 11,
+	GRPC_UNIMPLEMENTED = 12,
 	GRPC_INTERNAL = 13,
 	GRPC_UNAVAILABLE = 14, /* also: the connection was lost, whatever became of the call */
 	GRPC_UNAUTHENTICATED = 16

@@ -32,6 +32,8 @@ static const struct route {
     {"POST", "/auth", docker_auth, false},
     {"POST", "/build", docker_build, true},
     {"POST", "/build/prune", docker_build_prune, false},
+    {"POST", "/grpc", docker_grpc, false},
+    {"POST", "/session", docker_session, false},
     {"GET", "/distribution/*/json", docker_distribution, false},
     {"GET", "/images/json", docker_images, false},
     {"GET", "/images/search", docker_search, false},
@@ -225,8 +227,7 @@ void docker_no_swarm(struct http_req *r)
 
 static void refuse(struct http_req *r, const char *path)
 {
-	static const char *const later[] = {"/containers", "/volumes", "/events", "/commit",
-					    "/plugins",	   "/session", "/grpc"};
+	static const char *const later[] = {"/containers", "/volumes", "/events", "/commit", "/plugins"};
 	static const char *const swarm[] = {"/swarm", "/nodes", "/services", "/tasks", "/secrets", "/configs"};
 
 	for (size_t i = 0; i < sizeof swarm / sizeof *swarm; i++) {
@@ -341,6 +342,7 @@ struct docker *docker_free(struct docker *d)
 	if (!d)
 		return NULL;
 	engine_unlisten(d->removed);
+	builder_free(d->builder);
 	ws_pump_end_all(&d->pumps);
 	container_doc_forget_all(d);
 	yyjson_doc_free(d->log_default);

@@ -34,6 +34,7 @@ struct docker {
 	size_t brief_bytes;
 	size_t n_event_clients; /* event_stream.c */
 	struct ws_pumps pumps;
+	struct builder *builder; /* builder.c; NULL = nobody builds by BuildKit's protocol */
 };
 
 /* A call that goes to a handler: the version that the client speaks, and the part of the path that '*' stands for. */
@@ -53,6 +54,11 @@ void docker_info(const struct docker_call *c);
 
 void docker_not_here(const struct docker_call *c);
 void docker_plugins(const struct docker_call *c);
+
+/* builder.c: BuildKit's protocol */
+void docker_grpc(const struct docker_call *c);
+void docker_session(const struct docker_call *c);
+struct builder *builder_free(struct builder *b); /* takes NULL */
 
 /* image_list.c */
 void docker_images(const struct docker_call *c);

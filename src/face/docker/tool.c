@@ -5,6 +5,8 @@
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/mem.h"
+#include "face/buildkit/buildkit.h"
+#include "face/buildkit/solve.h"
 #include "face/cli/interrupt.h"
 #include "face/docker/docker.h"
 #include "node/engine/engine.h"
@@ -22,6 +24,16 @@
 #define REQUEST_MAX (8u << 20)
 #define ANSWER_MAX (8 << 20)
 
+static int tool_buildkit(struct tool *t, struct err *err)
+{
+	return buildkit_run(STDIN_FILENO, t->data, err);
+}
+
+static int tool_solve(struct tool *t, struct err *err)
+{
+	return solve_run(t->request, t->data, t->answer, err);
+}
+
 static const struct {
 	const char *name;
 	tool_fn *fn;
@@ -34,6 +46,8 @@ static const struct {
 		  {"build", tool_build},
 		  {"build_prune", tool_build_prune},
 		  {"image_prune", tool_image_prune},
+		  {"buildkit", tool_buildkit},
+		  {"solve", tool_solve},
 		  {"distribution", tool_distribution},
 		  {"top", tool_top},
 		  {"sizes", tool_sizes},

@@ -503,7 +503,11 @@ static int check_options(const struct build_options *o, struct err *err)
 
 static int open_all(struct build *b, struct err *err)
 {
-	struct context_from from = {.path = b->o->context, .dockerfile = b->o->dockerfile, .stdin_fd = b->o->stdin_fd};
+	struct context_from from = {.path = b->o->context,
+				    .dockerfile = b->o->dockerfile,
+				    .stdin_fd = b->o->stdin_fd,
+				    .client = b->o->client,
+				    .dockerfile_dir = b->o->dockerfile_dir};
 	int r = check_options(b->o, err);
 
 	if (r == 0)

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct build_client;
 struct err;
 struct image_store;
 
@@ -56,6 +57,8 @@ struct build_options {
 	/* Gets a base image that is not there, or with `pull` each one; NULL = what is not there is an error. */
 	int (*fetch)(void *ctx, struct image_store *s, const char *ref, const char *platform, struct err *err);
 	void *fetch_ctx;
+	const struct build_client *client; /* client.h; NULL = nobody else */
+	const char *dockerfile_dir; /* the client's directory that holds the Dockerfile; NULL = the context does */
 };
 
 enum build_event_type {

@@ -113,14 +113,14 @@ static int use_layout(struct build *b, struct build_stage *s, const char *text, 
 static int use_context(struct build *b, struct build_stage *s, struct err *err)
 {
 	const char *value = named_context(b, s->plan->base);
-	struct context_from from = {.stdin_fd = -1};
+	struct context_from from = {.stdin_fd = -1, .client = b->o->client};
 	int r;
 
 	if (!value)
 		return err_set(err, EINVAL, "there is no build context named \"%s\"", s->plan->base);
 	if (!strncmp(value, CONTEXT_IMAGE, strlen(CONTEXT_IMAGE)))
 		return use_image(b, s, value + strlen(CONTEXT_IMAGE), err);
-	if (!strncmp(value, CONTEXT_LAYOUT, strlen(CONTEXT_LAYOUT)))
+	if (!b->o->client && !strncmp(value, CONTEXT_LAYOUT, strlen(CONTEXT_LAYOUT)))
 		return use_layout(b, s, value + strlen(CONTEXT_LAYOUT), err);
 	from.path = value;
 	from.outside = b->outside;

@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define CONTEXT_PATHS 200
+
 static bool from_ready(const struct build *b, int from)
 {
 	return from < 0 || b->stages[from].done;
@@ -46,11 +48,73 @@ int build_inputs_look(struct build *b, const struct plan_step *step, struct err 
 	return ready;
 }
 
+/* ---- what the context must have ---- */
+
+/* False: all of it may be needed. */
+static bool add_path(char ***paths, const char *path)
+{
+	path += strspn(path, "./");
+	if (!*path || strpbrk(path, "*?[\\") || strstr(path, "..") || mem_strv_len(*paths) >= CONTEXT_PATHS)
+		return false;
+	mem_strv_add(paths, path);
+	return true;
+}
+
+static bool add_copy(char ***paths, const struct step_copy *c)
+{
+	for (char **s = c->from == STEP_FROM_CONTEXT ? c->sources : NULL; s && *s; s++) {
+		if (!outside_is(*s) && !add_path(paths, *s))
+			return false;
+	}
+	return true;
+}
+
+static bool add_mounts(char ***paths, const struct step_run *run)
+{
+	for (size_t i = 0; i < run->n_mounts; i++) {
+		const struct step_mount *m = &run->mounts[i];
+
+		if ((m->type == STEP_MOUNT_BIND || m->type == STEP_MOUNT_CACHE) && m->from == STEP_FROM_CONTEXT &&
+		    !add_path(paths, m->source))
+			return false;
+	}
+	return true;
+}
+
+static bool add_stage(char ***paths, const struct plan_stage *s)
+{
+	for (size_t i = 0; s->needed && i < s->n_steps; i++) {
+		const struct plan_step *step = &s->steps[i];
+
+		if ((step->kind == STEP_COPY || step->kind == STEP_ADD) && !add_copy(paths, step->copy))
+			return false;
+		if (step->kind == STEP_RUN && !add_mounts(paths, step->run))
+			return false;
+	}
+	return true;
+}
+
+/* From the client comes what some step of this build reads. */
+static int load_context(struct build *b, struct err *err)
+{
+	cleanup_with(mem_strv_freep) char **paths = NULL;
+	bool some = true;
+
+	for (size_t i = 0; some && i < b->n_stages; i++)
+		some = add_stage(&paths, b->stages[i].plan);
+	return context_load(&b->context, some ? paths : NULL, err);
+}
+
 int build_tree(struct build *b, int from, struct source_tree *ret, struct snapshot_root *root, struct err *err)
 {
 	struct build_stage *s = from >= 0 ? &b->stages[from] : NULL;
 	int r;
 
+	if (from == STEP_FROM_CONTEXT && b->context.client && b->context.tree.root < 0) {
+		r = load_context(b, err);
+		if (r < 0)
+			return r;
+	}
 	if (!s || s->context.tree.root >= 0) {
 		*ret = s ? s->context.tree : b->context.tree;
 		return 0;

@@ -6,6 +6,7 @@
 #include "base/core/fs.h"
 #include "base/core/mem.h"
 #include "node/build/archive.h"
+#include "node/build/client.h"
 #include "node/build/dockerfile.h"
 #include "node/build/git_url.h"
 #include "node/build/ignore.h"
@@ -26,6 +27,8 @@ void context_close(struct context *c)
 	ignore_free(c->ignore);
 	free(c->dockerfile);
 	free(c->name);
+	free(c->client_dir);
+	mem_strv_free(c->patterns);
 	fd_closep(&c->tree.root);
 	snapshot_remove(c->tmp, c->tmp_name);
 	fd_closep(&c->tmp);
@@ -123,6 +126,60 @@ static int read_ignore(struct context *c, const char *beside, struct err *err)
 	return fd == -ENOENT ? 0 : err_sys(err, -fd, "open .dockerignore");
 }
 
+/* ---- the client's ---- */
+
+static const char *client_dir(const struct context_from *from)
+{
+	const size_t n = strlen(BUILD_CLIENT_LOCAL);
+
+	return from->client && !strncmp(from->path, BUILD_CLIENT_LOCAL, n) ? from->path + n : NULL;
+}
+
+static int client_dockerfile(struct context *c, const struct context_from *from, struct err *err)
+{
+	const struct build_client *k = from->client;
+	int r = -ENOENT;
+
+	for (size_t i = 0; i < sizeof default_names / sizeof *default_names && r == -ENOENT; i++) {
+		const char *name = from->dockerfile ? from->dockerfile : default_names[i];
+
+		r = k->file(k->ctx, from->dockerfile_dir, name, DOCKERFILE_BYTES_MAX, &c->dockerfile, &c->n_dockerfile,
+			    err);
+		if (r == 0)
+			c->name = mem_strdup(name);
+		if (from->dockerfile)
+			break;
+	}
+	if (r != -ENOENT)
+		return r;
+	return err_set(err, ENOENT, "there is no %s; name one with -f",
+		       from->dockerfile ? from->dockerfile : default_names[0]);
+}
+
+/* Of the Dockerfile, or else of the directory: the client need not send what it leaves out. */
+static int client_ignore(struct context *c, const struct context_from *from, char ***ret_patterns, struct err *err)
+{
+	const struct build_client *k = from->client;
+	mem_cleanup char *own = mem_printf("%s.dockerignore", c->name ? c->name : ""), *text = NULL;
+	const char *name = own;
+	size_t n = 0;
+	int r = c->name && from->dockerfile_dir
+		    ? k->file(k->ctx, from->dockerfile_dir, own, IGNORE_BYTES_MAX, &text, &n, err)
+		    : -ENOENT;
+
+	if (r == -ENOENT) {
+		name = ".dockerignore";
+		r = k->file(k->ctx, client_dir(from), name, IGNORE_BYTES_MAX, &text, &n, err);
+	}
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	r = ignore_parse(text, n, name, &c->ignore, err);
+	c->tree.ignore = c->ignore;
+	if (r == 0)
+		*ret_patterns = ignore_patterns(text, n);
+	return r;
+}
+
 /* ---- a directory ---- */
 
 static int open_dir(struct context *c, const char *path, struct err *err)
@@ -163,16 +220,23 @@ static int from_dir(struct context *c, const struct context_from *from, struct e
 /* ---- standard input ---- */
 
 /* Into a file without a name: whether it is an archive is known only when it can be read twice. */
+static int nameless(int dir, struct err *err)
+{
+	int fd = openat(dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	return fd < 0 ? err_sys(err, errno, "make a temporary file for the build context") : fd;
+}
+
 static int spool(int in, int dir, struct err *err)
 {
 	static char piece[256 << 10];
-	fd_cleanup int fd = openat(dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	fd_cleanup int fd = nameless(dir, err);
 	uint64_t total = 0;
 	ssize_t n;
 	int r;
 
 	if (fd < 0)
-		return err_sys(err, errno, "make a temporary file for standard input");
+		return fd;
 	while ((n = read(in, piece, sizeof piece)) != 0) {
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -229,6 +293,28 @@ static int from_file(struct context *c, int file, const char *where, bool alone,
 	return r < 0 ? r : !tar;
 }
 
+static int from_client(struct context *c, const struct context_from *from, struct err *err)
+{
+	int r = client_ignore(c, from, &c->patterns, err);
+
+	c->client = from->client;
+	c->client_dir = mem_strdup(client_dir(from));
+	return r;
+}
+
+int context_load(struct context *c, char *const *paths, struct err *err)
+{
+	const struct build_client *k = c->client;
+	fd_cleanup int file = -1;
+	int r;
+
+	if (!k || c->tree.root >= 0)
+		return 0;
+	file = nameless(c->tmp, err);
+	r = file < 0 ? file : k->tree(k->ctx, c->client_dir, c->patterns, paths, file, err);
+	return r < 0 ? r : from_file(c, file, "the build context", false, err);
+}
+
 static int from_git(struct context *c, const struct context_from *from, struct err *err)
 {
 	c->tree.root = outside_clone(from->outside, from->path, NULL, c->tmp, from->keep_git_dir, err);
@@ -247,6 +333,8 @@ static int from_elsewhere(struct context *c, const struct context_from *from, st
 
 	if (r < 0)
 		return r;
+	if (client_dir(from))
+		return from_client(c, from, err);
 	if (git_url_is_context(from->path))
 		return from_git(c, from, err);
 	file = on_stdin ? spool(from->stdin_fd, c->tmp, err) : outside_fetch(from->outside, from->path, err);
@@ -257,10 +345,15 @@ static int with_dockerfile(struct context *c, const struct context_from *from, s
 			   struct err *err)
 {
 	bool on_stdin = from->dockerfile && !strcmp(from->dockerfile, "-") && strcmp(from->path, "-") != 0;
-	int r = from_elsewhere(c, from, lease, !on_stdin, err);
+	bool given = from->client && from->dockerfile_dir;
+	int r = given ? client_dockerfile(c, from, err) : 0;
 
-	if (r != 0)
+	if (r == 0)
+		r = from_elsewhere(c, from, lease, !on_stdin && !given, err);
+	if (r != 0 || (given && client_dir(from)))
 		return r < 0 ? r : 0;
+	if (given)
+		return read_ignore(c, NULL, err);
 	if (on_stdin)
 		r = read_stream(c, from->stdin_fd, STDIN, err);
 	else if ((r = find_inside(c, from->dockerfile, err)) >= 0)
@@ -270,14 +363,19 @@ static int with_dockerfile(struct context *c, const struct context_from *from, s
 
 /* ---- all ---- */
 
-static bool is_elsewhere(const char *path)
+static bool is_elsewhere(const struct context_from *from)
 {
-	return !strcmp(path, "-") || outside_is(path) || git_url_is_context(path);
+	return !strcmp(from->path, "-") || outside_is(from->path) || git_url_is_context(from->path) || client_dir(from);
 }
 
-static int check_path(const char *path, struct err *err)
+static int check_path(const struct context_from *from, struct err *err)
 {
-	if (is_elsewhere(path) || !strstr(path, "://"))
+	const char *path = from->path;
+
+	/* A directory of this machine is none of the client's. */
+	if (from->client && !is_elsewhere(from))
+		return err_set(err, EINVAL, "\"%s\" is no build context of the client", path);
+	if (is_elsewhere(from) || !strstr(path, "://"))
 		return 0;
 	return err_set(err, EINVAL,
 		       "\"%s\" is no build context; a directory, http://, https://, git://, ssh:// and git@ are", path);
@@ -286,10 +384,10 @@ static int check_path(const char *path, struct err *err)
 int context_open(const struct context_from *from, struct image_lease *lease, struct context *ret, struct err *err)
 {
 	struct context c = CONTEXT_NULL;
-	int r = check_path(from->path, err);
+	int r = check_path(from, err);
 
 	if (r == 0)
-		r = is_elsewhere(from->path) ? with_dockerfile(&c, from, lease, err) : from_dir(&c, from, err);
+		r = is_elsewhere(from) ? with_dockerfile(&c, from, lease, err) : from_dir(&c, from, err);
 	if (r < 0)
 		context_close(&c);
 	else
@@ -300,14 +398,14 @@ int context_open(const struct context_from *from, struct image_lease *lease, str
 int context_open_named(const char *name, const struct context_from *from, struct image_lease *lease,
 		       struct context *ret, struct err *err)
 {
-	bool elsewhere = is_elsewhere(from->path) && strcmp(from->path, "-") != 0;
+	bool elsewhere = is_elsewhere(from) && strcmp(from->path, "-") != 0;
 	struct context c = CONTEXT_NULL;
-	int r = check_path(from->path, err);
+	int r = check_path(from, err);
 
 	if (r == 0)
 		r = elsewhere ? from_elsewhere(&c, from, lease, false, err) : open_dir(&c, from->path, err);
 	if (r >= 0)
-		r = read_ignore(&c, NULL, err);
+		r = client_dir(from) ? context_load(&c, NULL, err) : read_ignore(&c, NULL, err);
 	if (r < 0) {
 		context_close(&c);
 		return err ? err_wrap(err, "build context \"%s\"", name) : r;

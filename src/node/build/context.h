@@ -6,6 +6,7 @@
  *   -              standard input: a tar (plain or packed, archive.h) with the Dockerfile in it, or the Dockerfile alone
  *   http(s)://...  the same from an address (outside.h)
  *   GIT            a repository (git_url.h): https://host/x.git#REF:DIR, git@host:x, github.com/owner/x
+ *   local:NAME     a directory of the client (client.h), when there is one
  *
  * DOCKERFILE.dockerignore beside the Dockerfile, or else .dockerignore in the context, hides files (ignore.h). A directory is opened once, by
  * the user's own path; from then on everything is below that descriptor. A tar is unpacked by a confined process into the store's folder for
@@ -15,6 +16,7 @@
 
 #include "node/build/source.h"
 
+struct build_client;
 struct image_lease;
 struct outside;
 
@@ -26,6 +28,8 @@ struct context_from {
 	int stdin_fd;
 	bool keep_git_dir;
 	struct outside *outside;
+	const struct build_client *client;
+	const char *dockerfile_dir; /* of the client; NULL = it is in the context */
 };
 
 struct context {
@@ -36,6 +40,9 @@ struct context {
 	char *name; /* of the Dockerfile, for errors */
 	int tmp;    /* of an unpacked tar or a repository, or -1 */
 	char tmp_name[64];
+	const struct build_client *client; /* the tree has yet to come from it: context_load() */
+	char *client_dir;
+	char **patterns; /* of the ignore file, for the client */
 };
 
 #define CONTEXT_NULL                                                                                                   \
@@ -45,6 +52,8 @@ struct context {
 
 /* What is unpacked or checked out is in a temporary directory of the store, which context_close() removes. */
 int context_open(const struct context_from *from, struct image_lease *lease, struct context *ret, struct err *err);
+/* The files, when they are with the client still: no more than these paths (NULL = all), which a step is about to read. */
+int context_load(struct context *c, char *const *paths, struct err *err);
 /* A named context: without a Dockerfile, with its own .dockerignore. Standard input is none. */
 int context_open_named(const char *name, const struct context_from *from, struct image_lease *lease,
 		       struct context *ret, struct err *err);

@@ -5,6 +5,7 @@
 #include "base/core/fs.h"
 #include "base/core/mem.h"
 #include "node/build/copy.h"
+#include "node/build/client.h"
 #include "node/build/secret.h"
 #include "node/build/view.h"
 #include "base/core/guard.h"
@@ -282,7 +283,9 @@ static int add_secret(struct exec_mounts *m, const struct step_mount *mount, str
 {
 	char *data = NULL;
 	size_t n = 0;
-	int r = secret_read(m->build->o->secrets, mount->id, &data, &n, err);
+	const struct build_options *o = m->build->o;
+	int r = o->client ? o->client->secret(o->client->ctx, mount->id, &data, &n, err)
+			  : secret_read(o->secrets, mount->id, &data, &n, err);
 
 	if (r == -ENOENT && !mount->required) {
 		err_clear(err);
@@ -306,7 +309,9 @@ static int add_secret(struct exec_mounts *m, const struct step_mount *mount, str
 static int add_ssh(struct exec_mounts *m, const struct step_mount *mount, struct err *err)
 {
 	mem_cleanup char *path = NULL, *target = NULL, *env = NULL;
-	int fd, r = secret_agent(m->build->o->ssh, mount->id, &path, err);
+	const struct build_options *o = m->build->o;
+	int fd, r = o->client ? o->client->agent(o->client->ctx, mount->id, &path, err)
+			      : secret_agent(o->ssh, mount->id, &path, err);
 
 	if (r == -ENOENT && !mount->required) {
 		err_clear(err);

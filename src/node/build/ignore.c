@@ -270,6 +270,27 @@ int ignore_parse(const char *text, size_t n, const char *name, struct ignore **r
 	return 0;
 }
 
+char **ignore_patterns(const char *text, size_t n)
+{
+	static const char mark[] = "\xef\xbb\xbf", blank[] = " \t\r\v\f";
+	mem_cleanup char *copy = mem_strndup(text ? text : "", n);
+	char *at = strncmp(copy, mark, strlen(mark)) ? copy : copy + strlen(mark), *line, **ret = NULL;
+
+	while ((line = strsep(&at, "\n"))) {
+		size_t length;
+
+		if (*line == '#')
+			continue;
+		line += strspn(line, blank);
+		length = strlen(line);
+		while (length > 0 && strchr(blank, line[length - 1]))
+			line[--length] = '\0';
+		if (length > 0)
+			mem_strv_add(&ret, line);
+	}
+	return ret;
+}
+
 int ignore_new(char *const *patterns, struct ignore **ret, struct err *err)
 {
 	struct ignore *i __attribute__((cleanup(ignore_freep))) = mem_new(struct ignore);

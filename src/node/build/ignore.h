@@ -26,6 +26,8 @@ struct ignore;
 
 /* The text of an ignore file; `name` for errors ("FILE:LINE: ..."). */
 int ignore_parse(const char *text, size_t n, const char *name, struct ignore **ret, struct err *err);
+/* The lines of it that are patterns, without blanks around them; the caller's, NULL for none. For who leaves out what they match by himself. */
+char **ignore_patterns(const char *text, size_t n);
 /* A list of patterns in the same form; NULL-terminated. */
 int ignore_new(char *const *patterns, struct ignore **ret, struct err *err);
 struct ignore *ignore_free(struct ignore *i);

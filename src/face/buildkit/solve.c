@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "face/buildkit/solve.h"
+
+#include "base/core/buf.h"
+#include "base/core/err.h"
+#include "base/core/fd.h"
+#include "base/core/mem.h"
+#include "base/wire/protobuf.h"
+#include "face/buildkit/ask.h"
+#include "face/buildkit/filesync.h"
+#include "face/buildkit/lint_answer.h"
+#include "face/buildkit/solve_export.h"
+#include "face/buildkit/solve_options.h"
+#include "face/buildkit/status.h"
+#include "node/build/client.h"
+#include "node/build/secret.h"
+#include "node/image/ref.h"
+#include "node/registry/base64.h"
+#include "node/registry/docker_config.h"
+#include "node/registry/pull.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CREDENTIALS "/moby.filesync.v1.Auth/Credentials"
+#define GET_SECRET "/moby.buildkit.secrets.v1.Secrets/GetSecret"
+#define UPLOAD_PULL "/moby.upload.v1.Upload/Pull"
+
+enum { OWN_FILE = STATUS_OWN, OWN_CONTEXT, OWN_EXPORT, OWN_PULL };
+
+struct solve {
+	struct status *status;
+	int ask;
+	uint32_t n_stages, n_pulls, n_trees;
+	struct lint_answer *lint; /* NULL = nobody asks for the rules */
+};
+
+static void on_signal(int signal)
+{
+	(void)signal;
+	build_stop();
+}
+
+/* ---- what the client has ---- */
+
+static int client_file(void *ctx, const char *dir, const char *path, size_t limit, char **ret, size_t *ret_n,
+		       struct err *err)
+{
+	struct solve *s = ctx;
+	int r = filesync_file(s->ask, dir, path, limit, ret, ret_n, err);
+
+	if (r == 0 && s->lint)
+		lint_answer_source(s->lint, path, *ret, *ret_n);
+	return r;
+}
+
+static int client_tree(void *ctx, const char *dir, char *const *patterns, char *const *paths, int file, struct err *err)
+{
+	struct solve *s = ctx;
+	const bool first = s->n_trees == 0;
+	mem_cleanup char *name =
+	    first ? mem_strdup("[internal] load build context") : mem_printf("[context %s] load from client", dir);
+	const uint32_t id = first ? OWN_CONTEXT : STATUS_OWN + 1000 + s->n_trees;
+	uint64_t bytes = 0;
+	int r;
+
+	s->n_trees++;
+	status_begin(s->status, id, name);
+	r = filesync_tree(s->ask, dir, patterns, paths, file, &bytes, err);
+	status_bytes(s->status, id, "transferring context:", bytes);
+	status_done(s->status, id, r < 0 ? err->text : NULL);
+	return r;
+}
+
+static int client_secret(void *ctx, const char *id, char **ret, size_t *ret_n, struct err *err)
+{
+	cleanup_with(ask_close) struct ask_stream stream = ASK_STREAM_NULL;
+	buf_cleanup struct buf message = BUF_INIT;
+	const struct solve *s = ctx;
+	struct pb_field f = {.field = 0};
+	const char *at, *end;
+	int r;
+
+	pb_text(&message, 1, id);
+	r = ask_once(s->ask, GET_SECRET, &message, &stream, err);
+	if (r == -ENOENT || r == -ENOSYS)
+		return err_set(err, ENOENT, "the step needs the secret \"%s\"; give it with --secret id=%s,src=FILE",
+			       id, id);
+	if (r < 0)
+		return r;
+	at = buf_str(&stream.message);
+	end = at + stream.message.len;
+	while ((r = pb_next(&at, end, &f)) > 0 && f.field != 1)
+		continue;
+	if (r < 0 || (r > 0 && f.n > SECRET_BYTES_MAX))
+		return err_set(err, EPROTO, "the secret \"%s\" of the client is damaged or larger than %u bytes", id,
+			       SECRET_BYTES_MAX);
+	*ret = r > 0 ? mem_strndup(f.text ? f.text : "", f.n) : mem_strdup("");
+	*ret_n = r > 0 ? f.n : 0;
+	explicit_bzero(stream.message.data, stream.message.len);
+	return 0;
+}
+
+static int client_agent(void *ctx, const char *id, char **ret, struct err *err)
+{
+	(void)ctx;
+	(void)ret;
+	return err_set(err, ENOTSUP,
+		       "the step needs the ssh agent \"%s\": agents of clients of BuildKit's protocol are not served; "
+		       "berth build --ssh %s is",
+		       id, id);
+}
+
+/* ---- base images ---- */
+
+static char *field_text(const struct buf *message, unsigned field)
+{
+	const char *at = buf_str(message), *end = at + message->len;
+	struct pb_field f;
+
+	while (pb_next(&at, end, &f) > 0) {
+		if (f.field == field && f.text)
+			return mem_strndup(f.text, f.n);
+	}
+	return mem_strdup("");
+}
+
+static void use_credentials(const char *registry, const char *user, const char *secret)
+{
+	mem_cleanup char *both = mem_printf("%s:%s", user, secret), *auth = base64_text(both, strlen(both));
+	buf_cleanup struct buf text = BUF_INIT;
+
+	buf_adds(&text, "{\"auths\":{");
+	json_quote(&text, registry, strlen(registry));
+	if (*user) {
+		buf_printf(&text, ":{\"auth\":\"%s\"}}}", auth);
+	} else {
+		buf_adds(&text, ":{\"identitytoken\":");
+		json_quote(&text, secret, strlen(secret));
+		buf_adds(&text, "}}}");
+	}
+	docker_config_only(buf_str(&text));
+	explicit_bzero(both, strlen(both));
+}
+
+/* Who has none, or does not say, goes without. */
+static void ask_credentials(const struct solve *s, const char *ref)
+{
+	cleanup_with(ask_close) struct ask_stream stream = ASK_STREAM_NULL;
+	cleanup_with(ref_free) struct ref parts = {.text = NULL};
+	buf_cleanup struct buf message = BUF_INIT;
+	mem_cleanup char *host = NULL, *user = NULL, *secret = NULL;
+	bool hub;
+
+	docker_config_only("{}");
+	if (ref_parse(ref, &parts, NULL) < 0)
+		return;
+	host = mem_strndup(parts.name, strcspn(parts.name, "/"));
+	hub = !strchr(parts.name, '/') || (!strpbrk(host, ".:") && strcmp(host, "localhost") != 0) ||
+	      !strcmp(host, "docker.io");
+	pb_text(&message, 1, hub ? "registry-1.docker.io" : host);
+	if (ask_once(s->ask, CREDENTIALS, &message, &stream, NULL) < 0)
+		return;
+	user = field_text(&stream.message, 1);
+	secret = field_text(&stream.message, 2);
+	if (*user || *secret)
+		use_credentials(hub ? "https://index.docker.io/v1/" : host, user, secret);
+}
+
+static int fetch(void *ctx, struct image_store *store, const char *ref, const char *platform, struct err *err)
+{
+	cleanup_with(registry_pulled_free) struct registry_pulled pulled = {.info = NULL};
+	const struct registry_pull_options o = {.platform = platform};
+	struct solve *s = ctx;
+	mem_cleanup char *name = mem_printf("[internal] pull %s", ref);
+	const uint32_t id = OWN_PULL + s->n_pulls++;
+	int r;
+
+	status_begin(s->status, id, name);
+	ask_credentials(s, ref);
+	r = registry_pull(store, ref, &o, &pulled, err);
+	status_done(s->status, id, r < 0 ? err->text : NULL);
+	return r;
+}
+
+/* A context that comes as one archive, or a Dockerfile alone. */
+static int upload(const struct solve *s, const char *path, int data_dir, int *ret_fd, struct err *err)
+{
+	const struct ask_field fields[] = {{"urlpath", path}, {NULL, NULL}};
+	cleanup_with(ask_close) struct ask_stream stream = ASK_STREAM_NULL;
+	fd_cleanup int fd = openat(data_dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	uint64_t total = 0;
+	int r = fd < 0 ? err_sys(err, errno, "make a temporary file for the build context")
+		       : ask_open(s->ask, UPLOAD_PULL, fields, &stream, err);
+
+	if (r == 0)
+		ask_shut(&stream);
+	while (r == 0 && (r = ask_next(&stream, err)) > 0) {
+		const char *at = buf_str(&stream.message), *end = at + stream.message.len;
+		struct pb_field f;
+
+		r = pb_next(&at, end, &f);
+		total += r > 0 ? f.n : 0;
+		if (total > SOLVE_UPLOAD_MAX)
+			return err_set(err, EFBIG, "the build context is larger than %u bytes", SOLVE_UPLOAD_MAX);
+		if (r > 0 && f.field == 1 && f.text)
+			r = fd_write_all(fd, f.text, f.n);
+		if (r < 0)
+			return err_sys(err, -r, "take the build context from the client");
+		r = 0;
+	}
+	if (r < 0)
+		return r;
+	(void)lseek(fd, 0, SEEK_SET);
+	*ret_fd = fd_take(&fd);
+	return 0;
+}
+
+/* ---- what is told ---- */
+
+static char *step_name(const struct build_event *e)
+{
+	return e->stage && *e->stage ? mem_printf("[%s %d/%d] %s", e->stage, e->number, e->of, e->step)
+				     : mem_printf("[%d/%d] %s", e->number, e->of, e->step);
+}
+
+static void tell_stage(struct solve *s, const struct build_event *e)
+{
+	const uint32_t id = STATUS_STAGE + s->n_stages++;
+	mem_cleanup char *name = mem_printf("[%s] %s", e->stage ? e->stage : "", e->text);
+
+	status_begin(s->status, id, name);
+	status_done(s->status, id, NULL);
+}
+
+static void on_event(void *ctx, const struct build_event *e)
+{
+	const uint32_t id = STATUS_STEP + (uint32_t)e->index;
+	mem_cleanup char *name = e->step ? step_name(e) : NULL, *words = NULL;
+	struct solve *s = ctx;
+
+	switch (e->type) {
+	case BUILD_EVENT_PLAN:
+		status_done(s->status, OWN_FILE, NULL);
+		break;
+	case BUILD_EVENT_STAGE:
+		tell_stage(s, e);
+		break;
+	case BUILD_EVENT_WARNING:
+		words = e->line ? mem_printf("%s (line %u)", e->text, e->line) : mem_strdup(e->text);
+		if (s->lint)
+			lint_answer_add(s->lint, e->text, e->line);
+		else
+			status_warn(s->status, OWN_FILE, words);
+		break;
+	case BUILD_EVENT_NOTE:
+		status_warn(s->status, OWN_FILE, e->text);
+		break;
+	case BUILD_EVENT_BEGIN:
+		status_begin(s->status, id, name);
+		break;
+	case BUILD_EVENT_CACHED:
+		status_cached(s->status, id, name);
+		break;
+	case BUILD_EVENT_OUTPUT:
+		status_line(s->status, id, e->text);
+		break;
+	case BUILD_EVENT_DONE:
+		status_done(s->status, id, NULL);
+		break;
+	case BUILD_EVENT_FAILED:
+		status_done(s->status, id, "the step failed");
+		break;
+	case BUILD_EVENT_CONFIG:
+	case BUILD_EVENT_TICK:
+		break;
+	}
+}
+
+static void add_response(yyjson_mut_doc *answer, const struct build_result *result)
+{
+	yyjson_mut_val *response = yyjson_mut_obj_add_obj(answer, yyjson_mut_doc_get_root(answer), "response");
+	mem_cleanup char *names = mem_strdup("");
+
+	if (!result->id)
+		return;
+	for (char **n = result->names; n && *n; n++) {
+		char *longer = mem_printf("%s%s%s", names, *names ? "," : "", *n);
+
+		free(names);
+		names = longer;
+	}
+	yyjson_mut_obj_add_strcpy(answer, response, "containerimage.config.digest", result->id);
+	yyjson_mut_obj_add_strcpy(answer, response, "containerimage.digest", result->id);
+	if (*names)
+		yyjson_mut_obj_add_strcpy(answer, response, "image.name", names);
+}
+
+/* ---- all ---- */
+
+static int build(struct solve *s, struct solve_options *w, int data_dir, yyjson_mut_doc *answer, struct err *err)
+{
+	const struct build_client client = {
+	    .file = client_file, .tree = client_tree, .secret = client_secret, .agent = client_agent, .ctx = s};
+	cleanup_with(build_result_free) struct build_result result = {.id = NULL};
+	cleanup_with(solve_export_close) struct solve_export_place place = SOLVE_EXPORT_NULL;
+	fd_cleanup int uploaded = -1;
+	int r = w->upload ? upload(s, w->upload, data_dir, &uploaded, err) : 0;
+
+	if (r == 0)
+		r = solve_export_open(w, data_dir, &place, err);
+	if (r < 0)
+		return r;
+	w->o.stdin_fd = uploaded;
+	w->o.client = &client;
+	w->o.fetch = fetch;
+	w->o.fetch_ctx = s;
+	s->lint = w->check ? lint_answer_new(answer) : NULL;
+	status_begin(s->status, OWN_FILE, "[internal] load build definition");
+	r = build_run(data_dir, &w->o, on_event, s, &result, err);
+	status_done(s->status, OWN_FILE, r < 0 ? err->text : NULL);
+	s->lint = lint_answer_free(s->lint, r == 0);
+	if (r < 0)
+		return r;
+	if (w->export == SOLVE_LOCAL || w->export == SOLVE_TAR)
+		status_begin(s->status, OWN_EXPORT, "exporting to client");
+	r = solve_export_send(w, s->ask, &place, err);
+	status_done(s->status, OWN_EXPORT, r < 0 ? err->text : NULL);
+	add_response(answer, &result);
+	return r;
+}
+
+int solve_run(yyjson_val *request, int data_dir, yyjson_mut_doc *answer, struct err *err)
+{
+	const struct sigaction action = {.sa_handler = on_signal};
+	cleanup_with(solve_options_free) struct solve_options w = {.context = NULL};
+	const char *ref = yyjson_get_str(yyjson_obj_get(request, "ref"));
+	struct solve s = {.ask = STDIN_FILENO};
+	int r = solve_options_read(request, &w, err);
+
+	if (r < 0)
+		return r;
+	(void)fcntl(STDIN_FILENO, F_SETFD, FD_CLOEXEC);
+	sigaction(SIGTERM, &action, NULL);
+	s.status = status_new(STDOUT_FILENO, ref ? ref : "");
+	r = build(&s, &w, data_dir, answer, err);
+	s.status = status_free(s.status);
+	return r;
+}

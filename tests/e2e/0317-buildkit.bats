@@ -1,0 +1,103 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# BuildKit's protocol, by a client of its own making (buildkit_client.py): docker's own is not everywhere.
+
+load helpers
+
+setup_file() {
+	start_with_image
+	mkdir -p "$DIR/ctx/dir/sub"
+	printf '%s\n' 'FROM busybox' 'ARG WORD=none' 'COPY . /ctx' 'RUN echo "$WORD" >/word; ls /ctx' 'CMD ["cat", "/word"]' >"$DIR/ctx/Dockerfile"
+	printf '%s\n' 'FROM busybox' 'RUN --mount=type=secret,id=x,required cat /run/secrets/x' >"$DIR/ctx/secret"
+	printf '%s\n' 'FROM scratch' 'COPY dir /' >"$DIR/ctx/scratch"
+	printf '%s\n' 'FROM busybox' 'RUN echo before; exit 7' >"$DIR/ctx/fails"
+	printf '%s\n' 'FROM busybox' 'RUN echo before; sleep 600' >"$DIR/ctx/long"
+	printf 'ignored\n*.no\n!yes.no\n' >"$DIR/ctx/.dockerignore"
+	echo secret >"$DIR/ctx/ignored"
+	touch "$DIR/ctx/a.no" "$DIR/ctx/yes.no"
+	head -c 3000000 /dev/urandom >"$DIR/ctx/dir/large"
+	for i in $(seq 300); do echo "$i" >"$DIR/ctx/dir/sub/$i"; done
+	ln -s sub/7 "$DIR/ctx/dir/link"
+}
+
+teardown_file() {
+	end_place
+}
+
+build() {
+	timeout 60 /usr/bin/python3 "$BATS_TEST_DIRNAME/buildkit_client.py" "$BERTH_SOCKET" -d "$DIR/ctx" "$@"
+}
+
+no_tool() {
+	! pgrep -P "$(pgrep -P "$(daemon_pid)" -x berth-launcher)" -f berth-tool >/dev/null
+}
+
+@test "a build gets its files from the client, and only those that it may have" {
+	run -0 build -n built:1 -a build-arg:WORD=yes
+	[[ "$output" == *"done [stage-0 2/3] COPY . /ctx"*"image.name=built:1"* || "$output" == *"image.name="*"built:1"* ]]
+	[[ "$output" == *"| yes.no"* ]]
+	[[ "$output" != *"| ignored"* && "$output" != *"| a.no"* ]]
+	[ "$(berth run --network none built:1)" = yes ]
+	[ "$(berth run --network none built:1 cat /ctx/dir/link)" = 7 ]
+	[ "$(berth run --network none built:1 sha256sum /ctx/dir/large | cut -d' ' -f1)" = "$(sha256sum "$DIR/ctx/dir/large" | cut -d' ' -f1)" ]
+}
+
+@test "a client that drives the frontend itself gets the same image, from the cache" {
+	run -0 build -n built:2 -a build-arg:WORD=yes --bridge
+	[[ "$output" == *"cached [stage-0 2/3] COPY . /ctx"* ]]
+	[[ "$output" == *"cached [stage-0 3/3] RUN"* ]]
+	docker_api 200 GET /images/built:2/json
+	id=$(body .Id)
+	docker_api 200 GET /images/built:1/json
+	[ "$(body .Id)" = "$id" ]
+}
+
+@test "only the paths that steps read are sent" {
+	run -0 build -a filename=scratch -o tar
+	[ "$(tar -xOf "$DIR/out.tar" sub/300)" = 300 ]
+	[ "$(tar -xOf "$DIR/out.tar" large | sha256sum)" = "$(sha256sum <"$DIR/ctx/dir/large")" ]
+	run -0 build -a filename=secret -s x=words -o none
+	[[ "$output" != *"load build context"* ]]
+}
+
+@test "secrets come when a step asks, and are in no layer" {
+	run -0 build -a filename=secret -s x=hidden -a no-cache= -n with:secret
+	[[ "$output" == *"| hidden"* ]]
+	[ "$(berth run --network none with:secret sh -c 'cat /run/secrets/x 2>/dev/null | wc -c')" = 0 ]
+	run -1 build -a filename=secret -a no-cache=
+	[[ "$output" == *'the step needs the secret "x"'* ]]
+}
+
+@test "errors have the words and the kind of the failure" {
+	run -1 build -a filename=fails
+	[[ "$output" == *"| before"*"the step failed"* ]]
+	[[ "$output" == *"fails:2: RUN echo before; exit 7: the command returned a non-zero code: 7" ]]
+	run -1 build -a target=nope --bridge
+	[[ "$output" == *'error '*'there is no stage "nope" to build' ]]
+	run -1 build -a filename=missing
+	[[ "$output" == *"there is no missing; name one with -f"* ]]
+	run -1 build -a force-network-mode=other
+	[[ "$output" == *'"other" is none of default, none and host'* ]]
+	run -1 build -o oci
+	[[ "$output" == "error 12 the output oci is not served"* ]]
+}
+
+@test "files of this machine are none of the client's" {
+	run -1 build -a context=/etc
+	[[ "$output" == *'"/etc" is no build context of the client'* ]]
+	printf '%s\n' 'FROM busybox' 'COPY --from=etc passwd /' >"$DIR/ctx/named"
+	run -1 build -a filename=named -a context:etc=/etc
+	[[ "$output" == *'"/etc" is no build context of the client'* ]]
+	run -1 build -a filename=named -a context:etc=oci-layout:///tmp
+	[[ "$output" == *"an OCI layout of the client"* ]]
+	run -1 build -a filename=../../../etc/passwd
+	[[ "$output" == *"there is no ../../../etc/passwd"* ]]
+}
+
+@test "when the client goes its build goes, and the builder after it" {
+	run -3 build -a filename=long --vanish
+	eventually no_tool
+	[ -d "$DIR/data/images/tmp" ]
+	[ -z "$(ls -A "$DIR/data/images/tmp")" ]
+}
