@@ -69,6 +69,14 @@ no_tool() {
 	[[ "$output" == *'the step needs the secret "x"'* ]]
 }
 
+@test "RUN has the limits that were asked for" {
+	printf '%s\n' 'FROM busybox' 'RUN ulimit -n; df -k /dev/shm | tail -1' >"$DIR/ctx/limits"
+	run -0 build -a filename=limits -a ulimit=nofile=77:88 -a shm-size=8388608
+	[[ "$output" == *"| 77"* && "$output" == *" 8192 "* ]]
+	run -1 build -a filename=limits -a shm-size=much
+	[[ "$output" == *'shm-size: "much" is no number of bytes'* ]]
+}
+
 @test "errors have the words and the kind of the failure" {
 	run -1 build -a filename=fails
 	[[ "$output" == *"| before"*"the step failed"* ]]

@@ -6,13 +6,15 @@
 #include "node/build/client.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define UPLOAD "http://buildkit-session/"
 
 void solve_options_free(struct solve_options *s)
 {
-	char **lists[] = {s->tags, s->args, s->labels, s->contexts, s->hosts, s->stages, s->cache_from, s->cache_to};
+	char **lists[] = {s->tags,   s->args,	 s->labels,	s->contexts, s->hosts,
+			  s->stages, s->ulimits, s->cache_from, s->cache_to};
 
 	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
 		mem_strv_free(lists[i]);
@@ -88,6 +90,24 @@ static int set_platform(struct solve_options *s, const char *value, struct err *
 	return 0;
 }
 
+static int set_shm(struct solve_options *s, const char *value, struct err *err)
+{
+	char *end;
+
+	errno = 0;
+	s->o.limits.shm_size = strtoull(value, &end, 10);
+	return *value && !*end && !errno && *value != '-'
+		   ? 0
+		   : err_set(err, EINVAL, "shm-size: \"%s\" is no number of bytes", value);
+}
+
+static int set_ulimits(struct solve_options *s, const char *value, struct err *err)
+{
+	(void)err;
+	add_split(&s->ulimits, value);
+	return 0;
+}
+
 static int set_request(struct solve_options *s, const char *value, struct err *err)
 {
 	s->check = !strcmp(value, "frontend.lint");
@@ -135,7 +155,9 @@ static const struct word {
 	     {"no-cache", set_no_cache},
 	     {"platform", set_platform},
 	     {"requestid", set_request},
-	     {"target", set_target}};
+	     {"shm-size", set_shm},
+	     {"target", set_target},
+	     {"ulimit", set_ulimits}};
 
 /* "input:KEY" is the result of another build. */
 static int add_context(struct solve_options *s, const char *name, const char *value, struct err *err)
@@ -273,6 +295,7 @@ int solve_options_read(yyjson_val *request, struct solve_options *ret, struct er
 	ret->o.no_cache_stages = ret->stages;
 	ret->o.cache_from = ret->cache_from;
 	ret->o.cache_to = ret->cache_to;
+	ret->o.limits.ulimits = ret->ulimits;
 	ret->o.check_only = ret->check;
 	ret->o.docker_caps = true;
 	return 0;

@@ -14,7 +14,7 @@ enum solve_export { SOLVE_NOTHING, SOLVE_IMAGE, SOLVE_LOCAL, SOLVE_TAR };
 
 struct solve_options {
 	struct build_options o; /* its lists are below */
-	char **tags, **args, **labels, **contexts, **hosts, **stages, **cache_from, **cache_to;
+	char **tags, **args, **labels, **contexts, **hosts, **stages, **ulimits, **cache_from, **cache_to;
 	char *context;
 	const char *upload; /* of a context that the client uploads: its path */
 	yyjson_val *inputs; /* images of the inputs, by their names */
