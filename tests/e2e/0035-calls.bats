@@ -6,13 +6,16 @@
 load helpers
 
 setup_file() {
-	[[ "$BERTH" != *build-asan* ]] || skip "the sanitizer makes calls of its own"
-	command -v strace >/dev/null || skip "strace is not installed"
 	start_apart
 }
 
 teardown_file() {
-	[ -z "${DIR:-}" ] || end_place
+	end_place
+}
+
+setup() {
+	[[ "$BERTH" != *build-asan* ]] || skip "the sanitizer makes calls of its own"
+	command -v strace >/dev/null || skip "strace is not installed"
 }
 
 launcher_pid() {
