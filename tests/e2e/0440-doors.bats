@@ -116,7 +116,6 @@ status_of() { # CURL-ARGUMENT...
 
 @test "dockerd's daemon.json: doors and the logs of containers are its; what is not done is told" {
 	need docker
-	export DOCKER_CONFIG=$DIR/docker DOCKER_HOST=unix://$DIR/second.sock
 	cat >"$DIR/daemon.json" <<-END
 		{"hosts": ["unix://$DIR/second.sock"], "log-opts": {"max-size": "1m", "max-file": "2"}, "live-restore": true, "bip": "10.9.0.1/24"}
 	END
@@ -125,10 +124,10 @@ status_of() { # CURL-ARGUMENT...
 	[[ "$output" == *'daemon.json: "bip" has no effect'* ]]
 	[[ "$output" != *live-restore* ]]
 	import_busybox
-	docker create --network none --name some --log-opt max-size=2m busybox true
-	[ "$(docker inspect -f '{{json .HostConfig.LogConfig}}' some)" = '{"Type":"json-file","Config":{"max-file":"2","max-size":"2m"}}' ]
-	docker create --network none --name other --log-driver local busybox true
-	[ "$(docker inspect -f '{{json .HostConfig.LogConfig}}' other)" = '{"Type":"local","Config":{}}' ]
+	docker --config "$DIR/docker" -H "unix://$DIR/second.sock" create --network none --name some --log-opt max-size=2m busybox true
+	[ "$(docker --config "$DIR/docker" -H "unix://$DIR/second.sock" inspect -f '{{json .HostConfig.LogConfig}}' some)" = '{"Type":"json-file","Config":{"max-file":"2","max-size":"2m"}}' ]
+	docker --config "$DIR/docker" -H "unix://$DIR/second.sock" create --network none --name other --log-driver local busybox true
+	[ "$(docker --config "$DIR/docker" -H "unix://$DIR/second.sock" inspect -f '{{json .HostConfig.LogConfig}}' other)" = '{"Type":"local","Config":{}}' ]
 	berth down
 	echo '{"log-opts": {"max-sise": "1m"}}' >"$DIR/daemon.json"
 	run start --config "$DIR/daemon.json"
