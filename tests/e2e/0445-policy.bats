@@ -21,6 +21,20 @@ teardown_file() {
 	end_place
 }
 
+# build_as UID STATUS QUERY
+build_as() {
+	local status
+
+	status=$(setpriv --reuid "$1" --regid "$1" --clear-groups curl -sS --max-time 30 --unix-socket "$BERTH_SOCKET" -o - -w '\n%{http_code}' \
+		-H 'Content-Type: application/x-tar' --data-binary "@$DIR/build.tar" "http://d/build?$3" | tee "$DIR/body" | tail -n 1)
+	[ "$status" = "$2" ]
+}
+
+buildkit() {
+	setpriv --reuid $BUILDER --regid $BUILDER --clear-groups timeout 60 /usr/bin/python3 "$BATS_TEST_DIRNAME/buildkit_client.py" "$BERTH_SOCKET" \
+		-d "$DIR/build" "$@"
+}
+
 @test "a policy that is not understood keeps berth from starting" {
 	echo '{"default": "anything"}' >"$DIR/bad.json"
 	BERTH_SOCKET=$DIR/other.sock run berth up --data "$DIR/other" --policy "$DIR/bad.json"
@@ -47,6 +61,23 @@ teardown_file() {
 	as $WATCHER 403 POST /v1.44/images/busybox/tag?repo=x
 	as $WATCHER 403 POST /v1/down '{"all":true}'
 	as $WATCHER 403 POST /v1/jobs '{}'
+}
+
+@test "no-host-access builds, but no step has the host's network" {
+	mkdir "$DIR/build"
+	printf 'FROM busybox\nRUN --network=host true\n' >"$DIR/build/Dockerfile"
+	tar -C "$DIR/build" -cf "$DIR/build.tar" .
+	chmod 644 "$DIR/build.tar"
+	build_as $BUILDER 200 t=own
+	[[ "$(cat "$DIR/body")" == *"RUN --network=host: your role may not use the host's network"* ]]
+	build_as $BUILDER 403 networkmode=host
+	run -1 buildkit
+	[[ "$output" == *"RUN --network=host: your role may not use the host's network"* ]]
+	run -1 buildkit -a force-network-mode=host
+	[[ "$output" == *"error 7 your role may not use the host's network"* ]]
+	build_as $WATCHER 403 t=own
+	build_as 0 200 t=own
+	[[ "$(cat "$DIR/body")" == *"Successfully built"* ]]
 }
 
 @test "no-host-access makes containers, but none that opens the machine" {

@@ -277,6 +277,15 @@ static size_t deliver(struct rpc_stream *s, int32_t id, const char *data, size_t
 	return at;
 }
 
+static size_t unfinished(const struct rpc *c)
+{
+	size_t n = 0;
+
+	for (const struct rpc_stream *s = c->streams; s; s = s->next)
+		n += s->in.len;
+	return n;
+}
+
 static void take(struct rpc_stream *s, int32_t id, const char *data, size_t n)
 {
 	struct rpc *c = s->conn;
@@ -289,8 +298,8 @@ static void take(struct rpc_stream *s, int32_t id, const char *data, size_t n)
 		data += used;
 		n -= used;
 	}
-	if (buf_add(&s->in, data, n) < 0) {
-		spoil(s, "a message is too long");
+	if (unfinished(c) + n > RPC_UNFINISHED_MAX || buf_add(&s->in, data, n) < 0) {
+		spoil(s, "a message is too long, or there are too many at once");
 		return;
 	}
 	/* Its own buffer must not move below a hook. */

@@ -6,7 +6,7 @@
  * Flow control has back-pressure both ways: rpc_send() says when the peer is slow, rpc_hold() stops what it sends. The sender's side is not the
  * peer's to choose: what waits to be sent is bounded by who calls rpc_send() and heeds its answer.
  *
- * Limits: RPC_STREAMS at a time, a message RPC_MESSAGE_MAX, a header list RPC_HEADERS_MAX, RPC_FIELDS fields that are kept of it.
+ * Limits: RPC_STREAMS at a time, a message RPC_MESSAGE_MAX, the unfinished messages of all streams RPC_UNFINISHED_MAX, a header list RPC_HEADERS_MAX, RPC_FIELDS fields that are kept of it.
  * Sources: RFC 9113; "gRPC over HTTP2" of the gRPC project.
  */
 #pragma once
@@ -25,6 +25,7 @@ struct rpc_stream;
 
 #define RPC_STREAMS 256
 #define RPC_MESSAGE_MAX (16u << 20)
+#define RPC_UNFINISHED_MAX (24u << 20)
 #define RPC_HEADERS_MAX (64u << 10)
 #define RPC_FIELDS 64
 #define RPC_WAITING (256u << 10) /* bytes for a slow peer from which on rpc_send() says so */

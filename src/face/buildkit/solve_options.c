@@ -297,6 +297,7 @@ int solve_options_read(yyjson_val *request, struct solve_options *ret, struct er
 	ret->o.cache_to = ret->cache_to;
 	ret->o.limits.ulimits = ret->ulimits;
 	ret->o.check_only = ret->check;
+	ret->o.no_host = !yyjson_is_true(yyjson_obj_get(request, "host"));
 	ret->o.docker_caps = true;
 	return 0;
 }

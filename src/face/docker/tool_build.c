@@ -305,6 +305,7 @@ int tool_build(struct tool *t, struct err *err)
 				  .pull = tool_flag(t, "pull"),
 				  .cache_from_only = true,
 				  .docker_caps = true,
+				  .no_host = tool_flag(t, "no_host"),
 				  .fetch = fetch,
 				  .fetch_ctx = &b};
 	int r = read_lists(t, &l, err);

@@ -214,6 +214,8 @@ void docker_build(const struct docker_call *c)
 	struct err err = ERR_INIT;
 
 	docker_request_auth(request, c->r, NULL);
+	yyjson_mut_obj_add_bool(request, yyjson_mut_doc_get_root(request), "no_host",
+				policy_check_host(c->r, "the host's network", NULL) < 0);
 	if (docker_build_request(request, c->r, &err) < 0 || find_network(c, request, &how, &err) < 0) {
 		yyjson_mut_doc_free(request);
 		docker_fail(c->r, &err);

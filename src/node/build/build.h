@@ -45,6 +45,7 @@ struct build_options {
 	    cache_from_only; /* as Docker does it: with cache_from, a result counts only when it is a layer of a named image that is here, or
 				 comes from the cache inside of it */
 	struct build_limits limits;
+	bool no_host;	  /* RUN --network=host is refused: who asks may not open the machine */
 	bool docker_caps; /* RUN has Docker's capabilities, of which our own are a few less */
 	const char *target, *platform;
 	const char *check; /* more for "# check=": lint.h */

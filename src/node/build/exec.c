@@ -197,6 +197,10 @@ int exec_run(struct build *b, const struct plan_step *step, struct snapshot *sna
 
 	if (RT_GUARD(B3) && step->run->insecure)
 		return err_set(err, EPERM, "RUN --security=insecure is not allowed: every step is confined");
+	if (b->o->no_host && step->run->network == STEP_NETWORK_HOST)
+		return err_set(
+		    err, EPERM,
+		    "RUN --network=host: your role may not use the host's network: it would open the machine");
 	if (step->run->n_devices > 0)
 		return err_set(err, EPERM, "RUN --device is not allowed");
 	random_hex(random, sizeof random - 1);
