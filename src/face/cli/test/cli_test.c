@@ -565,6 +565,13 @@ static void test_submit_refused(void **state)
 	fake_stop(f);
 }
 
+static int check_well(const struct cli_up_options *o, struct err *err)
+{
+	(void)o;
+	(void)err;
+	return 0;
+}
+
 static int up_ready(const struct cli_up_options *o, struct err *err)
 {
 	(void)err;
@@ -618,6 +625,7 @@ static void test_up(void **state)
 	mem_cleanup char *log = mem_printf("%s/berth.log", data);
 
 	(void)state;
+	test_hooks.check = check_well;
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		test_hooks.up = rows[i].up;
 		struct outcome o outcome_cleanup =
