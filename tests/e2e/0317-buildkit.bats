@@ -77,6 +77,29 @@ no_tool() {
 	[[ "$output" == *'shm-size: "much" is no number of bytes'* ]]
 }
 
+@test "clients before buildx build with a session, too" {
+		run -0 build --query 't=old:1&buildargs=%7B%22WORD%22%3A%22yes%22%7D'
+	[[ "$output" == *"[stage-0 3/3] RUN"*'200 {"id": "moby.image.id", "aux": {"ID": "sha256:'* ]]
+	docker_api 200 GET /images/old:1/json
+	run -0 build --query 'q=1&dockerfile=scratch'
+	[[ "$output" == '200 {"stream": "sha256:'*'\n"}' ]]
+	run -1 build --query 'dockerfile=fails'
+	[[ "$output" == *"| before"*'200 {"errorDetail": {"message": "fails:2: RUN echo before; exit 7: the command returned'* ]]
+	run -1 build --query 'buildargs=nonsense'
+	[[ "$output" == '400 {"message"'* ]]
+	# What nobody reads any more ends, and what is cancelled does.
+	run -3 build --query 'dockerfile=long' --vanish
+	eventually no_tool
+	build --query 'dockerfile=long&buildid=mine' >"$DIR/cancelled" 3>&- &
+	local pid=$! status=0
+	eventually grep -q "| before" "$DIR/cancelled"
+	docker_api 204 POST '/build/cancel?id=mine'
+	wait "$pid" || status=$?
+	[ "$status" = 1 ]
+	grep -q 'the build was cancelled' "$DIR/cancelled"
+	docker_api 400 POST '/build/cancel'
+}
+
 @test "errors have the words and the kind of the failure" {
 	run -1 build -a filename=fails
 	[[ "$output" == *"| before"*"the step failed"* ]]

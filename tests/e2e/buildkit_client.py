@@ -2,18 +2,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """A client of BuildKit's protocol, as docker buildx is one: two connections after an upgrade, HTTP/2 by python3-h2.
 
-buildkit_client.py SOCKET [-d DIR] [-a NAME=VALUE]... [-s ID=TEXT]... [-o TYPE] [-n NAME] [--bridge] [--vanish]
+buildkit_client.py SOCKET [-d DIR] [-a NAME=VALUE]... [-s ID=TEXT]... [-o TYPE] [-n NAME] [--bridge] [--vanish] [--query QUERY]
 
   -d       the directory that is context and place of the Dockerfile
   -a       a word of the frontend: "filename=F", "build-arg:X=1"
   -s       a secret
   -o, -n   the exporter (moby, tar, none), the name of the image
   --bridge drives the frontend itself, as buildx does
+  --query  builds as clients before buildx do: POST /build?version=2&QUERY
   --vanish goes away as soon as the first step runs
 
 It prints what the build says, then the answer as NAME=VALUE, or "error STATUS TEXT" (exit code 1). A tar goes to the file "out.tar" beside the directory.
 """
-import argparse, os, socket, stat, struct, sys, threading, urllib.parse
+import argparse, base64, http.client, json, os, socket, stat, struct, sys, threading, urllib.parse
 
 import h2.config, h2.connection, h2.events, h2.settings
 
@@ -303,6 +304,31 @@ def drive(conn, args, ref):
     assert conn.call(bridge + "Return", failure, headers).status()[0] == 0
 
 
+def old_build(args, ref):
+    """Lines of JSON; the status comes in base64, the image or the error at the end."""
+    class Traced:
+        messages = []
+
+        def next(self):
+            return self.messages.pop(0) if self.messages else None
+
+    c = http.client.HTTPConnection("docker")
+    c.sock = socket.socket(socket.AF_UNIX)
+    c.sock.connect(args.socket)
+    c.request("POST", f"/v1.41/build?version=2&remote=client-session&session={ref}&{args.query}", b"")
+    reply = c.getresponse()
+    code = 0
+    for line in reply:
+        message = json.loads(line) if line.strip() else {}
+        if message.get("id") == "moby.buildkit.trace":
+            Traced.messages.append(base64.b64decode(message["aux"]))
+            watch(Traced(), args)
+        elif message:
+            code = 1 if "error" in message or "message" in message else 0
+            print(reply.status, json.dumps(message))
+    return code
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("socket")
@@ -313,10 +339,13 @@ def main():
     p.add_argument("-n", default="")
     p.add_argument("--bridge", action="store_true")
     p.add_argument("--vanish", action="store_true")
+    p.add_argument("--query", default="")
     args = p.parse_args()
     ref = "ref" + os.urandom(8).hex()
     session = Connection(upgrade(args.socket, "session", [f"X-Docker-Expose-Session-Uuid: {ref}"]), False)
     session.serve = serve(args)
+    if args.query:
+        return old_build(args, ref)
     conn = Connection(upgrade(args.socket, "grpc"), True)
     seen = threading.Thread(target=watch, args=(conn.call("/moby.buildkit.v1.Control/Status", text(1, ref)), args))
     seen.start()

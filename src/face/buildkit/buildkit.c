@@ -10,6 +10,7 @@
 #include "base/wire/rpc.h"
 #include "face/buildkit/control.h"
 #include "face/buildkit/job.h"
+#include "face/buildkit/message.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -150,6 +151,28 @@ static void add_peer(struct buildkit *b, yyjson_val *message, int fd)
 	}
 }
 
+/* Both descriptors are taken over. */
+static void add_build(struct buildkit *b, yyjson_val *message, int fd, int request)
+{
+	cleanup_with(message_free) struct message m = {.request = NULL};
+	json_doc_cleanup yyjson_doc *doc = NULL;
+	fd_cleanup int own = fd, file = request;
+	mem_cleanup char *text = NULL;
+	size_t n;
+
+	b->n_taken++;
+	if (own >= 0 && file >= 0 && fd_nonblock(own) == 0 && fd_read_all(file, BUILDKIT_REQUEST_MAX, &text, &n) == 0)
+		doc = json_parse(text, n, BUILDKIT_REQUEST_MAX, "the request", NULL);
+	if (doc) {
+		m.request = yyjson_doc_mut_copy(doc, NULL);
+		m.ref = mem_strdup(yyjson_get_str(yyjson_obj_get(message, "ref")));
+		m.session = mem_strdup(yyjson_get_str(yyjson_obj_get(message, "session")));
+		m.quiet = yyjson_is_true(yyjson_obj_get(message, "quiet"));
+		job_trace(b->jobs, fd_take(&own), &m, yyjson_is_true(yyjson_obj_get(message, "host")));
+	}
+	look_for_end(b);
+}
+
 static void end(struct buildkit *b)
 {
 	b->watch = loop_fd_free(b->watch);
@@ -175,7 +198,11 @@ static void on_channel(void *ctx, int events)
 		return;
 	}
 	doc = json_parse(text, (size_t)n, sizeof text, "a message of the daemon", NULL);
-	if (doc)
+	if (doc && n_fds == 2)
+		add_build(b, yyjson_doc_get_root(doc), fd_take(&fds[0]), fd_take(&fds[1]));
+	else if (doc && n_fds == 0)
+		job_cancel(b->jobs, yyjson_get_str(yyjson_obj_get(yyjson_doc_get_root(doc), "ref")));
+	else if (doc)
 		add_peer(b, yyjson_doc_get_root(doc), n_fds > 0 ? fd_take(&fds[0]) : -1);
 	for (size_t i = 0; i < n_fds; i++)
 		fd_closep(&fds[i]);

@@ -8,6 +8,10 @@
  *
  *   {"kind": "grpc", "host": BOOL} and a socket            a client calls (control.h); host: it may use the host's network
  *   {"kind": "session", "id": TEXT} and a socket           a client can be called, by its session's id
+ *   {"kind": "build", "ref": ID, "session": ID, "host": BOOL, "quiet": BOOL}, a socket and a file
+ *                                                          the file holds the request of a build (solve.h) as JSON, at the
+ *                                                          most BUILDKIT_REQUEST_MAX bytes; its words go to the socket (trace.h)
+ *   {"kind": "cancel", "ref": ID}                          that build is to end
  *   {"tagged": NAMES}     to the daemon: a build gave an image these names, with commas between
  *   {"idle": N}           to the daemon: nobody is left of the first N connections; when there were no more it closes the channel
  */
@@ -16,6 +20,7 @@
 struct err;
 
 #define BUILDKIT_MESSAGE_MAX 4096
+#define BUILDKIT_REQUEST_MAX (1u << 20)
 #define BUILDKIT_PEERS_MAX 128
 
 /* Blocks until the channel is at its end. data: descriptor of the data directory. Both stay the caller's. */

@@ -9,9 +9,11 @@
 #include "base/wire/protobuf.h"
 #include "face/buildkit/message.h"
 #include "face/buildkit/solver.h"
+#include "face/buildkit/trace.h"
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #define WATCHERS_MAX 16
 #define BACKLOG_MAX (4u << 20)
@@ -33,8 +35,9 @@ struct job {
 	struct solver *solver;
 	struct buf backlog;	/* status before anybody watched, each message behind its length */
 	yyjson_mut_doc *answer; /* of the process */
+	struct trace *trace;	/* who asked by POST /build, instead of a call */
 	struct loop_timer *late;
-	bool host, pruning, pending, watched, finished, dropped;
+	bool host, traced, pruning, pending, watched, finished, dropped;
 };
 
 struct jobs {
@@ -116,6 +119,7 @@ static void drop(struct job *job)
 	job->dropped = true;
 	answer(&job->solve, GRPC_CANCELLED, "the build was cancelled");
 	answer(&job->bridge, GRPC_CANCELLED, "the build was cancelled");
+	trace_end(mem_take(job->trace), NULL, "the build was cancelled");
 	for (size_t i = 0; i < WATCHERS_MAX; i++)
 		answer(&job->watchers[i], GRPC_OK, NULL);
 	if (job->solver)
@@ -211,7 +215,7 @@ static void on_late(void *ctx)
 /* A client that asks for the status only now must not wait for a build that is over. */
 static void leave(struct job *job)
 {
-	if (job->watched || job->pruning) {
+	if (job->watched || job->pruning || job->traced) {
 		drop(job);
 		return;
 	}
@@ -241,6 +245,11 @@ static void add_map(struct buf *b, unsigned field, yyjson_mut_val *map)
 	}
 }
 
+static const char *image_of(const struct job *job)
+{
+	return yyjson_mut_get_str(yyjson_mut_obj_get(answered(job, "response"), "containerimage.config.digest"));
+}
+
 static void finish(struct job *job)
 {
 	buf_cleanup struct buf b = BUF_INIT;
@@ -249,11 +258,13 @@ static void finish(struct job *job)
 	if (job->solve.call)
 		rpc_send(job->solve.call, buf_str(&b), b.len);
 	answer(&job->solve, GRPC_OK, NULL);
+	trace_end(mem_take(job->trace), image_of(job), NULL);
 	leave(job);
 }
 
 static void fail(struct job *job, enum grpc_status status, const char *text)
 {
+	trace_end(mem_take(job->trace), NULL, text);
 	answer(&job->solve, status, text);
 	leave(job);
 }
@@ -262,8 +273,7 @@ static void fail(struct job *job, enum grpc_status status, const char *text)
 static void answer_bridge(struct job *job)
 {
 	buf_cleanup struct buf b = BUF_INIT, result = BUF_INIT, ref = BUF_INIT;
-	const char *id =
-	    yyjson_mut_get_str(yyjson_mut_obj_get(answered(job, "response"), "containerimage.config.digest"));
+	const char *id = image_of(job);
 
 	pb_text(&ref, 1, job->ref);
 	if (id)
@@ -295,8 +305,8 @@ static int on_status(void *ctx, const char *data, size_t n)
 	const unsigned char head[4] = {(unsigned char)n, (unsigned char)(n >> 8), (unsigned char)(n >> 16),
 				       (unsigned char)(n >> 24)};
 	struct job *job = ctx;
-	bool watched = false;
-	int slow = 0;
+	bool watched = job->trace != NULL;
+	int slow = job->trace ? trace_status(job->trace, data, n) : 0;
 
 	for (size_t i = 0; i < WATCHERS_MAX; i++) {
 		if (!job->watchers[i].call)
@@ -434,6 +444,46 @@ void job_solve(struct jobs *j, struct rpc_stream *call, struct message *m, bool 
 		fail(job, GRPC_UNIMPLEMENTED, LLB_TEXT);
 	else
 		begin(job);
+}
+
+static void on_trace_drain(void *ctx)
+{
+	struct job *job = ctx;
+
+	if (job->solver)
+		solver_resume(job->solver);
+}
+
+static void on_trace_gone(void *ctx)
+{
+	drop(ctx);
+}
+
+void job_trace(struct jobs *j, int fd, struct message *m, bool host)
+{
+	struct job *job = m->ref && *m->ref && !find(j, m->ref) ? find_or_new(j, m->ref) : NULL;
+	struct trace_hooks trace = {.drain = on_trace_drain, .gone = on_trace_gone, .ctx = job};
+
+	if (!job) {
+		close(fd);
+		return;
+	}
+	job->request = mem_take(m->request);
+	job->session = mem_take(m->session);
+	job->host = host;
+	job->traced = true;
+	if (trace_new(j->o.loop, fd, m->quiet, &trace, &job->trace, NULL) < 0)
+		drop(job);
+	else
+		begin(job);
+}
+
+void job_cancel(struct jobs *j, const char *ref)
+{
+	struct job *job = ref ? find(j, ref) : NULL;
+
+	if (job && job->traced)
+		fail(job, GRPC_CANCELLED, "the build was cancelled");
 }
 
 /* The frontend's words come with this call, outputs and caches have come with the first. */

@@ -20,6 +20,7 @@ struct message {
 	    *request; /* "attrs", "exporters", "cache_from", "cache_to"; "inputs": contexts that are results of ours */
 	char *ref, *session, *frontend;
 	bool definition; /* it has LLB of its own */
+	bool quiet;	 /* nothing but the image's id is told (POST /build) */
 };
 
 /* -EINVAL, -E2BIG. *ret is for message_free() in every case. */

@@ -8,8 +8,11 @@
 #include "base/core/log.h"
 #include "base/core/loop.h"
 #include "base/core/mem.h"
+#include "base/core/random.h"
+#include "base/wire/http_pipe.h"
 #include "base/wire/http_server.h"
 #include "face/buildkit/buildkit.h"
+#include "face/docker/builder_query.h"
 #include "face/docker/docker_private.h"
 #include "face/docker/policy.h"
 #include "face/docker/tool.h"
@@ -19,10 +22,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define SESSION_ID "X-Docker-Expose-Session-Uuid"
-#define SESSION_ID_MAX 256
 
 struct builder {
 	struct docker *d;
@@ -136,25 +140,32 @@ struct upgrade {
 	bool host;
 };
 
-static int give(struct docker *d, const struct upgrade *u, int fd, struct err *err)
+/* The message goes with its descriptors, which stay the caller's. */
+static int give(struct docker *d, yyjson_mut_doc *message, const int *fds, size_t n_fds, struct err *err)
 {
-	json_mut_cleanup yyjson_mut_doc *m = yyjson_mut_doc_new(NULL);
-	yyjson_mut_val *root = yyjson_mut_obj(m);
 	mem_cleanup char *text = NULL;
 	size_t n;
 	int r = d->builder ? 0 : start(d, &d->builder, err);
 
 	if (r < 0)
 		return r;
+	text = json_text(message, false, &n);
+	r = fd_send_msg(d->builder->channel, text, n, fds, n_fds);
+	d->builder->n_given++;
+	return r < 0 ? err_sys(err, -r, "hand a connection to the builder") : 0;
+}
+
+static int give_connection(const struct upgrade *u, int fd, struct err *err)
+{
+	json_mut_cleanup yyjson_mut_doc *m = yyjson_mut_doc_new(NULL);
+	yyjson_mut_val *root = yyjson_mut_obj(m);
+
 	yyjson_mut_doc_set_root(m, root);
 	yyjson_mut_obj_add_str(m, root, "kind", u->session ? "session" : "grpc");
 	yyjson_mut_obj_add_bool(m, root, "host", u->host);
 	if (u->session)
 		yyjson_mut_obj_add_str(m, root, "id", u->session);
-	text = json_text(m, false, &n);
-	r = fd_send_msg(d->builder->channel, text, n, &fd, 1);
-	d->builder->n_given++;
-	return r < 0 ? err_sys(err, -r, "hand a connection to the builder") : 0;
+	return give(u->d, m, &fd, 1, err);
 }
 
 static void upgrade_free(struct upgrade *u)
@@ -168,7 +179,7 @@ static void on_hijacked(void *ctx, int fd)
 	const struct upgrade *u = ctx;
 	struct err err = ERR_INIT;
 
-	if (give(u->d, u, fd, &err) < 0)
+	if (give_connection(u, fd, &err) < 0)
 		log_err(&err, "a client of BuildKit's protocol was sent away");
 	close(fd);
 }
@@ -208,10 +219,143 @@ void docker_session(const struct docker_call *c)
 	const char *id = http_req_header(c->r, SESSION_ID);
 	struct err err = ERR_INIT;
 
-	if (id && *id && strlen(id) <= SESSION_ID_MAX) {
+	if (id && *id && strlen(id) <= BUILDER_SESSION_MAX) {
 		upgrade(c, id);
 		return;
 	}
-	err_set(&err, EINVAL, "the header " SESSION_ID " is missing, or longer than %d bytes", SESSION_ID_MAX);
+	err_set(&err, EINVAL, "the header " SESSION_ID " is missing, or longer than %d bytes", BUILDER_SESSION_MAX);
 	docker_fail(c->r, &err);
+}
+
+/* ---- POST /build?version=2 ---- */
+
+/* Its reply is what the process says. */
+struct traced {
+	struct http_req *r;
+	struct http_pipe *out;
+	bool began;
+};
+
+static void traced_close(struct http_req *r, void *ctx)
+{
+	struct traced *t = ctx;
+
+	(void)r;
+	http_pipe_free(t->out);
+	free(t);
+}
+
+static void traced_first(void *ctx)
+{
+	struct traced *t = ctx;
+
+	t->began = true;
+	http_reply_begin(t->r, 200, "application/json");
+}
+
+static void traced_ended(void *ctx)
+{
+	struct traced *t = ctx;
+
+	if (!t->began)
+		traced_first(t);
+	http_reply_end(t->r);
+}
+
+static void drop_body(struct http_req *r, void *ctx, const void *data, size_t n)
+{
+	(void)r;
+	(void)ctx;
+	(void)data;
+	(void)n;
+}
+
+static int request_file(yyjson_mut_doc *request, struct err *err)
+{
+	mem_cleanup char *text = NULL;
+	size_t n;
+	int fd = memfd_create("request", MFD_CLOEXEC), r;
+
+	text = json_text(request, false, &n);
+	if (n > BUILDKIT_REQUEST_MAX) {
+		fd_closep(&fd);
+		return err_set(err, E2BIG, "the query of the build is too long");
+	}
+	r = fd < 0 ? -errno : fd_write_all(fd, text, n);
+	if (r == 0)
+		(void)lseek(fd, 0, SEEK_SET);
+	if (r < 0)
+		fd_closep(&fd);
+	return r < 0 ? err_sys(err, -r, "pass the request of a build on") : fd;
+}
+
+static int give_build(const struct docker_call *c, yyjson_mut_doc *request, int fd, struct err *err)
+{
+	json_mut_cleanup yyjson_mut_doc *m = yyjson_mut_doc_new(NULL);
+	yyjson_mut_val *root = yyjson_mut_obj(m);
+	const char *id = http_req_query(c->r, "buildid");
+	fd_cleanup int file = request_file(request, err);
+	int fds[2] = {fd, file};
+	char ref[33];
+
+	if (file < 0)
+		return file;
+	random_hex(ref, sizeof ref - 1);
+	yyjson_mut_doc_set_root(m, root);
+	yyjson_mut_obj_add_str(m, root, "kind", "build");
+	yyjson_mut_obj_add_str(m, root, "ref", id && *id && strlen(id) <= BUILDER_SESSION_MAX ? id : ref);
+	yyjson_mut_obj_add_str(m, root, "session", http_req_query(c->r, "session"));
+	yyjson_mut_obj_add_bool(m, root, "quiet", docker_flag(c->r, "q", false));
+	yyjson_mut_obj_add_bool(m, root, "host", policy_check_host(c->r, "the host's network", NULL) == 0);
+	return give(c->d, m, fds, 2, err);
+}
+
+void docker_build_session(const struct docker_call *c)
+{
+	struct traced *t = mem_new(struct traced);
+	const struct http_pipe_source source = {.first = traced_first, .ended = traced_ended, .ctx = t};
+	json_mut_cleanup yyjson_mut_doc *request = NULL;
+	int pair[2] = {-1, -1}, r;
+	struct err err = ERR_INIT;
+
+	t->r = c->r;
+	http_req_on_close(c->r, traced_close, t);
+	r = builder_query(c->r, &request, &err);
+	if (r == 0 && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		r = err_sys(&err, errno, "make a pair of sockets");
+	if (r == 0)
+		r = give_build(c, request, pair[1], &err);
+	fd_closep(&pair[1]);
+	if (r == 0)
+		r = http_pipe_out(c->d->loop, c->r, pair[0], &source, &t->out, &err);
+	else
+		fd_closep(&pair[0]);
+	if (r < 0)
+		docker_fail(c->r, &err);
+	else
+		http_req_stream_body(c->r, drop_body, NULL);
+}
+
+/* A build that is over already is none: nothing to cancel. */
+void docker_build_cancel(const struct docker_call *c)
+{
+	json_mut_cleanup yyjson_mut_doc *m = yyjson_mut_doc_new(NULL);
+	yyjson_mut_val *root = yyjson_mut_obj(m);
+	const char *id = http_req_query(c->r, "id");
+	mem_cleanup char *text = NULL;
+	struct err err = ERR_INIT;
+	size_t n;
+
+	if (!id || !*id || strlen(id) > BUILDER_SESSION_MAX) {
+		err_set(&err, EINVAL, "id is missing: the buildid of the build");
+		docker_fail(c->r, &err);
+		return;
+	}
+	yyjson_mut_doc_set_root(m, root);
+	yyjson_mut_obj_add_str(m, root, "kind", "cancel");
+	yyjson_mut_obj_add_str(m, root, "ref", id);
+	text = json_text(m, false, &n);
+	if (c->d->builder)
+		(void)fd_send_msg(c->d->builder->channel, text, n, NULL, 0);
+	http_reply(c->r, 204, NULL, "", 0);
 }

@@ -31,6 +31,7 @@ static const struct route {
     {"GET", "/system/df", docker_df, false},
     {"POST", "/auth", docker_auth, false},
     {"POST", "/build", docker_build, true},
+    {"POST", "/build/cancel", docker_build_cancel, false},
     {"POST", "/build/prune", docker_build_prune, false},
     {"POST", "/grpc", docker_grpc, false},
     {"POST", "/session", docker_session, false},

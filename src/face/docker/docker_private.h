@@ -58,6 +58,8 @@ void docker_plugins(const struct docker_call *c);
 /* builder.c: BuildKit's protocol */
 void docker_grpc(const struct docker_call *c);
 void docker_session(const struct docker_call *c);
+void docker_build_cancel(const struct docker_call *c);
+void docker_build_session(const struct docker_call *c); /* POST /build?version=2, from on_headers */
 struct builder *builder_free(struct builder *b); /* takes NULL */
 
 /* image_list.c */

@@ -254,11 +254,8 @@ int docker_build_request(yyjson_mut_doc *request, const struct http_req *r, stru
 	    {"dockerfile", "dockerfile"}, {"remote", "remote"}, {"target", "target"}, {"platform", "platform"}};
 	static const char *const flags[] = {"nocache", "pull", "q"};
 	yyjson_mut_val *root = yyjson_mut_doc_get_root(request);
-	const char *network = http_req_query(r, "networkmode"), *version = http_req_query(r, "version");
+	const char *network = http_req_query(r, "networkmode");
 
-	if (version && !strcmp(version, "2"))
-		return err_set(err, EINVAL,
-			       "this API builds by itself; BuildKit's sessions (version=2) are not served");
 	if (docker_flag(r, "squash", false))
 		return err_set(err, EINVAL, "squash is not supported");
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {

@@ -207,7 +207,7 @@ static int find_network(const struct docker_call *c, yyjson_mut_doc *request, st
 	return r;
 }
 
-void docker_build(const struct docker_call *c)
+static void build_classic(const struct docker_call *c)
 {
 	yyjson_mut_doc *request = docker_tool_request("build");
 	struct docker_task how = messages;
@@ -224,6 +224,16 @@ void docker_build(const struct docker_call *c)
 	how.body = true;
 	how.event = "tag";
 	docker_task_run(c->d, c->r, &how, request);
+}
+
+void docker_build(const struct docker_call *c)
+{
+	const char *version = http_req_query(c->r, "version");
+
+	if (version && !strcmp(version, "2"))
+		docker_build_session(c);
+	else
+		build_classic(c);
 }
 
 /* Bytes that may stay, from "keep-storage"; false = it is no number. */

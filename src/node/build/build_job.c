@@ -49,7 +49,9 @@ static int make(struct build *b, struct build_stage *s, const struct plan_step *
 	return r;
 }
 
-static _Noreturn void child(struct build *b, struct build_stage *s, const struct plan_step *step, int out, int result)
+/* open: the signals as they were before the fork. */
+static _Noreturn void child(struct build *b, struct build_stage *s, const struct plan_step *step, int out, int result,
+			    const sigset_t *open)
 {
 	struct build_verdict v = {0};
 	struct err err = ERR_INIT;
@@ -58,6 +60,7 @@ static _Noreturn void child(struct build *b, struct build_stage *s, const struct
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_DFL);
+	sigprocmask(SIG_SETMASK, open, NULL);
 	umask(022); /* what RUN begins with, whatever the user's is */
 	r = make(b, s, step, out, &v, &err);
 	v.code = r < 0 ? -r : 0;
@@ -70,6 +73,7 @@ static _Noreturn void child(struct build *b, struct build_stage *s, const struct
 int build_job_start(struct build *b, struct build_stage *s, const struct plan_step *step, struct err *err)
 {
 	int out[2], result[2], r = snapshot_open(b->store, b->lease, s->layers, &s->job.snapshot, err);
+	sigset_t term, open;
 
 	if (r < 0)
 		return r;
@@ -85,12 +89,17 @@ int build_job_start(struct build *b, struct build_stage *s, const struct plan_st
 	s->job.n_out = 0;
 	s->job.verdict = (struct build_verdict){0};
 	s->job.started_ms = clock_wall_ms();
+	/* The caller's handler would take a SIGTERM that comes before the child has its own, and the step would never hear of it. */
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	sigprocmask(SIG_BLOCK, &term, &open);
 	s->job.pid = fork();
 	if (s->job.pid == 0) {
 		close(out[0]);
 		close(result[0]);
-		child(b, s, step, out[1], result[1]);
+		child(b, s, step, out[1], result[1], &open);
 	}
+	sigprocmask(SIG_SETMASK, &open, NULL);
 	close(out[1]);
 	close(result[1]);
 	s->job.out = out[0];
