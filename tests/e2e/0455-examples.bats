@@ -41,7 +41,7 @@ shows() { # PATH TEXT
 	[ "$(compose ps --format '{{.Service}}' | tr '\n' ' ')" = 'web ' ]
 	[ "$(compose --profile test run --rm -T test 2>/dev/null)" = passed ]
 
-	compose watch --no-up >"$DIR/watch.log" 2>&1 &
+	nsenter --net="$DIR/netns" "$BERTH" compose watch --no-up >"$DIR/watch.log" 2>&1 3>&- &
 	WATCHER=$!
 	eventually grep -q -i watch "$DIR/watch.log"
 	echo '<h1>Another page</h1>' >app/site/index.html

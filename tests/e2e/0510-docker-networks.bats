@@ -298,7 +298,7 @@ gone_from() { # NETWORK
 	run -1 berth build --network nosuch "$DIR/app" -f "$DIR/elsewhere/File"
 	[[ $output == *"network nosuch not found"* ]]
 	run -1 berth build --network one --secret id=a,src=/etc/passwd "$DIR/app"
-	[[ $output == *"--secret: the daemon does builds with --network one"* ]]
+	[[ $output == *"--secret: the daemon does this build"* ]]
 	cat >"$DIR/app/compose.yaml" <<-'END'
 		services:
 		  web: {image: web, build: {dockerfile_inline: "FROM busybox\nRUN ping -c 1 -W 5 db\n", network: one}}

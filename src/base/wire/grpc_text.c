@@ -36,7 +36,7 @@ char *grpc_text_encode(const char *text)
 	char *out = mem_zalloc(3, GRPC_TEXT_ENCODED + 1);
 	size_t k = 0;
 
-	for (size_t i = 0; text[i] && i < GRPC_TEXT_ENCODED; i++) {
+	for (size_t i = 0; i < GRPC_TEXT_ENCODED && text[i]; i++) {
 		uint8_t c = (uint8_t)text[i];
 
 		if (c >= 0x20 && c < 0x7f && c != '%') {
