@@ -60,7 +60,7 @@ void docker_grpc(const struct docker_call *c);
 void docker_session(const struct docker_call *c);
 void docker_build_cancel(const struct docker_call *c);
 void docker_build_session(const struct docker_call *c); /* POST /build?version=2, from on_headers */
-struct builder *builder_free(struct builder *b); /* takes NULL */
+struct builder *builder_free(struct builder *b);	/* takes NULL */
 
 /* image_list.c */
 void docker_images(const struct docker_call *c);
