@@ -124,7 +124,8 @@ int client_unreachable(const struct http_dial *d, int code, struct err *err)
 	if (!path)
 		return -code;
 	if (code == ENOENT || code == ECONNREFUSED || code == ENOTDIR)
-		return err_set(err, code, "berth is not running (no answer on %s); start it with: berth up", name);
+		return err_set(err, code, "berth is not running (no answer on %s); start it with: berth up%s", name,
+			       d->name ? ", or name this machine's: --context default" : "");
 	if (code == EACCES || code == EPERM)
 		return err_set(err, code, "you may not use %s; its owner, root and the group of the socket may", name);
 	return -code;
@@ -174,7 +175,13 @@ int client_check(struct http_client *c, int status, struct err *err)
 		return 0;
 	if (http_client_read_all(c, MESSAGE_MAX, &body, &n, NULL) == 0)
 		doc = json_parse(body, n, MESSAGE_MAX, "the reply", NULL);
-	if (doc && json_get_str(yyjson_doc_get_root(doc), "message", &message, NULL) == 0)
+	if (doc && json_get_str(yyjson_doc_get_root(doc), "message", &message, NULL) == 0 && status == 404 &&
+	    !strcmp(message, "page not found"))
+		return err_set(
+		    err, ENOENT,
+		    "who answers does not know this call: no berth, or an older one (see where DOCKER_HOST and "
+		    "docker's context lead: berth context show)");
+	if (message)
 		return err_set(err, code_of(status), "%s", message);
 	if (body)
 		body[strcspn(body, "\r\n")] = '\0';
