@@ -70,7 +70,7 @@ static int client_tree(void *ctx, const char *dir, char *const *patterns, char *
 	s->n_trees++;
 	status_begin(s->status, id, name);
 	r = filesync_tree(s->ask, dir, patterns, paths, file, &bytes, err);
-	status_bytes(s->status, id, "transferring context:", bytes);
+	status_part(s->status, id, "transferring context:", bytes, 0);
 	status_done(s->status, id, r < 0 ? err->text : NULL);
 	return r;
 }
@@ -170,15 +170,24 @@ static void ask_credentials(const struct solve *s, const char *ref)
 		use_credentials(hub ? "https://index.docker.io/v1/" : host, user, secret);
 }
 
+static void on_progress(void *ctx, const struct image_progress *p)
+{
+	mem_cleanup char *name = mem_printf("%s%s%s", p->action, *p->id ? " " : "", p->id);
+	const struct solve *s = ctx;
+
+	status_part(s->status, OWN_PULL + s->n_pulls - 1, name, p->done, p->total);
+}
+
 static int fetch(void *ctx, struct image_store *store, const char *ref, const char *platform, struct err *err)
 {
 	cleanup_with(registry_pulled_free) struct registry_pulled pulled = {.info = NULL};
-	const struct registry_pull_options o = {.platform = platform};
+	const struct registry_pull_options o = {.platform = platform, .progress = on_progress, .ctx = ctx};
 	struct solve *s = ctx;
 	mem_cleanup char *name = mem_printf("[internal] pull %s", ref);
 	const uint32_t id = OWN_PULL + s->n_pulls++;
 	int r;
 
+	status_done(s->status, OWN_FILE, NULL);
 	status_begin(s->status, id, name);
 	ask_credentials(s, ref);
 	r = registry_pull(store, ref, &o, &pulled, err);

@@ -2,6 +2,7 @@
 #include "face/buildkit/status.h"
 
 #include "base/core/buf.h"
+#include "base/core/clock.h"
 #include "base/core/fd.h"
 #include "base/core/mem.h"
 #include "base/core/sha256.h"
@@ -11,10 +12,13 @@
 #include <string.h>
 #include <time.h>
 
+#define PACE_MS 100
+
 struct vertex {
 	uint32_t id;
 	char *name;
 	struct timespec started, ended;
+	int64_t told_ms; /* of its parts */
 	bool cached;
 };
 
@@ -168,21 +172,27 @@ void status_line(struct status *s, uint32_t id, const char *text)
 	write_message(s, 3, &b);
 }
 
-void status_bytes(struct status *s, uint32_t id, const char *name, uint64_t bytes)
+void status_part(struct status *s, uint32_t id, const char *name, uint64_t bytes, uint64_t total)
 {
 	buf_cleanup struct buf b = BUF_LIMIT(STATUS_MESSAGE_MAX);
-	const struct vertex *v = vertex(s, id);
+	const bool over = bytes >= total;
+	struct vertex *v = vertex(s, id);
 	struct timespec t;
 	char digest[80];
 
-	digest_of(s, id, digest);
 	now(&t);
+	if (!over && clock_mono_ms() - v->told_ms < PACE_MS)
+		return;
+	v->told_ms = clock_mono_ms();
+	digest_of(s, id, digest);
 	pb_text(&b, 1, name);
 	pb_text(&b, 2, digest);
 	pb_uint(&b, 4, bytes);
+	pb_uint(&b, 5, total);
 	add_time(&b, 6, &t);
 	add_time(&b, 7, &v->started);
-	add_time(&b, 8, &t);
+	if (over)
+		add_time(&b, 8, &t);
 	write_message(s, 2, &b);
 }
 

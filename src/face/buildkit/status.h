@@ -27,5 +27,6 @@ void status_begin(struct status *s, uint32_t id, const char *name);
 void status_done(struct status *s, uint32_t id, const char *failed);
 void status_cached(struct status *s, uint32_t id, const char *name);
 void status_line(struct status *s, uint32_t id, const char *text); /* a line of output, without its newline */
-void status_bytes(struct status *s, uint32_t id, const char *name, uint64_t bytes);
+/* How far a part of the vertex is, of `total` bytes (0 = not known: it is over); what comes more often than ten times a second is left out. */
+void status_part(struct status *s, uint32_t id, const char *name, uint64_t bytes, uint64_t total);
 void status_warn(struct status *s, uint32_t id, const char *text);
