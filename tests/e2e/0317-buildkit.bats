@@ -69,6 +69,25 @@ no_tool() {
 	[[ "$output" == *'the step needs the secret "x"'* ]]
 }
 
+@test "an agent of ssh is the client's, for the user of the step" {
+	local root=$DIR/sshbox lib
+	mkdir -p "$root/bin" "$root/etc"
+	cp /bin/busybox "$root/bin/"
+	ln -s busybox "$root/bin/sh"
+	ln -s busybox "$root/bin/id"
+	printf 'root:x:0:0::/:/bin/sh\nu:x:1000:1000::/:/bin/sh\n' >"$root/etc/passwd"
+	for lib in /usr/bin/ssh-add $(ldd /usr/bin/ssh-add | grep -o '/[^ ]*'); do
+		mkdir -p "$root${lib%/*}"
+		cp "$lib" "$root$lib"
+	done
+	tar -C "$root" -c . | berth image import - sshbox
+	printf '%s\n' 'FROM sshbox' 'USER u' 'RUN --mount=type=ssh,uid=1000,required id -u; /usr/bin/ssh-add -l; /usr/bin/ssh-add -l; true' >"$DIR/ctx/ssh"
+	run -0 build -a filename=ssh --ssh default
+	[[ "$output" == *"| 1000"*"| The agent has no identities."*"| The agent has no identities."* ]]
+	run -1 build -a filename=ssh -a no-cache=
+	[[ "$output" == *"the step needs an ssh agent; give it with --ssh default"* ]]
+}
+
 @test "RUN has the limits that were asked for" {
 	printf '%s\n' 'FROM busybox' 'RUN ulimit -n; df -k /dev/shm | tail -1' >"$DIR/ctx/limits"
 	run -0 build -a filename=limits -a ulimit=nofile=77:88 -a shm-size=8388608

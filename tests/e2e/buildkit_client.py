@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A client of BuildKit's protocol, as docker buildx is one: two connections after an upgrade, HTTP/2 by python3-h2.
 
-buildkit_client.py SOCKET [-d DIR] [-a NAME=VALUE]... [-s ID=TEXT]... [-o TYPE] [-n NAME] [--bridge] [--vanish] [--query QUERY]
+buildkit_client.py SOCKET [-d DIR] [-a NAME=VALUE]... [-s ID=TEXT]... [--ssh ID] [-o TYPE] [-n NAME] [--bridge] [--vanish] [--query QUERY]
 
   -d       the directory that is context and place of the Dockerfile
   -a       a word of the frontend: "filename=F", "build-arg:X=1"
   -s       a secret
+  --ssh    the id of an ssh agent, which has no keys
   -o, -n   the exporter (moby, tar, none), the name of the image
   --bridge drives the frontend itself, as buildx does
   --query  builds as clients before buildx do: POST /build?version=2&QUERY
@@ -255,6 +256,22 @@ def give_secret(stream, args):
     stream.answer()
 
 
+def check_agent(stream, args):
+    id = dict(fields(stream.next())).get(1, b"").decode()
+    if id == args.ssh:
+        stream.begin()
+        stream.send(b"")
+    stream.answer(0 if id == args.ssh else 5, "" if id == args.ssh else "unset ssh forward key")
+
+
+def be_agent(stream, args):
+    """Whatever the request is: SSH_AGENT_IDENTITIES_ANSWER, of no keys."""
+    stream.begin()
+    for _ in iter(stream.next, None):
+        stream.send(text(1, b"\0\0\0\5\x0c\0\0\0\0"))
+    stream.answer()
+
+
 def serve(args):
     def one(stream, headers):
         path = dict(headers)[":path"]
@@ -264,6 +281,10 @@ def serve(args):
             take_tar(stream, args)
         elif path == "/moby.buildkit.secrets.v1.Secrets/GetSecret":
             give_secret(stream, args)
+        elif path == "/moby.sshforward.v1.SSH/CheckAgent":
+            check_agent(stream, args)
+        elif path == "/moby.sshforward.v1.SSH/ForwardAgent":
+            be_agent(stream, args)
         else:
             stream.answer(12, "not here")
     return one
@@ -335,6 +356,7 @@ def main():
     p.add_argument("-d", default=".")
     p.add_argument("-a", action="append", default=[])
     p.add_argument("-s", action="append", default=[])
+    p.add_argument("--ssh", default="")
     p.add_argument("-o", default="moby")
     p.add_argument("-n", default="")
     p.add_argument("--bridge", action="store_true")

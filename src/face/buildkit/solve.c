@@ -6,6 +6,7 @@
 #include "base/core/fd.h"
 #include "base/core/mem.h"
 #include "base/wire/protobuf.h"
+#include "face/buildkit/agent.h"
 #include "face/buildkit/ask.h"
 #include "face/buildkit/filesync.h"
 #include "face/buildkit/lint_answer.h"
@@ -104,14 +105,11 @@ static int client_secret(void *ctx, const char *id, char **ret, size_t *ret_n, s
 	return 0;
 }
 
-static int client_agent(void *ctx, const char *id, char **ret, struct err *err)
+static int client_agent(void *ctx, const char *id, int dir, char **ret, struct err *err)
 {
-	(void)ctx;
-	(void)ret;
-	return err_set(err, ENOTSUP,
-		       "the step needs the ssh agent \"%s\": agents of clients of BuildKit's protocol are not served; "
-		       "berth build --ssh %s is",
-		       id, id);
+	const struct solve *s = ctx;
+
+	return agent_forward(s->ask, id, dir, ret, err);
 }
 
 /* ---- base images ---- */

@@ -22,7 +22,7 @@ struct build_client {
 	int (*tree)(void *ctx, const char *dir, char *const *patterns, char *const *paths, int file, struct err *err);
 	/* As secret_read(). */
 	int (*secret)(void *ctx, const char *id, char **ret, size_t *ret_n, struct err *err);
-	/* As secret_agent(): the path of a socket. */
-	int (*agent)(void *ctx, const char *id, char **ret, struct err *err);
+	/* As secret_agent(): the path of a socket, which is made in the directory `dir`. */
+	int (*agent)(void *ctx, const char *id, int dir, char **ret, struct err *err);
 	void *ctx;
 };

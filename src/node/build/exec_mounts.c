@@ -310,7 +310,7 @@ static int add_ssh(struct exec_mounts *m, const struct step_mount *mount, struct
 {
 	mem_cleanup char *path = NULL, *target = NULL, *env = NULL;
 	const struct build_options *o = m->build->o;
-	int fd, r = o->client ? o->client->agent(o->client->ctx, mount->id, &path, err)
+	int fd, r = o->client ? o->client->agent(o->client->ctx, mount->id, m->snapshot->extra, &path, err)
 			      : secret_agent(o->ssh, mount->id, &path, err);
 
 	if (r == -ENOENT && !mount->required) {
@@ -320,7 +320,8 @@ static int add_ssh(struct exec_mounts *m, const struct step_mount *mount, struct
 	if (r < 0)
 		return r;
 	fd = open(path, O_PATH | O_CLOEXEC);
-	if (fd < 0)
+	/* One that was made for this step is its user's. */
+	if (fd < 0 || (o->client && (chmod(path, mount->mode) < 0 || chown(path, mount->uid, mount->gid) < 0)))
 		return err_sys(err, errno, "open the socket \"%s\" of the ssh agent", path);
 	target = mount->target ? mem_strdup(mount->target) : mem_printf(SSH_TARGET, mount->id);
 	add(m, target, false)->source_fd = hold(m, fd);
