@@ -147,7 +147,8 @@ static char *brief_text(const struct container_doc *doc, size_t *ret_len)
 {
 	static const char *const of_spec[] = {"mounts", "networks", "network_mode", NULL};
 	static const char *const of_config[] = {"ExposedPorts", NULL};
-	static const char *const of_host[] = {"Binds", "Mounts", "NetworkMode", "Annotations", "PortBindings", "Tmpfs", NULL};
+	static const char *const of_host[] = {"Binds",	      "Mounts", "NetworkMode", "Annotations",
+					      "PortBindings", "Tmpfs",	NULL};
 	json_mut_cleanup yyjson_mut_doc *d = yyjson_mut_doc_new(NULL);
 	yyjson_mut_val *root = yyjson_mut_obj(d), *spec = yyjson_mut_obj_add_obj(d, root, "spec"), *docker;
 
