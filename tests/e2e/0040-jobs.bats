@@ -99,6 +99,7 @@ submit_with_go() { # FILE
 	[[ "$output" == *"item=apple"* && "$output" == *"item=two words"* ]]
 }
 
+# bats test_tags=once
 @test "1,000 copies all run, once each" {
 	file=$(job_file many <<-'END'
 		services:

@@ -103,6 +103,7 @@ no_shared_cgroups() {
 	done
 }
 
+# bats test_tags=once
 @test "an interrupted demo leaves nothing" {
 	# Enough to be at it when the signal comes, on any machine.
 	mkdir "$BATS_TEST_TMPDIR/texts"

@@ -325,6 +325,7 @@ build_context() {
 	[ "$(stat -c %u "$DIR/one/f")" = "$ORDINARY" ]
 }
 
+# bats test_tags=once
 @test "the whole demo, with ranges and without" {
 	mkdir "$DIR/tree" "$DIR/texts"
 	cp -r "$TOP/tools" "$TOP/examples" "$DIR/tree"
@@ -338,6 +339,7 @@ build_context() {
 	done
 }
 
+# bats test_tags=once
 @test "an interrupted demo leaves nothing" {
 	"$TOP/tools/check_leftovers" snapshot "$DIR/before"
 	mkdir "$DIR/tree"
@@ -597,6 +599,7 @@ network_works() { # PROGRAM GATEWAY
 	eventually no_helper "$1"
 }
 
+# bats test_tags=once
 @test "pasta: containers reach others and their names, not the machine's loopback" {
 	give_ranges
 	make_machine pasta
@@ -630,6 +633,7 @@ network_works() { # PROGRAM GATEWAY
 	eventually no_helper "$PASTA"
 }
 
+# bats test_tags=once
 @test "pasta: published ports lead to a container, slirp4netns says that it has none" {
 	give_ranges
 	make_machine pasta

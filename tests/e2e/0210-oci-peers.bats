@@ -41,6 +41,7 @@ their_cgroups() {
 # Limits that a machine without CAP_SYS_RESOURCE can set; no network of theirs is needed.
 LIMITS="--ulimit nofile=1000:1000 --network none"
 
+# bats test_tags=once
 @test "podman: run, exec, pause, stop, limits, a terminal, and what is not there" {
 	need podman conmon
 	pod import "$DIR/image.tar" box >/dev/null
@@ -74,6 +75,7 @@ b" ]
 	[[ $output == *$'CapEff:\t0000000000000000'* ]]
 }
 
+# bats test_tags=once
 @test "dockerd: run, exec, stop, limits, and what is not there" {
 	need dockerd docker containerd
 	cat >"$DIR/daemon.json" <<-END

@@ -226,6 +226,7 @@ on_a_small_disk() {
 	diff "$DIR/gnu.list" "$DIR/our.list"
 }
 
+# bats test_tags=once
 @test "skopeo and podman, both ways" {
 	need skopeo podman
 	local ours
@@ -257,6 +258,7 @@ on_a_small_disk() {
 	[ "$(find "$DIR/other/images/layers" -mindepth 1 -maxdepth 1 | wc -l)" -eq 1 ]
 }
 
+# bats test_tags=once
 @test "docker load and docker save, both ways" {
 	need dockerd docker containerd
 	local ours

@@ -168,6 +168,7 @@ oci_layout() {
 	[[ "$output" == *"Login Succeeded"* && "$output" == *"Password:"* && "$output" != *very-secret* ]]
 }
 
+# bats test_tags=once
 @test "tokens: a password gets one for each scope, an identity token by POST, nobody an anonymous one" {
 	tokens=$(free_port)
 	"$TOP/tests/lib/token_server.py" "$DIR" "$tokens" "$(remote_certs)" </dev/null >"$DIR/tokens.log" 2>&1 3>&- 4>&- &

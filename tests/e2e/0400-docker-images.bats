@@ -270,6 +270,7 @@ no_tool() {
 	docker rmi "$HOST/cli:1"
 }
 
+# bats test_tags=once
 @test "docker-py does the same" {
 	/usr/bin/python3 -c 'import docker' 2>/dev/null || skip "docker-py (python3-docker) is not installed"
 	registry_start

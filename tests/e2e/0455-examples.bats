@@ -33,6 +33,7 @@ shows() { # PATH TEXT
 	page "$1" | grep -q "$2"
 }
 
+# bats test_tags=once
 @test "the guest book: build, init, health, secret, profile and watch; both tools in turns" {
 	compose up -d --wait 2>"$DIR/log"
 	[ "$(page cgi-bin/book)" = 'The book is open.' ]

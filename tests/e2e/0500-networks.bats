@@ -234,6 +234,7 @@ PY
 	[ "$(seen "$lan" udp 2001:db8::1 53 5000)" = 2001:db8::2 ]
 }
 
+# bats test_tags=once
 @test "A17: the metadata service is for those alone who may ask it" {
 	plug one 2 br-a 1 ""
 	plug two 3 br-b 2 "" ',"metadata":true'
@@ -253,6 +254,7 @@ PY
 	[ "$(seen "$one" tcp 169.254.169.254 80)" = 192.0.2.1 ]
 }
 
+# bats test_tags=once
 @test "A15: what is published on 127.0.0.1 and what is not published cannot be reached from the wire" {
 	plug one 2 br-a 1 "$(port 127.0.0.1 8081 172.18.1.2)"
 	attach one "$one"
