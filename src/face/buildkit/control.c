@@ -186,7 +186,6 @@ static const struct method {
 	       {"/moby.buildkit.v1.Control/ListWorkers", list_workers},
 	       {"/moby.buildkit.v1.Control/Solve", solve},
 	       {"/moby.buildkit.v1.Control/Status", status},
-	       {"/moby.buildkit.v1.Control/DiskUsage", reply_nothing},
 	       {"/moby.buildkit.v1.Control/Prune", prune},
 	       {"/moby.buildkit.v1.frontend.LLBBridge/Ping", ping},
 	       {"/moby.buildkit.v1.frontend.LLBBridge/Solve", bridge_solve},

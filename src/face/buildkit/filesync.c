@@ -3,6 +3,7 @@
 
 #include "base/core/err.h"
 #include "base/core/fd.h"
+#include "base/core/go_mode.h"
 #include "base/core/mem.h"
 #include "base/wire/protobuf.h"
 #include "face/buildkit/ask.h"
@@ -56,29 +57,6 @@ struct walk {
 	struct buf out;
 	int file;
 };
-
-#define GO(bit) (1u << (bit))
-
-/* From the mode of Go's os.FileMode; false: a type that is nowhere. */
-static bool mode_of(uint32_t go, mode_t *ret)
-{
-	static const struct {
-		uint32_t go;
-		mode_t type;
-	} types[] = {{GO(31), S_IFDIR}, {GO(27), S_IFLNK}, {GO(26) | GO(21), S_IFCHR},
-		     {GO(26), S_IFBLK}, {GO(25), S_IFIFO}, {GO(24), S_IFSOCK},
-		     {0, S_IFREG}};
-	const uint32_t mask = GO(31) | GO(27) | GO(26) | GO(25) | GO(24) | GO(21);
-
-	for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
-		if ((go & mask) != types[i].go)
-			continue;
-		*ret = types[i].type | (go & 0777) | (go & GO(23) ? S_ISUID : 0) | (go & GO(22) ? S_ISGID : 0) |
-		       (go & GO(20) ? S_ISVTX : 0);
-		return true;
-	}
-	return false;
-}
 
 /* ---- packets ---- */
 
@@ -158,7 +136,7 @@ static int read_stat(struct walk *w, const struct packet *p, struct entry *e, st
 			e->minor = f.field == 9 ? (uint32_t)f.number : e->minor;
 		}
 	}
-	if (r < 0 || !e->path || !*e->path || !mode_of(go, &e->mode) || e->size > INT64_MAX)
+	if (r < 0 || !e->path || !*e->path || !go_mode_read(go, &e->mode) || e->size > INT64_MAX)
 		return bad(w, "an entry without a name, or of no known type", err);
 	return 0;
 }

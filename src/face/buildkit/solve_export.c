@@ -4,6 +4,7 @@
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/fs.h"
+#include "base/core/go_mode.h"
 #include "base/core/mem.h"
 #include "base/wire/protobuf.h"
 #include "face/buildkit/ask.h"
@@ -97,24 +98,6 @@ struct sending {
 	int root;
 };
 
-#define GO(bit) (1u << (bit))
-
-static uint32_t go_mode(mode_t mode)
-{
-	static const struct {
-		mode_t type;
-		uint32_t go;
-	} types[] = {{S_IFDIR, GO(31)}, {S_IFLNK, GO(27)},	    {S_IFBLK, GO(26)},
-		     {S_IFIFO, GO(25)}, {S_IFCHR, GO(26) | GO(21)}, {S_IFSOCK, GO(24)}};
-	uint32_t go = mode & 0777;
-
-	for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-		go |= (mode & S_IFMT) == types[i].type ? types[i].go : 0;
-	go |= mode & S_ISUID ? GO(23) : 0;
-	go |= mode & S_ISGID ? GO(22) : 0;
-	return go | (mode & S_ISVTX ? GO(20) : 0);
-}
-
 static int send_packet(const struct sending *s, enum packet_type type, uint32_t id, const struct buf *stat,
 		       const char *data, size_t n, struct err *err)
 {
@@ -143,7 +126,7 @@ static int tell_entry(struct sending *s, int dir, const char *name, const char *
 	mem_grow(&s->paths, &s->cap, s->n);
 	s->paths[s->n++] = mem_strdup(S_ISREG(st->st_mode) ? path : "");
 	pb_text(&b, 1, path);
-	pb_uint(&b, 2, go_mode(st->st_mode));
+	pb_uint(&b, 2, go_mode_of(st->st_mode));
 	pb_uint(&b, 3, st->st_uid);
 	pb_uint(&b, 4, st->st_gid);
 	pb_uint(&b, 5, S_ISREG(st->st_mode) ? (uint64_t)st->st_size : 0);

@@ -6,10 +6,5 @@
 
 #include "base/wire/json.h"
 
-#include <stdint.h>
-#include <sys/types.h>
-
-/* Go's os.FileMode of a mode of stat(2). */
-uint32_t path_stat_mode(mode_t mode);
 /* base64 of {"name", "size", "mode", "mtime", "linkTarget"}, from the answer of the tool "files_stat"; the caller's. */
 char *path_stat_header(yyjson_val *answer);

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "base/core/err.h"
+#include "base/core/go_mode.h"
 #include "base/core/mem.h"
 #include "face/docker/container.h"
 #include "face/docker/docker_private.h"
@@ -186,8 +187,13 @@ static void test_path_stat(void **state)
 	size_t n;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
-		assert_int_equal(path_stat_mode(modes[i].mode), modes[i].go);
+	for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+		mode_t back = 0;
+
+		assert_int_equal(go_mode_of(modes[i].mode), modes[i].go);
+		assert_true(go_mode_read(modes[i].go, &back));
+		assert_int_equal(back, modes[i].mode);
+	}
 	text = base64_bytes(header, &n);
 	assert_string_equal(text,
 			    "{\"name\":\"f\",\"size\":5,\"mode\":420,\"mtime\":\"9999-12-31T23:59:59.000000007Z\","
