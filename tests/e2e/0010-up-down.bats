@@ -31,9 +31,9 @@ teardown() {
 }
 
 @test "up --wait is content with a daemon that runs already, and waits for one that comes" {
-	"$BERTH" up --wait --data "$DIR/data" --timeout 20s >/dev/null 3>&- &
+	"$BERTH" up --wait --data "$DIR/data" --timeout 60s >/dev/null 3>&- &
 	first=$!
-	"$BERTH" up --wait --data "$DIR/data" --timeout 20s >/dev/null 3>&-
+	"$BERTH" up --wait --data "$DIR/data" --timeout 60s >/dev/null 3>&-
 	wait "$first"
 	pid=$(daemon_pid)
 	berth up --wait --data "$DIR/data"
@@ -129,7 +129,7 @@ teardown() {
 		p.terminate()
 		sys.exit(p.wait())
 	END
-	run -0 timeout 30 python3 "$DIR/notify.py" "$DIR/notify" "$BERTH" up --foreground --data "$DIR/data" --socket "$BERTH_SOCKET"
+	run -0 timeout 100 python3 "$DIR/notify.py" "$DIR/notify" "$BERTH" up --foreground --data "$DIR/data" --socket "$BERTH_SOCKET"
 	[ ! -e "$BERTH_SOCKET" ]
 }
 
@@ -185,11 +185,11 @@ teardown() {
 	name=$(berth node ls --json | jq -r '.[0].name')
 	berth down
 	apart "$BERTH" server --data "$DIR/data" --agents 127.0.0.1 3>&- 4>&-
-	WITHIN=5 eventually bash -c "$BERTH node inspect $name | jq -e '.[0] | .state == \"lost\" and .reason == \"the server runs without a node of its own now\"'"
+	eventually bash -c "$BERTH node inspect $name | jq -e '.[0] | .state == \"lost\" and .reason == \"the server runs without a node of its own now\"'"
 	berth node rm "$name"
 	berth down
 	apart "$BERTH" up --data "$DIR/data" 3>&- 4>&-
-	WITHIN=5 eventually bash -c "$BERTH node inspect $name | jq -e '.[0].state == \"free\"'"
+	eventually bash -c "$BERTH node inspect $name | jq -e '.[0].state == \"free\"'"
 }
 
 # makes_nothing WORDS COMMAND...: it fails with these words, and the directory of its state is not made.

@@ -253,7 +253,7 @@ teardown_file() {
 	run -0 unshare --mount sh -c 'mount --rbind / "$1/root" && exec chroot "$1/root" sh -c "
 		export BERTH_SOCKET=$1/chroot.sock
 		$2 up --data $1/chroot --wait && $2 image import $3 busybox || exit 1
-		timeout 30 $2 submit $4 --wait; status=\$?
+		timeout 100 $2 submit $4 --wait; status=\$?
 		$2 down --all || exit 1
 		exit \$status"' sh "$DIR" "$BERTH" "$(busybox_tar)" "$file"
 }

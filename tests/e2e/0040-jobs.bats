@@ -409,7 +409,7 @@ policy_file() { # POLICY
 	END
 	)
 	id=$(submit "$file")
-	WITHIN=20 eventually test -e "$DIR/starts/2"
+	eventually test -e "$DIR/starts/2"
 	berth cancel "$id"
 	ended "$id" canceled
 }

@@ -30,7 +30,7 @@ nothing_changed() {
 refused() { # FILE TEXT...
 	local file=$1
 	shift
-	run timeout 20 "$BERTH" submit "$file"
+	run timeout 60 "$BERTH" submit "$file"
 	[ "$status" -ne 124 ]
 	fails_with "$@"
 	nothing_changed

@@ -354,7 +354,7 @@ build_context() {
 		# shellcheck disable=SC2016 # for the inner shell
 		as_user env -u BERTH_SOCKET INPUT="$DIR/texts" sh -c 'echo $$ >"$HOME/runner"; exec setsid env --default-signal=INT,QUIT "$0"' \
 			"$DIR/tree/tools/demo" >"$DIR/demo.$signal" 2>&1 3>&- &
-		WITHIN=60 eventually grep -q "split: running" "$DIR/demo.$signal"
+		eventually grep -q "split: running" "$DIR/demo.$signal"
 		kill "-$signal" -- "-$(cat "$DIR/runner")"
 		wait "$!" || true
 		[[ "$(tail -n 1 "$DIR/demo.$signal")" == "demo: failed: "* ]]
@@ -580,12 +580,12 @@ no_helper() {
 }
 
 # Who stands at port 80 of ...? Its input stays open: pasta of 2023 loses the other end's last word to whoever hangs up first.
-ASK='ask() { [ -p /ask ] || mkfifo /ask; exec 3<>/ask; timeout 10 nc "$1" 80 <&3; }; ask'
+ASK='ask() { [ -p /ask ] || mkfifo /ask; exec 3<>/ask; timeout 60 nc "$1" 80 <&3; }; ask'
 
 # What a container of such a machine can reach, and what it cannot.
 network_works() { # PROGRAM GATEWAY
 	local text pid
-	text=$(berth run --rm busybox sh -c "$ASK 10.99.0.2; grep search /etc/resolv.conf; timeout 10 nslookup some.example; ask 127.0.0.1; ask $2; true")
+	text=$(berth run --rm busybox sh -c "$ASK 10.99.0.2; grep search /etc/resolv.conf; timeout 60 nslookup some.example; ask 127.0.0.1; ask $2; true")
 	[[ "$text" == "here is 10.99.0.2"*"search example"*10.99.0.7* ]]
 	[[ "$text" != *"here is 127.0.0.1"* ]]
 	# It has given up most system calls, and cannot get more rights.

@@ -397,7 +397,7 @@ $NAME" ]
 @test "descriptors: given ones arrive, others do not" {
 	args sh -c 'ls /proc/self/fd; cat <&3'
 	echo "through three" >"$DIR/three"
-	run -0 bash -c 'exec 3<"$1" 9<"$1"; exec timeout 30 "$2" oci --root "$3" run --preserve-fds 1 -b "$4" "$5"' - \
+	run -0 bash -c 'exec 3<"$1" 9<"$1"; exec timeout 100 "$2" oci --root "$3" run --preserve-fds 1 -b "$4" "$5"' - \
 		"$DIR/three" "$BERTH" "$DIR/root" "$BUNDLE" "$NAME"
 	[[ $output == *"through three"* ]]
 	run -1 grep -x 9 <<<"$output"
@@ -508,7 +508,7 @@ through three" ]
 	local as=(setpriv --reuid nobody --regid nogroup --clear-groups env -u XDG_RUNTIME_DIR)
 	"${as[@]}" "$DIR/berth" oci spec --rootless
 	jq '.process.terminal = false | .process.args = ["sh", "-c", "id -u; exit 5"]' config.json >new.json
-	run -5 "${as[@]}" timeout 30 "$DIR/berth" oci --root "$DIR/home/root" run -f new.json "$NAME"
+	run -5 "${as[@]}" timeout 100 "$DIR/berth" oci --root "$DIR/home/root" run -f new.json "$NAME"
 	[ "${lines[-1]}" = 0 ]
 	[ -z "$(ls -A "$DIR/home/root")" ]
 }

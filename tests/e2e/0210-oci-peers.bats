@@ -82,7 +82,7 @@ b" ]
 		{"runtimes": {"berth": {"path": "$DIR/berth-oci"}}, "default-runtime": "berth"}
 	END
 	dockerd_start --default-ulimit nofile=1000:1000
-	WITHIN=60 eventually dock info
+	eventually dock info
 	[ "$(dock info --format '{{.DefaultRuntime}}')" = berth ]
 	dock import "$DIR/image.tar" box >/dev/null
 	# shellcheck disable=SC2086

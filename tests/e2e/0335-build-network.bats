@@ -56,7 +56,7 @@ nothing_stays() {
 	[ "$(ls "$BERTH_DATA/networks/guests")" = lock ]
 }
 
-ASK='ask() { [ -p /ask ] || mkfifo /ask; exec 3<>/ask; timeout 10 nc "$1" 80 <&3; }; ask'
+ASK='ask() { [ -p /ask ] || mkfifo /ask; exec 3<>/ask; timeout 60 nc "$1" 80 <&3; }; ask'
 
 @test "RUN reaches the world and its names, with the name server on the machine's loopback" {
 	dockerfile <<-END

@@ -65,7 +65,7 @@ teardown() {
 	registry_start
 	copy --dest-tls-verify=false "oci:$DIR/layout:v1" "docker://$HOST/team/app:v1"
 	dockerd_start
-	WITHIN=60 eventually dock info
+	eventually dock info
 	dock pull -q "$HOST/team/app:v1"
 	dock tag "$HOST/team/app:v1" "$HOST/dock/app:2"
 	dock push -q "$HOST/dock/app:2"

@@ -501,7 +501,7 @@ services:
 YAML
 	"$BERTH" compose watch --quiet >log 2>&1 3>&- &
 	WATCHER=$!
-	WITHIN=20 eventually grep -q "^Watch enabled" log || { cat log; return 1; }
+	eventually grep -q "^Watch enabled" log || { cat log; return 1; }
 	eventually inside other /began
 	first=$(inside other /began)
 	eventually is there inside web /app/there
@@ -524,7 +524,7 @@ YAML
 	# As editors write: another file in its place.
 	echo two >version.new
 	mv version.new version
-	WITHIN=20 eventually is two inside web /version
+	eventually is two inside web /version
 	kill "$WATCHER"
 	WATCHER=
 	run ! berth compose watch nobody

@@ -58,7 +58,7 @@ web() { # docker run options
 }
 
 hello() { # URL
-	[ "$(at timeout 5 busybox wget -q -O - "$1/x")" = hello ]
+	[ "$(at timeout 60 busybox wget -q -O - "$1/x")" = hello ]
 }
 
 @test "a published port leads to the container, and only one container has it" {
@@ -67,7 +67,7 @@ hello() { # URL
 	run -125 docker run --name other -p 8080:80 busybox true
 	[[ $output == *"Bind for 0.0.0.0:8080 failed: port is already allocated"* ]]
 	# One that is to go at its end goes when it could not begin: its client waits for that.
-	run -125 timeout 20 docker run --rm --name gone -p 8080:80 busybox true
+	run -125 timeout 60 docker run --rm --name gone -p 8080:80 busybox true
 	run ! docker inspect gone
 	[ "$(docker port web 80)" = 127.0.0.1:8080 ]
 	docker rm -f web >/dev/null
@@ -122,7 +122,7 @@ hello() { # URL
 	web --name web -p 8080:80
 	eventually hello http://127.0.0.1:8080
 	at nft flush ruleset
-	WITHIN=5 eventually at nft list table inet berth
+	eventually at nft list table inet berth
 	hello http://127.0.0.1:8080
 }
 
@@ -213,7 +213,7 @@ hello() { # URL
 	[ "$(docker exec own awk '{print ($2 > 0)}' /proc/self/uid_map)" = 1 ]
 	eventually docker exec own wget -q -O - http://web/x
 	docker exec web wget -q -O - http://own/hostname
-	at timeout 5 busybox wget -q -O - http://127.0.0.1:8080/hostname
+	at timeout 60 busybox wget -q -O - http://127.0.0.1:8080/hostname
 	docker exec -u 0 own ping -c 1 -W 5 web
 	[ "$(docker exec own cat /proc/sys/net/ipv4/ping_group_range)" = "0	65535" ]
 	docker network create two >/dev/null

@@ -43,7 +43,7 @@ web() {
 }
 
 says() { # URL TEXT
-	[ "$(apart timeout 5 busybox wget -q -O - "$1/x")" = "$2" ]
+	[ "$(apart timeout 60 busybox wget -q -O - "$1/x")" = "$2" ]
 }
 
 subnet() { "$1" network inspect -f '{{(index .IPAM.Config 0).Subnet}}' "$2"; }

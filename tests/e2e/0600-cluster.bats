@@ -405,7 +405,7 @@ seated_job() {
 	[ "$(on "$node" ps -q | wc -l)" = 2 ]
 	[ "$(job_field "$seated" .counts.pending)" = 1 ]
 	apart ip link set "$node" up
-	WITHIN=20 eventually all_run "$seated" 3
+	eventually all_run "$seated" 3
 	eventually bash -c "[ \$(BERTH_SOCKET=$DIR/$node.sock $BERTH ps -q | wc -l) = 1 ]"
 	[ "$(job_field "$seated" '[.tasks[0].instances[].attempts | map(.state) | join(" ")] | sort | join(",")')" = "lost running,running,running" ]
 	berth cancel "$seated"
@@ -451,7 +451,7 @@ no_overlap() {
 	[ "$(nodes_of "$id")" != "$node" ]
 	no_overlap strict "$id"
 	apart ip link set "$node" up
-	WITHIN=20 eventually node_is "$node" free
+	eventually node_is "$node" free
 }
 
 @test "a strict task whose agent is killed ends with the lease, too" {
@@ -463,7 +463,7 @@ no_overlap() {
 	eventually test -s "$DIR/strict-alone/2"
 	no_overlap strict-alone "$id"
 	start_agent "$node"
-	WITHIN=20 eventually node_is "$node" free
+	eventually node_is "$node" free
 }
 
 # Longer than the lease, shorter than the server's patience (1.66 s); if it takes longer on this machine the node is lost, and the task must run all the same.
@@ -477,11 +477,11 @@ no_overlap() {
 	touch "$DIR/strict-late/go"
 	sleep 1.3
 	kill -CONT "$pid"
-	WITHIN=20 eventually job_state_is "$id" finished
+	eventually job_state_is "$id" finished
 	for node in n2 n3; do
 		berth node unlock "$node"
 	done
-	WITHIN=20 eventually node_is n1 free
+	eventually node_is n1 free
 }
 
 @test "a strict task is moved by a drain when it has ended, and its node cannot be removed" {
@@ -509,7 +509,7 @@ no_overlap() {
 	all_run "$id" 2
 	for i in 0 1; do
 		node=$(job_field "$id" ".tasks[0].instances[$i].attempts[-1].node")
-		WITHIN=20 eventually bash -c "$BERTH node inspect $node | jq -e '.[0].connected'"
+		eventually bash -c "$BERTH node inspect $node | jq -e '.[0].connected'"
 		on "$node" exec "$id-t-$i" touch /tmp/go
 	done
 	berth wait "$id"
@@ -530,7 +530,7 @@ no_overlap() {
 	run berth wait "$id"
 	[ "$(job_field "$id" '[.tasks[0].instances[0].attempts[] | [.state, .exit_code]] | tojson')" = '[["exited",5]]' ]
 	for node in $AGENTS; do
-		WITHIN=20 eventually node_is "$node" free
+		eventually node_is "$node" free
 	done
 }
 
@@ -572,7 +572,7 @@ ran() { # NAME TIMES
 	run berth job "$later"
 	fails_with "$later"
 	# Its second try the backup does not know: it ends before there is a third.
-	WITHIN=20 eventually ran again 3
+	eventually ran again 3
 	eventually job_state_is "$ended" finished
 	for node in $AGENTS; do
 		run -0 eventually bash -c "! BERTH_SOCKET=$DIR/$node.sock $BERTH ps -q --no-trunc --format '{{.Names}}' | grep -e '$later' -e '$again-t-0-try2'"
@@ -590,7 +590,7 @@ ran() { # NAME TIMES
 	eventually grep -q "no member any more" "$DIR/older/berth.log"
 	on n3 down >/dev/null
 	start_agent n3 --token "$(berth token create)"
-	WITHIN=20 eventually node_is n3 free
+	eventually node_is n3 free
 }
 
 @test "nothing is left over" {

@@ -21,7 +21,7 @@ inside() { # NODE COMMAND...: in its network namespace
 at() { # NODE COMMAND...: berth's command line there
 	local node=$1
 	shift
-	BERTH_SOCKET=$DIR/$node.sock timeout 20 "$BERTH" "$@"
+	BERTH_SOCKET=$DIR/$node.sock timeout 100 "$BERTH" "$@"
 }
 
 add_node() { # NODE LAST
@@ -136,7 +136,7 @@ setup_file() {
 		add_node "$node" $((10 + i))
 		start_agent "$node" --token "@$DIR/token"
 		at "$node" image import "$(busybox_tar)" busybox >/dev/null
-		WITHIN=20 eventually linked "$node"
+		eventually linked "$node"
 	done
 }
 
@@ -228,11 +228,11 @@ etcd_can() { # OLD
 # The time from now until etcd can decide again, a job that is submitted now was taken, and has run: in ms; and who took it.
 decides_within() { # NAME OLD
 	local begin=${EPOCHREALTIME/./} can taken server id
-	WITHIN=30 eventually etcd_can "$2" || return 1
+	eventually etcd_can "$2" || return 1
 	can=$(((${EPOCHREALTIME/./} - begin) / 1000))
 	read -r server id < <(submit "$1" true "$2")
 	taken=$(((${EPOCHREALTIME/./} - begin) / 1000))
-	WITHIN=30 eventually finished "$id" || return 1
+	eventually finished "$id" || return 1
 	echo "$can $taken $(((${EPOCHREALTIME/./} - begin) / 1000)) $server"
 }
 
@@ -312,7 +312,7 @@ hit() {
 		old=$(leader)
 		hit "$(((round - 1) % 4))" "$old"
 		[ "$new" != "$old" ]
-		WITHIN=20 eventually is_back "$old"
+		eventually is_back "$old"
 		judge "$how" "$can" "$taken" "$ran"
 		[ "$(still_there)" = "$before" ]
 	done
@@ -332,7 +332,7 @@ ran_once() { # ID
 }
 
 @test "everything that was taken has run, once" {
-	WITHIN=30 eventually all_ended
+	eventually all_ended
 	[ ! -e "$DIR/shared/twice" ]
 	while read -r name id; do
 		eventually ran_once "$id"
@@ -359,7 +359,7 @@ stop_leader() { # its process hangs: its kernel still acknowledges, so only its 
 	[ "$new" != "$old" ]
 	kill -CONT "$(pid_of "$old")"
 	stopped=
-	WITHIN=20 eventually is_back "$old"
+	eventually is_back "$old"
 	for node in $AGENTS; do
 		eventually linked "$node"
 	done

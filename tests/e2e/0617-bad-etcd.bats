@@ -212,7 +212,7 @@ compact() {
 	way "$new" pass
 	eventually waits "$new"
 	kill -KILL "$(pid_of "$old")"
-	WITHIN=20 eventually leads "$new"
+	eventually leads "$new"
 	taken_once "$new"
 	start_server "$old"
 }
@@ -245,7 +245,7 @@ alarm() { # ACTION
 	kill -KILL "$(cat "$DIR/etcd.pid")"
 	eventually steps_down "$old" "$n"
 	start_etcd
-	WITHIN=20 who_leads
+	who_leads
 	taken_once "$old"
 	job "$old" again
 }
@@ -263,7 +263,7 @@ alarm() { # ACTION
 			echo "# $delay s each way: refused" >&3
 		fi
 		way "$old" pass
-		WITHIN=30 who_leads
+		who_leads
 		[ "$(jobs_named "$old" "delayed-$n")" -le 1 ]
 		taken_once "$old"
 	done

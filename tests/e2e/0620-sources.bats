@@ -49,7 +49,7 @@ teardown_file() {
 		berth source rm "$name" >/dev/null || status=1
 	done
 	for name in $(berth source ls -q); do
-		WITHIN=30 eventually source_gone "$name" || status=1
+		eventually source_gone "$name" || status=1
 	done
 	end_place || status=1
 	return "$status"
@@ -78,30 +78,30 @@ cloud_source() { # NAME: the rest of the file is standard input
 
 @test "agents beside the server come, one is told to go, and nothing of them stays" {
 	[ "$(berth source add here --kind local --max 3 --slots 2 --counter seat=3 --count 2 --price 0.5 --zone shelf)" = here ]
-	WITHIN=20 eventually source_has here 2
+	eventually source_has here 2
 	node_is here-1 free
 	[ "$(berth node inspect here-2 | jq -c '.[0] | [.source, .zone, .price, .slots, .counters.seat.total]')" = '["here","shelf",0.5,2,3]' ]
 	# Nobody gets in by a token that a source has used.
 	[ "$(berth token ls --json)" = "[]" ]
 	berth source add here --replace --kind local --max 3 --slots 2 --count 1
-	WITHIN=20 eventually source_has here 1
+	eventually source_has here 1
 	[ "$(berth node ls -q)" = here-1 ]
 	[ "$(ls "$DIR/data/sources")" = here-1 ]
 	# One that dies is destroyed, its containers too, and another one comes.
 	kill -9 "$(BERTH_SOCKET=$DIR/data/sources/here-1/berth.sock berth info --json | jq -r .pid)"
 	job=$(printf 'name: here\nkind: local\nmax: 3\nslots: 2\nlost_after: 0s\npolicy: {kind: static, nodes: 1}\n')
 	berth source add --replace --file - <<<"$job"
-	WITHIN=30 eventually node_is here-2 free
-	WITHIN=20 eventually source_has here 1
+	eventually node_is here-2 free
+	eventually source_has here 1
 	berth source rm here
-	WITHIN=20 eventually source_gone here
+	eventually source_gone here
 	[ "$(berth node ls -q)" = "" ]
 	[ "$(ls "$DIR/data/sources")" = "" ]
 }
 
 @test "a node with work is drained, and is destroyed when that has ended" {
 	berth source add work --kind local --max 1 --zone attic --price 0.25
-	WITHIN=20 eventually source_has work 1
+	eventually source_has work 1
 	socket=$DIR/data/sources/work-1/berth.sock
 	BERTH_SOCKET=$socket berth image import "$(busybox_tar)" busybox >/dev/null
 	# What the source says of its nodes can be selected.
@@ -122,7 +122,7 @@ cloud_source() { # NAME: the rest of the file is standard input
 	run -1 berth source add work --kind local --max 1
 	fails_with "being removed"
 	BERTH_SOCKET=$socket berth exec "$id-t-0" touch /tmp/go
-	WITHIN=20 eventually source_gone work
+	eventually source_gone work
 	job_is "$id" finished
 	[ "$(job_field "$id" '.tasks[0].instances[0].attempts | length')" = 1 ]
 }
@@ -135,9 +135,9 @@ cloud_source() { # NAME: the rest of the file is standard input
 	END
 	[ "$(berth node ls -q)" = "" ]
 	id=$(job_of wave 4 "echo done")
-	WITHIN=20 eventually job_is "$id" finished
+	eventually job_is "$id" finished
 	[ "$(source_field spot '.nodes | length')" -le 2 ]
-	WITHIN=20 eventually source_has spot 0
+	eventually source_has spot 0
 	[ "$(grep -c ^create "$DIR/cloud.log")" = 2 ]
 	# What create has told is given back.
 	[ "$(grep ^destroy "$DIR/cloud.log" | sort | xargs)" = "destroy spot-1 id-of-spot-1 destroy spot-2 id-of-spot-2" ]
@@ -157,7 +157,7 @@ cloud_source() { # NAME: the rest of the file is standard input
 	END
 	berth source add dear --kind local --max 1 --slots 1 --order 1 --policy idle --idle 1h
 	id=$(job_of over 1 "true")
-	WITHIN=20 eventually source_has dear 1
+	eventually source_has dear 1
 	eventually field_is cheap .trouble "cheap-1: exit code 7: quota exceeded"
 	eventually field_is cheap '.nodes[0].state' failed
 	[ "$(source_field cheap .retry_ms)" -gt 0 ]
@@ -166,8 +166,8 @@ cloud_source() { # NAME: the rest of the file is standard input
 	berth cancel "$id" || true
 	rm "$DIR/cloud.fails"
 	berth source rm cheap dear
-	WITHIN=20 eventually source_gone dear
-	WITHIN=20 eventually source_gone cheap
+	eventually source_gone dear
+	eventually source_gone cheap
 }
 
 @test "a machine that nobody asked for is destroyed; other people's are left alone" {
@@ -198,17 +198,17 @@ cloud_source() { # NAME: the rest of the file is standard input
 	tail -n 30 "$DIR/data/berth.log"
 	[ "$(source_field twice '.nodes[0].state')" = joining ]
 	rm "$DIR/cloud.waits"
-	WITHIN=30 eventually source_has twice 1
+	eventually source_has twice 1
 	[ "$(grep -c ^create "$DIR/cloud.log")" = 1 ]
 	# Paused: nothing is released, and the pause is kept.
 	berth source pause twice
 	kill -9 "$(daemon_pid)"
 	start_server
 	[ "$(source_field twice .state)" = paused ]
-	WITHIN=20 eventually node_is twice-1 free
+	eventually node_is twice-1 free
 	berth source resume twice
 	berth source rm twice
-	WITHIN=20 eventually source_gone twice
+	eventually source_gone twice
 }
 
 @test "hosts by ssh: the program is copied once, the token is in no word of a command, an unknown host is refused" {
@@ -223,9 +223,9 @@ cloud_source() { # NAME: the rest of the file is standard input
 		counters: {seat: 2}
 	END
 	berth source add --file "$DIR/rack.yaml"
-	WITHIN=40 eventually node_is rack-1 free
+	eventually node_is rack-1 free
 	[ "$(berth node inspect rack-1 | jq .[0].counters.seat.total)" = 2 ]
-	WITHIN=40 eventually node_is rack-2 free
+	eventually node_is rack-2 free
 	eventually field_is rack '.nodes[2].state' failed
 	[[ "$(source_field rack '.nodes[2].error')" == *"Host key verification failed."* ]]
 	[ "$(source_field rack '.nodes[1].host')" = root@two:2222 ]
@@ -235,13 +235,13 @@ cloud_source() { # NAME: the rest of the file is standard input
 	# The one that is there already is not copied again.
 	: >"$SSH_LOG"
 	berth source rm rack
-	WITHIN=40 eventually source_gone rack
+	eventually source_gone rack
 	[ "$(ls "$DIR/far")" = berth ]
 	berth source add --file "$DIR/rack.yaml"
-	WITHIN=40 eventually node_is rack-1 free
+	eventually node_is rack-1 free
 	run -1 grep -F "cat >" "$SSH_LOG"
 	berth source rm rack
-	WITHIN=40 eventually source_gone rack
+	eventually source_gone rack
 }
 
 @test "nodes that are expected and have not come are shown" {

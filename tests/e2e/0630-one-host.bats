@@ -275,7 +275,7 @@ remove() {
 	[[ "${lines[1]}" == "jobs 0 running, 1 waiting; copies 0 running, 1 waiting, submitted 0.0/s, started 0.0/s, ended 0.0/s" ]]
 	[[ "${lines[3]}" =~ ^n2\ .*\ 2/2\ .*\ 1$ ]]
 	[[ "$output" == *"$wide"*pending*"needs 9 slots"* ]]
-	run -0 timeout 20 script -qec "stty rows 9 cols 90; TERM=xterm $BERTH top" "$DIR/screen" <<<q
+	run -0 timeout 60 script -qec "stty rows 9 cols 90; TERM=xterm $BERTH top" "$DIR/screen" <<<q
 	grep -q "NODE.*STATE" "$DIR/screen"
 	run berth top --sort nothing
 	fails_with "none of name, slots, memory, containers"
@@ -299,7 +299,7 @@ remove() {
 	idle kept --cpus 2 --label berth.node=n2
 	kill -9 "$(daemon_pid)"
 	apart "$BERTH" server --data "$DIR/data" --agents 10.9.0.1 --lease 1s 3>&- 4>&-
-	WITHIN=20 eventually bash -c "$BERTH node inspect n2 | jq -e '.[0].connected'"
+	eventually bash -c "$BERTH node inspect n2 | jq -e '.[0].connected'"
 	[ "$(berth node inspect n2 | jq '.[0].slots_used')" = 2 ]
 	run docker create --network none --name kept busybox true
 	fails_with "Conflict" "n2"
@@ -332,8 +332,8 @@ requests_at_n3() { # N: so many connections has its socket
 	fails_with "n3"
 	docker ps -a --format '{{.Names}} {{.Status}}' | grep -qx "n3/gone Host Down"
 	apart ip link set n3 up
-	WITHIN=20 eventually node_is n3 free
-	WITHIN=20 eventually docker exec gone true
+	eventually node_is n3 free
+	eventually docker exec gone true
 	remove gone
 }
 

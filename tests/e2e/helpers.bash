@@ -138,12 +138,12 @@ end_place() {
 	return "$status"
 }
 
-# eventually COMMAND...: tries until it succeeds, at the most WITHIN (10) seconds.
+# eventually COMMAND...: tries until it succeeds, at the most WITHIN (60) seconds.
 eventually() {
-	local deadline=$((SECONDS + ${WITHIN:-10}))
+	local deadline=$((SECONDS + ${WITHIN:-60}))
 	until "$@" >/dev/null 2>&1; do
 		if [ "$SECONDS" -ge "$deadline" ]; then
-			echo "did not become true in ${WITHIN:-10} s: $*"
+			echo "did not become true in ${WITHIN:-60} s: $*"
 			"$@"
 			return 1
 		fi

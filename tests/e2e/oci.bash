@@ -30,9 +30,9 @@ args() {
 	change --argjson words "$(python3 -c 'import json, sys; print(json.dumps(sys.argv[1:]))' "$@")" '.process.args = $words'
 }
 
-# In time, with descriptors of the test runner closed.
+# With descriptors of the test runner closed. What hangs ends; a machine that is slow may take its time, with a container in the foreground, too.
 oci() {
-	timeout 30 "$BERTH" oci --root "$DIR/root" "$@" 3>&- 4>&-
+	timeout 600 "$BERTH" oci --root "$DIR/root" "$@" 3>&- 4>&-
 }
 
 # A container in the background has no descriptor of the test: its runner would wait for it.

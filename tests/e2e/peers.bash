@@ -36,7 +36,7 @@ dockerd_start() { # [OPTION...]
 
 stop() { # PID
 	kill "$1" 2>/dev/null || return 0
-	WITHIN=30 eventually gone "$1"
+	eventually gone "$1"
 }
 
 peers_end() {

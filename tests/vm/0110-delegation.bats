@@ -23,7 +23,7 @@ teardown() {
 rm_groups() { # GROUP
 	[ ! -e "$1/cgroup.kill" ] || echo 1 >"$1/cgroup.kill"
 	find "$1" -depth -type d | while read -r dir; do
-		WITHIN=5 eventually rmdir "$dir" || return 1
+		eventually rmdir "$dir" || return 1
 	done
 }
 
