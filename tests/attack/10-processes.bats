@@ -262,7 +262,7 @@ reused_pid() {
 		while [ -d "/proc/$pid" ]; do wait; done
 		coproc VICTIM { exec "$ATTACKER" pid "$pid"; }
 		exec {out}<&"${VICTIM[0]}" {in}>&"${VICTIM[1]}" {VICTIM[1]}>&-
-		read -t 20 -r word <&"$out"
+		read -t 60 -r word <&"$out"
 		[ "$word" = ready ] || exit 3
 		echo "process $pid: $(tr "\0" " " <"/proc/$pid/cmdline")"
 		"$RT" state reuse
@@ -274,7 +274,7 @@ reused_pid() {
 		"$RT" resume reuse
 		"$RT" delete --force reuse
 		exec {in}>&-
-		while read -t 20 -r line <&"$out"; do
+		while read -t 60 -r line <&"$out"; do
 			[ "$line" != end ] || { echo survived; exit 0; }
 			echo "victim: $line"
 		done' >"$DIR/reuse.log" 2>&1

@@ -57,7 +57,7 @@ canary_start() {
 	# Copies: bash takes its own away when the canary ends.
 	# shellcheck disable=SC1083,SC2093 # {NAME} takes a free descriptor
 	exec {canary_out}<&"${CANARY[0]}" {canary_in}>&"${CANARY[1]}" {CANARY[1]}>&-
-	read -t 10 -r ready <&"$canary_out"
+	read -t 60 -r ready <&"$canary_out"
 	[ "$ready" = ready ]
 }
 
@@ -65,7 +65,7 @@ canary_start() {
 canary_stop() {
 	local line ended=no
 	exec {canary_in}>&-
-	while read -t 10 -r line <&"$canary_out"; do
+	while read -t 60 -r line <&"$canary_out"; do
 		if [ "$line" = end ]; then
 			ended=yes
 			break
