@@ -123,6 +123,36 @@ buildkit() {
 	as 0 204 DELETE /volumes/etc
 }
 
+job_runs() {
+	[ "$(job_field "$1" .counts.running)" = 1 ]
+}
+
+@test "no-host-access changes no jobs but its own" {
+	local id call
+	job_file others <<-END >/dev/null
+		name: others
+		services: {t: {image: busybox, command: [sleep, "600"], stop_grace_period: 0s, x-berth: {kind: task}}}
+	END
+	id=$(berth submit "$DIR/others.yaml" --json | jq -r .id)
+	eventually job_runs "$id"
+	for call in "POST /v1/jobs/$id/cancel" "POST /v1/jobs/others/pause" "DELETE /v1/jobs/$id" "POST /containers/$id-t-0/kill" "DELETE /v1/containers/$id-t-0?force=1"; do
+		# shellcheck disable=SC2086 # two words
+		as $BUILDER 403 $call
+		grep -q "not yours" "$DIR/body"
+	done
+	as $BUILDER 200 GET "/v1/jobs/$id"
+	berth cancel "$id"
+	run berth wait "$id"
+	as $BUILDER 200 POST /containers/prune
+	as 0 200 GET "/containers/$id-t-0/json"
+	berth rm "$id"
+	sed -i 's/^name: others/x-berth: {schedule: {cron: "0 0 1 1 *"}}\nname: yearly/' "$DIR/others.yaml"
+	berth submit "$DIR/others.yaml" >/dev/null
+	as $BUILDER 403 POST /v1/schedules/yearly/run
+	as $BUILDER 403 DELETE /v1/schedules/yearly
+	as 0 200 DELETE /v1/schedules/yearly
+}
+
 @test "no-host-access reaches the machine over no chain of containers and by no name that looks like an id" {
 	local cmd='"Image": "busybox", "Cmd": ["sleep", "600"]' host joined own
 	as 0 201 POST /containers/create "{$cmd, \"HostConfig\": {\"PidMode\": \"host\", \"NetworkMode\": \"none\"}}"

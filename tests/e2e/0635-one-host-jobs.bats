@@ -6,10 +6,11 @@
 load helpers
 load cluster
 
-BUILDER=20001 WATCHER=20002
+BUILDER=20001 WATCHER=20002 TRUSTED=20005
 
 setup_file() {
-	printf '{"default": "none", "rules": [{"who": "uid:%d", "role": "no-host-access"}, {"who": "uid:%d", "role": "read-only"}]}\n' $BUILDER $WATCHER \
+	printf '{"default": "none", "rules": [{"who": "uid:%d", "role": "no-host-access"}, {"who": "uid:%d", "role": "read-only"},
+		{"who": "uid:20004", "role": "no-host-access"}, {"who": "uid:%d", "role": "no-host-access", "jobs": "all"}]}\n' $BUILDER $WATCHER $TRUSTED \
 		>"$BATS_FILE_TMPDIR/policy.json"
 	export SERVER_OPTIONS=(--policy "$BATS_FILE_TMPDIR/policy.json")
 	LEASE=20s start_cluster
@@ -209,6 +210,15 @@ job_as() { # UID FILE: its ID
 		    deploy: {placement: {constraints: [node.hostname == n2]}}
 		    x-berth: {kind: task}
 	END
+	job_file stays <<-END >/dev/null
+		services:
+		  t:
+		    image: busybox
+		    command: [sleep, "600"]
+		    stop_grace_period: 0s
+		    labels: {io.berth.owner: "20004"}
+		    x-berth: {kind: task}
+	END
 	id=$(job_as $BUILDER "$DIR/takes.yaml")
 	run berth wait "$id"
 	[[ "$(job_field "$id" '.tasks[0].instances[0].attempts[0].error')" == 'your role may not use the volume "etc", which was made with options' ]]
@@ -216,6 +226,33 @@ job_as() { # UID FILE: its ID
 	id=$(job_as 0 "$DIR/takes.yaml")
 	berth wait "$id"
 	berth rm "$id"
+	id=$(job_as $BUILDER "$DIR/stays.yaml")
+	eventually all_run "$id" 1
+	other=$(job_as 20004 "$DIR/stays.yaml")
+	eventually all_run "$other" 1
+	for call in "POST /v1/jobs/$id/cancel" "POST /v1/jobs/$id/pause" "POST /v1/jobs/$id/resume" "DELETE /v1/jobs/$id" "POST /containers/$id-t-0/kill" \
+		"POST /v1/containers/$id-t-0/stop?grace_ms=0" "POST /containers/$id-t-0/pause" "POST /containers/$id-t-0/attach?stdin=1" "GET /containers/$id-t-0/archive?path=/etc"; do
+		# shellcheck disable=SC2086 # two words
+		as 20004 403 $call
+		grep -q "not yours" "$DIR/body"
+	done
+	as 20004 403 POST "/v1/jobs/$id/restart" '{"task": "t"}'
+	as 20004 403 POST "/v1/jobs/$id/finish" '{"task": "t"}'
+	as 20004 403 POST "/containers/$id-t-0/exec" '{"Cmd": ["true"]}'
+	as 20004 200 GET "/v1/jobs/$id"
+	as 20004 200 GET "/containers/$id-t-0/json"
+	as 20004 201 POST "/containers/$other-t-0/exec" '{"Cmd": ["true"]}'
+	# It names itself, and nobody else.
+	setpriv --reuid 20004 --regid 20004 --clear-groups curl -sS --unix-socket "$BERTH_SOCKET" -H "Berth-Owner: $BUILDER" -X POST "http://d/v1/jobs/$id/cancel" | grep -q "not yours"
+	as $TRUSTED 202 POST "/v1/jobs/$id/pause"
+	as $BUILDER 202 POST "/v1/jobs/$id/resume"
+	as $BUILDER 201 POST "/containers/$id-t-0/exec" '{"Cmd": ["true"]}'
+	as 20004 202 POST "/v1/jobs/$other/cancel"
+	as $BUILDER 202 POST "/v1/jobs/$id/cancel"
+	run berth wait "$id" "$other"
+	as 20004 403 DELETE "/v1/jobs/$id"
+	as $BUILDER 200 DELETE "/v1/jobs/$id"
+	as 20004 200 DELETE "/v1/jobs/$other"
 	sed -i 's|"v:/v"|"/etc:/v"|' "$DIR/takes.yaml"
 	run job_as $BUILDER "$DIR/takes.yaml"
 	[[ "$output" == *'your role may not use "mounts" like that'* ]]

@@ -8,6 +8,7 @@
 #include "base/wire/json.h"
 #include "cluster/server/container.h"
 #include "cluster/server/jobspec.h"
+#include "cluster/server/server.h"
 #include "cluster/server/schedule_rule.h"
 
 #include <stdint.h>
@@ -79,15 +80,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	struct jobspec *j = NULL, *again = NULL;
 	struct err err = ERR_INIT;
 	mem_cleanup char *stored = NULL;
+	const struct server_user user = {.uid = 1000, .owner = n % 5 ? "cert:\"ci" : NULL, .confined = n % 3 == 0};
 	size_t len = 0;
 
-	if (jobspec_parse(text, n, "fuzz-1", 1000, n % 2, &j, &err) < 0) {
+	if (jobspec_parse(text, n, "fuzz-1", &user, n % 2, &j, &err) < 0) {
 		check_text(-1, NULL, &err);
 		return 0;
 	}
-	stored = jobspec_stored(text, n, 1000, n % 2, n % 3 == 0, &len);
+	stored = jobspec_stored(j, text, n, &len);
 	if (!stored || jobspec_load(stored, len, "fuzz-1", &again, NULL) < 0 ||
-	    again->sched.n_tasks != j->sched.n_tasks || again->uid != 1000)
+	    again->sched.n_tasks != j->sched.n_tasks || again->uid != 1000 || strcmp(again->owner, j->owner) != 0)
 		abort();
 	for (uint32_t task = 0; task < j->sched.n_tasks && task < 100; task++)
 		check_task(j, task);

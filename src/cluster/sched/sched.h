@@ -388,6 +388,7 @@ struct sched_job_view {
 	size_t counts[SCHED_TASK_ABORTED + 1]; /* instances by state, over all tasks */
 	int32_t exit_code;		       /* of exit_with, or 0/1 */
 	const char *reason;		       /* why it ended as it did, or NULL */
+	const char *owner;		       /* whose share it uses, "" = nobody's */
 };
 /* Jobs in the order of submission, position from 0. -ENOENT past the end or for an unknown id. */
 int sched_job_at(const struct sched *s, size_t position, struct sched_job_view *ret);

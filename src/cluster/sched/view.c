@@ -57,7 +57,8 @@ static void fill_job(const struct job *j, struct sched_job_view *ret)
 				       .n_tasks = j->n_tasks,
 				       .n_instances = j->n_instances,
 				       .exit_code = j->exit_code,
-				       .reason = j->reason};
+				       .reason = j->reason,
+				       .owner = j->tenant->name};
 	memcpy(ret->counts, j->counts, sizeof ret->counts);
 	pause_counts(j, ret->counts);
 }

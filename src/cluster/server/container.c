@@ -248,6 +248,17 @@ static void add_identity(yyjson_mut_doc *d, const struct jobspec *j, const struc
 	yyjson_mut_obj_add_uint(d, root, "epoch", a->epoch);
 }
 
+/* Whatever the job file says there. */
+static void add_owner(yyjson_mut_doc *d, const struct jobspec *j)
+{
+	yyjson_mut_val *root = yyjson_mut_doc_get_root(d), *labels = yyjson_mut_obj_get(root, "labels");
+
+	if (!labels)
+		labels = yyjson_mut_obj_add_obj(d, root, "labels");
+	yyjson_mut_obj_remove_key(labels, OWNER_LABEL);
+	yyjson_mut_obj_add_strcpy(d, labels, OWNER_LABEL, j->owner);
+}
+
 /* From its start, which its node knows before the server does: so the warning is never late. */
 static void add_warning(yyjson_mut_doc *d, const struct jobspec *j, uint32_t task)
 {
@@ -294,6 +305,7 @@ int container_json(const struct jobspec *j, const struct sched_attempt_id *a, co
 	}
 	words_of(j, a, &w);
 	add_identity(d, j, a);
+	add_owner(d, j);
 	add_warning(d, j, a->task);
 	if (fencing == JOBSPEC_STRICT || (fencing == JOBSPEC_AS_THE_SERVER && strict))
 		yyjson_mut_obj_add_bool(d, yyjson_mut_doc_get_root(d), "fenced", true);

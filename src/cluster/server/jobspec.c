@@ -4,7 +4,9 @@
 #include "cluster/server/jobspec_data.h"
 #include "cluster/server/jobspec_probe.h"
 #include "cluster/server/jobspec_rules.h"
+#include "cluster/server/server.h"
 
+#include "base/core/buf.h"
 #include "base/core/counts.h"
 #include "base/core/err.h"
 #include "base/core/expr.h"
@@ -623,8 +625,7 @@ static int finish(struct jobspec *j, const char *id, struct jobspec **ret, struc
 	}
 	if (id)
 		snprintf(j->id, sizeof j->id, "%s", id);
-	snprintf(j->tenant, sizeof j->tenant, "%u", j->uid);
-	j->sched.tenant = j->tenant;
+	j->sched.tenant = j->owner;
 	j->sched.id = j->id;
 	j->sched.name = j->name;
 	jobspec_data_read(j);
@@ -632,8 +633,17 @@ static int finish(struct jobspec *j, const char *id, struct jobspec **ret, struc
 	return 0;
 }
 
-int jobspec_parse(const char *text, size_t len, const char *id, uint32_t uid, bool spread, struct jobspec **ret,
-		  struct err *err)
+static void set_owner(struct jobspec *j, uint32_t uid, const char *owner)
+{
+	j->uid = uid;
+	if (owner)
+		snprintf(j->owner, sizeof j->owner, "%s", owner);
+	else
+		owner_text(uid, NULL, false, j->owner);
+}
+
+int jobspec_parse(const char *text, size_t len, const char *id, const struct server_user *user, bool spread,
+		  struct jobspec **ret, struct err *err)
 {
 	yyjson_doc *doc = json_parse_kept(text, len, JOBSPEC_MAX, "the job", err);
 	struct jobspec *j;
@@ -643,24 +653,31 @@ int jobspec_parse(const char *text, size_t len, const char *id, uint32_t uid, bo
 	j = mem_new(struct jobspec);
 	j->doc = doc;
 	j->root = yyjson_doc_get_root(doc);
-	j->uid = uid;
+	set_owner(j, user->uid, user->owner);
+	j->confined = user->confined;
 	j->spread = spread;
 	return finish(j, id, ret, err);
 }
 
-char *jobspec_stored(const char *text, size_t len, uint32_t uid, bool spread, bool confined, size_t *ret_len)
+char *jobspec_stored(const struct jobspec *j, const char *text, size_t len, size_t *ret_len)
 {
-	char *stored = mem_printf("{\"uid\":%u,\"spread\":%s,%s\"job\":%.*s}", uid, spread ? "true" : "false",
-				  confined ? "\"confined\":true," : "", (int)len, text);
+	struct buf out = BUF_INIT;
 
-	*ret_len = strlen(stored);
-	return stored;
+	buf_printf(&out, "{\"uid\":%u,\"owner\":", j->uid);
+	json_quote(&out, j->owner, strlen(j->owner));
+	buf_printf(&out, ",\"spread\":%s,%s\"job\":", j->spread ? "true" : "false",
+		   j->confined ? "\"confined\":true," : "");
+	buf_add(&out, text, len);
+	buf_addc(&out, '}');
+	*ret_len = out.len;
+	return buf_take(&out);
 }
 
 int jobspec_load(const char *stored, size_t len, const char *id, struct jobspec **ret, struct err *err)
 {
 	yyjson_doc *doc = json_parse_kept(stored, len, JOBSPEC_MAX + 1024, "a stored job", err);
 	struct jobspec *j;
+	const char *owner = NULL;
 	int64_t uid = 0;
 
 	if (!doc)
@@ -672,7 +689,8 @@ int jobspec_load(const char *stored, size_t len, const char *id, struct jobspec 
 	json_opt_int(yyjson_doc_get_root(doc), "scheduled_ms", 0, INT64_MAX, &j->scheduled_ms, NULL);
 	json_opt_bool(yyjson_doc_get_root(doc), "spread", &j->spread, NULL);
 	json_opt_bool(yyjson_doc_get_root(doc), "confined", &j->confined, NULL);
-	j->uid = (uint32_t)uid;
+	json_opt_str(yyjson_doc_get_root(doc), "owner", &owner, NULL);
+	set_owner(j, (uint32_t)uid, owner);
 	return finish(j, id, ret, err);
 }
 

@@ -5,11 +5,13 @@
  */
 #pragma once
 
+#include "base/core/owner.h"
 #include "cluster/sched/sched.h"
 
 #include <yyjson.h>
 
 struct err;
+struct server_user;
 
 #define JOBSPEC_MAX (16u << 20)
 
@@ -17,15 +19,15 @@ struct jobspec {
 	yyjson_doc *doc;
 	yyjson_val *root; /* the job */
 	yyjson_val *services;
-	uint32_t uid;  /* who submitted it */
-	bool confined; /* who may not open a machine (node/engine/rights.h) */
+	uint32_t uid;	       /* who submitted it, UINT32_MAX: nobody of this machine */
+	char owner[OWNER_MAX]; /* the same as a word (base/core/owner.h); also whose share it uses */
+	bool confined;	       /* who may not open a machine (node/engine/rights.h) */
 	bool
 	    spread; /* services that do not say how they are placed go to the emptiest node: the server's default then */
 	const char *name, *file; /* point into doc */
 	yyjson_val *schedule;	 /* schedule_rule.h, or NULL */
 	int64_t scheduled_ms;	 /* the time for which a schedule has made it, 0 = none has */
 	char id[SCHED_ID_MAX];
-	char tenant[16];	     /* whose share it uses: the user's number */
 	struct sched_job_spec sched; /* points into this object */
 	struct sched_task_spec *tasks;
 	struct sched_dep **deps; /* one array per task */
@@ -35,12 +37,12 @@ struct jobspec {
 };
 
 /* `text` is the canonical job itself. -EINVAL and -E2BIG name file, line and column of the service. */
-int jobspec_parse(const char *text, size_t len, const char *id, uint32_t uid, bool spread, struct jobspec **ret,
-		  struct err *err);
+int jobspec_parse(const char *text, size_t len, const char *id, const struct server_user *user, bool spread,
+		  struct jobspec **ret, struct err *err);
 struct jobspec *jobspec_free(struct jobspec *j);
 
-/* As it is stored: {"uid": n, "spread": bool, "confined": true, "job": {...}}. The caller frees. */
-char *jobspec_stored(const char *text, size_t len, uint32_t uid, bool spread, bool confined, size_t *ret_len);
+/* As it is stored: {"uid": n, "owner": "...", "spread": bool, "confined": true, "job": {...}}; without "owner" it is the number. The caller frees. */
+char *jobspec_stored(const struct jobspec *j, const char *text, size_t len, size_t *ret_len);
 int jobspec_load(const char *stored, size_t len, const char *id, struct jobspec **ret, struct err *err);
 
 /* The result of an expansion: a JSON list of paths. Returns their number. The first only looks: -EINVAL, -E2BIG. */

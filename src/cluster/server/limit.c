@@ -2,6 +2,7 @@
 /* What people set of limits, and what they see of them. The scheduler has them in its state; here are the wishes and the words. */
 #include "base/core/err.h"
 #include "base/core/mem.h"
+#include "base/core/owner.h"
 #include "base/wire/json.h"
 #include "cluster/server/server_private.h"
 
@@ -58,11 +59,12 @@ static int check_owner(const char *owner, struct err *err)
 	const char *name = !strncmp(owner, "user:", 5) ? owner + 5 : !strncmp(owner, "project:", 8) ? owner + 8 : "";
 	size_t n = strlen(name);
 
-	if (n == 0 || n >= SCHED_ID_MAX || (*owner == 'u' && strcmp(name, "*") != 0 && strspn(name, "0123456789") != n))
-		return err_set(
-		    err, EINVAL,
-		    "\"%.80s\" has no quotas: user:NUMBER, user:* (users without one of their own) or project:NAME",
-		    owner);
+	if (n == 0 || n >= SCHED_ID_MAX || (*owner == 'u' && strcmp(name, "*") != 0 && !owner_ok(name)))
+		return err_set(err, EINVAL,
+			       "\"%.80s\" has no quotas: user:NUMBER, user:cert:NAME, user:token, user:* (users "
+			       "without one of their own) or "
+			       "project:NAME",
+			       owner);
 	return 0;
 }
 

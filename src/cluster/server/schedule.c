@@ -101,6 +101,7 @@ static int load_text(struct schedule *c, const char *text, size_t len, struct er
 {
 	json_doc_cleanup yyjson_doc *doc = json_parse(text, len, JOBSPEC_MAX + 1024, "a stored schedule", err);
 	yyjson_val *root = yyjson_doc_get_root(doc);
+	const char *owner = NULL;
 	int64_t uid = 0;
 	int r = doc ? schedule_rule_read(yyjson_obj_get(yyjson_obj_get(root, "job"), "schedule"), &c->rule, err)
 		    : -err->code;
@@ -109,7 +110,12 @@ static int load_text(struct schedule *c, const char *text, size_t len, struct er
 		r = json_opt_int(root, "uid", 0, UINT32_MAX, &uid, err);
 	if (r == 0)
 		r = zone(c->server, c->rule.zone, &c->tz, err);
+	if (r == 0)
+		r = json_opt_str(root, "owner", &owner, err);
 	c->uid = (uint32_t)uid;
+	owner_text(c->uid, NULL, false, c->owner);
+	if (owner)
+		snprintf(c->owner, sizeof c->owner, "%s", owner);
 	return r;
 }
 
@@ -282,8 +288,8 @@ static int submit_check(struct server *s, const struct jobspec *j, struct schedu
 		r = err_set(err, EINVAL, "a job that comes again has no start_at and no deadline: they are dates");
 	if (r < 0)
 		return err_wrap(err, "%s: x-berth.schedule", j->file);
-	if (old && old->uid != j->uid)
-		return err_set(err, EEXIST, "there is a schedule \"%s\" of user %u already", j->name, old->uid);
+	if (old && strcmp(old->owner, j->owner) != 0)
+		return err_set(err, EEXIST, "there is a schedule \"%s\" of user %s already", j->name, old->owner);
 	if (old && old->wish)
 		return err_set(err, EBUSY, "schedule %s: another wish is being written down; try again", j->name);
 	if (!old && s->n_schedules >= SCHEDULES_MAX)
@@ -313,11 +319,23 @@ void schedule_submit(struct server *s, const struct jobspec *j, const char *text
 	c->new_rule = rule;
 	c->new_tz = tz;
 	c->new_uid = j->uid;
-	c->new_text = jobspec_stored(text, len, j->uid, j->spread, j->confined, &len);
+	snprintf(c->new_owner, sizeof c->new_owner, "%s", j->owner);
+	c->new_text = jobspec_stored(j, text, len, &len);
 	c->wish = SCHEDULE_SET;
 	c->done = done;
 	c->ctx = ctx;
 	schedule_go_on(c);
+}
+
+int server_check_schedule(struct server *s, const char *name, const char *owner, struct err *err)
+{
+	const struct schedule *c = schedule_find(s, name);
+
+	if (!c || c->fresh)
+		return err_set(err, ENOENT, "there is no schedule \"%.80s\" (berth schedule ls)", name);
+	if (!strcmp(c->owner, owner))
+		return 0;
+	return err_set(err, EPERM, "schedule %s is not yours: your role may only change jobs of your own", name);
 }
 
 void server_schedule(struct server *s, const char *name, enum server_schedule_wish wish, server_done_fn done, void *ctx)

@@ -10,6 +10,7 @@
 
 #include "cluster/sched/recur.h"
 #include "cluster/sched/sched.h"
+#include "base/core/owner.h"
 #include "cluster/server/schedule_rule.h"
 #include "cluster/server/server.h"
 
@@ -37,6 +38,7 @@ struct schedule {
 	struct schedule *next; /* by name */
 	char name[SCHED_ID_MAX];
 	uint32_t uid;
+	char owner[OWNER_MAX];
 	struct schedule_rule rule;
 	const struct tz *tz; /* the server's */
 	struct recur_state state;
@@ -57,6 +59,7 @@ struct schedule {
 	struct schedule_rule new_rule;
 	const struct tz *new_tz;
 	uint32_t new_uid;
+	char new_owner[OWNER_MAX];
 	char *new_text;
 	server_done_fn done;
 	void *ctx;

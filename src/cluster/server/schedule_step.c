@@ -109,6 +109,7 @@ static void set(struct schedule *c)
 	c->new_rule = (struct schedule_rule){.crons = NULL};
 	c->tz = c->new_tz;
 	c->uid = c->new_uid;
+	memcpy(c->owner, c->new_owner, sizeof c->owner);
 	c->fresh = false;
 	free(c->error);
 	c->error = NULL;

@@ -46,6 +46,7 @@ static void add_schedule(struct schedule *c, bool all, yyjson_mut_doc *d, yyjson
 	yyjson_mut_obj_add_strcpy(d, o, "name", c->name);
 	yyjson_mut_obj_add_str(d, o, "state", c->state.paused ? "paused" : "active");
 	yyjson_mut_obj_add_uint(d, o, "uid", c->uid);
+	yyjson_mut_obj_add_strcpy(d, o, "owner", c->owner);
 	json_add_strv(d, o, "cron", c->rule.texts);
 	yyjson_mut_obj_add_strcpy(d, o, "timezone", c->rule.zone);
 	if (c->rule.calendars)

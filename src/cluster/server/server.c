@@ -177,11 +177,11 @@ int server_make_id(struct server *s, struct jobspec *j, struct err *err)
 	return err_set(err, EBUSY, "no free id for a job named \"%s\"", j->name);
 }
 
-static int prepare(struct server *s, const char *json, size_t len, uint32_t uid, server_check_fn check, void *check_ctx,
-		   struct jobspec **ret, struct err *err)
+static int prepare(struct server *s, const char *json, size_t len, const struct server_user *user,
+		   server_check_fn check, void *check_ctx, struct jobspec **ret, struct err *err)
 {
 	struct jobspec *j = NULL;
-	int r = jobspec_parse(json, len, NULL, uid, s->spread, &j, err);
+	int r = jobspec_parse(json, len, NULL, user, s->spread, &j, err);
 
 	if (r == -ENOENT) /* a key that must be there: the input is wrong, nothing was looked for */
 		r = -(err->code = EINVAL);
@@ -201,7 +201,7 @@ static int prepare(struct server *s, const char *json, size_t len, uint32_t uid,
 	return 0;
 }
 
-void server_submit(struct server *s, const char *json, size_t len, uint32_t uid, bool confined, bool dry_run,
+void server_submit(struct server *s, const char *json, size_t len, const struct server_user *user, bool dry_run,
 		   server_check_fn check, void *check_ctx, server_done_fn done, void *ctx)
 {
 	struct jobspec *j = NULL;
@@ -210,11 +210,10 @@ void server_submit(struct server *s, const char *json, size_t len, uint32_t uid,
 	struct ingest in = {.event = {.type = SCHED_EV_JOB_SUBMIT}, .done = done, .ctx = ctx};
 	char key[SCHED_ID_MAX + 8];
 
-	if (prepare(s, json, len, uid, check, check_ctx, &j, &err) < 0) {
+	if (prepare(s, json, len, user, check, check_ctx, &j, &err) < 0) {
 		done(ctx, "", &err);
 		return;
 	}
-	j->confined = confined;
 	if (j->schedule || dry_run) {
 		if (j->schedule)
 			schedule_submit(s, j, json, len, dry_run, done, ctx);
@@ -223,7 +222,7 @@ void server_submit(struct server *s, const char *json, size_t len, uint32_t uid,
 		jobspec_free(j);
 		return;
 	}
-	stored = jobspec_stored(json, len, uid, s->spread, confined, &in.doc_len);
+	stored = jobspec_stored(j, json, len, &in.doc_len);
 	snprintf(key, sizeof key, "job/%s", j->id);
 	in.event.job = j->id;
 	in.extra.job_name = j->name;
@@ -285,6 +284,19 @@ int server_find(struct server *s, const char *job, char *ret, size_t n, struct e
 		return err_set(err, EINVAL,
 			       "\"%s\" fits more than one job; say more of its id (berth jobs -a lists them)", job);
 	return err_set(err, ENOENT, "there is no job \"%s\" (berth jobs -a lists them)", job);
+}
+
+int server_check_owner(struct server *s, const char *job, const char *owner, struct err *err)
+{
+	struct sched_job_view v;
+	char id[SCHED_ID_MAX];
+	int r = server_find(s, job, id, sizeof id, err);
+
+	if (r == 0)
+		r = sched_job_view(s->sched, id, &v);
+	if (r < 0 || !strcmp(v.owner, owner))
+		return r;
+	return err_set(err, EPERM, "job %s is not yours: your role may only change jobs of your own", id);
 }
 
 static void wish(struct server *s, const char *job, enum sched_event_type type, server_done_fn done, void *ctx)

@@ -47,10 +47,17 @@ typedef void (*server_done_fn)(void *ctx, const char *id, const struct err *erro
  * negative return refuses the job. *ret_key may be set to the key that is to blame ("image"): the error then names its place in the file. */
 typedef int (*server_check_fn)(void *ctx, yyjson_val *container, const char **ret_key, struct err *err);
 
-/* Checks and submits a canonical job (docs/formats/job.md). A refusal is given at once by done(), and nothing of the job is left. confined: whoever submits it
- * may not open a machine; each node looks once more at what only it knows. */
-void server_submit(struct server *s, const char *json, size_t len, uint32_t uid, bool confined, bool dry_run,
+/* Who submits a job. */
+struct server_user {
+	uint32_t uid;	   /* UINT32_MAX: nobody of this machine */
+	const char *owner; /* the same as a word (base/core/owner.h), NULL = the number */
+	bool confined;	   /* may not open a machine; each node looks once more at what only it knows */
+};
+/* Checks and submits a canonical job (docs/formats/job.md). A refusal is given at once by done(), and nothing of the job is left. */
+void server_submit(struct server *s, const char *json, size_t len, const struct server_user *user, bool dry_run,
 		   server_check_fn check, void *check_ctx, server_done_fn done, void *ctx);
+/* -EPERM: the job, named as below, is not of that owner. -ENOENT, -EINVAL. For those who may only change what is theirs. */
+int server_check_owner(struct server *s, const char *job, const char *owner, struct err *err);
 /* By id, unambiguous prefix of one, or name: of the one live job that has it, or of the latest that had it. */
 void server_cancel(struct server *s, const char *job, server_done_fn done, void *ctx);
 void server_pause(struct server *s, const char *job, server_done_fn done, void *ctx); /* nothing new of it starts */
@@ -149,6 +156,8 @@ enum server_schedule_wish {
 	SERVER_SCHEDULE_RUN,
 	SERVER_SCHEDULE_REMOVE
 };
+/* -EPERM: the schedule is not of that owner. -ENOENT. */
+int server_check_schedule(struct server *s, const char *name, const char *owner, struct err *err);
 void server_schedule(struct server *s, const char *name, enum server_schedule_wish wish, server_done_fn done,
 		     void *ctx);
 char *server_schedules_json(struct server *s);

@@ -116,7 +116,7 @@ void containers_get(struct api *a, struct http_req *r, const char *id)
 	http_reply_json(r, 200, text);
 }
 
-static int find_for(struct api *a, const struct http_req *r, const char *id, const struct engine_container **ret,
+static int find_for(struct api *a, struct http_req *r, const char *id, const struct engine_container **ret,
 		    struct err *err)
 {
 	int x = engine_find(a->o.engine, id, ret, err);

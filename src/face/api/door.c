@@ -135,6 +135,7 @@ static const struct check {
 
 bool door_admits(const struct door *d, struct http_req *r)
 {
+	struct policy_caller caller;
 	enum policy_role role;
 
 	for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
@@ -145,10 +146,11 @@ bool door_admits(const struct door *d, struct http_req *r)
 		http_reply_json(r, checks[i].status, checks[i].json);
 		return false;
 	}
-	role = policy_role(d->a->policy, &(struct policy_caller){.uid = http_req_peer_uid(r),
-								 .cert = http_req_peer_name(r),
-								 .token = d->token != NULL});
-	policy_mark(r, policy_lesser(role, http_req_header(r, POLICY_HEADER)));
+	caller = (struct policy_caller){
+	    .uid = http_req_peer_uid(r), .cert = http_req_peer_name(r), .token = d->token != NULL};
+	role = policy_role(d->a->policy, &caller);
+	policy_mark(r, policy_lesser(role, http_req_header(r, POLICY_HEADER)), policy_all_jobs(d->a->policy, &caller),
+		    caller.token);
 	return true;
 }
 

@@ -75,10 +75,14 @@ void jobs_submit(struct api *a, struct http_req *r, const char *id)
 	const char *body = http_req_body(r, &n);
 	bool dry = api_query_bool(r, "dry");
 	struct submission submission = {.api = a, .req = r};
+	char owner[OWNER_MAX];
+	struct server_user user = {
+	    .uid = http_req_peer_uid(r), .owner = owner, .confined = policy_of(r) != POLICY_ADMIN};
 
 	(void)id;
-	server_submit(a->o.server, body, n, http_req_peer_uid(r), policy_of(r) != POLICY_ADMIN, dry, check, &submission,
-		      api_answer, api_answer_new(r, dry ? 200 : 201, "id"));
+	policy_owner(r, owner);
+	server_submit(a->o.server, body, n, &user, dry, check, &submission, api_answer,
+		      api_answer_new(r, dry ? 200 : 201, "id"));
 }
 
 void jobs_list(struct api *a, struct http_req *r, const char *id)

@@ -2,6 +2,7 @@
 #include "base/core/err.h"
 #include "base/core/mem.h"
 #include "base/wire/http_server.h"
+#include "cluster/server/server.h"
 #include "face/api/api_private.h"
 #include "face/api/door.h"
 #include "face/docker/docker.h"
@@ -19,6 +20,8 @@ static const struct route {
 	const char *method, *path;
 	api_fn fn;
 	bool stream;
+	/* For those who may only change jobs of their own: is it that owner's? NULL: it is no job. */
+	int (*is_owners)(struct server *s, const char *id, const char *owner, struct err *err);
 } routes[] = {
     {"GET", "/v1/ping", system_ping, false},
     {"GET", "/v1/info", system_info, false},
@@ -41,13 +44,13 @@ static const struct route {
     {"DELETE", "/v1/containers/*", containers_remove, false},
     {"POST", "/v1/jobs", jobs_submit, false},
     {"GET", "/v1/jobs", jobs_list, false},
-    {"POST", "/v1/jobs/*/cancel", jobs_cancel, false},
-    {"POST", "/v1/jobs/*/pause", jobs_pause, false},
-    {"POST", "/v1/jobs/*/restart", jobs_restart, false},
-    {"POST", "/v1/jobs/*/finish", jobs_finish, false},
-    {"POST", "/v1/jobs/*/resume", jobs_resume, false},
+    {"POST", "/v1/jobs/*/cancel", jobs_cancel, false, server_check_owner},
+    {"POST", "/v1/jobs/*/pause", jobs_pause, false, server_check_owner},
+    {"POST", "/v1/jobs/*/restart", jobs_restart, false, server_check_owner},
+    {"POST", "/v1/jobs/*/finish", jobs_finish, false, server_check_owner},
+    {"POST", "/v1/jobs/*/resume", jobs_resume, false, server_check_owner},
     {"GET", "/v1/jobs/*", jobs_get, false},
-    {"DELETE", "/v1/jobs/*", jobs_forget, false},
+    {"DELETE", "/v1/jobs/*", jobs_forget, false, server_check_owner},
     {"GET", "/v1/events", events_get, false},
     {"GET", "/v1/nodes", nodes_list, false},
     {"POST", "/v1/nodes/*/lock", nodes_lock, false},
@@ -69,11 +72,11 @@ static const struct route {
     {"GET", "/v1/sources/*", sources_get, false},
     {"DELETE", "/v1/sources/*", sources_remove, false},
     {"GET", "/v1/schedules", schedules_list, false},
-    {"POST", "/v1/schedules/*/pause", schedules_pause, false},
-    {"POST", "/v1/schedules/*/resume", schedules_resume, false},
-    {"POST", "/v1/schedules/*/run", schedules_run, false},
+    {"POST", "/v1/schedules/*/pause", schedules_pause, false, server_check_schedule},
+    {"POST", "/v1/schedules/*/resume", schedules_resume, false, server_check_schedule},
+    {"POST", "/v1/schedules/*/run", schedules_run, false, server_check_schedule},
     {"GET", "/v1/schedules/*", schedules_get, false},
-    {"DELETE", "/v1/schedules/*", schedules_remove, false},
+    {"DELETE", "/v1/schedules/*", schedules_remove, false, server_check_schedule},
     {"GET", "/v1/calendars", calendars_list, false},
     {"PUT", "/v1/calendars/*", calendars_set, false},
     {"DELETE", "/v1/calendars/*", calendars_remove, false},
@@ -95,6 +98,18 @@ static char *fit(const char *pattern, const char *path)
 	if (n <= before + after || strncmp(pattern, path, before) != 0 || strcmp(path + n - after, star + 1) != 0)
 		return NULL;
 	return mem_strndup(path + before, n - before - after);
+}
+
+static bool is_for_owner(struct api *a, struct http_req *r, const struct route *route, const char *id)
+{
+	char buf[OWNER_MAX];
+	const char *only = route->is_owners ? policy_only(r, buf) : NULL;
+	struct err err = ERR_INIT;
+
+	if (!only || route->is_owners(a->o.server, id, only, &err) == 0)
+		return true;
+	http_reply_err(r, &err);
+	return false;
 }
 
 static const struct route *find(struct http_req *r, char **ret_id, bool *ret_path_known)
@@ -195,7 +210,7 @@ void route_request(struct http_req *r, void *ctx)
 	route = find(r, &id, &known);
 	if (!route)
 		refuse(r, known);
-	else if (!route->stream)
+	else if (!route->stream && is_for_owner(a, r, route, id))
 		route->fn(a, r, id);
 }
 

@@ -7,6 +7,7 @@
 #include "base/core/buf.h"
 #include "base/core/err.h"
 #include "base/core/mem.h"
+#include "base/core/owner.h"
 #include "face/cli/client.h"
 #include "face/cli/show.h"
 #include "face/cli/table.h"
@@ -20,7 +21,7 @@
 
 #define QUOTAS "/v1/quotas"
 
-/* "ann", "1000", "user:ann", "*" or "project:x" as the server has it: users by their numbers. The caller frees. */
+/* "ann", "1000", "user:ann", "cert:ci", "user:token", "*" or "project:x" as the server has it: users by their numbers. The caller frees. */
 static int owner_of(const char *word, char **ret, struct err *err)
 {
 	const char *name = !strncmp(word, "user:", 5) ? word + 5 : word;
@@ -28,7 +29,7 @@ static int owner_of(const char *word, char **ret, struct err *err)
 
 	if (!strncmp(word, "project:", 8)) {
 		*ret = mem_strdup(word);
-	} else if (!strcmp(name, "*") || (*name && strspn(name, "0123456789") == strlen(name))) {
+	} else if (!strcmp(name, "*") || (owner_ok(name) && (strcmp(name, "token") != 0 || name != word))) {
 		*ret = mem_printf("user:%s", name);
 	} else {
 		pw = getpwnam(name);
@@ -114,8 +115,9 @@ static const struct table_column columns[] = {{.title = "OWNER", .least = 10},
 static void owner_cell(struct table *t, const char *owner)
 {
 	const char *name = !strncmp(owner, "user:", 5) ? owner + 5 : owner;
-	const struct passwd *pw =
-	    name != owner && strcmp(name, "*") != 0 ? getpwuid((uid_t)strtoul(name, NULL, 10)) : NULL;
+	const struct passwd *pw = name != owner && strspn(name, "0123456789") == strlen(name)
+				      ? getpwuid((uid_t)strtoul(name, NULL, 10))
+				      : NULL;
 
 	table_cell(t, pw ? pw->pw_name : name);
 }

@@ -23,12 +23,14 @@ enum who { WHO_UID, WHO_CERT, WHO_TOKEN, WHO_ALL };
 struct rule {
 	enum who who;
 	enum policy_role role;
+	bool all_jobs;
 	uint32_t uid;
 	char *cert;
 };
 
 struct policy {
 	enum policy_role otherwise;
+	bool all_jobs; /* of those whom no rule names */
 	struct rule *rules;
 	size_t n;
 };
@@ -59,6 +61,23 @@ static int read_role(yyjson_val *obj, const char *key, enum policy_role *ret, st
 	if (find_role(text, ret))
 		return 0;
 	return err_set(err, EINVAL, "%s: \"%.100s\" is no role: admin, no-host-access, read-only or none", key, text);
+}
+
+/* Administrators change all jobs, who only reads none. */
+static int read_jobs(yyjson_val *obj, enum policy_role role, bool *ret, struct err *err)
+{
+	const char *text = NULL;
+	int r = json_opt_str(obj, "jobs", &text, err);
+
+	*ret = role == POLICY_ADMIN;
+	if (r < 0 || !text)
+		return r;
+	if (role != POLICY_NO_HOST)
+		return err_set(err, EINVAL, "jobs: only the role no-host-access has it, not %s", words[role]);
+	if (strcmp(text, "all") != 0 && strcmp(text, "own") != 0)
+		return err_set(err, EINVAL, "jobs: \"%.100s\" is neither own nor all", text);
+	*ret = *text == 'a';
+	return 0;
 }
 
 static int read_uid(const char *text, struct rule *r, struct err *err)
@@ -119,9 +138,9 @@ static int check_members(yyjson_val *obj, const char *a, const char *b, struct e
 
 	yyjson_obj_foreach (obj, i, n, key, value) {
 		(void)value;
-		if (!yyjson_equals_str(key, a) && !yyjson_equals_str(key, b))
-			return err_set(err, EINVAL, "\"%.100s\" is neither \"%s\" nor \"%s\"", yyjson_get_str(key), a,
-				       b);
+		if (!yyjson_equals_str(key, a) && !yyjson_equals_str(key, b) && !yyjson_equals_str(key, "jobs"))
+			return err_set(err, EINVAL, "\"%.100s\" is neither \"%s\" nor \"%s\" nor \"jobs\"",
+				       yyjson_get_str(key), a, b);
 	}
 	return 0;
 }
@@ -133,6 +152,8 @@ static int read_rule(yyjson_val *v, struct rule *ret, struct err *err)
 
 	if (r == 0)
 		r = read_role(v, "role", &ret->role, err);
+	if (r == 0)
+		r = read_jobs(v, ret->role, &ret->all_jobs, err);
 	if (r == 0)
 		r = json_get_str(v, "who", &who, err);
 	return r < 0 ? r : read_who(who, ret, err);
@@ -166,6 +187,8 @@ int policy_parse(const char *text, size_t n, struct policy **ret, struct err *er
 	r = check_members(root, "default", "rules", err);
 	if (r == 0)
 		r = read_role(root, "default", &p->otherwise, err);
+	if (r == 0)
+		r = read_jobs(root, p->otherwise, &p->all_jobs, err);
 	if (r == 0)
 		r = read_rules(p, yyjson_obj_get(root, "rules"), err);
 	if (r < 0)
@@ -214,15 +237,38 @@ static bool names(const struct rule *r, const struct policy_caller *c)
 	return false;
 }
 
-enum policy_role policy_role(const struct policy *p, const struct policy_caller *caller)
+static bool is_root(const struct policy_caller *c)
 {
-	if (!p || (caller->uid == 0 && !caller->cert && !caller->token))
-		return POLICY_ADMIN;
+	return c->uid == 0 && !c->cert && !c->token;
+}
+
+static const struct rule *rule_of(const struct policy *p, const struct policy_caller *caller)
+{
 	for (size_t i = 0; i < p->n; i++) {
 		if (names(&p->rules[i], caller))
-			return p->rules[i].role;
+			return &p->rules[i];
 	}
-	return p->otherwise;
+	return NULL;
+}
+
+enum policy_role policy_role(const struct policy *p, const struct policy_caller *caller)
+{
+	const struct rule *rule;
+
+	if (!p || is_root(caller))
+		return POLICY_ADMIN;
+	rule = rule_of(p, caller);
+	return rule ? rule->role : p->otherwise;
+}
+
+bool policy_all_jobs(const struct policy *p, const struct policy_caller *caller)
+{
+	const struct rule *rule;
+
+	if (!p || is_root(caller))
+		return true;
+	rule = rule_of(p, caller);
+	return rule ? rule->all_jobs : p->all_jobs;
 }
 
 const char *policy_word(enum policy_role role)
@@ -242,15 +288,33 @@ enum policy_role policy_lesser(enum policy_role role, const char *header)
 
 /* Beside the role in the request's mark. */
 #define MARK_READS 0x100u
+#define MARK_OWN_JOBS 0x200u
+#define MARK_TOKEN 0x400u
+#define MARKS 0xff00u
 
-void policy_mark(struct http_req *r, enum policy_role role)
+void policy_mark(struct http_req *r, enum policy_role role, bool all_jobs, bool by_token)
 {
-	http_req_set_mark(r, (unsigned)role);
+	http_req_set_mark(r, (unsigned)role | (all_jobs ? 0 : MARK_OWN_JOBS) | (by_token ? MARK_TOKEN : 0));
 }
 
 enum policy_role policy_of(const struct http_req *r)
 {
-	return (enum policy_role)(http_req_mark(r) & ~MARK_READS);
+	return (enum policy_role)(http_req_mark(r) & ~MARKS);
+}
+
+void policy_owner(struct http_req *r, char ret[static OWNER_MAX])
+{
+	owner_text(http_req_peer_uid(r), http_req_peer_name(r), http_req_mark(r) & MARK_TOKEN, ret);
+}
+
+const char *policy_only(struct http_req *r, char buf[static OWNER_MAX])
+{
+	if (!RT_GUARD(A1))
+		return NULL;
+	if (!(http_req_mark(r) & MARK_OWN_JOBS))
+		return http_req_header(r, POLICY_OWNER_HEADER);
+	policy_owner(r, buf);
+	return buf;
 }
 
 /* ---- calls ---- */
@@ -336,7 +400,7 @@ int policy_check(struct http_req *r, const char *path, struct err *err)
 	if (fnmatch("/v1/nodes/*/api/*", path, 0) == 0) /* there the caller would be the server itself */
 		return err_set(err, EPERM, "your role may not call the API of a node");
 	if (is_read(http_req_method(r), path)) {
-		http_req_set_mark(r, (unsigned)role | MARK_READS);
+		http_req_set_mark(r, http_req_mark(r) | MARK_READS);
 		return 0;
 	}
 	if (role == POLICY_READ_ONLY)
@@ -344,11 +408,34 @@ int policy_check(struct http_req *r, const char *path, struct err *err)
 	return is_for_admins(http_req_method(r), path) ? err_set(err, EPERM, "your role may not call %s", path) : 0;
 }
 
-int policy_check_container(struct engine *e, const struct http_req *r, const char *id, struct err *err)
+/* A container of a job without the label is of a time when nobody wrote it: nobody's. */
+static int check_owner(struct engine *e, struct http_req *r, const char *id, struct err *err)
 {
-	if (policy_of(r) == POLICY_ADMIN || http_req_mark(r) & MARK_READS)
+	char buf[OWNER_MAX];
+	const char *only = policy_only(r, buf);
+	const struct engine_container *c;
+	mem_cleanup char *label = only ? mem_printf(OWNER_LABEL "=%s", only) : NULL;
+	int x = only ? engine_find(e, id, &c, err) : 0;
+
+	if (x < 0 || !only || !c->job || !*c->job)
+		return x;
+	for (char *const *l = c->labels; l && *l; l++) {
+		if (!strcmp(*l, label))
+			return 0;
+	}
+	return err_set(err, EPERM,
+		       "container %s is of job %s, which is not yours: your role may only change jobs of your own",
+		       c->name, c->job);
+}
+
+int policy_check_container(struct engine *e, struct http_req *r, const char *id, struct err *err)
+{
+	int x;
+
+	if (http_req_mark(r) & MARK_READS)
 		return 0;
-	return rights_check_container(e, id, err);
+	x = check_owner(e, r, id, err);
+	return x < 0 || policy_of(r) == POLICY_ADMIN ? x : rights_check_container(e, id, err);
 }
 
 int policy_check_spec(struct engine *e, enum policy_role role, yyjson_val *spec, struct err *err)

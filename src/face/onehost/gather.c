@@ -25,7 +25,7 @@ struct gather {
 	struct onehost *h;
 	gather_fn fn;
 	void *ctx;
-	char *method, *target, *body;
+	char *method, *target, *body, *only;
 	enum policy_role role;
 	struct answer *answers;
 	struct part *parts;
@@ -51,6 +51,7 @@ struct gather *gather_free(struct gather *g)
 	free(g->method);
 	free(g->target);
 	free(g->body);
+	free(g->only);
 	free(g);
 	return NULL;
 }
@@ -95,13 +96,8 @@ static void on_end(void *ctx, const struct err *error);
 static int ask_node(struct gather *g, struct part *p, struct err *err)
 {
 	static const struct http_ask_hooks hooks = {.head = on_head, .body = on_body, .end = on_end};
-	const char *const headers[] = {"Berth-Node",
-				       p->answer->node,
-				       POLICY_HEADER,
-				       policy_word(g->role),
-				       g->body ? "Content-Type" : NULL,
-				       "application/json",
-				       NULL};
+	const char *headers[9] = {"Berth-Node", p->answer->node, POLICY_HEADER, policy_word(g->role)};
+	size_t n = 4;
 	const struct http_ask_what what = {.method = g->method,
 					   .target = g->target,
 					   .headers = headers,
@@ -109,6 +105,14 @@ static int ask_node(struct gather *g, struct part *p, struct err *err)
 					   .n = g->body ? strlen(g->body) : 0};
 	int fd = onehost_dial(g->h, p->answer->node, err);
 
+	if (g->only) {
+		headers[n++] = POLICY_OWNER_HEADER;
+		headers[n++] = g->only;
+	}
+	if (g->body) {
+		headers[n++] = "Content-Type";
+		headers[n++] = "application/json";
+	}
 	return fd < 0 ? fd : http_ask_new(g->h->loop, fd, &what, &hooks, p, &p->ask, err);
 }
 
@@ -162,6 +166,7 @@ struct gather *gather_start(struct onehost *h, const struct question *q, gather_
 			     .method = mem_strdup(q->method),
 			     .target = mem_strdup(q->target),
 			     .body = mem_strdup(q->body),
+			     .only = mem_strdup(q->only),
 			     .role = q->role,
 			     .n = mem_strv_len(nodes),
 			     .wait_ms = q->wait_ms};

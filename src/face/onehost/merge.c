@@ -56,10 +56,12 @@ static void start(const struct call *c, gather_fn fn, const char *key, int64_t w
 	mem_cleanup char *target = onehost_target(c, c->arg);
 	const char *body;
 	size_t n;
+	char only[OWNER_MAX];
 	struct question q = {.method = http_req_method(c->r),
 			     .target = target,
 			     .nodes = stores,
 			     .role = policy_of(c->r),
+			     .only = policy_only(c->r, only),
 			     .wait_ms = wait_ms};
 
 	body = http_req_body(c->r, &n);

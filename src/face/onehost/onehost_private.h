@@ -104,6 +104,7 @@ struct question {
 	const char *body;      /* JSON, or NULL */
 	char *const *nodes;    /* NULL-terminated; NULL = all that are connected */
 	enum policy_role role; /* whose wish it is; administrator: the server's own */
+	const char *only;      /* whose jobs it may change (policy_only()), NULL = all */
 	int64_t wait_ms;       /* who has not answered then is left out; 0 = as long as it takes */
 };
 #define ONEHOST_WAIT_MS 5000

@@ -252,7 +252,9 @@ static int ask(struct relay *x, const char *target, struct err *err)
 	static const struct http_ask_hooks hooks = {
 	    .head = on_head, .body = on_answer_body, .end = on_end, .drain = on_room};
 	static const char *const passed[] = {"Content-Type", "X-Registry-Auth", "X-Registry-Config"};
-	const char *headers[4 + 2 * sizeof passed / sizeof *passed + 1] = {"Berth-Node", x->node, POLICY_HEADER,
+	char buf[OWNER_MAX];
+	const char *only = policy_only(x->call.r, buf);
+	const char *headers[6 + 2 * sizeof passed / sizeof *passed + 1] = {"Berth-Node", x->node, POLICY_HEADER,
 									   policy_word(policy_of(x->call.r))};
 	struct http_ask_what what = {.method = http_req_method(x->call.r),
 				     .target = target,
@@ -263,6 +265,10 @@ static int ask(struct relay *x, const char *target, struct err *err)
 
 	if (fd < 0)
 		return fd;
+	if (only) {
+		headers[n++] = POLICY_OWNER_HEADER;
+		headers[n++] = only;
+	}
 	for (size_t i = 0; i < sizeof passed / sizeof *passed; i++) {
 		const char *value = http_req_header(x->call.r, passed[i]);
 
@@ -318,12 +324,15 @@ static void make_head(struct relay *x, const char *ref, struct buf *out)
 					   "Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions"};
 	mem_cleanup char *target = onehost_target(&x->call, ref);
 	struct http_req *r = x->call.r;
-	const char *body;
+	char buf[OWNER_MAX];
+	const char *body, *only = policy_only(r, buf);
 	size_t n;
 
 	body = http_req_body(r, &n);
 	buf_printf(out, "%s %s HTTP/1.1\r\nHost: berth\r\nBerth-Node: %s\r\n" POLICY_HEADER ": %s\r\n",
 		   http_req_method(r), target, x->node, policy_word(policy_of(r)));
+	if (only)
+		buf_printf(out, POLICY_OWNER_HEADER ": %s\r\n", only);
 	for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
 		const char *value = http_req_header(r, kept[i]);
 

@@ -149,7 +149,8 @@ static void on_submitted(void *ctx, const char *id, const struct err *error)
 static void submit(struct world *w, const char *json)
 {
 	w->id[0] = '\0';
-	server_submit(w->server, json, strlen(json), 0, false, false, no_check, NULL, on_submitted, w);
+	server_submit(w->server, json, strlen(json), &(struct server_user){.uid = 0}, false, no_check, NULL,
+		      on_submitted, w);
 	if (!w->id[0])
 		assert_int_equal(loop_run(w->loop, NULL), 0);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cluster/server/jobspec.h"
+#include "cluster/server/server.h"
 
 #include "base/core/err.h"
 #include "base/core/mem.h"
@@ -97,7 +98,7 @@ static void test_probe(void **state)
 	uint32_t timeout_ms = 0;
 
 	(void)state;
-	assert_int_equal(jobspec_parse(job, strlen(job), "a-1", 0, false, &j, &err), 0);
+	assert_int_equal(jobspec_parse(job, strlen(job), "a-1", &(struct server_user){.uid = 0}, false, &j, &err), 0);
 	text = jobspec_probe_container(yyjson_arr_get(j->services, 0), &timeout_ms);
 	assert_string_equal(
 	    text, "{\"image\":\"b\",\"user\":\"5\",\"entrypoint\":[],\"command\":[\"df\"],\"mounts\":["
@@ -118,7 +119,8 @@ static void test_refused(void **state)
 		struct jobspec *j = NULL;
 		struct err err = ERR_INIT;
 
-		assert_true(jobspec_parse(refused[i].json, strlen(refused[i].json), "a-1", 0, false, &j, &err) < 0);
+		assert_true(jobspec_parse(refused[i].json, strlen(refused[i].json), "a-1",
+					  &(struct server_user){.uid = 0}, false, &j, &err) < 0);
 		assert_null(j);
 		if (!strstr(err.text, refused[i].error))
 			fail_msg("row %zu: \"%s\" is not in \"%s\"", i, refused[i].error, err.text);
@@ -141,7 +143,7 @@ static struct jobspec *parse(void)
 	struct jobspec *j = NULL;
 	struct err err = ERR_INIT;
 
-	if (jobspec_parse(whole, strlen(whole), "words-1", 1000, false, &j, &err) < 0)
+	if (jobspec_parse(whole, strlen(whole), "words-1", &(struct server_user){.uid = 1000}, false, &j, &err) < 0)
 		fail_msg("%s", err.text);
 	return j;
 }
@@ -181,7 +183,7 @@ static void test_data(void **state)
 	struct err err = ERR_INIT;
 
 	(void)state;
-	assert_int_equal(jobspec_parse(job, strlen(job), "a-1", 7, false, &j, &err), 0);
+	assert_int_equal(jobspec_parse(job, strlen(job), "a-1", &(struct server_user){.uid = 7}, false, &j, &err), 0);
 	assert_int_equal(j->tasks[0].n_data, 4);
 	for (size_t k = 0; k < 4; k++)
 		assert_string_equal(j->tasks[0].data[k], want[k]);
@@ -206,7 +208,8 @@ static void test_container(void **state)
 	assert_string_equal(
 	    text, "{\"image\":\"busybox\",\"key\":\"words-1/1/1/"
 		  "2\",\"name\":\"words-1-map-1-try2\",\"job\":\"words-1\",\"task\":\"map\",\"index\":1,"
-		  "\"epoch\":2,\"environment\":[\"A=b\",\"BERTH_JOB=words-1\",\"BERTH_TASK=map\",\"BERTH_INDEX=1\","
+		  "\"epoch\":2,\"labels\":{\"io.berth.owner\":\"1000\"},\"environment\":[\"A=b\",\"BERTH_JOB=words-1\","
+		  "\"BERTH_TASK=map\",\"BERTH_INDEX=1\","
 		  "\"BERTH_COUNT=2\","
 		  "\"BERTH_ITEM=parts/"
 		  "b[1]*\",\"BERTH_ATTEMPT=2\"],\"stage_in\":[{\"space\":\"work\",\"include\":[\"parts/b[[]1][*]\"],"
@@ -234,17 +237,30 @@ static void test_over(void **state)
 
 static void test_stored(void **state)
 {
-	struct jobspec *j = NULL;
+	static const struct {
+		struct server_user user;
+		const char *owner;
+	} rows[] = {{{.uid = 1000, .confined = true}, "1000"},
+		    {{.uid = UINT32_MAX, .owner = "cert:\"ci\"", .confined = true}, "cert:\"ci\""}};
 	struct err err = ERR_INIT;
-	size_t len;
-	mem_cleanup char *stored = jobspec_stored(whole, strlen(whole), 1000, false, true, &len);
 
 	(void)state;
-	assert_int_equal(jobspec_load(stored, len, "words-1", &j, &err), 0);
-	assert_true(j->confined);
-	assert_int_equal(j->uid, 1000);
-	assert_string_equal(j->name, "words");
-	jobspec_free(j);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct jobspec *given = NULL, *j = NULL;
+		mem_cleanup char *stored = NULL;
+		size_t len;
+
+		assert_int_equal(jobspec_parse(whole, strlen(whole), "words-1", &rows[i].user, false, &given, &err), 0);
+		stored = jobspec_stored(given, whole, strlen(whole), &len);
+		assert_int_equal(jobspec_load(stored, len, "words-1", &j, &err), 0);
+		assert_true(j->confined);
+		assert_int_equal(j->uid, rows[i].user.uid);
+		assert_string_equal(j->owner, rows[i].owner);
+		assert_string_equal(j->sched.tenant, rows[i].owner);
+		assert_string_equal(j->name, "words");
+		jobspec_free(given);
+		jobspec_free(j);
+	}
 }
 
 /* Every kind of event comes back as it was written. */

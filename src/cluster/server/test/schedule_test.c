@@ -157,7 +157,8 @@ static int submit_as(struct world *w, uint32_t uid, const char *name, const char
 					    name, more, schedule);
 
 	w->answered = false;
-	server_submit(w->server, json, strlen(json), uid, false, false, no_check, NULL, on_answer, w);
+	server_submit(w->server, json, strlen(json), &(struct server_user){.uid = uid}, false, no_check, NULL,
+		      on_answer, w);
 	wait_answer(w);
 	return -w->answer.code;
 }
@@ -326,13 +327,15 @@ static void a_calendar_and_its_schedule_at_once(void **state)
 
 	calendar(w, "c", "{\"exclude\":[\"sat\"]}");
 	other.answered = false;
-	server_submit(w->server, rule, strlen(rule), 0, false, false, no_check, NULL, on_answer, &other);
+	server_submit(w->server, rule, strlen(rule), &(struct server_user){.uid = 0}, false, no_check, NULL, on_answer,
+		      &other);
 	assert_int_equal(calendar(w, "c", NULL), -EBUSY);
 	assert_true(other.answered && !other.answer.code);
 	assert_int_equal(wish(w, "a", SERVER_SCHEDULE_REMOVE), 0);
 	other.answered = w->answered = false;
 	server_calendar_remove(w->server, "c", on_answer, w);
-	server_submit(w->server, rule, strlen(rule), 0, false, false, no_check, NULL, on_answer, &other);
+	server_submit(w->server, rule, strlen(rule), &(struct server_user){.uid = 0}, false, no_check, NULL, on_answer,
+		      &other);
 	wait_answer(w);
 	assert_int_equal(w->answer.code, 0);
 	assert_true(other.answered);

@@ -172,7 +172,8 @@ static void on_refusal(void *ctx, const char *id, const struct err *error)
 static void submit(struct world *w, const char *json)
 {
 	w->answered = false;
-	server_submit(w->server, json, strlen(json), 0, false, false, no_check, NULL, on_answer, w);
+	server_submit(w->server, json, strlen(json), &(struct server_user){.uid = 0}, false, no_check, NULL, on_answer,
+		      w);
 	if (!w->answered)
 		assert_int_equal(loop_run(w->loop, NULL), 0);
 	assert_true(w->answered);
@@ -218,7 +219,8 @@ static void test_refused(void **state)
 		  "\"condition\":\"completed\"}]}]}");
 	assert_int_equal(w->answer.code, EINVAL);
 	w->answered = false;
-	server_submit(w->server, chain, strlen(chain), 0, false, false, no_check, w, on_answer, w);
+	server_submit(w->server, chain, strlen(chain), &(struct server_user){.uid = 0}, false, no_check, w, on_answer,
+		      w);
 	assert_true(w->answered);
 	assert_int_equal(w->answer.code, ENOENT);
 	assert_non_null(strstr(w->answer.text, "services.a.image: image \"x\" is not here"));

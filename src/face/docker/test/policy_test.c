@@ -42,6 +42,36 @@ static void test_roles(void **state)
 	assert_int_equal(policy_role(NULL, &rows[1].caller), POLICY_ADMIN);
 }
 
+/* Who may not change everything changes no jobs but his own, unless his rule says so. */
+static void test_jobs(void **state)
+{
+	static const char text[] =
+	    "{\"default\":\"no-host-access\",\"jobs\":\"all\",\"rules\":[{\"who\":\"uid:7\",\"role\":\"no-host-"
+	    "access\"},"
+	    "{\"who\":\"uid:8\",\"role\":\"no-host-access\",\"jobs\":\"all\"},"
+	    "{\"who\":\"uid:9\",\"role\":\"no-host-access\",\"jobs\":\"own\"},"
+	    "{\"who\":\"uid:10\",\"role\":\"read-only\"},{\"who\":\"token\",\"role\":\"admin\"}]}";
+	static const struct {
+		struct policy_caller caller;
+		bool all;
+	} rows[] = {
+	    {{.uid = 6}, true},	 {{.uid = 7}, false},  {{.uid = 8}, true},
+	    {{.uid = 9}, false}, {{.uid = 10}, false}, {{.uid = UINT32_MAX, .token = true}, true},
+	    {{.uid = 0}, true},
+	};
+	struct policy *p = NULL;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(policy_parse(text, strlen(text), &p, &err), 0);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		if (policy_all_jobs(p, &rows[i].caller) != rows[i].all)
+			fail_msg("row %zu", i);
+	}
+	policy_free(p);
+	assert_true(policy_all_jobs(NULL, &rows[1].caller));
+}
+
 static void test_everybody(void **state)
 {
 	static const char text[] = "{\"default\":\"none\",\"rules\":[{\"who\":\"*\",\"role\":\"read-only\"}]}";
@@ -90,6 +120,9 @@ static void test_bad_files(void **state)
 	    {"{}", "default"},
 	    {"{\"default\":\"root\"}", "\"root\" is no role"},
 	    {"{\"default\":\"none\",\"rule\":[]}", "\"rule\""},
+	    {"{\"default\":\"no-host-access\",\"jobs\":\"mine\"}", "\"mine\" is neither own nor all"},
+	    {"{\"default\":\"none\",\"jobs\":\"all\"}", "only the role no-host-access"},
+	    {"{\"default\":\"none\",\"rules\":[{\"who\":\"*\",\"role\":\"admin\",\"jobs\":\"own\"}]}", "rules.0: jobs"},
 	    {"{\"default\":\"none\",\"rules\":{}}", "rules: a list"},
 	    {"{\"default\":\"none\",\"rules\":[7]}", "rules.0"},
 	    {"{\"default\":\"none\",\"rules\":[{\"who\":\"uid:7\"}]}", "role"},
@@ -118,10 +151,8 @@ static void test_bad_files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_roles),
-	    cmocka_unit_test(test_everybody),
-	    cmocka_unit_test(test_lesser),
-	    cmocka_unit_test(test_bad_files),
+	    cmocka_unit_test(test_roles),  cmocka_unit_test(test_jobs),	     cmocka_unit_test(test_everybody),
+	    cmocka_unit_test(test_lesser), cmocka_unit_test(test_bad_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
