@@ -102,6 +102,9 @@ PY
 	docker create --name c1 -v vol:/data busybox sh -c 'cat /data/a /new/sub/b; echo ready; exec sleep 1000' >"$DIR/id"
 	docker cp "$DIR/in/a" c1:/data/a
 	docker cp "$DIR/in" c1:/new
+	# Before the first start they are there, and empty; no change of the container.
+	[ "$(docker cp c1:/etc/resolv.conf - | tar tv | awk '{ print $1, $3, $6 }')" = "-rw-r--r-- 0 resolv.conf" ]
+	[ "$(docker diff c1 | grep -c /etc)" = 0 ]
 	docker start c1
 	wait_ready c1
 	[ "$(docker logs c1 | tr '\n' ' ')" = "one two ready " ]
@@ -116,8 +119,13 @@ PY
 	docker_api 200 GET "/containers/c1/archive?path=/new/a"
 	[ "$(dd if="$DIR/body" bs=1 skip=156 count=1 2>/dev/null)" = 0 ]
 	[ "$(cat "$DIR/data/volumes/vol/a")" = one ]
+	docker cp c1:/etc/hosts "$DIR/hosts"
 	docker stop -t 0 c1
 	[ "$(docker cp c1:/tmp/a - | tar xO)" = one ]
+	# As it was last, but it stays the start's: what is put there is for the container alone.
+	docker cp c1:/etc/hosts - | tar xO | diff "$DIR/hosts" -
+	docker cp "$DIR/in/a" c1:/etc/hosts
+	docker cp c1:/etc/hosts - | tar xO | diff "$DIR/hosts" -
 }
 
 @test "cp writes nothing into a read-only root" {

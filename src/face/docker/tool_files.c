@@ -29,7 +29,7 @@ static int not_found(int r, const char *path, const char *id, struct err *err)
 	return err_set(err, ENOENT, "Could not find the file %s in container %s", path, id);
 }
 
-static int with_files(struct tool *t,
+static int with_files(struct tool *t, bool names,
 		      int (*fn)(struct tool *t, const struct files *f, const char *path, struct err *err),
 		      struct err *err)
 {
@@ -42,7 +42,7 @@ static int with_files(struct tool *t,
 	if (r < 0)
 		return r;
 	said = tool_text(t, "container");
-	r = files_open(t->data, id, true, &f, err);
+	r = files_open(t->data, id, names, &f, err);
 	if (r == 0)
 		r = not_found(fn(t, &f, path, err), path, said ? said : id, err);
 	files_close(&f);
@@ -69,7 +69,7 @@ static int stat_it(struct tool *t, const struct files *f, const char *path, stru
 
 int tool_files_stat(struct tool *t, struct err *err)
 {
-	return with_files(t, stat_it, err);
+	return with_files(t, true, stat_it, err);
 }
 
 static int get_it(struct tool *t, const struct files *f, const char *path, struct err *err)
@@ -80,7 +80,7 @@ static int get_it(struct tool *t, const struct files *f, const char *path, struc
 
 int tool_files_get(struct tool *t, struct err *err)
 {
-	return with_files(t, get_it, err);
+	return with_files(t, true, get_it, err);
 }
 
 static int put_it(struct tool *t, const struct files *f, const char *path, struct err *err)
@@ -94,7 +94,7 @@ static int put_it(struct tool *t, const struct files *f, const char *path, struc
 
 int tool_files_put(struct tool *t, struct err *err)
 {
-	return with_files(t, put_it, err);
+	return with_files(t, false, put_it, err);
 }
 
 /* ---- all of it ---- */

@@ -32,8 +32,9 @@ struct files {
 	{                                                                                                              \
 		.root = -1, .upper = -1, .lock = -1                                                                    \
 	}
-/* id: all 64 digits. mounts: its volumes and binds are wanted, too (a running one has them in any case). */
-int files_open(int data_dir, const char *id, bool mounts, struct files *ret, struct err *err);
+/* id: all 64 digits. names: of one at rest, /etc/hostname, hosts and resolv.conf are there as its last life had them, or empty; whoever writes does without,
+ * or could not replace them. One that runs has them in any case. */
+int files_open(int data_dir, const char *id, bool names, struct files *ret, struct err *err);
 void files_close(struct files *f); /* also after a failure */
 /* The monitor holds it from before it mounts the root until the program runs; who reads the files of a container at rest holds it as long as it
  * reads. Waits. A descriptor of the caller. */

@@ -88,7 +88,9 @@ struct rest {
 	const struct order *order;
 	struct lowers lowers;
 	int work;
-	int *mounts; /* one for each of the order's, -1 = it is not mounted here */
+	bool names_too;
+	int *mounts;		/* one for each of the order's, -1 = it is not mounted here */
+	int names[ORDER_FILES]; /* likewise */
 };
 
 static void rest_free(struct rest *r)
@@ -96,6 +98,8 @@ static void rest_free(struct rest *r)
 	for (size_t i = 0; r->mounts && i < r->order->spec.n_mounts; i++)
 		fd_closep(&r->mounts[i]);
 	free(r->mounts);
+	for (size_t i = 0; i < ORDER_FILES; i++)
+		fd_closep(&r->names[i]);
 	lowers_close(&r->lowers);
 	fd_closep(&r->work);
 }
@@ -110,6 +114,31 @@ static int open_own(int dir, const char *name, mode_t mode, struct err *err)
 	return fd < 0 ? err_sys(err, errno, "open directory \"%s\"", name) : fd;
 }
 
+static bool is_taken(const struct spec *s, const char *target)
+{
+	bool taken = false;
+
+	for (size_t i = 0; i < s->n_mounts; i++)
+		taken = taken || !strcmp(s->mounts[i].target, target) || !strcmp(s->mounts[i].target, "/etc");
+	for (size_t i = 0; i < s->n_files; i++)
+		taken = taken || !strcmp(s->files[i].target, target);
+	return taken;
+}
+
+/* Clients take them from a container that never ran, too: the places are made as its start would do it. */
+static void make_places(const struct rest *r, int root)
+{
+	fd_cleanup int etc = fs_mkdirs_in(root, "etc", 0755, FS_IN_ROOT, NULL);
+
+	for (size_t i = 0; i < ORDER_FILES && etc >= 0; i++) {
+		const int flags = O_WRONLY | O_CREAT | O_EXCL;
+		fd_cleanup int fd = -1;
+
+		if (!is_taken(&r->order->spec, order_files[i].target))
+			fd = fs_open_in(root, order_files[i].target, flags, 0644, FS_IN_ROOT, NULL);
+	}
+}
+
 /* What is written by us must last: the mark that nothing is synced would keep the container from ever starting again. */
 static int overlay(const struct rest *r, struct files *f, struct err *err)
 {
@@ -117,6 +146,8 @@ static int overlay(const struct rest *r, struct files *f, struct err *err)
 
 	(void)unlinkat(r->work, "work/incompat/volatile/dirty", 0);
 	(void)unlinkat(r->work, "work/incompat/volatile", AT_REMOVEDIR);
+	if (fd >= 0 && r->names_too)
+		make_places(r, fd);
 	if (fd >= 0 && f->read_only && mount_change(fd, false, MOUNT_ATTR_RDONLY, -1, err) < 0) {
 		close(fd);
 		return -EIO;
@@ -144,10 +175,24 @@ static int copy_mount(const struct rest *r, const struct spec_mount *m, struct e
 	return mount_copy(from, "", true, m->read_only ? MOUNT_ATTR_RDONLY : 0, -1, err);
 }
 
+static int copy_name(const struct rest *r, const struct order_file *file, struct err *err)
+{
+	fd_cleanup int from = -1;
+
+	if (is_taken(&r->order->spec, file->target))
+		return -1;
+	from = openat(r->dir, file->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	/* Before the first start there is none. */
+	return from < 0 ? -1 : mount_copy(from, "", true, r->order->spec.read_only ? MOUNT_ATTR_RDONLY : 0, -1, err);
+}
+
 /* Before the namespace: what is copied must be in ours. */
 static void copy_mounts(struct rest *r)
 {
 	const struct spec *s = &r->order->spec;
+
+	for (size_t i = 0; i < ORDER_FILES && r->names_too; i++)
+		r->names[i] = copy_name(r, &order_files[i], NULL);
 
 	r->mounts = mem_new_n(int, s->n_mounts + 1);
 	for (size_t i = 0; i < s->n_mounts; i++)
@@ -204,10 +249,21 @@ static int put_all(const struct rest *r, struct files *f, struct err *err)
 				put_mount(f, r->mounts[i], s->mounts[i].target);
 		}
 	}
+	for (size_t i = 0; code == 0 && i < ORDER_FILES; i++)
+		put_mount(f, r->names[i], order_files[i].target);
 	return code;
 }
 
-static int put_together(struct rest *r, bool mounts, struct files *f, struct err *err)
+static bool any_mount(const struct rest *r)
+{
+	bool any = r->order->spec.n_mounts > 0;
+
+	for (size_t i = 0; i < ORDER_FILES; i++)
+		any = any || r->names[i] >= 0;
+	return any;
+}
+
+static int put_together(struct rest *r, struct files *f, struct err *err)
 {
 	int code = lowers_open(r->data_dir, r->order, &r->lowers, err);
 
@@ -217,18 +273,21 @@ static int put_together(struct rest *r, bool mounts, struct files *f, struct err
 		code = r->work = open_own(r->dir, "work", 0700, err);
 	if (code < 0)
 		return code;
-	if (mounts)
-		copy_mounts(r);
+	copy_mounts(r);
 	f->root = overlay(r, f, err);
 	if (f->root < 0)
 		return f->root;
-	return mounts && r->order->spec.n_mounts ? put_all(r, f, err) : 0;
+	return any_mount(r) ? put_all(r, f, err) : 0;
 }
 
-static int open_resting(int data_dir, int dir, const struct order *o, bool mounts, struct files *f, struct err *err)
+static int open_resting(int data_dir, int dir, const struct order *o, bool names, struct files *f, struct err *err)
 {
-	struct rest r = {.data_dir = data_dir, .dir = dir, .order = o, .work = -1};
-	int code = put_together(&r, mounts, f, err);
+	struct rest r = {.data_dir = data_dir, .dir = dir, .order = o, .work = -1, .names_too = names};
+	int code;
+
+	for (size_t i = 0; i < ORDER_FILES; i++)
+		r.names[i] = -1;
+	code = put_together(&r, f, err);
 
 	rest_free(&r);
 	return code;
@@ -236,7 +295,7 @@ static int open_resting(int data_dir, int dir, const struct order *o, bool mount
 
 /* ---- either ---- */
 
-static int open_by_order(int data_dir, int dir, const struct order *o, bool mounts, struct files *f, struct err *err)
+static int open_by_order(int data_dir, int dir, const struct order *o, bool names, struct files *f, struct err *err)
 {
 	int r;
 
@@ -250,7 +309,7 @@ static int open_by_order(int data_dir, int dir, const struct order *o, bool moun
 	if (r < 0)
 		return r;
 	if (r == 0)
-		return open_resting(data_dir, dir, o, mounts, f, err);
+		return open_resting(data_dir, dir, o, names, f, err);
 	fd_closep(&f->lock);
 	f->running = true;
 	f->shift = (uint32_t)o->userns_base;
@@ -258,7 +317,7 @@ static int open_by_order(int data_dir, int dir, const struct order *o, bool moun
 	return 0;
 }
 
-int files_open(int data_dir, const char *id, bool mounts, struct files *ret, struct err *err)
+int files_open(int data_dir, const char *id, bool names, struct files *ret, struct err *err)
 {
 	mem_cleanup char *path = mem_printf("containers/%s", id);
 	fd_cleanup int dir = fs_open_in(data_dir, path, O_RDONLY | O_DIRECTORY, 0, FS_NO_SYMLINKS, err);
@@ -270,7 +329,7 @@ int files_open(int data_dir, const char *id, bool mounts, struct files *ret, str
 		return dir;
 	r = order_read(dir, &order, err);
 	if (r == 0)
-		r = open_by_order(data_dir, dir, &order, mounts, ret, err);
+		r = open_by_order(data_dir, dir, &order, names, ret, err);
 	order_free(&order);
 	return r < 0 ? r : 0;
 }

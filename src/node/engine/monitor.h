@@ -141,8 +141,7 @@ void monitor_network_stop(struct monitor *m);
 int monitor_network_change(struct monitor *m, struct err *err);
 /* A daemon comes: the one before it may have written another plug.json and died before it asked. */
 void monitor_network_catch_up(struct monitor *m);
-/* With an uplink: its name servers as a file to mount, named RESOLV_NAME in the container's directory, in place of what *ret_fd is; else that stays. */
-#define RESOLV_NAME "resolv.conf"
+/* With an uplink: its name servers as a file to mount, named ORDER_RESOLV in the container's directory, in place of what *ret_fd is; else that stays. */
 int monitor_network_names(struct monitor *m, int *ret_fd, struct err *err);
 
 /* monitor_start.c */

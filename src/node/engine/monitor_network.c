@@ -206,14 +206,14 @@ int monitor_network_names(struct monitor *m, int *ret_fd, struct err *err)
 	if (m->uplink.pid <= 0)
 		return 0;
 	/* What it is to search is in the one that the daemon has made. */
-	from = openat(m->dir, RESOLV_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	from = openat(m->dir, ORDER_RESOLV, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (from < 0)
 		from = open(MACHINES, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	/* Without one the machine asks itself; the program does the same. */
 	if (from >= 0)
 		(void)fd_read_all(from, RESOLV_MAX, &machines, NULL);
 	text = uplink_resolv_conf(m->uplink_kind, machines ? machines : "");
-	to = openat(m->dir, RESOLV_NAME, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+	to = openat(m->dir, ORDER_RESOLV, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (to < 0)
 		return err_sys(err, errno, "make the file for /etc/resolv.conf");
 	r = fd_write_all(to, text, strlen(text));

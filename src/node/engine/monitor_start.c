@@ -185,31 +185,22 @@ static bool is_taken(const struct start *s, const char *target)
 	return false;
 }
 
-/* The container's names for itself and others, which whoever knows them has written into its directory. */
-static const struct {
-	const char *name, *target;
-} name_files[] = {
-    {"hostname", "/etc/hostname"},
-    {"hosts", "/etc/hosts"},
-    {RESOLV_NAME, "/etc/resolv.conf"},
-};
-
 static int add_name_file(struct monitor *m, struct start *s, size_t i, struct err *err)
 {
 	struct rt_mount *mount;
-	int fd = openat(m->dir, name_files[i].name, O_PATH | O_NOFOLLOW | O_CLOEXEC), r = 0;
+	int fd = openat(m->dir, order_files[i].name, O_PATH | O_NOFOLLOW | O_CLOEXEC), r = 0;
 
 	if (fd < 0 && errno != ENOENT)
-		return err_sys(err, errno, "open the file for %s", name_files[i].target);
+		return err_sys(err, errno, "open the file for %s", order_files[i].target);
 	/* Name servers that were asked for are asked, by whatever way. */
-	if (!strcmp(name_files[i].name, RESOLV_NAME) && (fd < 0 || !m->order.spec.dns)) {
+	if (!strcmp(order_files[i].name, ORDER_RESOLV) && (fd < 0 || !m->order.spec.dns)) {
 		s->own_resolv = fd < 0;
 		r = monitor_network_names(m, &fd, err);
 		s->own_resolv = s->own_resolv && r == 0 && fd >= 0;
 	}
 	if (r < 0 || fd < 0)
 		return r < 0 ? r : 0;
-	mount = add_mount(s, name_files[i].target, NULL);
+	mount = add_mount(s, order_files[i].target, NULL);
 	mount->source_fd = fd;
 	mount->read_only = m->order.spec.read_only;
 	return 0;
@@ -219,8 +210,8 @@ static int add_names(struct monitor *m, struct start *s, struct err *err)
 {
 	int r = 0;
 
-	for (size_t i = 0; i < sizeof name_files / sizeof *name_files && r == 0; i++) {
-		if (!is_taken(s, name_files[i].target))
+	for (size_t i = 0; i < ORDER_FILES && r == 0; i++) {
+		if (!is_taken(s, order_files[i].target))
 			r = add_name_file(m, s, i, err);
 	}
 	return r;
@@ -253,7 +244,7 @@ static void unlink_files(struct monitor *m, const struct start *s)
 	char name[32];
 
 	if (s->own_resolv)
-		(void)unlinkat(m->dir, RESOLV_NAME, 0);
+		(void)unlinkat(m->dir, ORDER_RESOLV, 0);
 	for (size_t i = 0; i < m->order.spec.n_files; i++) {
 		snprintf(name, sizeof name, FILE_NAME, i);
 		(void)unlinkat(m->dir, name, 0);

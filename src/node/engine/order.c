@@ -8,6 +8,12 @@
 
 #include <string.h>
 
+const struct order_file order_files[ORDER_FILES] = {
+    {"hostname", "/etc/hostname"},
+    {"hosts", "/etc/hosts"},
+    {ORDER_RESOLV, "/etc/resolv.conf"},
+};
+
 #define ORDER_VERSION 1
 
 char *order_text(const struct order_new *c, size_t *ret_len)

@@ -40,3 +40,12 @@ char *order_text(const struct order_new *c, size_t *ret_len);
 int order_read(int dir, struct order *ret, struct err *err);
 int order_read_file(int dir, const char *name, struct order *ret, struct err *err);
 void order_free(struct order *c);
+
+/* The container's names for itself and others: files of its directory, written by whoever knows them (names.h), and where they lie in it unless the user
+ * has put something there. */
+#define ORDER_RESOLV "resolv.conf"
+#define ORDER_FILES 3
+struct order_file {
+	const char *name, *target;
+};
+extern const struct order_file order_files[ORDER_FILES];
