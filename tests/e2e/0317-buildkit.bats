@@ -104,10 +104,16 @@ no_tool() {
 	[[ "$output" == '200 {"stream": "sha256:'*'\n"}' ]]
 	run -1 build --query 'dockerfile=fails'
 	[[ "$output" == *"| before"*'200 {"errorDetail": {"message": "fails:2: RUN echo before; exit 7: the command returned'* ]]
+	# Libraries send the context as the body, and have a session for the rest.
+	run -0 build --query 't=body:1&dockerfile=secret&nocache=1' --body -s x=words
+	[[ "$output" == *"| words"*'200 {"id": "moby.image.id"'* ]]
+	docker_api 200 GET /images/body:1/json
 	run -1 build --query 'buildargs=nonsense'
 	[[ "$output" == '400 {"message"'* ]]
 	# What nobody reads any more ends, and what is cancelled does.
 	run -3 build --query 'dockerfile=long' --vanish
+	eventually no_tool
+	run -3 build --query 'dockerfile=long' --body --vanish
 	eventually no_tool
 	build --query 'dockerfile=long&buildid=mine' >"$DIR/cancelled" 3>&- &
 	local pid=$! status=0

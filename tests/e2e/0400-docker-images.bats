@@ -123,7 +123,15 @@ no_tool() {
 		run ! env DOCKER_HOST="unix://$BERTH_SOCKET" DOCKER_BUILDKIT=0 docker build --network container:web "$DIR/context"
 		[[ "$output" == *"a step of a build does not join a container's network"* ]]
 	fi
-	docker_api 400 POST '/build?networkmode=none&version=2' --data-binary "@$DIR/context.tar"
+	# BuildKit's build of libraries: with a context in the body, it needs no session.
+	docker_api 200 POST '/build?networkmode=none&version=2&t=kit:1&buildargs=%7B%22WORD%22%3A%22hello%22%7D' --data-binary "@$DIR/context.tar"
+	id=$(body 'select(.id == "moby.image.id").aux.ID')
+	docker_api 200 GET /images/kit:1/json
+	[ "$(body .Id)" = "$id" ]
+	[ "$(berth run --rm kit:1)" = hello ]
+	docker_api 200 POST '/build?networkmode=none&version=2&dockerfile=Fails' --data-binary "@-" < <(tar -C "$DIR/context" -cf - .)
+	[[ "$(body 'select(.error) | .error')" == *'"nothing"'* ]]
+	docker_api 400 POST '/build?networkmode=none&version=2&remote=client-session' --data-binary "@$DIR/context.tar"
 	docker_api 400 POST '/build?networkmode=none&buildargs=nonsense' --data-binary "@$DIR/context.tar"
 }
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A client of BuildKit's protocol, as docker buildx is one: two connections after an upgrade, HTTP/2 by python3-h2.
 
-buildkit_client.py SOCKET [-d DIR] [-a NAME=VALUE]... [-s ID=TEXT]... [--ssh ID] [-o TYPE] [-n NAME] [--bridge] [--vanish] [--query QUERY]
+buildkit_client.py SOCKET [-d DIR] [-a NAME=VALUE]... [-s ID=TEXT]... [--ssh ID] [-o TYPE] [-n NAME] [--bridge] [--vanish] [--query QUERY [--body]]
 
   -d       the directory that is context and place of the Dockerfile
   -a       a word of the frontend: "filename=F", "build-arg:X=1"
@@ -11,11 +11,12 @@ buildkit_client.py SOCKET [-d DIR] [-a NAME=VALUE]... [-s ID=TEXT]... [--ssh ID]
   -o, -n   the exporter (moby, tar, none), the name of the image
   --bridge drives the frontend itself, as buildx does
   --query  builds as clients before buildx do: POST /build?version=2&QUERY
+  --body   with --query: the directory is the body of that call
   --vanish goes away as soon as the first step runs
 
 It prints what the build says, then the answer as NAME=VALUE, or "error STATUS TEXT" (exit code 1). A tar goes to the file "out.tar" beside the directory.
 """
-import argparse, base64, http.client, json, os, socket, stat, struct, sys, threading, urllib.parse
+import argparse, base64, http.client, json, os, socket, stat, struct, subprocess, sys, threading, urllib.parse
 
 import h2.config, h2.connection, h2.events, h2.settings
 
@@ -336,7 +337,10 @@ def old_build(args, ref):
     c = http.client.HTTPConnection("docker")
     c.sock = socket.socket(socket.AF_UNIX)
     c.sock.connect(args.socket)
-    c.request("POST", f"/v1.41/build?version=2&remote=client-session&session={ref}&{args.query}", b"")
+    where, body = "remote=client-session", b""
+    if args.body:
+        where, body = "remote=", subprocess.run(["tar", "-C", args.d, "-cf", "-", "."], check=True, stdout=subprocess.PIPE).stdout
+    c.request("POST", f"/v1.41/build?version=2&{where}&session={ref}&{args.query}", body)
     reply = c.getresponse()
     code = 0
     for line in reply:
@@ -362,6 +366,7 @@ def main():
     p.add_argument("--bridge", action="store_true")
     p.add_argument("--vanish", action="store_true")
     p.add_argument("--query", default="")
+    p.add_argument("--body", action="store_true")
     args = p.parse_args()
     ref = "ref" + os.urandom(8).hex()
     session = Connection(upgrade(args.socket, "session", [f"X-Docker-Expose-Session-Uuid: {ref}"]), False)

@@ -151,12 +151,12 @@ static void add_peer(struct buildkit *b, yyjson_val *message, int fd)
 	}
 }
 
-/* Both descriptors are taken over. */
-static void add_build(struct buildkit *b, yyjson_val *message, int fd, int request)
+/* All descriptors are taken over. */
+static void add_build(struct buildkit *b, yyjson_val *message, int fd, int request, int context)
 {
 	cleanup_with(message_free) struct message m = {.request = NULL};
 	json_doc_cleanup yyjson_doc *doc = NULL;
-	fd_cleanup int own = fd, file = request;
+	fd_cleanup int own = fd, file = request, files = context;
 	mem_cleanup char *text = NULL;
 	size_t n;
 
@@ -168,7 +168,7 @@ static void add_build(struct buildkit *b, yyjson_val *message, int fd, int reque
 		m.ref = mem_strdup(yyjson_get_str(yyjson_obj_get(message, "ref")));
 		m.session = mem_strdup(yyjson_get_str(yyjson_obj_get(message, "session")));
 		m.quiet = yyjson_is_true(yyjson_obj_get(message, "quiet"));
-		job_trace(b->jobs, fd_take(&own), &m, yyjson_is_true(yyjson_obj_get(message, "host")));
+		job_trace(b->jobs, fd_take(&own), fd_take(&files), &m, yyjson_is_true(yyjson_obj_get(message, "host")));
 	}
 	look_for_end(b);
 }
@@ -198,8 +198,9 @@ static void on_channel(void *ctx, int events)
 		return;
 	}
 	doc = json_parse(text, (size_t)n, sizeof text, "a message of the daemon", NULL);
-	if (doc && n_fds == 2)
-		add_build(b, yyjson_doc_get_root(doc), fd_take(&fds[0]), fd_take(&fds[1]));
+	if (doc && n_fds >= 2)
+		add_build(b, yyjson_doc_get_root(doc), fd_take(&fds[0]), fd_take(&fds[1]),
+			  n_fds > 2 ? fd_take(&fds[2]) : -1);
 	else if (doc && n_fds == 0)
 		job_cancel(b->jobs, yyjson_get_str(yyjson_obj_get(yyjson_doc_get_root(doc), "ref")));
 	else if (doc)

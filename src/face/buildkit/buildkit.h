@@ -10,7 +10,9 @@
  *   {"kind": "session", "id": TEXT} and a socket           a client can be called, by its session's id
  *   {"kind": "build", "ref": ID, "session": ID, "host": BOOL, "quiet": BOOL}, a socket and a file
  *                                                          the file holds the request of a build (solve.h) as JSON, at the
- *                                                          most BUILDKIT_REQUEST_MAX bytes; its words go to the socket (trace.h)
+ *                                                          most BUILDKIT_REQUEST_MAX bytes; its words go to the socket (trace.h);
+ *                                                          a third descriptor is whence the context comes as a tar, else it
+ *                                                          comes from the session
  *   {"kind": "cancel", "ref": ID}                          that build is to end
  *   {"tagged": NAMES}     to the daemon: a build gave an image these names, with commas between
  *   {"idle": N}           to the daemon: nobody is left of the first N connections; when there were no more it closes the channel

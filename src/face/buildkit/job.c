@@ -4,6 +4,7 @@
 #include "base/core/buf.h"
 #include "base/core/clock.h"
 #include "base/core/err.h"
+#include "base/core/fd.h"
 #include "base/core/loop.h"
 #include "base/core/mem.h"
 #include "base/wire/protobuf.h"
@@ -37,6 +38,7 @@ struct job {
 	yyjson_mut_doc *answer; /* of the process */
 	struct trace *trace;	/* who asked by POST /build, instead of a call */
 	struct loop_timer *late;
+	int context; /* its files, until it begins; -1 = they come from the session */
 	bool host, traced, pruning, pending, watched, finished, dropped;
 };
 
@@ -72,7 +74,7 @@ static struct job *find_or_new(struct jobs *j, const char *ref)
 	if (one || j->n >= JOBS_MAX)
 		return one;
 	one = mem_new(struct job);
-	*one = (struct job){.next = j->first, .jobs = j, .ref = mem_strdup(ref)};
+	*one = (struct job){.next = j->first, .jobs = j, .ref = mem_strdup(ref), .context = -1};
 	one->backlog.limit = BACKLOG_MAX;
 	one->solve.job = one->bridge.job = one;
 	for (size_t i = 0; i < WATCHERS_MAX; i++)
@@ -106,6 +108,7 @@ static void job_free(struct job *job)
 	yyjson_mut_doc_free(job->answer);
 	loop_timer_free(job->late);
 	buf_free(&job->backlog);
+	fd_closep(&job->context);
 	free(job->session);
 	free(job->ref);
 	free(job);
@@ -378,8 +381,9 @@ static void start(struct job *job)
 
 	job->pending = false;
 	job->late = loop_timer_free(job->late);
-	if (solver_new(job->jobs->o.loop, job->jobs->o.data, text, &hooks, job, &job->solver, &err) < 0)
+	if (solver_new(job->jobs->o.loop, job->jobs->o.data, text, job->context, &hooks, job, &job->solver, &err) < 0)
 		give_up(job, GRPC_UNKNOWN, err.text);
+	fd_closep(&job->context);
 }
 
 static void on_no_session(void *ctx)
@@ -398,7 +402,7 @@ static void begin(struct job *job)
 	yyjson_mut_obj_add_str(job->request, root, "op", "solve");
 	yyjson_mut_obj_add_str(job->request, root, "ref", job->ref);
 	yyjson_mut_obj_add_bool(job->request, root, "host", job->host);
-	if (session_of(job)) {
+	if (session_of(job) || (job->context >= 0 && !*job->session)) {
 		start(job);
 		return;
 	}
@@ -459,17 +463,19 @@ static void on_trace_gone(void *ctx)
 	drop(ctx);
 }
 
-void job_trace(struct jobs *j, int fd, struct message *m, bool host)
+void job_trace(struct jobs *j, int fd, int context, struct message *m, bool host)
 {
 	struct job *job = m->ref && *m->ref && !find(j, m->ref) ? find_or_new(j, m->ref) : NULL;
 	struct trace_hooks trace = {.drain = on_trace_drain, .gone = on_trace_gone, .ctx = job};
 
 	if (!job) {
-		close(fd);
+		fd_closep(&fd);
+		fd_closep(&context);
 		return;
 	}
 	job->request = mem_take(m->request);
 	job->session = mem_take(m->session);
+	job->context = context;
 	job->host = host;
 	job->traced = true;
 	if (trace_new(j->o.loop, fd, m->quiet, &trace, &job->trace, NULL) < 0)
@@ -518,7 +524,7 @@ void job_prune(struct jobs *j, struct rpc_stream *call, int64_t unused_s, uint64
 					 (long long)(clock_wall_ms() / 1000 - unused_s))
 			    : mem_printf("{\"op\":\"build_prune\",\"keep\":%llu}", (unsigned long long)keep);
 	wait_for(&job->solve, call);
-	if (solver_new(j->o.loop, j->o.data, text, &hooks, job, &job->solver, &err) < 0)
+	if (solver_new(j->o.loop, j->o.data, text, -1, &hooks, job, &job->solver, &err) < 0)
 		fail(job, GRPC_UNKNOWN, err.text);
 }
 

@@ -41,9 +41,10 @@ void jobs_session(struct jobs *j, const char *id);
 /* Each takes the call over and answers it. host: who asks may use the host's network. */
 void job_solve(struct jobs *j, struct rpc_stream *call, struct message *m, bool host);
 void job_bridge(struct jobs *j, struct rpc_stream *call, const char *ref, struct message *m);
-/* A build of before buildx: its words go to `fd` (trace.h), which is taken over; and the end of such a one. */
+/* A build of POST /build: its words go to `fd` (trace.h); context: its files as a tar, or -1: then they come from the session. Both are taken over. And the
+ * end of such a one. */
 void job_cancel(struct jobs *j, const char *ref);
-void job_trace(struct jobs *j, int fd, struct message *m, bool host);
+void job_trace(struct jobs *j, int fd, int context, struct message *m, bool host);
 void job_return(struct jobs *j, struct rpc_stream *call, const char *ref, const char *failure);
 /* Control.Prune: what was not used for so many seconds (0 = everything), down to so many bytes. */
 void job_prune(struct jobs *j, struct rpc_stream *call, int64_t unused_s, uint64_t keep);

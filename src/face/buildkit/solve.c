@@ -226,6 +226,23 @@ static int upload(const struct solve *s, const char *path, int data_dir, int *re
 	return 0;
 }
 
+/* The context as an archive that its client sends while it is read. It is the first that comes to us. */
+static int take_body(const struct solve *s, int *ret_fd, struct err *err)
+{
+	int fds[FD_MSG_MAX];
+	size_t n_fds = 0;
+	char word;
+	ssize_t n = fd_recv_msg(s->ask, &word, sizeof word, fds, &n_fds);
+
+	if (n == 1 && n_fds == 1) {
+		*ret_fd = fds[0];
+		return 0;
+	}
+	for (size_t i = 0; i < n_fds; i++)
+		fd_closep(&fds[i]);
+	return err_set(err, EPROTO, "the build context did not come");
+}
+
 /* ---- what is told ---- */
 
 static char *step_name(const struct build_event *e)
@@ -315,8 +332,12 @@ static int build(struct solve *s, struct solve_options *w, int data_dir, yyjson_
 	cleanup_with(build_result_free) struct build_result result = {.id = NULL};
 	cleanup_with(solve_export_close) struct solve_export_place place = SOLVE_EXPORT_NULL;
 	fd_cleanup int uploaded = -1;
-	int r = w->upload ? upload(s, w->upload, data_dir, &uploaded, err) : 0;
+	int r = 0;
 
+	if (w->body)
+		r = take_body(s, &uploaded, err);
+	else if (w->upload)
+		r = upload(s, w->upload, data_dir, &uploaded, err);
 	if (r == 0)
 		r = solve_export_open(w, data_dir, &place, err);
 	if (r < 0)

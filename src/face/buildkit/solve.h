@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * solve: the process of one build that a client of BuildKit's protocol asks for. Its standard input is what ask.h asks through, its standard output takes
+ * solve: the process of one build that a client of BuildKit's protocol asks for. Its standard input is what ask.h asks through, and whence a context comes that was the
+ * body of its request; its standard output takes
  * the messages of status.h.
  */
 #pragma once
@@ -11,6 +12,6 @@
 
 struct err;
 
-/* request: {"ref": ID, "attrs": {NAME: VALUE}, "exporters": [{"type", "attrs"}], "cache_from": [...], "cache_to": [...], "host": BOOL}. What the client is
+/* request: {"ref": ID, "attrs": {NAME: VALUE}, "exporters": [{"type", "attrs"}], "cache_from": [...], "cache_to": [...], "host": BOOL, "body": BOOL}. What the client is
  * told of the result goes into `answer` as "response". Blocks; SIGTERM ends it. */
 int solve_run(yyjson_val *request, int data_dir, yyjson_mut_doc *answer, struct err *err);

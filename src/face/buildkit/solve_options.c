@@ -251,6 +251,10 @@ static void take_context(struct solve_options *s)
 {
 	const bool remote = s->context != NULL;
 
+	if (s->body) {
+		s->o.context = "-";
+		return;
+	}
 	if (remote && !strncmp(s->context, UPLOAD, strlen(UPLOAD))) {
 		s->upload = s->context + strlen(UPLOAD) - 1;
 		s->o.context = "-";
@@ -269,7 +273,9 @@ int solve_options_read(yyjson_val *request, struct solve_options *ret, struct er
 	size_t i, n;
 	int r = 0;
 
-	*ret = (struct solve_options){.o = {.stdin_fd = -1}, .inputs = yyjson_obj_get(request, "inputs")};
+	*ret = (struct solve_options){.o = {.stdin_fd = -1},
+				      .inputs = yyjson_obj_get(request, "inputs"),
+				      .body = yyjson_is_true(yyjson_obj_get(request, "body"))};
 	yyjson_obj_foreach (yyjson_obj_get(request, "attrs"), i, n, key, value) {
 		if (r == 0)
 			r = read_attr(ret, yyjson_get_str(key), yyjson_get_str(value), err);

@@ -20,6 +20,7 @@ struct solve_options {
 	yyjson_val *inputs; /* images of the inputs, by their names */
 	enum solve_export export;
 	bool check; /* only the rules: "frontend.lint" */
+	bool body;  /* the context is the body of the request */
 };
 
 /* The request stays the caller's, and must outlive *ret. */

@@ -249,7 +249,7 @@ static int request_fd(const char *request)
 	return r < 0 ? r : fd;
 }
 
-static int start(struct solver *s, const char *request, struct theirs *t)
+static int start(struct solver *s, const char *request, int context, struct theirs *t)
 {
 	int r = t->request = request_fd(request);
 
@@ -263,6 +263,8 @@ static int start(struct solver *s, const char *request, struct theirs *t)
 		r = pipe_from(&s->reply.fd, &t->reply);
 	if (r >= 0)
 		r = fd_nonblock(s->ask.fd);
+	if (r >= 0 && context >= 0)
+		r = fd_send_msg(s->ask.fd, "", 1, &context, 1);
 	if (r < 0)
 		return r;
 	s->pid = proc_clone(0, -1, &s->pidfd.fd);
@@ -284,7 +286,7 @@ static int watch(struct solver *s, struct err *err)
 	return r;
 }
 
-int solver_new(struct loop *l, int data, const char *request, const struct solver_hooks *hooks, void *ctx,
+int solver_new(struct loop *l, int data, const char *request, int context, const struct solver_hooks *hooks, void *ctx,
 	       struct solver **ret, struct err *err)
 {
 	struct theirs t = {-1, -1, STDERR_FILENO, -1, -1, -1, data};
@@ -295,7 +297,7 @@ int solver_new(struct loop *l, int data, const char *request, const struct solve
 	s->ask.fd = s->status.fd = s->reply.fd = s->life.fd = s->pidfd.fd = -1;
 	s->in.limit = STATUS_MESSAGE_MAX + 2 * PIECE;
 	s->answer.limit = ANSWER_MAX;
-	r = start(s, request, &t);
+	r = start(s, request, context, &t);
 	fd_closep(&t.in);
 	fd_closep(&t.out);
 	fd_closep(&t.reply);

@@ -23,8 +23,8 @@ struct solver_hooks {
 	struct rpc *(*session)(void *ctx);
 };
 
-/* request: JSON. */
-int solver_new(struct loop *l, int data, const char *request, const struct solver_hooks *hooks, void *ctx,
+/* request: JSON. context: what the process gets through its standard input before it asks (solve.h), or -1; it stays the caller's. */
+int solver_new(struct loop *l, int data, const char *request, int context, const struct solver_hooks *hooks, void *ctx,
 	       struct solver **ret, struct err *err);
 void solver_resume(struct solver *s);
 /* The process is told to end; no hook but `end` is called. */

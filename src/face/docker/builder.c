@@ -232,7 +232,7 @@ void docker_session(const struct docker_call *c)
 /* Its reply is what the process says. */
 struct traced {
 	struct http_req *r;
-	struct http_pipe *out;
+	struct http_pipe *in, *out;
 	bool began;
 };
 
@@ -241,6 +241,7 @@ static void traced_close(struct http_req *r, void *ctx)
 	struct traced *t = ctx;
 
 	(void)r;
+	http_pipe_free(t->in);
 	http_pipe_free(t->out);
 	free(t);
 }
@@ -289,13 +290,13 @@ static int request_file(yyjson_mut_doc *request, struct err *err)
 	return r < 0 ? err_sys(err, -r, "pass the request of a build on") : fd;
 }
 
-static int give_build(const struct docker_call *c, yyjson_mut_doc *request, int fd, struct err *err)
+static int give_build(const struct docker_call *c, yyjson_mut_doc *request, int fd, int body, struct err *err)
 {
 	json_mut_cleanup yyjson_mut_doc *m = yyjson_mut_doc_new(NULL);
 	yyjson_mut_val *root = yyjson_mut_obj(m);
-	const char *id = http_req_query(c->r, "buildid");
+	const char *id = http_req_query(c->r, "buildid"), *session = http_req_query(c->r, "session");
 	fd_cleanup int file = request_file(request, err);
-	int fds[2] = {fd, file};
+	const int fds[] = {fd, file, body};
 	char ref[33];
 
 	if (file < 0)
@@ -304,10 +305,25 @@ static int give_build(const struct docker_call *c, yyjson_mut_doc *request, int 
 	yyjson_mut_doc_set_root(m, root);
 	yyjson_mut_obj_add_str(m, root, "kind", "build");
 	yyjson_mut_obj_add_str(m, root, "ref", id && *id && strlen(id) <= BUILDER_SESSION_MAX ? id : ref);
-	yyjson_mut_obj_add_str(m, root, "session", http_req_query(c->r, "session"));
+	yyjson_mut_obj_add_str(m, root, "session", session ? session : "");
 	yyjson_mut_obj_add_bool(m, root, "quiet", docker_flag(c->r, "q", false));
 	yyjson_mut_obj_add_bool(m, root, "host", policy_check_host(c->r, "the host's network", NULL) == 0);
-	return give(c->d, m, fds, 2, err);
+	return give(c->d, m, fds, body < 0 ? 2 : 3, err);
+}
+
+/* The body is the context, which the build reads from *ret while it comes. */
+static int take_body(const struct docker_call *c, struct traced *t, int *ret, struct err *err)
+{
+	int fds[2], r;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return err_sys(err, errno, "make a pipe");
+	r = http_pipe_in(c->d->loop, c->r, fds[1], &t->in, err);
+	if (r < 0)
+		fd_closep(&fds[0]);
+	else
+		*ret = fds[0];
+	return r;
 }
 
 void docker_build_session(const struct docker_call *c)
@@ -315,16 +331,19 @@ void docker_build_session(const struct docker_call *c)
 	struct traced *t = mem_new(struct traced);
 	const struct http_pipe_source source = {.first = traced_first, .ended = traced_ended, .ctx = t};
 	json_mut_cleanup yyjson_mut_doc *request = NULL;
+	fd_cleanup int body = -1;
 	int pair[2] = {-1, -1}, r;
 	struct err err = ERR_INIT;
 
 	t->r = c->r;
 	http_req_on_close(c->r, traced_close, t);
 	r = builder_query(c->r, &request, &err);
+	if (r > 0)
+		r = take_body(c, t, &body, &err);
 	if (r == 0 && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		r = err_sys(&err, errno, "make a pair of sockets");
 	if (r == 0)
-		r = give_build(c, request, pair[1], &err);
+		r = give_build(c, request, pair[1], body, &err);
 	fd_closep(&pair[1]);
 	if (r == 0)
 		r = http_pipe_out(c->d->loop, c->r, pair[0], &source, &t->out, &err);
@@ -332,7 +351,7 @@ void docker_build_session(const struct docker_call *c)
 		fd_closep(&pair[0]);
 	if (r < 0)
 		docker_fail(c->r, &err);
-	else
+	else if (!t->in)
 		http_req_stream_body(c->r, drop_body, NULL);
 }
 

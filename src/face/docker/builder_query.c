@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * POST /build?version=2, the build of clients before buildx: what the query asks for, in the words of BuildKit's frontend. The files come from the session
- * that it names.
+ * POST /build?version=2, the build of clients before buildx and of libraries: what the query asks for, in the words of BuildKit's frontend. The files come
+ * from the session that it names, or, without a `remote`, from the body.
  */
 #include "face/docker/builder_query.h"
 
@@ -168,16 +168,21 @@ int builder_query(const struct http_req *r, yyjson_mut_doc **ret, struct err *er
 	json_mut_cleanup yyjson_mut_doc *request = yyjson_mut_doc_new(NULL);
 	struct query q = {.r = r, .request = request, .err = err};
 	const char *remote = http_req_query(r, "remote"), *session = http_req_query(r, "session");
+	const bool body = !remote || !*remote;
 	yyjson_mut_val *root = yyjson_mut_obj(request);
 
-	if (!session || !*session || strlen(session) > BUILDER_SESSION_MAX)
-		return err_set(err, EINVAL,
-			       "a build of version=2 gets its files from a session: session=ID is missing");
+	if (!body && (!session || !*session))
+		return err_set(
+		    err, EINVAL,
+		    "a build of version=2 with a remote gets its files from a session: session=ID is missing");
+	if (session && strlen(session) > BUILDER_SESSION_MAX)
+		return err_set(err, EINVAL, "session: longer than %d bytes", BUILDER_SESSION_MAX);
 	if (remote && !strcmp(remote, "upload-request"))
 		return err_set(err, ENOTSUP,
 			       "a context on standard input is not served with DOCKER_BUILDKIT=1 by a client without "
 			       "buildx; use buildx, or DOCKER_BUILDKIT=0");
 	yyjson_mut_doc_set_root(request, root);
+	yyjson_mut_obj_add_bool(request, root, "body", body);
 	q.attrs = yyjson_mut_obj_add_obj(request, root, "attrs");
 	add_words(&q);
 	add_hosts(&q);
@@ -185,5 +190,5 @@ int builder_query(const struct http_req *r, yyjson_mut_doc **ret, struct err *er
 	    add_caches(&q) < 0 || add_outputs(&q) < 0)
 		return -EINVAL;
 	*ret = mem_take(request);
-	return 0;
+	return body;
 }

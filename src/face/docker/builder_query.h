@@ -11,5 +11,5 @@ struct http_req;
 
 #define BUILDER_SESSION_MAX 256
 
-/* *ret is the caller's. -EINVAL, -ENOTSUP. */
+/* 1 = the body is the context, 0 = the files come from the session. *ret is the caller's. -EINVAL, -ENOTSUP. */
 int builder_query(const struct http_req *r, yyjson_mut_doc **ret, struct err *err);
