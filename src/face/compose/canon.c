@@ -5,6 +5,7 @@
 #include "face/compose/loader.h"
 #include "face/compose/model.h"
 #include "face/compose/plain.h"
+#include "face/compose/scalar.h"
 #include "face/compose/schema.h"
 #include "face/compose/suggest.h"
 #include "face/compose/words.h"
@@ -254,6 +255,15 @@ static void to_objects(struct loader *l, struct node *n, const struct model *m)
 		one_object(l, n->items[i], m, false);
 }
 
+static void check_name(struct loader *l, const struct node *n)
+{
+	const char *name = n->key->text;
+	size_t len = strlen(name);
+
+	if (!len || strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") != len)
+		message_key_error(l, n, "a name has letters, digits, \".\", \"_\" and \"-\" only");
+}
+
 static void to_named(struct loader *l, struct node *n, const struct model *m)
 {
 	struct node **items = n->items;
@@ -266,8 +276,24 @@ static void to_named(struct loader *l, struct node *n, const struct model *m)
 		for (size_t i = 0; i < count; i++)
 			edit_put(l, n, items[i]->text, edit_plain(l, items[i], ""));
 	}
-	for (size_t i = 0; i < n->n; i++)
+	for (size_t i = 0; i < n->n; i++) {
+		if (m->flags & MODEL_NAMES)
+			check_name(l, n->items[i]);
 		one_object(l, n->items[i], m, true);
+	}
+}
+
+/* "yes" and its kin, when the user wrote them himself. */
+static void to_bool(struct loader *l, struct node *n, const struct model *m)
+{
+	bool truth;
+
+	(void)m;
+	if (scalar_bool(n->text, false, &truth) || n->interpolated || !scalar_bool(n->text, true, &truth))
+		return;
+	message_warn(l, n, "\"%s\" is taken as a boolean; write %s", n->text, truth ? "true" : "false");
+	n->text = arena_strdup(&l->arena, truth ? "true" : "false");
+	n->plain = true;
 }
 
 /* {external: {name: x}} of old files is {external: true, name: x}. */
@@ -275,7 +301,8 @@ static void to_external(struct loader *l, struct node *n, const struct model *m)
 {
 	struct node *name = node_value(n, "name"), *parent = n->parent;
 
-	(void)m;
+	if (n->kind == NODE_SCALAR)
+		to_bool(l, n, m);
 	if (n->kind != NODE_MAP)
 		return;
 	edit_become(n, NODE_SCALAR);
@@ -322,12 +349,12 @@ static void to_mode(struct loader *l, struct node *n, const struct model *m)
 }
 
 static void (*const transforms[MODEL_TYPES])(struct loader *l, struct node *n, const struct model *m) = {
-    [MODEL_STR] = to_path,	    [MODEL_COUNT] = to_count,	  [MODEL_MODE] = to_mode,
-    [MODEL_RAW_MODE] = to_mode,	    [MODEL_COMMAND] = to_words,	  [MODEL_TEST] = to_test,
-    [MODEL_STRINGS] = to_strings,   [MODEL_ENV] = to_map,	  [MODEL_MAP] = to_map,
-    [MODEL_KEYS] = to_map,	    [MODEL_LISTS] = to_lists,	  [MODEL_HOSTS] = to_hosts,
-    [MODEL_OBJECT] = to_object,	    [MODEL_OBJECTS] = to_objects, [MODEL_NAMED] = to_named,
-    [MODEL_EXTERNAL] = to_external, [MODEL_ULIMITS] = to_ulimits,
+    [MODEL_STR] = to_path,    [MODEL_BOOL] = to_bool,	      [MODEL_COUNT] = to_count,
+    [MODEL_MODE] = to_mode,   [MODEL_RAW_MODE] = to_mode,     [MODEL_COMMAND] = to_words,
+    [MODEL_TEST] = to_test,   [MODEL_STRINGS] = to_strings,   [MODEL_ENV] = to_map,
+    [MODEL_MAP] = to_map,     [MODEL_KEYS] = to_map,	      [MODEL_LISTS] = to_lists,
+    [MODEL_HOSTS] = to_hosts, [MODEL_OBJECT] = to_object,     [MODEL_OBJECTS] = to_objects,
+    [MODEL_NAMED] = to_named, [MODEL_EXTERNAL] = to_external, [MODEL_ULIMITS] = to_ulimits,
 };
 
 static void canon_value(struct loader *l, struct node *n, const struct model *m)

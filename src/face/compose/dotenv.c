@@ -71,29 +71,67 @@ static const char *lookup(void *ctx, const char *name)
 
 static int expand(struct reader *r, const char *text, struct buf *out)
 {
-	struct interpolate in = {.lookup = lookup, .ctx = r};
+	struct interpolate in = {.lookup = lookup, .ctx = r, .lone = true};
 
 	return interpolate_text(&in, text, out) < 0 ? fail(r, "%s", in.why) : 0;
 }
 
-static char unescaped(char c)
+/* "\0ddd", three octal digits: that character. False for anything else, and for NUL. */
+static bool take_octal(struct reader *r, struct buf *out)
 {
-	static const char from[] = "nrtabfv", to[] = "\n\r\t\a\b\f\v";
-	const char *at = c ? strchr(from, c) : NULL;
+	const char *p = r->p + 1;
+	unsigned c = 0;
 
-	return at ? to[at - from] : c;
+	if (strspn(p, "01234567") < 4)
+		return false;
+	for (int i = 1; i < 4; i++)
+		c = c * 8 + (unsigned)(p[i] - '0');
+	if (*p != '0' || c == 0 || c > 0xff)
+		return false;
+	if (c >= 0x80)
+		buf_addc(out, (char)(0xc0 | c >> 6));
+	buf_addc(out, (char)(c < 0x80 ? c : 0x80 | (c & 0x3f)));
+	r->p += 4;
+	return true;
 }
 
+/* r->p is on the backslash; afterwards on the last byte of the sequence. One that means nothing stays as it is. */
+static void take_escape(struct reader *r, struct buf *out)
+{
+	static const char from[] = "nrtabfv\"\\", to[] = "\n\r\t\a\b\f\v\"\\";
+	const char *at = strchr(from, r->p[1]);
+
+	if (take_octal(r, out))
+		return;
+	r->p++;
+	if (*r->p == '$') {
+		buf_adds(out, "$$");
+	} else if (at) {
+		buf_addc(out, to[at - from]);
+	} else {
+		buf_addc(out, '\\');
+		buf_addc(out, *r->p);
+	}
+	r->line += *r->p == '\n';
+}
+
+/* Only \' means something, and a backslash takes the character after it along. */
 static int read_single(struct reader *r, struct buf *out)
 {
-	const char *start = ++r->p;
 	int opened = r->line;
 
-	while (*r->p && *r->p != '\'')
-		r->line += *r->p++ == '\n';
+	for (r->p++; *r->p && *r->p != '\''; r->p++) {
+		if (*r->p == '\\' && r->p[1]) {
+			r->p++;
+			if (*r->p != '\'')
+				buf_addc(out, '\\');
+		}
+		r->line += *r->p == '\n';
+		buf_addc(out, *r->p);
+	}
 	if (!*r->p)
 		return fail_in(r, opened, "a single quote is not closed");
-	buf_add(out, start, (size_t)(r->p++ - start));
+	r->p++;
 	return 0;
 }
 
@@ -103,15 +141,12 @@ static int read_double(struct reader *r, struct buf *out)
 	int error, opened = r->line;
 
 	for (r->p++; *r->p && *r->p != '"'; r->p++) {
-		r->line += *r->p == '\n';
-		if (*r->p == '\\' && r->p[1] == '$') {
-			buf_adds(&raw, "$$");
-			r->p++;
-		} else if (*r->p == '\\' && r->p[1]) {
-			buf_addc(&raw, unescaped(*++r->p));
-		} else {
-			buf_addc(&raw, *r->p);
+		if (*r->p == '\\' && r->p[1]) {
+			take_escape(r, &raw);
+			continue;
 		}
+		r->line += *r->p == '\n';
+		buf_addc(&raw, *r->p);
 	}
 	if (!*r->p) {
 		buf_free(&raw);
@@ -125,8 +160,9 @@ static int read_double(struct reader *r, struct buf *out)
 
 static void cut_comment(char *value)
 {
+	/* a value may begin with # */
 	for (char *c = value; *c; c++) {
-		if (*c == '#' && (c == value || isspace((unsigned char)c[-1]))) {
+		if (*c == '#' && c > value && isspace((unsigned char)c[-1])) {
 			*c = '\0';
 			return;
 		}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * dotenv: files of NAME=value lines (.env and env_file), as Compose reads them: comments, `export`, single quotes (as
- * is), double quotes (with \n and variables), bare values (with variables, a comment after a blank). A name alone is
- * given without a value.
+ * is, but for \'), double quotes (with \n and its kin and variables), bare values (with variables, a comment after a
+ * blank). A backslash or a dollar sign that means nothing stays. A name alone is given without a value.
  */
 #pragma once
 

@@ -32,11 +32,16 @@ __attribute__((format(printf, 2, 3))) static int fail(struct scan *s, const char
 	return -EINVAL;
 }
 
+static bool begins_name(char c)
+{
+	return isalpha((unsigned char)c) || c == '_';
+}
+
 static bool take_name(struct scan *s, char name[static NAME_MAX_BYTES + 1])
 {
 	size_t n = 0;
 
-	if (!isalpha((unsigned char)*s->p) && *s->p != '_')
+	if (!begins_name(*s->p))
 		return false;
 	while ((isalnum((unsigned char)*s->p) || *s->p == '_') && n < NAME_MAX_BYTES)
 		name[n++] = *s->p++;
@@ -142,6 +147,8 @@ static int scan_dollar(struct scan *s, struct buf *out)
 		s->p++;
 		return scan_braces(s, out);
 	}
+	if (s->in->lone && !begins_name(*s->p))
+		return put(out, "$", 1);
 	if (!take_name(s, name))
 		return fail(s, "\"$%.1s\" names no variable; write $$ for a dollar sign", s->p);
 	return scan_plain(s, name, s->in->lookup(s->in->ctx, name), out);
@@ -196,7 +203,7 @@ static void unset(void *ctx, const char *name)
 static void interpolate_scalar(struct loader *l, struct node *n)
 {
 	struct place place = {l, n};
-	struct interpolate in = {.lookup = lookup, .unset = unset, .ctx = &place};
+	struct interpolate in = {.lookup = lookup, .unset = unset, .ctx = &place, .lone = l->merges};
 	size_t limit = l->text_budget < INTERPOLATE_BYTES_MAX ? l->text_budget : INTERPOLATE_BYTES_MAX;
 	struct buf out = BUF_LIMIT(limit + 1);
 	size_t at;

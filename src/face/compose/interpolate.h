@@ -2,7 +2,8 @@
  *
  * interpolate: $VAR, ${VAR}, ${VAR:-default}, ${VAR-default}, ${VAR:?error}, ${VAR?error}, ${VAR:+other},
  * ${VAR+other} and $$ in values, as Compose does it (defaults, errors and others may hold variables again). Keys are
- * left alone.
+ * left alone. What a dollar sign before anything else means is said by the caller: jobs refuse it, projects and .env
+ * files keep it, as Compose does.
  */
 #pragma once
 
@@ -23,6 +24,7 @@ struct interpolate {
 	const char *(*lookup)(void *ctx, const char *name);
 	void (*unset)(void *ctx, const char *name);
 	void *ctx;
+	bool lone; /* a dollar sign that begins no name and no brace stays as it is; otherwise it is an error */
 	char why[INTERPOLATE_WHY_MAX];
 };
 int interpolate_text(struct interpolate *in, const char *text, struct buf *out);

@@ -50,6 +50,7 @@ enum {
 	MODEL_NEEDED = 64,  /* must be there */
 	MODEL_UNITE = 128,  /* list: entries that are the same are united */
 	MODEL_ALWAYS = 256, /* object: is written when it is missing, too */
+	MODEL_NAMES = 512,  /* named: the names become parts of those of containers, networks and volumes */
 };
 
 struct loader;

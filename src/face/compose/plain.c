@@ -10,16 +10,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The shortest text that gives the number again. */
+/* The fewest digits that give the number again; from a million on and below a ten-thousandth with an exponent, as Go's
+ * %v has it. */
 static char *float_text(struct loader *l, double number)
 {
 	char text[64];
+	int digits = 0, exponent;
 
-	for (int digits = 1; digits <= 17; digits++) {
-		(void)snprintf(text, sizeof text, "%.*g", digits, number);
-		if (strtod(text, NULL) == number)
-			break;
-	}
+	do
+		(void)snprintf(text, sizeof text, "%.*e", digits++, number);
+	while (digits < 17 && strtod(text, NULL) != number);
+	exponent = (int)strtol(strchr(text, 'e') + 1, NULL, 10);
+	if (exponent >= -4 && exponent < 6)
+		(void)snprintf(text, sizeof text, "%.*f", digits - 1 > exponent ? digits - 1 - exponent : 0, number);
 	return arena_strdup(&l->arena, text);
 }
 

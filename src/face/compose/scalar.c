@@ -64,7 +64,8 @@ bool scalar_int(const char *text, int64_t *ret)
 		base = p[1] == 'x' || p[1] == 'X' ? 16 : p[1] == 'b' || p[1] == 'B' ? 2 : 8;
 		p += base != 8 || p[1] == 'o' || p[1] == 'O' ? 2 : 1;
 	}
-	if (!isxdigit((unsigned char)*p))
+	/* no second sign or prefix, which strtoll() would take */
+	if (!*p || strspn(p, "0123456789abcdefABCDEF") != strlen(p))
 		return false;
 	errno = 0;
 	value = strtoll(p, &end, base);
@@ -97,7 +98,7 @@ static bool take_decimal(const char **p, double *ret)
 bool scalar_number(const char *text, double *ret)
 {
 	const char *p = text + (*text == '-' || *text == '+');
-	int64_t whole, exponent = 0;
+	int64_t whole;
 
 	if (scalar_int(text, &whole)) {
 		*ret = (double)whole;
@@ -106,13 +107,13 @@ bool scalar_number(const char *text, double *ret)
 	if (!take_decimal(&p, ret))
 		return false;
 	if (*p == 'e' || *p == 'E') {
-		if (!scalar_int(p + 1, &exponent) || exponent < -300 || exponent > 300)
+		p += p[1] == '-' || p[1] == '+' ? 2 : 1;
+		if (!isdigit((unsigned char)*p))
 			return false;
-		*ret *= pow(10, (double)exponent);
-		p = "";
+		p += strspn(p, "0123456789");
 	}
-	if (*text == '-')
-		*ret = -*ret;
+	/* the whole at once: a power of ten that is multiplied would not give the nearest number */
+	*ret = strtod(text, NULL);
 	return *p == '\0' && isfinite(*ret);
 }
 
@@ -258,13 +259,16 @@ static bool real_time_signal(const char *name, int64_t *ret)
 {
 	int64_t offset = 0;
 
-	if (strncasecmp(name, "RTMIN", 5) == 0 && (!name[5] || (name[5] == '+' && scalar_int(name + 6, &offset))))
-		*ret = RTMIN + offset;
-	else if (strncasecmp(name, "RTMAX", 5) == 0 && (!name[5] || (name[5] == '-' && scalar_int(name + 6, &offset))))
-		*ret = RTMAX - offset;
-	else
+	bool least = strncasecmp(name, "RTMIN", 5) == 0;
+
+	if (!least && strncasecmp(name, "RTMAX", 5) != 0)
 		return false;
-	return offset >= 0 && offset <= RTMAX - RTMIN;
+	if (name[5] && (name[5] != (least ? '+' : '-') || !scalar_int(name + 6, &offset)))
+		return false;
+	if (offset < 0 || offset > RTMAX - RTMIN)
+		return false;
+	*ret = least ? RTMIN + offset : RTMAX - offset;
+	return true;
 }
 
 bool scalar_signal(const char *text, char ret_name[static SCALAR_SIGNAL_MAX])

@@ -49,18 +49,24 @@ static bool int_fits(const struct node *n, const struct schema *s)
 	return scalar_int(n->text, &value) && value >= s->min && (s->max == 0 || value <= s->max);
 }
 
-static bool scalar_fits(const struct node *n, const struct schema *s)
+/* Compose takes the words of old YAML in projects, too, even in quotes. */
+static bool bool_fits(const struct loader *l, const struct node *n)
+{
+	bool truth, words = l->merges && n->text[0] != '0' && n->text[0] != '1';
+
+	return scalar_bool(n->text, n->interpolated || words, &truth);
+}
+
+static bool scalar_fits(const struct loader *l, const struct node *n, const struct schema *s)
 {
 	char signal[SCALAR_SIGNAL_MAX];
 	double number;
 	int64_t value;
-	bool truth;
 	uint32_t h = s->shapes;
 
 	return ((h & S_INT) && int_fits(n, s)) ||
 	       ((h & S_NUM) && scalar_number(n->text, &number) && number >= (double)s->min) ||
-	       ((h & S_BOOL) && scalar_bool(n->text, n->interpolated, &truth)) ||
-	       ((h & S_DURATION) && scalar_duration(n->text, &value)) ||
+	       ((h & S_BOOL) && bool_fits(l, n)) || ((h & S_DURATION) && scalar_duration(n->text, &value)) ||
 	       ((h & S_SIZE) && scalar_size(n->text, &value)) || ((h & S_CPUS) && scalar_cpus(n->text, &value)) ||
 	       ((h & S_SIGNAL) && scalar_signal(n->text, signal)) || (h & S_TEXT) ||
 	       ((h & S_STR) && !looks_typed(n) && (!s->words || word_allowed(s->words, n->text)));
@@ -229,7 +235,7 @@ static bool check_shape(struct loader *l, const struct node *n, const struct sch
 	if (node_is_null(n))
 		return s->shapes & (S_NULL | S_TEXT);
 	if (n->kind == NODE_SCALAR)
-		return scalar_fits(n, s);
+		return scalar_fits(l, n, s);
 	if (n->kind == NODE_LIST)
 		return (s->shapes & S_LIST) && check_items(l, n, s->item);
 	if ((s->shapes & S_MAP) && s->fields) {

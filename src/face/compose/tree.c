@@ -268,7 +268,9 @@ static void include_env(struct loader *l, const struct node *entry, const char *
 	char *base = l->directory, *path;
 
 	for (size_t i = 0; named && i < named->n; i++) {
-		path = loader_path(l, named->items[i], named->items[i]->text);
+		/* what is no text was told already */
+		path = named->items[i]->kind == NODE_SCALAR ? loader_path(l, named->items[i], named->items[i]->text)
+							    : NULL;
 		if (path)
 			strings_add(&l->arena, &paths, path);
 	}

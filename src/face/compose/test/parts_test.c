@@ -56,6 +56,8 @@ static void test_int(void **state)
 					  {"", NONE},
 					  {"-", NONE},
 					  {"0x", NONE},
+					  {"0x0x5", NONE},
+					  {"0b0b1", NONE},
 					  {"08", NONE},
 					  {"1.5", NONE},
 					  {"12a", NONE},
@@ -140,6 +142,8 @@ static void test_signals(void **state)
 		    {"", NULL},
 		    {"RTMIN+99", NULL},
 		    {"RTMIN-1", NULL},
+		    {"RTMIN+9223372036854775807", NULL},
+		    {"RTMAX--9223372036854775807", NULL},
 		    {"SIG", NULL}};
 
 	(void)state;
@@ -167,6 +171,10 @@ static void test_bools_and_numbers(void **state)
 	assert_false(scalar_bool("maybe", true, &b));
 	assert_true(scalar_number("-1.5e3", &number) && number == -1500);
 	assert_true(scalar_number("0x10", &number) && number == 16);
+	assert_true(scalar_number("0.1e-5", &number) && number == 1e-6);
+	assert_true(scalar_number("-.5E+2", &number) && number == -50);
+	assert_false(scalar_number("1e0x5", &number) || scalar_number("1e", &number) || scalar_number("1e+", &number) ||
+		     scalar_number("1e999", &number));
 	assert_false(scalar_number("1e999", &number));
 	assert_false(scalar_number("nan", &number));
 	assert_false(scalar_number("", &number));
@@ -425,6 +433,37 @@ static void test_interpolate(void **state)
 	}
 }
 
+static void test_interpolate_lone(void **state)
+{
+	static const struct {
+		const char *text, *result; /* NULL = refused */
+	} rows[] = {{"$", "$"},
+		    {"a$", "a$"},
+		    {"$1", "$1"},
+		    {"$ A$A", "$ Aa"},
+		    {"$(date)", "$(date)"},
+		    {"$$$", "$$"},
+		    {"$\xc3\xa9", "$\xc3\xa9"},
+		    {"${N:-$}", "$"},
+		    {"^x$|$A", "^x$|a"},
+		    {"$}", "$}"},
+		    {"${", NULL},
+		    {"${}", NULL},
+		    {"${1}", NULL},
+		    {"${A", NULL}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct buf out = BUF_LIMIT(1000);
+		struct interpolate in = {.lookup = lookup, .lone = true};
+		int r = interpolate_text(&in, rows[i].text, &out);
+
+		if ((r == 0) != (rows[i].result != NULL) || (r == 0 && strcmp(buf_str(&out), rows[i].result) != 0))
+			fail_msg("\"%s\" is %d \"%s\" (%s)", rows[i].text, r, buf_str(&out), in.why);
+		buf_free(&out);
+	}
+}
+
 static void test_interpolate_limit(void **state)
 {
 	struct buf out = BUF_LIMIT(4);
@@ -477,7 +516,16 @@ static void test_dotenv(void **state)
 		    {"\nA=\"x", "!line 2", false},
 		    {"A=\"x\"y", "!line 1", false},
 		    {"A b", "!line 1", false},
-		    {"A=$(x)", "!line 1", false}};
+		    {"A=$(x)$", "A=$(x)$|", false},
+		    {"A=${", "!line 1", false},
+		    {"A=#b", "A=#b|", false},
+		    {"A= #b # c\nB=", "A=#b|B=|", false},
+		    {"A='it\\'s'", "A=it's|", false},
+		    {"A='a\\\\'", "A=a\\\\|", false},
+		    {"A='\\'\nB=1", "!line 1", false},
+		    {"A=\"\\d+\\.\\\\ \\\"\"", "A=\\d+\\.\\ \"|", false},
+		    {"A=\"\\0101\\0351\\0000\\01\"", "A=A\xc3\xa9\\0000\\01|", false},
+		    {"A=\"x\\\ny\"\nB=\"", "!line 3", false}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -539,6 +587,7 @@ int main(void)
 					   cmocka_unit_test(test_quoted_double),
 					   cmocka_unit_test(test_block),
 					   cmocka_unit_test(test_interpolate),
+					   cmocka_unit_test(test_interpolate_lone),
 					   cmocka_unit_test(test_interpolate_limit),
 					   cmocka_unit_test(test_dotenv),
 					   cmocka_unit_test(test_suggest)};
