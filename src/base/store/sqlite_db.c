@@ -168,6 +168,8 @@ static void configure(void)
 	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	(void)sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 128, 64);
 	(void)sqlite3_config(SQLITE_CONFIG_SMALL_MALLOC, 1);
+	/* No 20 pages ahead for each connection: most never hold more than a few. */
+	(void)sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
 }
 
 static int prepare_writer(struct sqlite_db *d, struct err *err)
