@@ -160,6 +160,37 @@ hello() { # URL
 	docker run --rm --network one busybox ping -c 1 -W 5 10.91.0.77
 }
 
+link_local_of() { # CONTAINER NETWORK
+	docker inspect -f "{{json (index .NetworkSettings.Networks \"$2\").IPAMConfig}}" "$1"
+}
+
+@test "chosen link-local addresses: at the start, at a connect, after another daemon's start, and gone with the network" {
+	docker network create one >/dev/null
+	docker run -d --name a1 --link-local-ip 169.254.8.8 --network one busybox sleep 100 >/dev/null
+	docker run -d --name a2 --network bridge busybox sleep 100 >/dev/null
+	docker network connect --link-local-ip 169.254.8.9 --link-local-ip fe80::77 one a2
+	docker exec a1 ip addr show eth0 | grep -q 'inet 169.254.8.8/16'
+	docker exec a2 ip addr show eth1 | grep -q 'inet6 fe80::77/64'
+	[ "$(link_local_of a1 one)" = '{"LinkLocalIPs":["169.254.8.8"]}' ]
+	docker exec a1 ping -c 1 -W 5 169.254.8.9
+	docker exec a2 ping -c 1 -W 5 169.254.8.8
+	berth down
+	at "$BERTH" up --data "$DIR/data" 3>&- 4>&-
+	[ "$(link_local_of a2 one)" = '{"LinkLocalIPs":["169.254.8.9","fe80::77"]}' ]
+	docker exec a1 ping -c 1 -W 5 169.254.8.9
+	docker network disconnect one a2
+	docker network connect one a2
+	[ "$(link_local_of a2 one)" = null ]
+	run ! docker exec a2 sh -c 'ip addr | grep 169.254'
+	# by its own command line; one that does not run tells them, too
+	berth create --name a3 --network name=one,link-local-ip=169.254.8.10 busybox true
+	[ "$(link_local_of a3 one)" = '{"LinkLocalIPs":["169.254.8.10"]}' ]
+	run -125 docker run --rm --network one --link-local-ip 10.0.0.1 busybox true
+	[[ $output == *"invalid link local IP address: 10.0.0.1"* ]]
+	run ! berth network connect --link-local-ip nonsense bridge a1
+	[[ $output == *"Invalid link-local IP address: [nonsense]"* ]]
+}
+
 @test "a published port follows the way out when the container comes to a network and leaves it" {
 	docker network create a-first >/dev/null
 	web --name web --network bridge -p 8080:80

@@ -212,7 +212,7 @@ const struct cli_command command_network_rm = {
 struct connect_values {
 	bool force;
 	const char *ip, *ip6;
-	char **aliases, **links, **options;
+	char **aliases, **links, **options, **link_local;
 };
 static const struct option_spec connect_options[] = {
     {"ip", 0, OPTION_TEXT, offsetof(struct connect_values, ip), "ADDRESS", "its IPv4 address there"},
@@ -220,6 +220,8 @@ static const struct option_spec connect_options[] = {
     {"alias", 0, OPTION_LIST, offsetof(struct connect_values, aliases), "NAME", "one more name of it there"},
     {"link", 0, OPTION_LIST, offsetof(struct connect_values, links), "NAME[:ALIAS]",
      "know another container by a name"},
+    {"link-local-ip", 0, OPTION_LIST, offsetof(struct connect_values, link_local), "ADDRESS",
+     "one more address of it there, link-local"},
     {"driver-opt", 0, OPTION_LIST, offsetof(struct connect_values, options), "K=V", "option of the driver"},
     {NULL},
 };
@@ -242,6 +244,8 @@ static int connect_run(struct cli *cli, void *values, char **operands, struct er
 		yyjson_mut_obj_add_str(d, ipam, "IPv4Address", v->ip);
 	if (v->ip6)
 		yyjson_mut_obj_add_str(d, ipam, "IPv6Address", v->ip6);
+	if (v->link_local)
+		json_add_strv(d, ipam, "LinkLocalIPs", v->link_local);
 	r = create_parts_pairs(d, endpoint, "DriverOpts", "driver-opt", v->options, err);
 	if (r < 0)
 		return r;

@@ -459,7 +459,7 @@ int create_parts_restart(yyjson_mut_doc *d, yyjson_mut_val *host, const char *te
 
 struct endpoint {
 	const char *name, *ip, *ip6, *mac;
-	char **aliases;
+	char **aliases, **link_local;
 };
 
 static int read_endpoint(char *copy, struct endpoint *e, const char *text, struct err *err)
@@ -481,9 +481,12 @@ static int read_endpoint(char *copy, struct endpoint *e, const char *text, struc
 			*words[i].value = value;
 		else if (value && !strcmp(field, "alias"))
 			mem_strv_add(&e->aliases, value);
+		else if (value && !strcmp(field, "link-local-ip"))
+			mem_strv_add(&e->link_local, value);
 		else
 			return err_set(err, EINVAL,
-				       "--network \"%s\": \"%s\" is none of name=, alias=, ip=, ip6= and mac-address=",
+				       "--network \"%s\": \"%s\" is none of name=, alias=, ip=, ip6=, link-local-ip= "
+				       "and mac-address=",
 				       text, field);
 	}
 	return e->name ? 0 : err_set(err, EINVAL, "--network \"%s\": name= is missing", text);
@@ -498,9 +501,11 @@ static void add_endpoint(yyjson_mut_doc *d, yyjson_mut_val *root, const struct e
 	json_add_strv(d, o, "Aliases", e->aliases);
 	if (e->mac)
 		yyjson_mut_obj_add_strcpy(d, o, "MacAddress", e->mac);
-	if (!e->ip && !e->ip6)
+	if (!e->ip && !e->ip6 && !e->link_local)
 		return;
 	ipam = yyjson_mut_obj_add_obj(d, o, "IPAMConfig");
+	if (e->link_local)
+		json_add_strv(d, ipam, "LinkLocalIPs", e->link_local);
 	if (e->ip)
 		yyjson_mut_obj_add_strcpy(d, ipam, "IPv4Address", e->ip);
 	if (e->ip6)
@@ -515,6 +520,8 @@ static void add_general(struct endpoint *e, const struct run_options *o)
 	e->mac = e->mac ? e->mac : o->mac;
 	for (char **alias = o->aliases; alias && *alias; alias++)
 		mem_strv_add(&e->aliases, *alias);
+	for (char **address = o->link_local; address && *address; address++)
+		mem_strv_add(&e->link_local, *address);
 }
 
 static bool is_mode(const char *name)
@@ -537,11 +544,12 @@ static int add_network(yyjson_mut_doc *d, yyjson_mut_val *root, const struct run
 		add_general(&e, o);
 		yyjson_mut_obj_add_strcpy(d, host_of(d, root), "NetworkMode", e.name);
 	}
-	if (r == 0 && (e.aliases || e.ip || e.ip6 || e.mac) && is_mode(e.name))
+	if (r == 0 && (e.aliases || e.link_local || e.ip || e.ip6 || e.mac) && is_mode(e.name))
 		r = err_set(err, EINVAL, "--network %s has no addresses and aliases of its own", e.name);
 	if (r == 0 && !is_mode(e.name))
 		add_endpoint(d, root, &e);
 	mem_strv_free(e.aliases);
+	mem_strv_free(e.link_local);
 	return r;
 }
 

@@ -71,6 +71,7 @@
 	    LIST("net", 0, networks, "NAME", "the same"),                                                              \
 	    LIST("network-alias", 0, aliases, "NAME", "one more name of it in the network"),                           \
 	    TEXT("ip", 0, ip, "ADDRESS", "its IPv4 address"), TEXT("ip6", 0, ip6, "ADDRESS", "its IPv6 address"),      \
+	    LIST("link-local-ip", 0, link_local, "ADDRESS", "one more address of it, link-local"),                     \
 	    TEXT("mac-address", 0, mac, "ADDRESS", "its Ethernet address"),                                            \
 	    LIST("link", 0, links, "NAME[:ALIAS]", "know another container by a name"),                                \
 	    TEXT("hostname", 'h', hostname, "NAME", "its host name"),                                                  \

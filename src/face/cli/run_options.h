@@ -28,7 +28,8 @@ struct run_options {
 	const char *cpuset_cpus, *cpuset_mems, *cpu_quota;
 	uint64_t cpu_shares, cpu_period, blkio_weight;
 	uint64_t health_interval, health_timeout, health_start_period, health_start_interval, health_retries;
-	char **publish, **expose, **networks, **aliases, **links, **hosts, **dns, **dns_search, **dns_options;
+	char **publish, **expose, **networks, **aliases, **link_local, **links, **hosts, **dns, **dns_search,
+	    **dns_options;
 	char **mounts, **volumes_from, **devices, **device_rules, **cap_add, **cap_drop, **group_add;
 	char **ulimits, **sysctls, **security, **labels, **label_files, **annotations, **log_options;
 	char **attach; /* run_options_streams() */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Networks and published ports of the spec:
- *   "networks": [{"name", "ipv4", "ipv6", "mac", "aliases": [], "links": [], "driver_options": {}, "gw_priority"}], all but the name optional; none for the
+ *   "networks": [{"name", "ipv4", "ipv6", "link_local": [], "mac", "aliases": [], "links": [], "driver_options": {}, "gw_priority"}], all but the name optional; none for the
  *               modes host, none and container:...
  *   "expose":   ["80/tcp"]
  *   "ports":    [{"port", "protocol", "host_ip", "host_first", "host_last"}], as net_publish of node/net/net.h; host_first 0 = any
@@ -29,12 +29,22 @@ static const struct shape endpoint_members[] = {
     {"GwPriority", SHAPE_INT, NULL, "gw_priority"},
     {NULL},
 };
-static const struct shape ipam_members[] = {
-    {"IPv4Address", SHAPE_STR, NULL, "ipv4"}, {"IPv6Address", SHAPE_STR, NULL, "ipv6"}, {NULL}};
+static const struct shape ipam_members[] = {{"IPv4Address", SHAPE_STR, NULL, "ipv4"},
+					    {"IPv6Address", SHAPE_STR, NULL, "ipv6"},
+					    {"LinkLocalIPs", SHAPE_STRV, NULL, "link_local"},
+					    {NULL}};
 
 static const char *network_name(const char *name)
 {
 	return !strcmp(name, "default") ? "bridge" : name;
+}
+
+static int check_link_local(yyjson_val *ipam, struct err *err)
+{
+	cleanup_with(mem_strv_freep) char **addresses = NULL;
+	int r = json_opt_strv(ipam, "LinkLocalIPs", &addresses, err);
+
+	return r < 0 ? r : network_check_link_local(addresses, err);
 }
 
 static int pass_endpoint(struct making *m, const char *name, yyjson_val *v, struct err *err)
@@ -42,15 +52,13 @@ static int pass_endpoint(struct making *m, const char *name, yyjson_val *v, stru
 	yyjson_mut_val *o = yyjson_mut_arr_add_obj(m->d, yyjson_mut_obj_get(m->spec, "networks"));
 	yyjson_val *ipam = yyjson_obj_get(v, "IPAMConfig");
 
-	if (shape_is_set(yyjson_obj_get(ipam, "LinkLocalIPs")))
-		return err_set(err, EINVAL, NETWORK_LINK_LOCAL, name);
 	yyjson_mut_obj_add_strcpy(m->d, o, "name", network_name(name));
 	if (shape_copy(m->d, yyjson_mut_obj(m->d), v, endpoint_members, name, err) < 0 ||
 	    shape_copy(m->d, yyjson_mut_obj(m->d), ipam, ipam_members, name, err) < 0)
 		return -EINVAL;
 	shape_pass(m->d, o, v, endpoint_members);
 	shape_pass(m->d, o, ipam, ipam_members);
-	return 0;
+	return check_link_local(ipam, err);
 }
 
 static yyjson_val *endpoint_of(yyjson_val *endpoints, const char *name)

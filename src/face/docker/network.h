@@ -36,17 +36,15 @@ struct network_body {
 int network_parse(yyjson_val *body, struct network_body *ret, struct err *err);
 void network_body_free(struct network_body *w);
 
-/* Why LinkLocalIPs are refused. */
-#define NETWORK_LINK_LOCAL                                                                                             \
-	"network %s: no link-local addresses can be chosen (--link-local-ip); of IPv6 a container has its own"
-
 /* EndpointConfig; the network of it is set by the caller. */
 struct network_endpoint_body {
 	struct net_endpoint_wish w;
-	char **aliases, **links;
+	char **aliases, **links, **link_local;
 	struct net_pair *driver_options;
 };
 int network_parse_endpoint(yyjson_val *config, struct network_endpoint_body *ret, struct err *err);
+/* LinkLocalIPs; -EINVAL, -E2BIG. */
+int network_check_link_local(char *const *addresses, struct err *err);
 void network_endpoint_body_free(struct network_endpoint_body *w);
 
 /* network_settings.c: members of NetworkSettings in a container's inspect, and of containers/json. In each the endpoints and ports that the container has; when it

@@ -213,7 +213,18 @@ static int read_list(yyjson_val *v, const char *key, char ***ret, struct err *er
 	return r;
 }
 
-static int read_addresses(yyjson_val *config, struct net_endpoint_wish *w, struct err *err)
+int network_check_link_local(char *const *addresses, struct err *err)
+{
+	int r = 0;
+
+	if (mem_strv_len(addresses) > NET_LINK_LOCAL_MAX)
+		return err_set(err, E2BIG, "LinkLocalIPs: more than %d", NET_LINK_LOCAL_MAX);
+	for (char *const *a = addresses; a && *a && r == 0; a++)
+		r = net_check_link_local(*a, err);
+	return r;
+}
+
+static int read_addresses(yyjson_val *config, struct network_endpoint_body *w, struct err *err)
 {
 	yyjson_val *ipam = yyjson_obj_get(config, "IPAMConfig");
 	int r;
@@ -223,10 +234,13 @@ static int read_addresses(yyjson_val *config, struct net_endpoint_wish *w, struc
 	if (!yyjson_is_obj(ipam))
 		return err_set(err, EINVAL, "IPAMConfig: an object is needed");
 	json_fold(ipam, members);
-	if (yyjson_arr_size(yyjson_obj_get(ipam, "LinkLocalIPs")) > 0)
-		return err_set(err, EINVAL, NETWORK_LINK_LOCAL, "this network");
-	r = read_text(ipam, "IPv4Address", &w->ipv4, err);
-	return r < 0 ? r : read_text(ipam, "IPv6Address", &w->ipv6, err);
+	r = read_text(ipam, "IPv4Address", &w->w.ipv4, err);
+	if (r == 0)
+		r = read_text(ipam, "IPv6Address", &w->w.ipv6, err);
+	if (r == 0)
+		r = read_list(ipam, "LinkLocalIPs", &w->link_local, err);
+	w->w.link_local = w->link_local;
+	return r < 0 ? r : network_check_link_local(w->link_local, err);
 }
 
 int network_parse_endpoint(yyjson_val *config, struct network_endpoint_body *ret, struct err *err)
@@ -239,7 +253,7 @@ int network_parse_endpoint(yyjson_val *config, struct network_endpoint_body *ret
 	if (!yyjson_is_obj(config))
 		return err_set(err, EINVAL, "EndpointConfig: an object is needed");
 	json_fold(config, members);
-	r = read_addresses(config, &ret->w, err);
+	r = read_addresses(config, ret, err);
 	if (r == 0)
 		r = read_text(config, "MacAddress", &ret->w.mac, err);
 	if (r == 0)
@@ -261,6 +275,7 @@ void network_endpoint_body_free(struct network_endpoint_body *w)
 {
 	mem_strv_free(w->aliases);
 	mem_strv_free(w->links);
+	mem_strv_free(w->link_local);
 	free(w->driver_options);
 	*w = (struct network_endpoint_body){.w = {.network = NULL}};
 }

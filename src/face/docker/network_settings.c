@@ -18,11 +18,11 @@ static void add_list(yyjson_mut_doc *d, yyjson_mut_val *o, const char *key, char
 		yyjson_mut_obj_add_null(d, o, key);
 }
 
-static void add_asked(yyjson_mut_doc *d, yyjson_mut_val *o, const char *ip4, const char *ip6)
+static void add_asked(yyjson_mut_doc *d, yyjson_mut_val *o, const char *ip4, const char *ip6, yyjson_mut_val *local)
 {
 	yyjson_mut_val *ipam;
 
-	if (!*ip4 && !*ip6) {
+	if (!*ip4 && !*ip6 && !local) {
 		yyjson_mut_obj_add_null(d, o, "IPAMConfig");
 		return;
 	}
@@ -31,6 +31,8 @@ static void add_asked(yyjson_mut_doc *d, yyjson_mut_val *o, const char *ip4, con
 		yyjson_mut_obj_add_strcpy(d, ipam, "IPv4Address", ip4);
 	if (*ip6)
 		yyjson_mut_obj_add_strcpy(d, ipam, "IPv6Address", ip6);
+	if (local)
+		yyjson_mut_obj_add_val(d, ipam, "LinkLocalIPs", local);
 }
 
 static void copy_member(yyjson_mut_doc *d, yyjson_mut_val *o, const char *key, yyjson_val *spec, const char *from)
@@ -58,9 +60,13 @@ static yyjson_val *wish_of(struct net *net, yyjson_val *spec, const struct net_n
 
 static yyjson_mut_val *endpoint_view(yyjson_mut_doc *d, const struct net_endpoint *e, yyjson_val *wish)
 {
-	yyjson_mut_val *o = yyjson_mut_obj(d);
+	yyjson_mut_val *o = yyjson_mut_obj(d), *local = NULL;
 
-	add_asked(d, o, e->fixed4 ? e->ipv4 : "", e->fixed6 ? e->ipv6 : "");
+	if (e->link_local && *e->link_local) {
+		json_add_strv(d, o, "LinkLocalIPs", e->link_local);
+		local = yyjson_mut_obj_remove_key(o, "LinkLocalIPs");
+	}
+	add_asked(d, o, e->fixed4 ? e->ipv4 : "", e->fixed6 ? e->ipv6 : "", local);
 	add_list(d, o, "Links", e->links);
 	add_list(d, o, "Aliases", e->aliases);
 	yyjson_mut_obj_add_strcpy(d, o, "MacAddress", e->mac);
@@ -86,7 +92,8 @@ static yyjson_mut_val *wish_view(struct net *net, yyjson_mut_doc *d, yyjson_val 
 	const struct net_network *n = NULL;
 
 	(void)net_find(net, shape_text(wish, "name"), &n, NULL);
-	add_asked(d, o, shape_text(wish, "ipv4"), shape_text(wish, "ipv6"));
+	add_asked(d, o, shape_text(wish, "ipv4"), shape_text(wish, "ipv6"),
+		  yyjson_val_mut_copy(d, yyjson_obj_get(wish, "link_local")));
 	copy_member(d, o, "Links", wish, "links");
 	copy_member(d, o, "Aliases", wish, "aliases");
 	yyjson_mut_obj_add_strcpy(d, o, "MacAddress", shape_text(wish, "mac"));

@@ -35,6 +35,7 @@ void network_wish_free(struct network_wish *w)
 {
 	mem_strv_free(w->aliases);
 	mem_strv_free(w->links);
+	mem_strv_free(w->link_local);
 	mem_strv_free(w->dns_names);
 }
 
@@ -67,6 +68,8 @@ int network_wish_read(struct container *c, const struct order *o, yyjson_val *v,
 	if (r == 0)
 		r = json_opt_str(v, "ipv6", &ret->w.ipv6, err);
 	if (r == 0)
+		r = json_opt_strv(v, "link_local", &ret->link_local, err);
+	if (r == 0)
 		r = json_opt_str(v, "mac", &ret->w.mac, err);
 	if (r == 0)
 		r = json_opt_str(v, "interface", &ret->w.interface, err);
@@ -83,6 +86,7 @@ int network_wish_read(struct container *c, const struct order *o, yyjson_val *v,
 		ret->w.network = "bridge";
 	ret->w.aliases = ret->aliases;
 	ret->w.links = ret->links;
+	ret->w.link_local = ret->link_local;
 	name_it(c, o, ret);
 	return 0;
 }

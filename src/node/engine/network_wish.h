@@ -11,10 +11,10 @@
 
 struct container;
 
-/* A member of `networks`: {"name", "ipv4", "ipv6", "mac", "aliases", "links", "driver_options", "gw_priority", "interface"}. */
+/* A member of `networks`: {"name", "ipv4", "ipv6", "link_local", "mac", "aliases", "links", "driver_options", "gw_priority", "interface"}. */
 struct network_wish {
 	struct net_endpoint_wish w; /* borrowed from the JSON and from these */
-	char **aliases, **links, **dns_names;
+	char **aliases, **links, **dns_names, **link_local;
 };
 int network_wish_read(struct container *c, const struct order *o, yyjson_val *v, struct network_wish *ret,
 		      struct err *err);

@@ -55,6 +55,8 @@ static void add_wish(yyjson_mut_doc *d, const struct net_network *n, const struc
 	add_text(d, o, "name", n->name);
 	add_text(d, o, "ipv4", w->ipv4);
 	add_text(d, o, "ipv6", w->ipv6);
+	if (w->link_local && *w->link_local)
+		json_add_strv(d, o, "link_local", w->link_local);
 	add_text(d, o, "mac", w->mac);
 	add_text(d, o, "interface", w->interface);
 	json_add_strv(d, o, "aliases", w->aliases);

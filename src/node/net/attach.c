@@ -230,6 +230,8 @@ static int configure(struct attach *a, const struct plug_endpoint *e, int *ret_i
 		r = link_address(&a->inside, index, &e->ip4, err);
 	if (r == 0 && e->ip6.ip.family)
 		r = link_address(&a->inside, index, &e->ip6, err);
+	for (size_t i = 0; i < e->n_link_local && r == 0; i++)
+		r = link_address(&a->inside, index, &e->link_local[i], err);
 	*ret_index = index;
 	return r < 0 ? r : link_up(&a->inside, index, err);
 }

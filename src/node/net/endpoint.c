@@ -39,6 +39,7 @@ static void free_endpoint(struct net *n, struct endpoint *e)
 	mem_strv_free(e->pub.aliases);
 	mem_strv_free(e->pub.dns_names);
 	mem_strv_free(e->pub.links);
+	mem_strv_free(e->pub.link_local);
 	free(e);
 }
 
@@ -193,6 +194,44 @@ static int choose_address(struct endpoint *e, int family, const char *wish, stru
 	return 0;
 }
 
+/* With the prefix length that it has on an interface. */
+static int read_link_local(const char *text, struct cidr *ret, struct err *err)
+{
+	struct ip ip;
+
+	if (!ip_read(text, &ip))
+		return err_set(err, EINVAL, "Invalid link-local IP address: [%.64s]", text);
+	if (ip.family == AF_INET ? ip.b[0] != 169 || ip.b[1] != 254 : ip.b[0] != 0xfe || (ip.b[1] & 0xc0) != 0x80)
+		return err_set(err, EINVAL, "invalid link local IP address: %.64s", text);
+	*ret = (struct cidr){.ip = ip, .prefix = ip.family == AF_INET ? 16 : 64};
+	return 0;
+}
+
+int net_check_link_local(const char *text, struct err *err)
+{
+	struct cidr c;
+
+	return read_link_local(text, &c, err);
+}
+
+static int choose_link_local(struct endpoint *e, char *const *wish, struct err *err)
+{
+	struct cidr c;
+	int r;
+
+	if (mem_strv_len(wish) > NET_LINK_LOCAL_MAX)
+		return err_set(err, E2BIG, "more than %d link-local addresses", NET_LINK_LOCAL_MAX);
+	for (char *const *text = wish; text && *text; text++) {
+		r = read_link_local(*text, &c, err);
+		if (r < 0)
+			return r;
+		if (c.ip.family == AF_INET6 && !e->network->pub.ipv6)
+			return err_set(err, EINVAL, "network %s has no IPv6 addresses", e->network->pub.name);
+	}
+	e->pub.link_local = mem_strv_dup(wish);
+	return 0;
+}
+
 /* The text of a pool's gateway, which lives as long as the network. */
 static const char *gateway_text(const struct network *w, const struct pool *p)
 {
@@ -284,6 +323,8 @@ static int fill(struct endpoint *e, struct holder *h, const struct net_endpoint_
 
 	if (r == 0)
 		r = choose_address(e, AF_INET6, wish->ipv6, err);
+	if (r == 0)
+		r = choose_link_local(e, wish->link_local, err);
 	if (r == 0)
 		r = choose_mac(e, wish->mac, err);
 	if (r == 0)
@@ -453,6 +494,8 @@ static void fill_one(const struct endpoint *e, struct plug_endpoint *p)
 		p->ip6.prefix = e->pub.prefix6;
 		p->gateway6 = e->pool6->gateway;
 	}
+	for (char *const *text = e->pub.link_local; text && *text; text++)
+		p->n_link_local += read_link_local(*text, &p->link_local[p->n_link_local], NULL) == 0;
 }
 
 void endpoint_fill_plug(struct net *n, struct holder *h, struct plug *p)
@@ -494,7 +537,8 @@ int net_plug(struct net *n, const char *container, struct buf *out, struct err *
 static int restore_endpoint(struct net *n, const char *container, const struct plug_endpoint *p, struct err *err)
 {
 	struct network *w = map_get(&n->by_id, p->network);
-	char four[IP_TEXT_MAX], six[IP_TEXT_MAX], mac[NET_MAC_MAX];
+	char four[IP_TEXT_MAX], six[IP_TEXT_MAX], mac[NET_MAC_MAX], local[NET_LINK_LOCAL_MAX][IP_TEXT_MAX];
+	char *locals[NET_LINK_LOCAL_MAX + 1] = {NULL};
 	struct net_endpoint_wish wish = {.interface = p->interface, .mac = plug_mac_text(p->mac, mac)};
 	struct endpoint *e;
 	struct holder *h;
@@ -507,6 +551,11 @@ static int restore_endpoint(struct net *n, const char *container, const struct p
 		return r;
 	wish.ipv4 = ip_text(&p->ip4.ip, four);
 	wish.ipv6 = ip_text(&p->ip6.ip, six);
+	for (size_t i = 0; i < p->n_link_local; i++) {
+		(void)ip_text(&p->link_local[i].ip, local[i]);
+		locals[i] = local[i];
+	}
+	wish.link_local = locals;
 	h = endpoint_holder(n, container);
 	e = new_endpoint(w, container);
 	memcpy(e->pub.id, p->id, sizeof e->pub.id);

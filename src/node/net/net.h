@@ -38,8 +38,9 @@ struct sockaddr_storage;
 #define NET_AUX_MAX 256
 #define NET_LABELS_MAX 1024 /* labels, and options */
 #define NET_NAME_MAX 255
-#define NET_ALIASES_MAX 256 /* of one endpoint */
-#define NET_IP_MAX 46	    /* INET6_ADDRSTRLEN */
+#define NET_ALIASES_MAX 256  /* of one endpoint */
+#define NET_LINK_LOCAL_MAX 8 /* ... chosen link-local addresses */
+#define NET_IP_MAX 46	     /* INET6_ADDRSTRLEN */
 #define NET_CIDR_MAX 50
 #define NET_MAC_MAX 18
 #define NET_LINK_MAX 16 /* name of an interface */
@@ -110,8 +111,10 @@ bool net_link_name_ok(const char *name); /* what the kernel takes as the name of
 struct net_endpoint_wish {
 	const char *network;	 /* id or name */
 	const char *ipv4, *ipv6; /* static addresses, NULL = the next free one */
-	const char *mac;	 /* NULL = made from the address */
-	char *const *aliases;	 /* NULL-terminated or NULL: as the user gave them */
+	char *const *
+	    link_local; /* NULL-terminated or NULL: more addresses, those that net_check_link_local() takes; nobody looks whether they are free */
+	const char *mac;      /* NULL = made from the address */
+	char *const *aliases; /* NULL-terminated or NULL: as the user gave them */
 	char *const *
 	    dns_names; /* NULL-terminated or NULL: all names for the name server (the caller makes them: name, aliases, short id) */
 	char *const *links; /* "TARGET:ALIAS" */
@@ -120,6 +123,9 @@ struct net_endpoint_wish {
 	int64_t gw_priority;   /* the highest gets the default route; then the first by name */
 	const char *interface; /* its name inside; NULL = eth0, eth1 ... */
 };
+
+/* Whether it is one of 169.254.0.0/16 or fe80::/10: -EINVAL "Invalid link-local IP address: [x]", "invalid link local IP address: x". */
+int net_check_link_local(const char *text, struct err *err);
 
 struct net_endpoint {
 	char id[65];
@@ -134,7 +140,7 @@ struct net_endpoint {
 	bool route4, route6;		/* the container's default routes lead through it */
 	bool fixed4, fixed6, fixed_mac; /* it was asked for */
 	int64_t gw_priority;
-	char **aliases, **dns_names, **links; /* NULL or NULL-terminated */
+	char **aliases, **dns_names, **links, **link_local; /* NULL or NULL-terminated */
 };
 
 /* Allocates: addresses, names of interfaces. The kernel follows when the container's plug is carried out. -ENOENT; -EEXIST: the container is on it; -EBUSY

@@ -100,6 +100,9 @@ static void write_endpoint(const struct plug_endpoint *e, struct buf *out)
 		add_text(out, "ip6", cidr_text(&e->ip6, text));
 		add_text(out, "gateway6", ip_text(&e->gateway6, text));
 	}
+	for (size_t i = 0; i < e->n_link_local; i++)
+		buf_printf(out, "%s\"%s\"%s", i ? "," : ",\"link_local\":[", cidr_text(&e->link_local[i], text),
+			   i + 1 < e->n_link_local ? "" : "]");
 	add_flag(out, "route4", e->route4);
 	add_flag(out, "route6", e->route6);
 	buf_addc(out, '}');
@@ -215,6 +218,24 @@ static int read_address(yyjson_val *v, const char *key, const char *gateway_key,
 	return r;
 }
 
+/* Older ones have none. */
+static int read_link_local(yyjson_val *v, struct plug_endpoint *e, struct err *err)
+{
+	yyjson_val *list = yyjson_obj_get(v, "link_local"), *one;
+	size_t i, n;
+	int r = 0;
+
+	if (list && (!yyjson_is_arr(list) || yyjson_arr_size(list) > NET_LINK_LOCAL_MAX))
+		return err_set(err, EINVAL, "link_local: a list of at most %d addresses is needed", NET_LINK_LOCAL_MAX);
+	yyjson_arr_foreach (list, i, n, one) {
+		if (!yyjson_is_str(one))
+			return err_set(err, EINVAL, "link_local: an address is a string");
+		if (r == 0)
+			r = cidr_parse_host(yyjson_get_str(one), &e->link_local[e->n_link_local++], err);
+	}
+	return r;
+}
+
 static int read_flags(yyjson_val *v, struct plug_endpoint *e, struct err *err)
 {
 	const struct {
@@ -257,6 +278,8 @@ static int read_endpoint(yyjson_val *v, struct plug_endpoint *e, struct err *err
 		r = read_address(v, "ip4", "gateway4", AF_INET, &e->ip4, &e->gateway4, err);
 	if (r == 0)
 		r = read_address(v, "ip6", "gateway6", AF_INET6, &e->ip6, &e->gateway6, err);
+	if (r == 0)
+		r = read_link_local(v, e, err);
 	e->mtu = (uint32_t)mtu;
 	return r < 0 ? r : read_flags(v, e, err);
 }

@@ -20,7 +20,9 @@ struct plug_endpoint {
 	unsigned char mac[PLUG_MAC_LEN];
 	uint32_t mtu; /* 0 = the machine's */
 	bool internal, icc, masquerade, metadata, antispoof;
-	struct cidr ip4, ip6;	      /* with the subnet's prefix; family 0 = none */
+	struct cidr ip4, ip6; /* with the subnet's prefix; family 0 = none */
+	struct cidr link_local[NET_LINK_LOCAL_MAX];
+	size_t n_link_local;
 	struct ip gateway4, gateway6; /* the bridge's */
 	bool route4, route6;
 };

@@ -103,6 +103,8 @@ static void put_endpoint(struct wall_batch *w, const struct plug_endpoint *e, bo
 	put_name(w, WALL_PORTS, e->port, in);
 	if (e->ip4.ip.family)
 		put_sender(w, e, &e->ip4.ip, in);
+	for (size_t i = 0; i < e->n_link_local; i++)
+		put_sender(w, e, &e->link_local[i].ip, in);
 	if (!e->ip6.ip.family)
 		return;
 	put_sender(w, e, &e->ip6.ip, in);

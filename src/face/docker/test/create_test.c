@@ -291,8 +291,8 @@ static void test_refused(void **state)
 	    {BOX(",\"Healthcheck\":{\"Test\":[\"CMD\",\"x\"],\"Interval\":5}"),
 	     "Interval in Healthcheck cannot be less"},
 	    {BOX(",\"HostConfig\":{\"NetworkMode\":\"n1\"},\"NetworkingConfig\":{\"EndpointsConfig\":{\"n1\":"
-		 "{\"IPAMConfig\":{\"LinkLocalIPs\":[\"169.254.1.2\"]}}}}"),
-	     "network n1: no link-local addresses can be chosen"},
+		 "{\"IPAMConfig\":{\"LinkLocalIPs\":[\"169.254.1.2\",\"10.0.0.1\"]}}}}"),
+	     "invalid link local IP address: 10.0.0.1"},
 	    {HOST("\"Memory\":\"1g\""), "HostConfig.Memory: a whole number is needed"},
 	    {HOST("\"Memory\":5"), "Minimum memory limit allowed is 6MB"},
 	    {HOST("\"MemorySwap\":99999999"), "You should always set the Memory limit"},
