@@ -247,6 +247,22 @@ listens_or_fails() {
 	[ "$(docker inspect -f '{{.NetworkSettings.IPAddress}}' db)" != "$before" ]
 	docker exec web grep -q "^$(docker inspect -f '{{.NetworkSettings.IPAddress}}' db)[[:space:]]my-db " /etc/hosts
 	run ! docker exec web grep -q "^${before}[[:space:]]" /etc/hosts
+	# A link is one more name, which can be removed, from what runs and from its next life.
+	[ "$(docker inspect -f '{{json .HostConfig.Links}} {{json .NetworkSettings.Networks.bridge.Links}}' web)" = '["/db:/web/my-db"] null' ]
+	[ "$(docker inspect -f '{{.Name}}' web/my-db)" = /db ]
+	run ! docker rm --link web
+	[[ "$output" == *"Conflict, cannot remove the default link name of the container"* ]]
+	run ! docker rm --link web/other
+	[[ "$output" == *"No such container: web/other"* ]]
+	[ "$(docker rm --link web/my-db)" = web/my-db ]
+	run ! docker inspect web/my-db
+	[ "$(docker inspect -f '{{json .HostConfig.Links}}' web)" = null ]
+	for _ in 1 2; do
+		run ! docker exec web grep my-db /etc/hosts
+		run ! docker exec web sh -c 'env | grep MY_DB_PORT='
+		docker restart -t 0 web >/dev/null
+	done
+	[ "$(docker inspect -f '{{.State.Running}}' db)" = true ]
 }
 
 logs_have() {

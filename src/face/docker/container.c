@@ -31,11 +31,13 @@ void docker_message(struct http_req *r, int status, const char *fmt, ...)
 const struct engine_container *docker_container(const struct docker_call *c)
 {
 	const char *name = c->arg + (*c->arg == '/');
-	const struct engine_container *found;
+	const struct engine_container *found, *owner;
 	struct err err = ERR_INIT;
+	int r = engine_find(c->d->engine, name, &found, &err);
 
-	if (engine_find(c->d->engine, name, &found, &err) == 0 &&
-	    policy_check_container(c->d->engine, c->r, found->id, &err) == 0)
+	if (r == -ENOENT && (found = container_link_find(c->d, name, &owner)))
+		r = 0;
+	if (r == 0 && policy_check_container(c->d->engine, c->r, found->id, &err) == 0)
 		return found;
 	if (err.code == ENOENT)
 		docker_message(c->r, 404, "No such container: %.300s", name);

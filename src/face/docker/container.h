@@ -35,6 +35,15 @@ const char *container_status(const struct engine_container *c, int64_t now_ms, c
 /* "none", "starting", "healthy", "unhealthy" */
 const char *container_health(const struct engine_container *c);
 
+/* container_link.c: the container that "OWNER/ALIAS" means by a link, or NULL; *ret_owner: whose link it is. */
+const struct engine_container *container_link_find(struct docker *d, const char *path,
+						   const struct engine_container **ret_owner);
+/* HostConfig.Links of a container on the default network, as Docker writes them: "/TARGET:/OWNER/ALIAS", of those that are there. */
+void container_link_show(struct docker *d, yyjson_mut_doc *doc, yyjson_mut_val *host, const struct engine_container *c,
+			 yyjson_val *spec);
+/* Answers a DELETE with link=1. */
+void container_link_delete(const struct docker_call *c);
+
 /* What is written down about it. For one that was not made by this API Config and HostConfig are made up of its spec. */
 struct container_doc {
 	yyjson_doc *doc, *made;

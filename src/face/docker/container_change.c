@@ -272,18 +272,18 @@ static char **anonymous_volumes(struct docker *d, const struct engine_container 
 
 void docker_container_delete(const struct docker_call *c)
 {
-	const struct engine_container *container = docker_container(c);
+	const struct engine_container *container;
 	bool force = docker_flag(c->r, "force", false);
 	struct err err = ERR_INIT;
 	struct change *w;
 
-	if (!container)
-		return;
 	if (docker_flag(c->r, "link", false)) {
-		docker_message(c->r, 400,
-			       "links between containers are names on their networks; there is none to remove");
+		container_link_delete(c);
 		return;
 	}
+	container = docker_container(c);
+	if (!container)
+		return;
 	if (container->job) {
 		docker_message(c->r, 409, "container %s belongs to job %s; remove that: berth rm %s", container->name,
 			       container->job, container->job);

@@ -147,7 +147,8 @@ static void show_limits(yyjson_mut_doc *d, yyjson_mut_val *host)
 		yyjson_mut_obj_put(host, yyjson_mut_str(d, "MemorySwap"), yyjson_mut_sint(d, 2 * memory));
 }
 
-static void add_config(yyjson_mut_doc *d, yyjson_mut_val *root, const struct container_doc *doc)
+static void add_config(struct docker *dk, yyjson_mut_doc *d, yyjson_mut_val *root, const struct engine_container *c,
+		       const struct container_doc *doc)
 {
 	yyjson_mut_val *config = yyjson_val_mut_copy(d, doc->config), *host = yyjson_val_mut_copy(d, doc->host);
 	const char *hostname = shape_text(doc->order, "hostname");
@@ -155,6 +156,7 @@ static void add_config(yyjson_mut_doc *d, yyjson_mut_val *root, const struct con
 	if (!*shape_text(doc->config, "Hostname"))
 		yyjson_mut_obj_put(config, yyjson_mut_str(d, "Hostname"), yyjson_mut_strcpy(d, hostname));
 	show_limits(d, host);
+	container_link_show(dk, d, host, c, doc->spec);
 	add_paths(d, host, "MaskedPaths", kernel_masked_paths);
 	add_paths(d, host, "ReadonlyPaths", kernel_readonly_paths);
 	yyjson_mut_obj_add_val(d, root, "HostConfig", host);
@@ -224,7 +226,7 @@ static yyjson_mut_doc *view(struct docker *dk, const struct engine_container *c,
 	add_execs(dk, d, root, c);
 	graph_container(dk, d, root, c, doc);
 	yyjson_mut_obj_add_val(d, root, "Mounts", container_mounts(dk, d, doc));
-	add_config(d, root, doc);
+	add_config(dk, d, root, c, doc);
 	add_settings(dk, d, root, c, doc);
 	return d;
 }

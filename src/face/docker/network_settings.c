@@ -67,7 +67,8 @@ static yyjson_mut_val *endpoint_view(yyjson_mut_doc *d, const struct net_endpoin
 		local = yyjson_mut_obj_remove_key(o, "LinkLocalIPs");
 	}
 	add_asked(d, o, e->fixed4 ? e->ipv4 : "", e->fixed6 ? e->ipv6 : "", local);
-	add_list(d, o, "Links", e->links);
+	/* Those of the default network stand in HostConfig. */
+	add_list(d, o, "Links", e->network->is_default ? NULL : e->links);
 	add_list(d, o, "Aliases", e->aliases);
 	yyjson_mut_obj_add_strcpy(d, o, "MacAddress", e->mac);
 	copy_member(d, o, "DriverOpts", wish, "driver_options");
@@ -94,7 +95,7 @@ static yyjson_mut_val *wish_view(struct net *net, yyjson_mut_doc *d, yyjson_val 
 	(void)net_find(net, shape_text(wish, "name"), &n, NULL);
 	add_asked(d, o, shape_text(wish, "ipv4"), shape_text(wish, "ipv6"),
 		  yyjson_val_mut_copy(d, yyjson_obj_get(wish, "link_local")));
-	copy_member(d, o, "Links", wish, "links");
+	copy_member(d, o, "Links", n && n->is_default ? NULL : wish, "links");
 	copy_member(d, o, "Aliases", wish, "aliases");
 	yyjson_mut_obj_add_strcpy(d, o, "MacAddress", shape_text(wish, "mac"));
 	copy_member(d, o, "DriverOpts", wish, "driver_options");

@@ -205,7 +205,7 @@ static int add_link(struct container *c, const struct net_endpoint *e, const cha
 	return r;
 }
 
-static int write_links(struct container *c, int dir, struct err *err)
+int network_write_links(struct container *c, int dir, struct err *err)
 {
 	cleanup_with(mem_strv_freep) char **env = NULL;
 	const struct net_endpoint *own;
@@ -282,7 +282,7 @@ static int prepare(struct container *c, int dir, const struct order *o, struct e
 	if (r == 0)
 		r = network_write_plug(c, dir, err);
 	if (r == 0)
-		r = write_links(c, dir, err);
+		r = network_write_links(c, dir, err);
 	if (r == 0 && has_files(o))
 		r = names_prepare(c->e->names, &of, dir, err);
 	else if (r == 0 && kind == SPEC_NS_CONTAINER)

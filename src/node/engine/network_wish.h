@@ -34,5 +34,7 @@ struct names_of network_names_of(struct container *c, const struct order *o);
 int network_publish_all(struct container *c, const struct order *o, struct err *err);
 int network_write_plug(struct container *c, int dir, struct err *err);
 int network_tell_names(struct container *c, int dir, const struct order *o, network_names_fn fn, struct err *err);
+/* links.json, by the links of its endpoints. */
+int network_write_links(struct container *c, int dir, struct err *err);
 /* What a plug does not say of endpoints: aliases and names. */
 int network_recall_names(struct container *c, int dir, const struct order *o, struct err *err);

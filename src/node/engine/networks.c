@@ -249,3 +249,47 @@ int engine_disconnect(struct engine *e, const char *container, const char *netwo
 	change_free(&g);
 	return r;
 }
+
+/* ---- links ---- */
+
+static bool is_link(const char *text, const char *alias)
+{
+	const char *colon = strchr(text, ':');
+
+	return !strcmp(colon ? colon + 1 : text + (*text == '/'), alias);
+}
+
+static int drop_link(struct change *g, const char *alias, struct err *err)
+{
+	yyjson_mut_val *wish = yyjson_mut_arr_get(yyjson_mut_doc_get_root(g->wanted), g->at);
+	yyjson_mut_val *links = yyjson_mut_obj_get(wish, "links"), *v;
+	size_t i, n;
+
+	yyjson_mut_arr_foreach (links, i, n, v) {
+		if (!is_link(yyjson_mut_get_str(v), alias))
+			continue;
+		(void)yyjson_mut_arr_remove(links, i);
+		return 0;
+	}
+	return err_set(err, ENOENT, "container %s has no link %s", g->c->pub.name, alias);
+}
+
+int engine_unlink(struct engine *e, const char *container, const char *alias, struct err *err)
+{
+	struct change g = {.dir = -1};
+	int r = change_begin(e, container, "bridge", &g, err);
+
+	if (r == 0)
+		r = drop_link(&g, alias, err);
+	if (r == 0)
+		r = save_wanted(g.dir, g.wanted, err);
+	if (r == 0 && !container_idle(g.c)) {
+		r = network_recall_names(g.c, g.dir, &g.o, err);
+		if (r == 0)
+			r = network_write_links(g.c, g.dir, err);
+		if (r == 0)
+			r = network_tell_names(g.c, g.dir, &g.o, names_change, err);
+	}
+	change_free(&g);
+	return r;
+}
