@@ -4,6 +4,7 @@
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/fs.h"
+#include "base/core/group.h"
 #include "base/core/log.h"
 #include "base/core/loop.h"
 #include "base/core/mem.h"
@@ -53,6 +54,7 @@ struct daemon {
 	const struct cli_up_options *o;
 	int lock;
 	struct rt_host host;
+	gid_t group; /* whose users may open the socket */
 	enum uplink_kind uplink;
 	struct launcher *launcher;
 	struct loop *loop;
@@ -321,9 +323,7 @@ static int listen_socket(struct daemon *d, struct err *err)
 		if (made < 0)
 			return made;
 	}
-	/* The group berth is the machine's; in a user namespace there is nobody to share with. */
-	return rootless_inside() ? http_listen_unix(d->o->socket, 0600, NULL, err)
-				 : http_listen_unix(d->o->socket, 0660, "berth", err);
+	return http_listen_unix(d->o->socket, rootless_inside() ? 0600 : 0660, d->group, err);
 }
 
 /* Whoever started us has gone, or was interrupted, before we were ready: nobody wants this berth. */
@@ -531,6 +531,7 @@ static int open_api(struct daemon *d, struct err *err)
 				.agent_of = d->o->server,
 				.cluster = d->o->agents != NULL,
 				.alone = rootless_inside(),
+				.group = d->group,
 				.down = on_down,
 				.ctx = d};
 	int fd = listen_socket(d, err), r;
@@ -543,10 +544,21 @@ static int open_api(struct daemon *d, struct err *err)
 	return r < 0 ? r : open_doors(d, err);
 }
 
+/* The group berth is the machine's; in a user namespace there is nobody to share with. Asked for while there is one thread alone. */
+static void find_group(struct daemon *d)
+{
+	struct err err = ERR_INIT;
+
+	if (!rootless_inside() && group_find("berth", &d->group, &err) < 0)
+		log_err(&err, "the socket is for root alone");
+}
+
 static int open_all(struct daemon *d, struct err *err)
 {
 	int r = take_lock(d, err);
 
+	if (r == 0)
+		find_group(d);
 	if (r == 0)
 		r = rt_host(&d->host, err);
 	if (r == 0)
@@ -635,7 +647,8 @@ static int serve_on(struct daemon *d, struct err *err)
 
 static int up(const struct cli_up_options *o, struct err *err)
 {
-	struct daemon d = {.o = o, .lock = -1, .started_ms = clock_wall_ms(), .given_fds = notify_listen_fds()};
+	struct daemon d = {
+	    .o = o, .lock = -1, .group = GROUP_NONE, .started_ms = clock_wall_ms(), .given_fds = notify_listen_fds()};
 	int r;
 
 	/* One arena: the second thread only writes to the store, and an arena costs more than it wins. */

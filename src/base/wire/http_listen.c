@@ -3,11 +3,11 @@
 
 #include "base/core/err.h"
 #include "base/core/fd.h"
+#include "base/core/group.h"
 #include "base/wire/http_unix.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -16,7 +16,6 @@
 #include <sys/stat.h>
 
 #define BACKLOG 256
-#define GROUP_BUF_MAX (1u << 20)
 
 int http_unix_address(const char *path, struct sockaddr_un *ret, struct err *err)
 {
@@ -58,38 +57,18 @@ static int remove_dead(const struct sockaddr_un *a, struct err *err)
 	return 0;
 }
 
-/* 1 with *ret_gid, or 0 when there is no such group. */
-static int find_group(const char *name, gid_t *ret_gid)
-{
-	struct group entry, *found = NULL;
-	char *text = NULL;
-	int r = ERANGE;
-
-	for (size_t n = 4096; r == ERANGE && n <= GROUP_BUF_MAX; n *= 4) {
-		free(text);
-		text = malloc(n);
-		r = text ? getgrnam_r(name, &entry, text, n, &found) : ENOMEM;
-	}
-	if (r == 0 && found)
-		*ret_gid = found->gr_gid;
-	free(text);
-	return r == 0 && found;
-}
-
 /* bind() gives the file the mode of the socket, 0600 by now, whatever the umask is: nobody but the owner can connect between bind() and
  * here. */
-static int set_access(const char *path, unsigned mode, const char *group, struct err *err)
+static int set_access(const char *path, unsigned mode, gid_t group, struct err *err)
 {
-	gid_t gid;
-
-	if (group && find_group(group, &gid) && lchown(path, (uid_t)-1, gid) < 0)
-		return err_sys(err, errno, "give \"%s\" to the group %s", path, group);
+	if (group != GROUP_NONE && lchown(path, (uid_t)-1, group) < 0)
+		return err_sys(err, errno, "give \"%s\" to the group %u", path, group);
 	if (chmod(path, mode) < 0)
 		return err_sys(err, errno, "set the mode of \"%s\"", path);
 	return 0;
 }
 
-int http_listen_unix(const char *path, unsigned mode, const char *group, struct err *err)
+int http_listen_unix(const char *path, unsigned mode, gid_t group, struct err *err)
 {
 	fd_cleanup int fd = -1;
 	struct sockaddr_un a;

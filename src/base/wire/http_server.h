@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct err;
 struct loop;
@@ -51,9 +52,9 @@ void http_server_drain(struct http_server *s, void (*fn)(void *ctx), void *ctx);
 /* Bytes held for all connections together: what was read and not yet used, buffered bodies, replies that wait. For tests and for information. */
 size_t http_server_buffered(const struct http_server *s);
 
-/* Makes, binds and listens on a Unix socket: mode, and group `group` when it exists (NULL = leave). Replaces a dead socket file, -EADDRINUSE when
+/* Makes, binds and listens on a Unix socket: mode, and group `group` (GROUP_NONE of base/core/group.h = leave). Replaces a dead socket file, -EADDRINUSE when
  * somebody answers on it. */
-int http_listen_unix(const char *path, unsigned mode, const char *group, struct err *err);
+int http_listen_unix(const char *path, unsigned mode, gid_t group, struct err *err);
 
 /* Listens on "HOST:PORT", "[::1]:PORT" or ":PORT" (every address of the machine); port 0 takes a free one. The first address that HOST has. */
 int http_listen_tcp(const char *address, struct err *err);

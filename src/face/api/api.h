@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct api;
 struct engine;
@@ -28,6 +29,7 @@ struct api_options {
 	const char *agent_of;	 /* an agent's server: jobs and nodes are asked for there. NULL = this is no agent */
 	bool cluster; /* other nodes may come: containers are those of all of them (face/onehost/onehost.h) */
 	bool alone;   /* of an ordinary user: its sockets are his only */
+	gid_t group;  /* that may use its sockets (GROUP_NONE of base/core/group.h) */
 	void (*down)(void *ctx, enum api_down how); /* POST /v1/down */
 	void *ctx;
 };

@@ -338,7 +338,7 @@ static int open_all_given(struct api *a, const struct api_doors *o, struct door 
 
 static int open_unix(struct api *a, const char *path, struct door **list, struct err *err)
 {
-	int fd = a->o.alone ? http_listen_unix(path, 0600, NULL, err) : http_listen_unix(path, 0660, "berth", err);
+	int fd = http_listen_unix(path, a->o.alone ? 0600 : 0660, a->o.group, err);
 	int r;
 
 	if (fd < 0)

@@ -3,6 +3,7 @@
 #include "base/core/child.h"
 #include "base/core/err.h"
 #include "base/core/fd.h"
+#include "base/core/group.h"
 #include "base/core/map.h"
 #include "base/core/mem.h"
 #include "base/core/sha256.h"
@@ -15,6 +16,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -150,12 +152,34 @@ static void test_child(void **state)
 	close(fds[0]);
 }
 
+static void test_group(void **state)
+{
+	char maps[1 << 16] = "";
+	struct err err = ERR_INIT;
+	gid_t gid = 7;
+	int fd;
+
+	(void)state;
+	assert_int_equal(group_find("root", &gid, &err), 1);
+	assert_int_equal(gid, 0);
+	assert_int_equal(group_find("no-such-group-here", &gid, &err), 0);
+	assert_int_equal(gid, GROUP_NONE);
+	/* Where systemd is a source of groups, it has been asked now: not by us. */
+	fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	while (read(fd, maps, sizeof maps - 1) > 0) {
+		assert_null(strstr(maps, "libnss_"));
+		memset(maps, 0, sizeof maps);
+	}
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_err_texts), cmocka_unit_test(test_err_cut), cmocka_unit_test(test_buf_limit),
 	    cmocka_unit_test(test_map_many),  cmocka_unit_test(test_strv),    cmocka_unit_test(test_sha256),
-	    cmocka_unit_test(test_child),
+	    cmocka_unit_test(test_child),     cmocka_unit_test(test_group),
 	};
 
 	return cmocka_run_group_tests_name("core", tests, NULL, NULL);

@@ -3,6 +3,7 @@
 
 #include "base/core/buf.h"
 #include "base/core/err.h"
+#include "base/core/group.h"
 #include "base/core/fd.h"
 #include "base/core/mem.h"
 #include "base/wire/http_client.h"
@@ -214,7 +215,7 @@ static void test_replies(void **state)
 
 	(void)state;
 	snprintf(path, sizeof path, "%s/liar", t->dir);
-	l.fd = http_listen_unix(path, 0600, NULL, NULL);
+	l.fd = http_listen_unix(path, 0600, GROUP_NONE, NULL);
 	assert_true(l.fd >= 0);
 	assert_int_equal(fcntl(l.fd, F_SETFL, fcntl(l.fd, F_GETFL) & ~O_NONBLOCK), 0);
 	for (size_t i = 0; i < sizeof replies / sizeof *replies; i++) {
@@ -259,7 +260,7 @@ static void test_upgrade(void **state)
 
 	(void)state;
 	snprintf(path, sizeof path, "%s/liar", t->dir);
-	l.fd = http_listen_unix(path, 0600, NULL, NULL);
+	l.fd = http_listen_unix(path, 0600, GROUP_NONE, NULL);
 	assert_int_equal(fcntl(l.fd, F_SETFL, fcntl(l.fd, F_GETFL) & ~O_NONBLOCK), 0);
 	assert_int_equal(pthread_create(&id, NULL, lie, &l), 0);
 	c = opened(path);

@@ -3,6 +3,7 @@
 
 #include "base/core/buf.h"
 #include "base/core/err.h"
+#include "base/core/group.h"
 #include "base/core/loop.h"
 #include "base/core/mem.h"
 
@@ -282,7 +283,7 @@ struct http_lib *http_lib_start_tls(const struct http_limits *limits, struct tls
 	snprintf(th->t.dir, sizeof th->t.dir, "/tmp/berth-http-XXXXXX");
 	assert_non_null(mkdtemp(th->t.dir));
 	snprintf(th->t.path, sizeof th->t.path, "%s/sock", th->t.dir);
-	fd = http_listen_unix(th->t.path, 0660, NULL, &err);
+	fd = http_listen_unix(th->t.path, 0660, GROUP_NONE, &err);
 	assert_true(fd >= 0);
 	assert_int_equal(loop_new(&th->loop, &err), 0);
 	assert_int_equal(loop_post_new(th->loop, on_post, th, &th->post, &err), 0);

@@ -3,6 +3,7 @@
 
 #include "base/core/buf.h"
 #include "base/core/err.h"
+#include "base/core/group.h"
 #include "base/core/mem.h"
 
 #include <errno.h>
@@ -654,30 +655,32 @@ static void test_listen(void **state)
 	struct err err = ERR_INIT;
 	char longer[200], file[128];
 	struct stat st;
+	gid_t group = geteuid() == 0 ? 1 : getegid();
 	mode_t old = umask(077);
 	int fd;
 
 	(void)state;
-	assert_int_equal(http_listen_unix(t->path, 0660, NULL, &err), -EADDRINUSE);
+	assert_int_equal(http_listen_unix(t->path, 0660, GROUP_NONE, &err), -EADDRINUSE);
 	assert_non_null(strstr(err.text, "berth down"));
 	snprintf(file, sizeof file, "%s/other", t->dir);
-	fd = http_listen_unix(file, 0660, "no-such-group-here", &err);
+	fd = http_listen_unix(file, 0660, GROUP_NONE, &err);
 	assert_true(fd >= 0);
 	close(fd); /* now the file is dead */
-	fd = http_listen_unix(file, 0660, "root", &err);
+	fd = http_listen_unix(file, 0660, group, &err);
 	assert_true(fd >= 0);
 	assert_int_equal(stat(file, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0660);
+	assert_int_equal(st.st_gid, group);
 	close(fd);
 	unlink(file);
 	fd = open(file, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 	close(fd);
-	assert_int_equal(http_listen_unix(file, 0660, NULL, &err), -EEXIST);
+	assert_int_equal(http_listen_unix(file, 0660, GROUP_NONE, &err), -EEXIST);
 	unlink(file);
 	memset(longer, 'x', sizeof longer - 1);
 	longer[sizeof longer - 1] = '\0';
-	assert_int_equal(http_listen_unix(longer, 0660, NULL, &err), -EINVAL);
-	assert_int_equal(http_listen_unix("", 0660, NULL, &err), -EINVAL);
+	assert_int_equal(http_listen_unix(longer, 0660, GROUP_NONE, &err), -EINVAL);
+	assert_int_equal(http_listen_unix("", 0660, GROUP_NONE, &err), -EINVAL);
 	umask(old);
 	http_lib_stop(t);
 }

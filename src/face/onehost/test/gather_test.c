@@ -4,6 +4,7 @@
 
 #include "base/core/buf.h"
 #include "base/core/err.h"
+#include "base/core/group.h"
 #include "base/core/fd.h"
 #include "base/core/loop.h"
 #include "base/core/mem.h"
@@ -123,7 +124,7 @@ static void test_deep(void **state)
 
 	(void)state;
 	make_place(&p);
-	d.fd = http_listen_unix(p.socket, 0600, NULL, &p.err);
+	d.fd = http_listen_unix(p.socket, 0600, GROUP_NONE, &p.err);
 	assert_true(d.fd >= 0);
 	assert_int_equal(loop_fd_new(p.h.loop, d.fd, LOOP_IN, on_door, &d, &watch, &p.err), 0);
 	for (size_t k = 0; k < 2; k++) {
@@ -153,7 +154,7 @@ static void test_target(void **state)
 
 	(void)state;
 	make_place(&p);
-	fd = http_listen_unix(p.socket, 0600, NULL, &p.err);
+	fd = http_listen_unix(p.socket, 0600, GROUP_NONE, &p.err);
 	for (size_t k = 0; k < sizeof targets / sizeof *targets; k++) {
 		ask(&p, targets[k], 1, &s);
 		assert_int_equal(s.errors, 1);
