@@ -320,6 +320,48 @@ static void nonsense_ends_the_connection(void **state)
 	place_close(&p);
 }
 
+static int stop(struct place *p, const char *data, size_t n)
+{
+	(void)data;
+	(void)n;
+	loop_stop(p->loop);
+	return 0;
+}
+
+static void count_end(void *ctx, enum grpc_status status, const char *text)
+{
+	size_t *ended = ctx;
+
+	(void)status;
+	(void)text;
+	++*ended;
+	loop_stop(now->loop);
+}
+
+/* Two that are within the limit of one message grow side by side: the second to pass the limit of both is sent away, the other comes whole. */
+static void unfinished_messages_have_one_limit(void **state)
+{
+	static const struct rpc_stream_hooks hooks = {.end = count_end};
+	const size_t large = RPC_UNFINISHED_MAX / 2 + (2u << 20);
+	mem_cleanup char *data = mem_zalloc(1, large);
+	size_t ended = 0;
+	struct place p;
+
+	(void)state;
+	assert_true(large <= RPC_MESSAGE_MAX);
+	place_open(&p, false);
+	p.on_message = stop;
+	for (int i = 0; i < 2; i++)
+		rpc_send(rpc_call(p.client.conn, "/a.B/C", NULL, &hooks, &ended), data, large);
+	while (p.server.n_messages + ended < 2)
+		run(&p);
+	assert_int_equal(p.server.n_messages, 1);
+	assert_int_equal(p.server.largest, large);
+	assert_int_equal(ended, 1);
+	assert_false(p.server.down);
+	place_close(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -327,6 +369,7 @@ int main(void)
 	    cmocka_unit_test(a_failure_has_its_text),
 	    cmocka_unit_test(a_large_message_comes_whole),
 	    cmocka_unit_test(who_holds_gets_no_more_than_the_window),
+	    cmocka_unit_test(unfinished_messages_have_one_limit),
 	    cmocka_unit_test(a_hook_may_cancel_its_own_stream),
 	    cmocka_unit_test(the_end_of_the_connection_ends_its_streams),
 	    cmocka_unit_test(nonsense_ends_the_connection),
