@@ -35,7 +35,9 @@ no_tool() {
 
 @test "a build gets its files from the client, and only those that it may have" {
 	run -0 build -n built:1 -a build-arg:WORD=yes
-	[[ "$output" == *"done [stage-0 2/3] COPY . /ctx"*"image.name=built:1"* || "$output" == *"image.name="*"built:1"* ]]
+	[[ "$output" == *"done [2/3] COPY . /ctx"*"image.name=built:1"* || "$output" == *"image.name="*"built:1"* ]]
+	[[ "$output" == *"part transferring dockerfile:"*"part transferring context:"*"cached [1/3] FROM docker.io/library/busybox:latest"* ]]
+	[[ "$output" == *"part writing image sha256:"*"part naming to docker.io/library/built:1"*"done exporting to image"* ]]
 	[[ "$output" == *"| yes.no"* ]]
 	[[ "$output" != *"| ignored"* && "$output" != *"| a.no"* ]]
 	[ "$(berth run --network none built:1)" = yes ]
@@ -45,8 +47,8 @@ no_tool() {
 
 @test "a client that drives the frontend itself gets the same image, from the cache" {
 	run -0 build -n built:2 -a build-arg:WORD=yes --bridge
-	[[ "$output" == *"cached [stage-0 2/3] COPY . /ctx"* ]]
-	[[ "$output" == *"cached [stage-0 3/3] RUN"* ]]
+	[[ "$output" == *"cached [2/3] COPY . /ctx"* ]]
+	[[ "$output" == *"cached [3/3] RUN"* ]]
 	docker_api 200 GET /images/built:2/json
 	id=$(body .Id)
 	docker_api 200 GET /images/built:1/json
@@ -98,12 +100,12 @@ no_tool() {
 
 @test "clients before buildx build with a session, too" {
 		run -0 build --query 't=old:1&buildargs=%7B%22WORD%22%3A%22yes%22%7D'
-	[[ "$output" == *"[stage-0 3/3] RUN"*'200 {"id": "moby.image.id", "aux": {"ID": "sha256:'* ]]
+	[[ "$output" == *"[3/3] RUN"*'200 {"id": "moby.image.id", "aux": {"ID": "sha256:'* ]]
 	docker_api 200 GET /images/old:1/json
 	run -0 build --query 'q=1&dockerfile=scratch'
 	[[ "$output" == '200 {"stream": "sha256:'*'\n"}' ]]
 	run -1 build --query 'dockerfile=fails'
-	[[ "$output" == *"| before"*'200 {"errorDetail": {"message": "fails:2: RUN echo before; exit 7: the command returned'* ]]
+	[[ "$output" == *"| before"*'200 {"errorDetail": {"message": "process \"/bin/sh -c echo before; exit 7\" did not complete successfully: exit code: 7"'* ]]
 	# Libraries send the context as the body, and have a session for the rest.
 	run -0 build --query 't=body:1&dockerfile=secret&nocache=1' --body -s x=words
 	[[ "$output" == *"| words"*'200 {"id": "moby.image.id"'* ]]
@@ -127,8 +129,18 @@ no_tool() {
 
 @test "errors have the words and the kind of the failure" {
 	run -1 build -a filename=fails
-	[[ "$output" == *"| before"*"the step failed"* ]]
-	[[ "$output" == *"fails:2: RUN echo before; exit 7: the command returned a non-zero code: 7" ]]
+	local words='process "/bin/sh -c echo before; exit 7" did not complete successfully: exit code: 7'
+	[[ "$output" == *"| before"*"done [2/2] RUN echo before; exit 7 $words"*"error 2 $words"*"at fails 2 2 RUN echo before; exit 7" ]]
+	# A client that drives the frontend gets the place too, and a long file has it as well.
+	{
+		cat "$DIR/ctx/fails"
+		yes '# filler' | head -n 9000
+	} >"$DIR/ctx/fails-long"
+	run -1 build -a filename=fails-long --bridge
+	[[ "$output" == *"at fails-long 2 2 RUN echo before; exit 7" ]]
+	printf '%s\n' 'FROM busybox' '' 'CPOY a b' >"$DIR/ctx/unknown"
+	run -1 build -a filename=unknown
+	[[ "$output" == *"done [internal] load build definition from unknown "*"error 3 "*"at unknown 3 3 CPOY a b" ]]
 	run -1 build -a target=nope --bridge
 	[[ "$output" == *'error '*'there is no stage "nope" to build' ]]
 	run -1 build -a filename=missing

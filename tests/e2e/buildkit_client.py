@@ -303,6 +303,8 @@ def watch(stream, args):
                 if args.vanish and one[3].startswith(b"["):
                     if b"/" in one[3].split(b"]")[0]:
                         os._exit(3)
+            elif field == 2 and 8 in one:
+                print("part", one[1].decode(), flush=True)
             elif field == 3:
                 print("|", one[4].decode(), end="", flush=True)
             elif field == 4:
@@ -324,6 +326,18 @@ def drive(conn, args, ref):
     code, why = done.status()
     failure = text(2, number(1, code) + text(2, why)) if code else b""
     assert conn.call(bridge + "Return", failure, headers).status()[0] == 0
+
+
+def place(details):
+    """Where in the Dockerfile it stands: google.rpc.Status with an Any that holds JSON."""
+    for field, value in fields(base64.b64decode(details or "")):
+        if field == 3:
+            any = dict(fields(value))
+            assert any[1] == b"github.com/moby/buildkit/errdefs.Source+json", any
+            source = json.loads(any[2])
+            lines = base64.b64decode(source["info"]["data"]).decode().split("\n")
+            start, end = (source["ranges"][0][k]["line"] for k in ("start", "end"))
+            print("at", source["info"]["filename"], start, end, lines[start - 1])
 
 
 def old_build(args, ref):
@@ -384,6 +398,7 @@ def main():
     seen.join()
     if code:
         print("error", code, why)
+        place(solve.headers.get("grpc-status-details-bin"))
         return 1
     for field, value in fields(answer):
         one = dict(fields(value))

@@ -33,7 +33,7 @@ struct rpc_stream {
 	struct buf in, out;
 	size_t out_at, owed; /* owed: what came while it was held */
 	enum grpc_status status;
-	char *trailer; /* of ours: the text, encoded */
+	char *trailer, *details; /* of ours: the text, encoded */
 	char text[GRPC_TEXT_MAX];
 	int32_t id;
 	bool called, accepted, answered; /* called: by the peer; answered: our headers are out */
@@ -82,6 +82,7 @@ static void stream_free(struct rpc_stream *s)
 	buf_free(&s->in);
 	buf_free(&s->out);
 	free(s->trailer);
+	free(s->details);
 	free(s->path);
 	free(s);
 }
@@ -353,11 +354,16 @@ static int add_trailer(struct rpc_stream *s)
 {
 	char number[8];
 	const int n = snprintf(number, sizeof number, "%d", (int)s->status);
-	const nghttp2_nv fields[] = {{(uint8_t *)"grpc-status", (uint8_t *)number, 11, (size_t)n, NGHTTP2_NV_FLAG_NONE},
-				     {(uint8_t *)"grpc-message", (uint8_t *)s->trailer, 12,
-				      s->trailer ? strlen(s->trailer) : 0, NGHTTP2_NV_FLAG_NONE}};
+	nghttp2_nv fields[3] = {{(uint8_t *)"grpc-status", (uint8_t *)number, 11, (size_t)n, NGHTTP2_NV_FLAG_NONE}};
+	size_t n_fields = 1;
 
-	return nghttp2_submit_trailer(s->conn->session, s->id, fields, s->trailer ? 2 : 1);
+	if (s->trailer)
+		fields[n_fields++] = (nghttp2_nv){(uint8_t *)"grpc-message", (uint8_t *)s->trailer, 12,
+						  strlen(s->trailer), NGHTTP2_NV_FLAG_NONE};
+	if (s->details)
+		fields[n_fields++] = (nghttp2_nv){(uint8_t *)"grpc-status-details-bin", (uint8_t *)s->details, 23,
+						  strlen(s->details), NGHTTP2_NV_FLAG_NONE};
+	return nghttp2_submit_trailer(s->conn->session, s->id, fields, n_fields);
 }
 
 static ssize_t read_out(nghttp2_session *session, int32_t id, uint8_t *data, size_t cap, uint32_t *flags,
@@ -620,6 +626,12 @@ void rpc_end(struct rpc_stream *s, enum grpc_status status, const char *text)
 		(void)nghttp2_session_resume_data(s->conn->session, s->id);
 	answer(s);
 	loop_timer_arm(s->conn->turn, 0);
+}
+
+void rpc_details(struct rpc_stream *s, const char *base64)
+{
+	if (!s->ending && !s->details && strlen(base64) <= RPC_DETAILS_MAX)
+		s->details = mem_strdup(base64);
 }
 
 static size_t count(const struct rpc_field *fields)

@@ -63,6 +63,9 @@ const char *rpc_field(const struct rpc_stream *s, const char *name); /* metadata
 void rpc_accept(struct rpc_stream *s, const struct rpc_stream_hooks *hooks, void *ctx);
 /* What was sent goes out, then the status; text may be NULL. The hook `end` is still called. */
 void rpc_end(struct rpc_stream *s, enum grpc_status status, const char *text);
+/* Before rpc_end(): the whole google.rpc.Status in base64, for clients that look into details; more than RPC_DETAILS_MAX bytes are left out. */
+void rpc_details(struct rpc_stream *s, const char *base64);
+#define RPC_DETAILS_MAX (48u << 10)
 
 /* ---- the side that calls ---- */
 

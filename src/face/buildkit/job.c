@@ -8,6 +8,7 @@
 #include "base/core/loop.h"
 #include "base/core/mem.h"
 #include "base/wire/protobuf.h"
+#include "face/buildkit/excerpt.h"
 #include "face/buildkit/message.h"
 #include "face/buildkit/solver.h"
 #include "face/buildkit/trace.h"
@@ -36,6 +37,7 @@ struct job {
 	struct solver *solver;
 	struct buf backlog;	/* status before anybody watched, each message behind its length */
 	yyjson_mut_doc *answer; /* of the process */
+	struct excerpt *place;	/* of its failure, or NULL */
 	struct trace *trace;	/* who asked by POST /build, instead of a call */
 	struct loop_timer *late;
 	int context; /* its files, until it begins; -1 = they come from the session */
@@ -95,6 +97,15 @@ static void answer(struct waiter *w, enum grpc_status status, const char *text)
 	rpc_end(call, status, text);
 }
 
+static void answer_failure(struct waiter *w, enum grpc_status status, const char *text)
+{
+	mem_cleanup char *details = w->call ? excerpt_status(w->job->place, (int)status, text) : NULL;
+
+	if (details)
+		rpc_details(w->call, details);
+	answer(w, status, text);
+}
+
 static void job_free(struct job *job)
 {
 	struct jobs *j = job->jobs;
@@ -109,6 +120,7 @@ static void job_free(struct job *job)
 	loop_timer_free(job->late);
 	buf_free(&job->backlog);
 	fd_closep(&job->context);
+	excerpt_free(job->place);
 	free(job->session);
 	free(job->ref);
 	free(job);
@@ -268,7 +280,7 @@ static void finish(struct job *job)
 static void fail(struct job *job, enum grpc_status status, const char *text)
 {
 	trace_end(mem_take(job->trace), NULL, text);
-	answer(&job->solve, status, text);
+	answer_failure(&job->solve, status, text);
 	leave(job);
 }
 
@@ -327,7 +339,7 @@ static int on_status(void *ctx, const char *data, size_t n)
 static void on_end(void *ctx, yyjson_val *doc, const struct err *err)
 {
 	struct job *job = ctx;
-	yyjson_val *response = yyjson_obj_get(doc, "response");
+	yyjson_val *response = err ? NULL : yyjson_obj_get(doc, "response");
 	const char *names = yyjson_get_str(yyjson_obj_get(response, "image.name"));
 
 	job->solver = NULL;
@@ -337,8 +349,10 @@ static void on_end(void *ctx, yyjson_val *doc, const struct err *err)
 		job_free(job);
 		return;
 	}
+	if (err)
+		job->place = excerpt_new(yyjson_obj_get(doc, "details"));
 	if (err && job->bridge.call) {
-		answer(&job->bridge, status_of(err->code), err->text);
+		answer_failure(&job->bridge, status_of(err->code), err->text);
 		return;
 	}
 	if (err) {

@@ -9,10 +9,9 @@
 #include "face/buildkit/agent.h"
 #include "face/buildkit/ask.h"
 #include "face/buildkit/filesync.h"
-#include "face/buildkit/lint_answer.h"
 #include "face/buildkit/solve_export.h"
 #include "face/buildkit/solve_options.h"
-#include "face/buildkit/status.h"
+#include "face/buildkit/solve_tell.h"
 #include "node/build/client.h"
 #include "node/build/secret.h"
 #include "node/image/ref.h"
@@ -30,13 +29,9 @@
 #define GET_SECRET "/moby.buildkit.secrets.v1.Secrets/GetSecret"
 #define UPLOAD_PULL "/moby.upload.v1.Upload/Pull"
 
-enum { OWN_FILE = STATUS_OWN, OWN_CONTEXT, OWN_EXPORT, OWN_PULL };
-
 struct solve {
-	struct status *status;
+	struct solve_tell *tell;
 	int ask;
-	uint32_t n_stages, n_pulls, n_trees;
-	struct lint_answer *lint; /* NULL = nobody asks for the rules */
 };
 
 static void on_signal(int signal)
@@ -51,28 +46,24 @@ static int client_file(void *ctx, const char *dir, const char *path, size_t limi
 		       struct err *err)
 {
 	struct solve *s = ctx;
-	int r = filesync_file(s->ask, dir, path, limit, ret, ret_n, err);
+	int r;
 
-	if (r == 0 && s->lint)
-		lint_answer_source(s->lint, path, *ret, *ret_n);
+	solve_tell_file(s->tell, path);
+	r = filesync_file(s->ask, dir, path, limit, ret, ret_n, err);
+	if (r == 0 || r == -ENOENT)
+		solve_tell_file_came(s->tell, path, r == 0 ? *ret : NULL, r == 0 ? *ret_n : 0);
 	return r;
 }
 
 static int client_tree(void *ctx, const char *dir, char *const *patterns, char *const *paths, int file, struct err *err)
 {
 	struct solve *s = ctx;
-	const bool first = s->n_trees == 0;
-	mem_cleanup char *name =
-	    first ? mem_strdup("[internal] load build context") : mem_printf("[context %s] load from client", dir);
-	const uint32_t id = first ? OWN_CONTEXT : STATUS_OWN + 1000 + s->n_trees;
 	uint64_t bytes = 0;
 	int r;
 
-	s->n_trees++;
-	status_begin(s->status, id, name);
+	solve_tell_tree(s->tell, dir);
 	r = filesync_tree(s->ask, dir, patterns, paths, file, &bytes, err);
-	status_part(s->status, id, "transferring context:", bytes, 0);
-	status_done(s->status, id, r < 0 ? err->text : NULL);
+	solve_tell_tree_came(s->tell, bytes, r < 0 ? err->text : NULL);
 	return r;
 }
 
@@ -170,10 +161,9 @@ static void ask_credentials(const struct solve *s, const char *ref)
 
 static void on_progress(void *ctx, const struct image_progress *p)
 {
-	mem_cleanup char *name = mem_printf("%s%s%s", p->action, *p->id ? " " : "", p->id);
 	const struct solve *s = ctx;
 
-	status_part(s->status, OWN_PULL + s->n_pulls - 1, name, p->done, p->total);
+	solve_tell_pulling(s->tell, p);
 }
 
 static int fetch(void *ctx, struct image_store *store, const char *ref, const char *platform, struct err *err)
@@ -181,15 +171,12 @@ static int fetch(void *ctx, struct image_store *store, const char *ref, const ch
 	cleanup_with(registry_pulled_free) struct registry_pulled pulled = {.info = NULL};
 	const struct registry_pull_options o = {.platform = platform, .progress = on_progress, .ctx = ctx};
 	struct solve *s = ctx;
-	mem_cleanup char *name = mem_printf("[internal] pull %s", ref);
-	const uint32_t id = OWN_PULL + s->n_pulls++;
 	int r;
 
-	status_done(s->status, OWN_FILE, NULL);
-	status_begin(s->status, id, name);
+	solve_tell_pull(s->tell, ref);
 	ask_credentials(s, ref);
 	r = registry_pull(store, ref, &o, &pulled, err);
-	status_done(s->status, id, r < 0 ? err->text : NULL);
+	solve_tell_pulled(s->tell, r < 0 ? err->text : NULL);
 	return r;
 }
 
@@ -243,66 +230,7 @@ static int take_body(const struct solve *s, int *ret_fd, struct err *err)
 	return err_set(err, EPROTO, "the build context did not come");
 }
 
-/* ---- what is told ---- */
-
-static char *step_name(const struct build_event *e)
-{
-	return e->stage && *e->stage ? mem_printf("[%s %d/%d] %s", e->stage, e->number, e->of, e->step)
-				     : mem_printf("[%d/%d] %s", e->number, e->of, e->step);
-}
-
-static void tell_stage(struct solve *s, const struct build_event *e)
-{
-	const uint32_t id = STATUS_STAGE + s->n_stages++;
-	mem_cleanup char *name = mem_printf("[%s] %s", e->stage ? e->stage : "", e->text);
-
-	status_begin(s->status, id, name);
-	status_done(s->status, id, NULL);
-}
-
-static void on_event(void *ctx, const struct build_event *e)
-{
-	const uint32_t id = STATUS_STEP + (uint32_t)e->index;
-	mem_cleanup char *name = e->step ? step_name(e) : NULL, *words = NULL;
-	struct solve *s = ctx;
-
-	switch (e->type) {
-	case BUILD_EVENT_PLAN:
-		status_done(s->status, OWN_FILE, NULL);
-		break;
-	case BUILD_EVENT_STAGE:
-		tell_stage(s, e);
-		break;
-	case BUILD_EVENT_WARNING:
-		words = e->line ? mem_printf("%s (line %u)", e->text, e->line) : mem_strdup(e->text);
-		if (s->lint)
-			lint_answer_add(s->lint, e->text, e->line);
-		else
-			status_warn(s->status, OWN_FILE, words);
-		break;
-	case BUILD_EVENT_NOTE:
-		status_warn(s->status, OWN_FILE, e->text);
-		break;
-	case BUILD_EVENT_BEGIN:
-		status_begin(s->status, id, name);
-		break;
-	case BUILD_EVENT_CACHED:
-		status_cached(s->status, id, name);
-		break;
-	case BUILD_EVENT_OUTPUT:
-		status_line(s->status, id, e->text);
-		break;
-	case BUILD_EVENT_DONE:
-		status_done(s->status, id, NULL);
-		break;
-	case BUILD_EVENT_FAILED:
-		status_done(s->status, id, "the step failed");
-		break;
-	case BUILD_EVENT_CONFIG:
-	case BUILD_EVENT_TICK:
-		break;
-	}
-}
+/* ---- all ---- */
 
 static void add_response(yyjson_mut_doc *answer, const struct build_result *result)
 {
@@ -323,7 +251,23 @@ static void add_response(yyjson_mut_doc *answer, const struct build_result *resu
 		yyjson_mut_obj_add_strcpy(answer, response, "image.name", names);
 }
 
-/* ---- all ---- */
+static void on_event(void *ctx, const struct build_event *e)
+{
+	solve_tell_event(ctx, e);
+}
+
+static int send_export(const struct solve *s, const struct solve_options *w, const struct solve_export_place *place,
+		       struct err *err)
+{
+	int r;
+
+	if (place->tmp < 0)
+		return 0;
+	solve_tell_sending(s->tell, false, NULL);
+	r = solve_export_send(w, s->ask, place, err);
+	solve_tell_sending(s->tell, true, r < 0 ? err->text : NULL);
+	return r;
+}
 
 static int build(struct solve *s, struct solve_options *w, int data_dir, yyjson_mut_doc *answer, struct err *err)
 {
@@ -346,17 +290,12 @@ static int build(struct solve *s, struct solve_options *w, int data_dir, yyjson_
 	w->o.client = &client;
 	w->o.fetch = fetch;
 	w->o.fetch_ctx = s;
-	s->lint = w->check ? lint_answer_new(answer) : NULL;
-	status_begin(s->status, OWN_FILE, "[internal] load build definition");
-	r = build_run(data_dir, &w->o, on_event, s, &result, err);
-	status_done(s->status, OWN_FILE, r < 0 ? err->text : NULL);
-	s->lint = lint_answer_free(s->lint, r == 0);
+	solve_tell_file(s->tell, "");
+	r = build_run(data_dir, &w->o, on_event, s->tell, &result, err);
 	if (r < 0)
 		return r;
-	if (w->export == SOLVE_LOCAL || w->export == SOLVE_TAR)
-		status_begin(s->status, OWN_EXPORT, "exporting to client");
-	r = solve_export_send(w, s->ask, &place, err);
-	status_done(s->status, OWN_EXPORT, r < 0 ? err->text : NULL);
+	solve_tell_made(s->tell, &result);
+	r = send_export(s, w, &place, err);
 	add_response(answer, &result);
 	return r;
 }
@@ -373,8 +312,10 @@ int solve_run(yyjson_val *request, int data_dir, yyjson_mut_doc *answer, struct 
 		return r;
 	(void)fcntl(STDIN_FILENO, F_SETFD, FD_CLOEXEC);
 	sigaction(SIGTERM, &action, NULL);
-	s.status = status_new(STDOUT_FILENO, ref ? ref : "");
+	s.tell = solve_tell_new(STDOUT_FILENO, ref ? ref : "", w.o.dockerfile, w.check ? answer : NULL);
 	r = build(&s, &w, data_dir, answer, err);
-	s.status = status_free(s.status);
+	if (r < 0)
+		solve_tell_failed(s.tell, err, answer);
+	s.tell = solve_tell_free(s.tell, r == 0);
 	return r;
 }

@@ -73,7 +73,7 @@ static void tell_end(const struct solver *s, const struct solver_hooks *hooks, v
 		err_set(&err, (int)yyjson_get_int(yyjson_obj_get(root, "code")), "%s", yyjson_get_str(text));
 	else if (!root)
 		err_set(&err, ECANCELED, "the process of the build ended without an answer");
-	hooks->end(ctx, text ? NULL : root, text || !root ? &err : NULL);
+	hooks->end(ctx, root, text || !root ? &err : NULL);
 }
 
 static void try_end(struct solver *s)

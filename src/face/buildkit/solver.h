@@ -17,7 +17,7 @@ struct solver;
 struct solver_hooks {
 	/* A message of Control.Status; 1 = no more until solver_resume(). */
 	int (*status)(void *ctx, const char *data, size_t n);
-	/* Once; the solver is gone afterwards. answer: {"response": {...}}, or NULL and the error. */
+	/* Once; the solver is gone afterwards. answer: {"response": {...}}; with an error {"details": {...}} (excerpt.h), {} or NULL. */
 	void (*end)(void *ctx, yyjson_val *answer, const struct err *err);
 	/* The connection of the client's session, or NULL. */
 	struct rpc *(*session)(void *ctx);

@@ -172,28 +172,48 @@ void status_line(struct status *s, uint32_t id, const char *text)
 	write_message(s, 3, &b);
 }
 
-void status_part(struct status *s, uint32_t id, const char *name, uint64_t bytes, uint64_t total)
+struct part {
+	const char *name;
+	uint64_t bytes, total;
+	struct timespec started;
+};
+
+static void tell_part(struct status *s, uint32_t id, const struct part *p)
 {
 	buf_cleanup struct buf b = BUF_LIMIT(STATUS_MESSAGE_MAX);
-	const bool over = bytes >= total;
-	struct vertex *v = vertex(s, id);
 	struct timespec t;
 	char digest[80];
 
 	now(&t);
-	if (!over && clock_mono_ms() - v->told_ms < PACE_MS)
-		return;
-	v->told_ms = clock_mono_ms();
 	digest_of(s, id, digest);
-	pb_text(&b, 1, name);
+	pb_text(&b, 1, p->name);
 	pb_text(&b, 2, digest);
-	pb_uint(&b, 4, bytes);
-	pb_uint(&b, 5, total);
+	pb_uint(&b, 4, p->bytes);
+	pb_uint(&b, 5, p->total);
 	add_time(&b, 6, &t);
-	add_time(&b, 7, &v->started);
-	if (over)
+	add_time(&b, 7, &p->started);
+	if (p->bytes >= p->total)
 		add_time(&b, 8, &t);
 	write_message(s, 2, &b);
+}
+
+void status_part(struct status *s, uint32_t id, const char *name, uint64_t bytes, uint64_t total)
+{
+	struct vertex *v = vertex(s, id);
+	const struct part p = {name, bytes, total, v->started};
+
+	if (bytes < total && clock_mono_ms() - v->told_ms < PACE_MS)
+		return;
+	v->told_ms = clock_mono_ms();
+	tell_part(s, id, &p);
+}
+
+void status_mark(struct status *s, uint32_t id, const char *name)
+{
+	struct part p = {.name = name};
+
+	now(&p.started);
+	tell_part(s, id, &p);
 }
 
 void status_warn(struct status *s, uint32_t id, const char *text)

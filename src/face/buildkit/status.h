@@ -16,6 +16,7 @@ struct status;
 #define STATUS_STEP 0u
 #define STATUS_STAGE (1u << 24)
 #define STATUS_OWN (1u << 25)
+#define STATUS_IMAGE (1u << 26)
 #define STATUS_MESSAGE_MAX (1u << 20)
 
 /* seed: makes the vertices of this build others than those of any other. */
@@ -29,4 +30,6 @@ void status_cached(struct status *s, uint32_t id, const char *name);
 void status_line(struct status *s, uint32_t id, const char *text); /* a line of output, without its newline */
 /* How far a part of the vertex is, of `total` bytes (0 = not known: it is over); what comes more often than ten times a second is left out. */
 void status_part(struct status *s, uint32_t id, const char *name, uint64_t bytes, uint64_t total);
+/* A part that took no time. */
+void status_mark(struct status *s, uint32_t id, const char *name);
 void status_warn(struct status *s, uint32_t id, const char *text);

@@ -192,7 +192,11 @@ static void answer(struct tool *t, int r, const struct err *err)
 	mem_cleanup char *text = NULL;
 
 	if (r < 0) {
+		yyjson_mut_val *details = yyjson_mut_obj_remove_key(root, "details");
+
 		yyjson_mut_obj_clear(root);
+		if (details)
+			yyjson_mut_obj_add_val(t->answer, root, "details", details);
 		yyjson_mut_obj_add_str(t->answer, root, "error", err->text);
 		yyjson_mut_obj_add_int(t->answer, root, "code", err->code ? err->code : -r);
 	} else {

@@ -166,6 +166,7 @@ static void on_event(void *ctx, const struct build_event *e)
 		break;
 	case BUILD_EVENT_DONE:
 	case BUILD_EVENT_FAILED:
+	case BUILD_EVENT_EXPORT:
 	case BUILD_EVENT_TICK:
 		break;
 	}

@@ -58,25 +58,52 @@ static size_t index_of(const struct build_stage *s)
 	return n;
 }
 
-void build_tell(struct build *b, const struct build_stage *s, enum build_event_type type, const char *text, int64_t ms)
+/* As people count: FROM is the first. */
+static void number_of(const struct build_stage *s, struct build_event *e)
+{
+	const struct plan_step *step = step_of(s);
+
+	e->number = step ? step->number : 0;
+	e->of = step ? step->total : 0;
+	for (size_t i = 0; e->type == BUILD_EVENT_STAGE && i < s->plan->n_steps; i++)
+		e->of = s->plan->steps[i].total > e->of ? s->plan->steps[i].total : e->of;
+	if (e->type == BUILD_EVENT_STAGE) {
+		e->number = 1;
+		e->of = e->of > 0 ? e->of : 1;
+	}
+}
+
+static struct build_event event_of(const struct build *b, const struct build_stage *s, enum build_event_type type)
 {
 	const struct plan_step *step = s ? step_of(s) : NULL;
-	const struct build_event e = {
+	struct build_event e = {
 	    .type = type,
 	    .index = s ? index_of(s) : 0,
 	    .total = b->n_steps,
 	    .n_instructions = b->n_instructions,
 	    .stage = s ? s->plan->label : NULL,
-	    .number = step ? step->number : 0,
-	    .of = step ? step->total : 0,
 	    .step = step ? step->text : NULL,
-	    .text = text,
+	    .argv = step && step->kind == STEP_RUN ? step->run->argv : NULL,
 	    .id = s && s->image ? s->image->id : NULL,
+	    .base = s && s->image ? s->plan->base : NULL,
 	    .file = b->context.name,
 	    .line = step ? step->line : 0,
-	    .ms = ms,
+	    .end_line = step ? step->end_line : 0,
+	    .written = step && !step->on_build,
+	    .n_stages = b->n_written,
 	};
 
+	if (s)
+		number_of(s, &e);
+	return e;
+}
+
+void build_tell(struct build *b, const struct build_stage *s, enum build_event_type type, const char *text, int64_t ms)
+{
+	struct build_event e = event_of(b, s, type);
+
+	e.text = text;
+	e.ms = ms;
 	if (b->event)
 		b->event(b->ctx, &e);
 }
@@ -185,8 +212,13 @@ static bool is_cached(struct build *b, const struct build_stage *s, char ret_dif
 static int step_failed(struct build *b, struct build_stage *s, struct err *err)
 {
 	const struct plan_step *step = step_of(s);
+	struct build_event e = event_of(b, s, BUILD_EVENT_FAILED);
 
-	build_tell(b, s, BUILD_EVENT_FAILED, build_job_tail(s), clock_wall_ms() - s->job.started_ms);
+	e.text = build_job_tail(s);
+	e.ms = clock_wall_ms() - s->job.started_ms;
+	e.why = err ? err->text : "";
+	if (b->event)
+		b->event(b->ctx, &e);
 	return err ? err_wrap(err, "%s:%u: %s", b->context.name, step->line, step->text) : -EIO;
 }
 
@@ -387,6 +419,7 @@ static void count_steps(struct build *b)
 		struct build_stage *s = &b->stages[i];
 
 		s->first_index = b->n_steps;
+		b->n_written += !s->plan->implicit;
 		b->n_instructions += s->plan->needed && !s->plan->implicit ? 1 + s->plan->n_steps : 0;
 		for (size_t k = 0; s->plan->needed && k < s->plan->n_steps; k++)
 			b->n_steps += s->plan->steps[k].kind != STEP_CONFIG;
@@ -588,6 +621,8 @@ int build_run(int data_dir, const struct build_options *o, build_event_fn *event
 		build_tell(&b, NULL, BUILD_EVENT_PLAN, NULL, 0);
 		build_open_caches(&b);
 		r = run_stages(&b, err);
+		if (r == 0)
+			build_tell(&b, NULL, BUILD_EVENT_EXPORT, NULL, 0);
 		if (r == 0)
 			r = build_export(&b, ret, err);
 		if (r == 0)

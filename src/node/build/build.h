@@ -72,7 +72,8 @@ enum build_event_type {
 	BUILD_EVENT_CACHED,  /* a step was in the cache */
 	BUILD_EVENT_OUTPUT,  /* text: one line of a running step, without its newline */
 	BUILD_EVENT_DONE,    /* ms */
-	BUILD_EVENT_FAILED,  /* text: the last lines of its output */
+	BUILD_EVENT_FAILED,  /* text: the last lines of its output; why */
+	BUILD_EVENT_EXPORT,  /* the steps are done: image and other outputs are written */
 	BUILD_EVENT_TICK,    /* time went by */
 };
 
@@ -86,8 +87,13 @@ struct build_event {
 	const char *step;      /* "RUN make" */
 	const char *text, *id;
 	const char *file; /* of the Dockerfile */
-	unsigned line;
+	unsigned line, end_line;
 	int64_t ms;
+	const char *why;   /* FAILED: the error */
+	const char *base;  /* STAGE: the image that it is FROM, or NULL */
+	char *const *argv; /* of a RUN, or NULL */
+	size_t n_stages;   /* that the Dockerfile has */
+	bool written;	   /* the step is of the Dockerfile, not ONBUILD of a base */
 };
 /* How a failure of a RUN ends; its number follows. */
 #define BUILD_EXIT_TEXT "the command returned a non-zero code: "

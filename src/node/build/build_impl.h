@@ -83,7 +83,7 @@ struct build {
 	struct dockerfile *file;
 	struct plan *plan;
 	struct build_stage *stages;
-	size_t n_stages, n_steps, n_cached, n_instructions;
+	size_t n_stages, n_written, n_steps, n_cached, n_instructions; /* n_written: of the stages, in the Dockerfile */
 	int64_t epoch;
 };
 
