@@ -34,8 +34,19 @@ struct pending {
 	    *counters, *probe, *also_key, *also_value;
 };
 
+/* What an agent says of an attempt once, in its books; NULL: it may say this again, for it may have changed. The caller frees. */
+static char *said_key(const struct sched_event *e)
+{
+	const struct sched_attempt_id *a = &e->attempt;
+
+	if (e->type != SCHED_EV_STARTED && e->type != SCHED_EV_WARNED && e->type != SCHED_EV_EXITED)
+		return NULL;
+	return mem_printf("%d/%s/%u/%u/%u", (int)e->type, a->job, a->task, a->index, a->epoch);
+}
+
 static void pending_free(struct pending *p)
 {
+	mem_cleanup char *said = p->in.told_by_agent ? said_key(&p->in.event) : NULL;
 	bool facts = p->in.event.type == SCHED_EV_NODE_FACTS;
 	struct node *n = p->in.told_by_agent || facts ? fleet_find(p->server, p->node) : NULL;
 
@@ -62,12 +73,15 @@ static void pending_free(struct pending *p)
 	free(p->also_value);
 	free(p->doc_key);
 	free(p->doc_value);
+	if (said)
+		map_remove(&p->server->said, said);
 	free(p);
 }
 
 static struct pending *pending_new(struct server *s, const struct ingest *in)
 {
 	struct pending *p = mem_new(struct pending);
+	mem_cleanup char *said = in->told_by_agent ? said_key(&in->event) : NULL;
 
 	p->server = s;
 	p->in = *in;
@@ -87,6 +101,8 @@ static struct pending *pending_new(struct server *s, const struct ingest *in)
 	p->in.doc_key = p->doc_key = mem_strdup(in->doc_key);
 	p->in.doc_value = p->doc_value = in->doc_value ? mem_strndup(in->doc_value, in->doc_len) : NULL;
 	event_encode(&p->in.event, &p->in.extra, &p->json);
+	if (said)
+		map_put(&s->said, said, s);
 	return p;
 }
 
@@ -395,6 +411,15 @@ static void forget_there(struct session *x, const char *job)
 	link_send(x->link, &m);
 }
 
+/* Known, or on its way into the log: an agent that comes back says all that it has, and is asked for it, too. */
+static bool is_said(const struct server *s, const struct sched_event *e, bool started)
+{
+	mem_cleanup char *said = said_key(e);
+
+	return (e->type == SCHED_EV_STARTED && started) ||
+	       (e->type == SCHED_EV_WARNED && apply_warned(s, &e->attempt)) || (said && map_get(&s->said, said));
+}
+
 /* Whatever is not live on that very node is told to end, and nothing that is known already is written once more. */
 static void on_attempt(struct session *x, const struct link_msg *m, enum sched_event_type type)
 {
@@ -412,7 +437,7 @@ static void on_attempt(struct session *x, const struct link_msg *m, enum sched_e
 			forget_there(x, m->attempt.job);
 		return;
 	}
-	if ((type == SCHED_EV_STARTED && started) || (type == SCHED_EV_WARNED && apply_warned(s, &in.event.attempt)))
+	if (is_said(s, &in.event, started))
 		return;
 	in.extra.task_name = j->tasks[m->attempt.task].name;
 	if (type == SCHED_EV_STARTED)

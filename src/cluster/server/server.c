@@ -96,6 +96,7 @@ static void free_all(struct server *s)
 		jobspec_free(slot->value);
 	map_free(&s->jobs);
 	map_free(&s->submitting);
+	map_free(&s->said);
 	while (s->listeners) {
 		struct server_listener *next = s->listeners->next;
 

@@ -85,6 +85,7 @@ struct server {
 
 	size_t keep_jobs;
 	struct map submitting; /* owner of a quota -> its jobs whose events are being written (limit.c) */
+	struct map said;       /* what agents have said of attempts and is being written (ingest.c) */
 };
 
 /* server.c */

@@ -111,7 +111,7 @@ static int setup(void **state)
 	assert_int_equal(loop_new(&w->loop, &err), 0);
 	assert_int_equal(store_open("memory", "", w->loop, &w->store, &err), 0);
 	w->watchdog = loop_timer_new(w->loop, too_late, w);
-	loop_timer_arm(w->watchdog, 30000);
+	loop_timer_arm(w->watchdog, 100000);
 	open_world(w);
 	*state = w;
 	return 0;
@@ -446,6 +446,22 @@ static void test_other_name(void **state)
 	settle(w, &w->good);
 }
 
+/* What is on its way into the log and is said again, as by an agent that comes back, is written once. */
+static void test_said_again(void **state)
+{
+	static const enum link_type kinds[] = {LINK_STARTED, LINK_WARNED, LINK_EXITED};
+	struct world *w = *state;
+	uint64_t before;
+
+	submit(w, single);
+	before = store_last_seq(w->store);
+	for (size_t k = 0; k < 2 * sizeof kinds / sizeof *kinds; k++)
+		tell(w, &w->good, (struct link_msg){.type = kinds[k / 2], .attempt = {.epoch = 1}, .text = "id"});
+	settle(w, &w->good);
+	/* With the end of the job, and the job that settles. */
+	assert_int_equal(store_last_seq(w->store), before + 5);
+}
+
 /* Attack A11: what runs on one node no other node can start, end or make ill. */
 static void test_not_its_own(void **state)
 {
@@ -516,6 +532,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_silent_links, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_many_hellos, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_other_name, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_said_again, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_not_its_own, setup, teardown),
 	    cmocka_unit_test(test_rates),
 	};
