@@ -50,7 +50,7 @@ exe_overwrite() {
 	bundle entry "$(args /bin/evil) | .process.env += [\"LD_PRELOAD=/preload.so\"]"
 	image_with_libraries "$DIR/entry/rootfs"
 	for i in 1 2 3; do
-		with_copy timeout -k 1 20 "$BATS_TEST_DIRNAME/rt" run --bundle "$DIR/entry" "entry$i" <"$DIR/nothing" || true
+		with_copy timeout -k 1 "$(limit)" "$BATS_TEST_DIRNAME/rt" run --bundle "$DIR/entry" "entry$i" <"$DIR/nothing" || true
 		with_copy "$BATS_TEST_DIRNAME/rt" delete --force "entry$i" 2>/dev/null || true
 	done
 	grep -q . "$DIR/entry/rootfs/loaded" || echo "the runtime was not run inside"
@@ -254,7 +254,7 @@ reused_pid() {
 	bundle reuse "$(args sleep 1000)"
 	export WHO DIR BERTH UNGUARDED ATTACKER
 	export RT=$BATS_TEST_DIRNAME/rt
-	ROW=$(row) timeout -k 1 60 unshare --pid --fork --mount-proc --kill-child bash -c '
+	ROW=$(row) timeout -k 1 200 unshare --pid --fork --mount-proc --kill-child bash -c '
 		"$RT" create --bundle "$DIR/reuse" --pid-file "$DIR/reuse.pid" reuse <"$DIR/nothing" >"$DIR/reuse.out" 2>&1 && "$RT" start reuse || exit 2
 		pid=$(cat "$DIR/reuse.pid")
 		kill -KILL "$pid"

@@ -17,7 +17,7 @@ null_link() {
 		echo other >"$DIR/null/rootfs/other"
 		rm -f "$DIR/null/rootfs/dev/null"
 		[ -z "$to" ] || ln -s "$to" "$DIR/null/rootfs/dev/null"
-		LIMIT=20 run_box null || continue
+		run_box null || continue
 		grep -qx 'type 1:3' "$DIR/out" || bitten "/dev/null -> ${to:-nothing}: the cover is something else" || return 1
 		! grep -q 'hidden\|other\|core' "$DIR/out" || bitten "/dev/null -> $to: the masked file is shown" || return 1
 		[ "$(cat "$DIR/null/rootfs/other")" = other ] || bitten "/dev/null -> $to: written through the cover" || return 1
@@ -66,7 +66,7 @@ engine_null_link() {
 on_terminal() { # ID: run, on a terminal of ours
 	local status=0
 	export WHO DIR BERTH UNGUARDED
-	ROW=$(row) timeout -k 1 20 script -qec "'$BATS_TEST_DIRNAME/rt' run --bundle '$DIR/$1' '$1'" /dev/null >"$DIR/out" 2>&1 </dev/null || status=$?
+	ROW=$(row) timeout -k 1 "$(limit)" script -qec "'$BATS_TEST_DIRNAME/rt' run --bundle '$DIR/$1' '$1'" /dev/null >"$DIR/out" 2>&1 </dev/null || status=$?
 	cat "$DIR/out"
 	rt delete --force "$1" >/dev/null 2>&1 || true
 	return "$status"
@@ -121,7 +121,7 @@ engine_console_link() {
 		ln -sfn "$to" "$DIR/dev/console"
 		for volume in "" "--volume=$DIR/dev:/dev --volume=/dev/pts:/dev/pts"; do
 			# shellcheck disable=SC2086
-			LIMIT=20 eb_limited run --network none --rm -t $volume tty sh -c 'stat -L -c "console %t" /dev/console
+			eb_limited run --network none --rm -t $volume tty sh -c 'stat -L -c "console %t" /dev/console
 				grep victim /proc/self/mountinfo; echo victim-is $(head -c 9 /victim)' >"$DIR/out" 2>&1 </dev/null || [ -n "$volume" ] || return 2
 			tr -d '\r' <"$DIR/out"
 			[ -n "$volume" ] || grep -q 'victim-is untouched' "$DIR/out" || return 2

@@ -93,15 +93,13 @@ figures() { # FILE: milliseconds, KiB, status
 	sed -n 's/^measured: //p' "$1"
 }
 
-# A start with these files takes as long and as much as one with good ones, or fails soon.
+# A start with these files ends, and takes as much memory as one with good ones.
 within() { # WHEN FILE BASE-KIB
 	local ms kib status
 	read -r ms kib status < <(figures "$2")
 	echo "$1: $ms ms, $kib KiB, status $status"
 	[ "$status" != 124 ] || bitten "$1: it hangs" || return 1
-	[ $((kib - $3)) -lt 4096 ] || bitten "$1: $((kib - $3)) KiB more" || return 1
-	# Slow machines are slow at everything; an endless read takes all of five seconds.
-	[ "$ms" -lt 4000 ] || bitten "$1: it takes $ms ms"
+	[ $((kib - $3)) -lt 4096 ] || bitten "$1: $((kib - $3)) KiB more"
 }
 
 endless_users() {
@@ -123,7 +121,7 @@ endless_users() {
 }
 
 measured() {
-	WHO=$WHO DIR=$DIR BERTH=$BERTH UNGUARDED=$UNGUARDED ROW=$(row) "$ATTACKER" measure "$BATS_TEST_DIRNAME/rt" "$@" \
+	WHO=$WHO DIR=$DIR BERTH=$BERTH UNGUARDED=$UNGUARDED ROW=$(row) "$ATTACKER" measure "$(LIMIT=5 limit)" "$BATS_TEST_DIRNAME/rt" "$@" \
 		>"$DIR/out" 2>"$DIR/measured" <"$DIR/nothing" || true
 }
 

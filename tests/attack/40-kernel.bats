@@ -31,7 +31,7 @@ rootless_cgroups() {
 		.linux.uidMappings = [{containerID: 0, hostID: 0, size: 1}] | .linux.gidMappings = [{containerID: 0, hostID: 0, size: 1}] |
 		.mounts |= map(select(.destination != \"/dev/pts\")) | del(.linux.resources) | $(cgroup_script)"
 	unshare --user --map-root-user env WHO="$WHO" DIR="$DIR" BERTH="$BERTH" UNGUARDED="$UNGUARDED" ROW="$(row)" \
-		timeout -k 1 20 "$BATS_TEST_DIRNAME/rt" run --bundle "$DIR/rootless" rootless >"$DIR/out" 2>&1 <"$DIR/nothing" || true
+		timeout -k 1 "$(limit)" "$BATS_TEST_DIRNAME/rt" run --bundle "$DIR/rootless" rootless >"$DIR/out" 2>&1 <"$DIR/nothing" || true
 	cat "$DIR/out"
 	! grep '^writable' "$DIR/out" || bitten "an ordinary user's container writes to the host's cgroups"
 }

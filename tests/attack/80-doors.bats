@@ -26,21 +26,21 @@ listen_to_the_world() {
 
 # A container whose program has got hold of the operator's certificate, by all addresses that the machine has for it.
 call_from_a_container() {
-	local url lock gateway mine=(--cacert "$DIR/ca.crt" --cert "$DIR/client.crt" --key "$DIR/client.key" --connect-timeout 1)
+	local url lock gateway mine=(--cacert "$DIR/ca.crt" --cert "$DIR/client.crt" --key "$DIR/client.key")
 	# It changes the folder.
 	(make_certs) || return 2
 	BERTH_UNGUARDED=$([ "$WHO" != unguarded ] || row) apart "$(berth_of "$WHO")" up --data "$DIR/data" --listen tcp://:0 --tls-cert "$DIR/server.crt" \
 		--tls-key "$DIR/server.key" --tls-client-ca "$DIR/ca.crt" >/dev/null 3>&- 4>&- && engine_image box || return 2
 	url=https://berth.test:$(apart ss -Hltn | sed -n 's/.*:\([0-9]*\) .*/\1/p')/_ping
-	docker_api 201 POST "/containers/create?name=box" -d '{"Image":"box","Cmd":["sleep","60"]}' && docker_api 204 POST /containers/box/start &&
+	docker_api 201 POST "/containers/create?name=box" -d '{"Image":"box","Cmd":["sleep","1000"]}' && docker_api 204 POST /containers/box/start &&
 		docker_api 200 GET /containers/box/json || return 2
 	mv "$DIR/body" "$DIR/box.json"
 	for lock in "the rules" "the door"; do
 		for gateway in $(jq -r '.NetworkSettings.Networks.bridge | .Gateway, "[\(.IPv6Gateway)]"' "$DIR/box.json"); do
 			mine+=(--connect-to "::$gateway:")
 			# The machine itself may.
-			[ "$(apart curl -sS -o /dev/null -w '%{http_code}' "${mine[@]}" "$url")" = 200 ] || return 2
-			[ "$(nsenter -t "$(jq .State.Pid "$DIR/box.json")" -n curl -sS -o /dev/null -w '%{http_code}' "${mine[@]}" "$url")" != 200 ] ||
+			[ "$(apart curl -sS --connect-timeout 100 -o /dev/null -w '%{http_code}' "${mine[@]}" "$url")" = 200 ] || return 2
+			[ "$(nsenter -t "$(jq .State.Pid "$DIR/box.json")" -n curl -sS --connect-timeout 3 -o /dev/null -w '%{http_code}' "${mine[@]}" "$url")" != 200 ] ||
 				bitten "a container rules the machine ($gateway, $lock)" || return 1
 			unset 'mine[-1]' 'mine[-1]'
 		done

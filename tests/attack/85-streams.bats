@@ -8,7 +8,7 @@ load helpers
 
 streams() { # TEST of docker_streams.py
 	engine_up && eb run -d --network none --name idle box sleep 10000 >/dev/null || return 2
-	timeout -k 1 60 python3 "$BATS_TEST_DIRNAME/../e2e/docker_streams.py" "$BERTH_SOCKET" "$1" >"$DIR/streams.log" 2>&1 && return 0
+	timeout -k 1 200 python3 "$BATS_TEST_DIRNAME/../e2e/docker_streams.py" "$BERTH_SOCKET" "$1" >"$DIR/streams.log" 2>&1 && return 0
 	cat "$DIR/streams.log"
 	grep -q "AssertionError: grown" "$DIR/streams.log" || return 2
 	bitten "the monitor has $(sed -n 's/^AssertionError: //p' "$DIR/streams.log")"

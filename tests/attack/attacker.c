@@ -161,20 +161,20 @@ static int do_repeat(char **argv)
 	return 0;
 }
 
-/* measure COMMAND...: on standard error, at the end, "measured: MILLISECONDS MAX_RSS_KIB STATUS"; ends it after 5 seconds (STATUS 124). */
+/* measure SECONDS COMMAND...: on standard error, at the end, "measured: MILLISECONDS MAX_RSS_KIB STATUS"; ends it after so many seconds (STATUS 124). */
 static int do_measure(char **argv)
 {
-	int64_t start = now_ms();
+	int64_t start = now_ms(), limit_ms = strtol(argv[0], NULL, 10) * 1000;
 	pid_t pid = fork();
 	struct rusage used;
 	int status = 0, killed = 0;
 
 	if (pid == 0) {
-		execvp(argv[0], argv);
+		execvp(argv[1], argv + 1);
 		_exit(127);
 	}
 	while (waitpid(pid, &status, WNOHANG) == 0) {
-		if (now_ms() - start > 5000 && !killed++)
+		if (now_ms() - start > limit_ms && !killed++)
 			kill(pid, SIGKILL);
 		usleep(1000);
 	}
@@ -328,7 +328,7 @@ static const struct {
 	int (*run)(char **argv);
 } table[] = {
     {"swap", 2, do_swap},	{"exe", 1, do_exe},	    {"overwrite", 1, do_overwrite},
-    {"repeat", 2, do_repeat},	{"measure", 1, do_measure}, {"abstract", 0, do_abstract},
+    {"repeat", 2, do_repeat},	{"measure", 2, do_measure}, {"abstract", 0, do_abstract},
     {"connect", 1, do_connect}, {"cgroup1", 0, do_cgroup1}, {"pid", 1, do_pid},
 };
 

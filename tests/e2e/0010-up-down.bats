@@ -120,7 +120,7 @@ teardown() {
 		import os, socket, subprocess, sys
 		s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 		s.bind(sys.argv[1])
-		s.settimeout(20)
+		s.settimeout(200)
 		env = dict(os.environ, NOTIFY_SOCKET=sys.argv[1])
 		p = subprocess.Popen(sys.argv[2:], env=env)
 		words = s.recv(4096).decode()
@@ -129,7 +129,7 @@ teardown() {
 		p.terminate()
 		sys.exit(p.wait())
 	END
-	run -0 timeout 100 python3 "$DIR/notify.py" "$DIR/notify" "$BERTH" up --foreground --data "$DIR/data" --socket "$BERTH_SOCKET"
+	run -0 timeout 300 python3 "$DIR/notify.py" "$DIR/notify" "$BERTH" up --foreground --data "$DIR/data" --socket "$BERTH_SOCKET"
 	[ ! -e "$BERTH_SOCKET" ]
 }
 

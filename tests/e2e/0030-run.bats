@@ -174,7 +174,7 @@ teardown_file() {
 
 # bats test_tags=vm
 @test "a fork bomb stays within its pids limit and the host stays usable" {
-	timeout 60 "$BERTH" run --network none -d --name bomb --pids 30 busybox sh -c 'b() { b | b & }; b; sleep 1000' 3>&-
+	timeout 200 "$BERTH" run --network none -d --name bomb --pids 30 busybox sh -c 'b() { b | b & }; b; sleep 1000' 3>&-
 	id=$(berth ps --json | jq -r '.[] | select(.name == "bomb") | .id' | cut -c 1-12)
 	count() {
 		grep -l "$id" /proc/[0-9]*/cgroup 2>/dev/null | wc -l
@@ -223,8 +223,8 @@ teardown_file() {
 	[ "${lines[1]}" = 0 ]
 	[[ "${lines[2]}" =~ ^\ *0\ +1000[0-9]+\ +65536$ ]]
 	[ "$(stat -c %u "$DIR/shared/file")" = 0 ]
-	berth run -d --userns --name first busybox sleep 100
-	berth run -d --userns --name second busybox sleep 100
+	berth run -d --userns --name first busybox sleep 1000
+	berth run -d --userns --name second busybox sleep 1000
 	cat "/proc/$(berth ps --json | jq '.[] | select(.name == "first") | .pid')/uid_map" >"$DIR/first"
 	cat "/proc/$(berth ps --json | jq '.[] | select(.name == "second") | .pid')/uid_map" >"$DIR/second"
 	run cmp -s "$DIR/first" "$DIR/second"

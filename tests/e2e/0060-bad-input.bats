@@ -30,7 +30,7 @@ nothing_changed() {
 refused() { # FILE TEXT...
 	local file=$1
 	shift
-	run timeout 60 "$BERTH" submit "$file"
+	run timeout 200 "$BERTH" submit "$file"
 	[ "$status" -ne 124 ]
 	fails_with "$@"
 	nothing_changed
@@ -326,7 +326,7 @@ outside_untouched() {
 	jq -e .message "$DIR/answer"
 	head -c 17825792 /dev/zero | tr '\0' ' ' >"$DIR/huge"
 	[[ "$(api -X POST --data-binary @"$DIR/huge" http://b/v1/jobs)" =~ ^4 ]]
-	printf 'GET / HTTP/1.1\r\nHost : x\r\n\r\n' | timeout 5 python3 -c '
+	printf 'GET / HTTP/1.1\r\nHost : x\r\n\r\n' | timeout 200 python3 -c '
 import os, socket, sys
 s = socket.socket(socket.AF_UNIX)
 s.connect(os.environ["BERTH_SOCKET"])

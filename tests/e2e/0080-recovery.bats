@@ -53,7 +53,7 @@ no_task_ran_twice() { # ID
 			run -0 berth job "$id" --json
 			[ "$(jq -r .state <<<"$output")" != finished ] || break
 		done
-		run timeout 60 "$BERTH" wait "$id"
+		run timeout 200 "$BERTH" wait "$id"
 		succeeds || {
 			echo "kill $killed, job $id"
 			berth job "$id"
@@ -72,6 +72,6 @@ no_task_ran_twice() { # ID
 		kill -9 "$(daemon_pid)"
 		start
 		berth job "$id" --json >/dev/null
-		timeout 60 "$BERTH" wait "$id"
+		timeout 200 "$BERTH" wait "$id"
 	done
 }

@@ -8,8 +8,9 @@
 
 load helpers
 
-ORDINARY=61234
-FIRST=2000000000 # of its range
+# Not those of a run of these tests beside this one.
+ORDINARY=$((100000000 + BATS_ROOT_PID))
+FIRST=$((1000000000 + BATS_ROOT_PID % 32768 * 65536)) # of its range
 
 setup() {
 	[ "$(id -u)" -eq 0 ] || skip "only root can become another user"
@@ -82,11 +83,12 @@ import_owned() {
 
 # The processes of the user and of its range, but for those that nobody reaps.
 processes() {
-	awk -v user="$ORDINARY" -v first="$FIRST" '
-		FNR == 1 { name = $2 }
+	cat /proc/[0-9]*/status 2>/dev/null | awk -v user="$ORDINARY" -v first="$FIRST" '
+		/^Name:/ { name = $2 }
 		/^State:/ { state = $2 }
-		/^Uid:/ && state != "Z" && state != "X" && ($2 == user || ($2 >= first && $2 < first + 65536)) { print FILENAME, name }
-	' /proc/[0-9]*/status 2>/dev/null || true
+		/^Pid:/ { pid = $2 }
+		/^Uid:/ && state != "Z" && state != "X" && ($2 == user || ($2 >= first && $2 < first + 65536)) { print pid, name }
+	'
 }
 
 no_process() {
@@ -373,7 +375,7 @@ build_context() {
 	eventually gone "$pid"
 	start
 	[ "$(berth ps --json | jq '[.[] | select(.state == "running")] | length')" = 2 ]
-	[ "$(berth logs one)" = up ]
+	eventually eval '[ "$(berth logs one)" = up ]'
 	berth stop one
 	exits_with 3 one
 	berth kill two
@@ -510,7 +512,9 @@ remove_group() {
 	PREPARE="echo \$\$ >$GROUP_DIR/cgroup.procs" start_as_user
 	[ "$(berth info --json | jq -r .cgroup)" = v2 ]
 	berth run -d --name inside busybox sh -c 'sleep 1000 & sleep 1000'
-	[ "$(wc -l <"$GROUP_DIR/berth/$(berth ps --json | jq -r '.[0].id')/cgroup.procs")" = 3 ]
+	# The shell, and the two that it has begun.
+	all_three() { [ "$(wc -l <"$GROUP_DIR/berth/$(berth ps --json | jq -r '.[0].id')/cgroup.procs")" = 3 ]; }
+	eventually all_three
 	run -0 berth run --rm busybox true
 	if grep -qw memory "$GROUP_DIR/cgroup.controllers"; then
 		run -137 berth run --rm --memory 16m busybox sh -c 'head -c 64m /dev/zero | tail -c 64m | wc -c; exit 137'
@@ -568,7 +572,7 @@ PASTA='pas(ta|st)'
 
 # The processes of a program that belong to the user.
 helpers() { # NAME
-	processes | awk -v name="$1" '$2 ~ "^" name { split($1, part, "/"); print part[3] }'
+	processes | awk -v name="$1" '$2 ~ "^" name { print $1 }'
 }
 
 has_helper() { # NAME
@@ -639,7 +643,7 @@ network_works() { # PROGRAM GATEWAY
 	make_machine pasta
 	start_as_user
 	berth run -d --name web -p 8081:80 -p 127.0.0.1:8082:80 -p 80 busybox httpd -f -p 80 -h /etc
-	page() { nsenter --net="/proc/$1/ns/net" curl -sS --max-time 10 "http://$2/group" 2>/dev/null | grep -q root; }
+	page() { nsenter --net="/proc/$1/ns/net" curl -sS --max-time 100 "http://$2/group" 2>/dev/null | grep -q root; }
 	eventually page "$OUTSIDE" 10.99.0.1:8081
 	page "$MACHINE" 127.0.0.1:8082
 	run ! page "$OUTSIDE" 10.99.0.1:8082

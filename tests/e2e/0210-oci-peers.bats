@@ -22,7 +22,7 @@ setup() {
 teardown() {
 	[ ! -d "$DIR/podman" ] || pod rm --all --force --time 0 >/dev/null 2>&1 || true
 	if [ -S "$DIR/docker.sock" ]; then
-		dock ps -aq | xargs -r timeout 60 docker -H "unix://$DIR/docker.sock" rm -f >/dev/null 2>&1 || true
+		dock ps -aq | xargs -r timeout 200 docker -H "unix://$DIR/docker.sock" rm -f >/dev/null 2>&1 || true
 	fi
 	peers_end
 	# A shim outlives its daemon; TERM alone only makes it ask a daemon that is gone.

@@ -116,7 +116,7 @@ PYTHON
 	local console=$!
 	eventually test -S "$DIR/console"
 	# The pipe ends with the last that can write to it.
-	oci create -b "$BUNDLE" --console-socket "$DIR/console" "$NAME" 2>&1 | timeout 60 cat >"$DIR/out"
+	oci create -b "$BUNDLE" --console-socket "$DIR/console" "$NAME" 2>&1 | timeout 200 cat >"$DIR/out"
 	[ "${PIPESTATUS[*]}" = "0 0" ]
 	has_status "$NAME" created
 	oci delete --force "$NAME"

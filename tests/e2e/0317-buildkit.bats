@@ -26,7 +26,7 @@ teardown_file() {
 }
 
 build() {
-	timeout 60 /usr/bin/python3 "$BATS_TEST_DIRNAME/buildkit_client.py" "$BERTH_SOCKET" -d "$DIR/ctx" "$@"
+	timeout 200 /usr/bin/python3 "$BATS_TEST_DIRNAME/buildkit_client.py" "$BERTH_SOCKET" -d "$DIR/ctx" "$@"
 }
 
 no_tool() {

@@ -164,7 +164,7 @@ oci_layout() {
 @test "the terminal does not show the password" {
 	peer safe "$(passwords)"
 	remote_trust "$PEER"
-	run -0 timeout 60 python3 "$TOP/tests/lib/type_password.py" "$BERTH" login "$PEER"
+	run -0 timeout 200 python3 "$TOP/tests/lib/type_password.py" "$BERTH" login "$PEER"
 	[[ "$output" == *"Login Succeeded"* && "$output" == *"Password:"* && "$output" != *very-secret* ]]
 }
 

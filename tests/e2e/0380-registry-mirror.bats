@@ -64,7 +64,7 @@ not() {
 pull_all() { # STORE
 	BERTH_DATA=$DIR/$1 berth pull "$MIRROR/team/app:v1"
 	if command -v skopeo >/dev/null; then
-		timeout 60 skopeo --tmpdir "$DIR" copy --quiet --preserve-digests --src-tls-verify=false "docker://$MIRROR/team/app:v1" "oci:$DIR/$1.oci:v1" 3>&- 4>&-
+		timeout 200 skopeo --tmpdir "$DIR" copy --quiet --preserve-digests --src-tls-verify=false "docker://$MIRROR/team/app:v1" "oci:$DIR/$1.oci:v1" 3>&- 4>&-
 		[ "$(jq -r '.manifests[0].digest' "$DIR/$1.oci/index.json")" = "$MANIFEST" ]
 	fi
 }

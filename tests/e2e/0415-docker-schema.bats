@@ -21,7 +21,7 @@ teardown() {
 
 @test "all answers of all calls are what the API description says" {
 	REGISTRY=$DIR/registry.sh registry_start
-	timeout 60 python3 "$BATS_TEST_DIRNAME/docker_schema.py" "$BERTH_SOCKET" "$HOST"
+	timeout 200 python3 "$BATS_TEST_DIRNAME/docker_schema.py" "$BERTH_SOCKET" "$HOST"
 }
 
 @test "the check bites: members that are missing, null, unknown, or of another type" {

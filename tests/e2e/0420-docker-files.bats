@@ -179,7 +179,7 @@ PY
 	curl -sS --unix-socket "$BERTH_SOCKET" "http://d/containers/c1/stats?stream=0&one-shot=1" >"$DIR/json"
 	[ "$(jq -r '.name, (.cpu_stats.cpu_usage.total_usage > 0), (.memory_stats.usage > 0), .precpu_stats.cpu_usage.total_usage' "$DIR/json" | tr '\n' ' ')" = "/c1 true true 0 " ]
 	# A stream has an object in each chunk: the first chunk ends where the first line does.
-	curl -sS --raw -N --max-time 20 --unix-socket "$BERTH_SOCKET" "http://d/containers/c1/stats" 2>/dev/null | head -n 3 >"$DIR/raw" || true
+	curl -sS --raw -N --max-time 200 --unix-socket "$BERTH_SOCKET" "http://d/containers/c1/stats" 2>/dev/null | head -n 3 >"$DIR/raw" || true
 	[ "$(($(wc -c < <(sed -n 2p "$DIR/raw"))))" = $((0x$(head -n 1 "$DIR/raw" | tr -d '\r'))) ]
 	docker stop -t 0 c1
 	curl -sS --unix-socket "$BERTH_SOCKET" "http://d/containers/c1/stats?stream=0" >"$DIR/json"

@@ -56,7 +56,7 @@ bytes() {
 	run docker exec -u 1000:7 -w /tmp -e A=b idle sh -c 'id -u; id -g; pwd; echo $A'
 	[ "$output" = $'1000\n7\n/tmp\nb' ]
 	docker exec -d idle touch /touched
-	docker exec idle test -e /touched
+	eventually docker exec idle test -e /touched
 	run docker exec -d idle no-such-command
 	[ "$status" != 0 ]
 }

@@ -319,7 +319,7 @@ logs_have() {
 
 @test "docker-py makes, finds, connects and removes networks" {
 	/usr/bin/python3 -c 'import docker' 2>/dev/null || skip "docker-py (python3-docker) is not installed"
-	timeout 60 /usr/bin/python3 - <<'PY'
+	timeout 200 /usr/bin/python3 - <<'PY'
 import docker
 from docker.types import IPAMConfig, IPAMPool
 c = docker.from_env()

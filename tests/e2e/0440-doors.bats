@@ -22,7 +22,7 @@ port() {
 }
 
 status_of() { # CURL-ARGUMENT...
-	curl -sS --max-time 20 -o "$DIR/body" -w '%{http_code}' "$@"
+	curl -sS --max-time 200 -o "$DIR/body" -w '%{http_code}' "$@"
 }
 
 @test "TCP wants mutual TLS, or a loopback address and a token" {
@@ -151,7 +151,7 @@ status_of() { # CURL-ARGUMENT...
 	END
 	chmod 755 "$DIR/bin/ssh"
 	remote() {
-		PATH=$DIR/bin:$PATH DOCKER_CONFIG=$DIR/docker DOCKER_HOST=ssh://rack timeout 60 "$(command -v docker)" "$@"
+		PATH=$DIR/bin:$PATH DOCKER_CONFIG=$DIR/docker DOCKER_HOST=ssh://rack timeout 200 "$(command -v docker)" "$@"
 	}
 	[ "$(remote run --rm -i --network none busybox wc -c < <(head -c 300000 /dev/zero))" = 300000 ]
 	[ "$(remote run --rm --network none busybox head -c 3000000 /dev/zero | wc -c)" = 3000000 ]
@@ -216,6 +216,6 @@ rescue Excon::Error
   puts 'refused'
 end
 RUBY
-	run -0 timeout 60 ruby "$DIR/gem.rb" "$DIR" "$(port 127.0.0.1)"
+	run -0 timeout 200 ruby "$DIR/gem.rb" "$DIR" "$(port 127.0.0.1)"
 	[ "$(echo "$output" | sed 's/ \(nil\|false\|true\) / - /' | tr '\n' ';')" = "OK - in,end 0;OK - in,end 0;refused;" ]
 }

@@ -25,13 +25,13 @@ teardown_file() {
 build_as() {
 	local status
 
-	status=$(setpriv --reuid "$1" --regid "$1" --clear-groups curl -sS --max-time 30 --unix-socket "$BERTH_SOCKET" -o - -w '\n%{http_code}' \
+	status=$(setpriv --reuid "$1" --regid "$1" --clear-groups curl -sS --max-time 200 --unix-socket "$BERTH_SOCKET" -o - -w '\n%{http_code}' \
 		-H 'Content-Type: application/x-tar' --data-binary "@$DIR/build.tar" "http://d/build?$3" | tee "$DIR/body" | tail -n 1)
 	[ "$status" = "$2" ]
 }
 
 buildkit() {
-	setpriv --reuid $BUILDER --regid $BUILDER --clear-groups timeout 60 /usr/bin/python3 "$BATS_TEST_DIRNAME/buildkit_client.py" "$BERTH_SOCKET" \
+	setpriv --reuid $BUILDER --regid $BUILDER --clear-groups timeout 200 /usr/bin/python3 "$BATS_TEST_DIRNAME/buildkit_client.py" "$BERTH_SOCKET" \
 		-d "$DIR/build" "$@"
 }
 

@@ -53,7 +53,7 @@ no_relays() {
 	run -7 berth run --rm busybox sh -c 'exit 7'
 	berth run -d --name web busybox sh -c 'echo begun; exec sleep 1000'
 	[ "$(printf 'a\nb' | berth exec -i web cat)" = $'a\nb' ]
-	eventually grep -q begun <(berth logs web)
+	eventually eval 'berth logs web | grep -q begun'
 	berth cp web:/etc/passwd "$DIR/passwd"
 	grep -q '^root:' "$DIR/passwd"
 	berth rm -f web
@@ -150,10 +150,10 @@ no_relays() {
 		    depends_on: {web: {condition: service_healthy}}
 	EOF
 	"$BERTH" compose up -d
-	"$BERTH" --context rack compose logs web | grep -q vale
+	eventually eval '"$BERTH" --context rack compose logs web | grep -q vale'
 	[ "$("$BERTH" compose --context rack exec -T web cat /word)" = vale ]
 	echo more | "$BERTH" compose exec -T web sh -c 'cat >/got; cat /got' | grep -q more
-	[ "$("$BERTH" compose logs --no-log-prefix after)" = 'all is well' ]
+	eventually eval '[ "$("$BERTH" compose logs --no-log-prefix after)" = "all is well" ]'
 	"$BERTH" compose cp web:/word - | tar -xO | grep -q vale
 	# By the socket it is the same daemon.
 	[ "$("$BERTH" --socket "$DIR/berth.sock" compose ps -q | wc -l)" = 1 ]

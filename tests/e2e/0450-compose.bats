@@ -51,7 +51,7 @@ services:
     stop_grace_period: 0s
   db:
     image: busybox
-    command: sh -c 'echo up; touch /tmp/ok; exec sleep 100'
+    command: sh -c 'echo up; touch /tmp/ok; exec sleep 1000'
     healthcheck: {test: test -f /tmp/ok, interval: 50ms}
     volumes: [data:/data]
     stop_grace_period: 0s
@@ -92,8 +92,8 @@ $PROJECT-web-1 running" ]
 @test "only what has changed is made anew, and its anonymous volumes go on" {
 	cat >compose.yaml <<'YAML'
 services:
-  a: {image: busybox, command: sleep 100, stop_grace_period: 0s, volumes: [/keep], environment: {V: "${V}"}}
-  b: {image: busybox, command: sleep 100, stop_grace_period: 0s}
+  a: {image: busybox, command: sleep 1000, stop_grace_period: 0s, volumes: [/keep], environment: {V: "${V}"}}
+  b: {image: busybox, command: sleep 1000, stop_grace_period: 0s}
 YAML
 	V=1 compose up -d 2>/dev/null
 	local a b
@@ -117,7 +117,7 @@ YAML
 @test "scale up and down: each container has a number, and gaps are filled" {
 	cat >compose.yaml <<'YAML'
 services:
-  a: {image: busybox, command: sleep 100, stop_grace_period: 0s, scale: 2}
+  a: {image: busybox, command: sleep 1000, stop_grace_period: 0s, scale: 2}
 YAML
 	compose up -d 2>/dev/null
 	compose scale a=3 2>/dev/null
@@ -137,16 +137,16 @@ YAML
 @test "what cannot come up says why, by service and container" {
 	cat >compose.yaml <<'YAML'
 services:
-  web: {image: busybox, command: sleep 100, depends_on: {job: {condition: service_completed_successfully}}}
+  web: {image: busybox, command: sleep 1000, depends_on: {job: {condition: service_completed_successfully}}}
   job: {image: busybox, command: sh -c 'exit 3'}
-  sick: {image: busybox, command: sleep 100, stop_grace_period: 0s, healthcheck: {test: "false", interval: 50ms, retries: 1}}
-  late: {image: busybox, command: sleep 100, depends_on: {sick: {condition: service_healthy}}}
+  sick: {image: busybox, command: sleep 1000, stop_grace_period: 0s, healthcheck: {test: "false", interval: 50ms, retries: 1}}
+  late: {image: busybox, command: sleep 1000, depends_on: {sick: {condition: service_healthy}}}
   dying: {image: busybox, command: "false", restart: always, healthcheck: {test: "true", interval: 10s}}
-  slow: {image: busybox, command: sleep 100, stop_grace_period: 0s, healthcheck: {test: "false", interval: 1h}}
-  never: {image: busybox, command: sleep 100, depends_on: {slow: {condition: service_healthy}}}
+  slow: {image: busybox, command: sleep 1000, stop_grace_period: 0s, healthcheck: {test: "false", interval: 1h}}
+  never: {image: busybox, command: sleep 1000, depends_on: {slow: {condition: service_healthy}}}
   wrong: {image: busybox, command: /not/there}
-  later: {image: busybox, command: sleep 100, depends_on: {dying: {condition: service_healthy}}}
-  soft: {image: busybox, command: sleep 100, stop_grace_period: 0s, depends_on: {job: {condition: service_completed_successfully, required: false}}}
+  later: {image: busybox, command: sleep 1000, depends_on: {dying: {condition: service_healthy}}}
+  soft: {image: busybox, command: sleep 1000, stop_grace_period: 0s, depends_on: {job: {condition: service_completed_successfully, required: false}}}
   lost: {image: not-here, pull_policy: never}
 YAML
 	run compose up -d web
@@ -155,7 +155,7 @@ YAML
 	fails_with "container $PROJECT-sick-1 is unhealthy"
 	run compose up -d later
 	fails_with "container $PROJECT-dying-1 is unhealthy"
-	run timeout 60 "$BERTH" compose up -d never wrong # of which the one would wait for an hour
+	run timeout 200 "$BERTH" compose up -d never wrong # of which the one would wait for an hour
 	fails_with /not/there
 	run compose up -d soft
 	succeeds
@@ -171,7 +171,7 @@ YAML
 	cat >compose.yaml <<'YAML'
 services:
   a: {image: busybox, command: sh -c 'echo from a; exit 7'}
-  long: {image: busybox, command: sleep 100, stop_grace_period: 0s}
+  long: {image: busybox, command: sleep 1000, stop_grace_period: 0s}
 YAML
 	run --separate-stderr compose up a
 	[ "$status" = 0 ]
@@ -191,8 +191,8 @@ YAML
 @test "run makes containers of its own, exec joins one" {
 	cat >compose.yaml <<'YAML'
 services:
-  app: {image: busybox, command: sleep 100, stop_grace_period: 0s, environment: {A: "1"}, depends_on: [db], ports: ["8080:80"]}
-  db: {image: busybox, command: sleep 100, stop_grace_period: 0s}
+  app: {image: busybox, command: sleep 1000, stop_grace_period: 0s, environment: {A: "1"}, depends_on: [db], ports: ["8080:80"]}
+  db: {image: busybox, command: sleep 1000, stop_grace_period: 0s}
 YAML
 	run -5 --separate-stderr compose run --rm -T -e B=2 -w /tmp app sh -c 'echo $A$B; pwd; exit 5'
 	[ "$output" = $'12\n/tmp' ]
@@ -220,7 +220,7 @@ YAML
 @test "stop, start, restart, kill, pause, rm, wait, top, images, ls, events" {
 	cat >compose.yaml <<'YAML'
 services:
-  a: {image: busybox, command: sleep 100, stop_grace_period: 0s}
+  a: {image: busybox, command: sleep 1000, stop_grace_period: 0s}
   b: {image: busybox, command: sh -c 'exit 3', depends_on: [a]}
 YAML
 	local since
@@ -251,7 +251,7 @@ YAML
 	cat >compose.yaml <<'YAML'
 services:
   a: {image: busybox, command: sh -c 'read x; echo "got $$x" >/got; cat /got; exit 6', stdin_open: true, volumes: ["data:/data"]}
-  b: {image: busybox, command: sleep 100, stop_grace_period: 0s}
+  b: {image: busybox, command: sleep 1000, stop_grace_period: 0s}
 volumes: {data: }
 YAML
 	compose up -d 2>/dev/null
@@ -288,12 +288,12 @@ happened() {
 @test "depends_on with restart: who depends is restarted with what it depends on" {
 	cat >compose.yaml <<'YAML'
 services:
-  db: {image: busybox, command: sleep 100, stop_grace_period: 0s, environment: [A=1]}
+  db: {image: busybox, command: sleep 1000, stop_grace_period: 0s, environment: [A=1]}
   app:
-    {image: busybox, command: sleep 100, stop_grace_period: 0s, depends_on: {db: {condition: service_started, restart: true}}}
+    {image: busybox, command: sleep 1000, stop_grace_period: 0s, depends_on: {db: {condition: service_started, restart: true}}}
   front:
-    {image: busybox, command: sleep 100, stop_grace_period: 0s, depends_on: {app: {condition: service_started, restart: true}}}
-  other: {image: busybox, command: sleep 100, stop_grace_period: 0s, depends_on: [db]}
+    {image: busybox, command: sleep 1000, stop_grace_period: 0s, depends_on: {app: {condition: service_started, restart: true}}}
+  other: {image: busybox, command: sleep 1000, stop_grace_period: 0s, depends_on: [db]}
 YAML
 	compose up -d 2>/dev/null
 	since=$(date +%s.%N)
@@ -320,7 +320,7 @@ YAML
 services:
   a:
     image: busybox
-    command: sleep 100
+    command: sleep 1000
     stop_grace_period: 0s
     volumes: ["./log:/log"]
     post_start:
@@ -438,7 +438,7 @@ both() {
 	cat >docker-compose.yml <<'YAML'
 version: "3.4"
 services:
-  a: {image: busybox, command: sh -c 'echo from a; exec sleep 100', stop_grace_period: 0s}
+  a: {image: busybox, command: sh -c 'echo from a; exec sleep 1000', stop_grace_period: 0s}
 YAML
 }
 
@@ -454,7 +454,7 @@ manage_each_other() { # COMPOSE...
 	docker_api 404 GET "/networks/${PROJECT}_default"
 	"$@" up -d
 	id=$(compose ps -q a)
-	[ "$(compose logs --no-color --no-log-prefix a)" = "from a" ]
+	eventually eval '[ "$(compose logs --no-color --no-log-prefix a)" = "from a" ]'
 	[ "$(compose exec -T a echo in)" = in ]
 	compose stop
 	[ "$(api .State.Status "$id")" = exited ]
@@ -495,7 +495,7 @@ services:
         - {path: version, action: rebuild}
   other:
     image: busybox
-    command: sh -c 'cat /proc/sys/kernel/random/uuid >/began; exec sleep 100'
+    command: sh -c 'cat /proc/sys/kernel/random/uuid >/began; exec sleep 1000'
     stop_grace_period: 0s
     develop: {watch: [{path: conf, action: sync+restart, target: /conf/}]}
 YAML

@@ -15,7 +15,7 @@ DRIVE=$BUILD/src/node/net/test/net_drive
 place() {
 	local pid
 	# shellcheck disable=SC2016
-	unshare --net sh -c 'echo >"$1"; exec sleep 60' sh "$DIR/$1.up" 3>&- 4>&- >/dev/null 2>&1 &
+	setpriv --pdeathsig KILL unshare --net sh -c 'echo >"$1"; exec sleep infinity' sh "$DIR/$1.up" 3>&- 4>&- >/dev/null 2>&1 &
 	pid=$!
 	until [ -e "$DIR/$1.up" ]; do
 		kill -0 "$pid"
@@ -110,13 +110,13 @@ while True:
 	done
 }
 
-# seen PID tcp|udp ADDRESS PORT [FROM-PORT]: whom the mirror sees when that place asks; nothing when there is no answer within two seconds.
+# seen PID tcp|udp ADDRESS PORT [FROM-PORT]: whom the mirror sees when that place asks; nothing when there is no answer within WAIT (100) seconds.
 seen() {
 	at "$1" /usr/bin/python3 -c '
 import socket, sys
 kind, address, port, own = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 s = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
-s.settimeout(2)
+s.settimeout(int(sys.argv[5]))
 s.bind(("", own))
 try:
     s.connect((address, port))
@@ -124,11 +124,11 @@ try:
         s.send(b"?")
     print(s.recv(100).decode().removeprefix("::ffff:"))
 except OSError:
-    pass' "$2" "$3" "$4" "${5:-0}"
+    pass' "$2" "$3" "$4" "${5:-0}" "${WAIT:-100}"
 }
 
 reach() { # PID ADDRESS PORT
-	[ "$(printf 'GET / HTTP/1.0\r\n\r\n' | at "$1" busybox nc -w 5 "$2" "$3" | tail -n 1)" = hello ]
+	[ "$(printf 'GET / HTTP/1.0\r\n\r\n' | at "$1" busybox nc -w 100 "$2" "$3" | tail -n 1)" = hello ]
 }
 
 blocked() { # PID ADDRESS PORT
@@ -221,8 +221,8 @@ PY
 	plug one 2 br-a 1 "$(port 0.0.0.0 53 172.18.1.2 udp),$(port :: 53 fd00:1::2 udp)"
 	plug two 3 br-a 1 "$(port 0.0.0.0 53 172.18.1.3 udp),$(port :: 53 fd00:1::3 udp)"
 	# The machine itself has nobody there; the kernel remembers that it was asked.
-	[ -z "$(seen "$lan" udp 192.0.2.1 53 5000)" ]
-	[ -z "$(seen "$lan" udp 2001:db8::1 53 5000)" ]
+	[ -z "$(WAIT=2 seen "$lan" udp 192.0.2.1 53 5000)" ]
+	[ -z "$(WAIT=2 seen "$lan" udp 2001:db8::1 53 5000)" ]
 	attach one "$one"
 	mirror "$one"
 	[ "$(seen "$lan" udp 192.0.2.1 53 5000)" = 192.0.2.2 ]
@@ -247,8 +247,8 @@ PY
 	mirror "$lan"
 	[ "$(seen "$two" tcp 169.254.169.254 80)" = 192.0.2.1 ]
 	[ "$(seen "$two" tcp fd00:ec2::254 80)" = 2001:db8::1 ]
-	[ -z "$(seen "$one" tcp 169.254.169.254 80)" ]
-	[ -z "$(seen "$one" tcp fd00:ec2::254 80)" ]
+	[ -z "$(WAIT=2 seen "$one" tcp 169.254.169.254 80)" ]
+	[ -z "$(WAIT=2 seen "$one" tcp fd00:ec2::254 80)" ]
 	# The same packets pass when the rules are gone.
 	at "$host" nft flush chain inet berth forward
 	[ "$(seen "$one" tcp 169.254.169.254 80)" = 192.0.2.1 ]

@@ -19,7 +19,7 @@ setup_file() {
 	export DOCKER_HOST=unix://$BERTH_SOCKET DOCKER_CONFIG=$DIR/docker
 	mkdir "$DIR/docker"
 	# shellcheck disable=SC2016
-	unshare --net sh -c 'ip link set lo up; echo $$ >"$0"; exec sleep 120' "$DIR/place" >/dev/null 2>&1 3>&- 4>&- &
+	setpriv --pdeathsig KILL unshare --net sh -c 'ip link set lo up; echo $$ >"$0"; exec sleep infinity' "$DIR/place" >/dev/null 2>&1 3>&- 4>&- &
 	eventually test -s "$DIR/place"
 	at "$BERTH" up --data "$DIR/data" 3>&- 4>&-
 	import_busybox
@@ -58,7 +58,7 @@ web() { # docker run options
 }
 
 hello() { # URL
-	[ "$(at timeout 60 busybox wget -q -O - "$1/x")" = hello ]
+	[ "$(at timeout 200 busybox wget -q -O - "$1/x")" = hello ]
 }
 
 @test "a published port leads to the container, and only one container has it" {
@@ -67,7 +67,7 @@ hello() { # URL
 	run -125 docker run --name other -p 8080:80 busybox true
 	[[ $output == *"Bind for 0.0.0.0:8080 failed: port is already allocated"* ]]
 	# One that is to go at its end goes when it could not begin: its client waits for that.
-	run -125 timeout 60 docker run --rm --name gone -p 8080:80 busybox true
+	run -125 timeout 200 docker run --rm --name gone -p 8080:80 busybox true
 	run ! docker inspect gone
 	[ "$(docker port web 80)" = 127.0.0.1:8080 ]
 	docker rm -f web >/dev/null
@@ -146,7 +146,7 @@ hello() { # URL
 @test "networks of users: fixed addresses, connect and disconnect while it runs" {
 	docker network create --subnet 10.91.0.0/24 one >/dev/null
 	docker network create --internal two >/dev/null
-	docker run -d --name a1 --network one --ip 10.91.0.77 busybox sleep 100 >/dev/null
+	docker run -d --name a1 --network one --ip 10.91.0.77 busybox sleep 1000 >/dev/null
 	docker exec a1 ip addr show eth0 | grep -q 'inet 10.91.0.77/24'
 	docker network connect two a1
 	docker exec a1 ip addr show eth1 | grep -q 'inet '
@@ -215,7 +215,7 @@ link_local_of() { # CONTAINER NETWORK
 	docker network create --subnet 10.91.0.0/24 --subnet 10.92.0.0/24 --ipv6 --subnet fd00:91::/64 -o com.docker.network.bridge.name=mine0 \
 		-o com.docker.network.bridge.enable_icc=false -o com.docker.network.bridge.host_binding_ipv4=127.0.0.1 one >/dev/null
 	web --name web --network one --ip6 fd00:91::77 -p 8080:80
-	docker run -d --name b1 --network one --ip 10.92.0.9 --sysctl net.ipv4.conf.eth0.arp_ignore=1 busybox sleep 100 >/dev/null
+	docker run -d --name b1 --network one --ip 10.92.0.9 --sysctl net.ipv4.conf.eth0.arp_ignore=1 busybox sleep 1000 >/dev/null
 	eventually hello http://127.0.0.1:8080
 	[ "$(docker port web)" = "80/tcp -> 127.0.0.1:8080" ]
 	at ip link show mine0
@@ -244,7 +244,7 @@ link_local_of() { # CONTAINER NETWORK
 	[ "$(docker exec own awk '{print ($2 > 0)}' /proc/self/uid_map)" = 1 ]
 	eventually docker exec own wget -q -O - http://web/x
 	docker exec web wget -q -O - http://own/hostname
-	at timeout 60 busybox wget -q -O - http://127.0.0.1:8080/hostname
+	at timeout 200 busybox wget -q -O - http://127.0.0.1:8080/hostname
 	docker exec -u 0 own ping -c 1 -W 5 web
 	[ "$(docker exec own cat /proc/sys/net/ipv4/ping_group_range)" = "0	65535" ]
 	docker network create two >/dev/null
@@ -272,8 +272,8 @@ gone_from() { # NETWORK
 	local client
 	docker network create one >/dev/null
 	docker network create two >/dev/null
-	docker run -d --name db --network one busybox sleep 100 >/dev/null
-	docker run -d --name far --network two busybox sleep 100 >/dev/null
+	docker run -d --name db --network one busybox sleep 1000 >/dev/null
+	docker run -d --name far --network two busybox sleep 1000 >/dev/null
 	run -0 builds --network one <<-'END'
 		FROM busybox AS first
 		RUN ping -c 1 -W 5 db && ! nslookup far && grep -q 127.0.0.11 /etc/resolv.conf
@@ -286,7 +286,7 @@ gone_from() { # NETWORK
 	run -1 builds --network nosuch <<<'FROM busybox'
 	[[ $output == *"network nosuch not found"* ]]
 	# Cancelled: its address is free at once.
-	DOCKER_BUILDKIT=0 docker build --no-cache --network two - < <(printf 'FROM busybox\nRUN touch /began && sleep 100\n') >"$DIR/log" 3>&- &
+	DOCKER_BUILDKIT=0 docker build --no-cache --network two - < <(printf 'FROM busybox\nRUN touch /began && sleep 1000\n') >"$DIR/log" 3>&- &
 	client=$!
 	eventually grep -q 'RUN touch' "$DIR/log"
 	[ "$(docker network inspect two | jq '.[0].Containers | length')" = 2 ]
@@ -295,7 +295,7 @@ gone_from() { # NETWORK
 	kill "$client"
 	eventually gone_from two
 	# Killed: the next daemon takes it away.
-	builds --network one < <(printf 'FROM busybox\nRUN sleep 100\n') >"$DIR/log" 3>&- &
+	builds --network one < <(printf 'FROM busybox\nRUN sleep 1000\n') >"$DIR/log" 3>&- &
 	eventually grep -q 'RUN sleep' "$DIR/log"
 	[ -n "$(ls "$DIR/data/networks/lodgers")" ]
 	kill -9 "$(daemon_pid)"
@@ -306,7 +306,7 @@ gone_from() { # NETWORK
 
 @test "berth build --network NAME and a project's build.network: the daemon builds from what .dockerignore leaves" {
 	docker network create one >/dev/null
-	docker run -d --name db --network one busybox sleep 100 >/dev/null
+	docker run -d --name db --network one busybox sleep 1000 >/dev/null
 	mkdir -p "$DIR/app/sub" "$DIR/elsewhere"
 	echo kept >"$DIR/app/sub/kept"
 	echo secret >"$DIR/app/secret"

@@ -43,7 +43,7 @@ web() {
 }
 
 says() { # URL TEXT
-	[ "$(apart timeout 60 busybox wget -q -O - "$1/x")" = "$2" ]
+	[ "$(apart timeout 200 busybox wget -q -O - "$1/x")" = "$2" ]
 }
 
 subnet() { "$1" network inspect -f '{{(index .IPAM.Config 0).Subnet}}' "$2"; }
@@ -144,7 +144,7 @@ table_of_b() { apart nft list tables | grep -o 'inet berth-[0-9a-f]*' | cut -d' 
 	to=$!
 	printf 'FROM busybox\nRUN ip -o -4 address show eth0; until nc -w 5 192.0.2.1 7777; do sleep 0.1; done </dev/null\n' >"$DIR/Dockerfile"
 	for who in a b; do
-		tar -C "$DIR" -cf - Dockerfile | curl -sS -m 30 --unix-socket "$DIR/$who.sock" -X POST --data-binary @- http://d/build >"$DIR/stream.$who" &
+		tar -C "$DIR" -cf - Dockerfile | curl -sS -m 200 --unix-socket "$DIR/$who.sock" -X POST --data-binary @- http://d/build >"$DIR/stream.$who" &
 		PIDS+=($!)
 	done
 	wait "${PIDS[@]}"

@@ -56,15 +56,15 @@ member_of() { # NODE
 	etcd_call "$1" maintenance/status '{}' | jq -r .header.member_id
 }
 
-# etcd is led by this node's member from now on.
+# etcd is led by this node's member now: whoever leads is told to give it away, again when another one was elected meanwhile.
 lead_etcd() { # NODE
 	local node
 	for node in $SERVERS; do
-		if etcd_leads "$node" >/dev/null; then
-			[ "$node" = "$1" ] || etcd_call "$node" maintenance/transfer-leadership "{\"targetID\":\"$(member_of "$1")\"}" >/dev/null
+		if [ "$node" != "$1" ] && etcd_leads "$node"; then
+			etcd_call "$node" maintenance/transfer-leadership "{\"targetID\":\"$(member_of "$1")\"}"
 		fi
 	done
-	eventually etcd_leads "$1"
+	etcd_leads "$1"
 }
 
 kill_etcd() { # NODE
@@ -129,8 +129,7 @@ setup_file() {
 		starting+=($!)
 	done
 	wait "${starting[@]}"
-	eventually leader
-	at "$(leader)" token create >"$DIR/token"
+	eventually eval 'at "$(leader)" token create >"$DIR/token"'
 	for node in $AGENTS; do
 		i=$((i + 1))
 		add_node "$node" $((10 + i))
@@ -281,7 +280,7 @@ hit() {
 	local old=$2 other=s1
 	[ "$old" != s1 ] || other=s2
 	[ "$1" -ge 2 ] || other=$old
-	lead_etcd "$other"
+	eventually lead_etcd "$other"
 	how="$old, with etcd led by $other,"
 	if [ $(($1 % 2)) -eq 0 ]; then
 		[ "$other" != "$old" ] || kill_etcd "$old"
@@ -308,8 +307,7 @@ hit() {
 	keep_submitting a 3>&- 4>&- &
 	submitter=$!
 	for round in $(seq "$HA_ROUNDS"); do
-		eventually leader
-		old=$(leader)
+		eventually eval 'old=$(leader)'
 		hit "$(((round - 1) % 4))" "$old"
 		[ "$new" != "$old" ]
 		eventually is_back "$old"
@@ -350,8 +348,7 @@ stop_leader() { # its process hangs: its kernel still acknowledges, so only its 
 }
 
 @test "the leader hangs: its agents leave it, and when it goes on it is none" {
-	eventually leader
-	old=$(leader)
+	eventually eval 'old=$(leader)'
 	stop_leader "$old"
 	stopped=$old
 	result=$(decides_within after-hang "$old")

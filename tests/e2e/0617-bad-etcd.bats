@@ -12,7 +12,7 @@ declare -gA WAYS=([a]=2381 [b]=2382) DOORS=([a]=7421 [b]=7422)
 at() {
 	local server=$1
 	shift
-	BERTH_SOCKET=$DIR/$server.sock timeout 60 "$BERTH" "$@"
+	BERTH_SOCKET=$DIR/$server.sock timeout 200 "$BERTH" "$@"
 }
 
 start_etcd() {
@@ -64,9 +64,7 @@ waits_for_etcd() { # NAME
 
 # Sets old, which leads, and new.
 who_leads() {
-	eventually eval 'leads a || leads b'
-	old=a new=b
-	leads a || old=b new=a
+	eventually eval '{ leads a && old=a new=b; } || { leads b && old=b new=a; }'
 	eventually waits "$new"
 }
 

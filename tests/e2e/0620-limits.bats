@@ -210,7 +210,7 @@ end_job() {
 	eventually knows_warnings "$id" 2
 	run -0 berth job --all "$id"
 	[[ $output == *"was warned: its walltime is about to end"* ]]
-	[ "$(berth logs "$id" | grep -c saved)" = 2 ]
+	eventually eval '[ "$(berth logs "$id" | grep -c saved)" = 2 ]'
 	eventually says "$id" "p runs"
 	high=$(sleeper high 1 "priority: 5" "slots: 1")
 	eventually runs "$high" 1

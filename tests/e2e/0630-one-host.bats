@@ -187,7 +187,8 @@ remove() {
 @test "logs -f, events and stats of all nodes" {
 	docker events >"$DIR/events" 3>&- &
 	events=$!
-	eventually test -e "$DIR/events"
+	# It hears: something happens until it has said so.
+	eventually eval 'docker run --rm --network none busybox true; grep -q "container die" "$DIR/events"'
 	docker run -d --network none --name said --label berth.node=n2 busybox sh -c 'echo here; until [ -e /go ]; do sleep 0.1; done; echo gone' >/dev/null
 	docker logs -f said >"$DIR/followed" 3>&- &
 	follower=$!
@@ -196,7 +197,7 @@ remove() {
 	docker exec said touch /go
 	wait "$follower"
 	[ "$(xargs <"$DIR/followed")" = "here gone" ]
-	eventually grep -q "container die .*node.name=n2" "$DIR/events"
+	eventually grep -q "container die .*name=said.*node.name=n2\|container die .*node.name=n2.*name=said" "$DIR/events"
 	kill "$events"
 	wait "$events" || true
 	# What has been comes in the order of time, whatever node it was on; with a follower, what comes after it once.
@@ -275,7 +276,7 @@ remove() {
 	[[ "${lines[1]}" == "jobs 0 running, 1 waiting; copies 0 running, 1 waiting, submitted 0.0/s, started 0.0/s, ended 0.0/s" ]]
 	[[ "${lines[3]}" =~ ^n2\ .*\ 2/2\ .*\ 1$ ]]
 	[[ "$output" == *"$wide"*pending*"needs 9 slots"* ]]
-	run -0 timeout 60 script -qec "stty rows 9 cols 90; TERM=xterm $BERTH top" "$DIR/screen" <<<q
+	run -0 timeout 200 script -qec "stty rows 9 cols 90; TERM=xterm $BERTH top" "$DIR/screen" <<<q
 	grep -q "NODE.*STATE" "$DIR/screen"
 	run berth top --sort nothing
 	fails_with "none of name, slots, memory, containers"

@@ -180,7 +180,7 @@ docker_api() {
 	shift 3
 	# A body is JSON unless somebody says otherwise.
 	[[ "$*" == *Content-Type* ]] || how+=(-H 'Content-Type: application/json')
-	status=$(curl -sS --max-time 60 --unix-socket "$BERTH_SOCKET" -D "$DIR/head" -o "$DIR/body" -w '%{http_code}' "${how[@]}" "$@" "http://d$path")
+	status=$(curl -sS --max-time 200 --unix-socket "$BERTH_SOCKET" -D "$DIR/head" -o "$DIR/body" -w '%{http_code}' "${how[@]}" "$@" "http://d$path")
 	[ "$status" = "$want" ] || {
 		echo "$path: $status, not $want"
 		cat "$DIR/body"
@@ -210,7 +210,7 @@ docker_remove_all() {
 # Waits for the end of a container and checks its exit code.
 exits_with() { # CODE CONTAINER
 	local code
-	code=$(timeout 60 "$BERTH" wait "$2")
+	code=$(timeout 200 "$BERTH" wait "$2")
 	[ "$code" = "$1" ] || {
 		echo "$2 ended with $code, not with $1"
 		return 1
@@ -258,7 +258,7 @@ as() {
 	local uid=$1 want=$2 status body=()
 	[ -z "${5:-}" ] || body=(-H 'Content-Type: application/json' -d "$5")
 	status=$(setpriv --reuid "$uid" --regid "$uid" --clear-groups \
-		curl -sS --max-time 30 --unix-socket "$BERTH_SOCKET" -o - -w '\n%{http_code}' -X "$3" "${body[@]}" "http://d$4" | tee "$DIR/body" | tail -n 1)
+		curl -sS --max-time 200 --unix-socket "$BERTH_SOCKET" -o - -w '\n%{http_code}' -X "$3" "${body[@]}" "http://d$4" | tee "$DIR/body" | tail -n 1)
 	[ "$status" = "$want" ] || {
 		echo "$3 $4 as $uid: $status, not $want"
 		cat "$DIR/body"

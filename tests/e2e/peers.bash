@@ -14,16 +14,16 @@ need() { # PROGRAM...
 PODMAN=()
 
 pod() {
-	timeout 60 podman --cgroup-manager=cgroupfs --root "$DIR/podman" --runroot "$DIR/podman-run" --tmpdir "$DIR/podman-tmp" \
+	timeout 200 podman --cgroup-manager=cgroupfs --root "$DIR/podman" --runroot "$DIR/podman-run" --tmpdir "$DIR/podman-tmp" \
 		--storage-driver vfs --events-backend file "${PODMAN[@]}" "$@" 3>&- 4>&-
 }
 
 copy() {
-	timeout 60 skopeo --tmpdir "$DIR" copy --quiet "$@" 3>&- 4>&-
+	timeout 200 skopeo --tmpdir "$DIR" copy --quiet "$@" 3>&- 4>&-
 }
 
 dock() {
-	timeout 60 docker --config "$DIR/docker-config" -H "unix://$DIR/docker.sock" "$@" 3>&- 4>&-
+	timeout 200 docker --config "$DIR/docker-config" -H "unix://$DIR/docker.sock" "$@" 3>&- 4>&-
 }
 
 # A dockerd of the test's own, without a network; dock info succeeds when it is ready. Settings may be in DIR/daemon.json.

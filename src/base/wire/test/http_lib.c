@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 /* A generous end of patience: reached only when something hangs. */
-#define PATIENCE_MS 20000
+#define PATIENCE_MS 100000
 
 struct thread {
 	struct http_lib t; /* first, so that the two are one pointer */

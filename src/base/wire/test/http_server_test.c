@@ -370,11 +370,14 @@ static void test_idle_and_body_timeout(void **state)
 
 	(void)state;
 	assert_string_equal(reply, "");
-	free(reply);
-	close(fd);
-	fd = http_lib_connect(t);
-	http_lib_send(fd, half, strlen(half));
-	reply = http_lib_recv(fd, 0, NULL);
+	/* Who was held up before the first byte was idle: again. */
+	for (int i = 0; i < 100 && !*reply; i++) {
+		free(reply);
+		close(fd);
+		fd = http_lib_connect(t);
+		http_lib_send(fd, half, strlen(half));
+		reply = http_lib_recv(fd, 0, NULL);
+	}
 	assert_int_equal(status_of(reply), 408);
 	free(reply);
 	close(fd);

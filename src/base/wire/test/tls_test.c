@@ -258,7 +258,7 @@ static void test_strangers(void **state)
 {
 	struct http_limits limits = {.header_ms = 50};
 	struct tls *tls = server_tls(NULL);
-	struct http_lib *t = http_lib_start_tls(&limits, tls);
+	struct http_lib *t = http_lib_start_tls(NULL, tls);
 	char *reply = http_lib_talk(t, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
 	int fd;
 
@@ -267,6 +267,9 @@ static void test_strangers(void **state)
 	free(reply);
 	reply = http_lib_talk(t, "\377\376\375 nothing that anybody speaks \001\002\003");
 	free(reply);
+	assert_int_equal(atomic_load(&t->requests), 0);
+	http_lib_stop(t);
+	t = http_lib_start_tls(&limits, tls);
 	fd = http_lib_connect(t);
 	http_lib_send(fd, "\026\003\001\002\000\001\000", 7);
 	reply = http_lib_recv(fd, 0, NULL); /* ends by the server's doing */

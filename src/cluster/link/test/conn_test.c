@@ -24,7 +24,7 @@
 #include <sys/socket.h>
 
 #define ALPN "berth/1"
-#define WATCHDOG_MS 20000
+#define WATCHDOG_MS 100000
 
 struct world;
 

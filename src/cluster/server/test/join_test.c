@@ -29,12 +29,13 @@
 
 #include <cmocka.h>
 
-#define TURN_MS 20
+#define PASSES 20 /* of its loop, a millisecond apart: one that is held up sees no less */
 #define TURNS_MAX 1000
 
 struct side {
 	struct loop *loop;
 	struct loop_timer *turn;
+	int passes; /* that are left */
 };
 
 struct world {
@@ -47,12 +48,18 @@ struct world {
 
 static void on_turn(void *ctx)
 {
-	loop_stop(((struct side *)ctx)->loop);
+	struct side *s = ctx;
+
+	if (--s->passes == 0)
+		loop_stop(s->loop);
+	else
+		loop_timer_arm(s->turn, 1);
 }
 
 static void take_turn(struct side *s)
 {
-	loop_timer_arm(s->turn, TURN_MS);
+	s->passes = PASSES;
+	loop_timer_arm(s->turn, 1);
 	assert_int_equal(loop_run(s->loop, NULL), 0);
 }
 

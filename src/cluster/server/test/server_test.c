@@ -77,7 +77,7 @@ static int setup(void **state)
 	assert_int_equal(loop_new(&w->loop, &err), 0);
 	assert_int_equal(store_open("memory", "", w->loop, &w->store, &err), 0);
 	w->watchdog = loop_timer_new(w->loop, too_late, w);
-	loop_timer_arm(w->watchdog, 30000);
+	loop_timer_arm(w->watchdog, 100000);
 	open_world(w);
 	*state = w;
 	return 0;

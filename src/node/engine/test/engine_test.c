@@ -306,20 +306,21 @@ static void test_health(void **state)
 {
 	static const struct {
 		const char *test;
+		int timeout_ms;
 		enum engine_health health;
 	} rows[] = {
-	    {"[\"CMD\",\"true\"]", ENGINE_HEALTHY},
-	    {"[\"CMD-SHELL\",\"exit 1\"]", ENGINE_UNHEALTHY},
-	    {"[\"CMD\",\"sleep\",\"1000\"]", ENGINE_UNHEALTHY},
-	    {"[\"CMD\",\"no-such-command\"]", ENGINE_UNHEALTHY},
+	    {"[\"CMD\",\"true\"]", 60000, ENGINE_HEALTHY},
+	    {"[\"CMD-SHELL\",\"exit 1\"]", 60000, ENGINE_UNHEALTHY},
+	    {"[\"CMD\",\"sleep\",\"1000\"]", 100, ENGINE_UNHEALTHY},
+	    {"[\"CMD\",\"no-such-command\"]", 60000, ENGINE_UNHEALTHY},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		mem_cleanup char *spec =
 		    mem_printf("{\"image\":\"busybox\",\"command\":[\"sleep\",\"1000\"],"
-			       "\"healthcheck\":{\"test\":%s,\"interval_ms\":10,\"timeout_ms\":500,\"retries\":2}}",
-			       rows[i].test);
+			       "\"healthcheck\":{\"test\":%s,\"interval_ms\":10,\"timeout_ms\":%d,\"retries\":2}}",
+			       rows[i].test, rows[i].timeout_ms);
 		const struct engine_container *c = world_run(&w, spec);
 
 		w.id = c->id;
