@@ -121,3 +121,59 @@ root_by_a_mount() {
 	withstands api root_by_a_mount
 	bites api root_by_a_mount -- unguarded
 }
+
+# One address of a container or another machine comes and goes, and each time the server signs for it. 2: nothing is there to be attacked.
+come_and_go() {
+	python3 - <<-'PYTHON'
+		import socket, ssl, sys
+		def come(address):
+		    s = socket.socket()
+		    s.settimeout(20)
+		    s.bind((address, 0))
+		    s.connect(('10.8.0.1', 7420))
+		    return s
+		def is_served(address):
+		    how = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+		    how.check_hostname, how.verify_mode = False, ssl.CERT_NONE
+		    try:
+		        how.wrap_socket(come(address)).close()
+		        return True
+		    except OSError:
+		        return False
+		if not is_served('10.8.0.2') or not is_served('10.8.0.3'):
+		    sys.exit(2)
+		refused = 0
+		for _ in range(150):
+		    # A few at a time, and each to its end: places are left.
+		    some = [come('10.8.0.2') for _ in range(20)]
+		    for s in some:
+		        s.shutdown(socket.SHUT_WR)
+		    for s in some:
+		        try:
+		            s.recv(1)
+		        except ConnectionError:
+		            pass
+		        s.close()
+		    refused += not is_served('10.8.0.2')
+		    if refused == 3:
+		        break
+		sys.exit(2 if not is_served('10.8.0.3') else refused < 3)
+	PYTHON
+}
+
+have_all_signatures() {
+	local status=0
+	apart ip addr add 10.8.0.1/24 dev lo
+	apart ip addr add 10.8.0.2/24 dev lo
+	apart ip addr add 10.8.0.3/24 dev lo
+	BERTH_UNGUARDED=$([ "$WHO" != unguarded ] || row) apart "$(berth_of "$WHO")" server --data "$DIR/data" --agents 10.8.0.1 >/dev/null 3>&- 4>&- || status=2
+	[ "$status" = 2 ] || apart bash -c "$(declare -f come_and_go); come_and_go" || status=$?
+	umount "$DIR/netns"
+	[ "$status" != 1 ] || bitten "one address has all the signatures it wants"
+	return "$status"
+}
+
+@test "A18: one address that does nothing but handshakes" {
+	withstands cluster have_all_signatures
+	bites cluster have_all_signatures -- unguarded
+}

@@ -20,7 +20,7 @@ void crowd_init(struct crowd *c)
 /* ---- addresses ---- */
 
 /* Of an IPv6 address the first half, unless that half is the same for strangers: IPv4 in its last bytes, the loopback, and what is of one link only. */
-static struct in6_addr origin_of(const struct sockaddr_storage *a)
+struct in6_addr crowd_origin(const struct sockaddr_storage *a)
 {
 	static const struct in6_addr none = {.s6_addr = {0}};
 	struct in6_addr from = none;
@@ -74,7 +74,7 @@ static struct crowd_member *patient(struct crowd_member *m, int64_t now_ms)
 bool crowd_has_place(const struct crowd *c, const struct sockaddr_storage *from, int64_t now_ms,
 		     struct crowd_member **ret_leaves)
 {
-	const struct in6_addr addr = origin_of(from);
+	const struct in6_addr addr = crowd_origin(from);
 	const struct crowd_origin *o = find(c, &addr), *most;
 	size_t own = o ? o->n : 0;
 	struct crowd_member *m = NULL;
@@ -97,7 +97,7 @@ bool crowd_has_place(const struct crowd *c, const struct sockaddr_storage *from,
 
 void crowd_enter(struct crowd *c, struct crowd_member *m, const struct sockaddr_storage *from, int64_t now_ms)
 {
-	const struct in6_addr addr = origin_of(from);
+	const struct in6_addr addr = crowd_origin(from);
 	struct crowd_origin *o = find(c, &addr);
 
 	if (!o) {

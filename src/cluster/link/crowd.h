@@ -35,6 +35,9 @@ struct crowd {
 	size_t n;
 };
 
+/* Whom an address counts as. */
+struct in6_addr crowd_origin(const struct sockaddr_storage *a);
+
 void crowd_init(struct crowd *c);
 /* Whether there is a place for one more of that address: at once, or, *ret_leaves not NULL, when that one has left (the caller makes it leave). */
 bool crowd_has_place(const struct crowd *c, const struct sockaddr_storage *from, int64_t now_ms,

@@ -6,6 +6,7 @@
 #include "base/core/clock.h"
 #include "base/core/err.h"
 #include "base/core/fd.h"
+#include "base/core/guard.h"
 #include "base/core/log.h"
 #include "base/core/loop.h"
 #include "base/core/mem.h"
@@ -16,6 +17,7 @@
 #include "cluster/link/join.h"
 #include "cluster/link/remote.h"
 #include "cluster/link/socket.h"
+#include "cluster/link/tempo.h"
 
 #include <netdb.h>
 #include <string.h>
@@ -53,7 +55,8 @@ struct link_listener {
 	void *ctx;
 	struct link_guest *guests;
 	struct crowd crowd;
-	struct bucket said; /* of the crowd */
+	struct tempo tempo;
+	struct bucket said; /* of those who were sent away */
 	int fd;
 };
 
@@ -293,25 +296,38 @@ static void on_guest(void *ctx, int events)
 
 /* ---- the door ---- */
 
+static void say(struct link_listener *l, const struct sockaddr_storage *from, const char *what)
+{
+	char address[NI_MAXHOST] = "?";
+
+	if (!bucket_take(&l->said, clock_mono_ns() / 1000, SAY_EVERY_US, 1, 1))
+		return;
+	(void)getnameinfo((const struct sockaddr *)from, sizeof *from, address, sizeof address, NULL, 0,
+			  NI_NUMERICHOST);
+	log_warning("the door of the agents: %zu wait there who have not shown who they are; one more, from %s, %s",
+		    l->crowd.n, address, what);
+}
+
 /* A place for one more of that address; false: there is none. */
 static bool make_place(struct link_listener *l, const struct sockaddr_storage *from)
 {
 	struct crowd_member *leaves;
 	bool has = crowd_has_place(&l->crowd, from, clock_mono_ms(), &leaves);
-	char address[NI_MAXHOST] = "?";
 
 	if (has && !leaves)
 		return true;
-	if (bucket_take(&l->said, clock_mono_ns() / 1000, SAY_EVERY_US, 1, 1)) {
-		(void)getnameinfo((const struct sockaddr *)from, sizeof *from, address, sizeof address, NULL, 0,
-				  NI_NUMERICHOST);
-		log_warning("the door of the agents is crowded: %zu wait there who have not shown who they are; one "
-			    "more, from %s, %s",
-			    l->crowd.n, address, has ? "got the place of another one" : "was sent away");
-	}
+	say(l, from, has ? "got the place of another one" : "was sent away: no place is left");
 	if (has)
 		guest_leave((struct link_guest *)leaves);
 	return has;
+}
+
+static bool comes_too_often(struct link_listener *l, const struct sockaddr_storage *from)
+{
+	if (tempo_take(&l->tempo, from, clock_mono_ns() / 1000) || !RT_GUARD(A18))
+		return false;
+	say(l, from, "was sent away: it comes too often");
+	return true;
 }
 
 static void welcome(struct link_listener *l, int fd, const struct sockaddr_storage *from)
@@ -354,7 +370,9 @@ static void on_listen(void *ctx, int events)
 		}
 		if (fd < 0)
 			return;
-		if (make_place(l, &peer))
+		if (comes_too_often(l, &peer))
+			close(fd);
+		else if (make_place(l, &peer))
 			welcome(l, fd, &peer);
 		else
 			close(fd);
