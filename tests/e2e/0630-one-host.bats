@@ -187,8 +187,13 @@ remove() {
 @test "logs -f, events and stats of all nodes" {
 	docker events >"$DIR/events" 3>&- &
 	events=$!
-	# It hears: something happens until it has said so.
-	eventually eval 'docker run --rm --network none busybox true; grep -q "container die" "$DIR/events"'
+	berth events -f --json >"$DIR/own" 3>&- &
+	own=$!
+	# They hear: something happens until both have said so.
+	eventually eval 'docker run --rm --network none --label berth.node=n2 busybox true
+		grep -q "container die" "$DIR/events" && grep -q "\"container_exited\".*\"exit_code\":0.*\"node\":\"n2\"" "$DIR/own"'
+	kill "$own"
+	wait "$own" || true
 	docker run -d --network none --name said --label berth.node=n2 busybox sh -c 'echo here; until [ -e /go ]; do sleep 0.1; done; echo gone' >/dev/null
 	docker logs -f said >"$DIR/followed" 3>&- &
 	follower=$!

@@ -8,6 +8,7 @@
 #include "base/wire/json.h"
 #include "cluster/server/server.h"
 #include "face/api/api_private.h"
+#include "face/onehost/onehost.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -22,6 +23,7 @@ struct events {
 	bool follow, live, full;
 	struct server_listener *server;
 	struct engine_listener *engine;
+	struct node_events *nodes; /* NULL: this is one machine, or only the log is wanted */
 };
 
 static void on_close(struct http_req *r, void *ctx)
@@ -31,6 +33,7 @@ static void on_close(struct http_req *r, void *ctx)
 	(void)r;
 	server_unlisten(e->server);
 	engine_unlisten(e->engine);
+	node_events_free(e->nodes);
 	free(e->job);
 	free(e);
 }
@@ -87,6 +90,7 @@ static void on_drain(struct http_req *r, void *ctx)
 
 	(void)r;
 	e->full = false;
+	node_events_pause(e->nodes, false);
 	pump(e);
 }
 
@@ -114,7 +118,20 @@ static void add(struct buf *out, const char *key, const char *value)
 	json_quote(out, value, strlen(value));
 }
 
-/* Containers of `berth run` are no part of the log: told live only. */
+/* Containers of no job are no part of the log: told live only. What happens here while the reader is behind he does not hear of; other nodes wait for him. */
+static void tell_live(struct events *e, const char *json, size_t len)
+{
+	if (!e->req || !e->live || e->full || !send_line(e, json, len))
+		return;
+	e->full = true;
+	node_events_pause(e->nodes, true);
+}
+
+static void from_node(void *ctx, const char *line, size_t len)
+{
+	tell_live(ctx, line, len);
+}
+
 static void from_engine(void *ctx, const struct engine_event *ev)
 {
 	static const char *const kinds[] = {
@@ -143,7 +160,7 @@ static void from_engine(void *ctx, const struct engine_event *ev)
 	}
 	add(&line, "text", ev->text);
 	buf_addc(&line, '}');
-	send_line(e, buf_str(&line), line.len);
+	tell_live(e, buf_str(&line), line.len);
 }
 
 static int read_query(struct events *e, struct http_req *r)
@@ -185,5 +202,8 @@ void events_get(struct api *a, struct http_req *r, const char *id)
 	http_reply_on_drain(r, on_drain, e);
 	e->server = server_listen(a->o.server, from_server, e);
 	e->engine = engine_listen(a->o.engine, from_engine, e);
+	/* With the header it is a server that asks this node alone. */
+	if (a->onehost && e->follow && !e->job && !http_req_header(r, "Berth-Node"))
+		e->nodes = node_events_new(a->onehost, from_node, e);
 	pump(e);
 }

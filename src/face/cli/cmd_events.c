@@ -212,11 +212,12 @@ const struct cli_command command_events = {
     .name = "events",
     .usage = "",
     .summary = "Show what happened, or what happens",
-    .detail = "Jobs and nodes by numbers, and the containers of this machine that are no job's. At the server of a "
-	      "cluster those of the\n"
-	      "nodes are told with --filter, --since TIME, --until or --format, as docker events does: berth events -f "
-	      "--filter "
-	      "type=container",
+    .detail =
+	"Jobs and nodes by numbers. With -f also what happens to containers that are no job's, at the server of a "
+	"cluster\n"
+	"those of all nodes, as it comes. What has happened to containers and images is told as docker events does "
+	"with\n"
+	"--filter, --since TIME, --until or --format.",
     .examples = "  berth events --job wordcount-7f3a\n  berth events -f --json | jq .kind\n"
 		"  berth events -f --filter event=die --format '{{.Actor.Attributes.name}}'",
     .options = events_options,

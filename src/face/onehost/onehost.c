@@ -446,8 +446,10 @@ static int on_server(void *ctx, const char *json, size_t len, const char *job)
 	node = yyjson_get_str(yyjson_obj_get(yyjson_doc_get_root(doc), "node"));
 	if (!kind || !node)
 		return 0;
-	if (!strcmp(kind, "node_up"))
+	if (!strcmp(kind, "node_up")) {
 		watch_start(h, node);
+		node_events_node(h, node);
+	}
 	if (!strcmp(kind, "node_up") || !strcmp(kind, "node_down"))
 		events_node(h, node, !strcmp(kind, "node_up"));
 	return 0;

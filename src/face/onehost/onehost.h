@@ -12,6 +12,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct docker;
 struct http_req;
@@ -22,6 +23,15 @@ struct server;
 /* Both must outlive it. docker: the handlers of this machine, for what is no node's (ping, version); socket: where it answers (copied). */
 struct onehost *onehost_new(struct loop *l, struct server *s, struct docker *docker, const char *socket);
 struct onehost *onehost_free(struct onehost *h); /* the requests are gone */
+
+/* What happens to containers of no job, and to images, on all nodes but this berth itself: each event a line of JSON as GET /v1/events has it, with its `node`,
+ * from now on. A node that comes later joins in. Nothing is kept for a listener who is slow: he says when no more is to come (paused), and the nodes keep a
+ * little and then wait. The line is valid during the call, which may free the listener's request later, but not the listener. */
+struct node_events;
+typedef void (*node_events_fn)(void *ctx, const char *line, size_t len);
+struct node_events *node_events_new(struct onehost *h, node_events_fn fn, void *ctx);
+void node_events_pause(struct node_events *e, bool paused);  /* takes NULL */
+struct node_events *node_events_free(struct node_events *e); /* takes NULL */
 
 /* With the headers: true = it is ours, and has been taken when its body is a stream. */
 bool onehost_headers(struct onehost *h, struct http_req *r);

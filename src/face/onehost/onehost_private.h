@@ -30,8 +30,9 @@ struct onehost {
 	struct watch *watches;	/* watch.c */
 	struct making *makings; /* create.c: on their way */
 	struct events *events;	/* events.c: clients */
-	struct map seen;	/* whole id of a container or process (exec) -> name of its node, find.c */
-	char **seen_order;	/* a ring: the oldest is forgotten */
+	struct node_events *listeners;
+	struct map seen;   /* whole id of a container or process (exec) -> name of its node, find.c */
+	char **seen_order; /* a ring: the oldest is forgotten */
 	size_t seen_next;
 	struct bringing *bringing; /* bring.c, in order */
 	size_t turn;
@@ -217,6 +218,8 @@ void place_wish_free(struct place_wish *w);
 void watch_start(struct onehost *h, const char *node);
 void watch_start_all(struct onehost *h);
 void watch_end_all(struct onehost *h);
+/* node_events.c: it has come. */
+void node_events_node(struct onehost *h, const char *node);
 /* events.c: a node has come (connected) or gone. */
 void events_node(struct onehost *h, const char *node, bool up);
 
