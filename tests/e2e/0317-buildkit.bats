@@ -3,10 +3,14 @@
 #
 # BuildKit's protocol, by a client of its own making (buildkit_client.py): docker's own is not everywhere.
 
-load helpers
+load registry
 
 setup_file() {
-	start_with_image
+	new_place
+	export XDG_CONFIG_HOME=$DIR/config
+	mkdir -p "$XDG_CONFIG_HOME/berth"
+	start
+	import_busybox
 	mkdir -p "$DIR/ctx/dir/sub"
 	printf '%s\n' 'FROM busybox' 'ARG WORD=none' 'COPY . /ctx' 'RUN echo "$WORD" >/word; ls /ctx' 'CMD ["cat", "/word"]' >"$DIR/ctx/Dockerfile"
 	printf '%s\n' 'FROM busybox' 'RUN --mount=type=secret,id=x,required cat /run/secrets/x' >"$DIR/ctx/secret"
@@ -19,6 +23,10 @@ setup_file() {
 	head -c 3000000 /dev/urandom >"$DIR/ctx/dir/large"
 	for i in $(seq 300); do echo "$i" >"$DIR/ctx/dir/sub/$i"; done
 	ln -s sub/7 "$DIR/ctx/dir/link"
+}
+
+teardown() {
+	registry_stop
 }
 
 teardown_file() {
@@ -125,6 +133,15 @@ no_tool() {
 	[ "$status" = 1 ]
 	grep -q 'the build was cancelled' "$DIR/cancelled"
 	docker_api 400 POST '/build/cancel'
+}
+
+@test "base images come from where the daemon's user says" {
+	printf 'FROM away.test/team/app\n' >"$DIR/ctx/away"
+	registry_start
+	docker_api 201 POST "/images/busybox/tag?repo=$HOST/team/app"
+	docker_api 200 POST "/images/$HOST/team/app/push?tag=latest"
+	echo "{\"attempts\": 1, \"registries\": {\"away.test\": {\"mirrors\": [\"http://$HOST\"]}}}" >"$XDG_CONFIG_HOME/berth/registries.json"
+	run -0 build -a filename=away
 }
 
 @test "errors have the words and the kind of the failure" {

@@ -4,7 +4,6 @@
 #include "base/core/buf.h"
 #include "base/core/err.h"
 #include "base/core/fd.h"
-#include "base/core/guard.h"
 #include "base/core/loop.h"
 #include "base/core/mem.h"
 #include "base/core/proc.h"
@@ -201,7 +200,7 @@ static _Noreturn void child(const struct theirs *t)
 {
 	const int from[] = {t->in, t->out, t->err, t->reply, t->request, t->life, t->data};
 	char name[] = ENGINE_TOOL_NAME;
-	char *argv[] = {name, NULL}, *env[] = {NULL};
+	char *argv[] = {name, NULL};
 	int high[ENGINE_TOOL_FDS];
 
 	for (int i = 0; i < ENGINE_TOOL_FDS; i++)
@@ -212,7 +211,8 @@ static _Noreturn void child(const struct theirs *t)
 	}
 	close_range(ENGINE_TOOL_FDS, ~0u, 0);
 	proc_default_signals();
-	(void)execve("/proc/self/exe", argv, guard_env(env));
+	/* It is what the daemon had passed on to us: where registries are, and which proxy leads there. */
+	(void)execve("/proc/self/exe", argv, environ);
 	_exit(125);
 }
 
