@@ -93,12 +93,23 @@ int buf_printf(struct buf *b, const char *fmt, ...)
 
 void buf_drop(struct buf *b, size_t n)
 {
+	if (n == 0)
+		return;
 	if (n >= b->len) {
 		buf_clear(b);
 		return;
 	}
 	memmove(b->data, b->data + n, b->len - n + 1);
 	b->len -= n;
+}
+
+void buf_pass(struct buf *b, size_t *at, size_t n)
+{
+	*at += n;
+	if (*at < b->len - *at)
+		return;
+	buf_drop(b, *at);
+	*at = 0;
 }
 
 const char *buf_str(const struct buf *b)

@@ -40,6 +40,11 @@ int buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf
 /* Room for n more bytes at the end; returns the place, or NULL at the limit. Add what was written to len by buf_added(). */
 char *buf_room(struct buf *b, size_t n);
 void buf_added(struct buf *b, size_t n);
-void buf_drop(struct buf *b, size_t n);	  /* removes n bytes from the front */
+void buf_drop(struct buf *b, size_t n); /* removes n bytes from the front */
+/*
+ * For a reader that takes pieces from the front while others add at the end: moves its place *at on by n bytes. What lies before it goes once that is half
+ * of all, so a buf whose reader always lags a little holds at most twice what still waits, and a byte is moved once at most in the mean.
+ */
+void buf_pass(struct buf *b, size_t *at, size_t n);
 const char *buf_str(const struct buf *b); /* never NULL */
 char *buf_take(struct buf *b);		  /* the string, owned by the caller; b is empty afterwards */

@@ -81,15 +81,6 @@ static void forget_output(struct http_ask *a)
 	a->out_at = 0;
 }
 
-/* What has been sent does not count to what waits, also when the reader is never quite done. */
-static void drop_sent(struct http_ask *a)
-{
-	if (a->out_at < OUT_HIGH)
-		return;
-	buf_drop(&a->out, a->out_at);
-	a->out_at = 0;
-}
-
 /* The other side may close before it has read all, and its answer says why: so that is no error here. */
 static void flush(struct http_ask *a)
 {
@@ -98,15 +89,13 @@ static void flush(struct http_ask *a)
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0 && errno == EAGAIN) {
-			drop_sent(a);
+		if (n < 0 && errno == EAGAIN)
 			return;
-		}
 		if (n < 0) {
 			a->deaf = true;
 			break;
 		}
-		a->out_at += (size_t)n;
+		buf_pass(&a->out, &a->out_at, (size_t)n);
 	}
 	forget_output(a);
 }

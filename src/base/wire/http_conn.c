@@ -215,6 +215,7 @@ static void read_some(struct http_conn *c)
 static void flush(struct http_conn *c)
 {
 	struct http_req *r = c->req;
+	bool some = false;
 
 	while (waiting(r) > 0) {
 		const char *at = r->out.data + r->out_at;
@@ -225,24 +226,17 @@ static void flush(struct http_conn *c)
 		if (n < 0 && errno != EAGAIN)
 			c->dead = true;
 		if (n < 0) {
-			/* What was sent makes room: a reader that never catches up must not make the rest grow. */
-			buf_drop(&r->out, r->out_at);
-			if (c->phase == HTTP_PHASE_BUSY || (c->phase == HTTP_PHASE_SEND && r->out_at))
+			if (c->phase == HTTP_PHASE_BUSY || (c->phase == HTTP_PHASE_SEND && some))
 				http_server_phase(c, HTTP_PHASE_SEND);
-			r->out_at = 0;
 			return;
 		}
-		r->out_at += (size_t)n;
+		buf_pass(&r->out, &r->out_at, (size_t)n);
+		some = some || n > 0;
 	}
 	if (c->phase == HTTP_PHASE_SEND)
 		http_server_phase(c, HTTP_PHASE_BUSY);
-	if (!r || !r->out_at)
-		return;
-	r->out_at = 0;
-	if (r->out.cap > HTTP_IN_SIZE)
+	if (some && r->out.cap > HTTP_IN_SIZE)
 		buf_free(&r->out);
-	else
-		buf_clear(&r->out);
 }
 
 /* What was sent must not be lost because the peer is still sending: end our side, and read on for a while (RFC 9112 section 9.6). */

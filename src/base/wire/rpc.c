@@ -20,7 +20,9 @@
 
 #define PIECE (64u << 10)
 #define CONNECTION_WINDOW (16 << 20)
-#define HEAD 5 /* of a message: compressed or not, its length */
+#define HEAD 5	      /* of a message: compressed or not, its length */
+#define FIELD_COST 32 /* RFC 9113 section 6.5.2 */
+#define OUT_MAX (RPC_MESSAGE_MAX + RPC_WAITING + HEAD)
 
 struct rpc_stream {
 	struct rpc_stream *next;
@@ -29,7 +31,7 @@ struct rpc_stream {
 	void *ctx;
 	char *path;
 	char **names, **values;
-	size_t n_fields;
+	size_t n_fields, head; /* head: bytes of the header list, as HTTP/2 counts them */
 	struct buf in, out;
 	size_t out_at, owed; /* owed: what came while it was held */
 	enum grpc_status status;
@@ -63,7 +65,7 @@ static struct rpc_stream *stream_new(struct rpc *c)
 
 	*s = (struct rpc_stream){.next = c->streams, .conn = c, .status = GRPC_UNKNOWN};
 	s->in.limit = HEAD + RPC_MESSAGE_MAX;
-	s->out.limit = RPC_MESSAGE_MAX + RPC_WAITING + HEAD;
+	s->out.limit = 2 * OUT_MAX;
 	c->streams = s;
 	c->n_streams++;
 	return s;
@@ -191,6 +193,9 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 	(void)ctx;
 	if (!s)
 		return 0;
+	s->head += name_len + n + FIELD_COST;
+	if (s->head > RPC_HEADERS_MAX)
+		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 	key = mem_strndup((const char *)name, name_len);
 	if (!s->called) {
 		take_result(s, key, value, n);
@@ -381,11 +386,7 @@ static ssize_t read_out(nghttp2_session *session, int32_t id, uint8_t *data, siz
 		return NGHTTP2_ERR_DEFERRED;
 	n = n < cap ? n : cap;
 	memcpy(data, buf_str(&s->out) + s->out_at, n);
-	s->out_at += n;
-	if (s->out_at == s->out.len) {
-		buf_clear(&s->out);
-		s->out_at = 0;
-	}
+	buf_pass(&s->out, &s->out_at, n);
 	if (s->out.len == 0 && s->ending) {
 		*flags |= NGHTTP2_DATA_FLAG_EOF;
 		if (s->called) {
@@ -689,7 +690,7 @@ int rpc_send(struct rpc_stream *s, const void *data, size_t n)
 
 	if (s->ending || over(s->conn))
 		return 0;
-	if (n > RPC_MESSAGE_MAX || s->out.len + HEAD + n > s->out.limit) {
+	if (n > RPC_MESSAGE_MAX || s->out.len - s->out_at + HEAD + n > OUT_MAX) {
 		spoil(s, "the peer takes no messages any more");
 	} else {
 		buf_add(&s->out, head, sizeof head);

@@ -20,7 +20,8 @@
 
 #define PIECE TLS_PIECE
 #define CONNECTION_WINDOW (1 << 20)
-#define KEEP_BUFFER (64u << 10) /* a buffer that has grown beyond is given back when it is empty */
+#define TUNNEL_WAITING (64u << 10) /* HTTP/2's window of a stream */
+#define KEEP_BUFFER (64u << 10)	   /* a buffer that has grown beyond is given back when it is empty */
 #define HEADERS_MAX 4096
 
 enum kind { KIND_NONE, KIND_CONTROL, KIND_TUNNEL };
@@ -153,6 +154,14 @@ static void tunnel_watch(struct tunnel *t)
 	loop_fd_set(t->watch, (t->idle && !t->closed ? LOOP_IN : 0) | (t->in.len > t->in_at ? LOOP_OUT : 0));
 }
 
+/* Nothing more can be written: the peer is told. */
+static void tunnel_break(struct tunnel *t)
+{
+	t->broken = true;
+	if (!t->closed)
+		nghttp2_submit_rst_stream(t->conn->session, NGHTTP2_FLAG_NONE, t->id, NGHTTP2_CANCEL);
+}
+
 /* What the peer has sent goes to the socket, and so much credit goes back. */
 static void tunnel_drain(struct tunnel *t)
 {
@@ -166,17 +175,11 @@ static void tunnel_drain(struct tunnel *t)
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			break;
 		if (n < 0) {
-			t->broken = true;
-			if (!t->closed)
-				nghttp2_submit_rst_stream(t->conn->session, NGHTTP2_FLAG_NONE, t->id, NGHTTP2_CANCEL);
+			tunnel_break(t);
 			continue;
 		}
-		t->in_at += (size_t)n;
+		buf_pass(&t->in, &t->in_at, (size_t)n);
 		took += (size_t)n;
-	}
-	if (t->in.len == t->in_at) {
-		buf_clear(&t->in);
-		t->in_at = 0;
 	}
 	if (took > 0 && !t->closed)
 		nghttp2_session_consume_stream(t->conn->session, t->id, took);
@@ -213,6 +216,7 @@ static int tunnel_new(struct conn *c, int fd, struct tunnel **ret, struct err *e
 
 	t->conn = c;
 	t->fd = fd;
+	t->in.limit = 2 * TUNNEL_WAITING;
 	r = loop_fd_new(c->loop, fd, 0, on_tunnel_event, t, &t->watch, err);
 	if (r < 0) {
 		close(fd);
@@ -283,14 +287,9 @@ static ssize_t read_control(nghttp2_session *s, int32_t id, uint8_t *data, size_
 		return NGHTTP2_ERR_DEFERRED;
 	n = left < n ? left : n;
 	memcpy(data, c->out.data + c->out_at, n);
-	c->out_at += n;
-	if (c->out_at == c->out.len) {
-		c->out_at = 0;
-		if (c->out.cap > KEEP_BUFFER)
-			buf_free(&c->out);
-		else
-			buf_clear(&c->out);
-	}
+	buf_pass(&c->out, &c->out_at, n);
+	if (c->out.len == 0 && c->out.cap > KEEP_BUFFER)
+		buf_free(&c->out);
 	return (ssize_t)n;
 }
 
@@ -351,7 +350,8 @@ static int on_data(nghttp2_session *s, uint8_t flags, int32_t id, const uint8_t 
 	t = tunnel_of(c, id);
 	if (!t)
 		return 0;
-	buf_add(&t->in, data, n);
+	if (buf_add(&t->in, data, n) < 0) /* never, as the window is kept; but bytes must not be lost in silence */
+		tunnel_break(t);
 	tunnel_drain(t);
 	tunnel_watch(t);
 	return 0;
@@ -692,7 +692,7 @@ int conn_new(struct loop *l, struct tls_conn *tls, int fd, bool server, const st
 	int r;
 
 	*c = (struct conn){.loop = l, .tls = tls, .fd = fd, .server = server, .hooks = *hooks, .ctx = ctx};
-	c->out.limit = CONN_OUT_MAX;
+	c->out.limit = 2 * CONN_OUT_MAX; /* with what was sent: buf_pass() */
 	c->in.limit = MSG_MAX + 4 + 2 * PIECE;
 	c->turn = loop_timer_new(l, on_turn, c);
 	r = loop_fd_new(l, fd, LOOP_IN | LOOP_OUT, on_event, c, &c->watch, err);
@@ -717,7 +717,7 @@ void conn_send(struct conn *c, const char *text, size_t n)
 
 	if (!c->up || c->failed || c->dead)
 		return;
-	if (n > MSG_MAX || c->out.len + n + 4 > CONN_OUT_MAX) {
+	if (n > MSG_MAX || c->out.len - c->out_at + n + 4 > CONN_OUT_MAX) {
 		fail_text(c, EPROTO, "the peer takes no messages any more");
 	} else {
 		buf_add(&c->out, length, sizeof length);

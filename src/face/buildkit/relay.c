@@ -89,7 +89,7 @@ static bool pour(struct relay *r)
 			return true;
 		if (n < 0)
 			return false;
-		r->out_at += (size_t)n;
+		buf_pass(&r->out, &r->out_at, (size_t)n);
 	}
 	buf_free(&r->out);
 	r->out_at = 0;

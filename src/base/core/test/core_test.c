@@ -59,6 +59,25 @@ static void test_buf_limit(void **state)
 	buf_free(&b);
 }
 
+/* A reader that always lags by ten bytes: they come in order, and the buf stays small. */
+static void test_buf_pass(void **state)
+{
+	buf_cleanup struct buf b = BUF_LIMIT(24);
+	size_t at = 0;
+
+	(void)state;
+	buf_adds(&b, "abcdefghij");
+	for (int i = 0; i < 1000; i++) {
+		assert_int_equal(buf_addc(&b, (char)('a' + (i + 10) % 26)), 0);
+		assert_int_equal(b.data[at], 'a' + i % 26);
+		buf_pass(&b, &at, 1);
+		assert_int_equal(b.len - at, 10);
+	}
+	buf_pass(&b, &at, 10);
+	assert_int_equal(at, 0);
+	assert_int_equal(b.len, 0);
+}
+
 static void test_map_many(void **state)
 {
 	struct map m = MAP_INIT;
@@ -177,9 +196,9 @@ static void test_group(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_err_texts), cmocka_unit_test(test_err_cut), cmocka_unit_test(test_buf_limit),
-	    cmocka_unit_test(test_map_many),  cmocka_unit_test(test_strv),    cmocka_unit_test(test_sha256),
-	    cmocka_unit_test(test_child),     cmocka_unit_test(test_group),
+	    cmocka_unit_test(test_err_texts), cmocka_unit_test(test_err_cut),  cmocka_unit_test(test_buf_limit),
+	    cmocka_unit_test(test_buf_pass),  cmocka_unit_test(test_map_many), cmocka_unit_test(test_strv),
+	    cmocka_unit_test(test_sha256),    cmocka_unit_test(test_child),    cmocka_unit_test(test_group),
 	};
 
 	return cmocka_run_group_tests_name("core", tests, NULL, NULL);

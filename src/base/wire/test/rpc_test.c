@@ -27,7 +27,7 @@
 struct side {
 	struct rpc *conn;
 	struct rpc_stream *stream;
-	size_t n_messages, bytes, largest;
+	size_t n_calls, n_messages, bytes, largest;
 	enum grpc_status status;
 	char text[GRPC_TEXT_MAX], last[64], path[64], field[64];
 	bool down, ended, half, drained;
@@ -91,6 +91,7 @@ static void server_call(void *ctx, struct rpc_stream *stream)
 	const char *field = rpc_field(stream, "X-Word");
 
 	s->stream = stream;
+	s->n_calls++;
 	snprintf(s->path, sizeof s->path, "%s", rpc_path(stream));
 	snprintf(s->field, sizeof s->field, "%s", field ? field : "");
 	rpc_accept(stream, &hooks, s);
@@ -257,6 +258,34 @@ static void who_holds_gets_no_more_than_the_window(void **state)
 	place_close(&p);
 }
 
+/* As one comes the next is sent, so there is always one that waits: it is what waits that has a limit. */
+static int one_more(struct place *p, const char *data, size_t n)
+{
+	if (p->server.bytes < 8 * LARGE)
+		rpc_send(p->client.stream, data, n);
+	else
+		rpc_half_close(p->client.stream);
+	return 0;
+}
+
+static void who_always_lags_gets_all(void **state)
+{
+	mem_cleanup char *data = mem_zalloc(1, LARGE);
+	struct place p;
+
+	(void)state;
+	place_open(&p, false);
+	p.on_message = one_more;
+	p.on_half = good_end;
+	rpc_send(call(&p), data, LARGE);
+	rpc_send(p.client.stream, data, LARGE);
+	while (!p.client.ended)
+		run(&p);
+	assert_string_equal(p.client.text, "");
+	assert_int_equal(p.server.bytes, 9 * LARGE);
+	place_close(&p);
+}
+
 static int cancel(struct place *p, const char *data, size_t n)
 {
 	(void)data;
@@ -362,6 +391,51 @@ static void unfinished_messages_have_one_limit(void **state)
 	place_close(&p);
 }
 
+static void frame(int fd, char type, char flags, char stream, const char *data, size_t n)
+{
+	const char head[9] = {(char)(n >> 16), (char)(n >> 8), (char)n, type, flags, 0, 0, 0, stream};
+
+	assert_int_equal(write(fd, head, sizeof head), sizeof head);
+	assert_int_equal(write(fd, data, n), (ssize_t)n);
+}
+
+/* A call with so many fields of 4000 bytes each, four to a frame. */
+static void raw_call(int fd, char stream, int frames)
+{
+	/* POST, http, a path "/a", an authority, and then fields of a literal name that are not remembered (RFC 7541 section 6.2.2). */
+	static const char first[] = "\x83\x86\x04\x02/a\x01\x01x", field[] = "\x00\x01x\x7f\xa1\x1e";
+	char list[4 * (sizeof field - 1 + 4000)];
+
+	memset(list, 'v', sizeof list);
+	for (size_t i = 0; i < 4; i++)
+		memcpy(list + i * (sizeof list / 4), field, sizeof field - 1);
+	frame(fd, 1, 0, stream, first, sizeof first - 1);
+	for (int i = 1; i <= frames; i++)
+		frame(fd, 9, i == frames ? 4 : 0, stream, list, sizeof list);
+}
+
+/* The first call's list is too long, the second's is not. */
+static void headers_have_a_limit(void **state)
+{
+	static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+	struct place p;
+	int fd;
+
+	(void)state;
+	fd = place_open(&p, true);
+	assert_int_equal(write(fd, preface, sizeof preface - 1), sizeof preface - 1);
+	frame(fd, 4, 0, 0, "", 0);
+	raw_call(fd, 1, 5);
+	raw_call(fd, 3, 1);
+	shutdown(fd, SHUT_WR);
+	while (!p.server.down)
+		run(&p);
+	assert_int_equal(p.server.n_calls, 1);
+	assert_string_equal(p.server.path, "/a");
+	close(fd);
+	place_close(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -370,8 +444,10 @@ int main(void)
 	    cmocka_unit_test(a_large_message_comes_whole),
 	    cmocka_unit_test(who_holds_gets_no_more_than_the_window),
 	    cmocka_unit_test(unfinished_messages_have_one_limit),
+	    cmocka_unit_test(who_always_lags_gets_all),
 	    cmocka_unit_test(a_hook_may_cancel_its_own_stream),
 	    cmocka_unit_test(the_end_of_the_connection_ends_its_streams),
+	    cmocka_unit_test(headers_have_a_limit),
 	    cmocka_unit_test(nonsense_ends_the_connection),
 	};
 

@@ -229,6 +229,35 @@ static void a_big_one(void **state)
 	assert_int_equal(w->agent.bytes, BIG);
 }
 
+#define PART (5u << 20)
+#define PARTS (CONN_OUT_MAX / PART + 3)
+
+static bool one_more(struct world *w)
+{
+	static size_t seen;
+	static const char part[PART];
+
+	if (w->agent.messages == 0)
+		seen = 0;
+	for (; seen < w->agent.messages && seen + 2 < PARTS; seen++)
+		conn_send(w->server.conn, part, sizeof part);
+	return w->agent.messages == PARTS || w->server.down;
+}
+
+/* As one comes the next is sent, so there is always one that waits: it is what waits that has a limit. */
+static void a_peer_that_always_lags_gets_all(void **state)
+{
+	struct world *w = *state;
+	mem_cleanup char *text = mem_zalloc(1, PART);
+
+	connect_both(w);
+	conn_send(w->server.conn, text, PART);
+	conn_send(w->server.conn, text, PART);
+	run_until(w, one_more);
+	assert_false(w->server.down);
+	assert_int_equal(w->agent.bytes, (size_t)PARTS * PART);
+}
+
 static size_t fill(int fd)
 {
 	static const char piece[65536];
@@ -273,6 +302,80 @@ static void a_stuck_stream_holds_up_nothing(void **state)
 	assert_int_equal(fill(service[1]), 0);
 	assert_true(conn_waiting(w->server.conn) <= 64u << 10);
 	assert_true(conn_waiting(w->agent.conn) <= 64u << 10);
+	close(client[1]);
+	close(service[1]);
+}
+
+#define LONG_STREAM (66u << 20) /* more than a buf holds */
+
+struct lagging {
+	struct world *w;
+	struct loop_fd *reading, *writing;
+	int reader, writer;
+	size_t got, sent;
+};
+static struct lagging lagging;
+
+static void on_writer(void *ctx, int events)
+{
+	static const char piece[65536];
+	struct lagging *l = ctx;
+	ssize_t n;
+
+	(void)events;
+	while (l->sent < LONG_STREAM && (n = write(l->writer, piece, sizeof piece)) > 0)
+		l->sent += (size_t)n;
+	if (l->sent < LONG_STREAM)
+		return;
+	l->writing = loop_fd_free(l->writing);
+	shutdown(l->writer, SHUT_WR);
+}
+
+/* Reads only while more than that waits for it, so the buffer before it is never empty until the end. */
+static void on_reader(void *ctx, int events)
+{
+	struct lagging *l = ctx;
+	char piece[8192];
+
+	(void)events;
+	if (l->sent < LONG_STREAM && conn_waiting(l->w->server.conn) < 2 * sizeof piece)
+		return;
+	for (ssize_t n = 1; n > 0;) {
+		n = read(l->reader, piece, sizeof piece);
+		if (n > 0)
+			l->got += (size_t)n;
+		if (n == 0)
+			l->reading = loop_fd_free(l->reading);
+		if (l->sent < LONG_STREAM)
+			break;
+	}
+	look(l->w);
+}
+
+static bool lag_over(struct world *w)
+{
+	(void)w;
+	return !lagging.reading;
+}
+
+static void a_reader_that_always_lags_gets_all(void **state)
+{
+	struct world *w = *state;
+	const int little = 8192;
+	struct err err = ERR_INIT;
+	int client[2], service[2];
+
+	connect_both(w);
+	pair_of(SOCK_STREAM, client);
+	pair_of(SOCK_STREAM, service);
+	assert_int_equal(setsockopt(client[0], SOL_SOCKET, SO_SNDBUF, &little, sizeof little), 0);
+	w->agent.tunnel = service[0];
+	assert_int_equal(conn_tunnel(w->server.conn, client[0], NULL, 0, &err), 0);
+	lagging = (struct lagging){.w = w, .reader = client[1], .writer = service[1]};
+	assert_int_equal(loop_fd_new(w->loop, client[1], LOOP_IN, on_reader, &lagging, &lagging.reading, &err), 0);
+	assert_int_equal(loop_fd_new(w->loop, service[1], LOOP_OUT, on_writer, &lagging, &lagging.writing, &err), 0);
+	run_until(w, lag_over);
+	assert_int_equal(lagging.got, lagging.sent);
 	close(client[1]);
 	close(service[1]);
 }
@@ -479,6 +582,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(messages, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_big_one, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_peer_that_always_lags_gets_all, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_reader_that_always_lags_gets_all, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_stuck_stream_holds_up_nothing, setup, teardown),
 	    cmocka_unit_test_setup_teardown(tunnels_pass_bytes_and_ends, setup, teardown),
 	    cmocka_unit_test_setup_teardown(the_end_is_told, setup, teardown),
