@@ -724,6 +724,7 @@ int main(int argc, char **argv)
 		return docker_tool_main();
 	if (argc > 0 && !strcmp(argv[0], SOURCE_TOOL_NAME))
 		return source_tool_main(argc, argv);
+	fd_fill_standard();
 	if (argc > 0 && oci_is_name(argv[0]))
 		return oci_main(argc, argv, argv);
 	if (argc > 1 && !strcmp(argv[1], "oci"))

@@ -214,6 +214,47 @@ in_terminal() {
 	berth volume rm named
 }
 
+@test "a stream that is closed is no place to write into" {
+	for words in version "compose version" ps "ps --json" "compose ls" "export idle" "save busybox" "exec idle echo"; do
+		# shellcheck disable=SC2086 # words
+		run --separate-stderr sh -c 'exec "$@" >&-' sh "$BERTH" $words
+		[ "$status" != 0 ]
+		[[ "$stderr" == *"Bad file descriptor"* ]]
+	done
+	run -0 sh -c 'exec "$@" <&- 2>&-' sh "$BERTH" exec idle true
+	run -0 sh -c 'exec "$@" <&- 2>&-' sh "$BERTH" ps
+	run -1 --separate-stderr sh -c 'exec "$@" >/dev/full' sh "$BERTH" version
+	[[ "$stderr" == *"No space left"* ]]
+}
+
+# Answers the first request with the head of a reply that never comes.
+stalled_server() {
+	exec python3 -c 'import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1])
+s.listen()
+c, _ = s.accept()
+c.recv(65536)
+c.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+c.recv(1)' "$1"
+}
+
+@test "cp: what is interrupted leaves nothing, and an empty name is told" {
+	mkdir "$DIR/place"
+	stalled_server "$DIR/stalled" &
+	eventually test -S "$DIR/stalled"
+	"$BERTH" --socket "$DIR/stalled" cp web:/a "$DIR/place/b" &
+	pid=$!
+	eventually compgen -G "$DIR/place/.berth-cp-*"
+	kill -TERM "$pid"
+	status=0
+	wait "$pid" || status=$?
+	[ "$status" = 130 ]
+	[ -z "$(ls -A "$DIR/place")" ]
+	run -1 berth cp idle:/etc/passwd ""
+	fails_with 'DST is empty'
+}
+
 @test "cp: files and directories, both ways, by their names and as tars" {
 	mkdir -p "$DIR/site/sub"
 	echo a >"$DIR/site/a"

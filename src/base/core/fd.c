@@ -134,3 +134,16 @@ int fd_nonblock(int fd)
 		return -errno;
 	return 0;
 }
+
+void fd_fill_standard(void)
+{
+	/* The lowest number that is free is the one that is wanted. */
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		int got = fcntl(fd, F_GETFD) < 0 && errno == EBADF
+			      ? open("/dev/null", (fd == STDERR_FILENO ? O_WRONLY : O_RDONLY) | O_CLOEXEC)
+			      : -1;
+
+		if (got >= 0)
+			(void)fcntl(got, F_SETFD, 0);
+	}
+}

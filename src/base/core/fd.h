@@ -36,3 +36,7 @@ int fd_send_msg(int sock, const void *data, size_t n, const int *fds, size_t n_f
 ssize_t fd_recv_msg(int sock, void *data, size_t cap, int fds[static FD_MSG_MAX], size_t *ret_n_fds);
 
 int fd_nonblock(int fd); /* 0 or -errno */
+
+/* Opens /dev/null where standard input, output or error is closed: what is opened next would get its number, and be written
+ * into. Input is empty then, output cannot be written (EBADF), errors go nowhere. What is started has it, too. */
+void fd_fill_standard(void);

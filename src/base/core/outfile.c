@@ -7,8 +7,10 @@
 #include "base/core/random.h"
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define TRIES 16
@@ -40,11 +42,41 @@ static int open_dir(struct outfile *o, struct err *err)
 	return o->dir < 0 ? err_sys(err, errno, "open the directory \"%s\"", dir) : 0;
 }
 
+/* /dev/stdout, whatever it leads to. */
+static bool is_stdout(const char *path)
+{
+	struct stat there, out;
+
+	return stat(path, &there) == 0 && fstat(STDOUT_FILENO, &out) == 0 && there.st_dev == out.st_dev &&
+	       there.st_ino == out.st_ino;
+}
+
+/* What root writes to /dev/null must not take its place. A link is no such thing: others may have put it there. */
+static bool is_special(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode) && !S_ISLNK(st.st_mode);
+}
+
+/* -1: to be made anew. */
+static int open_as_it_is(const char *path)
+{
+	if (is_stdout(path))
+		return fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	return is_special(path) ? open(path, O_WRONLY | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC) : -1;
+}
+
 int outfile_open(const char *path, mode_t mode, struct outfile *ret, struct err *err)
 {
-	struct outfile o = {.fd = -1, .dir = -1, .path = mem_strdup(path)};
-	int r = open_dir(&o, err);
+	struct outfile o = {.fd = open_as_it_is(path), .dir = -1, .path = mem_strdup(path)};
+	int r;
 
+	if (o.fd >= 0) {
+		*ret = o;
+		return 0;
+	}
+	r = open_dir(&o, err);
 	if (r == 0)
 		o.fd = openat(o.dir, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, mode);
 	if (r == 0 && o.fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) {
@@ -83,8 +115,12 @@ static int give_tmp_name(struct outfile *o, struct err *err)
 
 int outfile_name(struct outfile *o, struct err *err)
 {
-	int r = o->tmp ? 0 : give_tmp_name(o, err);
+	int r = 0;
 
+	if (o->dir < 0)
+		return 0;
+	if (!o->tmp)
+		r = give_tmp_name(o, err);
 	if (r == 0 && renameat(o->dir, o->tmp, o->dir, name_of(o)) < 0)
 		r = err_sys(err, errno, "give \"%s\" its name", o->path);
 	if (r == 0)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * outfile: a file that gets its name when it is whole. Until then it has none (O_TMPFILE), so nothing stays of it however the process ends; on a file
- * system that has no such files it is PATH.tmp-<random>, and outfile_close() removes that.
+ * system that has no such files it is PATH.tmp-<random>, and outfile_close() removes that. A link is replaced, not
+ * followed; a device or pipe, and where standard output goes (/dev/stdout), is written to at once.
  *
  *   struct outfile o = OUTFILE_NULL;
  *   r = outfile_open(path, 0666, &o, err);
@@ -16,7 +17,7 @@
 struct err;
 
 struct outfile {
-	int fd, dir;
+	int fd, dir;	  /* dir -1: fd is what stands at the path, and has its name already */
 	char *path, *tmp; /* tmp: its name in dir, NULL = none */
 };
 #define OUTFILE_NULL                                                                                                   \

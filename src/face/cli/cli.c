@@ -155,7 +155,11 @@ static int print_version(void)
 {
 	static const char text[] = "berth " BERTH_VERSION "\n";
 
-	return fd_write_all(STDOUT_FILENO, text, sizeof text - 1) < 0 ? CLI_FAILED : CLI_OK;
+	int r = fd_write_all(STDOUT_FILENO, text, sizeof text - 1);
+
+	if (r < 0)
+		text_error("cannot write the output: %s", strerror(-r));
+	return r < 0 ? CLI_FAILED : CLI_OK;
 }
 
 static bool is_version(int argc, char **argv)

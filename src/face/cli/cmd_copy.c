@@ -12,6 +12,7 @@
 #include "base/core/mem.h"
 #include "base/wire/http_client.h"
 #include "face/cli/client.h"
+#include "face/cli/interrupt.h"
 #include "face/cli/packed.h"
 #include "face/cli/job_task.h"
 #include "face/cli/local_tar.h"
@@ -182,13 +183,18 @@ static int start_reader(struct http_client *c, int fds[static 2], pid_t *ret, st
 	return 0;
 }
 
-/* What comes is unpacked below dir. */
-static int receive(struct http_client *c, int dir, const struct copy_values *v, struct err *err)
+struct receiving {
+	struct http_client *c;
+	struct unpacking u;
+};
+
+static int receive_all(void *ctx, struct err *err)
 {
-	int fds[2] = {-1, -1}, status = 0;
-	struct unpacking u = {.dir = dir, .owners = v->archive};
+	struct receiving *w = ctx;
+	int fds[2] = {-1, -1}, status = 0, dir = w->u.dir;
+	struct unpacking u = w->u;
 	pid_t reader = -1;
-	int r = start_reader(c, fds, &reader, err);
+	int r = start_reader(w->c, fds, &reader, err);
 
 	u.tar = fds[0];
 	if (r == 0)
@@ -198,6 +204,14 @@ static int receive(struct http_client *c, int dir, const struct copy_values *v, 
 	if (reader > 0 && waitpid(reader, &status, 0) == reader && r >= 0 && status != 0)
 		return err_set(err, EPROTO, "lost the connection to berth while files came");
 	return r < 0 ? r : 0;
+}
+
+/* What comes is unpacked below dir. Who interrupts it leaves no directory of ours behind: this process goes on, and removes it. */
+static int receive(struct http_client *c, int dir, const struct copy_values *v, struct err *err)
+{
+	struct receiving w = {.c = c, .u = {.dir = dir, .owners = v->archive}};
+
+	return interrupt_run(receive_all, &w, "copies the files of the container", err);
 }
 
 /* Into a new directory beside the place, and from there under its name. */
@@ -373,6 +387,9 @@ static int copy_run(struct cli *cli, void *values, char **operands, struct err *
 	struct side from, to;
 	int r;
 
+	if (!*operands[0] || !*operands[1])
+		return err_set(err, EINVAL, "%s is empty: write CONTAINER:PATH, and a path of yours",
+			       *operands[0] ? "DST" : "SRC");
 	read_side(operands[0], &from);
 	read_side(operands[1], &to);
 	r = in_task(cli, &from, err);
@@ -391,7 +408,7 @@ static int copy_run(struct cli *cli, void *values, char **operands, struct err *
 			    operands[0], operands[1]);
 	free(from.container);
 	free(to.container);
-	return r;
+	return interrupt_status(r, err);
 }
 
 const struct cli_command command_cp = {

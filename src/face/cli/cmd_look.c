@@ -27,8 +27,6 @@ static const struct option_spec top_options[] = {
     {NULL},
 };
 
-#define TITLES_MAX 64
-
 static void top_rows(struct table *t, size_t columns, yyjson_val *processes)
 {
 	yyjson_val *process;
@@ -42,13 +40,13 @@ static void top_rows(struct table *t, size_t columns, yyjson_val *processes)
 
 static void top_print(yyjson_val *root)
 {
-	struct table_column columns[TITLES_MAX + 1] = {{.title = NULL}};
+	struct table_column columns[TABLE_COLUMNS_MAX + 1] = {{.title = NULL}};
 	struct table *t cleanup_with(table_freep) = NULL;
 	yyjson_val *title;
 	size_t i, n, count = 0;
 
 	yyjson_arr_foreach (yyjson_obj_get(root, "Titles"), i, n, title) {
-		if (count < TITLES_MAX && yyjson_is_str(title))
+		if (count < TABLE_COLUMNS_MAX && yyjson_is_str(title))
 			columns[count++].title = yyjson_get_str(title);
 	}
 	t = table_new(columns);

@@ -197,7 +197,10 @@ static int show(const struct stats *s, yyjson_doc *rows, struct err *err)
 		fputs("\033[H\033[J", stdout);
 	r = template_print(format, yyjson_doc_get_root(rows), err);
 	(void)fflush(stdout);
-	return r < 0 ? r : ferror(stdout) ? -EPIPE : 0;
+	/* Whoever read has gone, or the output cannot be written, which the end of the program tells. */
+	if (r == 0 && ferror(stdout))
+		r = errno == EPIPE ? -EPIPE : 1;
+	return r;
 }
 
 static int stats_run(struct cli *cli, void *values, char **operands, struct err *err)

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #define GAP 2
-#define COLUMNS_MAX 16
 
 struct cell {
 	char *text;
@@ -29,7 +28,7 @@ struct table *table_new(const struct table_column *columns)
 	struct table *t = mem_new(struct table);
 
 	t->columns = columns;
-	while (columns[t->n_columns].title && t->n_columns < COLUMNS_MAX)
+	while (columns[t->n_columns].title && t->n_columns < TABLE_COLUMNS_MAX)
 		t->n_columns++;
 	return t;
 }
@@ -72,7 +71,7 @@ size_t table_rows(const struct table *t)
 	return t->n_columns > 0 ? t->n / t->n_columns : 0;
 }
 
-static void measure(const struct table *t, bool titles, size_t widths[static COLUMNS_MAX])
+static void measure(const struct table *t, bool titles, size_t widths[static TABLE_COLUMNS_MAX])
 {
 	for (size_t c = 0; c < t->n_columns; c++)
 		widths[c] = titles ? strlen(t->columns[c].title) : 0;
@@ -86,7 +85,7 @@ static void measure(const struct table *t, bool titles, size_t widths[static COL
 }
 
 /* The column that has the most to give, or n_columns. */
-static size_t widest(const struct table *t, const size_t widths[static COLUMNS_MAX])
+static size_t widest(const struct table *t, const size_t widths[static TABLE_COLUMNS_MAX])
 {
 	size_t best = t->n_columns;
 
@@ -99,7 +98,7 @@ static size_t widest(const struct table *t, const size_t widths[static COLUMNS_M
 	return best;
 }
 
-static void fit(const struct table *t, size_t width, size_t widths[static COLUMNS_MAX])
+static void fit(const struct table *t, size_t width, size_t widths[static TABLE_COLUMNS_MAX])
 {
 	size_t total = GAP * (t->n_columns - 1), c;
 
@@ -158,7 +157,7 @@ static void trim(struct buf *out)
 
 void table_render(const struct table *t, size_t width, int fd, bool titles, struct buf *out)
 {
-	size_t widths[COLUMNS_MAX] = {0};
+	size_t widths[TABLE_COLUMNS_MAX] = {0};
 
 	measure(t, titles, widths);
 	fit(t, width, widths);

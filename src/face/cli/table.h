@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#define TABLE_COLUMNS_MAX 64 /* more are not shown, and get no cells */
+
 struct buf;
 struct table;
 

@@ -13,8 +13,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define COLUMNS_MAX 64
-
 /* What is between a pair of braces. */
 struct action {
 	const char *text; /* for messages */
@@ -250,14 +248,14 @@ static void add_cells(struct table *t, char *text, size_t columns)
 
 static int print_table(const char *format, yyjson_val *rows, struct err *err)
 {
-	struct table_column columns[COLUMNS_MAX + 1] = {{.title = NULL}};
+	struct table_column columns[TABLE_COLUMNS_MAX + 1] = {{.title = NULL}};
 	struct table *t cleanup_with(table_freep) = NULL;
 	buf_cleanup struct buf titles = BUF_INIT;
 	yyjson_val *row;
 	size_t i, max, n = 0;
 	int r = walk(&titles, format, NULL, add_title, err);
 
-	for (char *at = titles.data, *end; r == 0 && at && n < COLUMNS_MAX; at = end) {
+	for (char *at = titles.data, *end; r == 0 && at && n < TABLE_COLUMNS_MAX; at = end) {
 		columns[n++].title = at;
 		end = strchr(at, '\t');
 		if (end)

@@ -7,8 +7,9 @@
 
 #include "base/core/buf.h"
 #include "base/core/err.h"
-#include "base/core/fs.h"
+#include "base/core/fd.h"
 #include "base/core/mem.h"
+#include "base/core/outfile.h"
 #include "face/cli/text.h"
 #include "face/compose/compose_project.h"
 #include "face/compose/yaml_text.h"
@@ -212,6 +213,17 @@ static int whole(const struct config_values *v, yyjson_doc *doc, struct buf *out
 	return 0;
 }
 
+static int write_file(const char *path, const struct buf *text, struct err *err)
+{
+	struct outfile o cleanup_with(outfile_close) = OUTFILE_NULL;
+	int r = outfile_open(path, 0666, &o, err);
+
+	if (r < 0)
+		return r;
+	r = fd_write_all(o.fd, buf_str(text), text->len);
+	return r < 0 ? err_sys(err, -r, "write \"%s\"", path) : outfile_name(&o, err);
+}
+
 static int print_whole(const struct config_values *v, yyjson_doc *doc, struct err *err)
 {
 	struct buf out buf_cleanup = BUF_INIT;
@@ -220,7 +232,7 @@ static int print_whole(const struct config_values *v, yyjson_doc *doc, struct er
 	if (r < 0 || v->quiet)
 		return r;
 	if (v->output)
-		return fs_write_atomic(AT_FDCWD, v->output, buf_str(&out), out.len, 0666, false, err);
+		return write_file(v->output, &out, err);
 	fwrite(buf_str(&out), 1, out.len, stdout);
 	return 0;
 }

@@ -66,7 +66,7 @@ static void paint(struct view *v)
 {
 	static const enum color colors[] = {
 	    [VIEW_BUSY] = COLOR_BUSY, [VIEW_DONE] = COLOR_GOOD, [VIEW_FAILED] = COLOR_BAD};
-	size_t height = term_height(STDERR_FILENO), width = term_width(STDERR_FILENO), least = 0, first = 0;
+	size_t height = term_height(STDERR_FILENO), width = term_width(STDERR_FILENO), least = 0, first = 0, room;
 	struct buf out buf_cleanup = BUF_INIT;
 
 	if (height > 2 && v->n > height - 2)
@@ -77,10 +77,12 @@ static void paint(struct view *v)
 		least = text_width(v->rows[i].subject) > least ? text_width(v->rows[i].subject) : least;
 	if (width > 24 && least > width - 20)
 		least = width - 20;
+	/* A line that wraps would be two when it is painted over. */
+	room = width > least + 3 ? width - least - 3 : 0;
 	for (size_t i = first; i < v->n; i++)
-		buf_printf(&out, " %-*.*s  %s%s%s\033[K\n", (int)least, (int)text_cut(v->rows[i].subject, least),
-			   v->rows[i].subject, term_color(STDERR_FILENO, colors[v->rows[i].state]), v->rows[i].what,
-			   term_plain(STDERR_FILENO));
+		buf_printf(&out, " %-*.*s  %s%.*s%s\033[K\n", (int)least, (int)text_cut(v->rows[i].subject, least),
+			   v->rows[i].subject, term_color(STDERR_FILENO, colors[v->rows[i].state]),
+			   (int)text_cut(v->rows[i].what, room), v->rows[i].what, term_plain(STDERR_FILENO));
 	v->painted = v->n - first;
 	(void)fd_write_all(STDERR_FILENO, buf_str(&out), out.len);
 }

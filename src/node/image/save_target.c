@@ -51,7 +51,6 @@ static int open_directory(struct save_target *t, struct err *err)
 
 int save_target_open(struct save_target *t, const char *path, bool dir, struct err *err)
 {
-	struct stat st;
 	int r;
 
 	*t = (struct save_target){.fd = -1, .file = OUTFILE_NULL, .path = path};
@@ -59,10 +58,6 @@ int save_target_open(struct save_target *t, const char *path, bool dir, struct e
 		return open_stdout(t, err);
 	if (dir)
 		return open_directory(t, err);
-	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
-		t->fd = open(path, O_WRONLY | O_CLOEXEC);
-		return t->fd < 0 ? err_sys(err, errno, "open \"%s\"", path) : 0;
-	}
 	r = outfile_open(path, 0666, &t->file, err);
 	t->fd = t->file.fd;
 	return r;

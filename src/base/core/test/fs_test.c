@@ -427,6 +427,35 @@ static size_t count_names(int dir)
 	return n - 2;
 }
 
+/* A pipe stays a pipe, and /dev/stdout a link. */
+static void test_outfile_special(void)
+{
+	fd_cleanup int reader = -1, saved = dup(STDOUT_FILENO);
+	struct outfile o = OUTFILE_NULL;
+	char path[128], got[16] = "";
+	struct stat st;
+
+	snprintf(path, sizeof path, "%s/root/pipe", top_name);
+	assert_int_equal(mkfifoat(root, "pipe", 0600), 0);
+	reader = openat(root, "pipe", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	for (int i = 0; i < 2; i++) {
+		if (i > 0) { /* the same by the name of a link to standard output */
+			assert_int_equal(dup2(o.fd, STDOUT_FILENO), STDOUT_FILENO);
+			outfile_close(&o);
+			snprintf(path, sizeof path, "/proc/self/fd/1");
+		}
+		assert_int_equal(outfile_open(path, 0644, &o, NULL), 0);
+		assert_int_equal(fd_write_all(o.fd, "text", 4), 0);
+		assert_int_equal(outfile_name(&o, NULL), 0);
+		assert_int_equal(read(reader, got, sizeof got), 4);
+	}
+	assert_int_equal(dup2(saved, STDOUT_FILENO), STDOUT_FILENO);
+	outfile_close(&o);
+	assert_int_equal(fstatat(root, "pipe", &st, AT_SYMLINK_NOFOLLOW), 0);
+	assert_true(S_ISFIFO(st.st_mode));
+	assert_int_equal(unlinkat(root, "pipe", 0), 0);
+}
+
 static void test_outfile(void **state)
 {
 	struct outfile o = OUTFILE_NULL;
@@ -455,6 +484,7 @@ static void test_outfile(void **state)
 	assert_int_equal(fs_read(top, "canary", 10, &text, &n, NULL), 0);
 	assert_string_equal(text, "secret");
 	free(text);
+	test_outfile_special();
 	snprintf(path, sizeof path, "%s/root/", top_name);
 	assert_int_equal(outfile_open(path, 0644, &o, &err), -EISDIR);
 	snprintf(path, sizeof path, "%s/none/out", top_name);
