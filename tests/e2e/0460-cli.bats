@@ -199,8 +199,9 @@ in_terminal() {
 	fails_with --subnet
 	berth network create --subnet 10.78.0.0/24 --gateway 10.78.0.1 --internal -l a=b net
 	[ "$(berth network inspect net | jq -c '.[0] | [.IPAM.Config[0].Gateway, .Internal, .Labels]')" = '["10.78.0.1",true,{"a":"b"}]' ]
-	berth run -d --name guest --network bridge -v named:/n -v named:/r:ro --mount type=tmpfs,dst=/t busybox sleep 10000
-	[ "$(berth inspect guest | jq -c '[.[0].Mounts[] | [.Destination, .Mode]] | sort')" = '[["/n","z"],["/r","ro"],["/t",""]]' ]
+	berth run -d --name guest --network bridge -v named:/n -v named:/r:ro --mount type=tmpfs,dst=/t \
+		--mount "type=bind,src=$DIR,dst=/b,readonly" -v "$DIR:/c:rw,rslave" busybox sleep 10000
+	[ "$(berth inspect guest | jq -c '[.[0].Mounts[] | [.Destination, .Mode]] | sort')" = '[["/b",""],["/c","rw,rslave"],["/n","z"],["/r","ro"],["/t",""]]' ]
 	berth network connect --ip 10.78.0.7 --alias other net guest
 	[ "$(berth inspect guest | jq -r '.[0].NetworkSettings.Networks.net.IPAddress')" = 10.78.0.7 ]
 	berth network disconnect net guest

@@ -227,32 +227,59 @@ static bool is_hidden(const struct container_doc *doc, yyjson_val *mount)
 	       yyjson_obj_get(yyjson_obj_get(doc->host, "Tmpfs"), shape_text(mount, "target"));
 }
 
-/* Whoever made the container asked for this mount: it is none of the image's volumes. */
-static bool is_asked_for(const struct container_doc *doc, const char *target)
+/* Does the text begin with this place, alone or before a colon? What stands behind that, "" = nothing; NULL = it does not. */
+static const char *behind(const char *text, const char *place)
 {
-	size_t i, n, len = strlen(target);
+	const size_t n = strlen(place);
+
+	if (strncmp(text, place, n) != 0)
+		return NULL;
+	text += n + strspn(text + n, "/");
+	return *text == ':' ? text + 1 : *text ? NULL : text;
+}
+
+/* The mode that an entry of Binds gives this place ("SOURCE:PLACE:MODE", "PLACE:MODE"), or NULL: there is none. */
+static const char *bind_mode(const struct container_doc *doc, const char *place)
+{
+	size_t i, n;
+	yyjson_val *v;
+
+	yyjson_arr_foreach (yyjson_obj_get(doc->host, "Binds"), i, n, v) {
+		const char *text = yyjson_is_str(v) ? yyjson_get_str(v) : "", *after = strchr(text, ':'), *mode;
+
+		mode = after && after[1] == '/' ? behind(after + 1, place) : behind(text, place);
+		if (mode)
+			return mode;
+	}
+	return NULL;
+}
+
+static bool is_of_mounts(const struct container_doc *doc, const char *place)
+{
+	size_t i, n;
 	yyjson_val *v;
 
 	yyjson_arr_foreach (yyjson_obj_get(doc->host, "Mounts"), i, n, v) {
-		if (yyjson_equals_str(yyjson_obj_get(v, "Target"), target))
-			return true;
-	}
-	yyjson_arr_foreach (yyjson_obj_get(doc->host, "Binds"), i, n, v) {
-		const char *after = yyjson_is_str(v) ? strchr(yyjson_get_str(v), ':') : NULL;
+		const char *rest = behind(shape_text(v, "Target"), place);
 
-		if (after && !strncmp(after + 1, target, len) && (!after[1 + len] || after[1 + len] == ':'))
+		if (rest && !*rest)
 			return true;
 	}
 	return false;
 }
 
-/* As Docker writes it: a volume that was asked for without a mode has "z". */
+/* As Docker writes it: the words of Binds; a volume that was asked for without any has "z", and what Mounts has asked for no "ro". */
 static const char *mount_mode(const struct container_doc *doc, yyjson_val *mount)
 {
-	if (yyjson_is_true(yyjson_obj_get(mount, "read_only")))
+	const char *place = shape_text(mount, "target"), *mode = bind_mode(doc, place);
+	const bool of_mounts = !mode && is_of_mounts(doc, place);
+
+	if (mode && *mode)
+		return mode;
+	/* Of one that was not made by this API nobody knows by which words it came. */
+	if (!mode && (doc->made || !of_mounts) && yyjson_is_true(yyjson_obj_get(mount, "read_only")))
 		return "ro";
-	return !strcmp(shape_text(mount, "type"), "volume") && is_asked_for(doc, shape_text(mount, "target")) ? "z"
-													      : "";
+	return (mode || of_mounts) && !strcmp(shape_text(mount, "type"), "volume") ? "z" : "";
 }
 
 static void add_mount(struct docker *d, yyjson_mut_doc *out, yyjson_mut_val *list, const struct container_doc *doc,
@@ -274,7 +301,7 @@ static void add_mount(struct docker *d, yyjson_mut_doc *out, yyjson_mut_val *lis
 	yyjson_mut_obj_add_strcpy(out, o, "Destination", shape_text(mount, "target"));
 	if (path)
 		yyjson_mut_obj_add_str(out, o, "Driver", "local");
-	yyjson_mut_obj_add_str(out, o, "Mode", mount_mode(doc, mount));
+	yyjson_mut_obj_add_strcpy(out, o, "Mode", mount_mode(doc, mount));
 	yyjson_mut_obj_add_bool(out, o, "RW", !read_only);
 	yyjson_mut_obj_add_strcpy(out, o, "Propagation", bind && !*propagation ? "rprivate" : propagation);
 }
