@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 #
-# What a container's start and end ask the kernel for. Nothing is timed: calls are counted against a budget, and those that wait for the kernel are known.
+# What a container's start and end, and a list, ask the kernel for. Nothing is timed: calls are counted against a budget, and those that wait for the kernel are known.
 
 load helpers
 
@@ -54,4 +54,34 @@ within() {
 @test "a start on a bridge, too, and what waits for the kernel comes after the end is told" {
 	within bridge
 	grep -q NETLINK_NETFILTER "$DIR/calls"
+}
+
+# networks NAME: what a list of all containers shows as its networks.
+networks() {
+	docker_api 200 GET "/containers/json?all=1"
+	jq -r --arg name "/$1" '.[] | select(.Names == [$name]) | .NetworkSettings.Networks | keys | join(" ")' "$DIR/body"
+}
+
+@test "a list of containers opens none of their files, and shows what a network got or lost" {
+	local pid tracer
+	pid=$(daemon_pid)
+	"$BERTH" create --name first busybox true
+	"$BERTH" create --name other busybox true >"$DIR/other"
+	"$BERTH" network create apart
+	"$BERTH" network connect apart first
+	networks first
+	strace -f -qq -e trace=open,openat,openat2 -p "$pid" -o "$DIR/opened" 3>&- 4>&- &
+	tracer=$!
+	eventually grep -q "^TracerPid:[[:space:]]$tracer$" "/proc/$pid/status"
+	[ "$(networks first)" = "apart bridge" ]
+	kill "$tracer"
+	wait "$tracer" || true
+	grep -q networks.json "$DIR/opened" # that of the one that has it
+	[ "$(grep -c "$(cat "$DIR/other")" "$DIR/opened" || true)" = 0 ]
+	"$BERTH" network connect apart other
+	[ "$(networks other)" = "apart bridge" ]
+	"$BERTH" network disconnect bridge other
+	[ "$(networks other)" = apart ]
+	"$BERTH" rm first other
+	"$BERTH" network rm apart
 }

@@ -70,6 +70,7 @@ struct container {
 	bool tty;
 	bool crowded;		   /* its monitor takes no more clients */
 	struct stream_wait *waits; /* clients that wait for a monitor */
+	bool networks_as_made;	   /* it has no networks.json, as was seen when one was looked for */
 	char **volumes;		   /* names of those it has (volume.h), NULL = none */
 	char **own_volumes;	   /* of them those that go with it when it removes itself */
 	struct container *next_gone;

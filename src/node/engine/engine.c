@@ -451,20 +451,23 @@ int engine_run_hooked(struct engine *e, yyjson_val *spec, yyjson_val *hooks, con
 
 /* ---- what is written down ---- */
 
-/* A JSON file of a container's directory. */
+/* A file in a container's folder, below engine.dir. */
+#define PATH_ROOM (sizeof((struct engine_container *)0)->id + 32)
+
+/* A JSON file of a container's folder. Lists ask for some of every container: no folder is opened for what is not there. */
 static int read_file(struct engine *e, const char *id, const char *name, size_t limit, yyjson_doc **ret,
 		     struct err *err)
 {
 	mem_cleanup char *text = NULL;
-	fd_cleanup int dir = -1;
+	char path[PATH_ROOM];
 	struct container *c;
 	size_t n;
 	int r = container_find(e, id, &c, err);
 
 	if (r < 0)
 		return r;
-	dir = container_dir(c, err);
-	r = dir < 0 ? dir : fs_read(dir, name, limit, &text, &n, err);
+	snprintf(path, sizeof path, "%s/%s", c->pub.id, name);
+	r = fs_read(e->dir, path, limit, &text, &n, err);
 	if (r < 0)
 		return r;
 	*ret = json_parse(text, n, limit, name, err);
@@ -479,7 +482,7 @@ int engine_config(struct engine *e, const char *id, yyjson_doc **ret, struct err
 int engine_config_stat(struct engine *e, const char *id, struct stat *ret, struct err *err)
 {
 	struct container *c;
-	char path[80];
+	char path[PATH_ROOM];
 	int r = container_find(e, id, &c, err);
 
 	if (r < 0)
@@ -495,5 +498,14 @@ int engine_health_log(struct engine *e, const char *id, yyjson_doc **ret, struct
 
 int engine_networks(struct engine *e, const char *id, yyjson_doc **ret, struct err *err)
 {
-	return read_file(e, id, NETWORK_WANTED, NETWORK_WANTED_MAX, ret, err);
+	struct container *c;
+	int r = container_find(e, id, &c, err);
+
+	if (r < 0)
+		return r;
+	if (c->networks_as_made)
+		return err_set(err, ENOENT, "container %s has the networks that it was made with", c->pub.id);
+	r = read_file(e, id, NETWORK_WANTED, NETWORK_WANTED_MAX, ret, err);
+	c->networks_as_made = r == -ENOENT;
+	return r;
 }

@@ -65,14 +65,6 @@ static void add_wish(yyjson_mut_doc *d, const struct net_network *n, const struc
 		yyjson_mut_obj_add_int(d, o, "gw_priority", w->gw_priority);
 }
 
-static int save_wanted(int dir, yyjson_mut_doc *d, struct err *err)
-{
-	size_t n;
-	mem_cleanup char *text = json_text(d, false, &n);
-
-	return fs_write_atomic(dir, NETWORK_WANTED, text, n, 0600, false, err);
-}
-
 /* ---- one change ---- */
 
 struct change {
@@ -83,6 +75,15 @@ struct change {
 	yyjson_mut_doc *wanted;
 	size_t at; /* in wanted */
 };
+
+static int save_wanted(struct change *g, struct err *err)
+{
+	size_t n;
+	mem_cleanup char *text = json_text(g->wanted, false, &n);
+
+	g->c->networks_as_made = false;
+	return fs_write_atomic(g->dir, NETWORK_WANTED, text, n, 0600, false, err);
+}
 
 static void change_free(struct change *g)
 {
@@ -136,7 +137,7 @@ static void take_back(struct change *g)
 
 	(void)net_disconnect(g->c->e->net, g->c->pub.id, g->n->id, NULL);
 	(void)yyjson_mut_arr_remove(yyjson_mut_doc_get_root(g->wanted), at);
-	(void)save_wanted(g->dir, g->wanted, NULL);
+	(void)save_wanted(g, NULL);
 	(void)network_write_plug(g->c, g->dir, NULL);
 }
 
@@ -191,13 +192,13 @@ static int come(struct change *g, const struct net_endpoint_wish *wish, engine_d
 			       g->n->name);
 	add_wish(g->wanted, g->n, wish);
 	if (container_idle(g->c)) {
-		r = save_wanted(g->dir, g->wanted, err);
+		r = save_wanted(g, err);
 		return r < 0 ? r : 1;
 	}
 	r = connect(g, err);
 	if (r < 0)
 		return r;
-	r = save_wanted(g->dir, g->wanted, err);
+	r = save_wanted(g, err);
 	if (r == 0)
 		r = tell_monitor(g, true, done, ctx, ret, err);
 	if (r < 0)
@@ -225,7 +226,7 @@ static int leave(struct change *g, engine_done_fn done, void *ctx, struct engine
 	if (g->at >= yyjson_mut_arr_size(list))
 		return err_set(err, ENOENT, "container %s is not connected to network %s", g->c->pub.id, g->n->name);
 	(void)yyjson_mut_arr_remove(list, g->at);
-	r = save_wanted(g->dir, g->wanted, err);
+	r = save_wanted(g, err);
 	if (r < 0 || container_idle(g->c))
 		return r < 0 ? r : 1;
 	r = net_disconnect(g->c->e->net, g->c->pub.id, g->n->id, err);
@@ -282,7 +283,7 @@ int engine_unlink(struct engine *e, const char *container, const char *alias, st
 	if (r == 0)
 		r = drop_link(&g, alias, err);
 	if (r == 0)
-		r = save_wanted(g.dir, g.wanted, err);
+		r = save_wanted(&g, err);
 	if (r == 0 && !container_idle(g.c)) {
 		r = network_recall_names(g.c, g.dir, &g.o, err);
 		if (r == 0)
