@@ -35,6 +35,27 @@ teardown() {
 	[ "$(code)" = BLOB_UNKNOWN ]
 }
 
+# Where the upload stands.
+sent_of() { # UPLOAD
+	local last
+	is 204 GET "$1" || return
+	last=$(header Range)
+	[ "$last" = 0-0 ] && sent=0 || sent=$((${last#0-} + 1))
+}
+
+# The client sends 150000 bytes of the rest of DIR/big and then is gone.
+cut_off() { # UPLOAD
+	sent_of "$1" || return
+	exec 8<>"/dev/tcp/${HOST%:*}/${HOST#*:}" || return
+	printf 'PATCH %s HTTP/1.1\r\nHost: x\r\nContent-Range: %d-2999999\r\nContent-Length: %d\r\n\r\n' "$1" "$sent" $((3000000 - sent)) >&8
+	head -c $((sent + 150000)) "$DIR/big" | tail -c 150000 >&8
+	exec 8>&-
+}
+
+send_rest() { # UPLOAD
+	sent_of "$1" && is 201 PUT "$1?digest=$(digest_of "$DIR/big")" -H "Content-Range: $sent-2999999" --data-binary "@"<(tail -c $((3000000 - sent)) "$DIR/big")
+}
+
 @test "an upload in chunks goes on where it stopped, also after the server was killed" {
 	head -c 3000000 /dev/urandom >"$DIR/big"
 	registry_start
@@ -62,6 +83,17 @@ teardown() {
 	# sha512 is computed from the file.
 	is 202 POST /v2/a/blobs/uploads/
 	is 201 PUT "$(header Location)?digest=sha512:$(sha512sum "$DIR/big" | cut -d ' ' -f 1)" --data-binary "@$DIR/big"
+	# Clients that are cut off, some of them while a piece is written.
+	head -c 3000000 /dev/urandom >"$DIR/big"
+	is 202 POST /v2/a/blobs/uploads/
+	at=$(header Location)
+	local sent i
+	for ((i = 0; i < 15; i++)); do
+		cut_off "$at"
+	done
+	eventually send_rest "$at"
+	is 200 GET "/v2/a/blobs/$(digest_of "$DIR/big")"
+	cmp "$DIR/body" "$DIR/big"
 }
 
 @test "wrong digests, names and manifests are refused in the words of the protocol" {

@@ -144,22 +144,30 @@ static void write_piece(struct call *c)
 
 static void pump(struct call *c);
 
-static void written(struct call *c)
+/* The piece that a helper has written is of the upload now, also when the client has gone meanwhile: it is in the file and in the digest. */
+static void settle(struct call *c)
 {
 	struct upload *up = c->upload;
+	size_t n = c->n_writing;
 
+	c->n_writing = 0;
 	if (c->result < 0) {
 		/* What did not fit is no part of the upload: it can go on when there is room. */
 		if (ftruncate(c->upload_fd, (off_t)up->size) < 0)
 			log_warning("registry: an upload that failed could not be cut: %s", strerror(errno));
-		call_fail_err(c, CODE_UPLOAD_UNKNOWN);
 		return;
 	}
 	if (up->hashed == up->size)
-		up->hashed += c->n_writing;
-	up->size += c->n_writing;
-	c->n_writing = 0;
-	if (!c->failed)
+		up->hashed += n;
+	up->size += n;
+}
+
+static void written(struct call *c)
+{
+	settle(c);
+	if (c->result < 0)
+		call_fail_err(c, CODE_UPLOAD_UNKNOWN);
+	else if (!c->failed)
 		pump(c);
 }
 
@@ -235,6 +243,10 @@ static int take_body(struct call *c, struct upload *up)
 
 void serve_upload_release(struct call *c)
 {
+	if (c->upload && c->n_writing > 0)
+		settle(c);
+	if (c->upload && c->work == finish)
+		end_upload(c);
 	if (c->upload)
 		c->upload->busy = false;
 	c->upload = NULL;
