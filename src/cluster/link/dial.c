@@ -21,13 +21,15 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define ADDRESSES 8 /* of one server */
 #define SERVERS 16
-#define TRY_MS 10000	     /* to connect, to shake hands, to join */
-#define TRY_ONE_MS 2000	     /* to connect to one of several */
-#define EARLY_MS 3600000LL   /* certificates begin so long before they are made */
-#define RENEW_AGAIN_MS 60000 /* after a renewal that was not answered */
+#define TRY_MS 10000		  /* to connect, to shake hands, to join */
+#define TRY_ONE_MS 2000		  /* to connect to one of several */
+#define EARLY_MS 3600000LL	  /* certificates begin so long before they are made */
+#define NEXT_KEY "agent.key.next" /* until its certificate is kept, too */
+#define RENEW_AGAIN_MS 60000	  /* after a renewal that was not answered */
 
 enum phase { PAUSED, CONNECTING, JOINING, LINKING, UP };
 
@@ -70,6 +72,23 @@ static int read_file(int dir, const char *name, char **ret, struct err *err)
 	return 0;
 }
 
+/* The machine may have stopped between the two files of a renewal. */
+static int choose_key(struct dial *d, int dir, struct err *err)
+{
+	mem_cleanup char *next = NULL;
+	int r = read_file(dir, NEXT_KEY, &next, err);
+	struct tls *tls = NULL;
+
+	if (r < 0 || !next)
+		return r;
+	if (tls_mutual_new(&(struct tls_mutual){.cert = d->cert, .key = next, .client = true}, &tls, NULL) == 0) {
+		free(d->key);
+		d->key = mem_take(next);
+	}
+	tls_free(tls);
+	return 0;
+}
+
 static int load(struct dial *d, struct err *err)
 {
 	fd_cleanup int dir = fs_mkdirs(d->dir, 0700, err);
@@ -79,20 +98,22 @@ static int load(struct dial *d, struct err *err)
 		r = read_file(dir, "agent.crt", &d->cert, err);
 	if (r == 0)
 		r = read_file(dir, "authority.crt", &d->ca, err);
-	return r;
+	return r == 0 && d->cert ? choose_key(d, dir, err) : r;
 }
 
-/* The key comes first: a certificate without its key is worth nothing, and the other way round it is only asked for again. */
+/* At each moment the certificate that is there has its key, in one of two files: a node without the two is locked out. */
 static int save(struct dial *d, struct err *err)
 {
 	const struct {
 		const char *name, *text;
-	} files[] = {{"agent.key", d->key}, {"authority.crt", d->ca}, {"agent.crt", d->cert}};
+	} files[] = {{NEXT_KEY, d->key}, {"authority.crt", d->ca}, {"agent.crt", d->cert}, {"agent.key", d->key}};
 	fd_cleanup int dir = fs_mkdirs(d->dir, 0700, err);
 	int r = dir < 0 ? dir : 0;
 
 	for (size_t i = 0; r == 0 && i < sizeof files / sizeof *files; i++)
 		r = fs_write_atomic(dir, files[i].name, files[i].text, strlen(files[i].text), 0600, true, err);
+	if (r == 0 && unlinkat(dir, NEXT_KEY, 0) < 0)
+		r = err_sys(err, errno, "remove %s/" NEXT_KEY, d->dir);
 	return r;
 }
 
@@ -128,9 +149,10 @@ static void give_up(struct dial *d, const struct err *why)
 {
 	bool was_up = d->phase == UP;
 
-	/* Perhaps it is no member any more. When the token does not help the certificate is tried again. */
+	/* Perhaps it is no member any more, or its files are damaged. When the token does not help the certificate is tried again. */
 	if (d->has_token && (d->phase == LINKING || d->phase == JOINING))
-		d->rejoin = d->phase == LINKING && (why->code == EPROTO || why->code == ECONNRESET);
+		d->rejoin =
+		    d->phase == LINKING && (why->code == EPROTO || why->code == ECONNRESET || why->code == EINVAL);
 
 	clean(d);
 	d->phase = PAUSED;
@@ -349,8 +371,10 @@ static void on_join(struct dial *d)
 		give_up(d, &err);
 		return;
 	}
-	if (n > 0 && (buf_add(&d->in, piece, (size_t)n) < 0 || join_length(&d->in, &whole, &err) < 0))
-		n = -1;
+	if (n > 0 && (buf_add(&d->in, piece, (size_t)n) < 0 || join_length(&d->in, &whole, &err) < 0)) {
+		give_up_text(d, EPROTO, "its answer to the wish to join is too long");
+		return;
+	}
 	if (whole > 0 && d->in.len >= whole) {
 		joined(d, whole);
 		return;

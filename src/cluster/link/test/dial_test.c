@@ -28,6 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -280,6 +281,56 @@ static void damaged_certificate(void **state)
 	assert_true(count_fds() <= before + 1);
 }
 
+/* A renewal whose writing fails at one of its files, as if the machine had stopped there: what is on the disk is still good for a link. */
+static void torn_renewal(struct world *w, const char *name)
+{
+	mem_cleanup char *dir = mem_printf("%s/agent", w->dir), *old = NULL, *cert = NULL;
+	struct err err = ERR_INIT;
+	fd_cleanup int at = -1;
+
+	clock_use(later, NULL);
+	dial(w, w->token);
+	run_until(w, 1, 1);
+	at = fs_mkdirs(dir, 0700, &err);
+	assert_int_equal(fs_read(at, name, 65536, &old, NULL, &err), 0);
+	assert_int_equal(unlinkat(at, name, 0), 0);
+	assert_int_equal(mkdirat(at, name, 0700), 0);
+	assert_int_equal(authority_sign(&w->authority, w->renews[0], "n1", "m1", CERT_S, &cert, &err), 0);
+	link_send(w->end, &(struct link_msg){.type = LINK_CERT, .text = cert});
+	run_until(w, 1, 2);
+	w->agent = link_free(w->agent);
+	close_link(w);
+	assert_int_equal(unlinkat(at, name, AT_REMOVEDIR), 0);
+	assert_int_equal(fs_write_atomic(at, name, old, strlen(old), 0600, false, &err), 0);
+	dial(w, NULL);
+	run_until(w, 2, 2);
+}
+
+static void stopped_before_the_certificate(void **state)
+{
+	torn_renewal(*state, "agent.crt");
+}
+
+static void stopped_before_the_key(void **state)
+{
+	torn_renewal(*state, "agent.key");
+}
+
+/* With a token a node whose certificate is none joins once more. */
+static void damaged_but_with_a_token(void **state)
+{
+	struct world *w = *state;
+	mem_cleanup char *dir = mem_printf("%s/agent", w->dir);
+	struct err err = ERR_INIT;
+	fd_cleanup int at = fs_mkdirs(dir, 0700, &err);
+	static const char *const names[] = {"agent.key", "agent.crt", "authority.crt"};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		assert_int_equal(fs_write_atomic(at, names[i], "nothing", 7, 0600, false, &err), 0);
+	dial(w, w->token);
+	run_until(w, 1, 0);
+}
+
 /* ---- the world ---- */
 
 static int setup(void **state)
@@ -328,6 +379,9 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(late_renewal, setup, teardown),
 	    cmocka_unit_test_setup_teardown(lacks_descriptors, setup, teardown),
 	    cmocka_unit_test_setup_teardown(damaged_certificate, setup, teardown),
+	    cmocka_unit_test_setup_teardown(stopped_before_the_certificate, setup, teardown),
+	    cmocka_unit_test_setup_teardown(stopped_before_the_key, setup, teardown),
+	    cmocka_unit_test_setup_teardown(damaged_but_with_a_token, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
