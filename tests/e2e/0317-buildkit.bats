@@ -71,6 +71,48 @@ no_tool() {
 	[[ "$output" != *"load build context"* ]]
 }
 
+# The files of the output are those of $DIR/again.
+same_as_again() {
+	rm -rf "$DIR/out"
+	mkdir "$DIR/out"
+	tar -C "$DIR/out" -xf "$DIR/out.tar"
+	diff -r "$DIR/again" "$DIR/out"
+	diff <(cd "$DIR/again" && find . -mindepth 1 -printf "%P %m %Ts %l\n" | sort) <(cd "$DIR/out" && find . -mindepth 1 -printf "%P %m %Ts %l\n" | sort)
+}
+
+@test "of a directory that came before only what differs comes again" {
+	mkdir -p "$DIR/again/d/sub" "$DIR/again/gone/sub"
+	printf '%s\n' 'FROM scratch' 'COPY . /' >"$DIR/again/Dockerfile"
+	for name in a b link d/x d/sub/y gone/sub/z; do echo "$name" >"$DIR/again/$name"; done
+	ln -s a "$DIR/again/to"
+	chmod 755 "$DIR/again"
+	run -0 build -d "$DIR/again" --key one -o tar
+	[[ "$output" == *"asked a"*"asked b"*"asked d/x"*"asked gone/sub/z"* ]]
+	same_as_again
+	run -0 build -d "$DIR/again" --key one -o tar
+	[[ "$output" != *"asked b"* && "$output" != *"asked d/x"* ]]
+	same_as_again
+	# Changed in place, another mode, gone, a file for a directory and the other way, a link elsewhere, new.
+	echo B >"$DIR/again/b"
+	chmod 600 "$DIR/again/d/x"
+	rm -r "$DIR/again/gone" "$DIR/again/d/sub" "$DIR/again/link"
+	echo now >"$DIR/again/gone"
+	mkdir "$DIR/again/link"
+	echo new >"$DIR/again/link/new"
+	ln -sfn b "$DIR/again/to"
+	run -0 build -d "$DIR/again" --key one -o tar
+	[[ "$output" == *"asked b"*"asked d/x"*"asked gone"*"asked link/new"* ]]
+	[[ "$output" != *"asked a"* ]]
+	same_as_again
+	# Who has another key gets nothing of it; and it goes with the rest of the cache.
+	run -0 build -d "$DIR/again" --key two -o tar
+	[[ "$output" == *"asked a"*"asked b"* ]]
+	same_as_again
+	[ "$(find "$DIR/data/build/mounts" -name '*.c0' | wc -l)" = 2 ]
+	docker_api 200 POST '/build/prune?all=true'
+	[ "$(find "$DIR/data/build/mounts" -name '*.c?' | wc -l)" = 0 ]
+}
+
 @test "secrets come when a step asks, and are in no layer" {
 	run -0 build -a filename=secret -s x=hidden -a no-cache= -n with:secret
 	[[ "$output" == *"| hidden"* ]]

@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A client of BuildKit's protocol, as docker buildx is one: two connections after an upgrade, HTTP/2 by python3-h2.
 
-buildkit_client.py SOCKET [-d DIR] [-a NAME=VALUE]... [-s ID=TEXT]... [--ssh ID] [-o TYPE] [-n NAME] [--bridge] [--vanish] [--query QUERY [--body]]
+buildkit_client.py SOCKET [-d DIR] [-a NAME=VALUE]... [-s ID=TEXT]... [--ssh ID] [--key KEY] [-o TYPE] [-n NAME] [--bridge] [--vanish] [--query QUERY [--body]]
 
   -d       the directory that is context and place of the Dockerfile
   -a       a word of the frontend: "filename=F", "build-arg:X=1"
   -s       a secret
+  --key    what the builder may keep the directory by; says which files are asked for
   --ssh    the id of an ssh agent, which has no keys
   -o, -n   the exporter (moby, tar, none), the name of the image
   --bridge drives the frontend itself, as buildx does
@@ -232,6 +233,8 @@ def send_files(stream, args, headers):
             break
         assert packet.get(1) == 1, packet
         id = packet.get(3, 0)
+        if args.key:
+            print("asked", names[id], flush=True)
         with open(os.path.join(args.d, names[id]), "rb") as f:
             for piece in iter(lambda: f.read(32768), b""):
                 stream.send(number(1, 2) + number(3, id) + text(4, piece))
@@ -375,6 +378,7 @@ def main():
     p.add_argument("-a", action="append", default=[])
     p.add_argument("-s", action="append", default=[])
     p.add_argument("--ssh", default="")
+    p.add_argument("--key", default="")
     p.add_argument("-o", default="moby")
     p.add_argument("-n", default="")
     p.add_argument("--bridge", action="store_true")
@@ -383,7 +387,7 @@ def main():
     p.add_argument("--body", action="store_true")
     args = p.parse_args()
     ref = "ref" + os.urandom(8).hex()
-    session = Connection(upgrade(args.socket, "session", [f"X-Docker-Expose-Session-Uuid: {ref}"]), False)
+    session = Connection(upgrade(args.socket, "session", [f"X-Docker-Expose-Session-Uuid: {ref}", *([f"X-Docker-Expose-Session-Sharedkey: {args.key}"] if args.key else [])]), False)
     session.serve = serve(args)
     if args.query:
         return old_build(args, ref)

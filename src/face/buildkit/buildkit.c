@@ -22,6 +22,7 @@ struct peer {
 	struct buildkit *b;
 	struct rpc *conn;
 	char *session; /* its id, or NULL: it calls us */
+	char *key;     /* of what it has, or NULL */
 	bool host;
 };
 
@@ -81,6 +82,7 @@ static void peer_clear(struct peer *p)
 {
 	rpc_free(p->conn);
 	free(p->session);
+	free(p->key);
 	free(p);
 }
 
@@ -122,6 +124,17 @@ static struct rpc *find_session(void *ctx, const char *id)
 	return NULL;
 }
 
+static const char *find_key(void *ctx, const char *id)
+{
+	const struct buildkit *b = ctx;
+
+	for (const struct peer *p = b->peers; p; p = p->next) {
+		if (p->session && !strcmp(p->session, id))
+			return p->key;
+	}
+	return NULL;
+}
+
 static void add_peer(struct buildkit *b, yyjson_val *message, int fd)
 {
 	static const struct rpc_hooks hooks = {.call = on_call, .down = on_down};
@@ -139,6 +152,7 @@ static void add_peer(struct buildkit *b, yyjson_val *message, int fd)
 	*p = (struct peer){.next = b->peers,
 			   .b = b,
 			   .session = id ? mem_strdup(id) : NULL,
+			   .key = mem_strdup(yyjson_get_str(yyjson_obj_get(message, "key"))),
 			   .host = yyjson_is_true(yyjson_obj_get(message, "host"))};
 	b->peers = p;
 	b->n_peers++;
@@ -222,8 +236,13 @@ int buildkit_run(int channel, int data, struct err *err)
 {
 	struct buildkit b = {.channel = channel};
 	int r = loop_new(&b.loop, err);
-	const struct jobs_options o = {
-	    .loop = b.loop, .data = data, .session = find_session, .made = on_made, .idle = on_no_jobs, .ctx = &b};
+	const struct jobs_options o = {.loop = b.loop,
+				       .data = data,
+				       .session = find_session,
+				       .key = find_key,
+				       .made = on_made,
+				       .idle = on_no_jobs,
+				       .ctx = &b};
 
 	if (r < 0)
 		return r;

@@ -7,7 +7,8 @@
  * The channel (SOCK_SEQPACKET) carries one message of JSON at a time, at the most BUILDKIT_MESSAGE_MAX bytes:
  *
  *   {"kind": "grpc", "host": BOOL} and a socket            a client calls (control.h); host: it may use the host's network
- *   {"kind": "session", "id": TEXT} and a socket           a client can be called, by its session's id
+ *   {"kind": "session", "id": TEXT, "key": TEXT} and a socket
+ *                                                          a client can be called, by its session's id; copies of its directories are kept by the key
  *   {"kind": "build", "ref": ID, "session": ID, "host": BOOL, "quiet": BOOL}, a socket and a file
  *                                                          the file holds the request of a build (solve.h) as JSON, at the
  *                                                          most BUILDKIT_REQUEST_MAX bytes; its words go to the socket (trace.h);

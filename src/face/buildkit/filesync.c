@@ -7,6 +7,7 @@
 #include "base/core/mem.h"
 #include "base/wire/protobuf.h"
 #include "face/buildkit/ask.h"
+#include "face/buildkit/kept.h"
 #include "node/image/tar_write.h"
 
 #include <stdbool.h>
@@ -37,10 +38,10 @@ struct packet {
 struct entry {
 	char *path, *link;
 	uint64_t size;
-	int64_t mtime_s;
+	int64_t mtime_ns;
 	uint32_t major, minor;
 	mode_t mode;
-	bool asked, whole;
+	bool asked, whole, same; /* same: it is there from an earlier time */
 	struct buf data;
 };
 
@@ -121,6 +122,8 @@ static int read_stat(struct walk *w, const struct packet *p, struct entry *e, st
 	uint32_t go = 0;
 	int r;
 
+	w->bytes += p->n_stat;
+
 	while ((r = pb_next(&at, end, &f)) > 0) {
 		char **text = f.field == 1 ? &e->path : f.field == 7 ? &e->link : NULL;
 
@@ -131,7 +134,7 @@ static int read_stat(struct walk *w, const struct packet *p, struct entry *e, st
 		} else if (!f.text) {
 			go = f.field == 2 ? (uint32_t)f.number : go;
 			e->size = f.field == 5 ? f.number : e->size;
-			e->mtime_s = f.field == 6 ? (int64_t)f.number / 1000000000 : e->mtime_s;
+			e->mtime_ns = f.field == 6 ? (int64_t)f.number : e->mtime_ns;
 			e->major = f.field == 8 ? (uint32_t)f.number : e->major;
 			e->minor = f.field == 9 ? (uint32_t)f.number : e->minor;
 		}
@@ -234,7 +237,7 @@ static int ask_ahead(struct walk *w, struct err *err)
 	for (; r == 0 && w->next < w->n && w->n_ahead < AHEAD_FILES && w->ahead < AHEAD_BYTES; w->next++) {
 		struct entry *e = &w->entries[w->next];
 
-		if (has_content(e) && !e->asked && e->size < SMALL)
+		if (has_content(e) && !e->asked && !e->same && e->size < SMALL)
 			r = ask_for(w, e, err);
 	}
 	return r;
@@ -288,7 +291,7 @@ static int add_header(struct walk *w, const struct entry *e, uint64_t size, stru
 				    .mode = e->mode,
 				    .hard_link = link && S_ISREG(e->mode),
 				    .size = size,
-				    .mtime_s = e->mtime_s,
+				    .mtime_s = e->mtime_ns / 1000000000,
 				    .major = e->major,
 				    .minor = e->minor};
 
@@ -333,7 +336,7 @@ static int add_entry(struct walk *w, struct entry *e, struct err *err)
 {
 	int r = ask_ahead(w, err);
 
-	if (r < 0 || S_ISSOCK(e->mode))
+	if (r < 0 || e->same || S_ISSOCK(e->mode))
 		return r;
 	if (!has_content(e))
 		r = add_header(w, e, 0, err);
@@ -387,8 +390,38 @@ static size_t add_fields(struct ask_field *fields, size_t n, const char *name, c
 	return n;
 }
 
-int filesync_tree(int ask, const char *dir, char *const *patterns, char *const *paths, int file, uint64_t *ret_bytes,
-		  struct err *err)
+static int compare(struct walk *w, struct kept *k, struct err *err)
+{
+	for (size_t i = 0; i < w->n; i++) {
+		struct entry *e = &w->entries[i];
+		const struct kept_entry one = {.path = e->path,
+					       .link = e->link,
+					       .size = e->size,
+					       .mtime_ns = e->mtime_ns,
+					       .major = e->major,
+					       .minor = e->minor,
+					       .mode = e->mode};
+
+		e->same = kept_entry(k, &one);
+	}
+	return kept_clear(k, err);
+}
+
+static int add_rest(struct walk *w, int kept, struct err *err)
+{
+	struct kept *k = NULL;
+	int r = kept >= 0 ? kept_open(kept, &k, err) : 0;
+
+	if (r == 0 && k)
+		r = compare(w, k, err);
+	if (r == 0)
+		r = add_all(w, err);
+	kept_close(k, r == 0);
+	return r;
+}
+
+int filesync_tree(int ask, const char *dir, char *const *patterns, char *const *paths, int kept, int file,
+		  uint64_t *ret_bytes, struct err *err)
 {
 	cleanup_with(walk_close) struct walk w = {.stream = ASK_STREAM_NULL, .file = file};
 	mem_cleanup struct ask_field *fields =
@@ -401,7 +434,7 @@ int filesync_tree(int ask, const char *dir, char *const *patterns, char *const *
 	(void)add_fields(fields, n, "followpaths", fits(paths) ? paths : NULL);
 	r = walk_open(&w, ask, dir, fields, err);
 	if (r == 0)
-		r = add_all(&w, err);
+		r = add_rest(&w, kept, err);
 	*ret_bytes = w.bytes;
 	return r;
 }

@@ -19,6 +19,6 @@ struct err;
 /* The text of one file below the client's directory `dir`, links inside of it followed; *ret is the caller's. -ENOENT: there is none. */
 int filesync_file(int ask, const char *dir, const char *path, size_t limit, char **ret, size_t *ret_n, struct err *err);
 /* A tar of the directory into `file`; the client leaves out what the patterns say, and what no path leads to (NULL = nothing), as far as they fit into a
- * call. *ret_bytes: of contents. */
-int filesync_tree(int ask, const char *dir, char *const *patterns, char *const *paths, int file, uint64_t *ret_bytes,
-		  struct err *err);
+ * call. kept: of an earlier time (kept.h), of which what is the same is left out, or -1. *ret_bytes: of what came. */
+int filesync_tree(int ask, const char *dir, char *const *patterns, char *const *paths, int kept, int file,
+		  uint64_t *ret_bytes, struct err *err);

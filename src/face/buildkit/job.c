@@ -388,9 +388,20 @@ static void give_up(struct job *job, enum grpc_status status, const char *text)
 		fail(job, status, text);
 }
 
+static char *request_text(struct job *job)
+{
+	const char *key = job->session ? job->jobs->o.key(job->jobs->o.ctx, job->session) : NULL;
+	yyjson_mut_val *root = yyjson_mut_doc_get_root(job->request);
+
+	(void)yyjson_mut_obj_remove_key(root, "key");
+	if (key)
+		yyjson_mut_obj_add_strcpy(job->request, root, "key", key);
+	return json_text(job->request, false, NULL);
+}
+
 static void start(struct job *job)
 {
-	mem_cleanup char *text = json_text(job->request, false, NULL);
+	mem_cleanup char *text = request_text(job);
 	struct err err = ERR_INIT;
 
 	job->pending = false;

@@ -23,6 +23,8 @@ struct jobs_options {
 	int data; /* descriptor of the data directory */
 	/* The connection of a session, or NULL. */
 	struct rpc *(*session)(void *ctx, const char *id);
+	/* What copies of its directories are kept by, or NULL. */
+	const char *(*key)(void *ctx, const char *id);
 	void (*made)(void *ctx, const char *names); /* an image has these names now, with commas between */
 	void (*idle)(void *ctx);		    /* the last job is gone */
 	void *ctx;

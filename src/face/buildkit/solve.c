@@ -55,14 +55,15 @@ static int client_file(void *ctx, const char *dir, const char *path, size_t limi
 	return r;
 }
 
-static int client_tree(void *ctx, const char *dir, char *const *patterns, char *const *paths, int file, struct err *err)
+static int client_tree(void *ctx, const char *dir, char *const *patterns, char *const *paths, int kept, int file,
+		       struct err *err)
 {
 	struct solve *s = ctx;
 	uint64_t bytes = 0;
 	int r;
 
 	solve_tell_tree(s->tell, dir);
-	r = filesync_tree(s->ask, dir, patterns, paths, file, &bytes, err);
+	r = filesync_tree(s->ask, dir, patterns, paths, kept, file, &bytes, err);
 	solve_tell_tree_came(s->tell, bytes, r < 0 ? err->text : NULL);
 	return r;
 }
@@ -271,8 +272,12 @@ static int send_export(const struct solve *s, const struct solve_options *w, con
 
 static int build(struct solve *s, struct solve_options *w, int data_dir, yyjson_mut_doc *answer, struct err *err)
 {
-	const struct build_client client = {
-	    .file = client_file, .tree = client_tree, .secret = client_secret, .agent = client_agent, .ctx = s};
+	const struct build_client client = {.file = client_file,
+					    .tree = client_tree,
+					    .secret = client_secret,
+					    .agent = client_agent,
+					    .key = w->key,
+					    .ctx = s};
 	cleanup_with(build_result_free) struct build_result result = {.id = NULL};
 	cleanup_with(solve_export_close) struct solve_export_place place = SOLVE_EXPORT_NULL;
 	fd_cleanup int uploaded = -1;

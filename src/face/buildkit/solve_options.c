@@ -292,6 +292,7 @@ int solve_options_read(yyjson_val *request, struct solve_options *ret, struct er
 		r = read_caches(yyjson_obj_get(request, "cache_to"), &ret->cache_to, err);
 	if (r < 0)
 		return r;
+	ret->key = yyjson_get_str(yyjson_obj_get(request, "key"));
 	take_context(ret);
 	ret->o.tags = ret->tags;
 	ret->o.build_args = ret->args;

@@ -16,6 +16,7 @@ struct solve_options {
 	struct build_options o; /* its lists are below */
 	char **tags, **args, **labels, **contexts, **hosts, **stages, **ulimits, **cache_from, **cache_to;
 	char *context;
+	const char *key;    /* of the client's directories (client.h), or NULL */
 	const char *upload; /* of a context that the client uploads: its path */
 	yyjson_val *inputs; /* images of the inputs, by their names */
 	enum solve_export export;

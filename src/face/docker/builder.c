@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #define SESSION_ID "X-Docker-Expose-Session-Uuid"
+#define SESSION_KEY "X-Docker-Expose-Session-Sharedkey"
 
 struct builder {
 	struct docker *d;
@@ -136,7 +137,7 @@ static int start(struct docker *d, struct builder **ret, struct err *err)
 /* A request that becomes one. */
 struct upgrade {
 	struct docker *d;
-	char *session; /* NULL = /grpc */
+	char *session, *key; /* NULL = /grpc; of the client's directories */
 	bool host;
 };
 
@@ -165,12 +166,15 @@ static int give_connection(const struct upgrade *u, int fd, struct err *err)
 	yyjson_mut_obj_add_bool(m, root, "host", u->host);
 	if (u->session)
 		yyjson_mut_obj_add_str(m, root, "id", u->session);
+	if (u->key && strlen(u->key) <= BUILDER_SESSION_MAX)
+		yyjson_mut_obj_add_str(m, root, "key", u->key);
 	return give(u->d, m, &fd, 1, err);
 }
 
 static void upgrade_free(struct upgrade *u)
 {
 	free(u->session);
+	free(u->key);
 	free(u);
 }
 
@@ -204,6 +208,7 @@ static void upgrade(const struct docker_call *c, const char *session)
 	u = mem_new(struct upgrade);
 	*u = (struct upgrade){.d = c->d,
 			      .session = mem_strdup(session),
+			      .key = session ? mem_strdup(http_req_header(c->r, SESSION_KEY)) : NULL,
 			      .host = policy_check_host(c->r, "the host's network", NULL) == 0};
 	http_req_on_close(c->r, on_close, u);
 	http_req_hijack(c->r, "h2c", NULL, on_hijacked, u);

@@ -2,10 +2,13 @@
 #include "node/build/archive.h"
 
 #include "base/core/err.h"
+#include "base/core/fd.h"
+#include "base/core/fs.h"
 #include "base/core/mem.h"
 #include "node/image/image.h"
 #include "node/image/tar_stream.h"
 
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,7 +66,16 @@ static int looks_like_tar(int fd, struct err *err)
 
 struct job {
 	int fd, dir;
+	bool more;
 };
+
+static int unpack_more(const struct job *j, const struct image_limits *limits, struct err *err)
+{
+	const struct image_into how = {.own = false};
+	fd_cleanup int fs = fs_open_in(j->dir, "fs", O_RDONLY | O_DIRECTORY, 0, FS_NO_SYMLINKS, err);
+
+	return fs < 0 ? fs : image_unpack_into(j->fd, fs, limits, &how, err);
+}
 
 static int unpack(void *ctx, struct err *err)
 {
@@ -77,17 +89,30 @@ static int unpack(void *ctx, struct err *err)
 		return r < 0 ? r : ARCHIVE_OTHER;
 	if (lseek(j->fd, 0, SEEK_SET) < 0)
 		return err_sys(err, errno, "read the archive again");
-	r = image_unpack(j->fd, j->dir, &limits, &found, err);
+	r = j->more ? unpack_more(j, &limits, err) : image_unpack(j->fd, j->dir, &limits, &found, err);
 	return r < 0 ? r : ARCHIVE_UNPACKED;
+}
+
+static int unpack_in_worker(struct job *j, struct err *err)
+{
+	int r;
+
+	if (lseek(j->fd, 0, SEEK_SET) < 0)
+		return err_sys(err, errno, "read the archive");
+	r = image_worker_run(j->dir, unpack, j, "unpacks the archive", err);
+	return r > 0 ? ARCHIVE_UNPACKED : r;
 }
 
 int archive_unpack(int fd, int dir, struct err *err)
 {
 	struct job j = {.fd = fd, .dir = dir};
-	int r;
 
-	if (lseek(fd, 0, SEEK_SET) < 0)
-		return err_sys(err, errno, "read the archive");
-	r = image_worker_run(dir, unpack, &j, "unpacks the archive", err);
-	return r > 0 ? ARCHIVE_UNPACKED : r;
+	return unpack_in_worker(&j, err);
+}
+
+int archive_unpack_more(int fd, int dir, struct err *err)
+{
+	struct job j = {.fd = fd, .dir = dir, .more = true};
+
+	return unpack_in_worker(&j, err);
 }

@@ -16,3 +16,5 @@ enum archive_kind archive_look(int fd);
 /* Unpacks fd below dir/"fs". ARCHIVE_OTHER: it is no tar at all (then there is no fs, or an empty one). What is damaged or against a limit is an
  * error. */
 int archive_unpack(int fd, int dir, struct err *err);
+/* The same into dir/"fs" as it is there already. */
+int archive_unpack_more(int fd, int dir, struct err *err);

@@ -552,6 +552,7 @@ static int open_all(struct build *b, struct err *err)
 	if (r == 0)
 		b->outside = outside_new(b->lease, b->cache, stop_fd, b->o->ssh && *b->o->ssh);
 	from.outside = b->outside;
+	from.cache = b->cache;
 	for (char *const *a = b->o->build_args; a && *a; a++)
 		from.keep_git_dir = from.keep_git_dir || !strcmp(*a, "BUILDKIT_CONTEXT_KEEP_GIT_DIR=1");
 	if (r == 0)

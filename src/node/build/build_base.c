@@ -124,6 +124,7 @@ static int use_context(struct build *b, struct build_stage *s, struct err *err)
 		return use_layout(b, s, value + strlen(CONTEXT_LAYOUT), err);
 	from.path = value;
 	from.outside = b->outside;
+	from.cache = b->cache;
 	r = context_open_named(s->plan->base, &from, b->lease, &s->context, err);
 	return r < 0 ? r : plan_set_base(b->plan, s->index, NULL, 0, NULL, err);
 }

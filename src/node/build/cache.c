@@ -23,6 +23,7 @@
 
 #define RECORD_MAX 4096
 #define INSTANCES_MAX 64
+#define CONTEXTS_MAX 4
 
 static int open_dirs(struct cache *c, int data_dir, struct err *err)
 {
@@ -191,12 +192,10 @@ int cache_lock(struct cache *c, const char *key, struct err *err)
 	return fd_take(&fd);
 }
 
-/* One instance of a cache mount: 1 locked, 0 somebody else has it. */
-static int take_instance(struct cache *c, const char *name, int how, int *ret_dir, int *ret_lock, bool *ret_new,
-			 struct err *err)
+/* 1 locked, 0 somebody else has it. */
+static int take_dir(struct cache *c, const char *name, int how, int *ret, struct err *err)
 {
 	fd_cleanup int dir = fs_mkdirs_in(c->mounts, name, 0700, FS_NO_SYMLINKS, err);
-	fd_cleanup int fs = -1;
 
 	if (dir < 0)
 		return dir;
@@ -206,13 +205,26 @@ static int take_instance(struct cache *c, const char *name, int how, int *ret_di
 		if (errno != EINTR)
 			return err_sys(err, errno, "lock a cache mount");
 	}
+	(void)futimens(dir, NULL);
+	*ret = fd_take(&dir);
+	return 1;
+}
+
+/* One instance of a cache mount, as take_dir(). */
+static int take_instance(struct cache *c, const char *name, int how, int *ret_dir, int *ret_lock, bool *ret_new,
+			 struct err *err)
+{
+	fd_cleanup int dir = -1, fs = -1;
+	int r = take_dir(c, name, how, &dir, err);
+
+	if (r <= 0)
+		return r;
 	*ret_new = mkdirat(dir, "fs", 0755) == 0;
 	if (!*ret_new && errno != EEXIST)
 		return err_sys(err, errno, "make a cache mount");
 	fs = openat(dir, "fs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fs < 0)
 		return err_sys(err, errno, "open a cache mount");
-	(void)futimens(dir, NULL);
 	*ret_dir = fd_take(&fs);
 	*ret_lock = fd_take(&dir);
 	return 1;
@@ -235,6 +247,21 @@ int cache_mount(struct cache *c, const char *id, enum cache_sharing sharing, int
 			return r < 0 ? r : dir;
 	}
 	return err_set(err, EBUSY, "%d private copies of the cache mount \"%s\" are in use", INSTANCES_MAX, id);
+}
+
+int cache_context(struct cache *c, const char *id, struct err *err)
+{
+	char hex[SHA256_HEX_MAX], name[80];
+	int dir = -1, r = 0;
+
+	sha256_of(id, strlen(id), hex);
+	for (int i = 0; i < CONTEXTS_MAX && r == 0; i++) {
+		snprintf(name, sizeof name, "%s.c%d", hex, i);
+		r = take_dir(c, name, LOCK_EX | LOCK_NB, &dir, err);
+	}
+	if (r < 0)
+		return r;
+	return r > 0 ? dir : err_set(err, EBUSY, "%d copies of a build context are in use", CONTEXTS_MAX);
 }
 
 /* ---- containers of builds ---- */

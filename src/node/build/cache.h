@@ -6,6 +6,7 @@
  *                      "imported": true, when somebody else made it: then it answers nobody
  *   contents/<key>     the digest of files in a chain of layers, which never changes
  *   mounts/<id>.<n>/   RUN --mount=type=cache: fs/ is the directory, its own time the last use
+ *   mounts/<id>.c<n>/ a directory of a client (client.h): fs/ is its copy, size how many bytes it has
  *   running/<id>       a container of a build that runs, locked by its build: what a build that was killed leaves is cleared by the next
  *   lock               byte ranges of it are the keys that somebody works on
  *   digests            digests.h
@@ -55,6 +56,9 @@ int cache_lock(struct cache *c, const char *key, struct err *err);
 enum cache_sharing { CACHE_SHARED, CACHE_PRIVATE, CACHE_LOCKED };
 int cache_mount(struct cache *c, const char *id, enum cache_sharing sharing, int *ret_lock, bool *ret_new,
 		struct err *err);
+
+/* A directory for a copy of what a client has under this id, which closing the descriptor lets go. -EBUSY: too many use it. */
+int cache_context(struct cache *c, const char *id, struct err *err);
 
 /* Writes down that the container `id` runs: *ret_lock for its life. */
 int cache_running(struct cache *c, const char *id, int *ret_lock, struct err *err);

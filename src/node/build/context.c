@@ -6,6 +6,7 @@
 #include "base/core/fs.h"
 #include "base/core/mem.h"
 #include "node/build/archive.h"
+#include "node/build/cache.h"
 #include "node/build/client.h"
 #include "node/build/dockerfile.h"
 #include "node/build/git_url.h"
@@ -15,6 +16,7 @@
 #include "node/image/lease.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -32,6 +34,7 @@ void context_close(struct context *c)
 	fd_closep(&c->tree.root);
 	snapshot_remove(c->tmp, c->tmp_name);
 	fd_closep(&c->tmp);
+	fd_closep(&c->kept);
 	*c = (struct context)CONTEXT_NULL;
 }
 
@@ -298,8 +301,36 @@ static int from_client(struct context *c, const struct context_from *from, struc
 	int r = client_ignore(c, from, &c->patterns, err);
 
 	c->client = from->client;
+	c->cache = from->cache;
 	c->client_dir = mem_strdup(client_dir(from));
 	return r;
+}
+
+/* A copy that somebody else uses at the moment, or that cannot be made, is none. */
+static void find_kept(struct context *c)
+{
+	mem_cleanup char *id = NULL;
+	int dir;
+
+	if (!c->cache || !c->client->key || !*c->client->key)
+		return;
+	id = mem_printf("%s\n%s", c->client->key, c->client_dir);
+	dir = cache_context(c->cache, id, NULL);
+	c->kept = dir < 0 ? -1 : dir;
+}
+
+/* From now on the list is true again. */
+static int take_kept(struct context *c, int file, struct err *err)
+{
+	int r = archive_unpack_more(file, c->kept, err);
+
+	if (r < 0)
+		return r;
+	if (renameat(c->kept, "next", c->kept, "list") < 0 && errno != ENOENT)
+		return err_sys(err, errno, "keep the build context");
+	c->tree.root = fs_open_in(c->kept, "fs", O_RDONLY | O_DIRECTORY, 0, FS_NO_SYMLINKS, err);
+	c->tree.what = "the build context";
+	return c->tree.root < 0 ? c->tree.root : 0;
 }
 
 int context_load(struct context *c, char *const *paths, struct err *err)
@@ -310,9 +341,12 @@ int context_load(struct context *c, char *const *paths, struct err *err)
 
 	if (!k || c->tree.root >= 0)
 		return 0;
+	find_kept(c);
 	file = nameless(c->tmp, err);
-	r = file < 0 ? file : k->tree(k->ctx, c->client_dir, c->patterns, paths, file, err);
-	return r < 0 ? r : from_file(c, file, "the build context", false, err);
+	r = file < 0 ? file : k->tree(k->ctx, c->client_dir, c->patterns, paths, c->kept, file, err);
+	if (r < 0)
+		return r;
+	return c->kept >= 0 ? take_kept(c, file, err) : from_file(c, file, "the build context", false, err);
 }
 
 static int from_git(struct context *c, const struct context_from *from, struct err *err)

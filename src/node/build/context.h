@@ -17,6 +17,7 @@
 #include "node/build/source.h"
 
 struct build_client;
+struct cache;
 struct image_lease;
 struct outside;
 
@@ -29,6 +30,7 @@ struct context_from {
 	bool keep_git_dir;
 	struct outside *outside;
 	const struct build_client *client;
+	struct cache *cache;	    /* keeps copies of what the client has; NULL = nothing is kept */
 	const char *dockerfile_dir; /* of the client; NULL = it is in the context */
 };
 
@@ -42,12 +44,14 @@ struct context {
 	char tmp_name[64];
 	const struct build_client *client; /* the tree has yet to come from it: context_load() */
 	char *client_dir;
+	struct cache *cache;
+	int kept;	 /* the copy of an earlier time, which is ours until the end, or -1 */
 	char **patterns; /* of the ignore file, for the client */
 };
 
 #define CONTEXT_NULL                                                                                                   \
 	{                                                                                                              \
-		.tree = {.root = -1, .context = true}, .tmp = -1                                                       \
+		.tree = {.root = -1, .context = true}, .tmp = -1, .kept = -1                                           \
 	}
 
 /* What is unpacked or checked out is in a temporary directory of the store, which context_close() removes. */
