@@ -129,6 +129,9 @@ PY
 		docker rm c1
 	done
 	run -125 docker run --rm --network nosuch busybox true
+	run -125 docker run --name c1 --user nobody-here busybox true
+	[ "$(docker inspect -f '{{.State.Status}} {{.State.ExitCode}}' c1)" = "created 128" ]
+	docker rm c1
 	run -42 docker run --rm busybox sh -c 'exit 42'
 }
 

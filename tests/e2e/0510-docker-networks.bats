@@ -66,12 +66,17 @@ hello() { # URL
 	eventually hello http://127.0.0.1:8080
 	run -125 docker run --name other -p 8080:80 busybox true
 	[[ $output == *"Bind for 0.0.0.0:8080 failed: port is already allocated"* ]]
+	# Whoever looks later sees why, until it starts.
+	[ "$(docker inspect -f '{{.State.Status}} {{.State.ExitCode}} {{.State.Error}}' other)" = \
+		"created 128 Bind for 0.0.0.0:8080 failed: port is already allocated" ]
 	# One that is to go at its end goes when it could not begin: its client waits for that.
 	run -125 timeout 200 docker run --rm --name gone -p 8080:80 busybox true
 	run ! docker inspect gone
 	[ "$(docker port web 80)" = 127.0.0.1:8080 ]
 	docker rm -f web >/dev/null
 	docker run --rm --name third -p 8080:80 busybox true
+	docker start -a other
+	[ "$(docker inspect -f '{{.State.Status}} {{.State.ExitCode}} {{.State.Error}}' other)" = "exited 0 " ]
 }
 
 @test "ports of ranges, any free port, IPv6 and [::1]" {

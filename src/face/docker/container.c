@@ -200,6 +200,13 @@ bool container_runs(const struct engine_container *c)
 	return c->state == ENGINE_RUNNING || c->state == ENGINE_STOPPING || (c->restarting && !c->removing);
 }
 
+int container_exit_code(const struct engine_container *c)
+{
+	bool ours = c->exit.never_started && c->exit.code == 125;
+
+	return c->refused || ours ? 128 : c->exit.code;
+}
+
 const char *container_health(const struct engine_container *c)
 {
 	static const char *const names[] = {[ENGINE_HEALTH_NONE] = "none",

@@ -29,6 +29,8 @@ int docker_signal(const char *text, struct err *err);
 const char *container_state(const struct engine_container *c);
 /* It has a life at this moment, or its policy is about to give it one: what Docker's State.Running means. */
 bool container_runs(const struct engine_container *c);
+/* Docker's: 128 of one whose last start was no matter of its program. */
+int container_exit_code(const struct engine_container *c);
 /* "Up 5 minutes (healthy)", "Exited (1) 2 hours ago" */
 #define CONTAINER_STATUS_MAX 96
 const char *container_status(const struct engine_container *c, int64_t now_ms, char text[static CONTAINER_STATUS_MAX]);

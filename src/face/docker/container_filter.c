@@ -198,7 +198,7 @@ static bool exit_code_fits(const struct docker_filters *f, const struct engine_c
 
 	if (!docker_filter(f, "exited", 0))
 		return true;
-	snprintf(text, sizeof text, "%d", c->exit.code);
+	snprintf(text, sizeof text, "%d", container_exit_code(c));
 	return !container_runs(c) && c->run > 0 && one_of(f, "exited", text);
 }
 

@@ -64,8 +64,8 @@ static void add_state(struct docker *dk, yyjson_mut_doc *d, yyjson_mut_val *root
 	yyjson_mut_obj_add_bool(d, o, "OOMKilled", c->exit.oom);
 	yyjson_mut_obj_add_bool(d, o, "Dead", c->dead);
 	yyjson_mut_obj_add_int(d, o, "Pid", ended ? 0 : c->pid);
-	yyjson_mut_obj_add_int(d, o, "ExitCode", c->exit.code);
-	yyjson_mut_obj_add_strcpy(d, o, "Error", c->exit.error ? c->exit.error : "");
+	yyjson_mut_obj_add_int(d, o, "ExitCode", container_exit_code(c));
+	yyjson_mut_obj_add_strcpy(d, o, "Error", c->refused ? c->refused : c->exit.error ? c->exit.error : "");
 	add_time(d, o, "StartedAt", ended && c->exit.never_started ? 0 : c->started_ms);
 	add_time(d, o, "FinishedAt", ended && !c->exit.never_started ? c->ended_ms : c->last_ended_ms);
 	add_health(dk, d, o, c);

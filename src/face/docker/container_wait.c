@@ -38,7 +38,7 @@ static void answer(struct wait *w, const struct engine_container *c)
 	w->r = NULL;
 	if (!w->early)
 		http_reply_begin(r, 200, "application/json");
-	buf_printf(&json, "{\"StatusCode\":%d}\n", c->exit.code);
+	buf_printf(&json, "{\"StatusCode\":%d}\n", container_exit_code(c));
 	(void)http_reply_data(r, json.data, json.len);
 	http_reply_end(r);
 }

@@ -230,6 +230,7 @@ void container_free(struct container *c)
 	free(c->pub.job);
 	free(c->pub.task);
 	free(c->pub.exit.error);
+	free(c->pub.refused);
 	mem_strv_free(c->volumes);
 	mem_strv_free(c->own_volumes);
 	free(c);

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #define LIFE_MAX 4096
+#define REFUSED_MAX 400 /* bytes of it; as JSON up to six times as many */
 /* The waits of a restart policy, as Docker's: doubled each time, from the first again after a life of some length. */
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MAX_MS 60000
@@ -52,6 +53,10 @@ int life_save(struct container *c, struct err *err)
 		buf_adds(&text, ",\"name\":");
 		json_quote(&text, c->pub.name, strlen(c->pub.name));
 	}
+	if (c->pub.refused) {
+		buf_adds(&text, ",\"refused\":");
+		json_quote(&text, c->pub.refused, strlen(c->pub.refused));
+	}
 	buf_adds(&text, "}\n");
 	return fs_write_atomic(dir, "life.json", text.data, text.len, 0600, false, err);
 }
@@ -67,7 +72,7 @@ void life_note(struct container *c)
 static int read_life(struct container *c, yyjson_val *v, struct err *err)
 {
 	int64_t run = 0, restarts = 0;
-	const char *name = NULL;
+	const char *name = NULL, *refused = NULL;
 	int r = json_get_int(v, "run", 0, UINT32_MAX, &run, err);
 
 	if (r == 0)
@@ -84,8 +89,11 @@ static int read_life(struct container *c, yyjson_val *v, struct err *err)
 		r = json_opt_int(v, "restarts", 0, UINT32_MAX, &restarts, err);
 	if (r == 0)
 		r = json_opt_str(v, "name", &name, err);
+	if (r == 0)
+		r = json_opt_str(v, "refused", &refused, err);
 	if (r < 0)
 		return r;
+	c->pub.refused = mem_strdup(refused);
 	c->pub.run = (uint32_t)run;
 	c->pub.restart_count = (uint32_t)restarts;
 	c->remove_soon = c->pub.removing;
@@ -170,6 +178,26 @@ static void reset(struct container *c)
 	c->ordered = 1;
 }
 
+/* Whoever looks at it later sees why it does not run, as with one whose program could not be started. */
+static void note_refusal(struct container *c, const char *why)
+{
+	free(c->pub.refused);
+	c->pub.refused = mem_strndup(why, REFUSED_MAX);
+	life_note(c);
+	event_add(c->e, ENGINE_EV_CHANGED, c, "refused");
+}
+
+static int prepare(struct container *c, int dir, struct err *err)
+{
+	struct err why = ERR_INIT;
+	int r = network_prepare(c, dir, &why);
+
+	if (r == 0)
+		return 0;
+	note_refusal(c, why.text);
+	return err_set(err, why.code, "%s", why.text);
+}
+
 int life_begin(struct container *c, bool automatic, struct err *err)
 {
 	const struct container before = *c;
@@ -177,9 +205,11 @@ int life_begin(struct container *c, bool automatic, struct err *err)
 	int r = c->e->resting ? err_set(err, ESHUTDOWN, "berth is stopping") : dir;
 
 	if (r >= 0)
-		r = network_prepare(c, dir, err);
+		r = prepare(c, dir, err);
 	if (r < 0)
 		return r;
+	free(c->pub.refused);
+	c->pub.refused = NULL;
 	/* Before the number: a socket tells that the order of this number has reached a monitor. */
 	(void)unlinkat(dir, "sock", 0);
 	(void)unlinkat(dir, "health.json", 0);
