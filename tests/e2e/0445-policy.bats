@@ -113,6 +113,7 @@ buildkit() {
 	done
 	as $BUILDER 403 POST /containers/create "{\"Image\": \"busybox\", \"Cmd\": [\"true\"], \"HostConfig\": {\"PidMode\": \"container:$open\"}}"
 	as $BUILDER 403 POST /containers/create "{\"Image\": \"busybox\", \"Cmd\": [\"true\"], \"HostConfig\": {\"VolumesFrom\": [\"$open\"]}}"
+	as $BUILDER 403 POST "/build?networkmode=container:$open" '{}'
 	as 0 201 POST "/containers/$open/exec" '{"Cmd": ["true"]}'
 	as $BUILDER 403 POST "/exec/$(made)/start" '{"Detach": true}'
 	as 0 204 POST "/containers/$open/stop?t=0"

@@ -290,6 +290,15 @@ gone_from() { # NETWORK
 	[[ $output == *"Successfully built"* ]]
 	run -1 builds --network nosuch <<<'FROM busybox'
 	[[ $output == *"network nosuch not found"* ]]
+	# A container's network: its addresses and names, its resolv.conf.
+	run -0 builds --network container:far < <(printf 'FROM busybox\nRUN ip -4 -o address show && cat /etc/resolv.conf && ping -c 1 -W 5 far && ! nslookup db\n')
+	[[ $output == *"inet $(docker inspect -f '{{.NetworkSettings.Networks.two.IPAddress}}' far)/"* && $output == *127.0.0.11* ]]
+	docker exec far ip addr show eth0
+	docker create --name rests busybox true
+	run -1 builds --network container:rests <<<'FROM busybox'
+	[[ $output == *"cannot join network of a non running container: $(docker inspect -f '{{.Id}}' rests)"* ]]
+	run -1 builds --network container:nosuch <<<'FROM busybox'
+	[[ $output == *"No such container: nosuch"* ]]
 	# Cancelled: its address is free at once.
 	DOCKER_BUILDKIT=0 docker build --no-cache --network two - < <(printf 'FROM busybox\nRUN touch /began && sleep 1000\n') >"$DIR/log" 3>&- &
 	client=$!

@@ -205,21 +205,22 @@ bool tool_build_network(const char *word, enum build_network *ret)
 	return false;
 }
 
-/* What leads to another network than these three has come with a plug (transfer.c). */
+/* What leads to another network than these three has come with a plug, or is that of a container (transfer.c). */
 static int find_network(const struct tool *t, struct lodging *place, struct build_options *o, struct err *err)
 {
 	const char *word = tool_text(t, "network"), *plug = tool_text(t, "plug");
+	const char *container = tool_text(t, "container");
 	int r;
 
-	if (!plug) {
+	if (!plug && !container) {
 		(void)tool_build_network(word, &o->network);
 		return 0;
 	}
-	r = lodging_enter(plug, place, err);
+	r = container ? lodging_join(t->data, container, place, err) : lodging_enter(plug, place, err);
 	o->network = BUILD_NETWORK_GIVEN;
 	o->netns = place->netns;
-	o->resolv_conf = LODGING_RESOLV_CONF;
-	return r < 0 ? err_wrap(err, "network %.200s", word) : 0;
+	o->resolv_conf = place->resolv_conf;
+	return r < 0 && plug ? err_wrap(err, "network %.200s", word) : r;
 }
 
 static void tell_result(struct building *b, const struct build_result *result)

@@ -188,6 +188,21 @@ void docker_distribution(const struct docker_call *c)
 
 /* ---- build ---- */
 
+static int join_container(const struct docker_call *c, const char *name, yyjson_mut_doc *request, struct err *err)
+{
+	const struct engine_container *found;
+	int r = engine_find(c->d->engine, name, &found, NULL);
+
+	if (r < 0)
+		return err_set(err, ENOENT, "No such container: %.200s", name);
+	r = policy_check_container(c->d->engine, c->r, found->id, err);
+	if (r == 0 && found->state != ENGINE_RUNNING)
+		r = err_set(err, EEXIST, "cannot join network of a non running container: %s", found->id);
+	if (r == 0)
+		add_text(request, "container", found->id);
+	return r;
+}
+
 static int find_network(const struct docker_call *c, yyjson_mut_doc *request, struct docker_task *how, struct err *err)
 {
 	const char *mode = http_req_query(c->r, "networkmode");
@@ -197,10 +212,7 @@ static int find_network(const struct docker_call *c, yyjson_mut_doc *request, st
 	if (tool_build_network(mode, &known))
 		return known == BUILD_NETWORK_HOST ? policy_check_host(c->r, "the host's network", err) : 0;
 	if (!strncmp(mode, "container:", 10))
-		return err_set(err, EINVAL,
-			       "networkmode %.200s: a step of a build does not join a container's network; "
-			       "choose default, none, host or a network",
-			       mode);
+		return join_container(c, mode + 10, request, err);
 	r = lodger_new(c->d->engine, mode, &how->lodger, err);
 	if (r == 0)
 		add_text(request, "plug", lodger_plug(how->lodger));

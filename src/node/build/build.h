@@ -51,7 +51,7 @@ struct build_options {
 	const char *check; /* more for "# check=": lint.h */
 	bool no_cache, pull, check_only;
 	enum build_network network;
-	int netns; /* GIVEN: all RUN are in this network namespace, and have this resolv.conf */
+	int netns; /* GIVEN: all RUN are in this network namespace, and have this resolv.conf (NULL: the machine's) */
 	const char *resolv_conf;
 	int tick_ms;   /* BUILD_EVENT_TICK so often while steps run; 0 = never */
 	unsigned jobs; /* steps at the same time, 0 = as many as there are processors */

@@ -67,6 +67,8 @@ static void make_uplink(int out, struct exec_network *n)
 static void take_given(const struct build *b, struct exec_network *n)
 {
 	n->netns = b->o->netns;
+	if (!b->o->resolv_conf)
+		return;
 	free(n->resolv_conf);
 	n->resolv_conf = mem_strdup(b->o->resolv_conf);
 }

@@ -75,6 +75,9 @@ int kernel_rights_make(const struct order *o, const struct kernel_exec *want, st
 		       struct err *err);
 void kernel_rights_free(struct kernel_rights *r);
 
+/* The network namespace of a container that runs (an id, name or the beginning of an id): a descriptor, the caller's. -ENOENT, -ESRCH. */
+int kernel_network_of(int data_dir, const char *name, struct err *err);
+
 /* The cgroups of a container whose monitor has died, from what it wrote down in its directory; -ENOENT: there are none of that kind. */
 int kernel_cgroups(int dir, struct cgroup_box **ret, struct err *err);
 

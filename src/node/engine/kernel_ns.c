@@ -106,6 +106,17 @@ static int open_namespace(const struct rt_box *box, enum rt_ns type, struct err 
 	return err_set(err, ESRCH, "it has ended");
 }
 
+int kernel_network_of(int data_dir, const char *name, struct err *err)
+{
+	struct rt_box other = {.pidfd = -1};
+	int r = open_container(data_dir, name, RT_NS_NETWORK, &other, err);
+
+	if (r == 0)
+		r = open_namespace(&other, RT_NS_NETWORK, err);
+	fd_closep(&other.pidfd);
+	return r < 0 ? err_wrap(err, "join the network of container \"%.64s\"", name) : r;
+}
+
 static int join(struct kernel *k, const struct kernel_start *s, const char *name, enum rt_ns type, struct err *err)
 {
 	struct rt_box other = {.pidfd = -1};

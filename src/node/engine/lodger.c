@@ -9,6 +9,7 @@
 #include "base/core/mem.h"
 #include "base/core/random.h"
 #include "node/engine/container.h"
+#include "node/engine/kernel.h"
 #include "node/engine/names.h"
 #include "node/engine/spec.h"
 #include "node/net/dns_inside.h"
@@ -24,6 +25,8 @@
 
 #define FOLDER "networks/lodgers"
 #define ID_DIGITS 64
+#define RESOLV_CONF "nameserver 127.0.0.11\noptions ndots:0\n"
+#define RESOLV_CONF_MAX 65536u
 
 struct lodger {
 	struct engine *e;
@@ -178,6 +181,7 @@ int lodging_enter(const char *plug, struct lodging *ret, struct err *err)
 	int r;
 
 	*ret = LODGING_NULL;
+	ret->resolv_conf = mem_strdup(RESOLV_CONF);
 	r = plug_parse(plug, strlen(plug), &ret->plug, err);
 	if (r == 0)
 		r = make_netns(&ret->netns, err);
@@ -191,8 +195,23 @@ int lodging_enter(const char *plug, struct lodging *ret, struct err *err)
 	return r < 0 ? err_sys(err, -r, "tell the daemon of a network") : 0;
 }
 
+int lodging_join(int data_dir, const char *container, struct lodging *ret, struct err *err)
+{
+	mem_cleanup char *path = mem_printf("containers/%s/resolv.conf", container);
+	size_t n;
+	int r;
+
+	*ret = LODGING_NULL;
+	r = ret->netns = kernel_network_of(data_dir, container, err);
+	/* One on the machine's network has none. */
+	if (r >= 0 && fs_read(data_dir, path, RESOLV_CONF_MAX, &ret->resolv_conf, &n, NULL) < 0)
+		ret->resolv_conf = NULL;
+	return r < 0 ? r : 0;
+}
+
 void lodging_leave(struct lodging *l)
 {
+	free(l->resolv_conf);
 	fd_closep(&l->netns);
 	plug_detach(&l->plug, NULL);
 	plug_free(&l->plug);

@@ -32,12 +32,12 @@ void lodger_sweep(struct engine *e);
 struct lodging {
 	struct plug plug;
 	int netns;
+	char *resolv_conf; /* for /etc of whoever is in the namespace; NULL = the machine's */
 };
 #define LODGING_NULL ((struct lodging){.netns = -1})
-/* For /etc/resolv.conf of whoever is in the namespace. */
-#define LODGING_RESOLV_CONF "nameserver 127.0.0.11\noptions ndots:0\n"
-
 /* Makes the namespace with its interface; the caller has one thread. *ret is for lodging_leave() in every case. */
 int lodging_enter(const char *plug, struct lodging *ret, struct err *err);
+/* The network of a container that runs, by its id: nothing is made, and nothing taken away. Likewise. -ESRCH: it does not run. */
+int lodging_join(int data_dir, const char *container, struct lodging *ret, struct err *err);
 /* Nobody may be in it any more. */
 void lodging_leave(struct lodging *l);
