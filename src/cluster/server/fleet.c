@@ -387,6 +387,14 @@ static void on_telling(void *ctx)
 	loop_timer_arm(n->telling, MANNERS_FACTS_MS);
 	if (n->n_telling)
 		return;
+	fleet_facts_now(n);
+}
+
+void fleet_facts_now(struct node *n)
+{
+	/* Two at the most are on their way, whatever it says. */
+	if (!n->facts_wait || n->n_telling > 1)
+		return;
 	n->facts_wait = false;
 	node_facts_tell(n);
 }

@@ -77,6 +77,8 @@ char *fleet_stored(const struct node *n, const struct node_wishes *w);
 void fleet_wishes_free(struct node_wishes *w);
 /* What its agent says of it now; the scheduler is told, at once or soon (manners.h). */
 void fleet_facts(struct node *n, const char *facts);
+/* What is kept back for a moment is told now: an end that comes next makes others start, where by these facts their files are. */
+void fleet_facts_now(struct node *n);
 const char *fleet_labels(const struct node *n); /* as they will be when all wishes are durable; JSON, or NULL */
 /* After the log was read back: who is up has one lease to come. here: this process is a node. If not, the one that it was once does not come, and is lost at once;
  * what may still run there has its lease all the same. */

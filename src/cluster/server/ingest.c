@@ -443,6 +443,7 @@ static void on_attempt(struct session *x, const struct link_msg *m, enum sched_e
 	if (type == SCHED_EV_STARTED)
 		in.extra.container = m->text;
 	if (type == SCHED_EV_EXITED) {
+		fleet_facts_now(x->node);
 		exit_of(m, &in);
 		in.extra.killed = apply_kill_reason(s, &in.event.attempt);
 	}

@@ -383,6 +383,32 @@ static void test_changing_facts(void **state)
 		submit(w, "{\"name\":\"later\",\"services\":[{\"name\":\"a\",\"image\":\"x\",\"slots\":100}]}");
 }
 
+static int note_kind(void *ctx, const char *json, size_t len, const char *job)
+{
+	(void)job;
+	buf_adds(ctx, memmem(json, len, "space.job/x", 11) ? " lies"
+		      : memmem(json, len, "\"exited\"", 8) ? " exited"
+							   : "");
+	return 0;
+}
+
+/* Where its files lie is known before its end is, however shortly before that its node has told something else. */
+static void test_facts_before_end(void **state)
+{
+	static const char *const facts[] = {"{\"cores\":1}", "{\"cores\":2}", "{\"data\":[\"space.job/x/work\"]}"};
+	struct world *w = *state;
+	buf_cleanup struct buf kinds = BUF_INIT;
+	uint64_t last;
+
+	submit(w, single);
+	for (size_t k = 0; k < sizeof facts / sizeof *facts; k++)
+		link_send(w->good.end, &(struct link_msg){.type = LINK_BEAT, .text = facts[k]});
+	tell(w, &w->good, (struct link_msg){.type = LINK_EXITED, .attempt = {.epoch = 1}});
+	settle(w, &w->good);
+	assert_int_equal(server_events_read(w->server, 0, 1000, &last, note_kind, &kinds, NULL), 0);
+	assert_string_equal(buf_str(&kinds), " lies exited");
+}
+
 /* Links of one node that never say who they are: one at a time, beside the one that works. */
 static void test_silent_links(void **state)
 {
@@ -529,6 +555,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_refused_event, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_restless, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_changing_facts, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_facts_before_end, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_silent_links, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_many_hellos, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_other_name, setup, teardown),
