@@ -49,8 +49,9 @@ LIMITS="--ulimit nofile=1000:1000 --network none"
 	set -- $LIMITS --ulimit nproc=4000:4000
 	run -4 pod run --rm "$@" box sh -c 'echo in; exit 4'
 	[ "${lines[-1]}" = in ]
-	pod run -d --name one "$@" box sh -c 'trap "exit 7" TERM; while :; do sleep 0.05; done' >/dev/null
+	pod run -d --name one "$@" box sh -c 'trap "exit 7" TERM; touch /tmp/trap; while :; do sleep 0.05; done' >/dev/null
 	[ "$(pod inspect one --format '{{.State.Status}}')" = running ]
+	eventually pod exec one test -e /tmp/trap
 	run -0 pod exec one echo hello
 	[ "$output" = hello ]
 	run -9 pod exec one sh -c 'exit 9'
@@ -89,7 +90,8 @@ b" ]
 	set -- $LIMITS
 	run -4 dock run --rm "$@" box sh -c 'echo in; exit 4'
 	[ "${lines[-1]}" = in ]
-	dock run -d --name one "$@" box sh -c 'trap "exit 7" TERM; while :; do sleep 0.05; done' >/dev/null
+	dock run -d --name one "$@" box sh -c 'trap "exit 7" TERM; touch /tmp/trap; while :; do sleep 0.05; done' >/dev/null
+	eventually dock exec one test -e /tmp/trap
 	run -0 dock exec one echo hello
 	[ "$output" = hello ]
 	run -9 dock exec one sh -c 'exit 9'

@@ -225,7 +225,7 @@ half_there() {
 	is 200 GET /v2/hold/x/manifests/1
 	layer=$(jq -r '.layers[0].digest' "$DIR/body")
 	for i in 0 1 2 3 4 5; do
-		curl -sSN --max-time 60 -o "$DIR/client.$i" "$URL/v2/hold/x/blobs/$layer" 3>&- 4>&- &
+		curl -sSN --max-time 200 -o "$DIR/client.$i" "$URL/v2/hold/x/blobs/$layer" 3>&- 4>&- &
 		pids+=($!)
 	done
 	remote_pids+=("${pids[@]}")
@@ -245,7 +245,7 @@ half_there() {
 	rm -rf "$DIR/mirror"
 	mirror_start "$HOSTILE"
 	# It goes with unread bytes: that is a reset, which is noticed at once.
-	curl -sS --max-time 60 --limit-rate 1k -o /dev/null "$URL/v2/hold/x/blobs/$layer" 3>&- 4>&- &
+	curl -sS --max-time 200 --limit-rate 1k -o /dev/null "$URL/v2/hold/x/blobs/$layer" 3>&- 4>&- &
 	pids=($!)
 	remote_pids+=("${pids[@]}")
 	eventually half_there

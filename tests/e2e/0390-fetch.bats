@@ -76,7 +76,7 @@ names() {
 }
 
 ask_pull() { # NAME
-	curl -sS --max-time 60 --unix-socket "$BERTH_SOCKET" -o "$DIR/answer" -w '%{http_code}' -X POST "http://berth/v1/images/pull?name=$1"
+	curl -sS --max-time 200 --unix-socket "$BERTH_SOCKET" -o "$DIR/answer" -w '%{http_code}' -X POST "http://berth/v1/images/pull?name=$1"
 }
 
 @test "the daemon has an image fetched for whom it is asked by" {

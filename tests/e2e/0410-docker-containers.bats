@@ -305,7 +305,7 @@ PY
 	[ "$(docker run --rm busybox echo hello)" = hello ]
 	[ "$(echo typed | docker run -i --rm busybox cat)" = typed ]
 	docker run -d --name web --label tier=front --hostname h -e A=b -v data:/data --tmpfs /t -w /data busybox \
-		sh -c 'echo out; echo err >&2; trap "exit 9" TERM; while :; do sleep 0.05; done'
+		sh -c 'trap "exit 9" TERM; echo out; echo err >&2; while :; do sleep 0.05; done'
 	[ "$(docker ps --filter label=tier=front --format '{{.Names}} {{.Image}} {{.State}}')" = "web busybox running" ]
 	[ "$(docker ps -q --filter status=exited)" = "" ]
 	[ "$(docker ps -q --filter ancestor=busybox --filter volume=data --no-trunc)" = "$(docker inspect -f '{{.Id}}' web)" ]
@@ -314,7 +314,7 @@ PY
 	[[ "$(docker logs --timestamps --tail 1 web 2>&1)" == 20*Z\ * ]]
 	[ -z "$(docker logs --until 2000-01-01T00:00:00Z web 2>&1)" ]
 	[ -z "$(docker logs --since "$(($(date +%s) + 1000))" web 2>&1)" ]
-	[[ "$(docker top web -o pid,args)" == *PID*COMMAND*"sh -c echo out"* ]]
+	[[ "$(docker top web -o pid,args)" == *PID*COMMAND*"sh -c trap "* ]]
 	[[ "$(docker top web)" == UID*PID*PPID*CMD* ]]
 	docker rename web shop
 	docker update --restart on-failure:3 shop
@@ -323,6 +323,8 @@ PY
 	[ "$(docker inspect -f '{{.Config.Hostname}} {{.Config.WorkingDir}} {{(index .Mounts 0).Name}} {{index .Config.Labels "tier"}}' shop)" = "h /data data front" ]
 	docker restart shop
 	is shop running
+	# In its second life, too, it is not to be told before it can hear.
+	eventually eval '[ "$(docker logs shop 2>/dev/null | wc -l)" = 2 ]'
 	docker stop shop
 	[ "$(docker inspect -f '{{.State.Status}} {{.State.ExitCode}}' shop)" = "exited 9" ]
 	[[ "$(docker ps -a --format '{{.Status}}')" == "Exited (9) "* ]]

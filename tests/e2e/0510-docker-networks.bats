@@ -300,7 +300,7 @@ gone_from() { # NETWORK
 	run -1 builds --network container:nosuch <<<'FROM busybox'
 	[[ $output == *"No such container: nosuch"* ]]
 	# Cancelled: its address is free at once.
-	DOCKER_BUILDKIT=0 docker build --no-cache --network two - < <(printf 'FROM busybox\nRUN touch /began && sleep 1000\n') >"$DIR/log" 3>&- &
+	TMPDIR=$DIR DOCKER_BUILDKIT=0 docker build --no-cache --network two - < <(printf 'FROM busybox\nRUN touch /began && sleep 1000\n') >"$DIR/log" 3>&- &
 	client=$!
 	eventually grep -q 'RUN touch' "$DIR/log"
 	[ "$(docker network inspect two | jq '.[0].Containers | length')" = 2 ]
@@ -309,7 +309,7 @@ gone_from() { # NETWORK
 	kill "$client"
 	eventually gone_from two
 	# Killed: the next daemon takes it away.
-	builds --network one < <(printf 'FROM busybox\nRUN sleep 1000\n') >"$DIR/log" 3>&- &
+	TMPDIR=$DIR builds --network one < <(printf 'FROM busybox\nRUN sleep 1000\n') >"$DIR/log" 3>&- &
 	eventually grep -q 'RUN sleep' "$DIR/log"
 	[ -n "$(ls "$DIR/data/networks/lodgers")" ]
 	kill -9 "$(daemon_pid)"

@@ -48,7 +48,7 @@ api() {
 	shift 2
 	local how=(-X "$method")
 	[ "$method" != HEAD ] || how=(-I)
-	curl -sS --max-time 30 "${TLS[@]}" -D "$DIR/head" -o "$DIR/body" -w '%{http_code}' "${how[@]}" "$@" "$URL$path"
+	curl -sS --max-time 200 "${TLS[@]}" -D "$DIR/head" -o "$DIR/body" -w '%{http_code}' "${how[@]}" "$@" "$URL$path"
 }
 
 # is STATUS METHOD PATH [CURL-OPTION...]

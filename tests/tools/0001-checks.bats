@@ -148,6 +148,7 @@ tally() {
 	run "$TOOLS/check_leftovers" compare "$BATS_TEST_TMPDIR/before" no-such-thing
 	[ "$status" -eq 0 ]
 	folder=$(mktemp -d /tmp/berth-leftover.XXXXXX)
+	export WITHIN=1
 	run "$TOOLS/check_leftovers" compare "$BATS_TEST_TMPDIR/before" "$folder"
 	rmdir "$folder"
 	[ "$status" -eq 1 ]

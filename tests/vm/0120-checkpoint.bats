@@ -47,7 +47,8 @@ answers() {
 	oci checkpoint --leave-running --image-path "$DIR/image" --work-path "$DIR/work" "$NAME"
 	has_status "$NAME" running
 	[ -s "$DIR/work/dump.log" ]
-	before=$(count)
+	# Between the opening of the file and its number it is empty.
+	eventually eval '[ -n "${before:=$(count)}" ]'
 	eventually counts_past "$before"
 	oci checkpoint --image-path "$DIR/image" "$NAME"
 	run -1 oci state "$NAME"
