@@ -247,6 +247,40 @@ YAML
 	[ "$(compose events --json --since "$since" --until "$(($(date +%s) + 1))" | jq -r .action | grep -c create)" = 2 ]
 }
 
+said() {
+	compose logs | grep -q said
+}
+
+@test "what is not understood is told before anything is done, and JSON is JSON" {
+	cat >compose.yaml <<-'YAML'
+		services:
+		  a:
+		    image: busybox
+		    command: sh -c 'echo said; exec sleep 1000'
+		    labels: {evil: "\e[31m\"x"}
+		    stop_grace_period: 0s
+	YAML
+	since=$(date +%s.%N)
+	compose up -d
+	for wrong in "down --rmi some" "ps --filter x=y" "ls --format x" "images --format x" "version --format x" \
+		"logs --tail x" "stop -t x" "--ansi x ps" "--progress x ps"; do
+		# shellcheck disable=SC2086 # words
+		run -1 compose $wrong
+		[[ "$output" == *berth:*--* ]]
+	done
+	[ "$(compose ps -q | wc -l)" = 1 ]
+	compose exec -T a true '"quoted"'
+	compose events --json --since "$since" --until "$(date +%s.%N)" | jq -r .action | grep -q '"quoted"'
+	run -1 compose events --since 'x y'
+	fails_with 'a time in seconds'
+	eventually said
+	run -1 sh -c 'exec "$@" >/dev/full' sh "$BERTH" compose logs
+	fails_with 'No space left'
+	compose --ansi always logs | grep -q $'\e'
+	run script -qec "$BERTH compose --ansi never logs" /dev/null
+	[[ "$output" == *said* && "$output" != *$'\e'* ]]
+}
+
 @test "attach, stats, commit, export, volumes" {
 	cat >compose.yaml <<'YAML'
 services:

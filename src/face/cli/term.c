@@ -6,6 +6,13 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+static enum term_ansi ansi;
+
+void term_set_ansi(enum term_ansi how)
+{
+	ansi = how;
+}
+
 bool term_is(int fd)
 {
 	return isatty(fd) == 1;
@@ -38,13 +45,15 @@ bool term_can_repaint(int fd)
 {
 	const char *term = getenv("TERM");
 
-	return term_is(fd) && !(term && strcmp(term, "dumb") == 0);
+	return ansi != TERM_NEVER && term_is(fd) && !(term && strcmp(term, "dumb") == 0);
 }
 
 static bool color_welcome(int fd)
 {
 	const char *no = getenv("NO_COLOR");
 
+	if (ansi != TERM_AUTO)
+		return ansi == TERM_ALWAYS;
 	return term_can_repaint(fd) && !(no && *no);
 }
 

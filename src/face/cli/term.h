@@ -8,6 +8,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* What the user says of escape sequences, for the whole program: never, even on a terminal; always (colours alone), even where none is. */
+enum term_ansi { TERM_AUTO, TERM_NEVER, TERM_ALWAYS };
+void term_set_ansi(enum term_ansi how);
+
 bool term_is(int fd);
 size_t term_width(int fd);  /* columns, 0 when fd is no terminal (= no limit) */
 size_t term_height(int fd); /* lines, 0 when fd is no terminal */

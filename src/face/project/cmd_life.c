@@ -34,7 +34,7 @@ int project_timeout(const char *text, int64_t *ret, struct err *err)
 		return 0;
 	n = strtoll(text, &end, 10);
 	if (!*text || *end || n < -1 || n > INT32_MAX)
-		return err_set(err, EINVAL, "\"%s\" is no number of seconds", text);
+		return err_set(err, EINVAL, "--timeout: \"%s\" is no number of seconds", text);
 	*ret = n;
 	return 0;
 }
@@ -220,12 +220,8 @@ static int remove_kind(struct project *p, const char *title, const char *list, c
 	return r;
 }
 
-static int remove_images(struct project *p, const struct members *m, const char *which, struct err *err)
+static void remove_images(struct project *p, const struct members *m, bool local)
 {
-	bool local = !strcmp(which, "local");
-
-	if (!local && strcmp(which, "all") != 0)
-		return err_set(err, EINVAL, "--rmi: \"%s\" is neither all nor local", which);
 	for (size_t i = 0; i < m->n; i++) {
 		yyjson_val *def = project_service(p, m->v[i].service);
 		mem_cleanup char *target = client_target("/images/", m->v[i].image, "");
@@ -236,7 +232,6 @@ static int remove_images(struct project *p, const struct members *m, const char 
 		if (client_call(p->cli, "DELETE", target, NULL, NULL, NULL) == 0)
 			view_line(p->view, subject, "Removed", VIEW_DONE);
 	}
-	return 0;
 }
 
 /* Orphans are those that the file does not have; without a file there are none. */
@@ -257,8 +252,11 @@ static int down_run(struct project *p, void *values, char **operands, struct err
 	const struct life_how how = {
 	    .verb = LIFE_REMOVE, .services = operands, .volumes = v->volumes, .oneoff = true, .stop = true};
 	struct members m = MEMBERS_INIT;
+	bool local = v->rmi && !strcmp(v->rmi, "local");
 	int r = project_timeout(v->timeout, &p->timeout, err);
 
+	if (r == 0 && v->rmi && !local && strcmp(v->rmi, "all") != 0)
+		r = err_set(err, EINVAL, "--rmi: \"%s\" is neither all nor local", v->rmi);
 	if (r == 0)
 		r = members_read(p, &m, err);
 	if (r == 0)
@@ -270,7 +268,7 @@ static int down_run(struct project *p, void *values, char **operands, struct err
 	if (r == 0)
 		r = life_do(p, &m, &how, NULL, err);
 	if (r == 0 && v->rmi)
-		r = remove_images(p, &m, v->rmi, err);
+		remove_images(p, &m, local);
 	if (r == 0 && !*operands && v->volumes)
 		r = remove_kind(p, "Volume", "/volumes", "Volumes", "/volumes/", err);
 	if (r == 0 && !*operands)

@@ -8,8 +8,10 @@
 #include "base/core/err.h"
 #include "base/core/loop.h"
 #include "base/core/mem.h"
+#include "base/wire/http_client.h"
 #include "face/cli/client.h"
 #include "face/cli/show.h"
+#include "face/cli/text.h"
 #include "face/cli/units.h"
 #include "face/project/events.h"
 #include "face/project/follow.h"
@@ -145,6 +147,8 @@ static int show_logs(struct logs *l, struct err *err)
 		*err = l->failed;
 		r = -err->code;
 	}
+	if (r == 0 && follow_failed(l->follow) < 0)
+		r = err_sys(err, -follow_failed(l->follow), "write the logs");
 	return r;
 }
 
@@ -153,8 +157,12 @@ static int logs_run(struct project *p, void *values, char **operands, struct err
 	struct logs l = {.p = p, .v = values, .services = operands, .m = MEMBERS_INIT};
 	const struct follow_how how = {
 	    .no_color = l.v->no_color, .no_prefix = l.v->no_prefix, .idle = on_idle, .ctx = &l};
-	int r = members_read(p, &l.m, err);
+	uint64_t lines;
+	int r = l.v->tail && strcmp(l.v->tail, "all") != 0 ? units_count(l.v->tail, &lines, err) : 0;
 
+	if (r < 0)
+		return err_wrap(err, "--tail");
+	r = members_read(p, &l.m, err);
 	if (r == 0)
 		r = project_check_names(p, &l.m, operands, err);
 	if (r == 0) {
@@ -198,6 +206,12 @@ struct telling {
 	struct err failed;
 };
 
+static void member(struct buf *b, const char *name, const char *text)
+{
+	buf_printf(b, ",\"%s\":", name);
+	json_quote(b, text, strlen(text));
+}
+
 static void attributes(yyjson_val *from, bool json, struct buf *b)
 {
 	yyjson_val *key, *val;
@@ -231,14 +245,21 @@ static void tell(void *ctx, const struct event *e)
 		return;
 	localtime_r(&s, &tm);
 	strftime(when, sizeof when, t->json ? "%Y-%m-%dT%H:%M:%S" : "%Y-%m-%d %H:%M:%S", &tm);
+	if (t->json) {
+		buf_printf(&b, "{\"time\":\"%s.%06" PRId64 "\",\"type\":\"container\"", when,
+			   e->time_ns / 1000 % 1000000);
+		member(&b, "service", e->service);
+		member(&b, "id", e->id);
+		member(&b, "action", e->action);
+		buf_adds(&b, ",\"attributes\":{");
+	} else {
+		buf_printf(&b, "%s.%06" PRId64 " container %s %s (", when, e->time_ns / 1000 % 1000000, e->action,
+			   e->id);
+	}
 	attributes(yyjson_obj_get(yyjson_obj_get(e->json, "Actor"), "Attributes"), t->json, &b);
-	if (t->json)
-		printf("{\"time\":\"%s.%06" PRId64 "\",\"type\":\"container\",\"service\":\"%s\",\"id\":\"%s\","
-		       "\"action\":\"%s\",\"attributes\":{%s}}\n",
-		       when, e->time_ns / 1000 % 1000000, e->service, e->id, e->action, buf_str(&b));
-	else
-		printf("%s.%06" PRId64 " container %s %s (%s)\n", when, e->time_ns / 1000 % 1000000, e->action, e->id,
-		       buf_str(&b));
+	buf_adds(&b, t->json ? "}}" : ")");
+	/* Others choose the words of an exec and the values of labels. */
+	text_raw_line(stdout, buf_str(&b), b.len);
 	fflush(stdout);
 }
 
@@ -251,19 +272,24 @@ static void tell_end(void *ctx, const struct err *e)
 	loop_stop(t->p->loop);
 }
 
+static void add_time(struct buf *b, const char *name, const char *text)
+{
+	mem_cleanup char *moment = text ? api_time(text) : NULL, *encoded = moment ? http_url_encode(moment) : NULL;
+
+	if (encoded)
+		buf_printf(b, "&%s=%s", name, encoded);
+}
+
 static int events_run(struct project *p, void *values, char **operands, struct err *err)
 {
 	const struct events_values *v = values;
 	struct telling t = {.p = p, .services = operands, .json = v->json};
 	struct buf more buf_cleanup = BUF_INIT;
-	mem_cleanup char *since = v->since ? api_time(v->since) : NULL, *until = v->until ? api_time(v->until) : NULL;
 	struct events *events = NULL;
 	int r;
 
-	buf_adds(&more, since ? "&since=" : "");
-	buf_adds(&more, since ? since : "");
-	buf_adds(&more, until ? "&until=" : "");
-	buf_adds(&more, until ? until : "");
+	add_time(&more, "since", v->since);
+	add_time(&more, "until", v->until);
 	r = events_open(p, buf_str(&more), tell, tell_end, &t, &events, err);
 	if (r == 0)
 		r = loop_run(p->loop, err);

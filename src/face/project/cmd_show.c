@@ -19,6 +19,14 @@
 #include <stdio.h>
 #include <string.h>
 
+/* --format where there are two, of which the first is the usual one. */
+static int check_format(const char *format, const char *usual, struct err *err)
+{
+	if (!format || !strcmp(format, usual) || !strcmp(format, "json"))
+		return 0;
+	return err_set(err, EINVAL, "--format: \"%s\" is neither %s nor json", format, usual);
+}
+
 /* ---- ps ---- */
 
 struct ps_values {
@@ -216,9 +224,9 @@ static void ps_print(const struct project *p, const struct ps_values *v, const s
 		if (!ps_wants(v, one, operands))
 			continue;
 		if (v->quiet)
-			printf("%s\n", one->id);
+			text_line(stdout, "%s", one->id);
 		else if (v->services && strcmp(last, one->service) != 0)
-			printf("%s\n", one->service);
+			text_line(stdout, "%s", one->service);
 		else if (json && !v->services)
 			print_json(p, one);
 		else if (plain)
@@ -234,8 +242,14 @@ static int ps_run(struct project *p, void *values, char **operands, struct err *
 	const struct ps_values *v = values;
 	struct members m = MEMBERS_INIT;
 	bool template = v->format && strcmp(v->format, "json") != 0 && strcmp(v->format, "table") != 0;
-	int r = members_read(p, &m, err);
+	int r = 0;
 
+	for (char **f = v->filter; r == 0 && f && *f; f++) {
+		if (strncmp(*f, "status=", 7) != 0)
+			r = err_set(err, EINVAL, "--filter \"%s\": only status=STATE is known", *f);
+	}
+	if (r == 0)
+		r = members_read(p, &m, err);
 	if (r == 0)
 		r = project_check_names(p, &m, operands, err);
 	if (r == 0 && template && !v->quiet && !v->services)
@@ -282,8 +296,10 @@ static int images_run(struct project *p, void *values, char **operands, struct e
 	struct table *t cleanup_with(table_freep) = table_new(image_columns);
 	bool json = v->format && !strcmp(v->format, "json");
 	struct members m = MEMBERS_INIT;
-	int r = members_read(p, &m, err);
+	int r = check_format(v->format, "table", err);
 
+	if (r == 0)
+		r = members_read(p, &m, err);
 	if (r == 0)
 		r = project_check_names(p, &m, operands, err);
 	if (r == 0 && json)
@@ -495,7 +511,7 @@ static void ls_print(const struct ls_values *v, const struct found *found, size_
 		if (!ls_wants(v, &found[i]))
 			continue;
 		if (v->quiet) {
-			printf("%s\n", found[i].name);
+			text_line(stdout, "%s", found[i].name);
 		} else if (as_json) {
 			buf_adds(&json, json.len ? ",{\"Name\":" : "{\"Name\":");
 			json_quote(&json, found[i].name, strlen(found[i].name));
@@ -528,7 +544,9 @@ static int ls_run(struct project *p, void *values, char **operands, struct err *
 		if (strncmp(*one, "name=", 5) != 0)
 			return err_set(err, EINVAL, "--filter %s: name=TEXT is needed", *one);
 	}
-	r = client_call(p->cli, "GET", target, NULL, &doc, err);
+	r = check_format(v->format, "table", err);
+	if (r == 0)
+		r = client_call(p->cli, "GET", target, NULL, &doc, err);
 	if (r < 0)
 		return r;
 	found = mem_new_n(struct found, yyjson_arr_size(yyjson_doc_get_root(doc)) + 1);
@@ -552,13 +570,16 @@ static int version_run(struct project *p, void *values, char **operands, struct 
 {
 	const struct version_values *v = values;
 
+	int r = check_format(v->format, "pretty", err);
+
 	(void)p;
 	(void)operands;
-	(void)err;
-	if (v && v->format && !strcmp(v->format, "json"))
+	if (r < 0)
+		return r;
+	if (v->format && !strcmp(v->format, "json"))
 		puts("{\"version\":\"" BERTH_VERSION "\"}");
 	else
-		puts(v && v->is_short ? BERTH_VERSION : "berth compose version " BERTH_VERSION);
+		puts(v->is_short ? BERTH_VERSION : "berth compose version " BERTH_VERSION);
 	return 0;
 }
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "face/project/compose_main.h"
 
+#include "base/core/buf.h"
 #include "base/core/err.h"
 #include "base/core/loop.h"
 #include "base/core/mem.h"
 #include "face/cli/client.h"
+#include "face/cli/term.h"
 #include "face/cli/text.h"
 #include "face/compose/suggest.h"
 #include "face/project/command.h"
@@ -12,6 +14,7 @@
 #include "face/project/view.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct project_command *const commands[] = {
@@ -38,7 +41,7 @@ static const struct option_spec global_options[] = {
     {"project-directory", 0, OPTION_TEXT, G(directory), "DIR", "what relative paths begin at"},
     {"all-resources", 0, OPTION_FLAG, G(all_resources), NULL, "networks and volumes that no service uses, too"},
     {"ansi", 0, OPTION_TEXT, G(ansi), "never|always|auto", "colours and repainting (auto: on a terminal)"},
-    {"progress", 0, OPTION_TEXT, G(progress), "auto|plain|quiet", "how to show what is done"},
+    {"progress", 0, OPTION_TEXT, G(progress), "auto|tty|plain|quiet", "how to show what is done (tty: as auto)"},
     {"parallel", 0, OPTION_COUNT, G(parallel), "N", "accepted for Compose's sake"},
     {"compatibility", 0, OPTION_FLAG, G(compatibility), NULL, "accepted for Compose's sake"},
     {"socket", 0, OPTION_TEXT, offsetof(struct globals, socket), "PATH|URL",
@@ -101,15 +104,44 @@ static int misused(const struct project_command *c, const char *text)
 	return CLI_USAGE;
 }
 
+struct word {
+	const char *word;
+	int means;
+};
+static const struct word ansi_words[] = {
+    {"auto", TERM_AUTO}, {"never", TERM_NEVER}, {"always", TERM_ALWAYS}, {NULL, 0}};
+static const struct word progress_words[] = {
+    {"auto", VIEW_AUTO}, {"tty", VIEW_AUTO}, {"plain", VIEW_PLAIN}, {"quiet", VIEW_QUIET}, {NULL, 0}};
+
+/* What was said, by an option or else by the variable of the environment, as Compose has it; without either the first word. */
+static int read_word(const struct word *words, const char *option, const char *said, const char *variable, int *ret,
+		     struct err *err)
+{
+	const char *env = getenv(variable), *text = said ? said : env && *env ? env : words->word;
+	struct buf all buf_cleanup = BUF_INIT;
+
+	for (const struct word *w = words; w->word; w++) {
+		buf_printf(&all, "%s%s", w == words ? "" : ", ", w->word);
+		*ret = w->means;
+		if (!strcmp(w->word, text))
+			return 0;
+	}
+	return err_set(err, EINVAL, "%s: \"%s\" is none of %s", said ? option : variable, text, buf_str(&all));
+}
+
 static int with_project(const struct project_command *c, const struct globals *g, void *values, char **operands,
 			struct err *err)
 {
 	struct cli cli = {.socket_option = g->socket, .context_option = g->context};
 	struct project p = {.cli = &cli, .globals = &g->g, .timeout = -1};
-	bool quiet = g->g.progress && !strcmp(g->g.progress, "quiet");
-	int r;
+	int ansi, progress, r = read_word(ansi_words, "--ansi", g->g.ansi, "COMPOSE_ANSI", &ansi, err);
 
-	p.view = view_new(quiet);
+	if (r == 0)
+		r = read_word(progress_words, "--progress", g->g.progress, "COMPOSE_PROGRESS", &progress, err);
+	if (r < 0)
+		return r;
+	term_set_ansi((enum term_ansi)ansi);
+	p.view = view_new((enum view_how)progress);
 	p.dial = client_dial(&cli, err);
 	r = p.dial ? loop_new(&p.loop, err) : -EINVAL;
 	if (r == 0)

@@ -4,6 +4,7 @@
 #include "base/core/buf.h"
 #include "base/core/err.h"
 #include "base/core/fd.h"
+#include "base/core/loop.h"
 #include "base/core/mem.h"
 #include "base/wire/frame.h"
 #include "face/cli/term.h"
@@ -32,6 +33,7 @@ struct follow {
 	struct follow_how how;
 	struct source **sources;
 	size_t n, cap, open, waiting, width;
+	int failed;
 };
 
 struct follow *follow_new(struct project *p, const struct follow_how *how)
@@ -79,10 +81,11 @@ void follow_widen(struct follow *f, const char *label)
 	f->width = n > f->width ? n : f->width;
 }
 
-static void print(const struct follow *f, const char *label, unsigned number, int fd, const char *text, size_t n)
+static void print(struct follow *f, const char *label, unsigned number, int fd, const char *text, size_t n)
 {
 	struct buf out buf_cleanup = BUF_INIT;
 	bool color = !f->how.no_color;
+	int r;
 
 	if (!f->how.no_prefix) {
 		mem_cleanup char *safe = text_escaped(label);
@@ -99,7 +102,11 @@ static void print(const struct follow *f, const char *label, unsigned number, in
 		buf_add(&out, text, n);
 	}
 	buf_addc(&out, '\n');
-	(void)fd_write_all(fd, buf_str(&out), out.len);
+	r = fd_write_all(fd, buf_str(&out), out.len);
+	if (r < 0 && f->failed == 0) {
+		f->failed = r;
+		loop_stop(f->p->loop);
+	}
 }
 
 static void print_source(struct source *s, int stream)
@@ -253,6 +260,11 @@ void follow_say(struct follow *f, const char *label, const char *text)
 	(void)f;
 	text_line(stdout, "%s %s", label, text);
 	fflush(stdout);
+}
+
+int follow_failed(const struct follow *f)
+{
+	return f->failed;
 }
 
 size_t follow_open(const struct follow *f)

@@ -28,6 +28,8 @@ bool follow_add(struct follow *f, const char *id, const char *label, const char 
 bool follow_has(const struct follow *f, const char *id); /* a stream that is open */
 /* A line of ours among those of the containers. */
 void follow_say(struct follow *f, const char *label, const char *text);
+/* 0, or the -errno of the first line that could not be written; the loop is stopped then, once. */
+int follow_failed(const struct follow *f);
 size_t follow_open(const struct follow *f);
 size_t follow_waiting(const struct follow *f); /* those that were not answered yet */
 /* "web-1" of "project-web-1" (or of "project_web_1"); part of name. */

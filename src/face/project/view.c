@@ -22,12 +22,12 @@ struct view {
 	bool quiet, repaint;
 };
 
-struct view *view_new(bool quiet)
+struct view *view_new(enum view_how how)
 {
 	struct view *v = mem_new(struct view);
 
-	v->quiet = quiet;
-	v->repaint = !quiet && term_can_repaint(STDERR_FILENO);
+	v->quiet = how == VIEW_QUIET;
+	v->repaint = how == VIEW_AUTO && term_can_repaint(STDERR_FILENO);
 	return v;
 }
 

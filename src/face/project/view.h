@@ -11,7 +11,8 @@ struct view;
 
 enum view_state { VIEW_BUSY, VIEW_DONE, VIEW_FAILED };
 
-struct view *view_new(bool quiet);
+enum view_how { VIEW_AUTO, VIEW_PLAIN, VIEW_QUIET };
+struct view *view_new(enum view_how how);
 /* What is on the terminal stays there; later lines begin a new table. */
 void view_settle(struct view *v);
 struct view *view_free(struct view *v);
