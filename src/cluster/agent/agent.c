@@ -20,6 +20,7 @@
 #include "cluster/agent/waiting.h"
 #include "cluster/link/lease.h"
 #include "cluster/link/link.h"
+#include "cluster/link/msg.h"
 #include "node/engine/cdi.h"
 #include "node/engine/engine.h"
 #include "node/engine/rights.h"
@@ -331,7 +332,7 @@ static void on_glob(void *ctx, char **paths, size_t n, const struct err *error)
 {
 	struct glob *g = ctx;
 	struct link_msg m = {.type = LINK_EXPANDED, .attempt = g->attempt, .text2 = error ? error->text : NULL};
-	buf_cleanup struct buf list = BUF_INIT;
+	buf_cleanup struct buf list = BUF_LIMIT(MSG_TEXT_MAX);
 
 	if (g->agent) {
 		glob_unlink(g->agent, g);
@@ -345,7 +346,7 @@ static void on_glob(void *ctx, char **paths, size_t n, const struct err *error)
 		m.text = error ? NULL : buf_str(&list);
 		if (list.full) {
 			m.text = NULL;
-			m.text2 = "the list of files is too long";
+			m.text2 = "the names of the files together are too long for a message (16 MiB)";
 		}
 		link_send(g->agent->link, &m);
 	}

@@ -13,6 +13,7 @@ struct buf;
 struct err;
 
 #define MSG_MAX (32u << 20)
+#define MSG_TEXT_MAX (MSG_MAX / 2 - (64u << 10)) /* of JSON within a message: as a string it is at most twice as long */
 
 enum msg_side { MSG_BY_SERVER, MSG_BY_AGENT };
 

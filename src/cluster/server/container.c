@@ -6,6 +6,7 @@
 #include "base/core/err.h"
 #include "base/core/mem.h"
 #include "base/wire/json.h"
+#include "cluster/link/msg.h"
 #include "cluster/server/jobspec.h"
 
 #include <inttypes.h>
@@ -18,9 +19,12 @@ static const char *const copied[] = {"image",	     "entrypoint", "command",	  "w
 				     "limit_memory", "limit_pids", "stop_signal", "stop_grace_ms", "healthcheck",
 				     "labels",	     NULL};
 
+#define PATTERN_MAX (64u << 10)
+
 struct words {
 	char index[16], count[16];
 	const char *item, *job;
+	size_t used; /* bytes of the patterns so far */
 };
 
 static const char *word_of(const struct words *w, const char *name, size_t n)
@@ -39,7 +43,7 @@ static const char *word_of(const struct words *w, const char *name, size_t n)
 /* A file's name is put into a pattern as itself: its wildcard characters lose their meaning. */
 static void add_literal(struct buf *out, const char *text)
 {
-	for (; *text; text++) {
+	for (; *text && !out->full; text++) {
 		if (strchr("*?[", *text))
 			buf_printf(out, "[%c]", *text);
 		else
@@ -47,11 +51,17 @@ static void add_literal(struct buf *out, const char *text)
 	}
 }
 
-static char *substitute(const struct words *w, const char *text, bool pattern)
+static int too_long(struct err *err)
 {
-	struct buf out = BUF_LIMIT(64 << 10);
+	return err_set(err, E2BIG, "what the node is told of this container is too long: %u MiB at most",
+		       (MSG_TEXT_MAX + (1u << 20) - 1) >> 20);
+}
 
-	while (*text) {
+static int substitute(struct words *w, const char *text, bool pattern, char **ret, struct err *err)
+{
+	buf_cleanup struct buf out = BUF_LIMIT(PATTERN_MAX);
+
+	while (*text && !out.full) {
 		const char *end = *text == '{' ? strchr(text, '}') : NULL;
 		const char *value = end ? word_of(w, text + 1, (size_t)(end - text) - 1) : NULL;
 
@@ -65,25 +75,36 @@ static char *substitute(const struct words *w, const char *text, bool pattern)
 			buf_adds(&out, value);
 		text = end + 1;
 	}
-	return buf_take(&out);
+	w->used += out.len;
+	if (out.full)
+		return err_set(err, E2BIG, "a pattern has more than %u KiB when its words are put in",
+			       PATTERN_MAX >> 10);
+	if (w->used > MSG_TEXT_MAX)
+		return too_long(err);
+	*ret = buf_take(&out);
+	return 0;
 }
 
-static void add_patterns(yyjson_mut_doc *d, yyjson_mut_val *to, const char *key, yyjson_val *from,
-			 const struct words *w)
+static int add_patterns(yyjson_mut_doc *d, yyjson_mut_val *to, const char *key, yyjson_val *from, struct words *w,
+			struct err *err)
 {
 	yyjson_mut_val *list = yyjson_mut_arr(d);
 	yyjson_val *item;
 	size_t i, n;
 
 	yyjson_arr_foreach (from, i, n, item) {
-		mem_cleanup char *text = substitute(w, yyjson_is_str(item) ? yyjson_get_str(item) : "", true);
+		mem_cleanup char *text = NULL;
+		int r = substitute(w, yyjson_is_str(item) ? yyjson_get_str(item) : "", true, &text, err);
 
+		if (r < 0)
+			return r;
 		yyjson_mut_arr_add_strcpy(d, list, text);
 	}
 	yyjson_mut_obj_add_val(d, to, key, list);
+	return 0;
 }
 
-static int add_rules(yyjson_mut_doc *d, const char *key, yyjson_val *service, const struct words *w, struct err *err)
+static int add_rules(yyjson_mut_doc *d, const char *key, yyjson_val *service, struct words *w, struct err *err)
 {
 	yyjson_val *rules = yyjson_obj_get(service, key), *rule;
 	yyjson_mut_val *list = yyjson_mut_arr(d);
@@ -103,9 +124,13 @@ static int add_rules(yyjson_mut_doc *d, const char *key, yyjson_val *service, co
 		if (r < 0)
 			return r;
 		yyjson_mut_obj_add_strcpy(d, out, "space", space);
-		add_patterns(d, out, "include", yyjson_obj_get(rule, "include"), w);
-		add_patterns(d, out, "exclude", yyjson_obj_get(rule, "exclude"), w);
-		dir = to ? substitute(w, to, false) : NULL;
+		r = add_patterns(d, out, "include", yyjson_obj_get(rule, "include"), w, err);
+		if (r == 0)
+			r = add_patterns(d, out, "exclude", yyjson_obj_get(rule, "exclude"), w, err);
+		if (r == 0 && to)
+			r = substitute(w, to, false, &dir, err);
+		if (r < 0)
+			return r;
 		if (dir)
 			yyjson_mut_obj_add_strcpy(d, out, "to", dir);
 	}
@@ -292,6 +317,7 @@ int container_json(const struct jobspec *j, const struct sched_attempt_id *a, co
 	json_mut_cleanup yyjson_mut_doc *d = yyjson_mut_doc_new(NULL);
 	yyjson_val *service = yyjson_arr_get(j->services, a->task);
 	struct words w = {.item = ""};
+	size_t n = 0;
 	int r;
 
 	if (!service)
@@ -319,8 +345,11 @@ int container_json(const struct jobspec *j, const struct sched_attempt_id *a, co
 		r = add_spaces(d, j, spaces, service, err);
 	if (r < 0)
 		return r;
-	*ret = json_text(d, false, NULL);
-	return 0;
+	*ret = json_text(d, false, &n);
+	if (n <= MSG_TEXT_MAX)
+		return 0;
+	free(mem_take(*ret));
+	return too_long(err);
 }
 
 int container_over(const struct jobspec *j, uint32_t task, const char *spaces, char **ret_path, char **ret_glob,

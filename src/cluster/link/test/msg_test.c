@@ -139,9 +139,23 @@ static void refuses(void **state)
 	}
 }
 
+/* The worst that JSON can be when it is quoted once more. */
+static void a_text_fits(void **state)
+{
+	buf_cleanup struct buf text = BUF_INIT, out = BUF_INIT;
+
+	(void)state;
+	memset(buf_room(&text, MSG_TEXT_MAX), '"', MSG_TEXT_MAX);
+	buf_added(&text, MSG_TEXT_MAX);
+	msg_encode(&(struct link_msg){.type = LINK_EXPANDED, .attempt = {"j", 0, 0, 0}, .text = text.data}, &out);
+	assert_false(out.full);
+	assert_true(out.len > MSG_TEXT_MAX && out.len <= MSG_MAX);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(survives), cmocka_unit_test(refuses)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(survives), cmocka_unit_test(refuses),
+					   cmocka_unit_test(a_text_fits)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

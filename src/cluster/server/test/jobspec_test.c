@@ -221,6 +221,42 @@ static void test_container(void **state)
 	jobspec_free(j);
 }
 
+/* A long name in many patterns: neither the server's memory nor a message has room for what that would be. */
+static void test_container_too_long(void **state)
+{
+	static const struct {
+		size_t patterns, words; /* words in each */
+		int result;
+	} rows[] = {{10, 10, 0}, {300, 16, -E2BIG}, {1, 17, -E2BIG}};
+	mem_cleanup char *item = mem_zalloc(1, 4001);
+	struct err err = ERR_INIT;
+
+	(void)state;
+	memset(item, 'i', 4000);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const struct sched_attempt_id a = {.job = "a-1", .epoch = 1};
+		buf_cleanup struct buf job = BUF_INIT;
+		mem_cleanup char *text = NULL;
+		struct jobspec *j = NULL;
+
+		buf_printf(&job,
+			   "{\"name\":\"a\",\"services\":[{\"name\":\"x\",\"items\":[\"%s\"],\"stage_in\":"
+			   "[{\"space\":\"user\",\"include\":[",
+			   item);
+		for (size_t k = 0; k < rows[i].patterns; k++) {
+			buf_adds(&job, k ? ",\"" : "\"");
+			for (size_t w = 0; w < rows[i].words; w++)
+				buf_adds(&job, "{item}");
+			buf_adds(&job, "\"");
+		}
+		buf_adds(&job, "]}]}]}");
+		assert_int_equal(
+		    jobspec_parse(job.data, job.len, "a-1", &(struct server_user){.uid = 7}, false, &j, &err), 0);
+		assert_int_equal(container_json(j, &a, "/var/s", false, &text, &err), rows[i].result);
+		jobspec_free(j);
+	}
+}
+
 static void test_over(void **state)
 {
 	struct jobspec *j = parse();
@@ -330,10 +366,15 @@ static void test_damaged_events(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_refused),	   cmocka_unit_test(test_probe),
-	    cmocka_unit_test(test_data),	   cmocka_unit_test(test_for_scheduler),
-	    cmocka_unit_test(test_container),	   cmocka_unit_test(test_over),
-	    cmocka_unit_test(test_stored),	   cmocka_unit_test(test_events),
+	    cmocka_unit_test(test_refused),
+	    cmocka_unit_test(test_probe),
+	    cmocka_unit_test(test_data),
+	    cmocka_unit_test(test_for_scheduler),
+	    cmocka_unit_test(test_container),
+	    cmocka_unit_test(test_over),
+	    cmocka_unit_test(test_container_too_long),
+	    cmocka_unit_test(test_stored),
+	    cmocka_unit_test(test_events),
 	    cmocka_unit_test(test_damaged_events),
 	};
 
