@@ -337,6 +337,43 @@ units_used() { # JSON
 	[ -z "${made:-}" ] || rmdir /dev/dri
 }
 
+@test "server and agents of other releases: what they need not know they pass over, and who is too far apart is told so" {
+	local peer job peer_pid
+	local -A newest=([former]=1 [coming]=2)
+	# A server of today: an agent that says of itself what it must and no more, and one of the next release.
+	for peer in former coming; do
+		berth token create --uses 1 >"$DIR/token"
+		nsenter --net="$DIR/netns" timeout 60 "$BATS_TEST_DIRNAME/link_peer.py" agent 10.9.0.1:7420 "$(cat "$DIR/token")" $peer 1 "${newest[$peer]}" "$DIR" >"$DIR/$peer.said" 3>&- &
+		peer_pid=$!
+		eventually node_is $peer free
+		job=$(printf 'services: {t: {image: busybox, deploy: {placement: {constraints: [node.hostname == %s]}}, x-berth: {kind: task}}}' $peer >"$DIR/there.yaml" &&
+			berth submit "$DIR/there.yaml" --json | jq -r .id)
+		berth wait "$job"
+		grep -q '"type":"welcome","protocol":1,' "$DIR/$peer.said"
+		berth node rm $peer
+		kill "$peer_pid"
+		wait "$peer_pid" || true
+	done
+	berth token create --uses 1 >"$DIR/token"
+	apart timeout 60 "$BATS_TEST_DIRNAME/link_peer.py" agent 10.9.0.1:7420 "$(cat "$DIR/token")" far 2 3 "$DIR" >"$DIR/far.said"
+	grep -q 'too far apart: update the older one' "$DIR/far.said"
+	berth node rm far
+	# An agent of today, and a server of another release.
+	mkdir "$DIR/other"
+	touch "$DIR/net.other"
+	unshare --net="$DIR/net.other" ip link set lo up
+	nsenter --net="$DIR/net.other" timeout 60 "$BATS_TEST_DIRNAME/link_peer.py" server 7421 1 "$DIR/other" >"$DIR/other.said" 3>&- &
+	peer_pid=$!
+	eventually grep -q ready "$DIR/other.said"
+	inside other "$BERTH" agent --data "$DIR/other/data" --socket "$DIR/other.sock" --node-name other --server 127.0.0.1:7421 --token "@$DIR/other/token" 3>&- 4>&-
+	on other image import "$(busybox_tar)" busybox >/dev/null
+	wait "$peer_pid"
+	grep -q '"type":"exited".*"outcome":"exited","code":7' "$DIR/other.said"
+	on other down --all >/dev/null
+	umount "$DIR/net.other"
+	rm -rf "$DIR/other"
+}
+
 @test "labels are kept, and an unknown node is an error" {
 	berth node label n2 disk=ssd rack=4
 	berth node label n2 rack-
