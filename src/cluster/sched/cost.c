@@ -32,20 +32,20 @@ static bool counts_live(const struct shape *sh)
 }
 
 /* When all nodes have it, or none has, it makes no difference. */
-static bool counts_image(const struct sched *s, const struct shape *sh)
-{
-	return sh->image && sh->image->n_yes && sh->image->n_yes < s->n_nodes;
-}
-
-static bool tells_apart(const struct sched *s, const struct selection *sel)
+bool sched_cost_tells_apart(const struct sched *s, const struct selection *sel)
 {
 	return sel->n_yes && sel->n_yes < s->n_nodes;
+}
+
+static bool counts_image(const struct sched *s, const struct shape *sh)
+{
+	return sh->image && sched_cost_tells_apart(s, sh->image);
 }
 
 static bool counts_data(const struct sched *s, const struct shape *sh)
 {
 	for (size_t k = 0; k < sh->n_data; k++) {
-		if (tells_apart(s, sh->data[k]))
+		if (sched_cost_tells_apart(s, sh->data[k]))
 			return true;
 	}
 	return false;
@@ -98,12 +98,23 @@ static uint64_t image_cost(uint64_t bytes)
 	return cost < IMAGE_MOST * SLOT ? cost : IMAGE_MOST * SLOT;
 }
 
+/* In slots, for people. */
+uint64_t sched_cost_image(uint64_t bytes)
+{
+	return image_cost(bytes) / SLOT;
+}
+
+uint64_t sched_cost_data(void)
+{
+	return DATA_EACH;
+}
+
 static uint64_t data_cost(const struct sched *s, const struct shape *sh, const struct node *n)
 {
 	uint64_t slots = 0;
 
 	for (size_t k = 0; k < sh->n_data; k++) {
-		if (tells_apart(s, sh->data[k]) && !sched_selection_has(sh->data[k], n))
+		if (sched_cost_tells_apart(s, sh->data[k]) && !sched_selection_has(sh->data[k], n))
 			slots += DATA_EACH;
 	}
 	return (slots < DATA_MOST ? slots : DATA_MOST) * SLOT;

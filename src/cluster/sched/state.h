@@ -486,6 +486,13 @@ void sched_why_count(struct buf *b, uint64_t n, const char *name); /* units of a
 
 /* why_busy.c: of a node that is large enough and selected. */
 uint64_t sched_why_missing(const struct node *n, const struct shape *sh); /* more = farther from fitting now */
+/* Which nodes have its image and its data, and what the others cost. */
+void sched_why_place(const struct sched *s, const struct shape *sh, struct buf *b);
+/* Some nodes have it and some have not. */
+bool sched_cost_tells_apart(const struct sched *s, const struct selection *sel);
+/* What a node costs that has not got an image of so many bytes, or one volume or space that is read: in slots. */
+uint64_t sched_cost_image(uint64_t bytes);
+uint64_t sched_cost_data(void);
 void sched_why_busy(const struct node *nearest, size_t n_busy, const struct shape *sh, struct buf *b);
 
 /* preempt.c */

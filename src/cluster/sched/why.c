@@ -255,6 +255,8 @@ static void why_no_room(const struct sched *s, const struct shape *sh, struct bu
 		sched_probe_why(s, sh, how == RANK_UNFIT ? ": " : "; ", b);
 	if (sh->selection)
 		sched_why_select(s, sh, b);
+	if (how == RANK_BUSY || how == RANK_FREE)
+		sched_why_place(s, sh, b);
 }
 
 static const struct item *waiting_item(const struct task *t)

@@ -140,6 +140,34 @@ void server_image_brought(struct server *s, const char *node, const char *image,
 	bringing_free(b);
 }
 
+static bool waits_here(const struct bringing *b, const char *job, uint32_t task)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		if (b->waiting[i].task == task && !strcmp(b->waiting[i].job, job))
+			return true;
+	}
+	return false;
+}
+
+bool bring_why(const struct server *s, const char *job, uint32_t task, char *text, size_t n)
+{
+	const struct bringing *first = NULL;
+	size_t more = 0;
+
+	for (const struct bringing *b = s->bringing; b; b = b->next) {
+		if (!waits_here(b, job, task))
+			continue;
+		more += first != NULL;
+		first = first ? first : b;
+	}
+	if (!first)
+		return false;
+	snprintf(text, n, "its image \"%.200s\" has to come to node %s first", first->image, first->node);
+	if (more)
+		snprintf(text + strlen(text), n - strlen(text), " (and to %zu more)", more);
+	return true;
+}
+
 void bring_free_all(struct server *s)
 {
 	while (s->bringing) {

@@ -22,4 +22,6 @@ struct bring_probe {
 	uint32_t task;
 };
 bool bring_waits_probe(struct server *s, const struct bring_probe *p, const char *node, const char *image);
+/* Why a task of the job has been sent and has not started: "its image \"x\" comes to node n2 first" (of several the oldest, and how many more). false: not therefore. */
+bool bring_why(const struct server *s, const char *job, uint32_t task, char *text, size_t n);
 void bring_free_all(struct server *s);

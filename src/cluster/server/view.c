@@ -5,6 +5,7 @@
 #include "base/core/mem.h"
 #include "base/store/store.h"
 #include "base/wire/json.h"
+#include "cluster/server/bring.h"
 #include "cluster/server/server_private.h"
 
 #include <inttypes.h>
@@ -151,7 +152,8 @@ static void add_task(struct server *s, yyjson_mut_doc *d, yyjson_mut_val *list, 
 
 	if (sched_task_view(s->sched, j->id, task, &v) < 0)
 		return;
-	sched_why(s->sched, j->id, task, server_now(s), why, sizeof why);
+	if (v.counts[SCHED_TASK_RUNNING] || !bring_why(s, j->id, task, why, sizeof why))
+		sched_why(s->sched, j->id, task, server_now(s), why, sizeof why);
 	yyjson_mut_obj_add_strcpy(d, o, "name", v.name);
 	yyjson_mut_obj_add_str(d, o, "kind", v.service ? "service" : "task");
 	yyjson_mut_obj_add_str(d, o, "state", sched_task_state_name(v.state));

@@ -657,6 +657,36 @@ static void test_hosted(void **state)
 	assert_int_equal(host(w, "a", 1, NULL), 0);
 }
 
+static void on_bring(void *ctx, const char *node, const char *image)
+{
+	struct world *w = ctx;
+
+	assert_string_equal(node, "n1");
+	assert_string_equal(image, "x:latest");
+	loop_stop(w->loop);
+}
+
+/* What waits for its image says so. */
+static void test_image_on_its_way(void **state)
+{
+	struct world *w = *state;
+	struct err err = ERR_INIT;
+	char *json = NULL;
+
+	server_bring_images(w->server, on_bring, w);
+	hello(w, 4);
+	submit(w, chain);
+	assert_int_equal(loop_run(w->loop, NULL), 0);
+	assert_int_equal(server_job_json(w->server, w->id, &json, &err), 0);
+	assert_non_null(strstr(json, "its image \\\"x:latest\\\" has to come to node n1 first"));
+	free(json);
+	server_image_brought(w->server, "n1", "x:latest", NULL);
+	expect(w, 1, "start 0/0#1\n");
+	assert_int_equal(server_job_json(w->server, w->id, &json, &err), 0);
+	assert_null(strstr(json, "has to come"));
+	free(json);
+}
+
 /* A container of no job that wants GPUs goes where some are that no job has. */
 static void test_hosted_gpus(void **state)
 {
@@ -694,6 +724,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_outsiders, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_counters, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_hosted_gpus, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_image_on_its_way, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_hosted, setup, teardown),
 	};
 

@@ -33,3 +33,11 @@ submit j: x select=has(image.small:1)
 nodes
 = n1 up 17/20 slots, 7 live
 = n2 up 13/20 slots, 6 live
+# Who waits is told where it is, and what another node costs.
+facts n2 has.image.large:1=1073741900
+submit k: x slots=20 image=large:1
+why k/x
+= waits for 20 slots; none of 2 nodes that would do has room, the nearest: node n2 has 7 of 20 slots free; node n2 has its image, elsewhere 1 GiB have to come first, which counts as 6 slots
+submit l: x slots=20 image=small:1
+why l/x
+= waits for 20 slots; none of 2 nodes that would do has room, the nearest: node n2 has 7 of 20 slots free; node n1 has its image, elsewhere 1000000 bytes have to come first, which counts as 2 slots

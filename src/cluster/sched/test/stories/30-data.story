@@ -34,3 +34,7 @@ exit g/v/0#1 0
 > ended g: finished
 submit i: u data=volume.db,space.global
 > start i/u/0#1 on n3
+# Who waits is told where it lies.
+submit z: v slots=12 data=volume.db,space.global
+why z/v
+= waits for 12 slots; node n3 has 10 of 12 slots free; node n2 has volume.db, another node counts as 8 slots; node n3 has space.global, another node counts as 8 slots
