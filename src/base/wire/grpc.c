@@ -175,7 +175,9 @@ static void on_deliver(void *ctx)
 	if (g->rotate && g->session)
 		drop_here(g, "left for the next endpoint");
 	g->rotate = false;
-	io(g);
+	/* While a plain connection is being made only its own event tells that it is. */
+	if (!g->connecting || g->conn)
+		io(g);
 	leave(g);
 }
 

@@ -181,7 +181,8 @@ static void on_event(void *ctx, int events)
 	struct http_ask *a = ctx;
 
 	a->busy = true;
-	if (events & LOOP_OUT) {
+	/* A peer that is gone wakes a paused one for nothing but what is to be sent. */
+	if (events & (LOOP_OUT | LOOP_HUP)) {
 		flush(a);
 		if (a->blocked && waiting(a) == 0) {
 			a->blocked = false;

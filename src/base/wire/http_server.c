@@ -159,7 +159,7 @@ static bool accept_one(struct http_server *s)
 	int fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct err err = ERR_INIT;
 
-	if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
 		return accept_without_fd(s);
 	if (fd < 0)
 		return errno == EINTR || errno == ECONNABORTED;

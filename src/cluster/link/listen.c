@@ -363,8 +363,8 @@ static void on_listen(void *ctx, int events)
 		socklen_t len = sizeof peer;
 		int fd = accept4(l->fd, (struct sockaddr *)&peer, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-		/* Without a descriptor for the newcomer it would wake the loop for ever. */
-		if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
+		/* Without a descriptor or memory for the newcomer it would wake the loop for ever. */
+		if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
 			loop_fd_set(l->watch, 0);
 			loop_timer_arm(l->again, ACCEPT_RETRY_MS);
 		}

@@ -22,7 +22,7 @@ struct link_listen_hooks {
 	bool (*admit)(void *ctx, const char *node, const char *member);
 	/* The link is up, and the owner's from now on. */
 	void (*link)(void *ctx, const char *node, struct link_end *e);
-	/* To be answered by link_guest_answer(), once, now or later, unless link_guest_gone() says that nobody waits. */
+	/* To be answered by link_guest_answer(), once, now or later; who has gone meanwhile is no error. */
 	void (*join)(void *ctx, const struct join_request *j, struct link_guest *g);
 };
 

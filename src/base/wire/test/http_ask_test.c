@@ -243,6 +243,38 @@ static void test_reader_behind(void **state)
 	finish(&a);
 }
 
+static void on_drained(void *ctx)
+{
+	struct asked *a = ctx;
+
+	a->pauses++;
+	loop_stop(a->loop);
+}
+
+/* Nobody reads the answer yet, and the peer goes with what it was sent: who waits for room is told. */
+static void test_gone_while_paused(void **state)
+{
+	static const struct http_ask_hooks hooks = {.end = on_end, .drain = on_drained};
+	static const struct http_ask_what what = {.method = "POST", .target = "/", .chunked = true};
+	static const char piece[64 << 10];
+	struct asked a = {.peer = -1};
+	struct err err = ERR_INIT;
+	int pair[2];
+
+	(void)state;
+	assert_int_equal(loop_new(&a.loop, &err), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
+	assert_int_equal(http_ask_new(a.loop, pair[0], &what, &hooks, &a, &a.ask, &err), 0);
+	http_ask_pause(a.ask);
+	while (!http_ask_body(a.ask, piece, sizeof piece))
+		;
+	close(pair[1]);
+	run(&a);
+	assert_int_equal(a.pauses, 1);
+	assert_int_equal(a.ends, 0);
+	finish(&a);
+}
+
 static void test_refused_body(void **state)
 {
 	const struct http_ask_what what = {.method = "PUT", .target = "/", .chunked = true};
@@ -275,9 +307,10 @@ static void test_freed_in_a_hook(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_answers),	  cmocka_unit_test(test_whole_body),
-	    cmocka_unit_test(test_streamed_body), cmocka_unit_test(test_refused_body),
-	    cmocka_unit_test(test_reader_behind), cmocka_unit_test(test_freed_in_a_hook),
+	    cmocka_unit_test(test_answers),	      cmocka_unit_test(test_whole_body),
+	    cmocka_unit_test(test_streamed_body),     cmocka_unit_test(test_refused_body),
+	    cmocka_unit_test(test_gone_while_paused), cmocka_unit_test(test_reader_behind),
+	    cmocka_unit_test(test_freed_in_a_hook),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,7 +62,7 @@ struct world {
 };
 
 /* The door's accept4(): without descriptors for as long as a test says so. */
-static bool exhausted;
+static int exhausted; /* the error; 0: nothing lacks */
 static unsigned refused;
 
 int accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
@@ -70,7 +70,7 @@ int accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
 	if (!exhausted)
 		return (int)syscall(SYS_accept4, fd, addr, len, flags);
 	refused++;
-	errno = EMFILE;
+	errno = exhausted;
 	return -1;
 }
 
@@ -209,12 +209,10 @@ static void late_renewal(void **state)
 	run_until(w, 3, 3);
 }
 
-static void lacks_descriptors(void **state)
+static void lacks(struct world *w, int error)
 {
-	struct world *w = *state;
-
 	refused = 0;
-	exhausted = true;
+	exhausted = error;
 	dial(w, w->token);
 	do {
 		loop_timer_arm(w->pause, 300);
@@ -223,8 +221,18 @@ static void lacks_descriptors(void **state)
 		assert_true(refused <= 3);
 	} while (refused == 0);
 	/* Nobody has to knock again. */
-	exhausted = false;
+	exhausted = 0;
 	run_until(w, 1, 0);
+}
+
+static void lacks_descriptors(void **state)
+{
+	lacks(*state, EMFILE);
+}
+
+static void lacks_memory(void **state)
+{
+	lacks(*state, ENOBUFS);
 }
 
 static unsigned count_fds(void)
@@ -355,7 +363,7 @@ static int teardown(void **state)
 	fd_cleanup int tmp = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	clock_use(NULL, NULL);
-	exhausted = false;
+	exhausted = 0;
 	if (w->knocks.watch)
 		close(w->knocks.fd);
 	loop_fd_free(w->knocks.watch);
@@ -378,6 +386,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(late_renewal, setup, teardown),
 	    cmocka_unit_test_setup_teardown(lacks_descriptors, setup, teardown),
+	    cmocka_unit_test_setup_teardown(lacks_memory, setup, teardown),
 	    cmocka_unit_test_setup_teardown(damaged_certificate, setup, teardown),
 	    cmocka_unit_test_setup_teardown(stopped_before_the_certificate, setup, teardown),
 	    cmocka_unit_test_setup_teardown(stopped_before_the_key, setup, teardown),
