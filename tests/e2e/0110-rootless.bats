@@ -448,8 +448,11 @@ build_context() {
 	[ -S "$DIR/run/berth.sock" ]
 	[ -d "$DIR/share/berth/containers" ]
 	as_user env XDG_RUNTIME_DIR="$DIR/run" "$DIR/berth" down
-	run as_user env -u HOME "$DIR/berth" up --socket "$default"
-	fails_with --data HOME
+	for words in "up --socket $default" sim "backup x" "restore x" "save x"; do
+		# shellcheck disable=SC2086 # words
+		run -1 as_user env -u HOME -u BERTH_SOCKET "$DIR/berth" $words
+		fails_with --data HOME
+	done
 	long=$DIR/$(printf 'x%.0s' {1..100})
 	run as_user env XDG_RUNTIME_DIR="$long" "$DIR/berth" up
 	fails_with "$long" bytes

@@ -34,6 +34,14 @@ char *client_default_data(void)
 	return home && *home == '/' ? mem_printf("%s/.local/share/berth", home) : NULL;
 }
 
+int client_data(char **ret, const char *what, struct err *err)
+{
+	*ret = client_default_data();
+	if (*ret)
+		return 0;
+	return err_set(err, EINVAL, "neither XDG_DATA_HOME nor HOME is set: say where %s with --data DIR", what);
+}
+
 static char *data_socket(void)
 {
 	mem_cleanup char *data = client_default_data();

@@ -39,6 +39,8 @@ int client_unreachable(const struct http_dial *d, int code, struct err *err);
 char *client_default_socket(void);
 /* Its data directory: CLIENT_SYSTEM_DATA for root, XDG_DATA_HOME/berth or HOME/.local/share/berth for others; NULL when neither is set. */
 char *client_default_data(void);
+/* The same; -EINVAL when there is none: "... say where WHAT with --data DIR". */
+int client_data(char **ret, const char *what, struct err *err);
 
 /* The node that --node or BERTH_NODE names, or NULL. */
 const char *client_node(const struct cli *cli);

@@ -254,7 +254,7 @@ static int stop_run(struct cli *cli, void *values, char **operands, struct err *
 	struct stop_values *v = values;
 	int r = v->time ? units_time(v->time, &v->grace_ms, err) : 0;
 
-	return r < 0 ? r : each_of(cli, operands, values, stop_one);
+	return r < 0 ? err_wrap(err, "--time") : each_of(cli, operands, values, stop_one);
 }
 
 const struct cli_command command_stop = {

@@ -144,8 +144,8 @@ static int place_of(const struct sim_values *v, char **ret, struct err *err)
 	if (v->data && v->store)
 		return err_set(err, EINVAL, "--data or --store: the state is in one of them");
 	if (!text)
-		*ret = client_default_data();
-	else if (*text == '/' || strstr(text, "://"))
+		return client_data(ret, "the state is", err);
+	if (*text == '/' || strstr(text, "://"))
 		*ret = mem_strdup(text);
 	else if (getcwd(here, sizeof here))
 		*ret = mem_printf("%s/%s", here, text);

@@ -43,10 +43,8 @@ static int place_of(const struct place_values *v, char **ret, struct err *err)
 {
 	if (v->data && v->store)
 		return err_set(err, EINVAL, "--data or --store: the state is in one of them");
-	if (!v->data && !v->store) {
-		*ret = client_default_data();
-		return 0;
-	}
+	if (!v->data && !v->store)
+		return client_data(ret, "the state is", err);
 	return place(v->store ? v->store : v->data, ret, err);
 }
 

@@ -478,7 +478,7 @@ static int up_with(struct cli *cli, const struct up_values *v, const char *log_d
 {
 	mem_cleanup char *data = NULL;
 	mem_cleanup char *socket = NULL;
-	mem_cleanup char *wanted = v->data ? mem_strdup(v->data) : client_default_data();
+	mem_cleanup char *wanted = mem_strdup(v->data);
 	const char *env = getenv("BERTH_SOCKET");
 	mem_cleanup char *place = cli->socket_option ? mem_strdup(cli->socket_option)
 				  : env && *env	     ? mem_strdup(env)
@@ -504,9 +504,10 @@ static int up_with(struct cli *cli, const struct up_values *v, const char *log_d
 		if (counts_set_pair(&o.counters, *c, err) < 0)
 			return err_wrap(err, "--counter");
 	}
-	if (!wanted)
-		return err_set(err, EINVAL,
-			       "neither XDG_DATA_HOME nor HOME is set: say where the state goes with --data DIR");
+	if (!wanted && client_data(&wanted, "the state goes", err) < 0)
+		return -EINVAL;
+	if (!*wanted || !*place)
+		return err_set(err, EINVAL, "%s: an empty path", *wanted ? "--socket" : "--data");
 	if (strstr(place, "://"))
 		return err_set(
 		    err, EINVAL,

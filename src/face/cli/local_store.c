@@ -66,11 +66,7 @@ int local_store_data(struct cli *cli, const char *given, char **ret, struct err 
 		    "machine with --data DIR",
 		    client_dial(cli, NULL)->address);
 	*ret = data_of_daemon(cli);
-	if (!*ret)
-		*ret = client_default_data();
-	return *ret ? 0
-		    : err_set(err, EINVAL,
-			      "neither XDG_DATA_HOME nor HOME is set: say where the images are with --data DIR");
+	return *ret ? 0 : client_data(ret, "the images are", err);
 }
 
 static int enter(struct err *err)

@@ -242,6 +242,14 @@ static char *date_moment(const char *text)
 	return mem_printf("%lld.%s", (long long)(local ? mktime(&tm) : timegm(&tm) - east), fraction);
 }
 
+/* Seconds since 1970; what was before is its begin. */
+static char *ago(uint64_t ms)
+{
+	uint64_t now = (uint64_t)clock_wall_ms();
+
+	return mem_printf("%.3f", ms < now ? (double)(now - ms) / 1000 : 0.0);
+}
+
 int units_moment(const char *text, char **ret, struct err *err)
 {
 	size_t whole = strspn(text, "0123456789"),
@@ -251,7 +259,7 @@ int units_moment(const char *text, char **ret, struct err *err)
 	if (whole > 0 && !text[whole + part])
 		*ret = mem_strdup(text);
 	else if (!(*ret = date_moment(text)) && units_time(text, &ms, NULL) == 0)
-		*ret = mem_printf("%.3f", (double)(clock_wall_ms() - (int64_t)ms) / 1000);
+		*ret = ago(ms);
 	return *ret ? 0
 		    : err_set(err, EINVAL,
 			      "\"%s\" is no time; write 2024-05-01T10:00:00Z, 42m (ago) or seconds since 1970", text);
