@@ -200,6 +200,8 @@ PY
 	[[ ${output,,} == *"no such volume"* ]]
 	refused "includes invalid characters for a local volume name" docker volume create x/y
 	refused 'invalid option: "size"' docker volume create -o size=1 sized
+	refused 'create x: volume name is too short, names should be at least two alphanumeric characters' docker volume create x
+	refused 'create x: volume name is too short' docker create -v x:/x busybox true
 	refused 'missing required option: "device"' docker volume create -o type=nfs sized
 	docker create --name c1 -v one:/x busybox true >"$DIR/id"
 	refused "remove one: volume is in use - [$(cat "$DIR/id")]" docker volume rm one
@@ -226,7 +228,9 @@ PY
 	[ "$(jq -r 'select(.Action == "mount").Actor.Attributes.container' "$DIR/told")" = "$(docker inspect -f '{{.Id}}' c1)" ]
 	docker volume create spare
 	curl -sS --unix-socket "$BERTH_SOCKET" http://d/system/df >"$DIR/json"
-	[ "$(jq -c '[.Volumes[] | [.Name, .UsageData.RefCount, .UsageData.Size >= 100000]]' "$DIR/json")" = '[["spare",0,false],["used",1,true]]' ]
+	[ "$(jq -c '[.Volumes[] | [.Name, .UsageData.RefCount, .UsageData.Size]]' "$DIR/json")" = '[["spare",0,0],["used",1,100000]]' ]
+	# A file that nobody wrote has no bytes.
+	[ "$(docker ps -as --format '{{.Size}}' | sed 's/ .*//')" = 0B ]
 }
 
 @test "a new volume begins with what the image has there, unless nocopy says otherwise; anonymous ones go with rm -v" {

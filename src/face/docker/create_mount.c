@@ -9,6 +9,7 @@
 #include "base/core/mem.h"
 #include "face/docker/shape.h"
 #include "node/engine/spec.h"
+#include "node/engine/volume.h"
 
 #include <limits.h>
 #include <string.h>
@@ -140,7 +141,7 @@ static int bind_mode(struct making *m, yyjson_mut_val *o, const char *mode, stru
 static int check_volume(const char *name, struct err *err)
 {
 	if (spec_name_ok(name))
-		return 0;
+		return volume_check_length(name, err);
 	return err_set(err, EINVAL,
 		       "create %.200s: \"%.200s\" includes invalid characters for a local volume name, only "
 		       "\"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, use "

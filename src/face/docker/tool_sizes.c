@@ -35,7 +35,7 @@ static int count_volumes(struct tool *t, char *const *names, struct err *err)
 		return 0;
 	dir = fs_open_in(t->data, "volumes", O_RDONLY | O_DIRECTORY, 0, FS_NO_SYMLINKS, err);
 	for (; dir >= 0 && *names; names++)
-		yyjson_mut_arr_add_uint(t->answer, list, fs_name_ok(*names) ? usage_tree(dir, *names, &seen) : 0);
+		yyjson_mut_arr_add_uint(t->answer, list, fs_name_ok(*names) ? usage_files(dir, *names, &seen) : 0);
 	return dir < 0 ? dir : 0;
 }
 

@@ -215,10 +215,19 @@ int engine_volumes(struct engine *e, struct volume ***ret, struct err *err)
 
 /* ---- create ---- */
 
+int volume_check_length(const char *name, struct err *err)
+{
+	if (name[0] && name[1])
+		return 0;
+	return err_set(err, EINVAL,
+		       "create %s: volume name is too short, names should be at least two alphanumeric characters",
+		       name);
+}
+
 static int check_name(const char *name, struct err *err)
 {
 	if (spec_name_ok(name))
-		return 0;
+		return volume_check_length(name, err);
 	return err_set(err, EINVAL,
 		       "create %.200s: \"%.200s\" includes invalid characters for a local volume name, only "
 		       "\"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, use "

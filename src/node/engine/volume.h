@@ -54,6 +54,8 @@ struct volume_new {
 	const char *driver;		      /* NULL, "" or "local"; another one is -ENOENT */
 	char *const *labels, *const *options; /* "key=value" */
 };
+/* A name of one letter is refused, as by Docker: `-v C:x` of another system is no volume "C". -EINVAL. */
+int volume_check_length(const char *name, struct err *err);
 /* A volume that is there already is given as it is; -EEXIST when it was made with other options. */
 int engine_volume_create(struct engine *e, const struct volume_new *n, struct volume **ret, struct err *err);
 int engine_volume_find(struct engine *e, const char *name, struct volume **ret, struct err *err); /* -ENOENT */

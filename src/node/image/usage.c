@@ -72,6 +72,7 @@ static bool is_new(struct usage_seen *seen, const struct stat *st)
 
 struct walk {
 	struct usage_seen *seen;
+	bool sizes; /* of files, instead of their blocks */
 	uint64_t bytes;
 	dev_t device;
 	char **waiting; /* names of directories */
@@ -80,8 +81,10 @@ struct walk {
 
 static void count(struct walk *w, const struct stat *st)
 {
+	uint64_t size = S_ISDIR(st->st_mode) ? 0 : (uint64_t)st->st_size;
+
 	if (is_new(w->seen, st))
-		w->bytes += (uint64_t)st->st_blocks * 512;
+		w->bytes += w->sizes ? size : (uint64_t)st->st_blocks * 512;
 }
 
 static void wait_for(struct walk *w, char *name)
@@ -137,9 +140,9 @@ static void count_in(struct walk *w, int top, const char *name)
 	closedir(d);
 }
 
-uint64_t usage_tree(int dir, const char *name, struct usage_seen *seen)
+static uint64_t sum(int dir, const char *name, bool sizes, struct usage_seen *seen)
 {
-	struct walk w = {.seen = seen};
+	struct walk w = {.seen = seen, .sizes = sizes};
 	struct stat st;
 
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
@@ -155,6 +158,16 @@ uint64_t usage_tree(int dir, const char *name, struct usage_seen *seen)
 	}
 	free(w.waiting);
 	return w.bytes;
+}
+
+uint64_t usage_tree(int dir, const char *name, struct usage_seen *seen)
+{
+	return sum(dir, name, false, seen);
+}
+
+uint64_t usage_files(int dir, const char *name, struct usage_seen *seen)
+{
+	return sum(dir, name, true, seen);
 }
 
 /* ---- the store ---- */

@@ -24,6 +24,8 @@ void usage_seen_free(struct usage_seen *seen);
 
 /* Bytes of dir/name and everything below it; 0 for what is not there (any more). */
 uint64_t usage_tree(int dir, const char *name, struct usage_seen *seen);
+/* The same by the sizes of what is no directory, not by the disk: what Docker calls the size of a tree. */
+uint64_t usage_files(int dir, const char *name, struct usage_seen *seen);
 
 /* The store. The sums of layers, EROFS files, documents and rest are all of images/. */
 struct image_usage_layer {

@@ -149,8 +149,8 @@ static void test_mounts(void **state)
 	} cases[] = {
 	    {HOST("\"Binds\":[\"/a//b/.:/c/\"]"),
 	     "[{\"type\":\"bind\",\"target\":\"/c\",\"source\":\"/a/b\",\"create\":true}]"},
-	    {HOST("\"Binds\":[\"v:/c:ro,nocopy,Z\"]"),
-	     "[{\"type\":\"volume\",\"target\":\"/c\",\"source\":\"v\",\"read_only\":true,\"nocopy\":true}]"},
+	    {HOST("\"Binds\":[\"vol:/c:ro,nocopy,Z\"]"),
+	     "[{\"type\":\"volume\",\"target\":\"/c\",\"source\":\"vol\",\"read_only\":true,\"nocopy\":true}]"},
 	    {HOST("\"Binds\":[\"/c\"]"), "[{\"type\":\"volume\",\"target\":\"/c\",\"anonymous\":true}]"},
 	    {HOST("\"Binds\":[\"/a:/b:rslave\"]"), "[{\"type\":\"bind\",\"target\":\"/b\",\"source\":\"/a\",\"create\":"
 						   "true,\"propagation\":\"rslave\"}]"},
@@ -167,8 +167,8 @@ static void test_mounts(void **state)
 	    {HOST("\"Mounts\":[{\"Type\":\"tmpfs\",\"Target\":\"/b\",\"TmpfsOptions\":{\"SizeBytes\":9,\"Mode\":448,"
 		  "\"Options\":[[\"exec\"],[\"uid\",\"5\"]]}}]"),
 	     "[{\"type\":\"tmpfs\",\"target\":\"/b\",\"size\":9,\"mode\":448,\"options\":[\"exec\",\"uid=5\"]}]"},
-	    {BOX(",\"Volumes\":{\"/v\":{},\"/c\":{}},\"HostConfig\":{\"Binds\":[\"v:/c\"]}"),
-	     "[{\"type\":\"volume\",\"target\":\"/c\",\"source\":\"v\"},{\"type\":\"volume\",\"target\":\"/v\","
+	    {BOX(",\"Volumes\":{\"/v\":{},\"/c\":{}},\"HostConfig\":{\"Binds\":[\"vol:/c\"]}"),
+	     "[{\"type\":\"volume\",\"target\":\"/c\",\"source\":\"vol\"},{\"type\":\"volume\",\"target\":\"/v\","
 	     "\"anonymous\":true}]"},
 	};
 
@@ -293,6 +293,7 @@ static void test_refused(void **state)
 	    {BOX(",\"HostConfig\":{\"NetworkMode\":\"n1\"},\"NetworkingConfig\":{\"EndpointsConfig\":{\"n1\":"
 		 "{\"IPAMConfig\":{\"LinkLocalIPs\":[\"169.254.1.2\",\"10.0.0.1\"]}}}}"),
 	     "invalid link local IP address: 10.0.0.1"},
+	    {HOST("\"Binds\":[\"v:/c\"]"), "create v: volume name is too short"},
 	    {HOST("\"Memory\":\"1g\""), "HostConfig.Memory: a whole number is needed"},
 	    {HOST("\"Memory\":5"), "Minimum memory limit allowed is 6MB"},
 	    {HOST("\"MemorySwap\":99999999"), "You should always set the Memory limit"},
@@ -381,7 +382,7 @@ static void test_engine_takes_it(void **state)
 	    "\",\"StopSignal\":\"15\",\"StopTimeout\":-1,\"Labels\":{},"
 	    "\"Healthcheck\":{\"Test\":[\"CMD-SHELL\",\"x\"],\"StartInterval\":1000000},\"Volumes\":{\"/"
 	    "v\":{}},\"HostConfig\":{"
-	    "\"Binds\":[\"/a:/b:ro,rslave\",\"n:/n\"],\"Tmpfs\":{\"/"
+	    "\"Binds\":[\"/a:/b:ro,rslave\",\"named:/n\"],\"Tmpfs\":{\"/"
 	    "t\":\"size=1m\"},\"Mounts\":[{\"Type\":\"bind\",\"Source\":\"/q\","
 	    "\"Target\":\"/"
 	    "r\",\"ReadOnly\":true,\"BindOptions\":{\"ReadOnlyForceRecursive\":true}},{\"Type\":\"volume\",\"Source\":"
