@@ -21,7 +21,7 @@ eb_swaps() {
 archive() { # METHOD PATH CURL-OPTION...
 	local method=$1 path=$2
 	shift 2
-	curl -sS --max-time 20 -X "$method" --unix-socket "$BERTH_SOCKET" "$@" "http://d/v1.44/containers/swap/archive?path=$path" 2>/dev/null
+	curl -sS --max-time 200 -X "$method" --unix-socket "$BERTH_SOCKET" "$@" "http://d/v1.44/containers/swap/archive?path=$path" 2>/dev/null
 }
 
 cp_out() {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 #
-# Streams of Docker's API byte by byte: docker_streams.py SOCKET TEST [ARGUMENT...]. Every wait ends after a minute, which is a failure.
+# Streams of Docker's API byte by byte: docker_streams.py SOCKET TEST [ARGUMENT...]. Every wait ends after PATIENCE seconds, which is a failure.
 import json
 import os
 import socket
@@ -12,7 +12,7 @@ import threading
 import time
 
 SOCKET = sys.argv[1]
-PATIENCE = 60
+PATIENCE = 150
 
 
 def connect():
