@@ -17,7 +17,9 @@ struct loop_fd {
 	uv_poll_t uv;
 	loop_fd_fn fn;
 	void *ctx;
+	int events; /* as loop_fd_set() was told, or UNWATCHED */
 };
+#define UNWATCHED (-1)
 
 struct loop_timer {
 	uv_timer_t uv;
@@ -90,8 +92,10 @@ static void on_fd(uv_poll_t *uv, int status, int events)
 
 	if (!h->fn)
 		return;
-	if (status < 0)
+	if (status < 0) {
 		out = LOOP_IN | LOOP_HUP;
+		h->events = UNWATCHED; /* libuv has stopped to look */
+	}
 	if (events & UV_READABLE)
 		out |= LOOP_IN;
 	if (events & UV_WRITABLE)
@@ -105,6 +109,10 @@ void loop_fd_set(struct loop_fd *h, int events)
 {
 	int uv = 0;
 
+	/* libuv would leave epoll and come again for it. */
+	if (events == h->events)
+		return;
+	h->events = events;
 	if (events & LOOP_IN)
 		uv |= UV_READABLE;
 	if (events & LOOP_OUT)
@@ -128,6 +136,7 @@ int loop_fd_new(struct loop *l, int fd, int events, loop_fd_fn fn, void *ctx, st
 	}
 	h->fn = fn;
 	h->ctx = ctx;
+	h->events = UNWATCHED;
 	loop_fd_set(h, events);
 	*ret = h;
 	return 0;

@@ -88,6 +88,36 @@ static void test_fd(void **state)
 	loop_free(s.loop);
 }
 
+static void on_error(void *ctx, int events)
+{
+	struct seen *s = ctx;
+
+	s->events |= events;
+	loop_fd_set(s->fd, LOOP_OUT); /* as it was */
+	if (++s->calls == 2)
+		s->fd = loop_fd_free(s->fd);
+}
+
+/* What is watched in the same way again is watched, also after an error, and what was not for a while. */
+static void test_fd_again(void **state)
+{
+	struct seen s = {.loop = new_loop()};
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	close(ends[0]);
+	assert_int_equal(loop_fd_new(s.loop, ends[1], LOOP_OUT, on_error, &s, &s.fd, NULL), 0);
+	loop_fd_set(s.fd, 0);
+	loop_fd_set(s.fd, 0);
+	loop_fd_set(s.fd, LOOP_OUT);
+	assert_int_equal(loop_run(s.loop, NULL), 0);
+	assert_int_equal(s.calls, 2);
+	assert_true(s.events & LOOP_HUP);
+	close(ends[1]);
+	loop_free(s.loop);
+}
+
 static void note(struct seen *s, char who)
 {
 	size_t n = strlen(s->order);
@@ -327,9 +357,10 @@ static void test_wall_timer(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_empty),	cmocka_unit_test(test_fd),     cmocka_unit_test(test_timers),
-	    cmocka_unit_test(test_signal),	cmocka_unit_test(test_post),   cmocka_unit_test(test_clock),
-	    cmocka_unit_test(test_fd_messages), cmocka_unit_test(test_fd_all), cmocka_unit_test(test_wall_timer),
+	    cmocka_unit_test(test_empty),      cmocka_unit_test(test_fd),	   cmocka_unit_test(test_fd_again),
+	    cmocka_unit_test(test_timers),     cmocka_unit_test(test_signal),	   cmocka_unit_test(test_post),
+	    cmocka_unit_test(test_clock),      cmocka_unit_test(test_fd_messages), cmocka_unit_test(test_fd_all),
+	    cmocka_unit_test(test_wall_timer),
 	};
 
 	return cmocka_run_group_tests_name("loop", tests, NULL, NULL);
