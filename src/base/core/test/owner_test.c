@@ -39,7 +39,7 @@ static void test_text(void **state)
 /* No name is cut to that of another, and none can break out of a line. */
 static void test_odd_names(void **state)
 {
-	static const char *const names[] = {LONG "1", LONG "2", "a\r\nBerth-Role: admin", "a\x7f", "sha256:00"};
+	static const char *const names[] = {(LONG "1"), (LONG "2"), "a\r\nBerth-Role: admin", "a\x7f", "sha256:00"};
 	char texts[sizeof names / sizeof *names][OWNER_MAX];
 
 	(void)state;
@@ -54,7 +54,7 @@ static void test_odd_names(void **state)
 
 static void test_refused(void **state)
 {
-	static const char *const rows[] = {"", "*", "10a", "cert:", "certs", "cert:a\nb", "tokens", "cert:" LONG};
+	static const char *const rows[] = {"", "*", "10a", "cert:", "certs", "cert:a\nb", "tokens", ("cert:" LONG)};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
