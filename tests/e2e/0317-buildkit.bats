@@ -109,6 +109,16 @@ same_as_again() {
 	[[ "$output" == *"asked a"*"asked b"* ]]
 	same_as_again
 	[ "$(find "$DIR/data/build/mounts" -name '*.c0' | wc -l)" = 2 ]
+	# It is counted, and a filter that is not known prunes nothing.
+	run -0 build --control DiskUsage
+	[[ "$output" == *"record source.local "*"end 0"* && "$output" == *"record regular "* ]]
+	docker_api 200 GET /system/df
+	[ "$(body '[.BuildCache[] | select(.Type == "source.local" and .Size > 0)] | length')" = 2 ]
+	[ "$(body '[.BuildCache[] | select(.Type == "regular" and .Shared)] | length')" -gt 0 ]
+	run -1 build --control Prune --filter type==regular
+	[[ "$output" == *'error 3 the filter "type==regular" is not served'* ]]
+	run -0 build --control ListenBuildHistory
+	[ "$(find "$DIR/data/build/mounts" -name '*.c0' | wc -l)" = 2 ]
 	docker_api 200 POST '/build/prune?all=true'
 	[ "$(find "$DIR/data/build/mounts" -name '*.c?' | wc -l)" = 0 ]
 }

@@ -13,6 +13,7 @@ buildkit_client.py SOCKET [-d DIR] [-a NAME=VALUE]... [-s ID=TEXT]... [--ssh ID]
   --bridge drives the frontend itself, as buildx does
   --query  builds as clients before buildx do: POST /build?version=2&QUERY
   --body   with --query: the directory is the body of that call
+  --control calls METHOD of the builder in place of a build, with the --filter; prints the types and sizes of the records
   --vanish goes away as soon as the first step runs
 
 It prints what the build says, then the answer as NAME=VALUE, or "error STATUS TEXT" (exit code 1). A tar goes to the file "out.tar" beside the directory.
@@ -371,6 +372,18 @@ def old_build(args, ref):
     return code
 
 
+def control(args):
+    call = Connection(upgrade(args.socket, "grpc"), True).call("/moby.buildkit.v1.Control/" + args.control, text(1, args.filter) if args.filter else b"")
+    for message in iter(call.next, None):
+        for field, value in fields(message):
+            if field == 1 and args.control == "DiskUsage":
+                one = dict(fields(value))
+                print("record", one[10].decode(), one.get(4, 0))
+    code, why = call.status()
+    print("error" if code else "end", code, why)
+    return 1 if code else 0
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("socket")
@@ -384,8 +397,12 @@ def main():
     p.add_argument("--bridge", action="store_true")
     p.add_argument("--vanish", action="store_true")
     p.add_argument("--query", default="")
+    p.add_argument("--control", default="")
+    p.add_argument("--filter", default="")
     p.add_argument("--body", action="store_true")
     args = p.parse_args()
+    if args.control:
+        return control(args)
     ref = "ref" + os.urandom(8).hex()
     session = Connection(upgrade(args.socket, "session", [f"X-Docker-Expose-Session-Uuid: {ref}", *([f"X-Docker-Expose-Session-Sharedkey: {args.key}"] if args.key else [])]), False)
     session.serve = serve(args)

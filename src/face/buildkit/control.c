@@ -103,6 +103,30 @@ static void status(struct call *c)
 	job_watch(c->jobs, c->stream, ref);
 }
 
+/* No filter is known: what is left out by mistake here is pruned by mistake there. */
+static bool refuse_filter(struct call *c)
+{
+	mem_cleanup char *filter = message_text(buf_str(&c->body), c->body.len, 1);
+	mem_cleanup char *text =
+	    filter && *filter ? mem_printf("the filter \"%.200s\" is not served; until is, for prune", filter) : NULL;
+
+	if (text)
+		rpc_end(c->stream, GRPC_INVALID, text);
+	return text;
+}
+
+static void disk_usage(struct call *c)
+{
+	if (!refuse_filter(c))
+		job_usage(c->jobs, c->stream);
+}
+
+/* None is kept: a client that wants no more than what there is gets the end, and so does one that would wait. */
+static void history(struct call *c)
+{
+	rpc_end(c->stream, GRPC_OK, NULL);
+}
+
 static void prune(struct call *c)
 {
 	const char *at = buf_str(&c->body), *end = at + c->body.len;
@@ -110,6 +134,8 @@ static void prune(struct call *c)
 	uint64_t keep = 0;
 	struct pb_field f;
 
+	if (refuse_filter(c))
+		return;
 	while (pb_next(&at, end, &f) > 0) {
 		keep_ns = f.field == 3 && !f.text ? (int64_t)f.number : keep_ns;
 		keep = (f.field == 4 || f.field == 5) && !f.text ? f.number : keep;
@@ -187,6 +213,8 @@ static const struct method {
 	       {"/moby.buildkit.v1.Control/Solve", solve},
 	       {"/moby.buildkit.v1.Control/Status", status},
 	       {"/moby.buildkit.v1.Control/Prune", prune},
+	       {"/moby.buildkit.v1.Control/DiskUsage", disk_usage},
+	       {"/moby.buildkit.v1.Control/ListenBuildHistory", history},
 	       {"/moby.buildkit.v1.frontend.LLBBridge/Ping", ping},
 	       {"/moby.buildkit.v1.frontend.LLBBridge/Solve", bridge_solve},
 	       {"/moby.buildkit.v1.frontend.LLBBridge/Return", bridge_return},

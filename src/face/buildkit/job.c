@@ -315,6 +315,39 @@ static void answer_prune(struct job *job)
 	leave(job);
 }
 
+static void add_used(struct buf *b, unsigned field, int64_t used_s)
+{
+	buf_cleanup struct buf time = BUF_INIT;
+
+	pb_uint(&time, 1, (uint64_t)used_s);
+	pb_message(b, field, &time);
+}
+
+/* UsageRecord: id, size, times, type, shared. */
+static void answer_usage(struct job *job)
+{
+	buf_cleanup struct buf b = BUF_INIT;
+	yyjson_mut_val *one;
+	size_t i, n;
+
+	yyjson_mut_arr_foreach (answered(job, "records"), i, n, one) {
+		buf_cleanup struct buf record = BUF_INIT;
+		const int64_t used_s = yyjson_mut_get_sint(yyjson_mut_obj_get(one, "used_s"));
+
+		pb_text(&record, 1, yyjson_mut_get_str(yyjson_mut_obj_get(one, "id")));
+		pb_uint(&record, 4, yyjson_mut_get_uint(yyjson_mut_obj_get(one, "size")));
+		add_used(&record, 6, used_s);
+		add_used(&record, 7, used_s);
+		pb_uint(&record, 8, 1);
+		pb_text(&record, 10, yyjson_mut_get_str(yyjson_mut_obj_get(one, "type")));
+		pb_uint(&record, 11, yyjson_mut_get_bool(yyjson_mut_obj_get(one, "shared")));
+		pb_message(&b, 1, &record);
+	}
+	rpc_send(job->solve.call, buf_str(&b), b.len);
+	answer(&job->solve, GRPC_OK, NULL);
+	leave(job);
+}
+
 static int on_status(void *ctx, const char *data, size_t n)
 {
 	const unsigned char head[4] = {(unsigned char)n, (unsigned char)(n >> 8), (unsigned char)(n >> 16),
@@ -362,7 +395,9 @@ static void on_end(void *ctx, yyjson_val *doc, const struct err *err)
 	yyjson_mut_doc_free(job->answer);
 	job->answer = yyjson_mut_doc_new(NULL);
 	yyjson_mut_doc_set_root(job->answer, yyjson_val_mut_copy(job->answer, doc));
-	if (job->pruning)
+	if (answered(job, "records"))
+		answer_usage(job);
+	else if (job->pruning)
 		answer_prune(job);
 	else if (job->bridge.call)
 		answer_bridge(job);
@@ -533,9 +568,10 @@ static void merge(struct job *job, const struct message *m)
 	}
 }
 
-void job_prune(struct jobs *j, struct rpc_stream *call, int64_t unused_s, uint64_t keep)
+/* One call about the build cache. */
+static void on_cache(struct jobs *j, struct rpc_stream *call, const char *request)
 {
-	mem_cleanup char *ref = mem_printf("prune %p", (void *)call), *text = NULL;
+	mem_cleanup char *ref = mem_printf("cache %p", (void *)call);
 	struct job *job = find_or_new(j, ref);
 	struct err err = ERR_INIT;
 
@@ -545,12 +581,24 @@ void job_prune(struct jobs *j, struct rpc_stream *call, int64_t unused_s, uint64
 	}
 	job->pruning = true;
 	job->request = yyjson_mut_doc_new(NULL);
-	text = unused_s > 0 ? mem_printf("{\"op\":\"build_prune\",\"until_s\":%lld}",
-					 (long long)(clock_wall_ms() / 1000 - unused_s))
-			    : mem_printf("{\"op\":\"build_prune\",\"keep\":%llu}", (unsigned long long)keep);
 	wait_for(&job->solve, call);
-	if (solver_new(j->o.loop, j->o.data, text, -1, &hooks, job, &job->solver, &err) < 0)
+	if (solver_new(j->o.loop, j->o.data, request, -1, &hooks, job, &job->solver, &err) < 0)
 		fail(job, GRPC_UNKNOWN, err.text);
+}
+
+void job_prune(struct jobs *j, struct rpc_stream *call, int64_t unused_s, uint64_t keep)
+{
+	mem_cleanup char *text = unused_s > 0
+				     ? mem_printf("{\"op\":\"build_prune\",\"until_s\":%lld}",
+						  (long long)(clock_wall_ms() / 1000 - unused_s))
+				     : mem_printf("{\"op\":\"build_prune\",\"keep\":%llu}", (unsigned long long)keep);
+
+	on_cache(j, call, text);
+}
+
+void job_usage(struct jobs *j, struct rpc_stream *call)
+{
+	on_cache(j, call, "{\"op\":\"build_usage\"}");
 }
 
 void job_bridge(struct jobs *j, struct rpc_stream *call, const char *ref, struct message *m)

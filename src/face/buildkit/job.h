@@ -50,4 +50,6 @@ void job_trace(struct jobs *j, int fd, int context, struct message *m, bool host
 void job_return(struct jobs *j, struct rpc_stream *call, const char *ref, const char *failure);
 /* Control.Prune: what was not used for so many seconds (0 = everything), down to so many bytes. */
 void job_prune(struct jobs *j, struct rpc_stream *call, int64_t unused_s, uint64_t keep);
+/* Control.DiskUsage. */
+void job_usage(struct jobs *j, struct rpc_stream *call);
 void job_watch(struct jobs *j, struct rpc_stream *call, const char *ref);

@@ -71,7 +71,7 @@ yyjson_mut_val *container_mounts(struct docker *d, yyjson_mut_doc *out, const st
  * takes the document. */
 void container_sizes(const struct docker_call *c, yyjson_mut_doc *view);
 /* What the files of containers and volumes take: lists that end with NULL, or NULL. The answer has "ids" and "volumes", a list of numbers for each. */
-int docker_count_sizes(struct docker *d, char *const *ids, char *const *volumes, engine_tool_fn done, void *ctx,
-		       struct engine_tool **ret, struct err *err);
+int docker_count_sizes(struct docker *d, char *const *ids, char *const *volumes, bool build, engine_tool_fn done,
+		       void *ctx, struct engine_tool **ret, struct err *err);
 
 bool container_label_fits(const struct engine_container *c, const char *wanted);

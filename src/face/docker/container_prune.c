@@ -148,7 +148,7 @@ void docker_containers_prune(const struct docker_call *c)
 		return;
 	}
 	if (r == 0)
-		r = docker_count_sizes(c->d, p->ids, NULL, on_sizes, p, &p->tool, &err);
+		r = docker_count_sizes(c->d, p->ids, NULL, false, on_sizes, p, &p->tool, &err);
 	if (r < 0) {
 		p->r = NULL;
 		docker_fail(c->r, &err);

@@ -40,8 +40,8 @@ void docker_container_top(const struct docker_call *c)
 
 /* ---- sizes ---- */
 
-int docker_count_sizes(struct docker *d, char *const *ids, char *const *volumes, engine_tool_fn done, void *ctx,
-		       struct engine_tool **ret, struct err *err)
+int docker_count_sizes(struct docker *d, char *const *ids, char *const *volumes, bool build, engine_tool_fn done,
+		       void *ctx, struct engine_tool **ret, struct err *err)
 {
 	fd_cleanup int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	const struct engine_tool_fds io = {.in = null, .out = null};
@@ -52,6 +52,7 @@ int docker_count_sizes(struct docker *d, char *const *ids, char *const *volumes,
 		return err_sys(err, errno, "open /dev/null");
 	json_add_strv(request, yyjson_mut_doc_get_root(request), "ids", ids);
 	json_add_strv(request, yyjson_mut_doc_get_root(request), "volumes", volumes);
+	yyjson_mut_obj_add_bool(request, yyjson_mut_doc_get_root(request), "build", build);
 	text = json_text(request, false, NULL);
 	return engine_tool(d->engine, text, &io, done, ctx, ret, err);
 }
@@ -117,6 +118,9 @@ static void on_sizes(void *ctx, yyjson_val *answer, const struct err *err)
 		yyjson_mut_obj_add_int(view, yyjson_mut_obj_get(o, "UsageData"), "Size",
 				       yyjson_get_sint(yyjson_arr_iter_next(&sizes)));
 	}
+	if (yyjson_mut_obj_get(root, "BuildCache"))
+		yyjson_mut_obj_put(root, yyjson_mut_str(view, "BuildCache"),
+				   yyjson_val_mut_copy(view, yyjson_obj_get(answer, "build_cache")));
 	s->view = NULL;
 	docker_reply(s->r, 200, view);
 }
@@ -146,6 +150,7 @@ void container_sizes(const struct docker_call *c, yyjson_mut_doc *view)
 	yyjson_mut_arr_foreach (yyjson_mut_obj_get(root, "Volumes"), i, n, o) {
 		add_text(&volumes, o, "Name");
 	}
-	if (docker_count_sizes(c->d, ids, volumes, on_sizes, s, &s->tool, &err) < 0)
+	if (docker_count_sizes(c->d, ids, volumes, yyjson_mut_obj_get(root, "BuildCache") != NULL, on_sizes, s,
+			       &s->tool, &err) < 0)
 		docker_fail(c->r, &err);
 }

@@ -45,6 +45,7 @@ static const struct {
 		  {"save", tool_save},
 		  {"build", tool_build},
 		  {"build_prune", tool_build_prune},
+		  {"build_usage", tool_build_usage},
 		  {"image_prune", tool_image_prune},
 		  {"buildkit", tool_buildkit},
 		  {"solve", tool_solve},

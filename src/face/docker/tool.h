@@ -36,7 +36,9 @@ tool_fn tool_image_prune;
 /* tool_top.c, tool_sizes.c */
 tool_fn tool_top, tool_sizes;
 /* tool_build.c, tool_build_prune.c */
-tool_fn tool_build, tool_build_prune;
+tool_fn tool_build, tool_build_prune, tool_build_usage;
+/* What the build cache keeps, as Docker's BuildCache. */
+int tool_build_records(struct tool *t, struct image_store *s, yyjson_mut_val *list, struct err *err);
 /* Of "networkmode": false = it is the name of a network. */
 bool tool_build_network(const char *word, enum build_network *ret);
 

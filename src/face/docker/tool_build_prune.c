@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * POST /build/prune: the records and cache mounts of builds, and the layers that only they held.
+ * The build cache: what it keeps (GET /system/df, "build_usage"), and POST /build/prune: the records and cache mounts of builds, and the layers that only they held.
  */
 #include "base/core/clock.h"
 #include "base/core/err.h"
 #include "base/core/mem.h"
+#include "face/docker/docker_private.h"
 #include "face/docker/tool.h"
 #include "node/build/cache.h"
 
@@ -52,6 +53,89 @@ int tool_build_prune(struct tool *t, struct err *err)
 
 	if (r == 0)
 		r = prune(t, s, err);
+	image_store_close(s);
+	return r;
+}
+
+/* ---- what it keeps ---- */
+
+#define USAGE_RECORDS 4000u
+
+static const struct {
+	const char *type, *words;
+} kinds[] = {[CACHE_USE_STEP] = {"regular", "result of a step"},
+	     [CACHE_USE_MOUNT] = {"exec.cachemount", "cache mount of RUN"},
+	     [CACHE_USE_CONTEXT] = {"source.local", "copy of a client's directory"}};
+
+static void add_record(yyjson_mut_doc *d, yyjson_mut_val *list, const struct cache_use *use)
+{
+	yyjson_mut_val *one = yyjson_mut_arr_add_obj(d, list);
+	char text[DOCKER_TIME_MAX];
+
+	docker_time(use->used_s * 1000, text);
+	yyjson_mut_obj_add_strcpy(d, one, "ID", use->id);
+	(void)yyjson_mut_obj_add_arr(d, one, "Parents");
+	yyjson_mut_obj_add_str(d, one, "Type", kinds[use->kind].type);
+	yyjson_mut_obj_add_str(d, one, "Description", kinds[use->kind].words);
+	yyjson_mut_obj_add_bool(d, one, "InUse", false);
+	yyjson_mut_obj_add_bool(d, one, "Shared", use->shared);
+	yyjson_mut_obj_add_uint(d, one, "Size", use->size);
+	/* The cache knows the last use alone. */
+	yyjson_mut_obj_add_strcpy(d, one, "CreatedAt", text);
+	yyjson_mut_obj_add_strcpy(d, one, "LastUsedAt", text);
+	yyjson_mut_obj_add_uint(d, one, "UsageCount", 1);
+}
+
+int tool_build_records(struct tool *t, struct image_store *s, yyjson_mut_val *list, struct err *err)
+{
+	mem_cleanup struct cache_use *uses = NULL;
+	struct cache *c = NULL;
+	size_t n = 0;
+	int r = cache_open(t->data, s, &c, err);
+
+	if (r < 0)
+		return r;
+	cache_uses(c, &uses, &n);
+	cache_close(c);
+	for (size_t i = 0; i < n; i++)
+		add_record(t->answer, list, &uses[i]);
+	return 0;
+}
+
+/* For BuildKit's protocol: no more than its answer holds (solver.h), the oldest first. */
+static int usage(struct tool *t, struct image_store *s, struct err *err)
+{
+	yyjson_mut_val *root = yyjson_mut_doc_get_root(t->answer);
+	mem_cleanup struct cache_use *uses = NULL;
+	struct cache *c = NULL;
+	yyjson_mut_val *list;
+	size_t n = 0;
+	int r = cache_open(t->data, s, &c, err);
+
+	if (r < 0)
+		return r;
+	cache_uses(c, &uses, &n);
+	cache_close(c);
+	list = yyjson_mut_obj_add_arr(t->answer, root, "records");
+	for (size_t i = 0; i < n && i < USAGE_RECORDS; i++) {
+		yyjson_mut_val *one = yyjson_mut_arr_add_obj(t->answer, list);
+
+		yyjson_mut_obj_add_strcpy(t->answer, one, "id", uses[i].id);
+		yyjson_mut_obj_add_str(t->answer, one, "type", kinds[uses[i].kind].type);
+		yyjson_mut_obj_add_uint(t->answer, one, "size", uses[i].size);
+		yyjson_mut_obj_add_int(t->answer, one, "used_s", uses[i].used_s);
+		yyjson_mut_obj_add_bool(t->answer, one, "shared", uses[i].shared);
+	}
+	return 0;
+}
+
+int tool_build_usage(struct tool *t, struct err *err)
+{
+	struct image_store *s = NULL;
+	int r = image_store_open(t->data, &s, err);
+
+	if (r == 0)
+		r = usage(t, s, err);
 	image_store_close(s);
 	return r;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * "sizes": what containers ("ids": their writable layers) and volumes ("volumes": names) take on the disk. The answer has lists of the same names, each
- * with a number for each of them.
+ * with a number for each of them. With "build": also "build_cache", Docker's BuildCache.
  */
 #include "base/core/err.h"
 #include "base/core/fd.h"
@@ -39,6 +39,18 @@ static int count_volumes(struct tool *t, char *const *names, struct err *err)
 	return dir < 0 ? dir : 0;
 }
 
+static int add_build_cache(struct tool *t, struct err *err)
+{
+	yyjson_mut_val *list = yyjson_mut_obj_add_arr(t->answer, yyjson_mut_doc_get_root(t->answer), "build_cache");
+	struct image_store *s = NULL;
+	int r = image_store_open(t->data, &s, err);
+
+	if (r == 0)
+		r = tool_build_records(t, s, list, err);
+	image_store_close(s);
+	return r;
+}
+
 int tool_sizes(struct tool *t, struct err *err)
 {
 	char **ids cleanup_with(mem_strv_freep) = NULL, **names cleanup_with(mem_strv_freep) = NULL;
@@ -49,5 +61,6 @@ int tool_sizes(struct tool *t, struct err *err)
 	if (r < 0)
 		return r;
 	count_containers(t, ids);
-	return count_volumes(t, names, err);
+	r = count_volumes(t, names, err);
+	return r == 0 && tool_flag(t, "build") ? add_build_cache(t, err) : r;
 }

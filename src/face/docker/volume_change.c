@@ -172,7 +172,7 @@ void docker_volumes_prune(const struct docker_call *c)
 	*p = (struct prune){.r = c->r, .engine = c->d->engine};
 	http_req_on_close(c->r, on_close, p);
 	if (docker_filters_parse(http_req_query(c->r, "filters"), &f, &err) < 0 || choose(c, &f, &p->names, &err) < 0 ||
-	    docker_count_sizes(c->d, NULL, p->names, on_counted, p, &p->tool, &err) < 0)
+	    docker_count_sizes(c->d, NULL, p->names, false, on_counted, p, &p->tool, &err) < 0)
 		docker_fail(c->r, &err);
 }
 

@@ -72,3 +72,13 @@ int cache_collect(struct cache *c, const struct cache_limits *limits, struct err
 /* The same, and tells what was forgotten: the keys (NULL = none; the caller's) and the sum of their sizes. */
 int cache_prune(struct cache *c, const struct cache_limits *limits, char ***ret_keys, uint64_t *ret_bytes,
 		struct err *err);
+
+/* What is kept, the oldest use first; the caller's. */
+struct cache_use {
+	char id[80];
+	enum { CACHE_USE_STEP, CACHE_USE_MOUNT, CACHE_USE_CONTEXT } kind;
+	bool shared; /* its layer is one of an image, too */
+	uint64_t size;
+	int64_t used_s;
+};
+void cache_uses(struct cache *c, struct cache_use **ret, size_t *ret_n);

@@ -179,6 +179,56 @@ static int lease(struct cache *c, const struct things *t, size_t from, struct er
 	return r;
 }
 
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The layers of all images, in order. */
+static char **image_layers(struct cache *c)
+{
+	struct image_info **images = image_list_all(c->store);
+	char **layers = NULL;
+
+	for (struct image_info **i = images; i && *i; i++) {
+		for (char **l = (*i)->layers; l && *l; l++)
+			mem_strv_add(&layers, *l);
+		image_info_free(*i);
+	}
+	free(images);
+	if (layers)
+		qsort(layers, mem_strv_len(layers), sizeof *layers, by_text);
+	return layers;
+}
+
+static void use_of(const struct thing *t, char *const *layers, struct cache_use *ret)
+{
+	const char *layer = t->layer, *dot = strchr(t->name, '.');
+
+	*ret = (struct cache_use){.size = t->size, .used_s = t->used_s};
+	memcpy(ret->id, t->name, sizeof ret->id);
+	if (!*layer)
+		ret->kind = dot && dot[1] == 'c' ? CACHE_USE_CONTEXT : CACHE_USE_MOUNT;
+	else
+		ret->shared = layers && bsearch(&layer, layers, mem_strv_len(layers), sizeof *layers, by_text);
+}
+
+void cache_uses(struct cache *c, struct cache_use **ret, size_t *ret_n)
+{
+	cleanup_with(mem_strv_freep) char **layers = image_layers(c);
+	struct things t = {.list = NULL};
+
+	list_records(c, &t);
+	list_mounts(c, &t);
+	if (t.n > 0)
+		qsort(t.list, t.n, sizeof *t.list, oldest_first);
+	*ret_n = t.n;
+	*ret = mem_new_n(struct cache_use, t.n + 1);
+	for (size_t i = 0; i < t.n; i++)
+		use_of(&t.list[i], layers, &(*ret)[i]);
+	free(t.list);
+}
+
 int cache_prune(struct cache *c, const struct cache_limits *limits, char ***ret_keys, uint64_t *ret_bytes,
 		struct err *err)
 {
