@@ -282,7 +282,7 @@ memory_file() {
 	[ "$(jq -r '.type, .id' <<<"$output")" = "stats
 $NAME" ]
 	[ "$(jq '.data.pids.current >= 1' <<<"$output")" = true ]
-	oci events --interval 20ms "$NAME" >"$DIR/events" 2>&1 &
+	oci events --interval 20ms "$NAME" >"$DIR/events" 2>&1 3>&- 4>&- &
 	local pid=$!
 	eventually grep -q '"type":"stats"' "$DIR/events"
 	oci kill "$NAME" KILL
@@ -294,7 +294,7 @@ $NAME" ]
 	args sh -c 'trap "x=\$(cat /dev/zero | busybox head -c 100000000 | busybox tr \"\\\\0\" x); exit 0" USR1; while :; do sleep 0.05; done'
 	ln -s busybox "$BUNDLE/rootfs/bin/head"
 	background run -d -b "$BUNDLE" "$NAME"
-	oci events --interval 1h "$NAME" >"$DIR/events" 2>"$DIR/e" &
+	oci events --interval 1h "$NAME" >"$DIR/events" 2>"$DIR/e" 3>&- 4>&- &
 	local pid=$!
 	oci exec "$NAME" sh -c 'x=$(busybox head -c 100000000 /dev/zero | busybox tr "\0" x)' || true
 	eventually grep -q '"type":"oom"' "$DIR/events"

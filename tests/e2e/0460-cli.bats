@@ -163,7 +163,7 @@ in_terminal() {
 
 @test "attach takes part, passes signals on and tells the exit code" {
 	berth run -d --name talk busybox sh -c 'trap "echo got; exit 7" USR1; while :; do sleep 0.05; echo tick; done'
-	"$BERTH" attach --no-stdin talk >"$DIR/talk" &
+	"$BERTH" attach --no-stdin talk >"$DIR/talk" 3>&- 4>&- &
 	local attached=$!
 	eventually grep -q tick "$DIR/talk"
 	kill -USR1 "$attached"
@@ -230,10 +230,11 @@ in_terminal() {
 
 # Answers the first request with the head of a reply that never comes.
 stalled_server() {
-	exec python3 -c 'import socket, sys
+	exec python3 -c 'import os, socket, sys
 s = socket.socket(socket.AF_UNIX)
-s.bind(sys.argv[1])
+s.bind(sys.argv[1] + ".new")
 s.listen()
+os.rename(sys.argv[1] + ".new", sys.argv[1])
 c, _ = s.accept()
 c.recv(65536)
 c.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
@@ -242,9 +243,9 @@ c.recv(1)' "$1"
 
 @test "cp: what is interrupted leaves nothing, and an empty name is told" {
 	mkdir "$DIR/place"
-	stalled_server "$DIR/stalled" &
+	stalled_server "$DIR/stalled" 3>&- 4>&- &
 	eventually test -S "$DIR/stalled"
-	"$BERTH" --socket "$DIR/stalled" cp web:/a "$DIR/place/b" &
+	"$BERTH" --socket "$DIR/stalled" cp web:/a "$DIR/place/b" 3>&- 4>&- &
 	pid=$!
 	eventually compgen -G "$DIR/place/.berth-cp-*"
 	kill -TERM "$pid"
