@@ -3,7 +3,6 @@
 
 #include "base/core/child.h"
 #include "base/core/err.h"
-#include "base/core/mem.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -18,7 +17,8 @@ static int ask(void *ctx, struct err *err)
 {
 	const char *name = ctx;
 	struct group entry, *found = NULL;
-	mem_cleanup char *text = NULL;
+	gid_t gid = NO_SUCH_GROUP;
+	char *text = NULL;
 	int r = ERANGE;
 
 	for (size_t n = 4096; r == ERANGE && n <= ENTRY_MAX; n *= 4) {
@@ -26,14 +26,15 @@ static int ask(void *ctx, struct err *err)
 		text = malloc(n);
 		r = text ? getgrnam_r(name, &entry, text, n, &found) : ENOMEM;
 	}
+	if (r == 0 && found)
+		gid = found->gr_gid;
+	free(text);
 	/* What getgrnam_r(3) returns for a name that is not there depends on the source. */
 	if (r == ERANGE || r == ENOMEM || r == EMFILE || r == EIO)
 		return err_sys(err, r, "look up the group %s", name);
-	if (!found)
-		return NO_SUCH_GROUP;
-	if (found->gr_gid >= NO_SUCH_GROUP)
-		return err_set(err, ERANGE, "the number %u of the group %s is too high", found->gr_gid, name);
-	return (int)found->gr_gid;
+	if (gid > NO_SUCH_GROUP)
+		return err_set(err, ERANGE, "the number %u of the group %s is too high", gid, name);
+	return (int)gid;
 }
 
 int group_find(const char *name, gid_t *ret, struct err *err)
