@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/wire/ssh_dial.h"
 
+#include "base/core/detached.h"
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/mem.h"
@@ -8,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define SSH "ssh://"
@@ -96,55 +96,39 @@ static void words(const struct parts *p, char **command, const char **argv)
 	argv[n] = NULL;
 }
 
-static void ssh_process(int fd, const char *const *argv)
+struct ssh {
+	const char *argv[12];
+	int fd;
+};
+
+static void ssh_process(void *ctx)
 {
 	static const char text[] = "berth: ssh:// needs the program ssh\n";
+	const struct ssh *ssh = ctx;
 
 	(void)setsid();
-	if (dup2(fd, STDIN_FILENO) >= 0 && dup2(fd, STDOUT_FILENO) >= 0)
-		(void)execvp(argv[0], (char *const *)argv);
+	if (dup2(ssh->fd, STDIN_FILENO) >= 0 && dup2(ssh->fd, STDOUT_FILENO) >= 0)
+		(void)execvp(ssh->argv[0], (char *const *)ssh->argv);
 	(void)!write(STDERR_FILENO, text, sizeof text - 1);
 	_exit(127);
-}
-
-/* Twice: what ends later is nobody's child that anybody waits for. */
-static int start(int fd, const char *const *argv)
-{
-	int status = 0;
-	pid_t pid = fork();
-
-	if (pid < 0)
-		return -errno;
-	if (pid == 0) {
-		pid = fork();
-		if (pid == 0)
-			ssh_process(fd, argv);
-		_exit(pid < 0 ? 1 : 0);
-	}
-	while (waitpid(pid, &status, 0) < 0) {
-		if (errno != EINTR)
-			return -errno;
-	}
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EAGAIN;
 }
 
 int ssh_dial(const char *address, struct err *err)
 {
 	cleanup_with(parts_free) struct parts p = {.text = NULL};
 	mem_cleanup char *command = NULL;
-	const char *argv[12];
+	struct ssh ssh;
 	int pair[2], r;
 
 	if (!split(address, &p))
 		return err_set(err, EINVAL, "\"%s\" is no address such as ssh://user@host:22", address);
-	words(&p, &command, argv);
+	words(&p, &command, ssh.argv);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_sys(err, errno, "make a pair of sockets");
-	r = start(pair[1], argv);
+	ssh.fd = pair[1];
+	r = detached_start(ssh_process, &ssh, "ssh", err);
 	fd_closep(&pair[1]);
-	if (r < 0) {
+	if (r < 0)
 		fd_closep(&pair[0]);
-		return err_sys(err, -r, "start ssh");
-	}
-	return pair[0];
+	return r < 0 ? r : pair[0];
 }

@@ -4,6 +4,7 @@
  */
 #include "base/wire/tls_relay.h"
 
+#include "base/core/detached.h"
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/wire/tls.h"
@@ -14,7 +15,6 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 struct piece {
@@ -120,10 +120,10 @@ static void pump(struct relay *r)
 }
 
 /* The process. It keeps nothing of its parent but the connection: descriptors that stay open here would keep others from seeing an end. */
-static void relay_process(struct tls_conn *c, int net, int plain)
+static void relay_process(void *ctx)
 {
-	struct relay r = {.tls = c, .net = net, .plain = plain};
-	int low = net < plain ? net : plain, high = net < plain ? plain : net;
+	struct relay *r = ctx;
+	int low = r->net < r->plain ? r->net : r->plain, high = r->net < r->plain ? r->plain : r->net;
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	for (int fd = 0; null >= 0 && fd < 3; fd++)
@@ -135,42 +135,20 @@ static void relay_process(struct tls_conn *c, int net, int plain)
 	(void)close_range((unsigned)high + 1, ~0u, 0);
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)setsid();
-	pump(&r);
-	_exit(0);
-}
-
-/* Twice: what ends later is nobody's child that anybody waits for. */
-static int start(struct tls_conn *c, int net, int plain)
-{
-	int status = 0;
-	pid_t pid = fork();
-
-	if (pid < 0)
-		return -errno;
-	if (pid == 0) {
-		pid = fork();
-		if (pid == 0)
-			relay_process(c, net, plain);
-		_exit(pid < 0 ? 1 : 0);
-	}
-	while (waitpid(pid, &status, 0) < 0) {
-		if (errno != EINTR)
-			return -errno;
-	}
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EAGAIN;
+	pump(r);
 }
 
 int tls_relay(struct tls_conn *c, int net, struct err *err)
 {
+	struct relay relay = {.tls = c, .net = net};
 	int pair[2], r;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_sys(err, errno, "make a pair of sockets");
-	r = start(c, net, pair[1]);
+	relay.plain = pair[1];
+	r = detached_start(relay_process, &relay, "a process for TLS", err);
 	fd_closep(&pair[1]);
-	if (r < 0) {
+	if (r < 0)
 		fd_closep(&pair[0]);
-		return err_sys(err, -r, "start a process for TLS");
-	}
-	return pair[0];
+	return r < 0 ? r : pair[0];
 }

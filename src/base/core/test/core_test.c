@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/core/buf.h"
 #include "base/core/child.h"
+#include "base/core/detached.h"
 #include "base/core/err.h"
 #include "base/core/fd.h"
 #include "base/core/group.h"
@@ -16,6 +17,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -171,6 +173,43 @@ static void test_child(void **state)
 	close(fds[0]);
 }
 
+static int detached_fd;
+
+static void say_so(void *ctx)
+{
+	const pid_t *before = ctx;
+	const char known = getpid() != before[0] && getpgid(0) == before[1] ? 'y' : 'n';
+
+	(void)!write(detached_fd, &known, 1);
+}
+
+/* Also where the caller was started with SIGCHLD ignored. */
+static void test_detached(void **state)
+{
+	static const sighandler_t ways[] = {SIG_DFL, SIG_IGN};
+	pid_t before[2] = {getpid(), getpgid(0)};
+	struct err err = ERR_INIT;
+	char said;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		int ends[2];
+
+		assert_int_equal(pipe(ends), 0);
+		detached_fd = ends[1];
+		signal(SIGCHLD, ways[i]);
+		assert_int_equal(detached_start(say_so, before, "it", &err), 0);
+		signal(SIGCHLD, SIG_DFL);
+		close(ends[1]);
+		/* One byte of it and then its end: it has gone, and there is no child to wait for. */
+		assert_int_equal(read(ends[0], &said, 1), 1);
+		assert_int_equal(said, 'y');
+		assert_int_equal(read(ends[0], &said, 1), 0);
+		assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+		close(ends[0]);
+	}
+}
+
 static void test_group(void **state)
 {
 	char maps[1 << 16] = "";
@@ -199,6 +238,7 @@ int main(void)
 	    cmocka_unit_test(test_err_texts), cmocka_unit_test(test_err_cut),  cmocka_unit_test(test_buf_limit),
 	    cmocka_unit_test(test_buf_pass),  cmocka_unit_test(test_map_many), cmocka_unit_test(test_strv),
 	    cmocka_unit_test(test_sha256),    cmocka_unit_test(test_child),    cmocka_unit_test(test_group),
+	    cmocka_unit_test(test_detached),
 	};
 
 	return cmocka_run_group_tests_name("core", tests, NULL, NULL);
