@@ -110,6 +110,7 @@ same_as_again() {
 	same_as_again
 	[ "$(find "$DIR/data/build/mounts" -name '*.c0' | wc -l)" = 2 ]
 	# It is counted, and a filter that is not known prunes nothing.
+	run -0 build -a filename=scratch -n shared:1
 	run -0 build --control DiskUsage
 	[[ "$output" == *"record source.local "*"end 0"* && "$output" == *"record regular "* ]]
 	docker_api 200 GET /system/df
