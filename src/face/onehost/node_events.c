@@ -106,8 +106,11 @@ struct node_events *node_events_free(struct node_events *e)
 	for (link = &e->h->listeners; *link != e; link = &(*link)->next)
 		;
 	*link = e->next;
-	while (e->sources)
-		source_free(e->sources);
+	for (struct source *s = e->sources, *next; s; s = next) {
+		next = s->next;
+		node_lines_free(s->lines);
+		free(s);
+	}
 	free(e);
 	return NULL;
 }
