@@ -132,10 +132,12 @@ static void make_places(const struct rest *r, int root)
 
 	for (size_t i = 0; i < ORDER_FILES && etc >= 0; i++) {
 		const int flags = O_WRONLY | O_CREAT | O_EXCL;
-		fd_cleanup int fd = -1;
+		int fd;
 
-		if (!is_taken(&r->order->spec, order_files[i].target))
-			fd = fs_open_in(root, order_files[i].target, flags, 0644, FS_IN_ROOT, NULL);
+		if (is_taken(&r->order->spec, order_files[i].target))
+			continue;
+		fd = fs_open_in(root, order_files[i].target, flags, 0644, FS_IN_ROOT, NULL);
+		fd_closep(&fd);
 	}
 }
 
