@@ -99,7 +99,9 @@ int kept_open(int dir, struct kept **ret, struct err *err)
 	*k = (struct kept){.dir = dir, .fs = -1, .next = BUF_LIMIT(KEPT_LIST_MAX)};
 	if (!read_list(k))
 		r = begin_anew(k, err);
-	if (r == 0 && unlinkat(dir, "list", 0) < 0 && errno != ENOENT)
+	/* "next" may be there from a time that was cut short. */
+	if (r == 0 &&
+	    ((unlinkat(dir, "list", 0) < 0 && errno != ENOENT) || (unlinkat(dir, "next", 0) < 0 && errno != ENOENT)))
 		r = err_sys(err, errno, "remove the list of the build context");
 	if (r == 0) {
 		k->fs = fs_open_in(dir, "fs", O_RDONLY | O_DIRECTORY, 0, FS_NO_SYMLINKS, err);
