@@ -289,7 +289,7 @@ int server_find(struct server *s, const char *job, char *ret, size_t n, struct e
 
 int server_check_owner(struct server *s, const char *job, const char *owner, struct err *err)
 {
-	struct sched_job_view v;
+	struct sched_job_view v = {.owner = ""};
 	char id[SCHED_ID_MAX];
 	int r = server_find(s, job, id, sizeof id, err);
 

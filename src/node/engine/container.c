@@ -683,6 +683,8 @@ void container_try_forget(struct container *c)
 		container_unlist(c);
 		return;
 	}
+	/* Before: who empties the trash is another process. */
+	follow_hold(c);
 	if (!remove_files(c))
 		return;
 	container_unlist(c);

@@ -187,7 +187,8 @@ void update_drop(struct container *c);
 
 /* follow.c */
 void follow_wake(struct container *c, bool rotated); /* there is more to read, or it is the end */
-void follow_detach(struct container *c); /* it goes away: readers open what they still need and go on without it */
+void follow_hold(struct container *c);		     /* its files are to go: readers open what they still need */
+void follow_detach(struct container *c);	     /* it goes away: readers go on without it */
 
 /* reply.c: fn is called once, with the worker's answer or an error; not after reply_free(). limit: bytes of the answer. ret_fd: the worker's end. */
 typedef void (*reply_fn)(void *ctx, yyjson_val *answer, const struct err *err);

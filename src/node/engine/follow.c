@@ -406,12 +406,17 @@ void follow_wake(struct container *c, bool rotated)
 	}
 }
 
+void follow_hold(struct container *c)
+{
+	for (struct engine_log *l = c->logs; l; l = l->next)
+		adopt(l);
+}
+
 void follow_detach(struct container *c)
 {
 	while (c->logs) {
 		struct engine_log *l = c->logs;
 
-		adopt(l);
 		leave_container(l);
 		loop_post_send(l->post);
 	}

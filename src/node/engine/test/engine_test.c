@@ -5,6 +5,7 @@
 #include "node/engine/test/world.h"
 
 #include "base/core/fd.h"
+#include "base/core/fs.h"
 #include "base/core/loop.h"
 #include "base/core/mem.h"
 #include "base/wire/json.h"
@@ -20,6 +21,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -399,6 +401,63 @@ static void test_log_back_pressure(void **state)
 	forget(c->id);
 }
 
+int __real_trash_put(struct engine *e, const char *relative, struct err *err);
+int __wrap_trash_put(struct engine *e, const char *relative, struct err *err);
+static bool trash_at_once;
+
+/* The one who empties the trash may be that quick. */
+int __wrap_trash_put(struct engine *e, const char *relative, struct err *err)
+{
+	return trash_at_once ? fs_remove_tree(e->data_dir, relative, err) : __real_trash_put(e, relative, err);
+}
+
+static bool log_has_ended(struct world *world)
+{
+	return world->log_ended;
+}
+
+static void wait_for_file(const char *path)
+{
+	struct stat st;
+
+	for (int i = 0; stat(path, &st) < 0; i++) {
+		assert_true(i < 60000);
+		usleep(1000);
+	}
+}
+
+/* All that it says comes at its end, and its files go at once. */
+static void test_log_of_removed(void **state)
+{
+	struct engine_log_options o = {.follow = true, .tail = -1};
+	mem_cleanup char *gates = mem_printf("%s/gates", w.data), *spec = NULL, *gate = NULL, *end = NULL;
+	const struct engine_container *c;
+	struct engine_log *log;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	spec = mem_printf("{\"image\":\"busybox\",\"remove\":true,\"mounts\":[{\"type\":\"bind\",\"source\":\"%s\","
+			  "\"target\":\"/g\"}],"
+			  "\"command\":[\"sh\",\"-c\",\"read x </g/gate; echo $x\"]}",
+			  gates);
+	gate = mem_printf("%s/gate", gates);
+	assert_int_equal(mkdir(gates, 0755), 0);
+	assert_int_equal(mkfifo(gate, 0600), 0);
+	c = world_run(&w, spec);
+	end = mem_printf("%s/containers/%s/exit.json", w.data, c->id);
+	buf_clear(&w.out);
+	w.log_ended = false;
+	assert_int_equal(engine_log_open(w.e, c->id, &o, world_log, &w, &log, &err), 0);
+	world_wait_started(&w, c->id);
+	write_file(gates, "gate", "word\n");
+	wait_for_file(end);
+	trash_at_once = true;
+	world_until(&w, log_has_ended);
+	trash_at_once = false;
+	engine_log_close(log);
+	assert_string_equal(buf_str(&w.out), "word\n");
+}
+
 /* ---- workers ---- */
 
 static bool has_answer(struct world *world)
@@ -532,6 +591,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(test_out_of_memory),
 	    cmocka_unit_test(test_log_tail_and_rotation),
 	    cmocka_unit_test(test_log_back_pressure),
+	    cmocka_unit_test(test_log_of_removed),
 	    cmocka_unit_test(test_glob_and_imports),
 	    cmocka_unit_test(test_launcher_killed),
 	    cmocka_unit_test(test_nothing_is_left),
