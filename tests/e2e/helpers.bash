@@ -140,14 +140,16 @@ end_place() {
 
 # eventually COMMAND...: tries until it succeeds, at the most WITHIN (60) seconds.
 eventually() {
-	local deadline=$((SECONDS + ${WITHIN:-60}))
+	local deadline=$((SECONDS + ${WITHIN:-60})) pause=1
 	until "$@" >/dev/null 2>&1; do
 		if [ "$SECONDS" -ge "$deadline" ]; then
 			echo "did not become true in ${WITHIN:-60} s: $*"
 			"$@"
 			return 1
 		fi
-		sleep 0.02
+		# What is late is asked for less often: asking takes time from what is waited for.
+		[ "$pause" -eq 9 ] || pause=$((pause + 1))
+		sleep "0.0$pause"
 	done
 }
 

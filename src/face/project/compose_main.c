@@ -134,7 +134,7 @@ static int with_project(const struct project_command *c, const struct globals *g
 {
 	struct cli cli = {.socket_option = g->socket, .context_option = g->context};
 	struct project p = {.cli = &cli, .globals = &g->g, .timeout = -1};
-	int ansi, progress, r = read_word(ansi_words, "--ansi", g->g.ansi, "COMPOSE_ANSI", &ansi, err);
+	int ansi = 0, progress = 0, r = read_word(ansi_words, "--ansi", g->g.ansi, "COMPOSE_ANSI", &ansi, err);
 
 	if (r == 0)
 		r = read_word(progress_words, "--progress", g->g.progress, "COMPOSE_PROGRESS", &progress, err);
