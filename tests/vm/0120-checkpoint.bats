@@ -71,20 +71,26 @@ answers() {
 	run -1 oci state "$NAME"
 }
 
-# Takes the terminal of the next container at $DIR/console, types a line into it and keeps what it says until it ends.
+# Takes the terminal of the next container at $DIR/console, types a line into it (again when nothing comes of it, as above) and keeps what it says until
+# it ends.
 console() {
 	rm -f "$DIR/console"
 	python3 - "$DIR/console" >"$DIR/typed" 3>&- 4>&- <<-'END' &
-		import os, socket, sys
+		import os, select, socket, sys
 		sock = socket.socket(socket.AF_UNIX)
 		sock.bind(sys.argv[1])
 		sock.listen(1)
 		connection = sock.accept()[0]
 		_, fds, _, _ = socket.recv_fds(connection, 100, 1)
-		os.write(fds[0], b"typed\n")
+		seen = b""
 		try:
 		    while True:
-		        os.write(1, os.read(fds[0], 1000))
+		        if select.select(fds[:1], [], [], 0.3)[0]:
+		            data = os.read(fds[0], 1000)
+		            os.write(1, data)
+		            seen += data
+		        elif b"got typed" not in seen:
+		            os.write(fds[0], b"typed\n")
 		except OSError:
 		    pass
 	END
