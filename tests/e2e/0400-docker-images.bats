@@ -129,8 +129,11 @@ no_tool() {
 	docker_api 200 GET /images/kit:1/json
 	[ "$(body .Id)" = "$id" ]
 	[ "$(berth run --rm kit:1)" = hello ]
-	docker_api 200 POST '/build?networkmode=none&version=2&dockerfile=Fails' --data-binary "@-" < <(tar -C "$DIR/context" -cf - .)
-	[[ "$(body 'select(.error) | .error')" == *nothing* ]]
+	# The last words come, although nobody is left then for whom the process would stay.
+	for _ in 1 2 3 4 5; do
+		docker_api 200 POST '/build?networkmode=none&version=2&dockerfile=Fails' --data-binary "@-" < <(tar -C "$DIR/context" -cf - .)
+		[[ "$(body 'select(.error) | .error')" == *nothing* ]]
+	done
 	docker_api 400 POST '/build?networkmode=none&version=2&remote=client-session' --data-binary "@$DIR/context.tar"
 	docker_api 400 POST '/build?networkmode=none&buildargs=nonsense' --data-binary "@$DIR/context.tar"
 }

@@ -47,7 +47,7 @@ struct job {
 struct jobs {
 	struct jobs_options o;
 	struct job *first;
-	size_t n;
+	size_t n, n_traces; /* a trace outlives its job until its last words are out */
 };
 
 /* ---- books ---- */
@@ -124,7 +124,7 @@ static void job_free(struct job *job)
 	free(job->session);
 	free(job->ref);
 	free(job);
-	if (j->n == 0)
+	if (!jobs_any(j))
 		j->o.idle(j->o.ctx);
 }
 
@@ -160,7 +160,7 @@ struct jobs *jobs_free(struct jobs *j)
 
 bool jobs_any(const struct jobs *j)
 {
-	return j->n > 0;
+	return j->n > 0 || j->n_traces > 0;
 }
 
 /* ---- who waits ---- */
@@ -523,10 +523,20 @@ static void on_trace_gone(void *ctx)
 	drop(ctx);
 }
 
+static void on_trace_over(void *all)
+{
+	struct jobs *j = all;
+
+	j->n_traces--;
+	if (!jobs_any(j))
+		j->o.idle(j->o.ctx);
+}
+
 void job_trace(struct jobs *j, int fd, int context, struct message *m, bool host)
 {
 	struct job *job = m->ref && *m->ref && !find(j, m->ref) ? find_or_new(j, m->ref) : NULL;
-	struct trace_hooks trace = {.drain = on_trace_drain, .gone = on_trace_gone, .ctx = job};
+	struct trace_hooks trace = {
+	    .drain = on_trace_drain, .gone = on_trace_gone, .over = on_trace_over, .ctx = job, .all = j};
 
 	if (!job) {
 		fd_closep(&fd);
@@ -538,10 +548,12 @@ void job_trace(struct jobs *j, int fd, int context, struct message *m, bool host
 	job->context = context;
 	job->host = host;
 	job->traced = true;
-	if (trace_new(j->o.loop, fd, m->quiet, &trace, &job->trace, NULL) < 0)
+	if (trace_new(j->o.loop, fd, m->quiet, &trace, &job->trace, NULL) < 0) {
 		drop(job);
-	else
-		begin(job);
+		return;
+	}
+	j->n_traces++;
+	begin(job);
 }
 
 void job_cancel(struct jobs *j, const char *ref)

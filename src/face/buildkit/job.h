@@ -26,7 +26,7 @@ struct jobs_options {
 	/* What copies of its directories are kept by, or NULL. */
 	const char *(*key)(void *ctx, const char *id);
 	void (*made)(void *ctx, const char *names); /* an image has these names now, with commas between */
-	void (*idle)(void *ctx);		    /* the last job is gone */
+	void (*idle)(void *ctx);		    /* the last job is gone, and all was told */
 	void *ctx;
 };
 
@@ -35,7 +35,7 @@ struct jobs *jobs_new(const struct jobs_options *o);
 struct jobs *jobs_free(struct jobs *j);
 /* All are told to end; `idle` follows. */
 void jobs_drop(struct jobs *j);
-bool jobs_any(const struct jobs *j);
+bool jobs_any(const struct jobs *j); /* or words of one that are not out yet */
 
 /* A session has come: builds that wait for it begin. */
 void jobs_session(struct jobs *j, const char *id);

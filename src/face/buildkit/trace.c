@@ -56,7 +56,10 @@ static void on_event(void *ctx, int events)
 		t->broken = true;
 	pour(t);
 	if (t->ending && t->out.len == 0) {
+		struct trace_hooks hooks = t->hooks;
+
 		trace_free(t);
+		hooks.over(hooks.all);
 		return;
 	}
 	loop_fd_set(t->watch, t->broken ? 0 : LOOP_IN | (t->out.len > 0 ? LOOP_OUT : 0));

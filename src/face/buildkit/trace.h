@@ -15,7 +15,8 @@ struct trace;
 struct trace_hooks {
 	void (*drain)(void *ctx); /* after trace_status() gave 1 */
 	void (*gone)(void *ctx);  /* nobody reads any more: trace_end() frees it */
-	void *ctx;
+	void (*over)(void *all);  /* after trace_end(): its last words are out, or nobody hears them */
+	void *ctx, *all;
 };
 
 /* Takes the descriptor over. quiet: nothing is told but the image. */
