@@ -170,9 +170,10 @@ link_local_of() { # CONTAINER NETWORK
 }
 
 @test "chosen link-local addresses: at the start, at a connect, after another daemon's start, and gone with the network" {
-	docker network create one >/dev/null
-	docker run -d --name a1 --link-local-ip 169.254.8.8 --network one busybox sleep 100 >/dev/null
-	docker run -d --name a2 --network bridge busybox sleep 100 >/dev/null
+	# (docker 20.10 asks for no IPv6 unless it is told to.)
+	docker network create --ipv6 --subnet 10.98.0.0/24 --subnet fd00:98::/64 one >/dev/null
+	docker run -d --name a1 --link-local-ip 169.254.8.8 --network one busybox sleep 1000 >/dev/null
+	docker run -d --name a2 --network bridge busybox sleep 1000 >/dev/null
 	docker network connect --link-local-ip 169.254.8.9 --link-local-ip fe80::77 one a2
 	docker exec a1 ip addr show eth0 | grep -q 'inet 169.254.8.8/16'
 	docker exec a2 ip addr show eth1 | grep -q 'inet6 fe80::77/64'

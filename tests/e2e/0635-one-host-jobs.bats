@@ -24,6 +24,10 @@ teardown_file() {
 	end_cluster
 }
 
+setup() {
+	command -v docker >/dev/null || skip "docker is not installed"
+}
+
 sorted_logs() { # what `berth logs` says, one source after the other
 	berth logs "$@" 2>&1 | sort | tr '\n' ';'
 }
@@ -131,8 +135,8 @@ sorted_logs() { # what `berth logs` says, one source after the other
 	eventually grep -qx "berth: node $node went away: what it has of $id is shown when it is there again" "$DIR/words"
 	run berth logs "$id"
 	[ "$(grep -c "node $node is not connected now: what it has of $id is not shown" <<<"$output")" = 1 ]
-	run docker logs "$id-t-0"
-	fails_with "No such container: $id-t-0 on the nodes that are connected; $node is not"
+	docker_api 404 GET "/containers/$id-t-0/logs?stdout=1"
+	[ "$(body .message)" = "No such container: $id-t-0 on the nodes that are connected; $node is not" ]
 	run berth logs nobody
 	fails_with "no container and no job" "; $node is not"
 	seen=$(wc -l <"$DIR/counted")

@@ -72,7 +72,7 @@ static int read_file(int dir, const char *name, char **ret, struct err *err)
 	return 0;
 }
 
-/* The machine may have stopped between the two files of a renewal. */
+/* The machine may have stopped between the two files of a renewal. The key that fits takes its place: the next renewal writes over this file. */
 static int choose_key(struct dial *d, int dir, struct err *err)
 {
 	mem_cleanup char *next = NULL;
@@ -81,12 +81,13 @@ static int choose_key(struct dial *d, int dir, struct err *err)
 
 	if (r < 0 || !next)
 		return r;
-	if (tls_mutual_new(&(struct tls_mutual){.cert = d->cert, .key = next, .client = true}, &tls, NULL) == 0) {
-		free(d->key);
-		d->key = mem_take(next);
-	}
+	r = tls_mutual_new(&(struct tls_mutual){.cert = d->cert, .key = next, .client = true}, &tls, NULL);
 	tls_free(tls);
-	return 0;
+	if (r < 0)
+		return 0;
+	free(d->key);
+	d->key = mem_take(next);
+	return renameat(dir, NEXT_KEY, dir, "agent.key") < 0 ? err_sys(err, errno, "rename %s/" NEXT_KEY, d->dir) : 0;
 }
 
 static int load(struct dial *d, struct err *err)

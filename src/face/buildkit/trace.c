@@ -40,8 +40,9 @@ static void pour(struct trace *t)
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return;
 		t->broken = n < 0;
-		t->at += n > 0 ? (size_t)n : 0;
+		buf_pass(&t->out, &t->at, n > 0 ? (size_t)n : 0);
 	}
+	/* Whoever does not hear needs none of it. */
 	buf_clear(&t->out);
 	t->at = 0;
 }

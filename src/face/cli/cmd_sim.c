@@ -167,7 +167,7 @@ static int sim_run(struct cli *cli, void *values, char **operands, struct err *e
 	if (r == 0)
 		r = cli->hooks && cli->hooks->sim ? cli->hooks->sim(&sim, err)
 						  : err_set(err, ENOSYS, "this program has no store");
-	if (r < 0 || !sim.json)
+	if (r != 0)
 		return r;
 	json = sim.json;
 	doc = json_parse(json, strlen(json), SIM_JSON_MAX, "the result", err);

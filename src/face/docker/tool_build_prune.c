@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The build cache: what it keeps (GET /system/df, "build_usage"), and POST /build/prune: the records and cache mounts of builds, and the layers that only they held.
+ * The build cache: what it keeps (GET /system/df, "build_usage"), and POST /build/prune: the records and cache mounts of builds, and the layers that only they
+ * held.
  */
 #include "base/core/clock.h"
 #include "base/core/err.h"
@@ -45,16 +46,21 @@ static int prune(struct tool *t, struct image_store *s, struct err *err)
 	return 0;
 }
 
-int tool_build_prune(struct tool *t, struct err *err)
+/* Not in a process of its own (tool_on_store): it has an answer, and whenever it is ended the rest is a cache. */
+static int on_store(struct tool *t, int (*fn)(struct tool *t, struct image_store *s, struct err *err), struct err *err)
 {
-	/* Not in a process of its own (tool_on_store): it has an answer, and whenever it is ended the rest is a cache. */
 	struct image_store *s = NULL;
 	int r = image_store_open(t->data, &s, err);
 
 	if (r == 0)
-		r = prune(t, s, err);
+		r = fn(t, s, err);
 	image_store_close(s);
 	return r;
+}
+
+int tool_build_prune(struct tool *t, struct err *err)
+{
+	return on_store(t, prune, err);
 }
 
 /* ---- what it keeps ---- */
@@ -86,37 +92,36 @@ static void add_record(yyjson_mut_doc *d, yyjson_mut_val *list, const struct cac
 	yyjson_mut_obj_add_uint(d, one, "UsageCount", 1);
 }
 
+static int uses_of(const struct tool *t, struct image_store *s, struct cache_use **ret, size_t *ret_n, struct err *err)
+{
+	struct cache *c = NULL;
+	int r = cache_open(t->data, s, &c, err);
+
+	if (r == 0)
+		cache_uses(c, ret, ret_n);
+	cache_close(c);
+	return r;
+}
+
 int tool_build_records(struct tool *t, struct image_store *s, yyjson_mut_val *list, struct err *err)
 {
 	mem_cleanup struct cache_use *uses = NULL;
-	struct cache *c = NULL;
 	size_t n = 0;
-	int r = cache_open(t->data, s, &c, err);
+	int r = uses_of(t, s, &uses, &n, err);
 
-	if (r < 0)
-		return r;
-	cache_uses(c, &uses, &n);
-	cache_close(c);
 	for (size_t i = 0; i < n; i++)
 		add_record(t->answer, list, &uses[i]);
-	return 0;
+	return r;
 }
 
 /* For BuildKit's protocol: no more than its answer holds (solver.h), the oldest first. */
 static int usage(struct tool *t, struct image_store *s, struct err *err)
 {
-	yyjson_mut_val *root = yyjson_mut_doc_get_root(t->answer);
+	yyjson_mut_val *list = yyjson_mut_obj_add_arr(t->answer, yyjson_mut_doc_get_root(t->answer), "records");
 	mem_cleanup struct cache_use *uses = NULL;
-	struct cache *c = NULL;
-	yyjson_mut_val *list;
 	size_t n = 0;
-	int r = cache_open(t->data, s, &c, err);
+	int r = uses_of(t, s, &uses, &n, err);
 
-	if (r < 0)
-		return r;
-	cache_uses(c, &uses, &n);
-	cache_close(c);
-	list = yyjson_mut_obj_add_arr(t->answer, root, "records");
 	for (size_t i = 0; i < n && i < USAGE_RECORDS; i++) {
 		yyjson_mut_val *one = yyjson_mut_arr_add_obj(t->answer, list);
 
@@ -126,16 +131,10 @@ static int usage(struct tool *t, struct image_store *s, struct err *err)
 		yyjson_mut_obj_add_int(t->answer, one, "used_s", uses[i].used_s);
 		yyjson_mut_obj_add_bool(t->answer, one, "shared", uses[i].shared);
 	}
-	return 0;
+	return r;
 }
 
 int tool_build_usage(struct tool *t, struct err *err)
 {
-	struct image_store *s = NULL;
-	int r = image_store_open(t->data, &s, err);
-
-	if (r == 0)
-		r = usage(t, s, err);
-	image_store_close(s);
-	return r;
+	return on_store(t, usage, err);
 }

@@ -107,8 +107,8 @@ struct engine_container {
 	int pid;
 	bool remove;		 /* remove when it has ended, unless it is started again */
 	struct engine_exit exit; /* EXITED, LOST; while it is starting again, of the life before, as users see it */
-	char *
-	    refused; /* NULL, or why its last start came to no life (a published port is taken, a network is gone): until its next one */
+	/* NULL, or why its last start came to no life (a published port is taken, a network is gone): until its next one */
+	char *refused;
 
 	/* its lives. What users call its state: dead, removing, paused and restarting (in this order) come before `state` */
 	uint32_t run;	 /* the number of the present or last life; 0 = it was never started */

@@ -111,12 +111,12 @@ bool net_link_name_ok(const char *name); /* what the kernel takes as the name of
 struct net_endpoint_wish {
 	const char *network;	 /* id or name */
 	const char *ipv4, *ipv6; /* static addresses, NULL = the next free one */
-	char *const *
-	    link_local; /* NULL-terminated or NULL: more addresses, those that net_check_link_local() takes; nobody looks whether they are free */
+	/* NULL-terminated or NULL: more addresses, those that net_check_link_local() takes; nobody looks whether they are free */
+	char *const *link_local;
 	const char *mac;      /* NULL = made from the address */
 	char *const *aliases; /* NULL-terminated or NULL: as the user gave them */
-	char *const *
-	    dns_names; /* NULL-terminated or NULL: all names for the name server (the caller makes them: name, aliases, short id) */
+	/* NULL-terminated or NULL: all names for the name server (the caller makes them: name, aliases, short id) */
+	char *const *dns_names;
 	char *const *links; /* "TARGET:ALIAS" */
 	const struct net_pair *driver_options;
 	size_t n_driver_options;

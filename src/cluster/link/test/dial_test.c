@@ -290,38 +290,46 @@ static void damaged_certificate(void **state)
 }
 
 /* A renewal whose writing fails at one of its files, as if the machine had stopped there: what is on the disk is still good for a link. */
-static void torn_renewal(struct world *w, const char *name)
+static void torn_renewal(struct world *w, const char *name, unsigned links, unsigned renews)
 {
 	mem_cleanup char *dir = mem_printf("%s/agent", w->dir), *old = NULL, *cert = NULL;
 	struct err err = ERR_INIT;
 	fd_cleanup int at = -1;
 
-	clock_use(later, NULL);
-	dial(w, w->token);
-	run_until(w, 1, 1);
+	run_until(w, links, renews);
 	at = fs_mkdirs(dir, 0700, &err);
 	assert_int_equal(fs_read(at, name, 65536, &old, NULL, &err), 0);
 	assert_int_equal(unlinkat(at, name, 0), 0);
 	assert_int_equal(mkdirat(at, name, 0700), 0);
-	assert_int_equal(authority_sign(&w->authority, w->renews[0], "n1", "m1", CERT_S, &cert, &err), 0);
+	assert_int_equal(authority_sign(&w->authority, w->renews[renews - 1], "n1", "m1", CERT_S, &cert, &err), 0);
 	link_send(w->end, &(struct link_msg){.type = LINK_CERT, .text = cert});
-	run_until(w, 1, 2);
+	run_until(w, links, renews + 1);
 	w->agent = link_free(w->agent);
 	close_link(w);
 	assert_int_equal(unlinkat(at, name, AT_REMOVEDIR), 0);
 	assert_int_equal(fs_write_atomic(at, name, old, strlen(old), 0600, false, &err), 0);
 	dial(w, NULL);
-	run_until(w, 2, 2);
+	run_until(w, links + 1, renews + 1);
 }
 
 static void stopped_before_the_certificate(void **state)
 {
-	torn_renewal(*state, "agent.crt");
+	struct world *w = *state;
+
+	clock_use(later, NULL);
+	dial(w, w->token);
+	torn_renewal(w, "agent.crt", 1, 1);
 }
 
+/* And once more in the next renewal, when the key of the certificate is in the second file. */
 static void stopped_before_the_key(void **state)
 {
-	torn_renewal(*state, "agent.key");
+	struct world *w = *state;
+
+	clock_use(later, NULL);
+	dial(w, w->token);
+	torn_renewal(w, "agent.key", 1, 1);
+	torn_renewal(w, "agent.crt", 2, 3);
 }
 
 /* With a token a node whose certificate is none joins once more. */
