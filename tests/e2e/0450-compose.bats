@@ -89,6 +89,20 @@ $PROJECT-web-1 running" ]
 	docker_api 404 GET "/volumes/${PROJECT}_data"
 }
 
+# Its health check keeps up --wait from seeing it well while it runs: it is over, or it was never enough.
+@test "up --wait: what another service wants to be over is over, and what nobody wants so has failed" {
+	cat >compose.yaml <<'YAML'
+services:
+  init: {image: busybox, command: sh -c 'exit 0', healthcheck: {test: "false", interval: 1h, start_period: 1h}}
+  web: {image: busybox, command: sleep 1000, stop_grace_period: 0s, depends_on: {init: {condition: service_completed_successfully}}}
+YAML
+	run compose up -d --wait
+	succeeds
+	[ "$(compose ps --services)" = web ]
+	run compose up -d --wait init
+	fails_with "container $PROJECT-init-1 exited with code 0"
+}
+
 @test "only what has changed is made anew, and its anonymous volumes go on" {
 	cat >compose.yaml <<'YAML'
 services:

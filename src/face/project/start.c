@@ -212,6 +212,30 @@ static bool needed(const struct converge *c, const char *service)
 	return false;
 }
 
+struct end {
+	const char *service;
+	bool wanted;
+};
+
+static void is_end(void *ctx, const char *name, const char *condition, bool required, bool restart)
+{
+	struct end *e = ctx;
+
+	(void)required;
+	(void)restart;
+	e->wanted |= !strcmp(name, e->service) && !strcmp(condition, "service_completed_successfully");
+}
+
+/* What somebody wants to be over will not stay up for who waits for all of them. */
+static enum want held_for(const struct converge *c, const char *service)
+{
+	struct end e = {.service = service};
+
+	for (char *const *s = c->how.services; *s; s++)
+		project_deps(c->p, &c->members, *s, is_end, &e);
+	return e.wanted ? WANT_COMPLETED : WANT_UP;
+}
+
 static void add_service(struct start *st, const char *name, struct map *started, bool hold)
 {
 	struct converge *c = st->c;
@@ -236,7 +260,7 @@ static void add_service(struct start *st, const char *name, struct map *started,
 	}
 	map_put(started, name, last);
 	if (hold && has_slots(c, name))
-		steps_after(add_wait(st, name, WANT_UP, true), last);
+		steps_after(add_wait(st, name, held_for(st->c, name), true), last);
 }
 
 static void on_timeout(void *ctx)
