@@ -108,6 +108,7 @@ create() { # MINOR BODY JQ-EXPRESSION: what is kept of it
 }
 
 @test "docker commands of old versions run a container, show and remove it" {
+	command -v docker >/dev/null || skip "docker is not installed"
 	for version in 1.24 1.30 1.40; do
 		[ "$(DOCKER_API_VERSION=$version docker run --name "v$version" busybox echo "$version")" = "$version" ]
 		[ "$(DOCKER_API_VERSION=$version docker ps -a --filter "name=v$version" --format '{{.Image}}')" = busybox ]

@@ -6,12 +6,16 @@
 load helpers
 
 setup_file() {
-	command -v docker >/dev/null || skip "no docker CLI"
+	command -v docker >/dev/null || return 0
 	start_apart
 	export DOCKER_HOST=unix://$BERTH_SOCKET DOCKER_CONFIG=$DIR/docker HOME=$DIR
 	mkdir "$DIR/docker"
 	docker run -d --name idle busybox sleep 10000
 	head -c 20000000 /dev/urandom >"$DIR/big"
+}
+
+setup() {
+	command -v docker >/dev/null || skip "docker is not installed"
 }
 
 teardown_file() {

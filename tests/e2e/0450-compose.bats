@@ -324,7 +324,7 @@ YAML
 	run ! compose stats --no-stream
 	fails_with 'no container of the project runs'
 	compose down -v 2>/dev/null
-	docker rmi "$PROJECT-image"
+	berth rmi "$PROJECT-image"
 }
 
 # What happened to containers of the project, in order: "start a-1 ...".
@@ -390,7 +390,7 @@ YAML
 	compose up -d --force-recreate 2>/dev/null
 	[ "$(cat log/x)" = $'down\nup one\n/tmp\n7' ]
 	# One that has ended by itself is not asked.
-	docker kill "$PROJECT-a-1" && docker wait "$PROJECT-a-1"
+	berth kill "$PROJECT-a-1" && berth wait "$PROJECT-a-1"
 	: >log/x
 	compose down 2>/dev/null
 	[ ! -s log/x ]
@@ -398,7 +398,7 @@ YAML
 	compose up -d 2>/dev/null
 	run ! compose stop
 	fails_with "service a: pre_stop hook 1 exited with code 9"
-	[ "$(docker inspect -f '{{.State.Status}}' "$PROJECT-a-1")" = running ]
+	[ "$(api .State.Status "$PROJECT-a-1")" = running ]
 	compose kill 2>/dev/null
 }
 
@@ -513,7 +513,7 @@ manage_each_other() { # COMPOSE...
 
 # What the containers have: contents of a path, or nothing.
 inside() { # SERVICE PATH
-	docker exec "$PROJECT-$1-1" cat "$2" 2>/dev/null
+	berth exec "$PROJECT-$1-1" cat "$2" 2>/dev/null
 }
 
 differs() { # FROM COMMAND...
@@ -562,12 +562,12 @@ YAML
 	eventually is a inside web /app/new/below/link
 	eventually is b inside web /app/deep/b
 	eventually is "" inside web /app/there
-	[ "$(docker exec "$PROJECT-web-1" find /app -type f | sort | tr '\n' ' ')" = "/app/deep/b /app/hidden /app/new/below/a " ]
+	[ "$(berth exec "$PROJECT-web-1" find /app -type f | sort | tr '\n' ' ')" = "/app/deep/b /app/hidden /app/new/below/a " ]
 	echo tool >tools/tool
 	eventually is tool inside web /all
 	echo setting >conf/setting
 	eventually grep -q '^Restarted service "other"' log
-	is setting docker exec "$PROJECT-other-1" cat /conf/setting || { cat log; return 1; }
+	is setting berth exec "$PROJECT-other-1" cat /conf/setting || { cat log; return 1; }
 	eventually differs "$first" inside other /began
 	# As editors write: another file in its place.
 	echo two >version.new

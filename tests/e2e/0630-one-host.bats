@@ -7,11 +7,15 @@ load helpers
 load cluster
 
 setup_file() {
-	command -v docker >/dev/null || skip "no docker CLI"
+	command -v docker >/dev/null || return 0
 	IMAGES_AT=n1 start_cluster
 	export DOCKER_HOST=unix://$BERTH_SOCKET DOCKER_CONFIG=$DIR/docker HOME=$DIR
 	mkdir "$DIR/docker"
 	head -c 20000000 /dev/urandom >"$DIR/big"
+}
+
+setup() {
+	command -v docker >/dev/null || skip "docker is not installed"
 }
 
 teardown_file() {

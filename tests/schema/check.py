@@ -31,6 +31,9 @@ ImageConfig.ArgsEscaped ImageConfig.ExposedPorts ImageConfig.Healthcheck ImageCo
 ImageConfig.OnBuild ImageConfig.Shell ImageConfig.StopSignal ImageConfig.StopTimeout
 ImageDeleteResponseItem.Deleted ImageDeleteResponseItem.Untagged
 ImageInspect.OsVersion ImageInspect.Variant
+Mount.BindOptions.CreateMountpoint Mount.BindOptions.NonRecursive Mount.BindOptions.Propagation
+Mount.BindOptions.ReadOnlyForceRecursive Mount.BindOptions.ReadOnlyNonRecursive
+Mount.VolumeOptions.DriverConfig Mount.VolumeOptions.Labels Mount.VolumeOptions.NoCopy
 Mount.BindOptions Mount.Consistency Mount.ReadOnly Mount.Source Mount.TmpfsOptions Mount.VolumeOptions
 MountPoint.Driver MountPoint.Name
 Network.Peers
