@@ -5,8 +5,10 @@
 
 load helpers
 
+# A container that stays keeps the cgroups above all of them: they go with the last container of any daemon on the machine, and would have to be made again.
 setup_file() {
 	start_apart
+	"$BERTH" run -d --network none --name stays busybox sleep 100000
 }
 
 teardown_file() {
@@ -22,8 +24,8 @@ launcher_pid() {
 	pgrep -P "$(daemon_pid)" -f berth-launcher
 }
 
-no_monitor() {
-	! pgrep -P "$(launcher_pid)" >/dev/null
+no_other_monitor() {
+	[ "$(pgrep -c -P "$(launcher_pid)")" = 1 ]
 }
 
 # traced NETWORK: the calls of a container from the request to the monitor's end, in DIR/calls. One before it has filled what is kept.
@@ -31,12 +33,12 @@ traced() {
 	local pid tracer
 	pid=$(launcher_pid)
 	"$BERTH" run --rm --network "$1" busybox true
-	eventually no_monitor
+	eventually no_other_monitor
 	strace -f -qq -yy -s 80 -p "$pid" -o "$DIR/calls" 3>&- 4>&- &
 	tracer=$!
 	eventually grep -q "^TracerPid:[[:space:]]$tracer$" "/proc/$pid/status"
 	"$BERTH" run --rm --network "$1" busybox true
-	eventually no_monitor
+	eventually no_other_monitor
 	kill "$tracer"
 	wait "$tracer" || true
 }
