@@ -7,7 +7,7 @@ load registry
 
 setup_file() {
 	new_place
-	export XDG_CONFIG_HOME=$DIR/config
+	export XDG_CONFIG_HOME=$DIR/config HOME=$DIR/home
 	mkdir -p "$XDG_CONFIG_HOME/berth"
 	start
 	import_busybox
@@ -195,6 +195,38 @@ same_as_again() {
 	docker_api 200 POST "/images/$HOST/team/app/push?tag=latest"
 	echo "{\"attempts\": 1, \"registries\": {\"away.test\": {\"mirrors\": [\"http://$HOST\"]}}}" >"$XDG_CONFIG_HOME/berth/registries.json"
 	run -0 build -a filename=away
+}
+
+@test "of what a build asks a registry, the client's logins are asked for, and the daemon's user's never used" {
+	echo "$USERS" >"$DIR/users"
+	registry_start --htpasswd "$DIR/users"
+	mkdir -p "$DIR/home/.docker"
+	printf '%s\n' 'FROM busybox' 'RUN head -c 9 /dev/urandom | base64 >/number' >"$DIR/ctx/cached"
+	run -0 build -a filename=cached -a build-arg:BUILDKIT_INLINE_CACHE=1 -n "$HOST/team/cached:1"
+	docker_api 200 POST "/images/$HOST/team/cached/push?tag=1" \
+		-H "X-Registry-Auth: $(printf '{"username":"alice","password":"wonderland"}' | base64 -w0)"
+	number=$(berth run --network none "$HOST/team/cached:1" cat /number)
+	printf 'FROM %s/team/cached:1\n' "$HOST" >"$DIR/ctx/private"
+	forget() {
+		docker_api 200 DELETE "/images/$HOST/team/cached:1?force=1"
+		docker_api 200 POST '/build/prune?all=true'
+	}
+	for how in "" --bridge; do
+		forget
+		run -0 build -a filename=cached --cache-from "$HOST/team/cached:1" --login "$HOST=alice:wonderland" -n from:1 $how
+		[[ "$output" == *"login $HOST"*"cached [2/2] RUN"* ]]
+		[ "$(berth run --network none from:1 cat /number)" = "$number" ]
+		docker_api 200 DELETE '/images/from:1?force=1'
+		docker_api 200 POST '/build/prune?all=true'
+		run -0 build -a filename=private --login "$HOST=alice:wonderland" -n "$HOST/team/cached:1" $how
+	done
+	forget
+	# The daemon's user could.
+	printf '{"auths": {"%s": {"auth": "%s"}}}' "$HOST" "$(printf alice:wonderland | base64)" >"$DIR/home/.docker/config.json"
+	run -0 build -a filename=cached --cache-from "$HOST/team/cached:1"
+	[[ "$output" == *"login $HOST"*"wants to know who asks"* && "$output" != *"cached [2/2]"* ]]
+	run -1 build -a filename=private
+	[[ "$output" == *"login $HOST"*"wants to know who asks"* ]]
 }
 
 @test "errors have the words and the kind of the failure" {

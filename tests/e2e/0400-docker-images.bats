@@ -164,6 +164,13 @@ no_tool() {
 	docker_api 200 POST "/build?networkmode=none&pull=1" --data-binary "@$DIR/again.tar" \
 		-H "X-Registry-Config: $(printf '{"%s":{"username":"alice","password":"wonderland"}}' "$HOST" | base64 -w0 | tr '+/' '-_')"
 	body 'select(.status) | .status' | grep -qx "Status: Image is up to date for $image:1"
+	# So do builds of BuildKit that send their context as the body.
+	docker_api 200 POST "/build?networkmode=none&pull=1&version=2&t=known:1" --data-binary "@$DIR/again.tar" \
+		-H "X-Registry-Config: $(printf '{"%s":{"username":"alice","password":"wonderland"}}' "$HOST" | base64 -w0 | tr '+/' '-_')"
+	[[ "$(body 'select(.id == "moby.image.id").aux.ID')" == sha256:* ]]
+	docker_api 200 DELETE /images/known:1
+	docker_api 200 POST "/build?networkmode=none&pull=1&version=2" --data-binary "@$DIR/again.tar"
+	[[ "$(body 'select(.error) | .error')" == *"wants to know who asks"* ]]
 	# A header that nobody can decode, and the one of nobody, are no reason for an error of their own (point 9).
 	for header in '!!!' e30= bm90IGpzb24=; do
 		docker_api 200 POST "/images/create?fromImage=$image&tag=1" -H "X-Registry-Auth: $header"

@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """A client of BuildKit's protocol, as docker buildx is one: two connections after an upgrade, HTTP/2 by python3-h2.
 
-buildkit_client.py SOCKET [-d DIR] [-a NAME=VALUE]... [-s ID=TEXT]... [--ssh ID] [--key KEY] [-o TYPE] [-n NAME] [--bridge] [--vanish] [--query QUERY [--body]]
+buildkit_client.py SOCKET [-d DIR] [-a NAME=VALUE]... [-s ID=TEXT]... [--ssh ID] [--login HOST=USER:PASSWORD]... [--cache-from NAME]... [--key KEY] [-o TYPE] [-n NAME] [--bridge] [--vanish] [--query QUERY [--body]]
 
   -d       the directory that is context and place of the Dockerfile
   -a       a word of the frontend: "filename=F", "build-arg:X=1"
   -s       a secret
   --key    what the builder may keep the directory by; says which files are asked for
   --ssh    the id of an ssh agent, which has no keys
+  --login  who we are to a registry; the hosts that the builder asks for are printed
+  --cache-from a cache or an image in a registry
   -o, -n   the exporter (moby, tar, none), the name of the image
   --bridge drives the frontend itself, as buildx does
   --query  builds as clients before buildx do: POST /build?version=2&QUERY
@@ -261,6 +263,15 @@ def give_secret(stream, args):
     stream.answer()
 
 
+def give_login(stream, args):
+    host = dict(fields(stream.next()))[1].decode()
+    print("login", host, flush=True)
+    user, _, password = dict(l.split("=", 1) for l in args.login).get(host, "").partition(":")
+    stream.begin()
+    stream.send((text(1, user) + text(2, password)) if user else b"")
+    stream.answer()
+
+
 def check_agent(stream, args):
     id = dict(fields(stream.next())).get(1, b"").decode()
     if id == args.ssh:
@@ -286,6 +297,8 @@ def serve(args):
             take_tar(stream, args)
         elif path == "/moby.buildkit.secrets.v1.Secrets/GetSecret":
             give_secret(stream, args)
+        elif path == "/moby.filesync.v1.Auth/Credentials":
+            give_login(stream, args)
         elif path == "/moby.sshforward.v1.SSH/CheckAgent":
             check_agent(stream, args)
         elif path == "/moby.sshforward.v1.SSH/ForwardAgent":
@@ -315,10 +328,15 @@ def watch(stream, args):
                 print("warning", one[3].decode(), flush=True)
 
 
+def caches(args, field):
+    return b"".join(text(field, text(1, "registry") + entry(2, "ref", name)) for name in args.cache_from)
+
+
 def solve_request(args, ref):
     words = b"".join(entry(7, *a.split("=", 1)) for a in args.a)
     out = text(13, text(1, args.o) + (entry(2, "name", args.n) if args.n else b"")) if args.o != "none" else b""
-    return text(1, ref) + text(5, ref) + (b"" if args.bridge else text(6, "dockerfile.v0") + words) + out
+    mine = b"" if args.bridge else text(6, "dockerfile.v0") + words + text(8, caches(args, 5))
+    return text(1, ref) + text(5, ref) + mine + out
 
 
 def drive(conn, args, ref):
@@ -326,7 +344,7 @@ def drive(conn, args, ref):
     bridge = "/moby.buildkit.v1.frontend.LLBBridge/"
     assert conn.call(bridge + "Ping", b"", headers).status()[0] == 0
     words = b"".join(entry(3, *a.split("=", 1)) for a in args.a)
-    done = conn.call(bridge + "Solve", text(2, "dockerfile.v0") + words, headers)
+    done = conn.call(bridge + "Solve", text(2, "dockerfile.v0") + words + caches(args, 12), headers)
     code, why = done.status()
     failure = text(2, number(1, code) + text(2, why)) if code else b""
     assert conn.call(bridge + "Return", failure, headers).status()[0] == 0
@@ -391,6 +409,8 @@ def main():
     p.add_argument("-a", action="append", default=[])
     p.add_argument("-s", action="append", default=[])
     p.add_argument("--ssh", default="")
+    p.add_argument("--login", action="append", default=[])
+    p.add_argument("--cache-from", action="append", default=[])
     p.add_argument("--key", default="")
     p.add_argument("-o", default="moby")
     p.add_argument("-n", default="")

@@ -9,14 +9,12 @@
 #include "face/buildkit/agent.h"
 #include "face/buildkit/ask.h"
 #include "face/buildkit/filesync.h"
+#include "face/buildkit/login.h"
 #include "face/buildkit/solve_export.h"
 #include "face/buildkit/solve_options.h"
 #include "face/buildkit/solve_tell.h"
 #include "node/build/client.h"
 #include "node/build/secret.h"
-#include "node/image/ref.h"
-#include "node/registry/base64.h"
-#include "node/registry/docker_config.h"
 #include "node/registry/pull.h"
 
 #include <errno.h>
@@ -25,7 +23,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CREDENTIALS "/moby.filesync.v1.Auth/Credentials"
 #define GET_SECRET "/moby.buildkit.secrets.v1.Secrets/GetSecret"
 #define UPLOAD_PULL "/moby.upload.v1.Upload/Pull"
 
@@ -106,60 +103,6 @@ static int client_agent(void *ctx, const char *id, int dir, char **ret, struct e
 
 /* ---- base images ---- */
 
-static char *field_text(const struct buf *message, unsigned field)
-{
-	const char *at = buf_str(message), *end = at + message->len;
-	struct pb_field f;
-
-	while (pb_next(&at, end, &f) > 0) {
-		if (f.field == field && f.text)
-			return mem_strndup(f.text, f.n);
-	}
-	return mem_strdup("");
-}
-
-static void use_credentials(const char *registry, const char *user, const char *secret)
-{
-	mem_cleanup char *both = mem_printf("%s:%s", user, secret), *auth = base64_text(both, strlen(both));
-	buf_cleanup struct buf text = BUF_INIT;
-
-	buf_adds(&text, "{\"auths\":{");
-	json_quote(&text, registry, strlen(registry));
-	if (*user) {
-		buf_printf(&text, ":{\"auth\":\"%s\"}}}", auth);
-	} else {
-		buf_adds(&text, ":{\"identitytoken\":");
-		json_quote(&text, secret, strlen(secret));
-		buf_adds(&text, "}}}");
-	}
-	docker_config_only(buf_str(&text));
-	explicit_bzero(both, strlen(both));
-}
-
-/* Who has none, or does not say, goes without. */
-static void ask_credentials(const struct solve *s, const char *ref)
-{
-	cleanup_with(ask_close) struct ask_stream stream = ASK_STREAM_NULL;
-	cleanup_with(ref_free) struct ref parts = {.text = NULL};
-	buf_cleanup struct buf message = BUF_INIT;
-	mem_cleanup char *host = NULL, *user = NULL, *secret = NULL;
-	bool hub;
-
-	docker_config_only("{}");
-	if (ref_parse(ref, &parts, NULL) < 0)
-		return;
-	host = mem_strndup(parts.name, strcspn(parts.name, "/"));
-	hub = !strchr(parts.name, '/') || (!strpbrk(host, ".:") && strcmp(host, "localhost") != 0) ||
-	      !strcmp(host, "docker.io");
-	pb_text(&message, 1, hub ? "registry-1.docker.io" : host);
-	if (ask_once(s->ask, CREDENTIALS, &message, &stream, NULL) < 0)
-		return;
-	user = field_text(&stream.message, 1);
-	secret = field_text(&stream.message, 2);
-	if (*user || *secret)
-		use_credentials(hub ? "https://index.docker.io/v1/" : host, user, secret);
-}
-
 static void on_progress(void *ctx, const struct image_progress *p)
 {
 	const struct solve *s = ctx;
@@ -175,7 +118,6 @@ static int fetch(void *ctx, struct image_store *store, const char *ref, const ch
 	int r;
 
 	solve_tell_pull(s->tell, ref);
-	ask_credentials(s, ref);
 	r = registry_pull(store, ref, &o, &pulled, err);
 	solve_tell_pulled(s->tell, r < 0 ? err->text : NULL);
 	return r;
@@ -317,6 +259,7 @@ int solve_run(yyjson_val *request, int data_dir, yyjson_mut_doc *answer, struct 
 		return r;
 	(void)fcntl(STDIN_FILENO, F_SETFD, FD_CLOEXEC);
 	sigaction(SIGTERM, &action, NULL);
+	login_use(STDIN_FILENO);
 	s.tell = solve_tell_new(STDOUT_FILENO, ref ? ref : "", w.o.dockerfile, w.check ? answer : NULL);
 	r = build(&s, &w, data_dir, answer, err);
 	if (r < 0)

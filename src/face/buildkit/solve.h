@@ -12,6 +12,6 @@
 
 struct err;
 
-/* request: {"ref": ID, "attrs": {NAME: VALUE}, "exporters": [{"type", "attrs"}], "cache_from": [...], "cache_to": [...], "host": BOOL, "body": BOOL, "key": TEXT}. What the client is
+/* request: {"ref": ID, "attrs": {NAME: VALUE}, "exporters": [{"type", "attrs"}], "cache_from": [...], "cache_to": [...], "host": BOOL, "body": BOOL, "key": TEXT, "docker_config": {"auths": {...}}}: the last are logins that the client sent. What the client is
  * told of the result goes into `answer` as "response", where in the Dockerfile a failure stands as "details" (excerpt.h). Blocks; SIGTERM ends it. */
 int solve_run(yyjson_val *request, int data_dir, yyjson_mut_doc *answer, struct err *err);

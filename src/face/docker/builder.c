@@ -343,6 +343,8 @@ void docker_build_session(const struct docker_call *c)
 	t->r = c->r;
 	http_req_on_close(c->r, traced_close, t);
 	r = builder_query(c->r, &request, &err);
+	if (r >= 0)
+		docker_request_auth(request, c->r, NULL);
 	if (r > 0)
 		r = take_body(c, t, &body, &err);
 	if (r == 0 && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)

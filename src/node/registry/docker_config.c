@@ -23,11 +23,17 @@ static const char *key_of(const char *registry)
 }
 
 static char *only; /* docker_config_only */
+static int (*asked)(const char *registry, struct cred *ret); /* docker_config_ask */
 
 void docker_config_only(const char *text)
 {
 	free(only);
 	only = mem_strdup(text);
+}
+
+void docker_config_ask(int (*get)(const char *registry, struct cred *ret))
+{
+	asked = get;
 }
 
 int docker_config_folder(char **ret, struct err *err)
@@ -175,7 +181,8 @@ int docker_config_get(const char *registry, struct cred *ret, struct err *err)
 
 	if (only) {
 		r = docker_config_find(only, strlen(only), registry, ret, &helper, err);
-		return r >= 0 && helper ? 0 : r;
+		r = r >= 0 && helper ? 0 : r;
+		return r == 0 && asked ? asked(registry, ret) : r;
 	}
 	r = load(&dir, &text, &n, err);
 	if (r == -ENOENT && !dir) {

@@ -21,6 +21,9 @@ int docker_config_erase(const char *registry, struct err *err);
  * works for somebody who sent his own. */
 void docker_config_only(const char *text);
 
+/* After docker_config_only(): what `text` does not have is asked for, each time. get: 1 found, 0 there are none. For a process that works for somebody who can be asked. */
+void docker_config_ask(int (*get)(const char *registry, struct cred *ret));
+
 /* $DOCKER_CONFIG or ~/.docker; new memory. -ENOENT: neither is known. */
 int docker_config_folder(char **ret, struct err *err);
 /* The text of config.json, "{}" when there is none; new memory. Errors of docker_config_folder(), and those of reading. */
