@@ -22,7 +22,7 @@ static const char *key_of(const char *registry)
 	return strcmp(registry, NAME_DEFAULT_HOST) == 0 ? DEFAULT_KEY : registry;
 }
 
-static char *only; /* docker_config_only */
+static char *only;					     /* docker_config_only */
 static int (*asked)(const char *registry, struct cred *ret); /* docker_config_ask */
 
 void docker_config_only(const char *text)
