@@ -655,6 +655,7 @@ static int up(const struct cli_up_options *o, struct err *err)
 	mallopt(M_ARENA_MAX, 1);
 	signal(SIGPIPE, SIG_IGN);
 	umask(022);
+	log_begin();
 	log_set_level((enum log_level)o->log_level);
 	r = enter_userns(o, err);
 	if (r == 0)
@@ -718,8 +719,10 @@ int main(int argc, char **argv)
 	static const struct cli_hooks hooks = {
 	    .up = up, .check = options_check, .store = move_store, .sim = simulate, .compose = compose_main};
 
-	if (argc > 0 && !strcmp(argv[0], "berth-launcher"))
+	if (argc > 0 && !strcmp(argv[0], "berth-launcher")) {
+		log_begin();
 		launcher_main(argc, argv);
+	}
 	if (argc > 0 && !strcmp(argv[0], ENGINE_TOOL_NAME))
 		return docker_tool_main();
 	if (argc > 0 && !strcmp(argv[0], SOURCE_TOOL_NAME))

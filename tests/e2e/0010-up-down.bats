@@ -133,6 +133,24 @@ teardown() {
 	[ ! -e "$BERTH_SOCKET" ]
 }
 
+# Nobody reads, and no byte more fits: with this it starts, works and ends, and what was dropped is told to the one who reads at last.
+@test "standard error that nobody reads stops nothing, and how many lines were dropped is told" {
+	mkfifo "$DIR/log"
+	exec {log}<>"$DIR/log"
+	dd if=/dev/zero of="$DIR/log" bs=4096 oflag=nonblock 2>/dev/null || true
+	"$BERTH" up --foreground --data "$DIR/data" 2>"$DIR/log" 3>&- {log}>&- &
+	pid=$!
+	eventually berth info
+	import_busybox
+	[ "$(berth run --rm busybox echo hello)" = hello ]
+	dd if="$DIR/log" of=/dev/null bs=65536 iflag=nonblock 2>/dev/null || true
+	kill -TERM "$pid"
+	wait "$pid"
+	output=$(dd if="$DIR/log" bs=65536 iflag=nonblock 2>/dev/null || true)
+	[[ $output = *" lines of this log were dropped: standard error did not take them"*"SIGTERM: stopping; containers go on"* ]]
+	exec {log}>&-
+}
+
 # bats test_tags=vm
 @test "down leaves containers running and the next up finds them; down --all ends them" {
 	start

@@ -153,6 +153,7 @@ static int serve_values_run(struct cli *cli, void *values, char **operands, stru
 	mallopt(M_ARENA_MAX, 2);
 	signal(SIGPIPE, SIG_IGN);
 	umask(077);
+	log_begin();
 	log_set_level((enum log_level)v->level);
 	r = serve_run(o, is_ready, o, err);
 	notify_manager("STOPPING=1");
