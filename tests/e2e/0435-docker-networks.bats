@@ -250,12 +250,19 @@ listens_or_fails() {
 	# A link is one more name, which can be removed, from what runs and from its next life.
 	[ "$(docker inspect -f '{{json .HostConfig.Links}} {{json .NetworkSettings.Networks.bridge.Links}}' web)" = '["/db:/web/my-db"] null' ]
 	[ "$(docker inspect -f '{{.Name}}' web/my-db)" = /db ]
+	[ "$(docker ps --no-trunc --filter name=^db$ --format '{{.Names}}')" = db,web/my-db ]
+	[ "$(docker ps --filter name=^db$ --format '{{.Names}}')" = db ]
+	[ "$(docker ps --no-trunc --filter name=my-db --format '{{.Names}}')" = "" ]
+	docker rename web front
+	[ "$(docker ps --no-trunc --filter name=^db$ --format '{{.Names}}')" = db,front/my-db ]
+	docker rename front web
 	run ! docker rm --link web
 	[[ "$output" == *"Conflict, cannot remove the default link name of the container"* ]]
 	run ! docker rm --link web/other
 	[[ "$output" == *"No such container: web/other"* ]]
 	[ "$(docker rm --link web/my-db)" = web/my-db ]
 	run ! docker inspect web/my-db
+	[ "$(docker ps --no-trunc --filter name=^db$ --format '{{.Names}}')" = db ]
 	[ "$(docker inspect -f '{{json .HostConfig.Links}}' web)" = null ]
 	for _ in 1 2; do
 		run ! docker exec web grep my-db /etc/hosts

@@ -43,6 +43,17 @@ const struct engine_container *container_link_find(struct docker *d, const char 
 /* HostConfig.Links of a container on the default network, as Docker writes them: "/TARGET:/OWNER/ALIAS", of those that are there. */
 void container_link_show(struct docker *d, yyjson_mut_doc *doc, yyjson_mut_val *host, const struct engine_container *c,
 			 yyjson_val *spec);
+/* For lists: "/OWNER/ALIAS" of all links there are. The containers are not to change meanwhile. */
+struct container_link {
+	const struct engine_container *target;
+	char *name;
+};
+struct container_links {
+	struct container_link *v;
+	size_t n, cap;
+};
+void container_links_read(struct docker *d, struct container_links *ret);
+void container_links_free(struct container_links *l);
 /* Answers a DELETE with link=1. */
 void container_link_delete(const struct docker_call *c);
 

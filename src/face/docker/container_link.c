@@ -91,6 +91,47 @@ const struct engine_container *container_link_find(struct docker *d, const char 
 	return found;
 }
 
+static void read_links(struct docker *d, const struct engine_container *owner, struct container_links *ret)
+{
+	json_doc_cleanup yyjson_doc *changed = NULL;
+	struct container_doc doc;
+	size_t i, n;
+	yyjson_val *v;
+
+	if (container_doc_brief(d, owner, &doc, NULL) < 0)
+		return;
+	yyjson_arr_foreach (links_of(d, owner->id, doc.spec, &changed), i, n, v) {
+		mem_cleanup char *target = NULL, *alias = NULL;
+		const struct engine_container *found;
+
+		split(yyjson_get_str(v), &target, &alias);
+		if (engine_find(d->engine, target, &found, NULL) < 0)
+			continue;
+		mem_grow(&ret->v, &ret->cap, ret->n);
+		ret->v[ret->n++] =
+		    (struct container_link){.target = found, .name = mem_printf("/%s/%s", owner->name, alias)};
+	}
+	container_doc_free(&doc);
+}
+
+void container_links_read(struct docker *d, struct container_links *ret)
+{
+	const struct engine_container *c;
+
+	*ret = (struct container_links){.v = NULL};
+	for (size_t i = 0; (c = engine_at(d->engine, i)); i++) {
+		if (c->linked)
+			read_links(d, c, ret);
+	}
+}
+
+void container_links_free(struct container_links *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		free(l->v[i].name);
+	free(l->v);
+}
+
 void container_link_delete(const struct docker_call *c)
 {
 	const char *path = c->arg + (*c->arg == '/');

@@ -25,15 +25,28 @@ static void add_labels(yyjson_mut_doc *d, yyjson_mut_val *o, const struct engine
 	}
 }
 
+/* Its own comes first. */
+static void add_names(yyjson_mut_doc *d, yyjson_mut_val *o, const struct engine_container *c,
+		      const struct container_links *links)
+{
+	yyjson_mut_val *names = yyjson_mut_obj_add_arr(d, o, "Names");
+	mem_cleanup char *own = mem_printf("/%s", c->name);
+
+	yyjson_mut_arr_add_strcpy(d, names, own);
+	for (size_t i = 0; i < links->n; i++) {
+		if (links->v[i].target == c)
+			yyjson_mut_arr_add_strcpy(d, names, links->v[i].name);
+	}
+}
+
 static void add_container(struct docker *dk, yyjson_mut_doc *d, yyjson_mut_val *list, const struct engine_container *c,
-			  const struct container_doc *doc)
+			  const struct container_doc *doc, const struct container_links *links)
 {
 	yyjson_mut_val *o = yyjson_mut_arr_add_obj(d, list), *part;
-	mem_cleanup char *name = mem_printf("/%s", c->name);
 	char status[CONTAINER_STATUS_MAX];
 
 	yyjson_mut_obj_add_strcpy(d, o, "Id", c->id);
-	yyjson_mut_arr_add_strcpy(d, yyjson_mut_obj_add_arr(d, o, "Names"), name);
+	add_names(d, o, c, links);
 	yyjson_mut_obj_add_strcpy(d, o, "Image", c->image);
 	yyjson_mut_obj_add_strcpy(d, o, "ImageID", doc->image);
 	yyjson_mut_obj_add_strcpy(d, o, "Command", c->command ? c->command : "");
@@ -55,8 +68,10 @@ static void add_container(struct docker *dk, yyjson_mut_doc *d, yyjson_mut_val *
 
 void container_list_add(struct docker *dk, yyjson_mut_doc *d, yyjson_mut_val *list, const struct container_wanted *w)
 {
+	struct container_links links;
 	size_t n = 0;
 
+	container_links_read(dk, &links);
 	while (engine_at(dk->engine, n))
 		n++;
 	for (size_t left = w->limit; n > 0 && left > 0; n--) {
@@ -69,11 +84,12 @@ void container_list_add(struct docker *dk, yyjson_mut_doc *d, yyjson_mut_val *li
 		if (container_doc_brief(dk, c, &doc, NULL) < 0)
 			continue;
 		if (container_wanted_doc(w, dk, c, &doc)) {
-			add_container(dk, d, list, c, &doc);
+			add_container(dk, d, list, c, &doc, &links);
 			left--;
 		}
 		container_doc_free(&doc);
 	}
+	container_links_free(&links);
 }
 
 void docker_containers(const struct docker_call *c)

@@ -81,6 +81,18 @@ static char **labels(yyjson_val *v)
 	return list;
 }
 
+static bool has_links(yyjson_val *networks)
+{
+	yyjson_val *v;
+	size_t i, n;
+
+	yyjson_arr_foreach (networks, i, n, v) {
+		if (yyjson_arr_size(yyjson_obj_get(v, "links")) > 0)
+			return true;
+	}
+	return false;
+}
+
 void container_describe(struct container *c, const struct order *o, const char *const *argv)
 {
 	const struct spec *s = &o->spec;
@@ -98,6 +110,7 @@ void container_describe(struct container *c, const struct order *o, const char *
 	c->pub.restart = (enum engine_restart)s->restart;
 	c->pub.restart_max = (uint32_t)s->restart_max;
 	c->pub.labels = labels(s->labels);
+	c->pub.linked = has_links(s->networks);
 	c->userns_base = o->userns_base;
 	c->stop_signal = (int)o->stop_signal;
 	c->has_health = s->health.test != NULL;

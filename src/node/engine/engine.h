@@ -118,6 +118,7 @@ struct engine_container {
 	bool manual;	 /* it was asked to end (stop, kill with SIGKILL or the stop signal) since its last start */
 	int64_t warned_ms; /* when it got its warning in this life, 0 = not */
 	bool removing;	   /* somebody asked for its removal, and it has not gone yet */
+	bool linked;	   /* it was made with links; what there is of them now is told by engine_networks() */
 	bool dead;	   /* it was to be removed, and its files could not be: engine_remove() tries again */
 	enum engine_restart restart;
 	uint32_t restart_max;	/* on-failure: how often, 0 = no limit */
