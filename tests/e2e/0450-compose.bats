@@ -231,6 +231,29 @@ YAML
 	cmp x y
 }
 
+@test "run waits for what its service depends on: healthy, over, or failed" {
+	cat >compose.yaml <<'YAML'
+services:
+  db: {image: busybox, command: sleep 1000, stop_grace_period: 0s, healthcheck: {test: test -f /go/on, interval: 50ms, retries: 10000}, volumes: [".:/go"]}
+  init: {image: busybox, command: sh -c 'until test -f /go/on; do sleep 0.1; done; exit $CODE', volumes: [".:/go"]}
+  app: {image: busybox, command: ls /go, volumes: [".:/go"], depends_on: {db: {condition: service_healthy}, init: {condition: service_completed_successfully}}}
+YAML
+	export CODE=0
+	"$BERTH" compose run --rm -T app ls /go/on >log 2>&1 3>&- &
+	local pid=$!
+	eventually grep -q "Service db  Waiting" log
+	eventually grep -q "Service init  Waiting" log
+	[ "$(compose ps --services)" = $'db\ninit' ]
+	touch on
+	ends_with 0 "$pid"
+	grep -qx /go/on log
+	CODE=3 run compose run --rm -T app
+	fails_with "service \"init\" didn't complete successfully" "exited with code 3"
+	run compose run --rm -T --no-deps app echo alone
+	succeeds
+	[[ "$output" == *alone* ]]
+}
+
 @test "stop, start, restart, kill, pause, rm, wait, top, images, ls, events" {
 	cat >compose.yaml <<'YAML'
 services:

@@ -183,7 +183,7 @@ static int start_run(struct project *p, void *values, char **operands, struct er
 		r = order ? converge_existing(p, order, &c, err) : -EINVAL;
 	}
 	if (r == 0)
-		r = converge_start(c, false, -1, err);
+		r = converge_start(c, &(struct converge_wait){.timeout = -1}, err);
 	converge_free(c);
 	members_free(&m);
 	return r;

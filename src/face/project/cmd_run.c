@@ -126,7 +126,7 @@ static int prepare(struct project *p, const struct run_values *v, char **name, s
 	if (r == 0 && *order)
 		r = converge_create(*ret, err);
 	if (r == 0 && *order)
-		r = converge_start(*ret, false, -1, err);
+		r = converge_start(*ret, &(struct converge_wait){.timeout = -1, .before = *name}, err);
 	return r;
 }
 

@@ -122,7 +122,7 @@ static int run_up(struct project *p, const struct up_values *v, char **operands,
 		return err_set(err, EINVAL, "no service selected");
 	r = prepare(p, v, order, operands, &c, err);
 	if (r == 0 && start && (v->detach || v->wait)) {
-		r = converge_start(c, v->wait, wait_timeout, err);
+		r = converge_start(c, &(struct converge_wait){.hold = v->wait, .timeout = wait_timeout}, err);
 	} else if (r == 0 && start) {
 		const struct foreground_how how = {.wanted = operands,
 						   .attach = v->attach,

@@ -53,8 +53,13 @@ int converge_existing(struct project *p, char *const *services, struct converge 
 struct converge *converge_free(struct converge *c);
 /* Images must be there. Creates, recreates and removes. */
 int converge_create(struct converge *c, struct err *err);
-/* Starts what does not run, after what it depends on; `hold` also waits until all are running or healthy, `timeout` seconds (-1: for ever). */
-int converge_start(struct converge *c, bool hold, int64_t timeout, struct err *err);
+struct converge_wait {
+	bool hold;	    /* until all are running or healthy, or over when somebody wants them so */
+	int64_t timeout;    /* seconds, -1 = for ever */
+	const char *before; /* a service that is not among them: until they are as its depends_on wants them; NULL = none */
+};
+/* Starts what does not run, after what it depends on. -ETIMEDOUT, -ECHILD: one has ended, or is not healthy. */
+int converge_start(struct converge *c, const struct converge_wait *wait, struct err *err);
 
 /* Containers of services that the file does not have: told, or removed. */
 int converge_orphans(struct project *p, const struct members *m, bool remove, struct err *err);

@@ -223,7 +223,7 @@ static int stop_all(struct foreground *f, struct err *err)
 
 static int stay(struct foreground *f, struct err *err)
 {
-	int r = converge_start(f->c, false, -1, err);
+	int r = converge_start(f->c, &(struct converge_wait){.timeout = -1}, err);
 
 	f->started = true;
 	if (r < 0 && f->signals > 0)

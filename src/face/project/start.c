@@ -263,6 +263,14 @@ static void add_service(struct start *st, const char *name, struct map *started,
 		steps_after(add_wait(st, name, held_for(st->c, name), true), last);
 }
 
+/* Its own start is somebody else's, after all steps. */
+static void wait_before(struct start *st, const char *service, struct map *started)
+{
+	struct dependents d = {.st = st, .started = started, .first = NULL};
+
+	project_deps(st->c->p, NULL, service, after_dep, &d);
+}
+
 static void on_timeout(void *ctx)
 {
 	struct start *st = ctx;
@@ -283,7 +291,7 @@ static int run(struct start *st, int64_t timeout, struct err *err)
 	return st->late ? err_set(err, ETIMEDOUT, "the services are not all up after %" PRId64 " s", timeout) : r;
 }
 
-int converge_start(struct converge *c, bool hold, int64_t timeout, struct err *err)
+int converge_start(struct converge *c, const struct converge_wait *wait, struct err *err)
 {
 	struct start st = {.c = c, .plan = steps_new(c->p)};
 	struct map started = MAP_INIT;
@@ -291,11 +299,13 @@ int converge_start(struct converge *c, bool hold, int64_t timeout, struct err *e
 	int r = 0;
 
 	for (char *const *s = c->how.services; *s; s++)
-		add_service(&st, *s, &started, hold);
+		add_service(&st, *s, &started, wait->hold);
+	if (wait->before)
+		wait_before(&st, wait->before, &started);
 	if (st.n > 0)
 		r = events_open(c->p, NULL, on_event, on_lost, &st, &events, err);
 	if (r == 0)
-		r = run(&st, timeout, err);
+		r = run(&st, wait->timeout, err);
 	events_free(events);
 	steps_free(st.plan);
 	for (size_t i = 0; i < st.n; i++)
