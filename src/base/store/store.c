@@ -200,6 +200,15 @@ int store_snapshot_get(struct store *s, uint64_t *ret_seq, char **ret, size_t *r
 	return s->ops->snapshot_get(s, ret_seq, ret, ret_len, err);
 }
 
+size_t store_write_size(const struct store_write *w)
+{
+	size_t n = sizeof *w + (w->is_snapshot ? 0 : w->event.len);
+
+	for (size_t i = 0; i < w->n_docs; i++)
+		n += w->docs[i].len;
+	return n;
+}
+
 void store_list_add(struct store_list *l, struct store_write *w)
 {
 	w->next = NULL;

@@ -6,7 +6,8 @@
  *
  * Writing is asynchronous: store_append() queues, a commit thread writes everything that is queued in one transaction (group commit, one
  * sync for many) and each done() is called on the loop, in the order of the calls, after its group is durable or has failed. A group that fails (disk full)
- * fails as a whole, nothing of it is kept, and later appends are tried again: the caller decides what to repeat.
+ * fails as a whole, nothing of it is kept, and later appends are tried again: the caller decides what to repeat. When 64 MiB wait already (a disk or an etcd
+ * that hangs), an append fails with EAGAIN.
  */
 #pragma once
 

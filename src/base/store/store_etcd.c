@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define QUEUE_MAX (64u << 20) /* bytes of events and documents that wait for etcd */
 #define AGAIN_MS 200
 #define SLOW_MS 1000
 #define CLOSE_MS 10000
@@ -74,15 +73,6 @@ static void settle(struct store_etcd *s)
 static void send_group(struct store_etcd *s);
 
 /* A snapshot may be larger than all that may wait; there is never more than one. */
-static size_t size_of(const struct store_write *w)
-{
-	size_t n = sizeof *w + (w->is_snapshot ? 0 : w->event.len);
-
-	for (size_t i = 0; i < w->n_docs; i++)
-		n += w->docs[i].len;
-	return n;
-}
-
 static void end_group(struct store_etcd *s, const struct err *error)
 {
 	struct etcd_group *g = s->group;
@@ -90,7 +80,7 @@ static void end_group(struct store_etcd *s, const struct err *error)
 
 	s->group = NULL;
 	for (const struct store_write *w = first; w; w = w->next)
-		s->queued -= size_of(w);
+		s->queued -= store_write_size(w);
 	etcd_group_free(g);
 	loop_timer_arm(s->pump, 0);
 	store_writes_end(first, error);
@@ -299,7 +289,7 @@ static void tell_refused(struct store_etcd *s)
 		err_set(&err, ESHUTDOWN, "the store is closing");
 	else
 		err_set(&err, EAGAIN, "etcd (%s) is too slow: %u MiB wait to be written already",
-			etcd_endpoint(s->etcd), QUEUE_MAX >> 20);
+			etcd_endpoint(s->etcd), STORE_QUEUE_MAX >> 20);
 	store_writes_end(store_list_take(&s->refused), &err);
 }
 
@@ -335,12 +325,13 @@ static void etcd_write(struct store *base, struct store_write *w)
 {
 	struct store_etcd *s = etcd_of(base);
 
-	if (s->over || s->closing || s->queued + size_of(w) > QUEUE_MAX) {
+	if (s->over || s->closing ||
+	    (!w->is_drop && !w->is_snapshot && s->queued + store_write_size(w) > STORE_QUEUE_MAX)) {
 		store_list_add(&s->refused, w);
 		loop_timer_arm(s->pump, 0);
 		return;
 	}
-	s->queued += size_of(w);
+	s->queued += store_write_size(w);
 	store_list_add(&s->queue, w);
 	if (!s->group)
 		loop_timer_arm(s->pump, 0);

@@ -39,6 +39,8 @@ struct store_sqlite {
 	struct loop_timer *turn; /* at its end the thread is woken */
 	pthread_t thread;
 	bool running;
+	size_t queued;		   /* bytes that wait or are being written */
+	struct store_list refused; /* they wait for a turn of the loop to be told */
 	_Atomic uint64_t last_seq;
 	pthread_mutex_t lock; /* of everything below */
 	pthread_cond_t wake;
@@ -220,8 +222,12 @@ static struct group *take_done(struct store_sqlite *s)
 
 static void tell_done(void *ctx)
 {
-	for (struct group *g = take_done(ctx), *next; g; g = next) {
+	struct store_sqlite *s = ctx;
+
+	for (struct group *g = take_done(s), *next; g; g = next) {
 		next = g->next;
+		for (struct store_write *w = g->first; w; w = w->next)
+			s->queued -= store_write_size(w);
 		store_writes_end(g->first, g->err.code ? &g->err : NULL);
 		free(g);
 	}
@@ -230,8 +236,15 @@ static void tell_done(void *ctx)
 static void sqlite_write(struct store *base, struct store_write *w)
 {
 	struct store_sqlite *s = sqlite_of(base);
+	size_t size = store_write_size(w);
 	bool first;
 
+	if (!w->is_drop && !w->is_snapshot && s->queued > 0 && s->queued + size > STORE_QUEUE_MAX) {
+		store_list_add(&s->refused, w);
+		loop_timer_arm(s->turn, 0);
+		return;
+	}
+	s->queued += size;
 	pthread_mutex_lock(&s->lock);
 	first = !s->queue.first;
 	store_list_add(&s->queue, w);
@@ -243,10 +256,16 @@ static void sqlite_write(struct store *base, struct store_write *w)
 static void on_turn(void *ctx)
 {
 	struct store_sqlite *s = ctx;
+	struct err err = ERR_INIT;
 
 	pthread_mutex_lock(&s->lock);
 	pthread_cond_signal(&s->wake);
 	pthread_mutex_unlock(&s->lock);
+	if (!s->refused.first)
+		return;
+	err_set(&err, EAGAIN, "the disk of %s is too slow: %u MiB wait to be written already", s->path,
+		STORE_QUEUE_MAX >> 20);
+	store_writes_end(store_list_take(&s->refused), &err);
 }
 
 static void stop_thread(struct store_sqlite *s)
@@ -270,8 +289,10 @@ static void sqlite_close(struct store *base)
 	tell_done(s);
 	/* What a callback of the last group still wants to write comes too late. */
 	err_set(&err, ESHUTDOWN, "the store is closing");
-	while (s->queue.first)
+	while (s->queue.first || s->refused.first) {
+		store_writes_end(store_list_take(&s->refused), &err);
 		store_writes_end(store_list_take(&s->queue), &err);
+	}
 	sqlite_db_close(&s->reader);
 	sqlite_db_close(&s->writer);
 	loop_post_free(s->post);

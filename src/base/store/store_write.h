@@ -23,6 +23,11 @@ struct store_write {
 	int code; /* errno of this write alone; 0 = as the group */
 };
 
+/* Bytes of events and documents that may wait to be written: what comes then is refused with EAGAIN. A snapshot, of which the caller has one at a time, and what
+ * removes do not count. */
+#define STORE_QUEUE_MAX (64u << 20)
+size_t store_write_size(const struct store_write *w);
+
 struct store_list {
 	struct store_write *first, **end;
 };

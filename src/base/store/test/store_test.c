@@ -434,6 +434,30 @@ static void test_kill(void **state)
 	box_free(b);
 }
 
+/* Nothing is written before the loop turns, as when the disk hangs: what waits has a limit, what is refused is told so, and the rest is kept whole. */
+static void test_queue_limit(void **state)
+{
+	struct box *b = box_opened("sqlite");
+	mem_cleanup char *large = mem_zalloc(1, (1u << 20) + 1);
+	uint64_t next = 1;
+
+	(void)state;
+	memset(large, 'x', 1u << 20);
+	for (int i = 0; i < 80; i++)
+		append(b, large);
+	store_remove(b->store, "always/");
+	await(b);
+	assert_int_equal(b->failed, 80 - 63);
+	assert_int_equal(b->last_code, EAGAIN);
+	assert_non_null(strstr(b->last_text, "64 MiB wait to be written already"));
+	append(b, "there is room again");
+	await(b);
+	assert_int_equal(b->failed, 80 - 63);
+	assert_int_equal(store_read(b->store, 0, 0, count_event, &next, NULL), 0);
+	assert_int_equal(next - 1, 63 + 1);
+	box_free(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -449,6 +473,7 @@ int main(void)
 	    cmocka_unit_test(test_file_limit),
 	    cmocka_unit_test(test_disk_full),
 	    cmocka_unit_test(test_one_group),
+	    cmocka_unit_test(test_queue_limit),
 	    cmocka_unit_test(test_kill),
 	};
 
