@@ -15,6 +15,7 @@ teardown_file() {
 }
 
 teardown() {
+	tell_words
 	for name in $(berth image ls --json | jq -r '.[].name'); do
 		berth image rm "$name"
 	done

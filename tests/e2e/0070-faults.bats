@@ -10,6 +10,7 @@ setup() {
 }
 
 teardown() {
+	tell_words
 	if mountpoint -q "$DIR/data"; then
 		berth down --all 3>&- || true
 		umount "$DIR/data"

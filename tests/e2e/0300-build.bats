@@ -7,7 +7,10 @@ load build
 setup_file() { build_file_setup; }
 teardown_file() { end_place; }
 setup() { build_test_setup; }
-teardown() { [ -z "${agent_pid:-}" ] || kill "$agent_pid"; }
+teardown() {
+	tell_words
+	[ -z "${agent_pid:-}" ] || kill "$agent_pid"
+}
 
 @test "stages are built from nothing, and unused ones are not" {
 	echo hello >"$CTX/a.txt"

@@ -26,6 +26,7 @@ setup_file() {
 }
 
 teardown() {
+	tell_words
 	registry_stop
 }
 

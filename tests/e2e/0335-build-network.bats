@@ -32,6 +32,7 @@ setup() {
 }
 
 teardown() {
+	tell_words
 	if apart "$BERTH" info >/dev/null 2>&1; then
 		apart "$BERTH" down --all
 	fi

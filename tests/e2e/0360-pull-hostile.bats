@@ -22,6 +22,7 @@ setup() {
 }
 
 teardown() {
+	tell_words
 	rm -rf "$BERTH_DATA"
 }
 

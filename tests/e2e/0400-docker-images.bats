@@ -20,6 +20,7 @@ teardown_file() {
 }
 
 teardown() {
+	tell_words
 	registry_stop
 }
 

@@ -26,6 +26,7 @@ setup() {
 }
 
 teardown() {
+	tell_words
 	command -v docker >/dev/null || return 0
 	docker_remove_all
 }

@@ -16,6 +16,7 @@ teardown_file() {
 }
 
 teardown() {
+	tell_words
 	registry_stop
 }
 

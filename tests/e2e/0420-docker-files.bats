@@ -27,6 +27,7 @@ teardown_file() {
 }
 
 teardown() {
+	tell_words
 	command -v docker >/dev/null || return 0
 	docker_remove_all
 	docker volume ls -q | xargs -r docker volume rm -f >/dev/null

@@ -35,6 +35,7 @@ setup() {
 }
 
 teardown() {
+	tell_words
 	command -v docker >/dev/null || return 0
 	local ids networks
 	ids=$(docker ps -aq)

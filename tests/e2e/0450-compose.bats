@@ -22,6 +22,7 @@ setup() {
 }
 
 teardown() {
+	tell_words
 	cd /
 	[ -z "${WATCHER:-}" ] || kill "$WATCHER" 2>/dev/null || true
 	berth compose -p "$PROJECT" down -v -t 0 >/dev/null 2>&1 || true

@@ -51,6 +51,7 @@ setup() {
 }
 
 teardown() {
+	tell_words
 	local pid
 	for pid in "${PLACES[@]}"; do
 		kill -9 "$pid" 2>/dev/null || true

@@ -48,6 +48,7 @@ setup() {
 }
 
 teardown() {
+	tell_words
 	command -v docker >/dev/null || return 0
 	docker_remove_all
 	docker network prune -f >/dev/null

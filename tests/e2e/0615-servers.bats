@@ -163,6 +163,7 @@ teardown_file() {
 }
 
 teardown() {
+	tell_words
 	[ -n "${BATS_TEST_COMPLETED:-}" ] || tail -n 15 "$DIR"/s?/berth.log
 }
 

@@ -141,6 +141,7 @@ teardown_file() {
 }
 
 teardown() {
+	tell_words
 	[ -n "${BATS_TEST_COMPLETED:-}" ] || tail -n 15 "$DIR"/?/berth.log "$DIR"/way.?/done
 }
 

@@ -96,21 +96,47 @@ start_apart() {
 make_certs() {
 	cd "$DIR" || return 1
 	for ca in ca other; do
-		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=$ca" -keyout "$ca.key" -out "$ca.crt" 2>/dev/null
+		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=$ca" -keyout "$ca.key" -out "$ca.crt" 2>>"$DIR/openssl.log"
 	done
 	printf 'subjectAltName=DNS:berth.test,IP:127.0.0.1\n' >server.ext
 	printf 'extendedKeyUsage=clientAuth\n' >client.ext
 	for pair in server:ca client:ca stranger:other; do
 		local name=${pair%:*} ca=${pair#*:} ext=client.ext
 		[ "$name" != server ] || ext=server.ext
-		openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$name" -keyout "$name.key" -out "$name.csr" 2>/dev/null
-		openssl x509 -req -in "$name.csr" -CA "$ca.crt" -CAkey "$ca.key" -CAcreateserial -days 2 -extfile "$ext" -out "$name.crt" 2>/dev/null
+		openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$name" -keyout "$name.key" -out "$name.csr" 2>>"$DIR/openssl.log"
+		openssl x509 -req -in "$name.csr" -CA "$ca.crt" -CAkey "$ca.key" -CAcreateserial -days 2 -extfile "$ext" -out "$name.crt" 2>>"$DIR/openssl.log"
 	done
+}
+
+# What the programs of a failed test wrote to files of its place since it began: where a test fails on a machine of others, its output is all that is seen of it.
+# Teardowns call it first; end_place does, too. A test's own words are enough where it passed.
+BEGAN=$EPOCHREALTIME
+tell_words() {
+	local file
+	[ -n "${BATS_TEST_NAME:-}" ] && [ -z "${BATS_TEST_COMPLETED:-}" ] && [ -z "${WORDS_TOLD:-}" ] && [ -d "${DIR:-}" ] || return 0
+	WORDS_TOLD=yes
+	find "$DIR" -maxdepth 1 -type f -size -10M -newermt "@$BEGAN" ! -name '*.key' ! -name '*.crt' ! -name '*.tar' -print0 | sort -z |
+		while IFS= read -r -d '' file; do
+			# No file of bytes, none that is empty.
+			grep -qI . "$file" || continue
+			echo "$file, at its end:"
+			LC_ALL=C tr '\r' '\n' <"$file" | LC_ALL=C tr -cd '\11\12\40-\176' | tail -n 15 | cut -c -1000
+		done
+	[ ! -f "$DIR/data/berth.log" ] || {
+		echo "$DIR/data/berth.log, at its end:"
+		tail -n 40 "$DIR/data/berth.log"
+	}
+}
+
+# What a file without a teardown of its own has.
+teardown() {
+	tell_words
 }
 
 # Ends everything that belongs to DIR, and fails when something does not end, stays or was found by a sanitizer.
 end_place() {
 	local status=0
+	tell_words
 	# What a test that failed left running without a daemon ends with the next one's end.
 	if [ -n "${BATS_TEST_NAME:-}" ] && [ -z "${BATS_TEST_COMPLETED:-}" ] && [ -d "$DIR/data" ] && [ ! -e "$DIR/netns" ] &&
 		! berth info >/dev/null 2>&1; then
@@ -131,7 +157,7 @@ end_place() {
 		cat "$DIR"/sanitizer*
 		status=1
 	fi
-	if [ "$status" -ne 0 ] && [ -f "$DIR/data/berth.log" ]; then
+	if [ "$status" -ne 0 ] && [ -z "${WORDS_TOLD:-}" ] && [ -f "$DIR/data/berth.log" ]; then
 		tail -n 40 "$DIR/data/berth.log"
 	fi
 	rm -rf "$DIR" || status=1
