@@ -8,7 +8,7 @@ load cluster
 
 setup_file() {
 	# Long enough for a busy machine: these tests want no node to be lost.
-	IMAGES_AT=n1 LEASE=5s start_cluster
+	IMAGES_AT=n1 start_cluster
 }
 
 teardown_file() {

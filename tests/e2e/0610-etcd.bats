@@ -32,7 +32,7 @@ job() { # NAME TEXT: submits a job at a server, prints its ID
 setup_file() {
 	command -v etcd >/dev/null || skip "etcd is not installed"
 	new_place
-	export STORE="etcd://127.0.0.1:2379/e2e?ttl=2"
+	export STORE="etcd://127.0.0.1:2379/e2e?ttl=8"
 	apart true
 	nsenter --net="$DIR/netns" etcd --data-dir "$DIR/etcd" --unsafe-no-fsync --log-level error --heartbeat-interval 20 --election-timeout 200 >/dev/null 2>&1 3>&- 4>&- &
 	echo $! >"$DIR/etcd.pid"

@@ -43,7 +43,7 @@ way() { # SERVER ORDER...
 
 start_server() { # NAME
 	BERTH_SOCKET=$DIR/$1.sock apart "$BERTH" server --data "$DIR/$1" --agents "127.0.0.1:${DOORS[$1]}" \
-		--store "etcd://127.0.0.1:${WAYS[$1]}/bad?ttl=${TTL:-2}" 2>"$DIR/$1.says" 3>&- 4>&-
+		--store "etcd://127.0.0.1:${WAYS[$1]}/bad?ttl=${TTL:-6}" 2>"$DIR/$1.says" 3>&- 4>&-
 }
 
 pid_of() { # NAME
@@ -168,7 +168,7 @@ teardown() {
 
 @test "etcd answers when the leader has given up: the error says that it may be done, and it is, once" {
 	who_leads
-	way "$old" delay 1
+	way "$old" delay 3
 	run submit "$old" late
 	fails_with "does not lead any more" "may have been done all the same"
 	way "$old" pass

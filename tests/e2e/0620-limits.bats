@@ -193,7 +193,7 @@ end_job() {
 		  t:
 		    image: busybox
 		    command: ["sh", "-c", "trap 'echo saved' USR1; trap 'exit 7' TERM; echo try \$\$BERTH_ATTEMPT; while :; do sleep 0.05; done"]
-		    x-berth: {replicate: 2, gang: true, slots: 0, walltime: 1h, warn: {signal: USR1, before: 3598s}}
+		    x-berth: {replicate: 2, gang: true, slots: 0, walltime: 1h, warn: {signal: USR1, before: 3594s}}
 		  p:
 		    image: busybox
 		    command: ["sh", "-c", "trap 'echo making room; exit 3' USR2; echo p runs; while :; do sleep 0.05; done"]

@@ -30,7 +30,7 @@ job_is() { # ID STATE
 }
 
 start_server() {
-	apart "$BERTH" server --data "$DIR/data" --agents 127.0.0.1 --lease 1s 3>&- 4>&-
+	apart "$BERTH" server --data "$DIR/data" --agents 127.0.0.1 --lease 5s 3>&- 4>&-
 }
 
 setup_file() {

@@ -308,7 +308,7 @@ remove() {
 @test "the server is killed: names, nodes and what is used are known again" {
 	idle kept --cpus 2 --label berth.node=n2
 	kill -9 "$(daemon_pid)"
-	apart "$BERTH" server --data "$DIR/data" --agents 10.9.0.1 --lease 1s 3>&- 4>&-
+	apart "$BERTH" server --data "$DIR/data" --agents 10.9.0.1 --lease 5s 3>&- 4>&-
 	eventually bash -c "$BERTH node inspect n2 | jq -e '.[0].connected'"
 	[ "$(berth node inspect n2 | jq '.[0].slots_used')" = 2 ]
 	run docker create --network none --name kept busybox true

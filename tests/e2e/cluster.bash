@@ -52,7 +52,7 @@ start_cluster() {
 	local node
 	new_place
 	make_networks
-	apart "$BERTH" server --data "$DIR/data" --agents 10.9.0.1 --lease "${LEASE:-1s}" "${SERVER_OPTIONS[@]}" 3>&- 4>&-
+	apart "$BERTH" server --data "$DIR/data" --agents 10.9.0.1 --lease "${LEASE:-5s}" "${SERVER_OPTIONS[@]}" 3>&- 4>&-
 	berth token create --uses 3 >"$DIR/token"
 	for node in $AGENTS; do
 		start_agent "$node" --token "@$DIR/token"

@@ -194,7 +194,7 @@ def use(s, protocol):
     c = Control(s, True)
     hello = c.next()
     assert hello['type'] == 'hello' and hello['protocol_min'] <= int(protocol) <= hello['protocol_max'], hello
-    c.send('welcome', protocol=int(protocol), lease_ms=1 * MS, colour={'of': 'it'})
+    c.send('welcome', protocol=int(protocol), lease_ms=5 * MS, colour={'of': 'it'})
     tell_of_tomorrow(c)
     m = hello
     while '"busybox' not in m.get('facts' if m is hello else 'text', ''):

@@ -55,10 +55,10 @@ static void test_basics(void **state)
 {
 	(void)state;
 	need_etcd();
-	check_basics(ADDRESS "basics");
-	check_snapshot(ADDRESS "snapshot");
-	check_many(ADDRESS "many");
-	check_pages(ADDRESS "pages");
+	check_basics(ADDRESS "basics?ttl=60");
+	check_snapshot(ADDRESS "snapshot?ttl=60");
+	check_many(ADDRESS "many?ttl=60");
+	check_pages(ADDRESS "pages?ttl=60");
 	/* The next one to open need not wait for a lease. */
 	assert_int_equal(etcd_lib_count(ADDRESS, "pages/leader/"), 0);
 }
@@ -88,7 +88,7 @@ static void test_reopen(void **state)
 
 	(void)state;
 	need_etcd();
-	b = box_opened(ADDRESS "reopen");
+	b = box_opened(ADDRESS "reopen?ttl=60");
 	append_doc(b, "a", "k", "v");
 	append_doc(b, "b", "gone", "v");
 	append_doc(b, "c", "gone", NULL);
@@ -136,7 +136,7 @@ static void test_large(void **state)
 	(void)state;
 	need_etcd();
 	memset(large, 'x', 3u << 20);
-	b = box_opened(ADDRESS "large");
+	b = box_opened(ADDRESS "large?ttl=60");
 	append_doc(b, "1", "job/1", large);
 	append_doc(b, "2", "job/2", large + (2u << 20));
 	append_doc(b, "3", "items/9/1", large + (2u << 20));
@@ -171,7 +171,7 @@ static void test_too_large(void **state)
 	(void)state;
 	need_etcd();
 	memset(large, 'x', 2u << 20);
-	b = box_opened(ADDRESS "toolarge");
+	b = box_opened(ADDRESS "toolarge?ttl=60");
 	append(b, "1");
 	append(b, large);
 	append(b, "2");
@@ -189,7 +189,7 @@ static void test_order_of_documents(void **state)
 
 	(void)state;
 	need_etcd();
-	b = box_opened(ADDRESS "order");
+	b = box_opened(ADDRESS "order?ttl=60");
 	append_doc(b, "1", "a/1", "one");
 	append_doc(b, "2", "a/2", "two");
 	store_remove(b->store, "a/");
@@ -295,7 +295,7 @@ static void lead_for_ever(const char *url, int out)
 /* The leader is killed: the follower hears of it when the lease ends, and has all that was acknowledged. */
 static void test_takeover(void **state)
 {
-	static const char url[] = ADDRESS "takeover?ttl=2";
+	static const char url[] = ADDRESS "takeover?ttl=8";
 	struct shared s = {.leader = 0};
 	fd_cleanup int in = -1;
 	char x, pid[32];
@@ -581,7 +581,7 @@ static void test_full(void **state)
 	etcd_lib_free(&server);
 	server.extra = small;
 	etcd_lib_start(&server);
-	b = box_opened(ADDRESS "full");
+	b = box_opened(ADDRESS "full?ttl=60");
 	append(b, "1");
 	await(b);
 	/* It looks at the size of what it has committed, which it does ten times a second. */
@@ -649,7 +649,7 @@ static void test_user(void **state)
 	ask_auth("RoleAdd", "root", NULL);
 	ask_auth("UserGrantRole", "root", "root");
 	ask_auth("AuthEnable", NULL, NULL);
-	other = box_new(ADDRESS "user");
+	other = box_new(ADDRESS "user?ttl=60");
 	if (box_open(other, &err) != -EACCES)
 		fail_msg("open: %s", err.text);
 	assert_non_null(strstr(err.text, "password-file="));

@@ -237,7 +237,7 @@ static void copy(const struct store_place *from, const struct store_place *to)
 /* From SQLite to etcd and back; neither while a server has it. */
 static void test_etcd(void **state)
 {
-	static const struct store_place there = {.kind = ADDRESS "moved", .dir = ""};
+	static const struct store_place there = {.kind = ADDRESS "moved?ttl=60", .dir = ""};
 	struct box *b = full_box(), *back = box_new("sqlite"), *leader;
 	const struct store_place from = {.kind = "sqlite", .dir = b->dir}, to = {.kind = "sqlite", .dir = back->dir};
 	mem_cleanup char *before = content(b->store), *middle = NULL, *after = NULL, *file = path_in(back, "backup");
