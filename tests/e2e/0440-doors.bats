@@ -63,6 +63,7 @@ status_of() { # CURL-ARGUMENT...
 	[ "$(status_of -H "$auth" -H 'Host: 127.0.0.1.evil.test' "$url/_ping")" = 403 ]
 	[ "$(status_of -H "$auth" -H 'Host:' "$url/_ping")" != 200 ]
 	[ "$(status_of -H "$auth" -H 'Origin: http://127.0.0.1' "$url/_ping")" = 403 ]
+	[ "$(status_of -H "$auth" -H 'Origin: http://localhost' -H 'Connection: Upgrade' -H 'Upgrade: websocket' "$url/_ping")" = 403 ]
 	[ "$(status_of -H "$auth" -d '{"all":false}' "$url/v1/down")" = 400 ]
 	[ "$(status_of -H "$auth" -H 'Content-Type: text/plain' -d '{"all":false}' "$url/v1/down")" = 400 ]
 	berth info

@@ -468,6 +468,12 @@ def test_websocket():
         s.sendall(bad)
         assert ws_read(s) == (CLOSE, struct.pack(">H", 1002)), bad
         end(s)
+    # Libraries name an origin, too, which no page has; a page's is refused.
+    s = ws_open(path, Origin="http://localhost")
+    s.sendall(ws_frame(TEXT, b"o"))
+    ws_expect(s, b"o")
+    s.close()
+    ws_open(path, 403, Origin="http://evil.test").close()
     # Before API 1.28 frames are text. The end of the program is a close, and its output is in the log.
     s = ws_open(path.replace("v1.44", "v1.27"))
     s.sendall(ws_frame(TEXT, b"last"))

@@ -75,10 +75,34 @@ static int check_expect(struct http_req *r, struct err *err)
 	return 0;
 }
 
+/* "http://localhost": one word without a port, which neither a page of the world nor one that a program of this machine serves has for its origin. */
+static bool names_no_page(const char *origin)
+{
+	static const char *const schemes[] = {"http://", "https://"};
+	const char *host = NULL;
+
+	for (size_t i = 0; !host && i < sizeof schemes / sizeof *schemes; i++) {
+		if (!strncasecmp(origin, schemes[i], strlen(schemes[i])))
+			host = origin + strlen(schemes[i]);
+	}
+	return host && *host && !host[strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-")];
+}
+
+/* Libraries of websockets name an origin of their own making (RFC 6455 section 4.1). A Unix socket is no place for browsers, but it may be forwarded to one
+ * (ssh -L), so that a page's is refused there, too. */
+static bool is_library(const struct http_req *r, const char *origin)
+{
+	const char *upgrade = http_parse_header(&r->parse, "upgrade");
+
+	return r->conn->uid != UINT32_MAX && upgrade && !strcasecmp(upgrade, "websocket") && names_no_page(origin);
+}
+
 /* A browser names the page that makes it send the request; nothing here is meant for pages (attacks.md A3). */
 static int check_origin(struct http_req *r, struct err *err)
 {
-	if (http_parse_header(&r->parse, "origin") && RT_GUARD(A3)) {
+	const char *origin = http_parse_header(&r->parse, "origin");
+
+	if (origin && !is_library(r, origin) && RT_GUARD(A3)) {
 		err_set(err, EPERM, "requests from web pages are not accepted");
 		return 403;
 	}

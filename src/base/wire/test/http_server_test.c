@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define HOST "Host: x\r\n"
+#define WEBSOCKET "GET /hello HTTP/1.1\r\n" HOST "Connection: Upgrade\r\nUpgrade: websocket\r\n"
 #define CHUNKED "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n"
 
 /* What is sent, and the status that the reply must begin with; 0 = the connection is closed without one. */
@@ -67,6 +68,15 @@ static const struct {
     {"upgrade is ignored", "GET /hello HTTP/1.1\r\n" HOST "Connection: upgrade\r\nUpgrade: h2c\r\n\r\n", 200},
     {"origin", "GET /hello HTTP/1.1\r\n" HOST "Origin: http://evil\r\n\r\n", 403},
     {"origin null", "POST /hello HTTP/1.1\r\n" HOST "origin: null\r\nContent-Length: 0\r\n\r\n", 403},
+    {"library's origin, not a websocket", "GET /hello HTTP/1.1\r\n" HOST "Origin: http://localhost\r\n\r\n", 403},
+    {"library's origin of a websocket", WEBSOCKET "Origin: http://localhost\r\n\r\n", 200},
+    {"the same with TLS", WEBSOCKET "Origin: https://docker\r\n\r\n", 200},
+    {"page's origin of a websocket", WEBSOCKET "Origin: http://evil.test\r\n\r\n", 403},
+    {"page of this machine", WEBSOCKET "Origin: http://localhost:3000\r\n\r\n", 403},
+    {"page at an address", WEBSOCKET "Origin: http://[::1]\r\n\r\n", 403},
+    {"page without a name", WEBSOCKET "Origin: null\r\n\r\n", 403},
+    {"page of an extension", WEBSOCKET "Origin: moz-extension://abc\r\n\r\n", 403},
+    {"page of no host", WEBSOCKET "Origin: http://\r\n\r\n", 403},
     {"expectation", "POST /echo HTTP/1.1\r\n" HOST "Expect: tea\r\nContent-Length: 1\r\n\r\na", 417},
     {"two lengths", "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 1\r\nContent-Length: 1\r\n\r\na", 400},
     {"length list", "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 1, 1\r\n\r\na", 400},
