@@ -61,6 +61,7 @@ struct grpc {
 	size_t n, at;	 /* at: the one that is used */
 	unsigned failed; /* connections in a row that did not come about */
 	int fd, busy;
+	int32_t number; /* that the next connection begins with; 0: 1 */
 	bool connecting, dead, rotate;
 	struct loop_fd *watch;
 	struct loop_timer *again;   /* to connect; while connecting: the time for it */
@@ -218,6 +219,11 @@ void grpc_rotate(struct grpc *g)
 {
 	g->rotate = true;
 	loop_timer_arm(g->deliver, 0);
+}
+
+void grpc_number_from(struct grpc *g, int32_t number)
+{
+	g->number = number;
 }
 
 static void on_deadline(void *ctx)
@@ -388,8 +394,12 @@ static void submit(struct grpc_call *c)
 	if (c->flags & GRPC_LEADER)
 		field(f, &n, "hasleader", "true");
 	c->id = nghttp2_submit_request(g->session, NULL, f, n, &from, c);
-	if (c->id < 0)
+	if (c->id == NGHTTP2_ERR_STREAM_ID_NOT_AVAILABLE) {
+		c->id = 0; /* it waits for the next connection */
+		grpc_rotate(g);
+	} else if (c->id < 0) {
 		finish(c, GRPC_UNAVAILABLE, nghttp2_strerror(c->id));
+	}
 }
 
 static nghttp2_session_callbacks *callbacks(void)
@@ -433,6 +443,9 @@ static int begin(struct grpc *g)
 		drop_here(g, nghttp2_strerror(r));
 		return -ENOMEM;
 	}
+	if (g->number)
+		(void)nghttp2_session_set_next_stream_id(g->session, g->number);
+	g->number = 0;
 	loop_timer_disarm(g->again);
 	g->connecting = false;
 	return 0;

@@ -52,6 +52,10 @@ const char *grpc_endpoint(const struct grpc *g);
 /* Leaves the endpoint for the next one: its calls end with GRPC_UNAVAILABLE. */
 void grpc_rotate(struct grpc *g);
 
+/* For tests: the first call of the next connection has this number, as if there had been so many. Numbers are odd, end at 2^31, and none comes twice: then the
+ * endpoint is left, as if it had ended the connection. */
+void grpc_number_from(struct grpc *g, int32_t number);
+
 struct grpc_hooks {
 	void (*message)(void *ctx, const char *data, size_t n);
 	/* Once, never from within grpc_call(); the call is gone afterwards. text: of the server, or why it was not reached. */

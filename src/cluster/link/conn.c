@@ -23,6 +23,7 @@
 #define TUNNEL_WAITING (64u << 10) /* HTTP/2's window of a stream */
 #define KEEP_BUFFER (64u << 10)	   /* a buffer that has grown beyond is given back when it is empty */
 #define HEADERS_MAX 4096
+#define NUMBERS_TIRED (1u << 30)
 
 enum kind { KIND_NONE, KIND_CONTROL, KIND_TUNNEL };
 
@@ -64,6 +65,7 @@ struct conn {
 	bool head_refused; /* of a tunnel of ours */
 	int fd, busy;
 	bool server, up, failed, told, dead;
+	bool ending;	   /* the peer was told to dial again */
 	bool heard, asked; /* since the last look: bytes have come; a PING was sent */
 };
 
@@ -612,6 +614,21 @@ static bool transmit(struct conn *c)
 	return true;
 }
 
+/* GOAWAY: the peer closes, having read all that came before. */
+static void end_for_renewal(struct conn *c)
+{
+	c->ending = true;
+	nghttp2_session_terminate_session(c->session, NGHTTP2_NO_ERROR);
+	loop_timer_arm(c->turn, 0);
+}
+
+static bool is_tired(const struct conn *c)
+{
+	return c->server && c->up && !c->ending && c->n_tunnels == 0 && c->wire.len == 0 &&
+	       !nghttp2_session_want_write(c->session) &&
+	       nghttp2_session_get_next_stream_id(c->session) >= NUMBERS_TIRED;
+}
+
 /* Sends what there is, and waits for what is missing. */
 static void run(struct conn *c)
 {
@@ -633,6 +650,8 @@ static void run(struct conn *c)
 				   : 0));
 	if (c->wire.len == 0 && c->session && nghttp2_session_want_write(c->session))
 		loop_timer_arm(c->turn, 0);
+	if (is_tired(c))
+		end_for_renewal(c);
 }
 
 static void on_event(void *ctx, int events)
@@ -745,12 +764,21 @@ int conn_tunnel(struct conn *c, int fd, const void *first, size_t n, struct err 
 	from.source.ptr = t;
 	buf_add(&t->first, first, n);
 	t->id = nghttp2_submit_request(c->session, NULL, fields, sizeof fields / sizeof *fields, &from, t);
-	if (t->id < 0) {
+	r = t->id;
+	if (r < 0)
 		tunnel_free(t);
-		return err_set(err, EIO, "a stream cannot be opened");
-	}
+	if (r == NGHTTP2_ERR_STREAM_ID_NOT_AVAILABLE && !c->ending)
+		end_for_renewal(c);
+	if (r < 0)
+		return err_set(err, EIO, "a stream cannot be opened: %s", nghttp2_strerror(r));
 	loop_timer_arm(c->turn, 0);
 	return 0;
+}
+
+void conn_number_from(struct conn *c, int32_t number)
+{
+	(void)nghttp2_session_set_next_stream_id(c->session, number);
+	loop_timer_arm(c->turn, 0);
 }
 
 size_t conn_waiting(const struct conn *c)

@@ -4,6 +4,9 @@
  * for control, which carries length-prefixed messages both ways as long as the connection lives, and one for each tunnel, which carries bytes. The credit
  * of the connection is given back at once and that of a stream as its reader takes, so that no stream that is stuck holds up another one.
  *
+ * HTTP/2 numbers streams up to 2^31 and none comes twice. A server that has used half of them ends the connection when no tunnel is open and nothing waits to be
+ * sent, and one that has used all ends it at once; the agent dials again.
+ *
  * Limits: a message MSG_MAX, CONN_TUNNELS streams, 64 KiB of each that wait for their reader, CONN_OUT_MAX of messages that wait for the peer.
  */
 #pragma once
@@ -42,3 +45,5 @@ int conn_tunnel(struct conn *c, int fd, const void *first, size_t n, struct err 
 
 /* For tests and for information: messages that wait, and bytes that wait in tunnels for their readers. */
 size_t conn_waiting(const struct conn *c);
+/* For tests, at a server that is up: the next tunnel has this (odd) number, as if there had been so many. */
+void conn_number_from(struct conn *c, int32_t number);

@@ -102,9 +102,70 @@ static void waiting_goes_on_at_the_next(void **state)
 	door_close(&live);
 }
 
+struct caller {
+	struct loop *loop;
+	int door, knocks, peers[2], ended;
+	enum grpc_status status;
+};
+
+static void on_second_knock(void *ctx, int events)
+{
+	struct caller *c = ctx;
+
+	(void)events;
+	assert_true(c->knocks < 2);
+	c->peers[c->knocks] = accept4(c->door, NULL, NULL, SOCK_CLOEXEC);
+	assert_true(c->peers[c->knocks] >= 0);
+	if (++c->knocks == 2)
+		loop_stop(c->loop);
+}
+
+static void on_told(void *ctx, enum grpc_status status, const char *text)
+{
+	struct caller *c = ctx;
+
+	(void)text;
+	c->ended++;
+	c->status = status;
+}
+
+/* A connection has 2^30 numbers for calls. The call for which there is none left goes over the next connection, and those on the way hear that theirs has gone. */
+static void numbers_that_are_used_up(void **state)
+{
+	static const struct grpc_hooks hooks = {.end = on_told}, silent = {.end = on_end};
+	struct caller c = {.peers = {-1, -1}};
+	struct door live;
+	struct loop_fd *watch = NULL;
+	struct grpc *g = NULL;
+	struct err err = ERR_INIT;
+	struct buf message = BUF_INIT;
+
+	(void)state;
+	door_open(&live, 0);
+	c.door = live.fd;
+	assert_int_equal(loop_new(&c.loop, &err), 0);
+	assert_int_equal(loop_fd_new(c.loop, live.fd, LOOP_IN, on_second_knock, &c, &watch, &err), 0);
+	assert_int_equal(grpc_new(c.loop, &(struct grpc_options){.endpoints = (char *[]){live.name, NULL}}, &g, &err),
+			 0);
+	grpc_number_from(g, INT32_MAX);
+	(void)grpc_call(g, "/a.B/C", &message, 0, 0, &hooks, &c);
+	(void)grpc_call(g, "/a.B/D", &message, 0, 0, &silent, &c);
+	assert_int_equal(loop_run(c.loop, &err), 0);
+	assert_int_equal(c.knocks, 2);
+	assert_int_equal(c.ended, 1);
+	assert_int_equal(c.status, GRPC_UNAVAILABLE);
+	grpc_free(g);
+	loop_fd_free(watch);
+	loop_free(c.loop);
+	for (size_t i = 0; i < 2; i++)
+		close(c.peers[i]);
+	door_close(&live);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(waiting_goes_on_at_the_next)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(waiting_goes_on_at_the_next),
+					   cmocka_unit_test(numbers_that_are_used_up)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -465,6 +465,61 @@ static bool agent_down(struct world *w)
 	return w->agent.down;
 }
 
+static bool both_down(struct world *w)
+{
+	return w->server.down && w->agent.down;
+}
+
+static bool agent_wrote(struct world *w)
+{
+	return w->agent.messages > 0;
+}
+
+/* Half of the numbers are used: the connection stays as long as a tunnel does, and ends with it; all that was sent arrives. */
+static void numbers_run_low(void **state)
+{
+	struct world *w = *state;
+	struct err err = ERR_INIT;
+	int client[2], service[2];
+
+	connect_both(w);
+	pair_of(SOCK_STREAM, client);
+	pair_of(SOCK_STREAM, service);
+	w->agent.tunnel = service[0];
+	assert_int_equal(conn_tunnel(w->server.conn, client[0], "x", 1, &err), 0);
+	conn_number_from(w->server.conn, (1 << 30) + 1);
+	conn_send(w->server.conn, "start", 5);
+	run_until(w, agent_wrote);
+	assert_false(w->server.down);
+	conn_send(w->server.conn, "last", 4);
+	close(client[1]);
+	close(service[1]);
+	run_until(w, both_down);
+	assert_string_equal(w->agent.last, "last");
+	assert_int_equal(w->agent.messages, 2);
+}
+
+/* All are used: who wants the next tunnel is told, and the connection ends though one is open. */
+static void numbers_run_out(void **state)
+{
+	struct world *w = *state;
+	struct err err = ERR_INIT;
+	int client[2], service[2], late[2];
+
+	connect_both(w);
+	pair_of(SOCK_STREAM, client);
+	pair_of(SOCK_STREAM, service);
+	pair_of(SOCK_STREAM, late);
+	w->agent.tunnel = service[0];
+	conn_number_from(w->server.conn, INT32_MAX);
+	assert_int_equal(conn_tunnel(w->server.conn, client[0], "x", 1, &err), 0);
+	assert_int_equal(conn_tunnel(w->server.conn, late[0], "x", 1, &err), -EIO);
+	run_until(w, both_down);
+	close(client[1]);
+	close(service[1]);
+	close(late[1]);
+}
+
 static void the_end_is_told(void **state)
 {
 	struct world *w = *state;
@@ -586,6 +641,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(a_reader_that_always_lags_gets_all, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_stuck_stream_holds_up_nothing, setup, teardown),
 	    cmocka_unit_test_setup_teardown(tunnels_pass_bytes_and_ends, setup, teardown),
+	    cmocka_unit_test_setup_teardown(numbers_run_low, setup, teardown),
+	    cmocka_unit_test_setup_teardown(numbers_run_out, setup, teardown),
 	    cmocka_unit_test_setup_teardown(the_end_is_told, setup, teardown),
 	    cmocka_unit_test_setup_teardown(strangers_stay_out, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_member_is_no_server, setup, teardown),
