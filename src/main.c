@@ -472,6 +472,7 @@ static int open_cluster(struct daemon *d, struct err *err)
 				      .memory = d->o->memory,
 				      .disk = d->o->disk,
 				      .counters = d->o->counters,
+				      .share_gpus = d->o->share_gpus,
 				      .cores = d->host.n_cpus,
 				      .machine_memory = d->host.memory_total};
 	struct link_end *server_end = NULL, *agent_end = NULL;

@@ -267,10 +267,12 @@ probes_of() { # ID-OF-PROBE [FILTER]: answers in the log
 }
 
 # n3 with two render nodes, four units of scratch and 10 GiB of disk, in a mount namespace of its own, with this file of the GPUs' maker.
-start_counting_agent() { # FILE
+start_counting_agent() { # FILE OPTION...
+	local file=$1
+	shift
 	inside n3 unshare --mount --propagation private sh -c 'mount -t tmpfs -o mode=755 berth-dri /dev/dri && mknod /dev/dri/renderD128 c 1 3 &&
-		mknod /dev/dri/renderD129 c 1 5 && mount -t tmpfs -o mode=755 berth-run /run && mkdir /run/cdi && cp "$1" /run/cdi && shift && exec "$@"' sh "$1" "$BERTH" agent --data "$DIR/n3" --socket "$DIR/n3.sock" --node-name n3 --server 10.9.0.1 \
-		--slots 4 --counter scratch=4 --disk 10g 3>&- 4>&-
+		mknod /dev/dri/renderD129 c 1 5 && mount -t tmpfs -o mode=755 berth-run /run && mkdir /run/cdi && cp "$1" /run/cdi && shift && exec "$@"' sh "$file" "$BERTH" agent --data "$DIR/n3" --socket "$DIR/n3.sock" --node-name n3 --server 10.9.0.1 \
+		--slots 4 --counter scratch=4 --disk 10g "$@" 3>&- 4>&-
 }
 
 counting_job() { # NAME COPIES: each has a GPU and a unit of scratch, says which, and ends with /tmp/go
@@ -331,6 +333,57 @@ units_used() { # JSON
 	berth cancel "$one"
 	run berth wait "$one"
 	[ "$(berth node inspect n3 | jq -c '.[0].disk_used')" = 0 ]
+	on n3 down
+	start_agent n3
+	eventually units_used '{"seat":"0/1"}'
+	[ -z "${made:-}" ] || rmdir /dev/dri
+}
+
+has_unit() { # CONTAINER UNIT
+	[ "$(unit_of "$1" | cut -d ' ' -f 1)" = "$2" ]
+}
+
+@test "GPUs that a container made by hand has are not given to jobs, also after the agent was killed; it gets what it asks for" {
+	[ -d /dev/dri ] || { mkdir /dev/dri && made=yes; }
+	kill -9 "$(on n3 info --json | jq -r .pid)"
+	cat >"$DIR/maker.json" <<-'CDI'
+		{"kind": "nvidia.com/gpu", "devices": [{"name": "0", "containerEdits": {"deviceNodes": [{"path": "/dev/made0", "hostPath": "/dev/dri/renderD128"}]}},
+		 {"name": "all", "containerEdits": {"deviceNodes": [{"path": "/dev/dri/renderD128"}, {"path": "/dev/dri/renderD129"}]}}]}
+	CDI
+	start_counting_agent "$DIR/maker.json"
+	eventually units_used '{"gpu":"0/2","scratch":"0/4"}'
+	# Made, and never started: it has nothing.
+	on n3 create --name later --network none --gpus all busybox sleep 1000
+	on n3 run -d --name hand --network none --gpus 1 busybox sleep 1000
+	eventually units_used '{"gpu":"1/2","scratch":"0/4"}'
+	one=$(counting_job one 2)
+	eventually has_unit "$one-t-0" 1
+	run -0 berth why "$one"
+	[[ "$output" == *"node n3 has 0 of 2 gpu free"* ]]
+	kill -9 "$(on n3 info --json | jq -r .pid)"
+	start_counting_agent "$DIR/maker.json"
+	eventually node_is n3 busy
+	eventually units_used '{"gpu":"2/2","scratch":"1/4"}'
+	all_run "$one" 1
+	on n3 stop -t 0 hand
+	eventually has_unit "$one-t-1" 0
+	# Both are of jobs, and are shared.
+	on n3 start later
+	units_used '{"gpu":"2/2","scratch":"2/4"}'
+	on n3 exec "$one-t-0" touch /tmp/go
+	on n3 exec "$one-t-1" touch /tmp/go
+	berth wait "$one"
+	eventually units_used '{"gpu":"2/2","scratch":"0/4"}'
+	two=$(counting_job two 1)
+	run -0 berth why "$two"
+	[[ "$output" == *"node n3 has 0 of 2 gpu free"* ]]
+	on n3 down
+	start_counting_agent "$DIR/maker.json" --share-gpus
+	eventually has_unit "$two-t-0" 0
+	units_used '{"gpu":"1/2","scratch":"1/4"}'
+	berth cancel "$two"
+	run berth wait "$two"
+	on n3 rm -f hand later
 	on n3 down
 	start_agent n3
 	eventually units_used '{"seat":"0/1"}'

@@ -60,13 +60,21 @@ bool sim_count_allows(const struct sched_task_spec *t, const struct sim_node *n)
 	return true;
 }
 
+/* What jobs may have of it now. */
+static uint32_t for_jobs(const struct sim_node *n, size_t k)
+{
+	uint32_t others = k == 0 ? n->by_hand : 0;
+
+	return others < n->counters[k] ? n->counters[k] - others : 0;
+}
+
 void sim_count_start(struct sim *w, const struct sim_job *j, const struct sched_task_spec *t, struct sim_node *n)
 {
 	for (size_t k = 0; k < SIM_COUNTERS; k++) {
 		uint32_t more = counts_get(t->counters, names[k]);
 
 		n->counters_used[k] += more;
-		if (more && n->counters_used[k] > n->counters[k])
+		if (more && n->counters_used[k] > for_jobs(n, k))
 			sim_fail(w, "%s/%s starts on %s, which has not enough %s", j->id, t->name, n->name, names[k]);
 	}
 }
@@ -80,7 +88,7 @@ void sim_count_end(const struct sched_task_spec *t, struct sim_node *n)
 void sim_count_free(const struct sim_node *n, int64_t ret[static SIM_COUNTERS])
 {
 	for (size_t k = 0; k < SIM_COUNTERS; k++)
-		ret[k] = (int64_t)n->counters[k] - n->counters_used[k];
+		ret[k] = (int64_t)for_jobs(n, k) - n->counters_used[k];
 }
 
 void sim_count_gain(const struct sched_task_spec *t, int64_t have[static SIM_COUNTERS])

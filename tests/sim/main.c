@@ -376,6 +376,19 @@ static void trace_open(struct sim *w)
 	}
 }
 
+/* Whoever has taken GPUs without a job. */
+static void give_back(struct sim *w)
+{
+	for (size_t k = 0; k < SIM_NODES; k++) {
+		struct sim_node *n = &w->nodes[k];
+
+		n->by_hand = 0;
+		if (n->connected)
+			sim_step(w, (struct sched_event){
+					.type = SCHED_EV_NODE_FACTS, .node = n->name, .facts = sim_place_facts(n)});
+	}
+}
+
 static void calm_down(struct sim *w)
 {
 	struct sim_node *spare = &w->nodes[SIM_NODES];
@@ -388,6 +401,7 @@ static void calm_down(struct sim *w)
 	spare->cpu_milli = spare->memory = 1000000;
 	sim_count_plenty(spare);
 	sim_node_connect(w, spare);
+	give_back(w);
 	sim_limits_lift(w);
 	end_hanging(w);
 	while (w->n_open) {

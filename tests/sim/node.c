@@ -250,8 +250,9 @@ void sim_node_trouble(struct sim *w, struct sim_node *n)
 	case 3: /* it is to be empty: the deadline of a drain */
 		sim_step(w, (struct sched_event){.type = SCHED_EV_NODE_EMPTY, .node = n->name});
 		break;
-	case 4: /* somebody labels it anew, or it has got other processors */
+	case 4: /* somebody labels it anew, or it has got other processors, or he takes GPUs without a job, or gives them back */
 		n->kind = sim_below(w, SIM_KINDS);
+		n->by_hand = w->calm ? 0 : sim_below(w, SIM_BY_HAND);
 		sim_step(
 		    w, (struct sched_event){.type = SCHED_EV_NODE_FACTS, .node = n->name, .facts = sim_place_facts(n)});
 		break;

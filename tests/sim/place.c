@@ -4,6 +4,7 @@
  */
 #include "sim.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,7 +27,11 @@ const char *sim_place_facts(const struct sim_node *n)
 						     "has.fast \nlabels.rack 5\nlabels.zone b\n",
 						     "has.fast \nlabels.rack 6\nlabels.zone c\n"};
 
-	return facts[n->kind];
+	static char texts[SIM_KINDS][SIM_BY_HAND][128];
+	char *text = texts[n->kind][n->by_hand];
+
+	snprintf(text, sizeof texts[0][0], "%sgpus_by_hand %" PRIu32 "\n", facts[n->kind], n->by_hand);
+	return text;
 }
 
 static bool in_a(const struct sim_node *n)

@@ -94,6 +94,7 @@ struct sim_node {
 	uint32_t slots_used; /* by the model */
 	uint64_t cpu_used, memory_used;
 	uint32_t counters[SIM_COUNTERS], counters_used[SIM_COUNTERS]; /* "gpu" and another one */
+	uint32_t by_hand;					      /* "gpu" that somebody has who is no job */
 	bool up;						      /* as the server sees it */
 	bool connected;						      /* messages pass */
 	uint64_t connection;
@@ -214,6 +215,7 @@ void sim_preempt_after(struct sim *w, const struct sched_event *e); /* after the
 
 /* place.c */
 #define SIM_KINDS 6
+#define SIM_BY_HAND 4 /* at most one less */
 const char *sim_place_facts(const struct sim_node *n);
 void sim_place_wish(struct sim *w, struct sim_job *j, uint32_t task);
 bool sim_place_selects(const struct sched_task_spec *t, const struct sim_node *n);

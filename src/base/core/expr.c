@@ -37,10 +37,10 @@ struct expr {
 	size_t n_parts, cap_parts;
 };
 
-static const char *const names[] = {"hostname",	  "id",		 "role",    "os",      "arch",	 "kernel",
-				    "version",	  "cores",	 "slots",   "cpus",    "memory", "numa",
-				    "numa_cores", "numa_memory", "sockets", "gpus",    "disk",	 "disk_free",
-				    "source",	  "zone",	 "price",   "labels.", NULL};
+static const char *const names[] = {"hostname",	  "id",		 "role",    "os",      "arch",	       "kernel",
+				    "version",	  "cores",	 "slots",   "cpus",    "memory",       "numa",
+				    "numa_cores", "numa_memory", "sockets", "gpus",    "disk",	       "disk_free",
+				    "source",	  "zone",	 "price",   "labels.", "gpus_by_hand", NULL};
 #define LABELS "labels."
 #define HAS "has."
 
@@ -266,7 +266,8 @@ static int name_text(struct reader *r, const char *start, size_t n, uint16_t *re
 		return wrong(r, start,
 			     "nothing is known of nodes by this name (hostname, id, role, os, arch, kernel, version, "
 			     "cores, slots, cpus, "
-			     "memory, numa, numa_cores, numa_memory, sockets, gpus, source, zone, price, labels.NAME)");
+			     "memory, numa, numa_cores, numa_memory, sockets, gpus, gpus_by_hand, source, zone, price, "
+			     "labels.NAME)");
 	*ret = add_text(r->e, plain, strlen(plain));
 	return 0;
 }

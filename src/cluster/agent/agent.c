@@ -38,6 +38,7 @@
 /* Of start(). */
 #define START_LATE 1
 #define START_BUSY 2
+#define START_BY_HAND 3
 
 struct agent {
 	struct loop *loop;
@@ -49,6 +50,7 @@ struct agent {
 	char *data_dir, *api_socket, *node;
 	struct agent_options o;
 	struct gpus gpus;
+	unsigned gpus_by_hand; /* as the server was told */
 	struct disk disk;
 	struct waiting_list waiting;
 	struct loop_timer *again; /* for those: a container has ended */
@@ -141,7 +143,26 @@ static void report_lost(struct agent *a, const struct link_attempt *id, const ch
 
 static char *facts_of(const struct agent *a)
 {
-	return facts_json(a->o.cores, counts_get(&a->o.counters, COUNTS_GPU), &a->disk, a->engine, a->holdings);
+	const struct facts_number n = {
+	    .cores = a->o.cores, .gpus = counts_get(&a->o.counters, COUNTS_GPU), .gpus_by_hand = a->gpus_by_hand};
+
+	return facts_json(&n, &a->disk, a->engine, a->holdings);
+}
+
+static struct bind bind_of(const struct agent *a)
+{
+	return (struct bind){.has = &a->o.counters, .gpus = &a->gpus, .share = a->o.share_gpus, .cdi = cdi_dirs};
+}
+
+/* True: containers of no job have more GPUs, or fewer, than the server knows. */
+static bool look_by_hand(struct agent *a)
+{
+	const struct bind bind = bind_of(a);
+	unsigned before = a->gpus_by_hand;
+
+	if (a->gpus.n)
+		a->gpus_by_hand = bind_by_hand(a->engine, &bind);
+	return a->gpus_by_hand != before;
 }
 
 /* Still here; with what has changed. */
@@ -159,6 +180,9 @@ static void on_engine_event(void *ctx, const struct engine_event *ev)
 	struct link_attempt id;
 
 	if (ev->type == ENGINE_EV_IMAGE)
+		say_beat(a, true);
+	/* Before an end is told: a GPU that somebody shares with a job is his alone then. */
+	if (ev->c && ev->c->devices && look_by_hand(a))
 		say_beat(a, true);
 	if (!ev->c || !ev->c->key || !attempt_of(ev->c->key, &id))
 		return;
@@ -216,18 +240,16 @@ static int make_spaces(struct agent *a, yyjson_val *spec, struct err *err)
 
 static int start(struct agent *a, const struct link_msg *m, struct err *err)
 {
-	const struct bind bind = {.has = &a->o.counters,
-				  .gpus = &a->gpus,
-				  .cores = m->cores,
-				  .numa = m->numa,
-				  .counters = m->counters,
-				  .cdi = cdi_dirs};
+	struct bind bind = bind_of(a);
 	json_doc_cleanup yyjson_doc *doc =
 	    json_parse(m->text, strlen(m->text), SPEC_MAX, "the container's specification", err);
 	json_doc_cleanup yyjson_doc *bound = NULL, *hooks = NULL;
 	const struct engine_container *c;
 	int r = 0;
 
+	bind.cores = m->cores;
+	bind.numa = m->numa;
+	bind.counters = m->counters;
 	if (!doc)
 		return -err->code;
 	if (yyjson_get_bool(yyjson_obj_get(yyjson_doc_get_root(doc), "fenced")) &&
@@ -238,8 +260,8 @@ static int start(struct agent *a, const struct link_msg *m, struct err *err)
 		r = rights_check_named(a->engine, yyjson_doc_get_root(doc), err);
 	if (r == 0)
 		r = bind_spec(a->engine, &bind, doc, &bound, &hooks, err);
-	if (r == BIND_BUSY)
-		return START_BUSY;
+	if (r == BIND_BUSY || r == BIND_BY_HAND)
+		return r == BIND_BUSY ? START_BUSY : START_BY_HAND;
 	if (r == 0)
 		r = make_spaces(a, yyjson_doc_get_root(bound), err);
 	if (r < 0)
@@ -253,6 +275,14 @@ static void refuse_start(struct agent *a, const struct link_msg *m)
 {
 	link_send(a->link, &(struct link_msg){.type = LINK_BEAT, .sent_ms = clock_mono_ms()});
 	report_lost(a, &m->attempt, "its start came after the end of the node's lease");
+}
+
+/* Somebody was quicker than the server knew. It knows now, and chooses again. */
+static void give_back(struct agent *a, const struct link_msg *m)
+{
+	(void)look_by_hand(a);
+	say_beat(a, true);
+	report_lost(a, &m->attempt, "containers of no job have the GPUs that it was to get");
 }
 
 static void enact_start(struct agent *a, const struct link_msg *m)
@@ -276,6 +306,8 @@ static void enact_start(struct agent *a, const struct link_msg *m)
 	r = start(a, m, &err);
 	if (r == START_LATE)
 		refuse_start(a, m);
+	if (r == START_BY_HAND)
+		give_back(a, m);
 	if (r == START_BUSY)
 		r = waiting_add(&a->waiting, m, &err);
 	if (r >= 0)
@@ -495,6 +527,7 @@ static void say_hello(struct agent *a)
 
 	(void)holdings_look(a->holdings);
 	(void)disk_look(&a->disk, a->data_dir);
+	(void)look_by_hand(a);
 	facts = facts_of(a);
 	a->images_stamp = engine_images_stamp(a->engine);
 	m.sent_ms = clock_mono_ms();

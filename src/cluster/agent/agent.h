@@ -8,6 +8,7 @@
 
 #include "base/core/counts.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,7 @@ struct agent_options {
 	unsigned cores;		/* what the machine has */
 	uint64_t machine_memory;
 	uint64_t disk;		/* bytes that tasks may be promised of the file system of data_dir, 0 = all of it */
+	bool share_gpus;	/* jobs may get GPUs that containers of no job have, too */
 	struct counts counters; /* of the node; without COUNTS_GPU in it the GPUs that are found (gpus.h) */
 };
 

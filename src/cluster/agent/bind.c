@@ -14,6 +14,7 @@
 struct taken {
 	struct cores cores;
 	struct units units;
+	struct units by_hand; /* of no job; some of them may be in `units`, too */
 };
 
 static void add_cores(char *const *labels, struct cores *taken)
@@ -30,18 +31,34 @@ static void add_cores(char *const *labels, struct cores *taken)
 	}
 }
 
-/* By the containers of jobs alone: anybody can label others as he likes. */
-static void find_taken(struct engine *e, const struct counts *has, struct taken *ret)
+/* One that waits for its policy has what it will have again in a moment; one that was made and never started has nothing. */
+static bool has_devices(const struct engine_container *c)
+{
+	return c->starting || c->restarting || c->state == ENGINE_RUNNING || c->state == ENGINE_STOPPING;
+}
+
+/* Labels count on the containers of jobs alone: anybody can label others as he likes. */
+static void find_taken(struct engine *e, const struct bind *b, struct taken *ret)
 {
 	const struct engine_container *c;
 
 	*ret = (struct taken){.cores = {{0}}};
 	for (size_t i = 0; (c = engine_at(e, i)); i++) {
+		if (!c->key && !b->share && has_devices(c))
+			units_add_devices(b->has, b->gpus, c->devices, &ret->by_hand);
 		if (!c->key || c->state == ENGINE_EXITED || c->state == ENGINE_LOST)
 			continue;
 		add_cores(c->labels, &ret->cores);
-		units_add(has, c->labels, &ret->units);
+		units_add(b->has, c->labels, &ret->units);
 	}
+}
+
+unsigned bind_by_hand(struct engine *e, const struct bind *b)
+{
+	struct taken taken;
+
+	find_taken(e, b, &taken);
+	return units_gpus_but(b->has, &taken.by_hand, &taken.units);
 }
 
 static int pick_cores(const struct bind *b, const struct cores *taken, uint64_t memory, struct cores *ret,
@@ -102,7 +119,21 @@ static int add_described(const struct bind *b, const struct units *mine, struct 
 	return r == -ENODEV ? 0 : r < 0 ? r : 1;
 }
 
-static int bind_units(const struct bind *b, const struct units *taken, struct cdi_edits *edits, struct err *err)
+/* Not what somebody has by hand either. Those that are told apart are told to the server, which would choose otherwise had it known. */
+static int pick_units(const struct bind *b, const struct taken *taken, const struct counts *wants, struct units *ret,
+		      struct err *err)
+{
+	struct units all = taken->units;
+	int r = units_pick(b->has, &all, wants, ret, err);
+
+	if (r < 0)
+		return r == -EBUSY ? BIND_BUSY : r;
+	units_join(&all, &taken->by_hand);
+	r = units_pick(b->has, &all, wants, ret, err);
+	return r == -EBUSY ? BIND_BY_HAND : r;
+}
+
+static int bind_units(const struct bind *b, const struct taken *taken, struct cdi_edits *edits, struct err *err)
 {
 	yyjson_mut_doc *d = edits->spec;
 	yyjson_mut_val *o = yyjson_mut_doc_get_root(d);
@@ -115,9 +146,9 @@ static int bind_units(const struct bind *b, const struct units *taken, struct cd
 		return 0;
 	r = counts_parse(b->counters, &wants, err);
 	if (r == 0)
-		r = units_pick(b->has, taken, &wants, &mine, err);
-	if (r < 0)
-		return r == -EBUSY ? BIND_BUSY : r;
+		r = pick_units(b, taken, &wants, &mine, err);
+	if (r != 0)
+		return r;
 	r = add_described(b, &mine, edits, err);
 	if (r >= 0)
 		units_write(b->has, &mine, r ? NULL : b->gpus, d, o);
@@ -134,10 +165,10 @@ int bind_spec(struct engine *e, const struct bind *b, const yyjson_doc *doc, yyj
 
 	if (!yyjson_mut_is_obj(yyjson_mut_doc_get_root(d)))
 		return err_set(err, EINVAL, "the container's specification is not an object");
-	find_taken(e, b->has, &taken);
+	find_taken(e, b, &taken);
 	r = bind_cores(b, &taken.cores, d, err);
 	if (r == 0)
-		r = bind_units(b, &taken.units, &edits, err);
+		r = bind_units(b, &taken, &edits, err);
 	if (r == 0 && edits.hooks)
 		*ret_hooks = yyjson_mut_val_imut_copy(edits.hooks, NULL);
 	if (r == 0)

@@ -144,7 +144,7 @@ static void add_disk(yyjson_mut_doc *d, yyjson_mut_val *o, const struct disk *di
 		yyjson_mut_obj_add_uint(d, o, "disk_free", disk->free);
 }
 
-char *facts_json(unsigned cores, unsigned gpus, const struct disk *disk, struct engine *e, const struct holdings *h)
+char *facts_json(const struct facts_number *n, const struct disk *disk, struct engine *e, const struct holdings *h)
 {
 	json_mut_cleanup yyjson_mut_doc *d = yyjson_mut_doc_new(NULL);
 	yyjson_mut_val *o = yyjson_mut_obj(d);
@@ -157,10 +157,12 @@ char *facts_json(unsigned cores, unsigned gpus, const struct disk *disk, struct 
 	yyjson_mut_obj_add_str(d, o, "version", BERTH_VERSION);
 	yyjson_mut_obj_add_strcpy(d, o, "kernel", u.release);
 	yyjson_mut_obj_add_strcpy(d, o, "arch", u.machine);
-	yyjson_mut_obj_add_uint(d, o, "cores", cores);
+	yyjson_mut_obj_add_uint(d, o, "cores", n->cores);
 	add_numa(d, o);
 	yyjson_mut_obj_add_uint(d, o, "sockets", sockets(cpuinfo));
-	yyjson_mut_obj_add_uint(d, o, "gpus", gpus);
+	yyjson_mut_obj_add_uint(d, o, "gpus", n->gpus);
+	if (n->gpus)
+		yyjson_mut_obj_add_uint(d, o, "gpus_by_hand", n->gpus_by_hand);
 	add_disk(d, o, disk);
 	add_cpu(d, o, cpuinfo);
 	add_holdings(d, o, h);

@@ -8,5 +8,9 @@ struct disk;
 struct engine;
 struct holdings;
 
+struct facts_number {
+	unsigned cores, gpus, gpus_by_hand;
+};
+
 /* A JSON object, with what was last seen of the disk and the holdings; the caller frees. */
-char *facts_json(unsigned cores, unsigned gpus, const struct disk *disk, struct engine *e, const struct holdings *h);
+char *facts_json(const struct facts_number *n, const struct disk *disk, struct engine *e, const struct holdings *h);

@@ -25,6 +25,18 @@ static size_t place_of(const struct counts *has, const char *name, size_t len)
 	return k;
 }
 
+static void join(struct cores *to, const struct cores *more)
+{
+	for (size_t w = 0; w < CORES_MAX / 64; w++)
+		to->bits[w] |= more->bits[w];
+}
+
+void units_join(struct units *taken, const struct units *more)
+{
+	for (size_t k = 0; k < COUNTS_MAX; k++)
+		join(&taken->sets[k], &more->sets[k]);
+}
+
 void units_add(const struct counts *has, char *const *labels, struct units *taken)
 {
 	for (char *const *l = labels; l && *l; l++) {
@@ -35,9 +47,41 @@ void units_add(const struct counts *has, char *const *labels, struct units *take
 		if (strncmp(*l, label, LABEL_LEN) != 0 || !equals || !cores_parse(equals + 1, &its))
 			continue;
 		k = place_of(has, name, (size_t)(equals - name));
-		for (size_t w = 0; k < has->n && w < CORES_MAX / 64; w++)
-			taken->sets[k].bits[w] |= its.bits[w];
+		if (k < has->n)
+			join(&taken->sets[k], &its);
 	}
+}
+
+/* The node itself, or a directory that it lies in. */
+static bool brings(const char *path, const char *node)
+{
+	size_t n = strlen(path);
+
+	while (n > 1 && path[n - 1] == '/')
+		n--;
+	return strncmp(node, path, n) == 0 && (!node[n] || node[n] == '/');
+}
+
+void units_add_devices(const struct counts *has, const struct gpus *gpus, char *const *paths, struct units *taken)
+{
+	size_t at = place_of(has, COUNTS_GPU, strlen(COUNTS_GPU));
+
+	for (char *const *path = paths; at < has->n && path && *path; path++) {
+		for (unsigned k = 0; k < gpus->n && k < has->list[at].n; k++) {
+			if (brings(*path, gpus->nodes[k]))
+				cores_add(&taken->sets[at], k);
+		}
+	}
+}
+
+unsigned units_gpus_but(const struct counts *has, const struct units *some, const struct units *but)
+{
+	size_t at = place_of(has, COUNTS_GPU, strlen(COUNTS_GPU));
+	unsigned n = 0;
+
+	for (unsigned k = 0; at < has->n && k < has->list[at].n; k++)
+		n += cores_has(&some->sets[at], k) && !cores_has(&but->sets[at], k);
+	return n;
 }
 
 static int pick_one(const struct count *has, const struct cores *taken, uint32_t n, struct cores *ret, struct err *err)

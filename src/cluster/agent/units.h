@@ -21,6 +21,12 @@ struct units {
 
 /* Those that a container with these labels ("NAME=VALUE", NULL-terminated; NULL = none) has. What the node has not (any more) is passed over. */
 void units_add(const struct counts *has, char *const *labels, struct units *taken);
+/* The GPUs whose device nodes are among these paths (NULL-terminated; NULL = none), or lie below one of them. */
+void units_add_devices(const struct counts *has, const struct gpus *gpus, char *const *paths, struct units *taken);
+/* All that is in `more`, too. */
+void units_join(struct units *taken, const struct units *more);
+/* How many GPUs are in `some` and not in `but`. */
+unsigned units_gpus_but(const struct counts *has, const struct units *some, const struct units *but);
 /* The ones with the lowest numbers that are not taken. -EBUSY: not so many are free; -EINVAL: the node has not so many at all. */
 int units_pick(const struct counts *has, const struct units *taken, const struct counts *wants, struct units *ret,
 	       struct err *err);

@@ -48,9 +48,15 @@ static struct stock *find(const struct node *n, const char *name)
 	return NULL;
 }
 
+/* Negative: more are in use than there are. */
+static int64_t balance(const struct stock *st)
+{
+	return (int64_t)st->total - st->used - st->others;
+}
+
 static uint32_t left(const struct stock *st)
 {
-	return st && st->used < st->total ? st->total - st->used : 0;
+	return st && balance(st) > 0 ? (uint32_t)balance(st) : 0;
 }
 
 /* By name. */
@@ -73,6 +79,21 @@ static void set_bits(struct node *n)
 		n->stocked |= left(&n->stocks[k]) ? bit_of(n->stocks[k].name) : 0;
 }
 
+uint32_t sched_counter_others(const struct node *n, const char *name, uint32_t total)
+{
+	const char *text = strcmp(name, COUNTS_GPU) == 0 ? sched_facts_get(&n->facts, SCHED_FACT_GPUS_BY_HAND) : NULL;
+	uint64_t said = text ? strtoull(text, NULL, 10) : 0;
+
+	return said < total ? (uint32_t)said : total;
+}
+
+void sched_counter_told(struct node *n)
+{
+	for (size_t k = 0; k < n->n_stocks; k++)
+		n->stocks[k].others = sched_counter_others(n, n->stocks[k].name, n->stocks[k].total);
+	set_bits(n);
+}
+
 void sched_counter_set(struct node *n, const struct counts *totals)
 {
 	size_t kept = 0;
@@ -90,7 +111,7 @@ void sched_counter_set(struct node *n, const struct counts *totals)
 		if (st)
 			st->total = totals->list[k].n;
 	}
-	set_bits(n);
+	sched_counter_told(n);
 }
 
 bool sched_counter_over(const struct node *n)
@@ -192,7 +213,7 @@ int64_t sched_counter_left(const struct node *n, const char *name)
 {
 	const struct stock *st = find(n, name);
 
-	return st ? (int64_t)st->total - st->used : 0;
+	return st ? balance(st) : 0;
 }
 
 void sched_counter_room(const struct node *n, const struct shape *sh, int64_t room[static SCHED_WANTS_MAX])
@@ -319,7 +340,13 @@ int sched_node_counter(const struct sched *s, const char *node, size_t position,
 		const struct stock *st = &n->stocks[k];
 
 		if ((st->total || st->used) && position-- == 0) {
-			*ret = (struct sched_counter_view){.name = st->name, .total = st->total, .used = st->used};
+			/* What jobs have is told also when the node has not so many any more. */
+			uint32_t used = st->total - left(st);
+
+			*ret = (struct sched_counter_view){.name = st->name,
+							   .total = st->total,
+							   .used = used > st->used ? used : st->used,
+							   .others = used - st->used};
 			return 0;
 		}
 	}

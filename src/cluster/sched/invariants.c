@@ -512,6 +512,9 @@ static int audit_counters(struct audit *a, const struct node *n)
 				      st->name, used);
 		if (!n->shrunk && used > st->total)
 			return BROKEN(a, "node %s: more %s are in use than there are", n->name, st->name);
+		if (st->others != sched_counter_others(n, st->name, st->total))
+			return BROKEN(a, "node %s: %" PRIu32 " %s are not what others have by its facts", n->name,
+				      st->others, st->name);
 	}
 	return 0;
 }

@@ -184,6 +184,7 @@ void sched_node_tell(struct sched *s, struct node *n, struct facts *facts)
 	sched_facts_free(&n->facts);
 	n->facts = *facts;
 	n->price = price_of(&n->facts);
+	sched_counter_told(n);
 	sched_tally_in(s, n);
 	if (n->up)
 		list(s, n);

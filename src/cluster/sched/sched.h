@@ -58,13 +58,15 @@ struct sched;
 #define SCHED_RULES_MAX 32	    /* of a task */
 #define SCHED_SPREADS_MAX 4	    /* of a task */
 #define SCHED_FACTS_MAX 1024	    /* facts of a node */
-#define SCHED_FACTS_TEXT_MAX 65536  /* bytes of them */
-#define SCHED_LICENCES_MAX 1000	    /* ever seen */
-#define SCHED_NEEDS_MAX 8	    /* licences of a task */
-#define SCHED_WANTS_MAX 8	    /* counters of a task */
-#define SCHED_DATA_MAX 8	    /* of a task */
-#define SCHED_PROBE_MAX 128	    /* bytes of a probe's key with the NUL */
-#define SCHED_PROBE_TEXT_MAX 200    /* bytes kept of an answer */
+/* The fact: units of COUNTS_GPU that containers of no job have there and no job has. They are taken from what is left for jobs. */
+#define SCHED_FACT_GPUS_BY_HAND "gpus_by_hand"
+#define SCHED_FACTS_TEXT_MAX 65536 /* bytes of them */
+#define SCHED_LICENCES_MAX 1000	   /* ever seen */
+#define SCHED_NEEDS_MAX 8	   /* licences of a task */
+#define SCHED_WANTS_MAX 8	   /* counters of a task */
+#define SCHED_DATA_MAX 8	   /* of a task */
+#define SCHED_PROBE_MAX 128	   /* bytes of a probe's key with the NUL */
+#define SCHED_PROBE_TEXT_MAX 200   /* bytes kept of an answer */
 
 /* ---- what is submitted ---- */
 
@@ -417,7 +419,8 @@ int sched_node_view(const struct sched *s, const char *name, struct sched_node_v
 
 struct sched_counter_view {
 	const char *name;
-	uint32_t total, used;
+	uint32_t total, used; /* used: what is of no job, too */
+	uint32_t others;      /* that alone */
 };
 /* Its counters by name. -ENOENT past the end. */
 int sched_node_counter(const struct sched *s, const char *node, size_t position, struct sched_counter_view *ret);

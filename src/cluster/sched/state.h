@@ -83,7 +83,8 @@ struct need {
 struct stock {
 	char name[COUNTS_NAME_MAX];
 	uint32_t total, used;
-	uint32_t spare; /* of a held node: so many are left over even then */
+	uint32_t others; /* so many more of `total` are in use by what is of no job (SCHED_FACT_GPUS_BY_HAND) */
+	uint32_t spare;	 /* of a held node: so many are left over even then */
 };
 
 /* All that asks for the same and may not go to the same nodes. */
@@ -505,6 +506,8 @@ bool sched_preempt_makes_room(const struct sched *s, const struct item *it); /* 
 /* counter.c */
 void sched_counter_init(struct shape *sh, const struct counts *wants); /* points at them */
 void sched_counter_set(struct node *n, const struct counts *totals);
+void sched_counter_told(struct node *n); /* its facts have changed: what others have in use */
+uint32_t sched_counter_others(const struct node *n, const char *name, uint32_t total);
 bool sched_counter_over(const struct node *n); /* more of one are in use than there are */
 void sched_counter_take(struct node *n, const struct shape *sh);
 void sched_counter_release(struct node *n, const struct shape *sh);

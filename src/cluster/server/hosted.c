@@ -344,7 +344,7 @@ struct choice {
 	const struct node *best;
 	uint64_t best_free;
 	size_t best_load;
-	bool best_has;
+	bool best_has, best_idle;
 	struct buf reasons;
 };
 
@@ -359,13 +359,16 @@ static int read_constraints(struct choice *c, struct err *err)
 	return 0;
 }
 
-static uint32_t free_gpus(const struct server *s, const char *node)
+/* That no job has; `idle`: that nobody has. */
+static uint32_t free_gpus(const struct server *s, const char *node, bool idle)
 {
 	struct sched_counter_view v;
 
 	for (size_t k = 0; sched_node_counter(s->sched, node, k, &v) == 0; k++) {
+		uint32_t used = idle ? v.used : v.used - v.others;
+
 		if (!strcmp(v.name, COUNTS_GPU))
-			return v.total > v.used ? v.total - v.used : 0;
+			return v.total > used ? v.total - used : 0;
 	}
 	return 0;
 }
@@ -385,7 +388,7 @@ static const char *against(const struct choice *c, const struct node *n, const s
 		return "takes nothing new";
 	if (!sched_node_takes(c->server->sched, v->name, w->slots, w->cpu_milli, w->memory))
 		return "has no room";
-	return w->gpus > free_gpus(c->server, v->name) ? "has not so many GPUs that no job uses" : NULL;
+	return w->gpus > free_gpus(c->server, v->name, false) ? "has not so many GPUs that no job uses" : NULL;
 }
 
 static size_t load_of(const struct server *s, const struct sched_node_view *v)
@@ -406,15 +409,19 @@ static bool is_in(char *const *list, const char *name)
 	return false;
 }
 
-/* The most free slots, then the fewest containers, then one that has the image. */
+/* As many GPUs as it wants that nobody has, then the most free slots, then the fewest containers, then one that has the image. */
 static void consider(struct choice *c, const struct node *n, const struct sched_node_view *v)
 {
 	uint64_t free_slots = v->slots > v->slots_used ? v->slots - v->slots_used : 0;
 	size_t load = load_of(c->server, v);
 	bool has = is_in(c->wish->has_image, n->name);
+	bool idle = !c->wish->gpus || c->wish->gpus <= free_gpus(c->server, n->name, true);
 
 	if (c->best) {
-		if (free_slots != c->best_free) {
+		if (idle != c->best_idle) {
+			if (!idle)
+				return;
+		} else if (free_slots != c->best_free) {
 			if (free_slots < c->best_free)
 				return;
 		} else if (load != c->best_load) {
@@ -428,6 +435,7 @@ static void consider(struct choice *c, const struct node *n, const struct sched_
 	c->best_free = free_slots;
 	c->best_load = load;
 	c->best_has = has;
+	c->best_idle = idle;
 }
 
 static int choose(struct choice *c, struct err *err)

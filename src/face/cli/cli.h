@@ -29,6 +29,7 @@ struct cli_up_options {
 	int log_level;		/* enum log_level */
 	unsigned slots;		/* of this node; 0: one per core */
 	struct counts counters; /* of this node; without COUNTS_GPU: as many as are found */
+	bool share_gpus;	/* jobs may get those that containers of no job have, too */
 	const char *network;	/* of an ordinary user's containers: a word for uplink_choose() */
 	unsigned netns_pool;	/* network namespaces kept ready, at most CLI_NETNS_POOL_MAX */
 	uint64_t memory;	/* bytes of this node that may be given away; 0: all */

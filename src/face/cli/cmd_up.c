@@ -34,7 +34,7 @@
 
 struct up_values {
 	const char *data, *node_name, *network;
-	bool foreground, quiet, wait;
+	bool foreground, quiet, wait, share_gpus;
 	uint64_t level, slots, memory, disk, timeout_ms, netns_pool;
 	char **listen, **counter;
 	const char *tls_cert, *tls_key, *tls_client_ca, *token_file, *policy, *config;
@@ -71,6 +71,9 @@ struct up_values {
 	     offsetof(struct up_values, counter),                                                                        \
 	     "NAME=N",                                                                                                   \
 	     "of this node: N units of something that jobs may ask for (gpu: those that are found); may be repeated"},   \
+	    {"share-gpus", 0,                                                                                            \
+	     OPTION_FLAG,  offsetof(struct up_values, share_gpus),                                                       \
+	     NULL,	   "jobs may get GPUs of this node that containers of no job have, too"},                        \
 	    {"network",                                                                                                  \
 	     0,                                                                                                          \
 	     OPTION_TEXT,                                                                                                \
@@ -490,6 +493,7 @@ static int up_with(struct cli *cli, const struct up_values *v, const char *log_d
 				   .network = v->network,
 				   .memory = v->memory,
 				   .disk = v->disk,
+				   .share_gpus = v->share_gpus,
 				   .log_default = log_default};
 	char *paths[N_PATHS] = {NULL};
 	mem_cleanup char *token = NULL;

@@ -111,6 +111,8 @@ void container_describe(struct container *c, const struct order *o, const char *
 	c->pub.restart_max = (uint32_t)s->restart_max;
 	c->pub.labels = labels(s->labels);
 	c->pub.linked = has_links(s->networks);
+	for (size_t i = 0; i < s->n_devices; i++)
+		mem_strv_add(&c->pub.devices, s->devices[i].path_on_host);
 	c->userns_base = o->userns_base;
 	c->stop_signal = (int)o->stop_signal;
 	c->has_health = s->health.test != NULL;
@@ -236,6 +238,7 @@ void container_free(struct container *c)
 	exec_drop(c);
 	buf_free(&c->wishes);
 	mem_strv_free(c->pub.labels);
+	mem_strv_free(c->pub.devices);
 	free(c->pub.name);
 	free(c->pub.key);
 	free(c->pub.image);

@@ -124,6 +124,7 @@ struct engine_container {
 	uint32_t restart_max;	/* on-failure: how often, 0 = no limit */
 	uint32_t restart_count; /* by the policy, since somebody started it */
 	char **labels;		/* "name=value", NULL = none */
+	char **devices;		/* of the machine, that it was given by their paths here, NULL = none */
 };
 
 /* What can be asked for: the service keys of docs/formats/job.md section 2 (image, entrypoint, command, environment, working_dir, user, hostname,

@@ -172,6 +172,47 @@ static void test_devices(void **state)
 	assert_int_equal(rmdir(dir), 0);
 }
 
+/* Which GPUs of four, of which the node offers three, these paths bring; and how many of them nobody has who has 1 and 2. */
+static const struct {
+	const char *paths[3], *gpu;
+	unsigned alone;
+} brought[] = {
+    {{NULL}, "", 0},
+    {{"/dev/dri/renderD128"}, "0", 1},
+    {{"/dev/dri/renderD129", "/dev/dri/renderD128"}, "0-1", 1},
+    {{"/dev/dri"}, "0-2", 1},
+    {{"/dev/dri/"}, "0-2", 1},
+    {{"/"}, "", 0},
+    {{"/dev/dri/renderD12"}, "", 0},
+    {{"/dev/dri/renderD1280", "/dev/null"}, "", 0},
+    {{"/dev/dri/renderD131"}, "", 0},
+    {{"/dev/dri/renderD130"}, "2", 0},
+};
+
+static void test_brought(void **state)
+{
+	static const char *const nodes[] = {"/dev/dri/renderD128", "/dev/dri/renderD129", "/dev/dri/renderD130",
+					    "/dev/dri/renderD131"};
+	const struct gpus g = {.nodes = (char **)(uintptr_t)nodes, .n = 4};
+	const struct counts has = counts_of("fpga 1\ngpu 3"), none = counts_of("fpga 1");
+	const struct units others = {.sets = {{.bits = {0}}, {.bits = {6}}}};
+
+	(void)state;
+	for (size_t k = 0; k < sizeof brought / sizeof *brought; k++) {
+		char *paths[] = {(char *)(uintptr_t)brought[k].paths[0], (char *)(uintptr_t)brought[k].paths[1], NULL};
+		struct units got = {.sets = {{.bits = {0}}}};
+
+		units_add_devices(&none, &g, paths, &got);
+		units_add_devices(&has, &g, paths, &got);
+		same_set(&got.sets[0], "");
+		same_set(&got.sets[1], brought[k].gpu);
+		assert_int_equal(units_gpus_but(&has, &got, &others), brought[k].alone);
+		assert_int_equal(units_gpus_but(&none, &got, &others), 0);
+		units_join(&got, &others);
+		assert_int_equal(units_gpus_but(&has, &got, &others), brought[k].alone);
+	}
+}
+
 /* ---- those that wait ---- */
 
 static struct buf seen = BUF_INIT;
@@ -222,10 +263,8 @@ static void test_waiting(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_picks),
-	    cmocka_unit_test(test_told),
-	    cmocka_unit_test(test_devices),
-	    cmocka_unit_test(test_waiting),
+	    cmocka_unit_test(test_picks),   cmocka_unit_test(test_told),    cmocka_unit_test(test_devices),
+	    cmocka_unit_test(test_brought), cmocka_unit_test(test_waiting),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -105,7 +105,7 @@ static void expect(struct world *w, size_t n, const char *story)
 	assert_string_equal(w->story, story);
 }
 
-static void hello_with(struct world *w, uint32_t slots, const char *counters)
+static void hello_said(struct world *w, uint32_t slots, const char *counters, const char *facts)
 {
 	struct link_msg m = {.type = LINK_HELLO,
 			     .text = "n1",
@@ -113,10 +113,16 @@ static void hello_with(struct world *w, uint32_t slots, const char *counters)
 			     .slots = slots,
 			     .cpu_milli = 8000,
 			     .memory = 1u << 30,
-			     .counters = counters};
+			     .counters = counters,
+			     .facts = facts};
 
 	link_send(w->agent, &m);
 	expect(w, 1, "welcome 0/0#0\n");
+}
+
+static void hello_with(struct world *w, uint32_t slots, const char *counters)
+{
+	hello_said(w, slots, counters, NULL);
 }
 
 static void hello(struct world *w, uint32_t slots)
@@ -708,6 +714,39 @@ static void test_hosted_gpus(void **state)
 	assert_string_equal(w->id, "n1");
 }
 
+static bool uses(struct world *w, const char *gpus)
+{
+	mem_cleanup char *node = NULL, *want = mem_printf("\"gpu\":{\"total\":2,\"used\":%s}", gpus);
+	struct err err = ERR_INIT;
+
+	assert_int_equal(server_node_json(w->server, "n1", &node, &err), 0);
+	return strstr(node, want);
+}
+
+/* What its agent says that others have is not given to jobs, over a death of the server, too, until it says so no more. */
+static void test_gpus_by_hand(void **state)
+{
+	static const char job[] =
+	    "{\"name\":\"g\",\"services\":[{\"name\":\"a\",\"image\":\"x\",\"count\":2,\"counters\":{\"gpu\":1}}]}";
+	struct world *w = *state;
+
+	hello_with(w, 4, "gpu 2\n");
+	link_send(w->agent, &(struct link_msg){.type = LINK_BEAT, .text = "{\"gpus_by_hand\":1}"});
+	expect(w, 1, "heard 0/0#0\n");
+	submit(w, job);
+	expect(w, 1, "start 0/0#1 gpu 1\n\n");
+	assert_true(uses(w, "2"));
+	link_free(w->agent);
+	server_abandon(w->server);
+	open_world(w);
+	hello_said(w, 4, "gpu 2\n", "{\"gpus_by_hand\":1}");
+	expect(w, 1, "start 0/0#1 gpu 1\n\n");
+	assert_true(uses(w, "2"));
+	link_send(w->agent, &(struct link_msg){.type = LINK_BEAT, .text = "{\"gpus_by_hand\":0}"});
+	expect(w, 2, "heard 0/0#0\nstart 0/1#1 gpu 1\n\n");
+	assert_true(uses(w, "2"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -724,6 +763,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_outsiders, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_counters, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_hosted_gpus, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_gpus_by_hand, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_image_on_its_way, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_hosted, setup, teardown),
 	};

@@ -56,4 +56,4 @@ why e
 exit b/x/0#1
 exit b/x/1#1
 submit f: x select=coers==1
-= refused: task "x": select: nothing is known of nodes by this name (hostname, id, role, os, arch, kernel, version, cores, slots, cpus, memory, numa, numa_cores, numa_memory, sockets, gpus, source, zone, price, labels.NAME), at character 1 of "coers==1"
+= refused: task "x": select: nothing is known of nodes by this name (hostname, id, role, os, arch, kernel, version, cores, slots, cpus, memory, numa, numa_cores, numa_memory, sockets, gpus, gpus_by_hand, source, zone, price, labels.NAME), at character 1 of "coers==1"
