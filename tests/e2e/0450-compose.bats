@@ -203,6 +203,63 @@ YAML
 	[ "$(compose ps -aq long | wc -l)" = 1 ]
 }
 
+@test "up in the foreground: whose exit code it is, and what ends it all" {
+	cat >compose.yaml <<'YAML'
+services:
+  migrate: {image: busybox, command: "true"}
+  db: {image: busybox, command: sh -c 'echo bye; exit 5', depends_on: {migrate: {condition: service_completed_successfully}}}
+  test: {image: busybox, command: sh -c 'trap "exit 9" TERM; while :; do sleep 0.1; done'}
+  quiet: {image: busybox, command: echo unseen, attach: false}
+  slow: {image: busybox, command: sleep 1000, stop_grace_period: 0s, healthcheck: {test: "false", interval: 1h}}
+  late: {image: busybox, command: sleep 1000, depends_on: {slow: {condition: service_healthy}}}
+YAML
+	# Not what others wait for is the end, but what fails; and the code is that of who was asked for, who is stopped.
+	run -9 --separate-stderr compose up --exit-code-from test db test
+	[ "$output" = $'db-1    | bye\ndb-1 exited with code 5' ]
+	run -5 compose up --abort-on-container-exit db test
+	run -5 compose up --abort-on-container-failure migrate db test
+	# It does not wait for what will never be.
+	run -5 --separate-stderr compose up --abort-on-container-exit db late
+	[ -z "$(compose ps -q)" ]
+	run -0 --separate-stderr compose up migrate quiet
+	[[ "$output" == *"migrate-1 exited with code 0"* && "$output" != *unseen* ]]
+	# Nothing is made when what is asked for cannot be.
+	compose down -t 0
+	for wrong in "--exit-code-from nobody" "--attach nobody" "-d --attach db" "--abort-on-container-exit --abort-on-container-failure" \
+		"-V --no-recreate"; do
+		# shellcheck disable=SC2086 # words
+		run -1 compose up $wrong
+	done
+	[ -z "$(compose ps -aq)" ]
+}
+
+@test "up in the foreground goes on with what is started again, and with what takes its place" {
+	cat >compose.yaml <<'YAML'
+services:
+  a: {image: busybox, command: sh -c 'echo try; exit 3', restart: "on-failure:2"}
+  b: {image: busybox, command: sh -c 'echo here; exec sleep 1000', stop_grace_period: 0s, environment: {V: "${V}"}}
+  dep: {image: busybox, command: sleep 1000, stop_grace_period: 0s}
+  c: {image: busybox, command: echo over, depends_on: [dep]}
+YAML
+	run -0 --separate-stderr compose up a
+	[ "$(grep -c 'a-1  | try' <<<"$output")" = 3 ]
+	[ "$(grep -c 'a-1 exited with code 3' <<<"$output")" = 3 ]
+	# What it depends on goes on.
+	run -0 --separate-stderr compose up c
+	[ "$output" = $'c-1  | over\nc-1 exited with code 0' ]
+	[ "$(compose ps --services)" = dep ]
+	V=1 "$BERTH" compose up b >log 2>&1 3>&- &
+	local pid=$!
+	eventually grep -q 'b-1  | here' log
+	V=2 compose up -d b
+	eventually sh -c 'test "$(grep -c "b-1  | here" log)" = 2'
+	V=2 compose up -d --scale b=2 b
+	eventually grep -q 'b-2  | here' log
+	compose kill b
+	ends_with 0 "$pid"
+	[ "$(grep -c "exited with code" log)" = 3 ]
+}
+
 @test "run makes containers of its own, exec joins one" {
 	cat >compose.yaml <<'YAML'
 services:

@@ -58,13 +58,39 @@ static const struct option_spec up_options[] = {
 
 static int check_options(const struct up_values *v, struct err *err)
 {
-	if (v->force && v->no_recreate)
-		return err_set(err, EINVAL, "--force-recreate and --no-recreate exclude each other");
-	if (v->build && v->no_build)
-		return err_set(err, EINVAL, "--build and --no-build exclude each other");
+	const struct {
+		bool both;
+		const char *one, *other;
+	} pairs[] = {
+	    {v->force && v->no_recreate, "--force-recreate", "--no-recreate"},
+	    {v->renew && v->no_recreate, "--renew-anon-volumes", "--no-recreate"},
+	    {v->always_deps && v->no_recreate, "--always-recreate-deps", "--no-recreate"},
+	    {v->build && v->no_build, "--build", "--no-build"},
+	    {v->abort_any && v->abort_failed, "--abort-on-container-exit", "--abort-on-container-failure"},
+	    {v->attach && v->attach_deps, "--attach", "--attach-dependencies"},
+	};
+
+	for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+		if (pairs[i].both)
+			return err_set(err, EINVAL, "%s and %s exclude each other", pairs[i].one, pairs[i].other);
+	}
 	if ((v->detach || v->wait) && (v->abort_any || v->abort_failed || v->exit_from))
 		return err_set(err, EINVAL,
 			       "-d does not stay, so there is nothing that --abort-on-container-exit could end");
+	if ((v->detach || v->wait) && (v->attach || v->attach_deps))
+		return err_set(err, EINVAL, "-d shows no output, so there is nothing for --attach");
+	return 0;
+}
+
+/* Before anything is made. */
+static int check_services(const struct project *p, const struct up_values *v, struct err *err)
+{
+	int r = v->attach ? project_check_names(p, NULL, v->attach, err) : 0;
+
+	if (r < 0)
+		return err_wrap(err, "--attach");
+	if (v->exit_from && !project_service(p, v->exit_from))
+		return err_set(err, ENOENT, "--exit-code-from: no such service: %s", v->exit_from);
 	return 0;
 }
 
@@ -113,6 +139,8 @@ static int run_up(struct project *p, const struct up_values *v, char **operands,
 		r = project_timeout(v->wait_timeout, &wait_timeout, err);
 	if (r == 0)
 		r = project_check_names(p, NULL, operands, err);
+	if (r == 0)
+		r = check_services(p, v, err);
 	if (r < 0)
 		return r;
 	order = project_order(p, NULL, operands, v->no_deps, err);
@@ -129,7 +157,7 @@ static int run_up(struct project *p, const struct up_values *v, char **operands,
 						   .no_attach = v->no_attach,
 						   .all = v->attach_deps || !*operands,
 						   .exit_from = v->exit_from,
-						   .abort_any = v->abort_any || v->exit_from,
+						   .abort_any = v->abort_any || (v->exit_from && !v->abort_failed),
 						   .abort_failed = v->abort_failed,
 						   .no_color = v->no_color,
 						   .no_prefix = v->no_prefix};

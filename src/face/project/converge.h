@@ -32,8 +32,8 @@ struct slot {
 	const struct member *old; /* NULL: there is none yet */
 	char *name, *id;	  /* id NULL until it is created */
 	int64_t number;
-	bool recreate, running;
-	bool restart; /* it depends on one that is made anew, and wants to be restarted then */
+	bool recreate, running, started; /* running: it did before we started it */
+	bool restart;			 /* it depends on one that is made anew, and wants to be restarted then */
 	yyjson_doc *inspected;
 	struct step *step;
 };
@@ -54,12 +54,16 @@ struct converge *converge_free(struct converge *c);
 /* Images must be there. Creates, recreates and removes. */
 int converge_create(struct converge *c, struct err *err);
 struct converge_wait {
-	bool hold;	    /* until all are running or healthy, or over when somebody wants them so */
-	int64_t timeout;    /* seconds, -1 = for ever */
-	const char *before; /* a service that is not among them: until they are as its depends_on wants them; NULL = none */
+	bool hold;	 /* until all are running or healthy, or over when somebody wants them so */
+	int64_t timeout; /* seconds, -1 = for ever */
+	const char
+	    *before; /* a service that is not among them: until they are as its depends_on wants them; NULL = none */
 };
 /* Starts what does not run, after what it depends on. -ETIMEDOUT, -ECHILD: one has ended, or is not healthy. */
 int converge_start(struct converge *c, const struct converge_wait *wait, struct err *err);
+
+/* Some other one of them wants it to be over (service_completed_successfully). */
+bool converge_is_end(const struct converge *c, const char *service);
 
 /* Containers of services that the file does not have: told, or removed. */
 int converge_orphans(struct project *p, const struct members *m, bool remove, struct err *err);

@@ -22,10 +22,12 @@ struct source {
 	struct follow *f;
 	struct call *call;
 	char *id, *label;
+	char *next_method, *next_target; /* to be opened when it has ended, or NULL */
 	unsigned number;
 	struct frame_reader frames;
 	struct buf line[2];
 	bool framed, open, begun;
+	bool over, next_over; /* the life of the container that it shows, that the next one will */
 };
 
 struct follow {
@@ -53,6 +55,8 @@ static void free_source(struct source *s)
 	buf_free(&s->line[1]);
 	free(s->id);
 	free(s->label);
+	free(s->next_method);
+	free(s->next_target);
 	free(s);
 }
 
@@ -165,6 +169,18 @@ static void on_begin(void *ctx)
 	set_begun(s);
 }
 
+static void open_source(struct source *s, const char *method, const char *target);
+
+static void open_next(struct source *s)
+{
+	mem_cleanup char *method = mem_take(s->next_method), *target = mem_take(s->next_target);
+
+	if (!target)
+		return;
+	open_source(s, method, target);
+	s->over = s->next_over;
+}
+
 static void close_source(struct source *s)
 {
 	struct follow *f = s->f;
@@ -181,6 +197,7 @@ static void close_source(struct source *s)
 	f->open--;
 	if (f->how.closed)
 		f->how.closed(f->how.ctx, s->id);
+	open_next(s);
 	if (f->open == 0 && f->how.idle)
 		f->how.idle(f->how.ctx);
 }
@@ -231,28 +248,59 @@ static struct source *source_of(struct follow *f, const char *id, const char *la
 	return s;
 }
 
-bool follow_add(struct follow *f, const char *id, const char *label, const char *method, const char *target)
+static void open_source(struct source *s, const char *method, const char *target)
 {
-	struct source *s = source_of(f, id, label);
+	struct follow *f = s->f;
 	const struct call_request rq = {
 	    .method = method, .target = target, .on_begin = on_begin, .on_data = on_data, .on_end = on_end, .ctx = s};
 	struct err err = ERR_INIT;
 
-	if (s->open)
-		return false;
-	s->label = (free(s->label), mem_strdup(label));
-	follow_widen(f, label);
 	frame_free(&s->frames);
 	s->frames = (struct frame_reader)FRAME_READER_INIT;
 	if (call_open(f->p->loop, f->p->dial, &rq, &s->call, &err) < 0) {
-		text_error("%s: %s", label, err.text);
-		return false;
+		text_error("%s: %s", s->label, err.text);
+		return;
 	}
 	s->open = true;
-	s->begun = false;
+	s->begun = s->over = false;
 	f->open++;
 	f->waiting++;
-	return true;
+}
+
+/* The earliest of several that wait shows what the others would. */
+static void keep_next(struct source *s, const char *method, const char *target)
+{
+	s->next_over = false;
+	if (s->next_target)
+		return;
+	s->next_method = mem_strdup(method);
+	s->next_target = mem_strdup(target);
+}
+
+void follow_add(struct follow *f, const char *id, const char *label, const char *method, const char *target)
+{
+	struct source *s = source_of(f, id, label);
+
+	if (s->open && s->over)
+		keep_next(s, method, target);
+	if (s->open)
+		return;
+	free(s->label);
+	s->label = mem_strdup(label);
+	follow_widen(f, label);
+	open_source(s, method, target);
+}
+
+void follow_over(struct follow *f, const char *id)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		struct source *s = f->sources[i];
+
+		if (strcmp(s->id, id) != 0)
+			continue;
+		s->next_over = s->next_target != NULL;
+		s->over = true;
+	}
 }
 
 void follow_say(struct follow *f, const char *label, const char *text)

@@ -23,8 +23,11 @@ struct follow *follow_new(struct project *p, const struct follow_how *how);
 struct follow *follow_free(struct follow *f);
 /* Prefixes become at least as wide as this name. */
 void follow_widen(struct follow *f, const char *label);
-/* Opens a stream: GET logs, or POST attach. The label is the name without the project. False when one of this id is open already. */
-bool follow_add(struct follow *f, const char *id, const char *label, const char *method, const char *target);
+/* Opens a stream: GET logs, or POST attach. The label is the name without the project. When one of this id is open: that is of the same life of the
+ * container, and nothing is done; or follow_over() was told of it, and this one is opened when it has ended. */
+void follow_add(struct follow *f, const char *id, const char *label, const char *method, const char *target);
+/* The container has ended: the stream that is open ends, and what it says when it is started again is not in it. */
+void follow_over(struct follow *f, const char *id);
 bool follow_has(const struct follow *f, const char *id); /* a stream that is open */
 /* A line of ours among those of the containers. */
 void follow_say(struct follow *f, const char *label, const char *text);

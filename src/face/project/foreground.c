@@ -1,4 +1,8 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What is over is judged twice: events tell of each end, and when all have ended the daemon is asked once more, as one may be about to be started
+ * again, or made anew by somebody else.
+ */
 #include "face/project/foreground.h"
 
 #include "base/core/err.h"
@@ -6,6 +10,7 @@
 #include "base/core/mem.h"
 #include "face/cli/client.h"
 #include "face/cli/command.h"
+#include "face/cli/show.h"
 #include "face/project/converge.h"
 #include "face/project/events.h"
 #include "face/project/follow.h"
@@ -19,10 +24,11 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The end is told after the last of the output. `attached`: the start that is to come is that of the life whose output we have. */
-struct ending {
+/* One container. Its end is told after the last of its output. `attached`: the start that is to come is that of the life whose output we have. */
+struct shown {
+	char *id, *name, *service;
 	bool ended, untold, attached;
-	int64_t code;
+	int64_t code, ended_ns; /* 0: no end was seen */
 };
 
 struct foreground {
@@ -32,109 +38,192 @@ struct foreground {
 	struct events *events;
 	struct loop_signal *interrupt, *terminate;
 	unsigned signals;
-	struct ending *endings; /* of each slot */
-	bool stopping, aborted, started;
-	int status;
+	struct shown *v;
+	size_t n, cap;
+	bool any_attached, stopping, aborted, known;
+	int status, code; /* of who ended it all; of exit_from, when it is known */
 	struct err lost;
 };
 
-static bool is_over(const struct foreground *f)
-{
-	bool over = f->started && follow_open(f->follow) == 0;
+/* ---- which containers ---- */
 
-	for (size_t i = 0; over && i < f->c->n; i++)
-		over = f->endings[i].ended;
-	return over || f->aborted || f->signals > 0 || f->lost.code;
-}
-
-static void check_over(struct foreground *f)
-{
-	if (is_over(f))
-		loop_stop(f->c->p->loop);
-}
-
-static void on_idle(void *ctx)
-{
-	check_over(ctx);
-}
-
-static bool shows(const struct foreground *f, const char *service)
+static bool attaches(const struct foreground *f, const char *service)
 {
 	const struct foreground_how *how = f->how;
+	yyjson_val *attach = yyjson_obj_get(project_service(f->c->p, service), "attach");
 
 	if (how->no_attach && project_in(how->no_attach, service))
 		return false;
 	if (how->attach)
 		return project_in(how->attach, service);
-	return how->all || project_in(how->wanted, service);
+	return !yyjson_is_false(attach) && (how->all || project_in(how->wanted, service));
 }
 
-static void say_end(struct foreground *f, size_t i)
+/* Those whose ends matter: what the user named, not what that depends on; without names, what is attached. */
+static bool counts(const struct foreground *f, const char *service)
 {
-	mem_cleanup char *text = mem_printf("exited with code %" PRId64, f->endings[i].code);
+	const struct foreground_how *how = f->how;
 
-	if (!f->endings[i].untold || f->stopping || follow_has(f->follow, f->c->slots[i].id))
+	if (how->exit_from && !strcmp(how->exit_from, service))
+		return true;
+	if (how->wanted && *how->wanted)
+		return project_in(how->wanted, service);
+	return !f->any_attached || attaches(f, service);
+}
+
+static bool is_ours(const struct foreground *f, const char *service)
+{
+	return project_in(f->c->how.services, service) && (attaches(f, service) || counts(f, service));
+}
+
+static struct shown *find(const struct foreground *f, const char *id)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		if (!strcmp(f->v[i].id, id))
+			return &f->v[i];
+	}
+	return NULL;
+}
+
+static struct shown *add(struct foreground *f, const char *id, const char *name, const char *service)
+{
+	struct shown *s;
+
+	mem_grow(&f->v, &f->cap, f->n);
+	s = &f->v[f->n++];
+	*s = (struct shown){.id = mem_strdup(id), .name = mem_strdup(name), .service = mem_strdup(service)};
+	return s;
+}
+
+static void forget(struct foreground *f, struct shown *s)
+{
+	free(s->id);
+	free(s->name);
+	free(s->service);
+	*s = f->v[--f->n];
+}
+
+/* ---- what happens ---- */
+
+static bool all_ended(const struct foreground *f)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		if (counts(f, f->v[i].service) && (!f->v[i].ended || follow_has(f->follow, f->v[i].id)))
+			return false;
+	}
+	return true;
+}
+
+static bool is_broken_off(const struct foreground *f)
+{
+	return f->aborted || f->signals > 0 || f->lost.code || follow_failed(f->follow) < 0;
+}
+
+/* A plan that runs has the loop for itself. */
+static void wake(struct foreground *f)
+{
+	if (!f->c->p->plan && (is_broken_off(f) || all_ended(f)))
+		loop_stop(f->c->p->loop);
+}
+
+static void say_end(struct foreground *f, struct shown *s)
+{
+	mem_cleanup char *text = mem_printf("exited with code %" PRId64, s->code);
+
+	if (!s->untold || follow_has(f->follow, s->id))
 		return;
-	f->endings[i].untold = false;
-	follow_say(f->follow, follow_label(f->c->p, f->c->slots[i].name), text);
+	s->untold = false;
+	follow_say(f->follow, follow_label(f->c->p, s->name), text);
 }
 
 static void on_closed(void *ctx, const char *id)
 {
 	struct foreground *f = ctx;
+	struct shown *s = find(f, id);
 
-	for (size_t i = 0; i < f->c->n; i++) {
-		if (f->c->slots[i].id && !strcmp(f->c->slots[i].id, id))
-			say_end(f, i);
-	}
+	if (s)
+		say_end(f, s);
+	wake(f);
 }
 
-static void on_die(struct foreground *f, size_t i, const struct event *e)
+static void on_idle(void *ctx)
+{
+	wake(ctx);
+}
+
+/* What others wait for to be over has done its duty; what the user asks for is never that. */
+static bool aborts(const struct foreground *f, const char *service, int64_t code)
 {
 	const struct foreground_how *how = f->how;
 
-	f->endings[i].ended = f->endings[i].untold = true;
-	f->endings[i].attached = false;
-	f->endings[i].code = e->exit_code;
-	say_end(f, i);
-	if (how->exit_from ? !strcmp(how->exit_from, e->service) && !f->stopping : how->abort_any || how->abort_failed)
-		f->status = f->aborted ? f->status : (int)e->exit_code;
-	if ((how->abort_any || (how->abort_failed && e->exit_code != 0)) && !f->stopping)
-		f->aborted = true;
+	if (f->aborted || f->stopping || !counts(f, service))
+		return false;
+	if (code != 0)
+		return how->abort_any || how->abort_failed;
+	return how->abort_any &&
+	       ((how->exit_from && !strcmp(how->exit_from, service)) || !converge_is_end(f->c, service));
 }
 
-/* One that was restarted goes on where its log does. */
-static void on_start(struct foreground *f, size_t i, const struct event *e)
+static void on_die(struct foreground *f, struct shown *s, const struct event *e)
 {
-	struct slot *s = &f->c->slots[i];
+	s->ended = true;
+	s->untold = !f->stopping;
+	s->attached = false;
+	s->code = e->exit_code;
+	s->ended_ns = e->time_ns;
+	follow_over(f->follow, s->id);
+	say_end(f, s);
+	if (f->how->exit_from && !f->known && !strcmp(f->how->exit_from, s->service)) {
+		f->known = true;
+		f->code = (int)e->exit_code;
+	}
+	if (!aborts(f, s->service, e->exit_code))
+		return;
+	f->aborted = true;
+	f->status = (int)e->exit_code;
+	fputs("Aborting on container exit...\n", stderr);
+	if (f->c->p->plan)
+		steps_abandon(f->c->p->plan);
+}
+
+/* One that was started again goes on after its end: by the time of its start it may have said something already. */
+static void on_start(struct foreground *f, struct shown *s, const struct event *e)
+{
+	int64_t since = s->ended_ns ? s->ended_ns + 1 : 0;
 	mem_cleanup char *target =
 	    mem_printf("/containers/%s/logs?follow=1&stdout=1&stderr=1&since=%" PRId64 ".%09" PRId64, s->id,
-		       e->time_ns / 1000000000, e->time_ns % 1000000000);
+		       since / 1000000000, since % 1000000000);
 
-	f->endings[i].ended = false;
-	if (f->endings[i].attached) {
-		f->endings[i].attached = false;
-		return;
-	}
-	if (f->started && shows(f, s->service) && !follow_has(f->follow, s->id))
+	s->ended = false;
+	/* One that takes the place of another had a name of its own until then. */
+	free(s->name);
+	s->name = mem_strdup(e->name);
+	if (attaches(f, s->service) && !s->attached)
 		follow_add(f->follow, s->id, follow_label(f->c->p, s->name), "GET", target);
+	s->attached = false;
 }
 
 static void on_event(void *ctx, const struct event *e)
 {
 	struct foreground *f = ctx;
+	bool start = !strcmp(e->action, "start");
+	struct shown *s = find(f, e->id);
 
-	for (size_t i = 0; i < f->c->n; i++) {
-		if (strcmp(f->c->slots[i].id, e->id) != 0)
-			continue;
-		if (!strcmp(e->action, "die"))
-			on_die(f, i, e);
-		else if (!strcmp(e->action, "start"))
-			on_start(f, i, e);
-		else if (!strcmp(e->action, "destroy"))
-			f->endings[i].ended = true;
-	}
-	check_over(f);
+	if (!s && start && !e->oneoff && is_ours(f, e->service))
+		s = add(f, e->id, e->name, e->service);
+	if (!s)
+		return;
+	if (start)
+		on_start(f, s, e);
+	else if (!strcmp(e->action, "die"))
+		on_die(f, s, e);
+	else if (!strcmp(e->action, "stop"))
+		s->ended = true;
+	else if (!strcmp(e->action, "destroy") && !follow_has(f->follow, s->id))
+		forget(f, s);
+	else if (!strcmp(e->action, "destroy"))
+		s->ended = true;
+	wake(f);
 }
 
 static void on_lost(void *ctx, const struct err *e)
@@ -148,7 +237,7 @@ static void on_lost(void *ctx, const struct err *e)
 	loop_stop(f->c->p->loop);
 }
 
-/* The first one stops what runs, the second kills it, the third ends us. */
+/* The first one stops what runs, the second kills it, the third ends us. What is being started is waited for: it could not be stopped else. */
 static void on_signal(void *ctx, int signal)
 {
 	struct foreground *f = ctx;
@@ -159,24 +248,29 @@ static void on_signal(void *ctx, int signal)
 		_exit(CLI_INTERRUPTED);
 	if (f->signals == 1)
 		fputs("Gracefully stopping... (press Ctrl+C again to force)\n", stderr);
-	if (f->c->p->plan)
+	if (f->c->p->plan && (f->stopping || f->signals > 1))
 		steps_cancel(f->c->p->plan);
+	else if (f->c->p->plan)
+		steps_abandon(f->c->p->plan);
 	loop_stop(f->c->p->loop);
 }
+
+/* ---- the beginning ---- */
 
 static void attach(struct foreground *f)
 {
 	for (size_t i = 0; i < f->c->n; i++) {
-		if (shows(f, f->c->slots[i].service))
+		if (attaches(f, f->c->slots[i].service))
 			follow_widen(f->follow, follow_label(f->c->p, f->c->slots[i].name));
 	}
 	for (size_t i = 0; i < f->c->n; i++) {
 		const struct slot *s = &f->c->slots[i];
 		mem_cleanup char *target = mem_printf("/containers/%s/attach?stream=1&stdout=1&stderr=1", s->id);
 
-		if (shows(f, s->service))
-			f->endings[i].attached =
-			    follow_add(f->follow, s->id, follow_label(f->c->p, s->name), "POST", target);
+		if (is_ours(f, s->service))
+			add(f, s->id, s->name, s->service)->attached = attaches(f, s->service);
+		if (attaches(f, s->service))
+			follow_add(f->follow, s->id, follow_label(f->c->p, s->name), "POST", target);
 	}
 }
 
@@ -184,7 +278,8 @@ static void on_ready(void *ctx)
 {
 	struct foreground *f = ctx;
 
-	loop_stop(f->c->p->loop);
+	if (!f->c->p->plan)
+		loop_stop(f->c->p->loop);
 }
 
 /* A container that is started before its stream is open may have said all it says by then. */
@@ -196,6 +291,8 @@ static int wait_for_streams(struct foreground *f, struct err *err)
 		r = loop_run(f->c->p->loop, err);
 	return r;
 }
+
+/* ---- the end ---- */
 
 static int end_all(struct foreground *f, enum life_verb verb, struct err *err)
 {
@@ -214,44 +311,126 @@ static int stop_all(struct foreground *f, struct err *err)
 	int r;
 
 	f->stopping = true;
-	r = end_all(f, LIFE_STOP, err);
+	r = f->signals > 1 ? -ECANCELED : end_all(f, LIFE_STOP, err);
 	if (r != -ECANCELED)
 		return r;
 	err_clear(err);
 	return end_all(f, LIFE_KILL, err);
 }
 
-static int stay(struct foreground *f, struct err *err)
+/* One that was never started says nothing, and its stream does not end. */
+static bool is_said(const struct foreground *f)
 {
-	int r = converge_start(f->c, &(struct converge_wait){.timeout = -1}, err);
+	for (size_t i = 0; i < f->c->n; i++) {
+		const struct slot *s = &f->c->slots[i];
 
-	f->started = true;
-	if (r < 0 && f->signals > 0)
-		err_clear(err);
-	else if (r < 0)
-		return r;
-	view_settle(f->c->p->view);
-	for (r = 0; r == 0 && !is_over(f);)
+		if ((s->running || s->started) && follow_has(f->follow, s->id))
+			return false;
+	}
+	return true;
+}
+
+/* Streams of what was stopped end by themselves, after the last words. */
+static int drain(struct foreground *f, struct err *err)
+{
+	unsigned signals = f->signals;
+	int r = 0;
+
+	while (r == 0 && !is_said(f) && f->signals == signals && !f->lost.code)
 		r = loop_run(f->c->p->loop, err);
+	return r;
+}
+
+/* The event of its end may be still on its way when it has been stopped. */
+static void ask_code(struct foreground *f)
+{
+	for (size_t i = 0; f->how->exit_from && !f->known && i < f->c->n; i++) {
+		const struct slot *s = &f->c->slots[i];
+		mem_cleanup char *target = mem_printf("/containers/%s/json", s->id);
+		yyjson_doc *doc json_doc_cleanup = NULL;
+		yyjson_val *state;
+
+		if (strcmp(s->service, f->how->exit_from) != 0 || !(s->running || s->started) ||
+		    client_call(f->c->p->cli, "GET", target, NULL, &doc, NULL) < 0)
+			continue;
+		state = yyjson_obj_get(yyjson_doc_get_root(doc), "State");
+		f->known = !strcmp(show_str(state, "Status", ""), "exited");
+		f->code = (int)show_int(state, "ExitCode", 0);
+	}
+}
+
+/* 1: all that counts is over; 0: what is not is waited for. */
+static int is_over(struct foreground *f, struct err *err)
+{
+	struct members m = MEMBERS_INIT;
+	int r = members_read(f->c->p, &m, err), over = 1;
+
+	for (size_t i = 0; r == 0 && i < m.n; i++) {
+		const struct member *one = &m.v[i];
+		struct shown *s = find(f, one->id);
+
+		if (one->oneoff || !project_in(f->c->how.services, one->service) || !counts(f, one->service) ||
+		    (!member_runs(one) && strcmp(one->state, "created") != 0))
+			continue;
+		over = 0;
+		if (!s)
+			s = add(f, one->id, one->name, one->service);
+		s->ended = false;
+	}
+	members_free(&m);
+	return r < 0 ? r : over;
+}
+
+static int wait_for_end(struct foreground *f, struct err *err)
+{
+	int r = 0;
+
+	while (r == 0 && !is_broken_off(f))
+		r = all_ended(f) ? is_over(f, err) : loop_run(f->c->p->loop, err);
 	if (f->lost.code) {
 		*err = f->lost;
 		return -err->code;
 	}
-	if (r == 0 && (f->signals > 0 || f->aborted))
-		r = stop_all(f, err);
-	if (r < 0)
-		return r;
-	return f->signals > 0 ? CLI_INTERRUPTED : f->status;
+	if (r >= 0 && follow_failed(f->follow) < 0)
+		return err_sys(err, -follow_failed(f->follow), "write the output");
+	return r < 0 ? r : 0;
 }
 
+static int stay(struct foreground *f, struct err *err)
+{
+	const struct converge_wait wait = {.timeout = -1};
+	struct err own = ERR_INIT;
+	int r = is_broken_off(f) ? 0 : converge_start(f->c, &wait, err);
+
+	if (r < 0 && (f->signals > 0 || f->aborted)) {
+		err_clear(err);
+		r = 0;
+	} else if (r < 0) {
+		if (f->how->abort_any || f->how->abort_failed)
+			(void)stop_all(f, &own);
+		return r;
+	}
+	view_settle(f->c->p->view);
+	r = wait_for_end(f, err);
+	if (r == 0 && (f->signals > 0 || f->aborted))
+		r = stop_all(f, err);
+	if (r == 0)
+		r = drain(f, err);
+	if (r < 0)
+		return r;
+	ask_code(f);
+	return f->signals > 0 ? CLI_INTERRUPTED : f->known ? f->code : f->status;
+}
+
+/* Signals come last: until then they end us, and nothing has been started. */
 static int open_all(struct foreground *f, struct err *err)
 {
 	struct project *p = f->c->p;
-	int r = loop_signal_new(p->loop, SIGINT, on_signal, f, &f->interrupt, err);
+	int r = events_open(p, NULL, on_event, on_lost, f, &f->events, err);
 
 	if (r == 0)
-		r = loop_signal_new(p->loop, SIGTERM, on_signal, f, &f->terminate, err);
-	return r < 0 ? r : events_open(p, NULL, on_event, on_lost, f, &f->events, err);
+		r = loop_signal_new(p->loop, SIGINT, on_signal, f, &f->interrupt, err);
+	return r < 0 ? r : loop_signal_new(p->loop, SIGTERM, on_signal, f, &f->terminate, err);
 }
 
 int foreground_run(struct converge *c, const struct foreground_how *how, struct err *err)
@@ -265,10 +444,9 @@ int foreground_run(struct converge *c, const struct foreground_how *how, struct 
 				       .ctx = &f};
 	int r;
 
-	if (how->exit_from && !project_service(c->p, how->exit_from))
-		return err_set(err, ENOENT, "--exit-code-from: no such service: %s", how->exit_from);
 	f.follow = follow_new(c->p, &own);
-	f.endings = mem_new_n(struct ending, c->n + 1);
+	for (char *const *s = c->how.services; *s; s++)
+		f.any_attached |= attaches(&f, *s);
 	r = open_all(&f, err);
 	if (r == 0) {
 		attach(&f);
@@ -280,6 +458,8 @@ int foreground_run(struct converge *c, const struct foreground_how *how, struct 
 	follow_free(f.follow);
 	loop_signal_free(f.interrupt);
 	loop_signal_free(f.terminate);
-	free(f.endings);
+	while (f.n > 0)
+		forget(&f, &f.v[0]);
+	free(f.v);
 	return r;
 }

@@ -15,5 +15,5 @@ struct foreground_how {
 	bool all;	       /* also what the wanted ones depend on */
 	bool abort_any, abort_failed, no_color, no_prefix;
 };
-/* The exit status, or a negative errno. */
+/* The exit status, or a negative errno. Containers that others make for the same services meanwhile are shown, too. */
 int foreground_run(struct converge *c, const struct foreground_how *how, struct err *err);

@@ -192,6 +192,7 @@ static int has_started(struct step *s, yyjson_val *reply, const struct err *fail
 
 	if (failed)
 		return step_done(s, reply, failed, err);
+	slot->started = true;
 	return hooks_run(s, slot->c->p, HOOKS_POST_START, slot->service, slot->id, step_done, err);
 }
 
@@ -226,14 +227,19 @@ static void is_end(void *ctx, const char *name, const char *condition, bool requ
 	e->wanted |= !strcmp(name, e->service) && !strcmp(condition, "service_completed_successfully");
 }
 
-/* What somebody wants to be over will not stay up for who waits for all of them. */
-static enum want held_for(const struct converge *c, const char *service)
+bool converge_is_end(const struct converge *c, const char *service)
 {
 	struct end e = {.service = service};
 
 	for (char *const *s = c->how.services; *s; s++)
 		project_deps(c->p, &c->members, *s, is_end, &e);
-	return e.wanted ? WANT_COMPLETED : WANT_UP;
+	return e.wanted;
+}
+
+/* What somebody wants to be over will not stay up for who waits for all of them. */
+static enum want held_for(const struct converge *c, const char *service)
+{
+	return converge_is_end(c, service) ? WANT_COMPLETED : WANT_UP;
 }
 
 static void add_service(struct start *st, const char *name, struct map *started, bool hold)

@@ -244,6 +244,15 @@ int steps_run(struct steps *p, struct err *err)
 	return 0;
 }
 
+void steps_abandon(struct steps *p)
+{
+	if (!p->failed.code)
+		err_set(&p->failed, ECANCELED, "canceled");
+	give_up_waits(p);
+	if (p->looping)
+		loop_stop(p->p->loop);
+}
+
 void steps_cancel(struct steps *p)
 {
 	p->canceled = true;

@@ -55,6 +55,8 @@ void steps_after(struct step *later, struct step *earlier);
 int steps_run(struct steps *p, struct err *err);
 /* Nothing new begins and nothing is waited for. */
 void steps_cancel(struct steps *p);
+/* Nothing new begins, and what only watches is given up; what was asked for already is waited for. */
+void steps_abandon(struct steps *p);
 
 int step_call(struct step *s, const char *method, const char *target, const char *body, step_reply_fn reply,
 	      struct err *err);
