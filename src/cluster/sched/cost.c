@@ -98,6 +98,20 @@ static uint64_t image_cost(uint64_t bytes)
 	return cost < IMAGE_MOST * SLOT ? cost : IMAGE_MOST * SLOT;
 }
 
+bool sched_cost_has_places(const struct sched *s, const struct shape *sh)
+{
+	return counts_image(s, sh) || counts_data(s, sh);
+}
+
+bool sched_cost_is_at(const struct sched *s, const struct shape *sh, const struct node *n, enum sched_cost_place which)
+{
+	bool lacks = counts_image(s, sh) && !sched_selection_has(sh->image, n);
+
+	for (size_t k = 0; k < sh->n_data; k++)
+		lacks = lacks || (sched_cost_tells_apart(s, sh->data[k]) && !sched_selection_has(sh->data[k], n));
+	return which == SCHED_COST_ANYWHERE || lacks == (which == SCHED_COST_ELSEWHERE);
+}
+
 /* In slots, for people. */
 uint64_t sched_cost_image(uint64_t bytes)
 {

@@ -76,27 +76,54 @@ static struct walk walk_begin(const struct sched *s, const struct shape *sh)
 	return w;
 }
 
+struct search {
+	const struct sched *s;
+	const struct item *item;
+	bool pass;
+	struct pick *picks;
+	size_t n, cap;
+	uint32_t left;
+};
+
+/* What the nodes in `which` can take, in the order of the policy, until there is enough. */
+static void gather(struct search *f, enum sched_cost_place which)
+{
+	const struct shape *sh = f->item->shape;
+	struct walk w = walk_begin(f->s, sh);
+
+	for (struct node *at; f->left && (at = walk_next(&w));) {
+		uint32_t copies;
+
+		if (!sched_cost_is_at(f->s, sh, at, which))
+			continue;
+		copies = sched_gang_copies(f->s, at, sh, f->left, f->pass);
+		if (!copies || (sh->topology == SCHED_TOPO_ONE && copies < f->left))
+			continue;
+		mem_grow(&f->picks, &f->cap, f->n);
+		f->picks[f->n++] = (struct pick){.node = at, .n = copies};
+		f->left -= copies;
+	}
+}
+
+bool sched_gang_goes_to_data(const struct shape *sh)
+{
+	return sh->topology != SCHED_TOPO_FEW;
+}
+
 struct pick *sched_gang_find(const struct sched *s, const struct item *it, bool pass, size_t *ret_n)
 {
-	uint32_t need = sched_gang_size(it), left = need;
-	struct walk w = walk_begin(s, it->shape);
-	struct pick *picks = NULL;
-	size_t cap = 0, n = 0;
+	struct search f = {.s = s, .item = it, .pass = pass, .left = sched_gang_size(it)};
 
-	for (struct node *at; left && (at = walk_next(&w));) {
-		uint32_t copies = sched_gang_copies(s, at, it->shape, left, pass);
-
-		if (!copies || (it->shape->topology == SCHED_TOPO_ONE && copies < need))
-			continue;
-		mem_grow(&picks, &cap, n);
-		picks[n] = (struct pick){.node = at, .n = copies};
-		n++;
-		left -= copies;
+	if (sched_gang_goes_to_data(it->shape) && sched_cost_has_places(s, it->shape)) {
+		gather(&f, SCHED_COST_THERE);
+		gather(&f, SCHED_COST_ELSEWHERE);
+	} else {
+		gather(&f, SCHED_COST_ANYWHERE);
 	}
-	*ret_n = n;
-	if (left) {
-		free(picks);
+	*ret_n = f.n;
+	if (f.left) {
+		free(f.picks);
 		return NULL;
 	}
-	return picks;
+	return f.picks;
 }

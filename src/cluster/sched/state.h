@@ -424,6 +424,8 @@ uint32_t sched_gang_copies(const struct sched *s, const struct node *n, const st
 			   bool pass);
 /* Nodes for all that waits of the item, the caller frees; NULL when there are not enough. */
 struct pick *sched_gang_find(const struct sched *s, const struct item *it, bool pass, size_t *ret_n);
+/* It takes nodes that have its image and data before others: not where there are to be few nodes. */
+bool sched_gang_goes_to_data(const struct shape *sh);
 bool sched_gang_whole(const struct task *t); /* nothing of it is live or delayed: what waits may start together */
 uint32_t sched_gang_size(const struct item *it);
 
@@ -487,8 +489,8 @@ void sched_why_count(struct buf *b, uint64_t n, const char *name); /* units of a
 
 /* why_busy.c: of a node that is large enough and selected. */
 uint64_t sched_why_missing(const struct node *n, const struct shape *sh); /* more = farther from fitting now */
-/* Which nodes have its image and its data, and what the others cost. */
-void sched_why_place(const struct sched *s, const struct shape *sh, struct buf *b);
+/* Which nodes have its image and its data, and what the others cost; a gang goes there first. */
+void sched_why_place(const struct sched *s, const struct shape *sh, bool gang, struct buf *b);
 /* Some nodes have it and some have not. */
 bool sched_cost_tells_apart(const struct sched *s, const struct selection *sel);
 /* What a node costs that has not got an image of so many bytes, or one volume or space that is read: in slots. */

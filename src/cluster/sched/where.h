@@ -198,6 +198,10 @@ struct shape;
 bool sched_cost_matters(const struct sched *s,
 			const struct shape *sh); /* not every node that fits is as good as the next one */
 void sched_cost_prepare(struct sched *s, const struct shape *sh); /* before many questions: they are answered faster */
+/* Where its image and all of its data are, as far as that tells nodes apart; for gangs, which choose many nodes at once. */
+enum sched_cost_place { SCHED_COST_ANYWHERE, SCHED_COST_THERE, SCHED_COST_ELSEWHERE };
+bool sched_cost_has_places(const struct sched *s, const struct shape *sh);
+bool sched_cost_is_at(const struct sched *s, const struct shape *sh, const struct node *n, enum sched_cost_place which);
 struct node *sched_cost_best(const struct sched *s, const struct shape *sh, bool pass);
 bool sched_cost_sound(const struct sched *s, const struct shape *sh,
 		      bool pass); /* the best one is what looking at every node finds */

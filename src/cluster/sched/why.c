@@ -256,7 +256,7 @@ static void why_no_room(const struct sched *s, const struct shape *sh, struct bu
 	if (sh->selection)
 		sched_why_select(s, sh, b);
 	if (how == RANK_BUSY || how == RANK_FREE)
-		sched_why_place(s, sh, b);
+		sched_why_place(s, sh, false, b);
 }
 
 static const struct item *waiting_item(const struct task *t)
@@ -327,6 +327,8 @@ static void why_gang(const struct sched *s, const struct task *t, const struct i
 		sched_why_select(s, it->shape, b);
 	if (room >= need)
 		buf_adds(b, ", some of it held for what stands before it");
+	if (sched_gang_goes_to_data(it->shape))
+		sched_why_place(s, it->shape, true, b);
 }
 
 /* Held back by a limit, whatever is free. */

@@ -34,7 +34,7 @@ static void add_slots(struct buf *b, uint64_t slots)
 	buf_printf(b, "counts as %" PRIu64 " slots", slots);
 }
 
-static void add_image(const struct sched *s, const struct shape *sh, struct buf *b)
+static void add_image(const struct sched *s, const struct shape *sh, bool gang, struct buf *b)
 {
 	uint64_t bytes = sched_selection_bytes(s, sh->image);
 
@@ -42,29 +42,37 @@ static void add_image(const struct sched *s, const struct shape *sh, struct buf 
 	buf_adds(b, "its image, elsewhere ");
 	if (bytes) {
 		sched_why_bytes(b, bytes < MIB ? bytes : bytes / MIB * MIB);
-		buf_adds(b, " have to come first, which ");
+		buf_adds(b, " have to come first");
 	} else {
-		buf_adds(b, "it has to come first, which ");
+		buf_adds(b, "it has to come first");
 	}
+	if (gang)
+		return;
+	buf_adds(b, ", which ");
 	add_slots(b, sched_cost_image(bytes));
 }
 
 /* "has(volume.db)": the part between the brackets */
-static void add_data(const struct sched *s, struct selection *sel, struct buf *b)
+static void add_data(const struct sched *s, struct selection *sel, bool gang, struct buf *b)
 {
 	size_t n = strlen(sel->text), head = strlen("has(");
 
 	add_holders(s, sel, b);
-	buf_printf(b, "%.*s, another node ", (int)(n > head ? n - head - 1 : 0), sel->text + head);
+	buf_printf(b, "%.*s", (int)(n > head ? n - head - 1 : 0), sel->text + head);
+	if (gang)
+		return;
+	buf_adds(b, ", another node ");
 	add_slots(b, sched_cost_data());
 }
 
-void sched_why_place(const struct sched *s, const struct shape *sh, struct buf *b)
+void sched_why_place(const struct sched *s, const struct shape *sh, bool gang, struct buf *b)
 {
 	if (sh->image && sched_cost_tells_apart(s, sh->image))
-		add_image(s, sh, b);
+		add_image(s, sh, gang, b);
 	for (size_t k = 0; k < sh->n_data; k++) {
 		if (sched_cost_tells_apart(s, sh->data[k]))
-			add_data(s, sh->data[k], b);
+			add_data(s, sh->data[k], gang, b);
 	}
+	if (gang && sched_cost_has_places(s, sh))
+		buf_adds(b, "; it goes there first");
 }
