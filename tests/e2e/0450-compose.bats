@@ -104,6 +104,35 @@ YAML
 	fails_with "container $PROJECT-init-1 exited with code 0"
 }
 
+@test "up --wait tells of a service that ends as soon as it has begun" {
+	cat >compose.yaml <<'YAML'
+services:
+  a: {image: busybox, command: sh -c 'exit 4'}
+  b: {image: busybox, command: sleep 1000, stop_grace_period: 0s}
+YAML
+	run compose up -d --wait a
+	fails_with "container $PROJECT-a-1 exited with code 4"
+	run compose up -d --wait b
+	succeeds
+}
+
+@test "up starts what has ended while others were made anew" {
+	cat >compose.yaml <<'YAML'
+services:
+  a: {image: busybox, command: sh -c 'until test -f /go/end; do sleep 0.1; done; rm /go/end', volumes: [".:/go"]}
+  b:
+    image: busybox
+    command: sleep 1000
+    stop_grace_period: 0s
+    environment: {V: "${V}"}
+    volumes: [".:/go"]
+    pre_stop: [{command: sh -c 'touch /go/end; while test -f /go/end; do sleep 0.1; done; sleep 0.3'}]
+YAML
+	V=1 compose up -d 2>/dev/null
+	V=2 compose up -d 2>/dev/null
+	[ "$(compose ps --services)" = $'a\nb' ]
+}
+
 @test "only what has changed is made anew, and its anonymous volumes go on" {
 	cat >compose.yaml <<'YAML'
 services:
@@ -442,6 +471,29 @@ YAML
 	since=$(date +%s.%N)
 	compose up -d 2>/dev/null
 	[ -z "$(happened "$since")" ]
+}
+
+# With a daemon of its own: that of the file goes on.
+@test "up that waits for health ends with an error when the daemon ends" {
+	local DIR BERTH_SOCKET pid
+	new_place
+	start
+	import_busybox
+	cat >compose.yaml <<'YAML'
+services:
+  slow: {image: busybox, network_mode: none, command: sleep 1000, stop_grace_period: 0s, healthcheck: {test: "false", interval: 1h}}
+  late: {image: busybox, network_mode: none, command: sleep 1000, depends_on: {slow: {condition: service_healthy}}}
+YAML
+	DOCKER_HOST= "$BERTH" compose up -d >log 2>&1 3>&- &
+	pid=$!
+	eventually grep -q "Service slow  Waiting" log
+	"$BERTH" down
+	ends_with 1 "$pid"
+	cat log
+	grep -q '^berth: ' log
+	[[ "$(tail -n 1 log)" == *"closed the connection"* || "$(tail -n 1 log)" == *"the containers go on"* ]]
+	start
+	end_place
 }
 
 @test "post_start and pre_stop are run in the containers" {

@@ -19,6 +19,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A program that cannot start needs some time to say so: Compose looks only then, too. */
+#define SETTLE_MS 500
+
 enum want { WANT_HEALTHY, WANT_COMPLETED, WANT_UP };
 
 /* Waits until all containers of a service are as wanted. Lives in the list of its start. */
@@ -27,7 +30,9 @@ struct waiting {
 	struct step *step;
 	const char *service;
 	enum want want;
-	size_t at;  /* slots before it are as wanted */
+	size_t at; /* slots before it are as wanted */
+	struct loop_timer *settling;
+	bool settled;
 	bool again; /* something has happened since the request was sent */
 };
 
@@ -73,6 +78,35 @@ static int judge(const struct waiting *w, const struct slot *slot, yyjson_val *r
 	return !strcmp(healthy, "healthy");
 }
 
+static void on_settled(void *ctx)
+{
+	struct waiting *w = ctx;
+	struct err err = ERR_INIT;
+
+	w->settled = true;
+	if (w->step->state != STEP_RUNS)
+		return;
+	if (w->step->call)
+		w->again = true;
+	else if (look(w, &err) < 0)
+		step_fail(w->step, &err);
+}
+
+/* Whether one that has just been started, and says nothing of its health, must be looked at once more. */
+static bool settles(struct waiting *w, const struct slot *slot, yyjson_val *reply)
+{
+	yyjson_val *health = yyjson_obj_get(yyjson_obj_get(reply, "State"), "Health");
+
+	if (w->want != WANT_UP || w->settled || !slot->started ||
+	    strcmp(show_str(health, "Status", "none"), "none") != 0)
+		return false;
+	if (!w->settling) {
+		w->settling = loop_timer_new(w->start->c->p->loop, on_settled, w);
+		loop_timer_arm(w->settling, SETTLE_MS);
+	}
+	return true;
+}
+
 static int looked(struct step *s, yyjson_val *reply, const struct err *failed, struct err *err)
 {
 	struct waiting *w = s->ctx;
@@ -82,6 +116,8 @@ static int looked(struct step *s, yyjson_val *reply, const struct err *failed, s
 	if (failed)
 		return err_set(err, failed->code, "container %s: %s", slot->name, failed->text);
 	r = judge(w, slot, reply, err);
+	if (r > 0 && settles(w, slot, reply))
+		r = 0;
 	if (r > 0)
 		w->at++;
 	else if (r < 0 || !w->again)
@@ -130,9 +166,11 @@ static void on_event(void *ctx, const struct event *e)
 static void on_lost(void *ctx, const struct err *e)
 {
 	struct start *st = ctx;
+	struct err own = ERR_INIT;
 
-	for (size_t i = 0; e && i < st->n; i++)
-		step_fail(st->waits[i]->step, e);
+	err_set(&own, EPIPE, "berth has ended while the services were starting; the containers go on");
+	for (size_t i = 0; i < st->n; i++)
+		step_fail(st->waits[i]->step, e ? e : &own);
 }
 
 static struct step *add_wait(struct start *st, const char *service, enum want want, bool required)
@@ -297,25 +335,49 @@ static int run(struct start *st, int64_t timeout, struct err *err)
 	return st->late ? err_set(err, ETIMEDOUT, "the services are not all up after %" PRId64 " s", timeout) : r;
 }
 
+/* To create and recreate takes its time: what ran before may have ended meanwhile. */
+static int see_running(struct converge *c, struct err *err)
+{
+	struct members m = MEMBERS_INIT;
+	int r = members_read(c->p, &m, err);
+
+	for (size_t i = 0; r == 0 && i < c->n; i++) {
+		struct slot *slot = &c->slots[i];
+		bool runs = false;
+
+		for (size_t k = 0; slot->running && !runs && k < m.n; k++)
+			runs = !strcmp(m.v[k].id, slot->id) && member_runs(&m.v[k]);
+		slot->running = runs;
+	}
+	members_free(&m);
+	return r;
+}
+
+static void free_wait(struct waiting *w)
+{
+	loop_timer_free(w->settling);
+	free(w);
+}
+
 int converge_start(struct converge *c, const struct converge_wait *wait, struct err *err)
 {
 	struct start st = {.c = c, .plan = steps_new(c->p)};
 	struct map started = MAP_INIT;
 	struct events *events = NULL;
-	int r = 0;
+	int r = see_running(c, err);
 
 	for (char *const *s = c->how.services; *s; s++)
 		add_service(&st, *s, &started, wait->hold);
 	if (wait->before)
 		wait_before(&st, wait->before, &started);
-	if (st.n > 0)
+	if (r == 0 && st.n > 0)
 		r = events_open(c->p, NULL, on_event, on_lost, &st, &events, err);
 	if (r == 0)
 		r = run(&st, wait->timeout, err);
 	events_free(events);
 	steps_free(st.plan);
 	for (size_t i = 0; i < st.n; i++)
-		free(st.waits[i]);
+		free_wait(st.waits[i]);
 	free(st.waits);
 	map_free(&started);
 	return r;
