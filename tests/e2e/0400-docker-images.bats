@@ -139,6 +139,19 @@ no_tool() {
 	docker_api 400 POST '/build?networkmode=none&buildargs=nonsense' --data-binary "@$DIR/context.tar"
 }
 
+@test "RUN sees its own cgroups, with its limits, and can change nothing" {
+	mkdir "$DIR/limited"
+	printf '%s\n' 'FROM busybox' 'RUN cd /sys/fs/cgroup; cat memory/memory.limit_in_bytes memory.max 2>/dev/null; find . -name "build-*" -o -name berth; echo changed | tee -a x memory/x memory/tasks cgroup.procs; mkdir x memory/x; grep " /sys/fs/cgroup[^ ]* " /proc/self/mountinfo | grep -v " ro,"; ls -d x memory/x; true' \
+		>"$DIR/limited/Dockerfile"
+	tar -C "$DIR/limited" -cf "$DIR/limited.tar" .
+	docker_api 200 POST '/build?networkmode=none&nocache=1&memory=104857600' --data-binary "@$DIR/limited.tar"
+	[[ "$(body 'select(.error) | .error')" != *"cannot limit memory"* ]] || skip "this machine cannot limit memory"
+	body -j 'select(.stream) | .stream' >"$DIR/said"
+	grep -qx 104857600 "$DIR/said"
+	grep -q 'Read-only file system' "$DIR/said"
+	run ! grep -Ev '^Step|^ --->|^104857600$|^changed$|Read-only file system|No such file or directory|nonexistent directory|^Successfully built' "$DIR/said"
+}
+
 @test "images go to a registry and come back with what the client knows of it, not what the daemon's user knows" {
 	echo "$USERS" >"$DIR/users"
 	registry_start --htpasswd "$DIR/users"

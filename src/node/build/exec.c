@@ -140,6 +140,7 @@ static int run(const struct plan_step *step, const struct exec_mounts *m, const 
 	    .has_netns = c->network->netns >= 0,
 	    .netns = c->network->netns,
 	    .limits = {.memory = limits->memory, .cpu_milli = limits->cpu_milli},
+	    .show_cgroups = true,
 	    .stdin_fd = -1,
 	    .stdout_fd = c->out,
 	    .stderr_fd = c->out,

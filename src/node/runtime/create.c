@@ -92,7 +92,11 @@ static int make_cgroup(struct start *st, struct err *err)
 
 static int set_limits(struct start *st, struct err *err)
 {
-	return cgroup_make_v1(st->box.cgroup, &st->limits, &st->setup->doors, err);
+	int r = cgroup_make_v1(st->box.cgroup, &st->limits, &st->setup->doors, err);
+
+	if (r == 0 && st->spec->show_cgroups)
+		cgroup_show_prepare(st->setup, st->box.cgroup);
+	return r;
 }
 
 static int spawn(struct start *st, struct err *err)

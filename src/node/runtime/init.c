@@ -129,6 +129,7 @@ static const struct step steps[] = {
     {"mask what is the host's", masks_apply},
     {"name the container", ns_names},
     {"mount the root", get_root_now},
+    {"show the cgroups", cgroup_show_attach},
     {"mount the volumes", mounts_attach},
     {"find the user", find_user},
     {"find the working directory", open_cwd},

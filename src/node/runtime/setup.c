@@ -45,6 +45,8 @@ struct setup *setup_new(const struct rt_spec *spec)
 	s->idmap = s->root = s->talk = s->talk_parent = s->status[0] = s->status[1] = -1;
 	s->proc = s->sys = s->dev = s->cgroup = s->cwd = -1;
 	s->terminal = -1;
+	for (size_t i = 0; i < CGROUP_TREES; i++)
+		s->shown[i] = -1;
 	s->borrows = spec->user_namespace || rootless_inside();
 	s->volumes = n ? mem_new_n(int, n) : NULL;
 	for (size_t i = 0; i < n; i++)
@@ -69,6 +71,8 @@ struct setup *setup_free(struct setup *s)
 	fd_closep(&s->dev);
 	fd_closep(&s->cgroup);
 	cgroup_close_doors(&s->doors);
+	for (size_t i = 0; i < CGROUP_TREES; i++)
+		fd_closep(&s->shown[i]);
 	fd_closep(&s->cwd);
 	fd_closep(&s->terminal);
 	for (size_t i = 0; s->nodes && i < bundle_n_devices(s->spec->box); i++)

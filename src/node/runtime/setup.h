@@ -30,6 +30,7 @@ struct setup {
 	int proc, sys, dev;	   /* mounts that the child made */
 	int cgroup;		   /* version 2 directory to start in, or -1 */
 	struct cgroup_doors doors; /* version 1 directories to go into */
+	int shown[CGROUP_TREES];   /* mounts of the cgroups that the container is to see, or -1 */
 	int cwd;		   /* the payload's working directory */
 	int *nodes;		   /* bundle: mounts of device nodes (bundle_devices.c), or NULL */
 	int terminal;		   /* the payload's end of its terminal, or -1 */
@@ -81,6 +82,9 @@ uint64_t ns_clone_flags(const struct rt_spec *spec);
 int rootfs_prepare(struct setup *s, struct err *err);
 int rootfs_send(struct setup *s, struct err *err);
 int mounts_prepare(struct setup *s, struct err *err);
+/* cgroup_show.c: behind the parent's cgroup_make_v1(), and for the child where /sys is in its place. */
+void cgroup_show_prepare(struct setup *s, const char *cgroup);
+int cgroup_show_attach(struct setup *s, struct err *err);
 
 /* child, in this order */
 int ns_become_root(struct setup *s, struct err *err);
