@@ -536,7 +536,8 @@ with open(sys.argv[3], "wb", 0) as out:
 	docker run -d --init --name init busybox sh -c 'trap "exit 5" TERM; (sh -c "echo \$\$ >/orphan" & exit); while :; do sleep 0.02; done'
 	eventually docker exec init test -s /orphan
 	eventually docker exec init sh -c '! test -e /proc/$(cat /orphan)'
-	docker top init -o pid,args | sed -n 2p | grep -q ' /sbin/docker-init$'
+	# Not by its place in the list, where numbers that began anew come first.
+	[ "$(docker top init -o pid,args | awk '$2 == "/sbin/docker-init" { print $1 }')" = "$(docker inspect -f '{{.State.Pid}}' init)" ]
 	[ "$(docker exec init cat /proc/1/cmdline | tr -d '\0')" = /sbin/docker-init ]
 	docker stop init
 	[ "$(docker inspect -f '{{.State.ExitCode}}' init)" = 5 ]
