@@ -405,6 +405,21 @@ said() {
 	[[ "$output" == *said* && "$output" != *$'\e'* ]]
 }
 
+@test "logs -f ends when nobody can say more, and shows all of each life" {
+	cat >compose.yaml <<'YAML'
+services:
+  a: {image: busybox, command: sh -c 'echo try; until test -f /go/on; do sleep 0.1; done; exit 3', restart: "on-failure:2", volumes: [".:/go"]}
+YAML
+	compose up -d 2>/dev/null
+	"$BERTH" compose logs -f >log 2>&1 3>&- &
+	local pid=$!
+	eventually grep -q try log
+	touch on
+	ends_with 0 "$pid"
+	[ "$(grep -c try log)" = 3 ] || { cat log; return 1; }
+	[ "$(timeout 100 "$BERTH" compose logs -f | grep -c try)" = 3 ]
+}
+
 @test "attach, stats, commit, export, volumes" {
 	cat >compose.yaml <<'YAML'
 services:
@@ -484,7 +499,7 @@ services:
   slow: {image: busybox, network_mode: none, command: sleep 1000, stop_grace_period: 0s, healthcheck: {test: "false", interval: 1h}}
   late: {image: busybox, network_mode: none, command: sleep 1000, depends_on: {slow: {condition: service_healthy}}}
 YAML
-	DOCKER_HOST= "$BERTH" compose up -d >log 2>&1 3>&- &
+	DOCKER_HOST='' "$BERTH" compose up -d >log 2>&1 3>&- &
 	pid=$!
 	eventually grep -q "Service slow  Waiting" log
 	"$BERTH" down

@@ -46,6 +46,7 @@ struct logs {
 	struct members m;
 	struct follow *follow;
 	size_t next;
+	bool lost;
 	struct err failed;
 };
 
@@ -89,9 +90,7 @@ static void on_idle(void *ctx)
 {
 	struct logs *l = ctx;
 
-	if (l->v->follow)
-		return;
-	while (l->next < l->m.n && follow_open(l->follow) == 0) {
+	while (!l->v->follow && l->next < l->m.n && follow_open(l->follow) == 0) {
 		const struct member *m = &l->m.v[l->next++];
 
 		if (is_shown(l, m))
@@ -105,13 +104,19 @@ static void on_event(void *ctx, const struct event *e)
 {
 	struct logs *l = ctx;
 	mem_cleanup char *since = NULL, *target = NULL;
+	int64_t ns;
 
-	if (strcmp(e->action, "start") != 0 || e->oneoff || !project_in(l->services, e->service) ||
-	    follow_has(l->follow, e->id))
+	if (e->oneoff || !project_in(l->services, e->service))
 		return;
-	since = mem_printf("%" PRId64 ".%09" PRId64, e->time_ns / 1000000000, e->time_ns % 1000000000);
-	target = target_of(l->v, e->id, since);
-	follow_add(l->follow, e->id, follow_label(l->p, e->name), "GET", target);
+	if (!strcmp(e->action, "die")) {
+		follow_over(l->follow, e->id, e->time_ns);
+		on_idle(l);
+	} else if (!strcmp(e->action, "start")) {
+		ns = follow_since(l->follow, e->id, e->time_ns);
+		since = mem_printf("%" PRId64 ".%09" PRId64, ns / 1000000000, ns % 1000000000);
+		target = target_of(l->v, e->id, since);
+		follow_add(l->follow, e->id, follow_label(l->p, e->name), "GET", target);
+	}
 }
 
 static void on_lost(void *ctx, const struct err *e)
@@ -120,56 +125,80 @@ static void on_lost(void *ctx, const struct err *e)
 
 	if (e)
 		l->failed = *e;
+	l->lost = true;
 	loop_stop(l->p->loop);
 }
 
-static int show_logs(struct logs *l, struct err *err)
+static void open_streams(struct logs *l)
 {
-	struct events *events = NULL;
-	int r = 0;
-
 	for (size_t i = 0; i < l->m.n; i++) {
 		if (is_shown(l, &l->m.v[i]))
 			follow_widen(l->follow, follow_label(l->p, l->m.v[i].name));
 	}
-	if (l->v->follow)
-		r = events_open(l->p, NULL, on_event, on_lost, l, &events, err);
-	for (size_t i = 0; r == 0 && l->v->follow && i < l->m.n; i++) {
+	for (size_t i = 0; l->v->follow && i < l->m.n; i++) {
 		if (is_shown(l, &l->m.v[i]))
 			add(l, &l->m.v[i]);
 	}
-	if (r == 0 && !l->v->follow)
+	if (!l->v->follow)
 		on_idle(l);
-	if (r == 0 && follow_open(l->follow) + (events != NULL) > 0)
-		r = loop_run(l->p->loop, err);
-	events_free(events);
-	if (r == 0 && l->failed.code) {
+}
+
+/* 1: somebody may say more. Who is about to be started again has no stream at that time. */
+static int goes_on(struct logs *l, struct err *err)
+{
+	struct members m = MEMBERS_INIT;
+	int r = 0, more = follow_open(l->follow) > 0;
+
+	if (l->v->follow && !more)
+		r = members_read(l->p, &m, err);
+	for (size_t i = 0; r == 0 && i < m.n; i++)
+		more |= is_shown(l, &m.v[i]) && !m.v[i].oneoff && member_runs(&m.v[i]);
+	members_free(&m);
+	return r < 0 ? r : more;
+}
+
+static int show_logs(struct logs *l, struct err *err)
+{
+	int r = 1;
+
+	open_streams(l);
+	while (r > 0 && !l->lost && follow_failed(l->follow) == 0) {
+		r = goes_on(l, err);
+		if (r > 0)
+			r = loop_run(l->p->loop, err) < 0 ? -err->code : 1;
+	}
+	if (r >= 0 && l->failed.code) {
 		*err = l->failed;
 		r = -err->code;
 	}
-	if (r == 0 && follow_failed(l->follow) < 0)
+	if (r >= 0 && follow_failed(l->follow) < 0)
 		r = err_sys(err, -follow_failed(l->follow), "write the logs");
-	return r;
+	return r < 0 ? r : 0;
 }
 
+/* Who listens first misses nobody who comes between. */
 static int logs_run(struct project *p, void *values, char **operands, struct err *err)
 {
 	struct logs l = {.p = p, .v = values, .services = operands, .m = MEMBERS_INIT};
 	const struct follow_how how = {
 	    .no_color = l.v->no_color, .no_prefix = l.v->no_prefix, .idle = on_idle, .ctx = &l};
+	struct events *events = NULL;
 	uint64_t lines;
 	int r = l.v->tail && strcmp(l.v->tail, "all") != 0 ? units_count(l.v->tail, &lines, err) : 0;
 
 	if (r < 0)
 		return err_wrap(err, "--tail");
-	r = members_read(p, &l.m, err);
+	l.follow = follow_new(p, &how);
+	if (l.v->follow)
+		r = events_open(p, NULL, on_event, on_lost, &l, &events, err);
+	if (r == 0)
+		r = members_read(p, &l.m, err);
 	if (r == 0)
 		r = project_check_names(p, &l.m, operands, err);
-	if (r == 0) {
-		l.follow = follow_new(p, &how);
+	if (r == 0)
 		r = show_logs(&l, err);
-		follow_free(l.follow);
-	}
+	events_free(events);
+	follow_free(l.follow);
 	members_free(&l.m);
 	return r;
 }

@@ -23,6 +23,7 @@ struct source {
 	struct call *call;
 	char *id, *label;
 	char *next_method, *next_target; /* to be opened when it has ended, or NULL */
+	int64_t ended_ns;		 /* 0: it did not end yet */
 	unsigned number;
 	struct frame_reader frames;
 	struct buf line[2];
@@ -291,7 +292,16 @@ void follow_add(struct follow *f, const char *id, const char *label, const char 
 	open_source(s, method, target);
 }
 
-void follow_over(struct follow *f, const char *id)
+int64_t follow_since(const struct follow *f, const char *id, int64_t start_ns)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		if (!strcmp(f->sources[i]->id, id))
+			return f->sources[i]->ended_ns ? f->sources[i]->ended_ns + 1 : start_ns;
+	}
+	return 0;
+}
+
+void follow_over(struct follow *f, const char *id, int64_t time_ns)
 {
 	for (size_t i = 0; i < f->n; i++) {
 		struct source *s = f->sources[i];
@@ -300,6 +310,7 @@ void follow_over(struct follow *f, const char *id)
 			continue;
 		s->next_over = s->next_target != NULL;
 		s->over = true;
+		s->ended_ns = time_ns;
 	}
 }
 

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct err;
 struct follow;
@@ -27,7 +28,10 @@ void follow_widen(struct follow *f, const char *label);
  * container, and nothing is done; or follow_over() was told of it, and this one is opened when it has ended. */
 void follow_add(struct follow *f, const char *id, const char *label, const char *method, const char *target);
 /* The container has ended: the stream that is open ends, and what it says when it is started again is not in it. */
-void follow_over(struct follow *f, const char *id);
+void follow_over(struct follow *f, const char *id, int64_t time_ns);
+/* From which moment on the log of a container that was started at `start_ns` has what was not shown: 0 = all of it. By the time of its start it may have
+ * said something already. */
+int64_t follow_since(const struct follow *f, const char *id, int64_t start_ns);
 bool follow_has(const struct follow *f, const char *id); /* a stream that is open */
 /* A line of ours among those of the containers. */
 void follow_say(struct follow *f, const char *label, const char *text);

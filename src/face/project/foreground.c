@@ -28,7 +28,7 @@
 struct shown {
 	char *id, *name, *service;
 	bool ended, untold, attached;
-	int64_t code, ended_ns; /* 0: no end was seen */
+	int64_t code;
 };
 
 struct foreground {
@@ -170,8 +170,7 @@ static void on_die(struct foreground *f, struct shown *s, const struct event *e)
 	s->untold = !f->stopping;
 	s->attached = false;
 	s->code = e->exit_code;
-	s->ended_ns = e->time_ns;
-	follow_over(f->follow, s->id);
+	follow_over(f->follow, s->id, e->time_ns);
 	say_end(f, s);
 	if (f->how->exit_from && !f->known && !strcmp(f->how->exit_from, s->service)) {
 		f->known = true;
@@ -186,10 +185,10 @@ static void on_die(struct foreground *f, struct shown *s, const struct event *e)
 		steps_abandon(f->c->p->plan);
 }
 
-/* One that was started again goes on after its end: by the time of its start it may have said something already. */
+/* One that was started again, or is new. */
 static void on_start(struct foreground *f, struct shown *s, const struct event *e)
 {
-	int64_t since = s->ended_ns ? s->ended_ns + 1 : 0;
+	int64_t since = follow_since(f->follow, s->id, e->time_ns);
 	mem_cleanup char *target =
 	    mem_printf("/containers/%s/logs?follow=1&stdout=1&stderr=1&since=%" PRId64 ".%09" PRId64, s->id,
 		       since / 1000000000, since % 1000000000);
