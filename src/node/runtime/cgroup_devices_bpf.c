@@ -14,7 +14,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-enum { PER_RULE = 9, AROUND = 8, PROGRAMS_MAX = 64 };
+enum { PER_RULE = 9, AROUND = 8, PROGRAMS_MAX = 64, LOAD_TRIES = 100 };
 
 /* ---- the program ---- */
 
@@ -118,16 +118,20 @@ static int sys_bpf(enum bpf_cmd cmd, union bpf_attr *attr)
 	return r < 0 ? -errno : (int)r;
 }
 
+/* The kernel's check of a program ends with EAGAIN when a signal comes meanwhile, also one that only stops the process. */
 static int load(const struct bpf_insn *program, size_t n)
 {
 	union bpf_attr a;
+	int r = -EAGAIN;
 
 	memset(&a, 0, sizeof a);
 	a.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
 	a.insns = (uintptr_t)program;
 	a.insn_cnt = (uint32_t)n;
 	a.license = (uintptr_t) "Apache-2.0";
-	return sys_bpf(BPF_PROG_LOAD, &a);
+	for (int i = 0; r == -EAGAIN && i < LOAD_TRIES; i++)
+		r = sys_bpf(BPF_PROG_LOAD, &a);
+	return r;
 }
 
 struct attached {

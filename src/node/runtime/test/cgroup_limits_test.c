@@ -29,6 +29,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
@@ -451,6 +452,37 @@ static void the_program_is_attached_and_replaced(void **state)
 	assert_int_equal(tell(c, 'n'), EPERM);
 }
 
+static void on_alarm(int signal)
+{
+	(void)signal;
+}
+
+/* The kernel gives up the check of a program when a signal comes: here one comes at one moment or another of it. */
+static void a_signal_does_not_keep_the_program_out(void **state)
+{
+	const struct sigaction act = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
+	struct rt_device_rule many[256];
+
+	(void)state;
+	make(NULL);
+	if (cgroup_box_fd(w.box) < 0) {
+		print_message("# skipped: no version 2 hierarchy\n");
+		skip();
+	}
+	for (size_t i = 0; i < COUNT(many); i++)
+		many[i] = (struct rt_device_rule){
+		    .allow = true, .type = i % 2 ? 'b' : 'c', .major = (int64_t)i + 500, .minor = -1, .write = true};
+	assert_int_equal(sigaction(SIGALRM, &act, NULL), 0);
+	for (int i = 1; i <= 10; i++) {
+		const struct itimerval once = {.it_value = {.tv_usec = i * 500}};
+
+		assert_int_equal(setitimer(ITIMER_REAL, &once, NULL), 0);
+		attach(many, COUNT(many));
+	}
+	assert_int_equal(setitimer(ITIMER_REAL, &(struct itimerval){.it_value = {.tv_usec = 0}}, NULL), 0);
+	assert_ptr_equal(signal(SIGALRM, SIG_DFL), on_alarm);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -467,6 +499,7 @@ int main(void)
 	    TEST(devices_are_filtered),
 	    TEST(no_rules_are_the_harmless_devices),
 	    TEST(the_program_is_attached_and_replaced),
+	    TEST(a_signal_does_not_keep_the_program_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
