@@ -67,6 +67,10 @@ YAML
 	export WORD=hidden
 }
 
+shop_said() {
+	[ "$(compose logs --no-color)" = $'db-1    | up\ninit-1  | done\nweb-1   | serving' ]
+}
+
 @test "up waits for what services depend on, and down leaves nothing" {
 	shop
 	run --separate-stderr compose up -d
@@ -80,7 +84,7 @@ YAML
 	[ "$(compose ps -a --format json | jq -r '.Name + " " + .State' | sort)" = "$PROJECT-db-1 running
 $PROJECT-init-1 exited
 $PROJECT-web-1 running" ]
-	[ "$(compose logs --no-color)" = $'db-1    | up\ninit-1  | done\nweb-1   | serving' ]
+	eventually shop_said
 	# Names of services are names of machines.
 	compose exec -T web busybox nslookup db >/dev/null
 	run compose down -v

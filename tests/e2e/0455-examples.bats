@@ -26,7 +26,7 @@ compose() {
 }
 
 page() { # PATH
-	apart curl -sS --max-time 10 "http://127.0.0.1:$PORT/$1"
+	apart curl -sS --max-time 200 "http://127.0.0.1:$PORT/$1"
 }
 
 shows() { # PATH TEXT

@@ -199,7 +199,7 @@ def crc32c(data):
     return crc ^ 0xffffffff
 
 inside = raw(container)
-inside.settimeout(5)
+inside.settimeout(100)
 outside = raw(asks)
 init = struct.pack(">BBHIIHHI", 1, 0, 20, 7, 65536, 1, 1, 7)
 packet = struct.pack(">HHII", 5000, port, 0, 0) + init

@@ -99,7 +99,7 @@ hello() { # URL
 	run ! hello http://127.0.0.1:8443
 	# Who tries "localhost" goes on to 127.0.0.1 at once.
 	run -7 at curl -sS --max-time 5 'http://[::1]:8000/x'
-	[ "$(at curl -sS --max-time 5 --resolve 'localhost:8000:[::1],127.0.0.1' http://localhost:8000/x)" = hello ]
+	[ "$(at curl -sS --max-time 200 --resolve 'localhost:8000:[::1],127.0.0.1' http://localhost:8000/x)" = hello ]
 	at ip addr del 2001:db8::1/128 dev lo
 	run -125 docker run --name fourth -p '[::1]:8090:80' busybox true
 	[[ $output == *"port 80 cannot be published on [::1]"*"take 127.0.0.1"* ]]

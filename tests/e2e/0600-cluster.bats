@@ -396,7 +396,7 @@ has_unit() { # CONTAINER UNIT
 	# A server of today: an agent that says of itself what it must and no more, and one of the next release.
 	for peer in former coming; do
 		berth token create --uses 1 >"$DIR/token"
-		nsenter --net="$DIR/netns" timeout 60 "$BATS_TEST_DIRNAME/link_peer.py" agent 10.9.0.1:7420 "$(cat "$DIR/token")" $peer 1 "${newest[$peer]}" "$DIR" >"$DIR/$peer.said" 3>&- &
+		nsenter --net="$DIR/netns" timeout 200 "$BATS_TEST_DIRNAME/link_peer.py" agent 10.9.0.1:7420 "$(cat "$DIR/token")" $peer 1 "${newest[$peer]}" "$DIR" >"$DIR/$peer.said" 3>&- &
 		peer_pid=$!
 		eventually node_is $peer free
 		job=$(printf 'services: {t: {image: busybox, deploy: {placement: {constraints: [node.hostname == %s]}}, x-berth: {kind: task}}}' $peer >"$DIR/there.yaml" &&
@@ -408,14 +408,14 @@ has_unit() { # CONTAINER UNIT
 		wait "$peer_pid" || true
 	done
 	berth token create --uses 1 >"$DIR/token"
-	apart timeout 60 "$BATS_TEST_DIRNAME/link_peer.py" agent 10.9.0.1:7420 "$(cat "$DIR/token")" far 2 3 "$DIR" >"$DIR/far.said"
+	apart timeout 200 "$BATS_TEST_DIRNAME/link_peer.py" agent 10.9.0.1:7420 "$(cat "$DIR/token")" far 2 3 "$DIR" >"$DIR/far.said"
 	grep -q 'too far apart: update the older one' "$DIR/far.said"
 	berth node rm far
 	# An agent of today, and a server of another release.
 	mkdir "$DIR/other"
 	touch "$DIR/net.other"
 	unshare --net="$DIR/net.other" ip link set lo up
-	nsenter --net="$DIR/net.other" timeout 60 "$BATS_TEST_DIRNAME/link_peer.py" server 7421 1 "$DIR/other" >"$DIR/other.said" 3>&- &
+	nsenter --net="$DIR/net.other" timeout 200 "$BATS_TEST_DIRNAME/link_peer.py" server 7421 1 "$DIR/other" >"$DIR/other.said" 3>&- &
 	peer_pid=$!
 	eventually grep -q ready "$DIR/other.said"
 	inside other "$BERTH" agent --data "$DIR/other/data" --socket "$DIR/other.sock" --node-name other --server 127.0.0.1:7421 --token "@$DIR/other/token" 3>&- 4>&-
