@@ -69,6 +69,7 @@ static void random_task(struct sim *w, struct sim_job *j, uint32_t task)
 	sim_place_wish(w, j, task);
 	sim_probe_wish(w, t);
 	t->preemptible = sim_chance(w, 300);
+	t->home = sim_chance(w, 150);
 	sim_limits_needs(w, j, t);
 	sim_count_wish(w, j, t);
 	j->services |= t->service;

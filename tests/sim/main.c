@@ -307,10 +307,11 @@ static bool has_nowhere_to_go(const struct sim *w, const struct sim_job *j)
 	for (uint32_t t = 0; t < j->spec.n_tasks; t++) {
 		if (too_few_nodes(w, &j->specs[t]))
 			return true;
-		if (!j->specs[t].elsewhere && !j->specs[t].n_rules)
+		if (!j->specs[t].elsewhere && !j->specs[t].n_rules && !j->specs[t].home)
 			continue;
 		sched_why(w->s, j->id, t, w->now_ms, text, sizeof text);
-		if (strstr(text, " in all") || strstr(text, "may not run ") || strstr(text, "its probe says yes"))
+		if (strstr(text, " in all") || strstr(text, "may not run ") ||
+		    strstr(text, "which will not do for it") || strstr(text, "its probe says yes"))
 			return true;
 	}
 	return false;

@@ -17,6 +17,7 @@
 #include "cluster/agent/gpus.h"
 #include "cluster/agent/holdings.h"
 #include "cluster/agent/probes.h"
+#include "cluster/agent/spaces.h"
 #include "cluster/agent/waiting.h"
 #include "cluster/link/lease.h"
 #include "cluster/link/link.h"
@@ -55,6 +56,7 @@ struct agent {
 	struct waiting_list waiting;
 	struct loop_timer *again; /* for those: a container has ended */
 	struct holdings *holdings;
+	char spaces[SPACES_ID_MAX]; /* which they are; "": no other node shares them */
 	struct probes *probes;
 	struct glob *globs;    /* asked for, not answered */
 	uint64_t images_stamp; /* of the images that the server was told of */
@@ -146,7 +148,7 @@ static char *facts_of(const struct agent *a)
 	const struct facts_number n = {
 	    .cores = a->o.cores, .gpus = counts_get(&a->o.counters, COUNTS_GPU), .gpus_by_hand = a->gpus_by_hand};
 
-	return facts_json(&n, &a->disk, a->engine, a->holdings);
+	return facts_json(&n, &a->disk, a->spaces, a->engine, a->holdings);
 }
 
 static struct bind bind_of(const struct agent *a)
@@ -607,6 +609,7 @@ struct agent *agent_new(struct loop *l, struct engine *e, struct link_end *link,
 {
 	struct agent *a = mem_new(struct agent);
 	char name[LINK_JOB_MAX];
+	struct err err = ERR_INIT;
 
 	a->loop = l;
 	a->engine = e;
@@ -626,6 +629,8 @@ struct agent *agent_new(struct loop *l, struct engine *e, struct link_end *link,
 	a->beat = loop_timer_new(l, on_beat, a);
 	a->listener = engine_listen(e, on_engine_event, a);
 	a->holdings = holdings_new(o->data_dir);
+	if (spaces_id(o->data_dir, a->spaces, &err) < 0)
+		log_err(&err, "whether other nodes share the data spaces");
 	a->probes = probes_new(l, e, on_probed, a);
 	link_on_message(link, on_message, a);
 	link_on_tunnel(link, on_tunnel, a);

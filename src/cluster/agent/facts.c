@@ -144,7 +144,8 @@ static void add_disk(yyjson_mut_doc *d, yyjson_mut_val *o, const struct disk *di
 		yyjson_mut_obj_add_uint(d, o, "disk_free", disk->free);
 }
 
-char *facts_json(const struct facts_number *n, const struct disk *disk, struct engine *e, const struct holdings *h)
+char *facts_json(const struct facts_number *n, const struct disk *disk, const char *spaces, struct engine *e,
+		 const struct holdings *h)
 {
 	json_mut_cleanup yyjson_mut_doc *d = yyjson_mut_doc_new(NULL);
 	yyjson_mut_val *o = yyjson_mut_obj(d);
@@ -164,6 +165,8 @@ char *facts_json(const struct facts_number *n, const struct disk *disk, struct e
 	if (n->gpus)
 		yyjson_mut_obj_add_uint(d, o, "gpus_by_hand", n->gpus_by_hand);
 	add_disk(d, o, disk);
+	if (*spaces)
+		yyjson_mut_obj_add_strcpy(d, o, "spaces", spaces);
 	add_cpu(d, o, cpuinfo);
 	add_holdings(d, o, h);
 	images.d = d;

@@ -12,5 +12,6 @@ struct facts_number {
 	unsigned cores, gpus, gpus_by_hand;
 };
 
-/* A JSON object, with what was last seen of the disk and the holdings; the caller frees. */
-char *facts_json(const struct facts_number *n, const struct disk *disk, struct engine *e, const struct holdings *h);
+/* A JSON object, with what was last seen of the disk and the holdings, and the mark of the data spaces ("": none); the caller frees. */
+char *facts_json(const struct facts_number *n, const struct disk *disk, const char *spaces, struct engine *e,
+		 const struct holdings *h);

@@ -19,6 +19,7 @@
 /* Missing data does not come by itself: each of it, and all of it at most. */
 #define DATA_EACH 8
 #define DATA_MOST 16
+#define HOME_COST 1000000 /* all other tasks of the job that hand files to each other would have to run there, too */
 
 struct cost {
 	uint32_t spread[SCHED_SPREADS_MAX];
@@ -55,7 +56,8 @@ bool sched_cost_matters(const struct sched *s, const struct shape *sh)
 {
 	const struct wish *w = sh->owner ? sh->owner->wish : NULL;
 
-	if (counts_live(sh) || counts_image(s, sh) || counts_data(s, sh) || (w && w->n_spread))
+	if (counts_live(sh) || counts_image(s, sh) || counts_data(s, sh) || (w && w->n_spread) ||
+	    sched_home_is_open(sh))
 		return true;
 	for (size_t k = 0; w && k < w->n_rules; k++) {
 		if (w->rules[k].weight)
@@ -148,6 +150,8 @@ static struct cost cost_of(const struct sched *s, const struct shape *sh, const 
 		c.rest += image;
 	if (sh->n_data)
 		c.rest += data_cost(s, sh, n);
+	if (sched_home_is_open(sh) && !sched_home_serves(sh->owner->base.job, n))
+		c.rest += HOME_COST * SLOT;
 	if (counts_live(sh))
 		c.rest += (uint64_t)n->n_live * SLOT;
 	return c;

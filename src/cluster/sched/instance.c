@@ -155,6 +155,8 @@ void sched_instance_move(struct job *j, struct task *t, uint8_t from, uint8_t to
 	j->counts[from] -= n;
 	t->counts[to] += n;
 	j->counts[to] += n;
+	if (t->home)
+		sched_home_move(j, from, to, n);
 }
 
 void sched_instance_set(struct job *j, struct task *t, struct instance *i, enum sched_task_state state)
@@ -191,6 +193,7 @@ void sched_instance_start(struct sched *s, struct job *j, struct task *t, struct
 	a->epoch = ++i->epoch;
 	a->node = n->pos;
 	a->sent_ms = s->now_ms;
+	sched_home_start(s, j, t, n);
 	(void)sched_node_take(s, n, t, i);
 	sched_instance_set(j, t, i, SCHED_TASK_STARTING);
 	sched_live_add(j, t, i);
@@ -422,7 +425,7 @@ static void decide(struct sched *s, struct job *j, struct task *t, struct instan
 		return;
 	}
 	i->lost = 0;
-	if (!success && t->elsewhere) {
+	if (!success && t->elsewhere && !sched_home_ties(j, t)) {
 		struct shape *old = i->shape;
 
 		i->shape = sched_shape_ban(s, sched_instance_shape(t, i), a->node);
@@ -459,6 +462,7 @@ void sched_instance_end(struct sched *s, struct job *j, struct task *t, struct i
 		sched_instance_set(j, t, i, SCHED_TASK_ABORTED);
 	else
 		decide(s, j, t, i, was_healthy);
+	sched_home_end(s, j);
 	if (j->max_running)
 		sched_place_job(s, j);
 	else if (t->max_running)

@@ -344,6 +344,8 @@ static int audit_job(struct audit *a, const struct job *j)
 	count_quotas(a, j);
 	if (j->early && (j->started_ms || j->ending || j->ended))
 		return BROKEN(a, "job %s: started before its time", j->id);
+	if (!sched_home_sound(j))
+		return BROKEN(a, "job %s: where its files lie is wrong", j->id);
 	if (j->touched || j->n_queue)
 		return BROKEN(a, "job %s: changes were left over", j->id);
 	return 0;

@@ -31,7 +31,7 @@ static void task_init(struct sched *s, struct job *j, struct task *t, const stru
 	struct selection *data[SCHED_DATA_MAX];
 	mem_cleanup struct need *needs = sched_licence_needs(s, spec->licences, spec->n_licences);
 	bool alone = spec->gang || spec->exclusive || spec->topology != SCHED_TOPO_ANY || spec->per_node ||
-		     spec->n_rules || spec->n_spread;
+		     spec->n_rules || spec->n_spread || sched_home_is(spec);
 	struct shape like = {.slots = spec->slots,
 			     .cpu_milli = spec->cpu_milli,
 			     .memory = spec->memory,
@@ -68,6 +68,7 @@ static void task_init(struct sched *s, struct job *j, struct task *t, const stru
 	t->gang = spec->gang;
 	t->max_running = spec->max_running;
 	t->preemptible = spec->preemptible;
+	t->home = sched_home_is(spec);
 	t->base.job = j; /* the name of a shape that serves one task alone has the job's number */
 	t->base = (struct item){.job = j, .task = t, .shape = sched_shape_get(s, &like), .pos = NOT_LISTED};
 	for (size_t k = 0; k < like.n_data; k++)

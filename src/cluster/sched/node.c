@@ -300,7 +300,7 @@ static bool shares(const struct node *n, const struct shape *sh)
 		return false;
 	if (sh->exclusive && n->n_live && n->exclusive != sh->owner)
 		return false;
-	if (sh->owner && !sched_wish_allows(sh->owner, n))
+	if (sh->owner && (!sched_wish_allows(sh->owner, n) || !sched_home_allows(sh->owner, n)))
 		return false;
 	return sh->topology != SCHED_TOPO_APART || !has_of(n, sh->owner);
 }
@@ -328,7 +328,8 @@ bool sched_node_allows(const struct node *n, const struct shape *sh)
 	return n->up && !n->closed && sh->slots <= n->slots && sh->cpu_milli <= n->cpu_milli &&
 	       sh->memory <= n->memory && sched_counter_allows(n, sh) && !sched_shape_bans(sh, n->pos) &&
 	       (!sh->selection || sched_selection_has(sh->selection, n)) &&
-	       (!sh->probe || sched_probe_fits(sh->probe, n)) && (!sh->owner || sched_wish_allows(sh->owner, n));
+	       (!sh->probe || sched_probe_fits(sh->probe, n)) &&
+	       (!sh->owner || (sched_wish_allows(sh->owner, n) && sched_home_allows(sh->owner, n)));
 }
 
 bool sched_node_takes(const struct sched *s, const char *node, uint32_t slots, uint64_t cpu_milli, uint64_t memory)

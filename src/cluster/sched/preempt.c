@@ -60,6 +60,9 @@ static uint32_t copies_of(const struct item *it)
 	/* Whether a node is near enough or far enough depends on who is there: nothing is taken for that. */
 	if (t->wish)
 		return 0;
+	/* Where the first one starts is where the others have to. */
+	if (t->home && !it->job->home)
+		return 1;
 	if (t->gang)
 		return sched_gang_size(it);
 	if (it == &t->base && t->fresh_state == SCHED_TASK_PENDING)

@@ -125,15 +125,17 @@ struct sched_task_spec {
 	uint32_t slots;	    /* each instance's request ... */
 	uint64_t cpu_milli; /* ... CPU beyond slots (a reservation), 0 = none */
 	uint64_t memory;    /* ... bytes, 0 = none */
-	const struct counts *counters;	   /* ... and units of the node's counters, NULL = none */
-	uint32_t attempts;		   /* tries in all of one instance, >= 1 (tasks) */
-	int64_t delay_ms;		   /* before try 2; -1 = default growing delay (2, 4, 7, 11, 16 ... 60 s) */
-	double backoff;			   /* delay of try n+1 = delay of try n * backoff (>= 1), at most 1 h */
-	bool elsewhere;			   /* not on nodes where it failed before; not with gang */
-	uint32_t max_running;		   /* instances live at the same time, 0 = no limit; not with gang */
-	bool gang;			   /* all instances start in one step, or none */
-	bool exclusive;			   /* nothing of another task on its nodes */
-	bool preemptible;		   /* jobs of a higher priority may take its room */
+	const struct counts *counters; /* ... and units of the node's counters, NULL = none */
+	uint32_t attempts;	       /* tries in all of one instance, >= 1 (tasks) */
+	int64_t delay_ms;	       /* before try 2; -1 = default growing delay (2, 4, 7, 11, 16 ... 60 s) */
+	double backoff;		       /* delay of try n+1 = delay of try n * backoff (>= 1), at most 1 h */
+	bool elsewhere;		       /* not on nodes where it failed before; not with gang */
+	uint32_t max_running;	       /* instances live at the same time, 0 = no limit; not with gang */
+	bool gang;		       /* all instances start in one step, or none */
+	bool exclusive;		       /* nothing of another task on its nodes */
+	bool preemptible;	       /* jobs of a higher priority may take its room */
+	bool
+	    home; /* stages files that lie on the node where they were written: with the others of its job that do so it runs on one node */
 	const struct sched_need *licences; /* of each instance while it is live */
 	size_t n_licences;
 	enum sched_topology topology;
@@ -317,6 +319,8 @@ typedef int (*sched_live_fn)(void *ctx, const struct sched_attempt_id *a, const 
 			     const char *kill_reason);
 int sched_live(const struct sched *s, sched_live_fn fn, void *ctx);
 int sched_live_on(const struct sched *s, const char *node, sched_live_fn fn, void *ctx); /* of one node */
+/* The node where the files are that the task's job hands from task to task; NULL: the task has none to do with them, or there are none yet. */
+const char *sched_home(const struct sched *s, const char *job, uint32_t task);
 /* Expansions that were asked for and not answered. */
 typedef int (*sched_expand_fn)(void *ctx, const char *job, uint32_t task);
 int sched_expanding(const struct sched *s, sched_expand_fn fn, void *ctx);

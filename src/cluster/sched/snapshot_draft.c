@@ -181,6 +181,8 @@ static void load_task(struct reader *r, const struct sched *s, struct draft *d, 
 		load_wish(r, t);
 	if (optional(r, "preemptible"))
 		t->preemptible = flag(r);
+	if (optional(r, "home"))
+		t->home = flag(r);
 	if (optional(r, "data"))
 		load_data(r, t);
 	if (optional(r, "fit")) {

@@ -7,7 +7,7 @@
 #include "cluster/sched/snapshot_draft.h"
 #include "cluster/sched/snapshot_words.h"
 
-#define VERSION 6 /* that is written; older ones are read, too */
+#define VERSION 7 /* that is written; older ones are read, too */
 
 /* ---- nodes ---- */
 
@@ -315,6 +315,16 @@ static void apply_draft(struct job *j, struct draft *d)
 	}
 }
 
+static void load_home(struct reader *r, struct sched *s, struct job *j)
+{
+	uint32_t pos = optional(r, "files") ? number32(r) : UINT32_MAX;
+
+	if (pos < s->n_nodes)
+		j->home = s->nodes[pos];
+	else if (pos != UINT32_MAX)
+		fail(r, "a job's files are on an unknown node");
+}
+
 static void load_job(struct reader *r, struct sched *s)
 {
 	cleanup_with(sched_draft_free) struct draft d = {.seq = 0};
@@ -341,6 +351,7 @@ static void load_job(struct reader *r, struct sched *s)
 		sched_timer_start(s, j);
 	for (size_t k = 0; k < j->n_tasks && !r->bad; k++)
 		load_run(r, s, j, &j->tasks[k]);
+	load_home(r, s, j);
 	if (j->max_running && !r->bad)
 		sched_place_job(s, j); /* only now it is known how many are live */
 }

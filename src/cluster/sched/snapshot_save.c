@@ -129,6 +129,10 @@ static void save_task(struct buf *b, const struct task *t, uint64_t *lines)
 		buf_adds(b, "preemptible 1");
 		end_line(b, lines);
 	}
+	if (t->home) {
+		buf_adds(b, "home 1");
+		end_line(b, lines);
+	}
 	if (sh->n_data)
 		buf_printf(b, "data %zu", sh->n_data);
 	for (size_t k = 0; k < sh->n_data; k++) {
@@ -207,6 +211,10 @@ static void save_job(struct buf *b, const struct job *j, uint64_t *lines)
 		save_task(b, &j->tasks[k], lines);
 	for (size_t k = 0; k < j->n_tasks; k++)
 		save_run(b, &j->tasks[k], lines);
+	if (j->home) {
+		buf_printf(b, "files %" PRIu32, j->home->pos);
+		end_line(b, lines);
+	}
 }
 
 static void save_spare(struct buf *b, const struct node *n, uint64_t *lines)
@@ -390,7 +398,7 @@ char *sched_save(const struct sched *s, size_t *ret_len)
 	struct buf b = BUF_LIMIT(SNAPSHOT_MAX);
 	uint64_t lines = 0;
 
-	buf_adds(&b, "berth-sched 6");
+	buf_adds(&b, "berth-sched 7");
 	end_line(&b, &lines);
 	buf_printf(&b, "time %" PRId64 " %" PRIu64, s->now_ms, s->next_seq);
 	end_line(&b, &lines);

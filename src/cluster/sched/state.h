@@ -155,7 +155,7 @@ struct edge {
 
 struct task {
 	char *name;
-	bool service, expand, healthcheck, elsewhere, gang, preemptible;
+	bool service, expand, healthcheck, elsewhere, gang, preemptible, home;
 	uint8_t on_error, restart;
 	uint32_t idx, attempts, restart_max, count, max_running;
 	int64_t delay_ms, walltime_ms;
@@ -210,7 +210,9 @@ struct job {
 	size_t counts[SCHED_TASK_ABORTED + 1];
 	struct live *live;
 	size_t n_live, cap_live;
-	uint32_t *queue; /* tasks whose dependents are to be looked at */
+	struct node *home; /* where the files of its tasks with a home are, NULL = nowhere yet. See home.c */
+	size_t n_home;	   /* their instances that are live or finished */
+	uint32_t *queue;   /* tasks whose dependents are to be looked at */
 	size_t n_queue, cap_queue;
 };
 

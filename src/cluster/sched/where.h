@@ -20,8 +20,9 @@ struct err;
 struct node;
 struct sched;
 
-struct task;
 struct buf;
+struct job;
+struct task;
 
 struct fact {
 	const char *name, *value; /* in facts.text */
@@ -192,6 +193,21 @@ uint32_t sched_wish_copies(const struct task *t, const struct node *n, uint32_t 
 bool sched_wish_asks(const struct task *t, const struct tally *about);
 /* "has 2 of at most 2 copies": what forbids it, or nothing. */
 void sched_wish_refusal(const struct task *t, const struct node *n, struct buf *b);
+
+/* home.c */
+struct shape;
+bool sched_home_is(const struct sched_task_spec *spec); /* the spec asks for one, and its shape allows it */
+void sched_home_move(struct job *j, uint8_t from, uint8_t to, size_t n); /* of a task with a home, between states */
+void sched_home_start(struct sched *s, struct job *j, const struct task *t, struct node *n); /* before it does */
+void sched_home_end(struct sched *s, struct job *j); /* after an attempt has ended: what is left may be nothing */
+bool sched_home_is_open(const struct shape *sh); /* it is of a job that has several tasks and chooses its home now */
+bool sched_home_serves(const struct job *j,
+		       const struct node *n); /* large enough and selected for all that would have to run there */
+bool sched_home_ties(const struct job *j,
+		     const struct task *t); /* asked before its attempt has ended: it is not the only one */
+bool sched_home_allows(const struct task *t, const struct node *n);
+bool sched_home_sound(const struct job *j);		  /* for the invariants */
+void sched_home_why(const struct task *t, struct buf *b); /* another node would do, but for that */
 
 /* cost.c */
 struct shape;

@@ -97,6 +97,7 @@ enum rank {
 	RANK_BANNED,
 	RANK_UNFIT,
 	RANK_RULED,
+	RANK_AWAY,
 	RANK_BUSY,
 	RANK_FREE
 };
@@ -117,6 +118,8 @@ static enum rank rank(const struct sched *s, const struct node *n, const struct 
 		return RANK_UNFIT;
 	if (sh->owner && !sched_wish_allows(sh->owner, n))
 		return RANK_RULED;
+	if (sh->owner && !sched_home_allows(sh->owner, n))
+		return RANK_AWAY;
 	return sched_node_fits(s, n, sh, true) ? RANK_FREE : RANK_BUSY;
 }
 
@@ -244,6 +247,8 @@ static void why_no_room(const struct sched *s, const struct shape *sh, struct bu
 		buf_adds(b, "needs a node that its probe says yes on");
 	} else if (how == RANK_RULED) {
 		why_ruled(s, sh, b);
+	} else if (how == RANK_AWAY) {
+		sched_home_why(sh->owner, b);
 	} else if (how == RANK_FREE) {
 		why_held(s, n, b);
 	} else {

@@ -10,6 +10,7 @@
 #include "cluster/server/bring.h"
 #include "cluster/server/container.h"
 #include "cluster/server/fleet.h"
+#include "cluster/server/jobspec_data.h"
 #include "cluster/server/probe.h"
 #include "cluster/server/schedule.h"
 #include "cluster/server/server_private.h"
@@ -103,7 +104,30 @@ static void note_preempted(struct server *s, const struct sched_action *act)
 	ingest_note(s, EVENT_PREEMPTED, buf_str(&json), act->attempt.job);
 }
 
-/* Any node can: a space that several nodes use is the same on all of them. */
+static bool says(const struct server *s, const char *node, const char *fact)
+{
+	mem_cleanup char *line = mem_printf("\n%s ", fact);
+	struct sched_node_view v;
+
+	return fact && fleet_view(s, node, &v) && v.facts && strstr(v.facts, line);
+}
+
+/* Who has the files of the space: those of the job's own lie at its home, of a space that lasts the node counts that says that it has any. Of others (with a path)
+ * each node has the same. NULL: the one that has them is away, and is asked when it is back. */
+static const struct node *who_has(struct server *s, const char *job, uint32_t task)
+{
+	const struct jobspec *j = map_get(&s->jobs, job);
+	const char *home = sched_home(s->sched, job, task);
+	mem_cleanup char *fact = j ? jobspec_data_over(j, task) : NULL;
+	const struct node *n = home ? fleet_find(s, home) : s->nodes;
+
+	if (home)
+		return n && n->session ? n : NULL;
+	while (n && !(n->session && says(s, n->name, fact)))
+		n = n->next;
+	return n ? n : fleet_any(s);
+}
+
 static void expand(struct server *s, const char *job, uint32_t task, const struct node *n)
 {
 	struct jobspec *j = map_get(&s->jobs, job);
@@ -192,7 +216,7 @@ void apply_actions(struct server *s, const struct sched_actions *actions)
 			break;
 		case SCHED_ACT_EXPAND:
 			ask_anew(s, act->attempt.job, act->attempt.task);
-			expand(s, act->attempt.job, act->attempt.task, fleet_any(s));
+			expand(s, act->attempt.job, act->attempt.task, who_has(s, act->attempt.job, act->attempt.task));
 			break;
 		case SCHED_ACT_PROBE:
 			probe_ask(s, act->probe, act->attempt.job, act->attempt.task, act->node);
@@ -249,8 +273,10 @@ bool apply_is_expanding(const struct server *s, const char *job, uint32_t task)
 static int live_expansion(void *ctx, const char *job, uint32_t task)
 {
 	const struct at *at = ctx;
+	const char *home = sched_home(at->server->sched, job, task);
 
-	expand(at->server, job, task, fleet_find(at->server, at->node));
+	if (!home || !strcmp(home, at->node))
+		expand(at->server, job, task, fleet_find(at->server, at->node));
 	return 0;
 }
 

@@ -60,6 +60,26 @@ static char *space_name(const struct jobspec *j, const char *space)
 	return mem_printf("space.job/%s/%s", j->id, space);
 }
 
+/* One of the job's own: nobody else writes there, and it lies on the node where it was written. */
+static bool is_private(const struct jobspec *j, const char *space)
+{
+	return strcmp(space, "global") != 0 && strcmp(space, "user") != 0 && !has_path(j, space);
+}
+
+static bool has_private(const struct jobspec *j, yyjson_val *rules)
+{
+	yyjson_val *rule;
+	size_t i, n;
+
+	yyjson_arr_foreach (rules, i, n, rule) {
+		const char *space = yyjson_get_str(yyjson_obj_get(rule, "space"));
+
+		if (space && is_private(j, space))
+			return true;
+	}
+	return false;
+}
+
 static void add_spaces(const struct jobspec *j, struct sched_task_spec *t, char ***names, yyjson_val *rules)
 {
 	yyjson_val *rule;
@@ -74,6 +94,19 @@ static void add_spaces(const struct jobspec *j, struct sched_task_spec *t, char 
 	}
 }
 
+static const char *over_space(const struct jobspec *j, uint32_t task)
+{
+	return yyjson_get_str(yyjson_obj_get(yyjson_obj_get(yyjson_arr_get(j->services, task), "over"), "space"));
+}
+
+char *jobspec_data_over(const struct jobspec *j, uint32_t task)
+{
+	const char *space = over_space(j, task);
+	mem_cleanup char *name = space && !has_path(j, space) ? space_name(j, space) : NULL;
+
+	return name ? mem_printf("has.%s", name) : NULL;
+}
+
 static void read_task(struct jobspec *j, uint32_t task)
 {
 	yyjson_val *service = yyjson_arr_get(j->services, task);
@@ -83,6 +116,9 @@ static void read_task(struct jobspec *j, uint32_t task)
 	add_volumes(t, &names, yyjson_obj_get(service, "mounts"));
 	add_spaces(j, t, &names, yyjson_obj_get(service, "stage_in"));
 	t->data = (const char *const *)names;
+	t->home = (over_space(j, task) && is_private(j, over_space(j, task))) ||
+		  has_private(j, yyjson_obj_get(service, "stage_in")) ||
+		  has_private(j, yyjson_obj_get(service, "stage_out"));
 }
 
 void jobspec_data_read(struct jobspec *j)

@@ -52,7 +52,7 @@ static void add_flags(struct buf *out, yyjson_val *flags)
 }
 
 /* What the agent may say; anything else is for people only. */
-static const char *const texts[] = {"version", "kernel", "arch", NULL};
+static const char *const texts[] = {"version", "kernel", "arch", "spaces", NULL};
 static const char *const numbers[] = {"cores", "numa", "numa_cores", "numa_memory",	      "sockets",
 				      "gpus",  "disk", "disk_free",  SCHED_FACT_GPUS_BY_HAND, NULL};
 

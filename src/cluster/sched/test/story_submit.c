@@ -213,6 +213,8 @@ static void draft_word(struct story *st, struct draft *d, struct sched_task_spec
 		t->preemptible = true;
 	} else if (!strcmp(w, "gang")) {
 		t->gang = true;
+	} else if (!strcmp(w, "home")) {
+		t->home = true;
 	} else if (!strcmp(w, "exclusive")) {
 		t->exclusive = true;
 	} else {

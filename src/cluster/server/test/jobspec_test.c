@@ -188,6 +188,8 @@ static void test_data(void **state)
 	for (size_t k = 0; k < 4; k++)
 		assert_string_equal(j->tasks[0].data[k], want[k]);
 	assert_int_equal(j->tasks[1].n_data, 0);
+	assert_true(j->tasks[0].home);
+	assert_false(j->tasks[1].home);
 	snprintf(j->id, sizeof j->id, "a-2");
 	jobspec_data_read(j);
 	assert_string_equal(j->tasks[0].data[1], "space.job/a-2/w");
