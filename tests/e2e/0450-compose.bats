@@ -515,6 +515,55 @@ YAML
 	end_place
 }
 
+@test "up tidies up after one that was cut short, and follows networks and volumes that have another name" {
+	cat >compose.yaml <<'YAML'
+services:
+  a: {image: busybox, command: sleep 1000, stop_grace_period: 0s, environment: {V: "${V:-1}"}, volumes: ["d:/d"]}
+volumes: {d: {name: "${PROJECT}-${X:-1}"}}
+networks: {default: {name: "${PROJECT}-${X:-1}"}}
+YAML
+	export PROJECT
+	compose up -d 2>/dev/null
+	local id labels=(--label "com.docker.compose.project=$PROJECT" --label com.docker.compose.service=a)
+	labels+=(--label com.docker.compose.container-number=1 --label com.docker.compose.oneoff=False)
+	# The new one was there, the old one not gone.
+	id=$(compose ps -q a)
+	berth create --name "${id:0:12}_$PROJECT-a-1" "${labels[@]}" busybox sleep 1000
+	V=2 compose up -d 2>/dev/null
+	[ "$(compose ps -a --format json | jq -r .Name)" = "$PROJECT-a-1" ]
+	# The old one was gone, the new one had not got its name.
+	id=$(compose ps -q a)
+	docker_api 204 POST "/containers/$id/rename?name=0123456789ab_$PROJECT-a-1"
+	V=2 compose up -d 2>/dev/null
+	[ "$(compose ps -q a)" = "$id" ]
+	[ "$(api .Name "$id")" = "/$PROJECT-a-1" ]
+	X=2 V=2 compose up -d 2>/dev/null
+	[ "$(api '.Mounts[0].Name' "$PROJECT-a-1") $(api '.NetworkSettings.Networks | keys | join(" ")' "$PROJECT-a-1")" = "$PROJECT-2 $PROJECT-2" ]
+	id=$(compose ps -q a)
+	X=2 V=2 compose up -d 2>/dev/null
+	[ "$(compose ps -q a)" = "$id" ]
+	X=2 compose down -v 2>/dev/null
+	docker_api 404 GET "/networks/$PROJECT-1"
+}
+
+@test "what was started while rm asks is not removed" {
+	cat >compose.yaml <<'YAML'
+services:
+  a: {image: busybox, command: sleep 1000, stop_grace_period: 0s}
+YAML
+	compose create 2>/dev/null
+	mkfifo answer
+	"$BERTH" compose rm <answer >log 2>&1 3>&- &
+	local pid=$!
+	exec 7>answer
+	eventually grep -q 'Remove 1 containers' log
+	berth start "$PROJECT-a-1"
+	echo y >&7
+	exec 7>&-
+	ends_with 1 "$pid"
+	[ "$(compose ps --services)" = a ]
+}
+
 @test "post_start and pre_stop are run in the containers" {
 	cat >compose.yaml <<'YAML'
 services:

@@ -83,13 +83,38 @@ static bool shares_recreated(struct converge *c, yyjson_val *def)
 	return false;
 }
 
+/* The file calls another network or volume by the same key now. */
+static bool has_moved(struct converge *c, const struct member *m, yyjson_val *def)
+{
+	yyjson_val *networks = yyjson_obj_get(yyjson_obj_get(m->json, "NetworkSettings"), "Networks"), *key, *v, *mount;
+	size_t i, n, k, n_mounts;
+
+	yyjson_obj_foreach (yyjson_obj_get(def, "networks"), i, n, key, v) {
+		if (!strcmp(m->state, "running") && !*show_str(def, "network_mode", "") &&
+		    !yyjson_obj_get(networks, project_real_name(c->p, "networks", yyjson_get_str(key))))
+			return true;
+	}
+	yyjson_arr_foreach (yyjson_obj_get(def, "volumes"), i, n, v) {
+		const char *source = show_str(v, "source", "");
+		bool found = !*source || strcmp(show_str(v, "type", ""), "volume") != 0;
+
+		yyjson_arr_foreach (yyjson_obj_get(m->json, "Mounts"), k, n_mounts, mount) {
+			found |= !strcmp(show_str(mount, "Name", ""), project_real_name(c->p, "volumes", source));
+		}
+		if (!found)
+			return true;
+	}
+	return false;
+}
+
 static bool has_changed(struct converge *c, const struct member *m, const char *service, yyjson_val *def)
 {
 	const char *image = map_get(c->images, service);
 	char hash[COMPOSE_PROJECT_HASH_MAX];
 
 	compose_project_hash(def, hash);
-	return strcmp(hash, m->hash) != 0 || (image && strcmp(image, m->image_id) != 0) || shares_recreated(c, def);
+	return strcmp(hash, m->hash) != 0 || (image && strcmp(image, m->image_id) != 0) || shares_recreated(c, def) ||
+	       has_moved(c, m, def);
 }
 
 static struct slot *add_slot(struct converge *c, const char *service, yyjson_val *def)
@@ -129,6 +154,26 @@ static bool number_taken(const struct converge *c, const char *service, int64_t 
 	return false;
 }
 
+/* What an `up` that was cut short has left has still the name that it had until the old one was gone: "0123456789ab_NAME". */
+static bool is_leftover(const struct converge *c, const struct member *m)
+{
+	mem_cleanup char *name = spec_name(c->p, project_service(c->p, m->service), m->service, m->number);
+
+	return strspn(m->name, "0123456789abcdef") >= 12 && m->name[12] == '_' && !strcmp(m->name + 13, name);
+}
+
+static bool has_twin(const struct converge *c, const struct member *m)
+{
+	for (size_t i = 0; i < c->members.n; i++) {
+		const struct member *other = &c->members.v[i];
+
+		if (other != m && other->number == m->number && !other->oneoff && !strcmp(other->service, m->service) &&
+		    !is_leftover(c, other))
+			return true;
+	}
+	return false;
+}
+
 /* The lowest numbers stay. */
 static int plan_service(struct converge *c, const char *service, struct err *err)
 {
@@ -142,7 +187,7 @@ static int plan_service(struct converge *c, const char *service, struct err *err
 	for (size_t i = 0; i < c->members.n; i++) {
 		struct member *m = &c->members.v[i];
 
-		if (strcmp(m->service, service) != 0 || m->oneoff)
+		if (strcmp(m->service, service) != 0 || m->oneoff || (is_leftover(c, m) && has_twin(c, m)))
 			continue;
 		if (have < scale) {
 			keep(c, m, service, def);
@@ -438,12 +483,37 @@ static struct step *stop_dependents(struct converge *c, struct steps *plan)
 	return all;
 }
 
+/* What has a name that a new one will need goes before all else. */
+static void remove_surplus(struct converge *c, struct steps *plan, struct step *begin)
+{
+	for (size_t i = 0; i < c->members.n; i++) {
+		const struct member *m = &c->members.v[i];
+		struct step *s;
+
+		if (m->oneoff || !is_planned(c, m->service) || is_kept(c, m))
+			continue;
+		s = step_remove(plan, c->p, m, false, true);
+		if (is_leftover(c, m))
+			steps_after(begin, s);
+	}
+}
+
+static int rename_leftover(struct step *s, struct err *err)
+{
+	struct slot *slot = s->ctx;
+
+	free(slot->name);
+	slot->name = spec_name(slot->c->p, slot->def, slot->service, slot->number);
+	return removed(s, NULL, NULL, err);
+}
+
 /* A service's containers come after those of what it depends on: it may share their namespaces. */
 static void create_steps(struct converge *c, struct steps *plan)
 {
 	struct map barriers = MAP_INIT;
 	struct step *begin = stop_dependents(c, plan);
 
+	remove_surplus(c, plan, begin);
 	for (char *const *name = c->how.services; *name; name++) {
 		struct step *first = steps_add(plan, NULL, NULL, NULL, step_nothing, NULL);
 		struct step *last = steps_add(plan, NULL, NULL, NULL, step_nothing, NULL);
@@ -461,6 +531,11 @@ static void create_steps(struct converge *c, struct steps *plan)
 				continue;
 			if (slot->restart)
 				continue;
+			if (slot->id && !slot->recreate && is_leftover(c, slot->old)) {
+				steps_after(last,
+					    steps_add(plan, subject, "Renaming", "Renamed", rename_leftover, slot));
+				continue;
+			}
 			if (slot->id && !slot->recreate) {
 				view_line(c->p->view, subject, slot->running ? "Running" : "Exists", VIEW_DONE);
 				continue;
@@ -481,12 +556,6 @@ int converge_create(struct converge *c, struct err *err)
 	int r;
 
 	create_steps(c, plan);
-	for (size_t i = 0; i < c->members.n; i++) {
-		const struct member *m = &c->members.v[i];
-
-		if (!m->oneoff && is_planned(c, m->service) && !is_kept(c, m))
-			step_remove(plan, c->p, m, false);
-	}
 	r = steps_run(plan, err);
 	steps_free(plan);
 	return r;
@@ -503,7 +572,7 @@ int converge_orphans(struct project *p, const struct members *m, bool remove, st
 			continue;
 		n++;
 		if (remove) {
-			step_remove(plan, p, &m->v[i], false);
+			step_remove(plan, p, &m->v[i], false, true);
 		} else {
 			mem_cleanup char *text = mem_printf(
 			    "the container %s belongs to no service of this project; --remove-orphans removes it",

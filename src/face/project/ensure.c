@@ -125,6 +125,11 @@ static int ensure_one(struct project *p, const struct kind *k, const char *key, 
 	body = k->body(p, v, name, key);
 	view_line(p->view, subject, "Creating", VIEW_BUSY);
 	r = client_call(p->cli, "POST", create, body, NULL, err);
+	/* Another command of the project may have been quicker. */
+	if (r == -EBUSY && client_call(p->cli, "GET", target, NULL, NULL, NULL) == 0) {
+		err_clear(err);
+		r = 0;
+	}
 	view_line(p->view, subject, r < 0 ? "Error" : "Created", r < 0 ? VIEW_FAILED : VIEW_DONE);
 	return r < 0 ? err_wrap(err, "%s", subject) : 0;
 }

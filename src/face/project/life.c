@@ -52,6 +52,17 @@ static int begin(struct step *s, struct err *err)
 	return step_call(s, "POST", s->target, NULL, step_gone, err);
 }
 
+/* What has ended by itself meanwhile is no container to kill any more (409). */
+static int killed(struct step *s, yyjson_val *reply, const struct err *failed, struct err *err)
+{
+	return step_gone(s, reply, failed && failed->code == EBUSY ? NULL : failed, err);
+}
+
+static int begin_kill(struct step *s, struct err *err)
+{
+	return step_call(s, "POST", s->target, NULL, killed, err);
+}
+
 static int stop(struct step *s, yyjson_val *reply, const struct err *failed, struct err *err)
 {
 	(void)reply;
@@ -87,7 +98,7 @@ static int begin_restart(struct step *s, struct err *err)
 
 static const struct verb verbs[] = {
     [LIFE_STOP] = {"Stopping", "Stopped", "stop", false, member_runs, begin_stop},
-    [LIFE_KILL] = {"Killing", "Killed", "kill", false, member_runs, begin},
+    [LIFE_KILL] = {"Killing", "Killed", "kill", false, member_runs, begin_kill},
     [LIFE_PAUSE] = {"Pausing", "Paused", "pause", false, takes_running, begin},
     [LIFE_UNPAUSE] = {"Unpausing", "Unpaused", "unpause", true, takes_paused, begin},
     [LIFE_RESTART] = {"Restarting", "Started", "restart", true, takes_any, begin_restart},
@@ -101,7 +112,7 @@ static struct step *add(struct steps *plan, struct project *p, const struct life
 	struct step *s;
 
 	if (how->verb == LIFE_REMOVE)
-		return step_remove(plan, p, m, how->volumes);
+		return step_remove(plan, p, m, how->volumes, how->stop);
 	s = steps_add(plan, subject, v->doing, v->did, v->begin, (void *)m);
 	s->target = target_of(p, how, m);
 	return s;

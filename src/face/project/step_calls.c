@@ -123,7 +123,8 @@ int step_gone(struct step *s, yyjson_val *reply, const struct err *failed, struc
 static int remove_it(struct step *s, yyjson_val *reply, const struct err *failed, struct err *err)
 {
 	const struct member *m = s->ctx;
-	mem_cleanup char *target = mem_printf("/containers/%s?force=1%s", m->id, s->other ? "&v=1" : "");
+	mem_cleanup char *target =
+	    mem_printf("/containers/%s?%s%s", m->id, s->kills ? "force=1" : "", s->other ? "&v=1" : "");
 
 	(void)reply;
 	if (failed && failed->code != ENOENT)
@@ -148,13 +149,14 @@ static int begin_stop(struct step *s, struct err *err)
 	return hooks_before_stop(s, steps_project(s->plan), s->ctx, stop_it, err);
 }
 
-struct step *step_remove(struct steps *plan, struct project *p, const struct member *m, bool volumes)
+struct step *step_remove(struct steps *plan, struct project *p, const struct member *m, bool volumes, bool kills)
 {
 	mem_cleanup char *subject = mem_printf("Container %s", m->name);
 	struct step *s =
 	    steps_add(plan, subject, "Removing", "Removed", member_runs(m) ? begin_stop : begin_remove, (void *)m);
 
 	s->other = volumes ? s : NULL;
+	s->kills = kills;
 	s->target = member_runs(m) ? step_stop_target(p, m->id) : NULL;
 	return s;
 }

@@ -17,5 +17,5 @@ int step_contents(struct step *s, const struct project *p, yyjson_val *def, cons
 		  struct err *err);
 /* A reply fn: as step_done, but what is not there any more is well, too. */
 int step_gone(struct step *s, yyjson_val *reply, const struct err *failed, struct err *err);
-/* Stops (if it runs) and removes. `m` must live as long as the plan. */
-struct step *step_remove(struct steps *plan, struct project *p, const struct member *m, bool volumes);
+/* Stops (if it runs) and removes. One that did not run, and was started meanwhile, is an error unless `kills`. `m` must live as long as the plan. */
+struct step *step_remove(struct steps *plan, struct project *p, const struct member *m, bool volumes, bool kills);

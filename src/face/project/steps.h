@@ -33,6 +33,7 @@ struct step {
 	struct steps *plan;
 	char *target;	     /* a request that was prepared, or NULL; the step frees it */
 	bool optional;	     /* a failure is a warning */
+	bool kills;	     /* of step_remove() */
 	bool watches;	     /* changes nothing: may be given up at any time */
 	struct hooks *hooks; /* of hooks.c */
 
