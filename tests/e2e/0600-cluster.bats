@@ -348,6 +348,7 @@ has_unit() { # CONTAINER UNIT
 	kill -9 "$(on n3 info --json | jq -r .pid)"
 	cat >"$DIR/maker.json" <<-'CDI'
 		{"kind": "nvidia.com/gpu", "devices": [{"name": "0", "containerEdits": {"deviceNodes": [{"path": "/dev/made0", "hostPath": "/dev/dri/renderD128"}]}},
+		 {"name": "1", "containerEdits": {"deviceNodes": [{"path": "/dev/made1", "hostPath": "/dev/dri/renderD129"}]}},
 		 {"name": "all", "containerEdits": {"deviceNodes": [{"path": "/dev/dri/renderD128"}, {"path": "/dev/dri/renderD129"}]}}]}
 	CDI
 	start_counting_agent "$DIR/maker.json"
@@ -356,8 +357,12 @@ has_unit() { # CONTAINER UNIT
 	on n3 create --name later --network none --gpus all busybox sleep 1000
 	on n3 run -d --name hand --network none --gpus 1 busybox sleep 1000
 	eventually units_used '{"gpu":"1/2","scratch":"0/4"}'
+	# By a number: one that nobody has, as long as there is one.
+	[ "$(on n3 run --rm --network none --gpus 1 busybox sh -c 'echo /dev/made*')" = /dev/made1 ]
+	[ "$(on n3 run --rm --network none --gpus 2 busybox sh -c 'echo /dev/made*')" = "/dev/made0 /dev/made1" ]
 	one=$(counting_job one 2)
 	eventually has_unit "$one-t-0" 1
+	[ "$(on n3 run --rm --network none --gpus 1 busybox sh -c 'echo /dev/made*')" = /dev/made0 ]
 	run -0 berth why "$one"
 	[[ "$output" == *"node n3 has 0 of 2 gpu free"* ]]
 	kill -9 "$(on n3 info --json | jq -r .pid)"

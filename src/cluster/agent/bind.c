@@ -31,12 +31,6 @@ static void add_cores(char *const *labels, struct cores *taken)
 	}
 }
 
-/* One that waits for its policy has what it will have again in a moment; one that was made and never started has nothing. */
-static bool has_devices(const struct engine_container *c)
-{
-	return c->starting || c->restarting || c->state == ENGINE_RUNNING || c->state == ENGINE_STOPPING;
-}
-
 /* Labels count on the containers of jobs alone: anybody can label others as he likes. */
 static void find_taken(struct engine *e, const struct bind *b, struct taken *ret)
 {
@@ -44,7 +38,7 @@ static void find_taken(struct engine *e, const struct bind *b, struct taken *ret
 
 	*ret = (struct taken){.cores = {{0}}};
 	for (size_t i = 0; (c = engine_at(e, i)); i++) {
-		if (!c->key && !b->share && has_devices(c))
+		if (!c->key && !b->share && engine_uses_devices(c))
 			units_add_devices(b->has, b->gpus, c->devices, &ret->by_hand);
 		if (!c->key || c->state == ENGINE_EXITED || c->state == ENGINE_LOST)
 			continue;

@@ -7,6 +7,7 @@
 #include "base/wire/http_server.h"
 #include "face/docker/age.h"
 #include "node/engine/cdi.h"
+#include "node/engine/cdi_idle.h"
 #include "face/docker/container.h"
 #include "face/docker/create.h"
 #include "face/docker/log_default.h"
@@ -200,11 +201,36 @@ static int read_image(const struct docker_call *c, const char *name, yyjson_doc 
 	return 0;
 }
 
-/* What files of the machine say of devices that it asks for by name. */
-static int add_devices(const struct docker_call *c, const struct create *made, yyjson_doc **ret_hooks, struct err *err)
+static bool is_used(void *ctx, const char *path)
+{
+	const struct engine_container *c;
+	bool found = false;
+
+	for (size_t i = 0; !found && (c = engine_at(ctx, i)); i++) {
+		for (char *const *device = engine_uses_devices(c) ? c->devices : NULL; device && *device; device++)
+			found = found || !strcmp(*device, path);
+	}
+	return found;
+}
+
+static void choose_gpus(const struct docker_call *c, struct create *made)
+{
+	char **names = cdi_idle(cdi_dirs, CREATE_GPU_KIND, made->gpus, is_used, c->d->engine);
+
+	for (char **name = names; name && *name; name++)
+		mem_strv_add(&made->cdi, *name);
+	mem_strv_free(names);
+}
+
+/* What files of the machine say of devices that it asks for by name, or by their number. */
+static int add_devices(const struct docker_call *c, struct create *made, yyjson_doc **ret_hooks, struct err *err)
 {
 	struct cdi_edits edits = {.spec = made->doc};
-	int r = cdi_apply(cdi_dirs, made->cdi, &edits, err);
+	int r;
+
+	if (made->gpus)
+		choose_gpus(c, made);
+	r = cdi_apply(cdi_dirs, made->cdi, &edits, err);
 
 	if (r == -ENODEV && made->no_device)
 		return err_set(err, EINVAL, "%s", made->no_device);

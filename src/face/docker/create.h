@@ -15,13 +15,18 @@
 
 #include "base/wire/json.h"
 
+#include <stdint.h>
+
 struct err;
+
+#define CREATE_GPU_KIND "nvidia.com/gpu"
 
 struct create {
 	yyjson_mut_doc *doc; /* its root is the spec */
 	char **warnings;     /* NULL = none */
 	char **cdi;	     /* names of devices that CDI files describe (cdi.h), for the caller to add; NULL = none */
-	char *no_device;     /* the error when there is none of them, in Docker's words; NULL = that of cdi_apply() */
+	uint32_t gpus;	 /* so many devices of the kind CREATE_GPU_KIND, whichever (cdi_idle.h): for the caller, too */
+	char *no_device; /* the error when there is none of them, in Docker's words; NULL = that of cdi_apply() */
 };
 
 /* body: of the request. image: the configuration of the image ("config" of the OCI image configuration), NULL = it has none. The spec has no

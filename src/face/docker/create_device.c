@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * DeviceRequests: `--device vendor.com/class=name` (driver "cdi") and `--gpus`. Both become names of devices that CDI files describe (cdi.h); there is no other
- * driver here. GPUs are the devices of the kind nvidia.com/gpu, as their maker's tool names them: all, a number, or an id.
+ * driver here. GPUs are the devices of the kind nvidia.com/gpu, as their maker's tool names them: all, an id, or a number of them: those that nobody has
+ * first (cdi_idle.h).
  */
 #include "base/core/buf.h"
 #include "base/core/err.h"
@@ -13,7 +14,6 @@
 #include <errno.h>
 #include <string.h>
 
-#define GPU_KIND "nvidia.com/gpu"
 #define NAMES_MAX 256
 
 static const struct shape request_members[] = {
@@ -82,17 +82,16 @@ static int add_gpus(struct making *m, yyjson_val *request, struct err *err)
 	if (yyjson_arr_size(ids) > 0 && count != 0)
 		return err_set(err, EINVAL, "cannot set both Count and DeviceIDs on device request");
 	yyjson_arr_foreach (ids, i, n, v) {
-		mem_cleanup char *name = mem_printf(GPU_KIND "=%.200s", yyjson_get_str(v));
+		mem_cleanup char *name = mem_printf(CREATE_GPU_KIND "=%.200s", yyjson_get_str(v));
 
 		r = r < 0 ? r : add_name(m, name, err);
 	}
 	if (yyjson_arr_size(ids) == 0 && count < 0)
-		return add_name(m, GPU_KIND "=all", err);
-	for (int64_t k = 0; k < count && r == 0; k++) {
-		mem_cleanup char *name = mem_printf(GPU_KIND "=%lld", (long long)k);
-
-		r = add_name(m, name, err);
-	}
+		return add_name(m, CREATE_GPU_KIND "=all", err);
+	if (count > NAMES_MAX)
+		return err_set(err, E2BIG, "DeviceRequests: more than %d devices", NAMES_MAX);
+	if (count > (int64_t)m->out->gpus)
+		m->out->gpus = (uint32_t)count;
 	return r;
 }
 

@@ -227,6 +227,12 @@ void container_reconcile_leases(struct engine *e)
 	image_lease_reconcile(e->images, LEASE, may_need, e);
 }
 
+/* One that waits for its policy has what it will have again in a moment; one that was made and never started has nothing. */
+bool engine_uses_devices(const struct engine_container *c)
+{
+	return c->starting || c->restarting || c->state == ENGINE_RUNNING || c->state == ENGINE_STOPPING;
+}
+
 void container_free(struct container *c)
 {
 	disconnect(c);

@@ -165,6 +165,9 @@ int64_t engine_fenced_until(const struct engine *e);
 /* In the order of creation, position from 0; NULL at the end. */
 const struct engine_container *engine_at(struct engine *e, size_t position);
 
+/* The machine's devices that it was given are in use: from the order to start it until nothing starts it again by itself. */
+bool engine_uses_devices(const struct engine_container *c);
+
 /* A new name, at once. -EEXIST: another one has it; -EINVAL: it is no name, or its own. Told as CHANGED. */
 int engine_rename(struct engine *e, const char *id, const char *name, struct err *err);
 
