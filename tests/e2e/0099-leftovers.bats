@@ -89,7 +89,7 @@ no_shared_cgroups() {
 		runner=$!
 		# Opened for both, so that a run that dies before it is ready cannot keep us waiting.
 		exec {ready}<>"$BATS_TEST_TMPDIR/ready.$signal"
-		if ! read -t 60 -r _ <&"$ready"; then
+		if ! read -t 200 -r _ <&"$ready"; then
 			cat "$BATS_TEST_TMPDIR/inner.log"
 			return 1
 		fi
