@@ -19,6 +19,14 @@ teardown_file() {
 	[ "$output" = "[]" ] # three uses, three agents
 	run inside n1 "$BERTH" agent --data "$DIR/stranger" --socket "$DIR/stranger.sock" --node-name stranger --server 10.9.0.1
 	fails_with "has not joined" "--token"
+	run berth token create --expires 0s
+	fails_with "--expires" "--forever"
+	run berth token create --uses 0
+	fails_with "--uses" "no machine"
+	run -0 berth token ls --json
+	[ "$output" = "[]" ]
+	run inside n1 "$BERTH" agent --data "$DIR/stranger" --socket "$DIR/stranger.sock" --node-name stranger --server 10.9.0.1:99999 --token "@$DIR/token"
+	fails_with 'the server'"'"'s address "10.9.0.1:99999": a port is a number from 1 to 65535'
 	rm -rf "$DIR/stranger"
 }
 

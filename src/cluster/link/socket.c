@@ -7,6 +7,8 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define UNSENT_MAX (64 << 10)
@@ -54,6 +56,11 @@ int socket_resolve(const char *given, struct socket_address *ret, size_t max, st
 	}
 	if (!*host || !*port)
 		return err_set(err, EINVAL, "\"%s\" is no address of a server: HOST:PORT is needed", given);
+	/* getaddrinfo(3) takes 99999 for 34463. */
+	if (strspn(port, "0123456789") != strlen(port) || !strtoul(port, NULL, 10) ||
+	    strtoul(port, NULL, 10) > UINT16_MAX)
+		return err_set(err, EINVAL, "the server's address \"%s\": a port is a number from 1 to %d", given,
+			       UINT16_MAX);
 	r = getaddrinfo(host, port, &hints, &list);
 	if (r != 0)
 		return err_set(err, EINVAL, "the server's address \"%s\": %s", given, gai_strerror(r));

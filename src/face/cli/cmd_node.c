@@ -236,17 +236,28 @@ static const struct option_spec token_options[] = {
     {"uses", 0, OPTION_COUNT, offsetof(struct token_values, uses), "N", "how many machines may join (default: any)"},
     {NULL},
 };
-static const struct token_values token_defaults = {.life_ms = 24 * 3600 * 1000ull};
+#define ANY_USES UINT64_MAX /* nobody has said how many */
+
+static const struct token_values token_defaults = {.life_ms = 24 * 3600 * 1000ull, .uses = ANY_USES};
 
 static int token_create_run(struct cli *cli, void *values, char **operands, struct err *err)
 {
 	const struct token_values *v = values;
 	yyjson_doc *doc json_doc_cleanup = NULL;
-	mem_cleanup char *body =
-	    mem_printf("{\"life_ms\":%" PRIu64 ",\"uses\":%" PRIu64 "}", v->forever ? 0 : v->life_ms, v->uses);
-	int r = client_call(cli, "POST", TOKENS, body, &doc, err);
+	mem_cleanup char *body = mem_printf("{\"life_ms\":%" PRIu64 ",\"uses\":%" PRIu64 "}",
+					    v->forever ? 0 : v->life_ms, v->uses == ANY_USES ? 0 : v->uses);
+	int r;
 
 	(void)operands;
+	/* For the server 0 is no limit, which nobody means who writes it. */
+	if (!v->forever && !v->life_ms)
+		return err_set(
+		    err, EINVAL,
+		    "--expires: a token that is good for no time is none; --forever makes one that never expires");
+	if (!v->uses)
+		return err_set(err, EINVAL,
+			       "--uses: a token that no machine may use is none; without --uses any number may");
+	r = client_call(cli, "POST", TOKENS, body, &doc, err);
 	if (r == 0)
 		text_line(stdout, "%s", show_str(yyjson_doc_get_root(doc), "token", ""));
 	return r;
