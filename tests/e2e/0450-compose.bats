@@ -546,6 +546,25 @@ YAML
 	docker_api 404 GET "/networks/$PROJECT-1"
 }
 
+@test "wait waits for all at once, and --down-project for the first" {
+	cat >compose.yaml <<'YAML'
+services:
+  a: {image: busybox, command: sleep 1000, stop_grace_period: 0s}
+  b: {image: busybox, command: sh -c 'exit 4'}
+YAML
+	compose up -d 2>/dev/null
+	run -4 --separate-stderr timeout 100 "$BERTH" compose wait --down-project a b
+	[ "$output" = 4 ]
+	[ -z "$(compose ps -aq)" ]
+	compose up -d 2>/dev/null
+	"$BERTH" compose wait a b >log 3>&- &
+	local pid=$!
+	compose wait b >/dev/null || true
+	compose kill a 2>/dev/null
+	ends_with 4 "$pid"
+	[ "$(cat log)" = $'137\n4' ]
+}
+
 @test "what was started while rm asks is not removed" {
 	cat >compose.yaml <<'YAML'
 services:

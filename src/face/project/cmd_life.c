@@ -12,10 +12,12 @@
 #include "face/project/converge.h"
 #include "face/project/life.h"
 #include "face/project/spec.h"
+#include "face/project/steps.h"
 #include "face/project/view.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -279,32 +281,95 @@ static int down_run(struct project *p, void *values, char **operands, struct err
 
 /* ---- wait ---- */
 
+/* All are waited for side by side: one may be gone by the time that another ends. Codes are printed in the order of the containers. */
+struct awaited {
+	struct waits *all;
+	bool ended;
+	int code;
+};
+
+struct waits {
+	struct awaited *v;
+	size_t n, printed;
+	bool first; /* the first end is the end of all */
+	int status;
+};
+
+static void print_codes(struct waits *w)
+{
+	for (; w->printed < w->n && w->v[w->printed].ended; w->printed++) {
+		w->status = w->v[w->printed].code;
+		printf("%d\n", w->status);
+	}
+	fflush(stdout);
+}
+
+static int has_ended(struct step *s, yyjson_val *reply, const struct err *failed, struct err *err)
+{
+	struct awaited *one = s->ctx;
+	struct waits *w = one->all;
+
+	if (failed)
+		return step_done(s, reply, failed, err);
+	one->ended = true;
+	one->code = (int)show_int(reply, "StatusCode", 1);
+	if (w->first && w->printed == 0) {
+		w->printed = w->n;
+		w->status = one->code;
+		printf("%d\n", w->status);
+		steps_abandon(s->plan);
+	}
+	print_codes(w);
+	step_end(s);
+	return 0;
+}
+
+static int begin_wait(struct step *s, struct err *err)
+{
+	return step_call(s, "POST", s->target, NULL, has_ended, err);
+}
+
+static int wait_all(struct project *p, const struct members *m, char **operands, struct waits *w, struct err *err)
+{
+	struct steps *plan = steps_new(p);
+	int r;
+
+	w->v = mem_new_n(struct awaited, m->n + 1);
+	for (size_t i = 0; i < m->n; i++) {
+		struct step *s;
+
+		if (m->v[i].oneoff || !project_in(operands, m->v[i].service))
+			continue;
+		w->v[w->n] = (struct awaited){.all = w};
+		s = steps_add(plan, NULL, NULL, NULL, begin_wait, &w->v[w->n++]);
+		s->target = client_target("/containers/", m->v[i].id, "/wait");
+		s->watches = true;
+	}
+	r = steps_run(plan, err);
+	steps_free(plan);
+	free(w->v);
+	return r;
+}
+
 static int wait_run(struct project *p, void *values, char **operands, struct err *err)
 {
 	const struct life_values *v = values;
+	struct waits w = {.first = v->down_project};
 	struct members m = MEMBERS_INIT;
-	int r = members_read(p, &m, err), status = 0;
+	int r = members_read(p, &m, err);
 
 	if (r == 0)
 		r = project_check_names(p, &m, operands, err);
-	for (size_t i = 0; r == 0 && i < m.n; i++) {
-		mem_cleanup char *target = client_target("/containers/", m.v[i].id, "/wait");
-		yyjson_doc *doc json_doc_cleanup = NULL;
-
-		if (m.v[i].oneoff || !project_in(operands, m.v[i].service))
-			continue;
-		r = client_call(p->cli, "POST", target, NULL, &doc, err);
-		if (r == 0) {
-			status = (int)show_int(yyjson_doc_get_root(doc), "StatusCode", 1);
-			printf("%d\n", status);
-		}
-		if (r == 0 && v->down_project)
-			break;
+	if (r == 0)
+		r = wait_all(p, &m, operands, &w, err);
+	if (r == -ECANCELED && w.first) {
+		err_clear(err);
+		r = 0;
 	}
 	members_free(&m);
 	if (r == 0 && v->down_project)
 		r = down_run(p, &(struct life_values){.volumes = false}, &(char *){NULL}, err);
-	return r < 0 ? r : status;
+	return r < 0 ? r : w.status;
 }
 
 /* ---- the table ---- */
