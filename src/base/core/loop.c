@@ -3,6 +3,7 @@
 
 #include "base/core/err.h"
 #include "base/core/mem.h"
+#include "base/core/slow.h"
 
 #include <uv.h>
 
@@ -58,6 +59,7 @@ int loop_new(struct loop **ret, struct err *err)
 		free(l);
 		return uv_error(err, r, "start the event loop");
 	}
+	slow_begin();
 	*ret = l;
 	return 0;
 }
@@ -88,9 +90,11 @@ void loop_stop(struct loop *l)
 static void on_fd(uv_poll_t *uv, int status, int events)
 {
 	struct loop_fd *h = (struct loop_fd *)uv;
+	struct slow slow = slow_start();
+	loop_fd_fn fn = h->fn;
 	int out = 0;
 
-	if (!h->fn)
+	if (!fn)
 		return;
 	if (status < 0) {
 		out = LOOP_IN | LOOP_HUP;
@@ -102,7 +106,8 @@ static void on_fd(uv_poll_t *uv, int status, int events)
 		out |= LOOP_OUT;
 	if (events & UV_DISCONNECT)
 		out |= LOOP_IN | LOOP_HUP;
-	h->fn(h->ctx, out);
+	fn(h->ctx, out);
+	slow_end(&slow, "descriptor", (uintptr_t)fn);
 }
 
 void loop_fd_set(struct loop_fd *h, int events)
@@ -155,9 +160,12 @@ struct loop_fd *loop_fd_free(struct loop_fd *h)
 static void on_timer(uv_timer_t *uv)
 {
 	struct loop_timer *t = (struct loop_timer *)uv;
+	struct slow slow = slow_start();
+	loop_fn fn = t->fn;
 
-	if (t->fn)
-		t->fn(t->ctx);
+	if (fn)
+		fn(t->ctx);
+	slow_end(&slow, "timer", (uintptr_t)fn);
 }
 
 struct loop_timer *loop_timer_new(struct loop *l, loop_fn fn, void *ctx)
@@ -194,9 +202,12 @@ struct loop_timer *loop_timer_free(struct loop_timer *t)
 static void on_signal(uv_signal_t *uv, int signal)
 {
 	struct loop_signal *s = (struct loop_signal *)uv;
+	struct slow slow = slow_start();
+	loop_signal_fn fn = s->fn;
 
-	if (s->fn)
-		s->fn(s->ctx, signal);
+	if (fn)
+		fn(s->ctx, signal);
+	slow_end(&slow, "signal", (uintptr_t)fn);
 }
 
 int loop_signal_new(struct loop *l, int signal, loop_signal_fn fn, void *ctx, struct loop_signal **ret, struct err *err)
@@ -228,9 +239,12 @@ struct loop_signal *loop_signal_free(struct loop_signal *s)
 static void on_post(uv_async_t *uv)
 {
 	struct loop_post *p = (struct loop_post *)uv;
+	struct slow slow = slow_start();
+	loop_fn fn = p->fn;
 
-	if (p->fn)
-		p->fn(p->ctx);
+	if (fn)
+		fn(p->ctx);
+	slow_end(&slow, "wake-up", (uintptr_t)fn);
 }
 
 int loop_post_new(struct loop *l, loop_fn fn, void *ctx, struct loop_post **ret, struct err *err)

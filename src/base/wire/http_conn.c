@@ -6,6 +6,7 @@
 #include "base/core/guard.h"
 #include "base/core/loop.h"
 #include "base/core/mem.h"
+#include "base/core/slow.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -130,6 +131,7 @@ static void on_head(struct http_req *r)
 	const struct http_handler *h = &r->conn->server->handler;
 	struct err err = ERR_INIT;
 
+	slow_about(http_parse_method(&r->parse), http_parse_target(&r->parse));
 	for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
 		int status = checks[i](r, &err);
 

@@ -4,6 +4,7 @@
 #include "base/core/fd.h"
 #include "base/core/loop.h"
 #include "base/core/mem.h"
+#include "base/core/slow.h"
 #include "base/core/wall_timer.h"
 
 #include <setjmp.h>
@@ -11,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -354,13 +356,59 @@ static void test_wall_timer(void **state)
 	loop_free(s.loop);
 }
 
+static void on_long(void *ctx)
+{
+	int64_t until = clock_mono_ms() + 25;
+
+	slow_about("GET", "/long");
+	while (clock_mono_ms() < until)
+		;
+	loop_stop(ctx);
+}
+
+/* Who asks for it is told which callback held up the loop, and nobody else. */
+static void test_slow(void **state)
+{
+	char said[1024] = "";
+	int saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 10), ends[2];
+
+	(void)state;
+	assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+	dup2(ends[1], STDERR_FILENO);
+	for (int asked = 0; asked < 2; asked++) {
+		struct loop *l;
+		struct loop_timer *t;
+
+		if (asked)
+			setenv("BERTH_SLOW_MS", "20", 1);
+		l = new_loop();
+		t = loop_timer_new(l, on_long, l);
+		loop_timer_arm(t, 0);
+		(void)loop_run(l, NULL);
+		loop_timer_free(t);
+		loop_free(l);
+		if (!asked && read(ends[0], said, sizeof said) >= 0)
+			snprintf(said, sizeof said, "something was said unasked");
+	}
+	unsetenv("BERTH_SLOW_MS");
+	slow_begin();
+	dup2(saved, STDERR_FILENO);
+	assert_string_equal(said, "");
+	assert_true(read(ends[0], said, sizeof said - 1) > 0);
+	assert_non_null(strstr(said, " in the callback of a timer, berth+0x"));
+	assert_non_null(strstr(said, ": GET /long"));
+	close(saved);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_empty),      cmocka_unit_test(test_fd),	   cmocka_unit_test(test_fd_again),
 	    cmocka_unit_test(test_timers),     cmocka_unit_test(test_signal),	   cmocka_unit_test(test_post),
 	    cmocka_unit_test(test_clock),      cmocka_unit_test(test_fd_messages), cmocka_unit_test(test_fd_all),
-	    cmocka_unit_test(test_wall_timer),
+	    cmocka_unit_test(test_wall_timer), cmocka_unit_test(test_slow),
 	};
 
 	return cmocka_run_group_tests_name("loop", tests, NULL, NULL);
