@@ -3,7 +3,9 @@
  * POST /containers/prune: what the containers take is counted first, by a process of its own; then they go, and the answer comes with the last of them.
  */
 #include "base/core/err.h"
+#include "base/core/map.h"
 #include "base/core/mem.h"
+#include "base/core/portion.h"
 #include "base/wire/http_server.h"
 #include "face/docker/container.h"
 #include "face/docker/policy.h"
@@ -15,8 +17,10 @@ struct prune {
 	struct http_req *r; /* NULL once answered */
 	struct engine_tool *tool;
 	struct engine_listener *listener;
+	struct portion *portion; /* NULL = all have been asked to go */
 	char **ids, **gone;
-	size_t waiting;
+	int64_t *sizes;	    /* of the ids */
+	struct map waiting; /* ids that are going -> non-NULL */
 	uint64_t bytes;
 };
 
@@ -28,8 +32,11 @@ static void on_close(struct http_req *r, void *ctx)
 	if (p->tool)
 		engine_tool_abort(p->tool);
 	engine_unlisten(p->listener);
+	portion_free(p->portion);
 	mem_strv_free(p->ids);
 	mem_strv_free(p->gone);
+	map_free(&p->waiting);
+	free(p->sizes);
 	free(p);
 }
 
@@ -48,32 +55,39 @@ static void answer(struct prune *p)
 	docker_reply(r, 200, d);
 }
 
-static bool is_ours(const struct prune *p, const char *id)
+static void answer_if_gone(struct prune *p)
 {
-	for (char **v = p->gone; v && *v; v++) {
-		if (!strcmp(*v, id))
-			return true;
-	}
-	return false;
+	if (!p->portion && p->waiting.n == 0)
+		answer(p);
 }
 
 static void on_event(void *ctx, const struct engine_event *ev)
 {
 	struct prune *p = ctx;
 
-	if (!p->r || ev->type != ENGINE_EV_REMOVED || !is_ours(p, ev->c->id))
-		return;
-	if (--p->waiting == 0)
-		answer(p);
+	if (p->r && ev->type == ENGINE_EV_REMOVED && map_remove(&p->waiting, ev->c->id))
+		answer_if_gone(p);
 }
 
-static void remove_one(struct prune *p, const char *id, int64_t bytes)
+static void remove_one(void *ctx, size_t i)
 {
-	if (engine_remove(p->d->engine, id, false, NULL) < 0)
-		return; /* it was started meanwhile */
-	mem_strv_add(&p->gone, id);
-	p->bytes += (uint64_t)bytes;
-	p->waiting++;
+	struct prune *p = ctx;
+
+	map_put(&p->waiting, p->ids[i], p);
+	if (engine_remove(p->d->engine, p->ids[i], false, NULL) < 0) {
+		(void)map_remove(&p->waiting, p->ids[i]); /* it was started meanwhile */
+		return;
+	}
+	mem_strv_add(&p->gone, p->ids[i]);
+	p->bytes += (uint64_t)p->sizes[i];
+}
+
+static void on_asked(void *ctx)
+{
+	struct prune *p = ctx;
+
+	p->portion = NULL;
+	answer_if_gone(p);
 }
 
 static void on_sizes(void *ctx, yyjson_val *reply, const struct err *err)
@@ -81,6 +95,7 @@ static void on_sizes(void *ctx, yyjson_val *reply, const struct err *err)
 	struct prune *p = ctx;
 	struct http_req *r = p->r;
 	yyjson_arr_iter sizes = yyjson_arr_iter_with(yyjson_obj_get(reply, "ids"));
+	size_t n = mem_strv_len(p->ids);
 
 	p->tool = NULL;
 	if (err) {
@@ -89,10 +104,10 @@ static void on_sizes(void *ctx, yyjson_val *reply, const struct err *err)
 		return;
 	}
 	p->listener = engine_listen(p->d->engine, on_event, p);
-	for (char **id = p->ids; *id; id++)
-		remove_one(p, *id, yyjson_get_sint(yyjson_arr_iter_next(&sizes)));
-	if (p->waiting == 0)
-		answer(p);
+	p->sizes = mem_new_n(int64_t, n + 1);
+	for (size_t i = 0; i < n; i++)
+		p->sizes[i] = yyjson_get_sint(yyjson_arr_iter_next(&sizes));
+	p->portion = portion_new(p->d->loop, n, remove_one, on_asked, p);
 }
 
 /* ---- which ---- */

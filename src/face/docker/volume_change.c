@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/core/err.h"
 #include "base/core/mem.h"
+#include "base/core/portion.h"
 #include "base/wire/http_server.h"
 #include "face/docker/age.h"
 #include "face/docker/container.h"
@@ -88,7 +89,10 @@ struct prune {
 	struct http_req *r;
 	struct engine *engine;
 	struct engine_tool *tool; /* NULL = it has answered */
-	char **names;
+	struct loop *loop;
+	struct portion *portion;
+	char **names, **gone;
+	uint64_t *sizes, sum; /* of the names; of those that have gone */
 };
 
 static void on_close(struct http_req *r, void *ctx)
@@ -98,46 +102,58 @@ static void on_close(struct http_req *r, void *ctx)
 	(void)r;
 	if (p->tool)
 		engine_tool_abort(p->tool);
+	portion_free(p->portion);
 	mem_strv_free(p->names);
+	mem_strv_free(p->gone);
+	free(p->sizes);
 	free(p);
 }
 
-static void remove_all(const struct prune *p, yyjson_val *list, yyjson_mut_doc *d)
+static void remove_one(void *ctx, size_t i)
 {
-	yyjson_arr_iter sizes = yyjson_arr_iter_with(list);
-	yyjson_mut_val *root = yyjson_mut_obj(d), *gone;
-	char bytes[24];
-	uint64_t sum = 0;
+	struct prune *p = ctx;
 
-	yyjson_mut_doc_set_root(d, root);
-	gone = yyjson_mut_obj_add_arr(d, root, "VolumesDeleted");
-	for (char **name = p->names; name && *name; name++) {
-		uint64_t taken = yyjson_get_uint(yyjson_arr_iter_next(&sizes));
-
-		/* Somebody may use it by now. */
-		if (engine_volume_remove(p->engine, *name, false, NULL) < 0)
-			continue;
-		yyjson_mut_arr_add_strcpy(d, gone, *name);
-		sum += taken;
-	}
-	yyjson_mut_obj_add_uint(d, root, "SpaceReclaimed", sum);
-	snprintf(bytes, sizeof bytes, "%llu", (unsigned long long)sum);
-	engine_action_add(p->engine, "volume", "prune", "", (const char *const[]){"reclaimed", bytes, NULL});
+	/* Somebody may use it by now. */
+	if (engine_volume_remove(p->engine, p->names[i], false, NULL) < 0)
+		return;
+	mem_strv_add(&p->gone, p->names[i]);
+	p->sum += p->sizes[i];
 }
 
+static void on_removed(void *ctx)
+{
+	struct prune *p = ctx;
+	yyjson_mut_doc *d = yyjson_mut_doc_new(NULL);
+	yyjson_mut_val *root = yyjson_mut_obj(d), *gone;
+	char bytes[24];
+
+	p->portion = NULL;
+	yyjson_mut_doc_set_root(d, root);
+	gone = yyjson_mut_obj_add_arr(d, root, "VolumesDeleted");
+	for (char **name = p->gone; name && *name; name++)
+		yyjson_mut_arr_add_strcpy(d, gone, *name);
+	yyjson_mut_obj_add_uint(d, root, "SpaceReclaimed", p->sum);
+	snprintf(bytes, sizeof bytes, "%llu", (unsigned long long)p->sum);
+	engine_action_add(p->engine, "volume", "prune", "", (const char *const[]){"reclaimed", bytes, NULL});
+	docker_reply(p->r, 200, d);
+}
+
+/* Each waits for the disk. */
 static void on_counted(void *ctx, yyjson_val *answer, const struct err *err)
 {
 	struct prune *p = ctx;
-	yyjson_mut_doc *d;
+	yyjson_arr_iter sizes = yyjson_arr_iter_with(yyjson_obj_get(answer, "volumes"));
+	size_t n = mem_strv_len(p->names);
 
 	p->tool = NULL;
 	if (err) {
 		docker_fail(p->r, err);
 		return;
 	}
-	d = yyjson_mut_doc_new(NULL);
-	remove_all(p, yyjson_obj_get(answer, "volumes"), d);
-	docker_reply(p->r, 200, d);
+	p->sizes = mem_new_n(uint64_t, n + 1);
+	for (size_t i = 0; i < n; i++)
+		p->sizes[i] = yyjson_get_uint(yyjson_arr_iter_next(&sizes));
+	p->portion = portion_new(p->loop, n, remove_one, on_removed, p);
 }
 
 static int choose(const struct docker_call *c, const struct docker_filters *f, char ***ret, struct err *err)
@@ -169,7 +185,7 @@ void docker_volumes_prune(const struct docker_call *c)
 	struct prune *p = mem_new(struct prune);
 	struct err err = ERR_INIT;
 
-	*p = (struct prune){.r = c->r, .engine = c->d->engine};
+	*p = (struct prune){.r = c->r, .engine = c->d->engine, .loop = c->d->loop};
 	http_req_on_close(c->r, on_close, p);
 	if (docker_filters_parse(http_req_query(c->r, "filters"), &f, &err) < 0 || choose(c, &f, &p->names, &err) < 0 ||
 	    docker_count_sizes(c->d, NULL, p->names, false, on_counted, p, &p->tool, &err) < 0)

@@ -4,10 +4,12 @@
 #include "base/core/fd.h"
 #include "base/core/loop.h"
 #include "base/core/mem.h"
+#include "base/core/portion.h"
 #include "base/core/slow.h"
 #include "base/core/wall_timer.h"
 
 #include <setjmp.h>
+#include <stdbool.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -356,6 +358,72 @@ static void test_wall_timer(void **state)
 	loop_free(s.loop);
 }
 
+struct shared {
+	struct loop *loop;
+	struct loop_fd *other;
+	struct portion *portion;
+	size_t n, served, stop_at;
+	bool done;
+};
+
+/* As long as a turn may be. */
+static void on_thing(void *ctx, size_t i)
+{
+	struct shared *s = ctx;
+	int64_t until = clock_mono_ms() + PORTION_MS;
+
+	assert_int_equal(i, s->n);
+	s->n++;
+	while (clock_mono_ms() < until)
+		;
+}
+
+static void on_other(void *ctx, int events)
+{
+	struct shared *s = ctx;
+
+	(void)events;
+	s->served++;
+	if (s->n >= s->stop_at) {
+		s->portion = portion_free(s->portion);
+		loop_stop(s->loop);
+	}
+}
+
+static void on_all(void *ctx)
+{
+	struct shared *s = ctx;
+
+	s->done = true;
+	s->portion = NULL;
+	loop_stop(s->loop);
+}
+
+/* Somebody else is served between any two things, all are done once and in order; and who frees it has peace. */
+static void test_portion(void **state)
+{
+	struct shared all = {.loop = new_loop(), .stop_at = SIZE_MAX}, some = {.loop = new_loop(), .stop_at = 3};
+	struct shared *both[] = {&all, &some};
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	for (size_t i = 0; i < 2; i++) {
+		struct shared *s = both[i];
+
+		assert_int_equal(loop_fd_new(s->loop, ends[1], LOOP_OUT, on_other, s, &s->other, NULL), 0);
+		s->portion = portion_new(s->loop, 10, on_thing, on_all, s);
+		assert_int_equal(loop_run(s->loop, NULL), 0);
+		assert_null(s->portion);
+		loop_fd_free(s->other);
+		loop_free(s->loop);
+	}
+	close(ends[0]);
+	close(ends[1]);
+	assert_true(all.done && all.n == 10 && all.served >= 9);
+	assert_true(!some.done && some.n == 3);
+}
+
 static void on_long(void *ctx)
 {
 	int64_t until = clock_mono_ms() + 25;
@@ -408,7 +476,7 @@ int main(void)
 	    cmocka_unit_test(test_empty),      cmocka_unit_test(test_fd),	   cmocka_unit_test(test_fd_again),
 	    cmocka_unit_test(test_timers),     cmocka_unit_test(test_signal),	   cmocka_unit_test(test_post),
 	    cmocka_unit_test(test_clock),      cmocka_unit_test(test_fd_messages), cmocka_unit_test(test_fd_all),
-	    cmocka_unit_test(test_wall_timer), cmocka_unit_test(test_slow),
+	    cmocka_unit_test(test_wall_timer), cmocka_unit_test(test_slow),	   cmocka_unit_test(test_portion),
 	};
 
 	return cmocka_run_group_tests_name("loop", tests, NULL, NULL);
