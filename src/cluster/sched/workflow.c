@@ -18,6 +18,8 @@ void sched_workflow_size(struct job *j, struct task *t, uint32_t n)
 	t->expanded = true;
 	t->counts[t->fresh_state] = n;
 	j->counts[t->fresh_state] += n;
+	if (t->home)
+		sched_home_move(j, SCHED_TASK_WAITING, t->fresh_state, n);
 	j->n_instances += n;
 	if (n)
 		t->pages = mem_new_n(struct instance *, (n + PAGE_SIZE - 1) / PAGE_SIZE);

@@ -75,3 +75,15 @@ node n4 2
 node n5 6
 submit g: gen home select=hostname~in~[n4,n5] -> use slots=5 home select=hostname~in~[n4,n5]
 > start g/gen/0#1 on n5
+# What has a number only since it ran, and was taken as done before all of it had started, is counted the same after a restart.
+node n6 2
+submit h: gen expand home select=hostname==n6; hold select=hostname==n6
+> expand h/gen
+> start h/hold/0#1 on n6
+expanded h/gen 5
+> start h/gen/0#1 on n6
+take h 0
+> kill h/gen/0#1 on n6: finished
+exit h/gen/0#1 0
+exit h/hold/0#1 0
+> ended h: finished
