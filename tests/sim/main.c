@@ -407,10 +407,11 @@ static void calm_down(struct sim *w)
 	end_hanging(w);
 	while (w->n_open) {
 		bool more = advance(w);
+		bool report = !more || w->steps % REPORT_STEPS == 0; /* before the look, which makes steps, too */
 
 		if (!more || w->steps % TIDY_STEPS == 0)
 			tidy(w);
-		if (!more || w->steps % REPORT_STEPS == 0)
+		if (report)
 			all_report(w);
 		if (w->steps > limit) {
 			trace_open(w);

@@ -95,11 +95,16 @@ static struct shown *add(struct foreground *f, const char *id, const char *name,
 	return s;
 }
 
-static void forget(struct foreground *f, struct shown *s)
+static void shown_free(struct shown *s)
 {
 	free(s->id);
 	free(s->name);
 	free(s->service);
+}
+
+static void forget(struct foreground *f, struct shown *s)
+{
+	shown_free(s);
 	*s = f->v[--f->n];
 }
 
@@ -403,7 +408,6 @@ static int stay(struct foreground *f, struct err *err)
 
 	if (r < 0 && (f->signals > 0 || f->aborted)) {
 		err_clear(err);
-		r = 0;
 	} else if (r < 0) {
 		if (f->how->abort_any || f->how->abort_failed)
 			(void)stop_all(f, &own);
@@ -457,8 +461,8 @@ int foreground_run(struct converge *c, const struct foreground_how *how, struct 
 	follow_free(f.follow);
 	loop_signal_free(f.interrupt);
 	loop_signal_free(f.terminate);
-	while (f.n > 0)
-		forget(&f, &f.v[0]);
+	for (size_t i = 0; i < f.n; i++)
+		shown_free(&f.v[i]);
 	free(f.v);
 	return r;
 }

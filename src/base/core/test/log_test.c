@@ -52,7 +52,7 @@ static unsigned read_lines(int fd, unsigned long long *ret_lost)
 	size_t len = 0;
 
 	while (poll(&p, 1, 0) == 1 && read(fd, line + len, 1) == 1) {
-		if (line[len] != '\n' && len < sizeof line - 2) {
+		if (len < sizeof line - 2 && line[len] != '\n') {
 			len++;
 			continue;
 		}
