@@ -414,7 +414,7 @@ build_context() {
 @test "the daemons of root and of an ordinary user do not mind each other" {
 	give_ranges
 	start_as_user
-	"$DIR/berth" up --data "$DIR/root-data" --socket "$DIR/root.sock" 3>&- 4>&-
+	apart "$DIR/berth" up --data "$DIR/root-data" --socket "$DIR/root.sock" 3>&- 4>&-
 	"$DIR/berth" --socket "$DIR/root.sock" image import "$(busybox_tar)" busybox
 	[ "$("$DIR/berth" --socket "$DIR/root.sock" run --rm busybox id -u)" = 0 ]
 	[ "$(berth run --rm busybox id -u)" = 0 ]

@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 
 #define MTU_DEFAULT 1500
+#define OUTSIDE_TRIES 10
 #define LOOPBACK_INDEX 1 /* of every network namespace */
 
 struct attach {
@@ -183,6 +184,20 @@ static int make_veth(struct attach *a, const struct plug_endpoint *e, int bridge
 	return link_up(&a->host, index, err);
 }
 
+/* Another daemon of the machine that had the bridge's name may take its own away until ours stands. */
+static int make_outside(struct attach *a, const struct plug_endpoint *e, uint32_t mtu, struct err *err)
+{
+	int bridge, r;
+
+	for (int tries = 0;; tries++) {
+		bridge = make_bridge(a, e, mtu, err);
+		r = bridge < 0 ? bridge : make_veth(a, e, bridge, mtu, err);
+		if (r >= 0 || if_nametoindex(e->bridge) > 0 || tries == OUTSIDE_TRIES)
+			return r;
+		err_clear(err);
+	}
+}
+
 /* ---- inside ---- */
 
 static int visit(struct attach *a, struct err *err)
@@ -259,7 +274,7 @@ static int route(struct attach *a, const struct plug_endpoint *e, int index, str
 static int attach_one(struct attach *a, const struct plug_endpoint *e, int *ret_index, struct err *err)
 {
 	uint32_t mtu = 0;
-	int bridge, r;
+	int r;
 
 	/* It is there from an earlier call. */
 	if (link_find(&a->host, e->port, NULL) > 0)
@@ -268,8 +283,8 @@ static int attach_one(struct attach *a, const struct plug_endpoint *e, int *ret_
 	r = let_forward(e, err);
 	if (r == 0)
 		r = find_mtu(&a->host, e, &mtu, err);
-	bridge = r < 0 ? r : make_bridge(a, e, mtu, err);
-	r = bridge < 0 ? bridge : make_veth(a, e, bridge, mtu, err);
+	if (r == 0)
+		r = make_outside(a, e, mtu, err);
 	return r < 0 ? r : configure(a, e, ret_index, err);
 }
 
