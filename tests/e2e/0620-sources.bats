@@ -121,7 +121,7 @@ cloud_source() { # NAME: the rest of the file is standard input
 	[ "$(source_field work .state)" = leaving ]
 	run -1 berth source add work --kind local --max 1
 	fails_with "being removed"
-	BERTH_SOCKET=$socket berth exec "$id-t-0" touch /tmp/go
+	BERTH_SOCKET=$socket last_word berth exec "$id-t-0" touch /tmp/go
 	eventually source_gone work
 	job_is "$id" finished
 	[ "$(job_field "$id" '.tasks[0].instances[0].attempts | length')" = 1 ]

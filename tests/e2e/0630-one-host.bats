@@ -203,7 +203,7 @@ remove() {
 	follower=$!
 	eventually grep -qx here "$DIR/followed"
 	[ "$(docker stats --no-stream --format '{{.Name}}' said)" = said ]
-	docker exec said touch /go
+	last_word docker exec said touch /go
 	wait "$follower"
 	[ "$(xargs <"$DIR/followed")" = "here gone" ]
 	eventually grep -q "container die .*name=said.*node.name=n2\|container die .*node.name=n2.*name=said" "$DIR/events"
@@ -298,9 +298,9 @@ remove() {
 	id=$(job_of shown 3 "until [ -e /tmp/go ]; do sleep 0.1; done")
 	eventually all_run "$id" 3
 	[ "$(docker ps -q | wc -l)" = 3 ]
-	docker exec "$id-t-0" touch /tmp/go
-	docker exec "$id-t-1" touch /tmp/go
-	docker exec "$id-t-2" touch /tmp/go
+	last_word docker exec "$id-t-0" touch /tmp/go
+	last_word docker exec "$id-t-1" touch /tmp/go
+	last_word docker exec "$id-t-2" touch /tmp/go
 	berth wait "$id"
 	berth rm "$id"
 }

@@ -84,9 +84,9 @@ sorted_logs() { # what `berth logs` says, one source after the other
 	berth logs -f "$id" >"$DIR/followed" 3>&- &
 	follower=$!
 	eventually grep -qx "a/0 | begun" "$DIR/followed"
-	docker exec "$id-a-0" touch /go
+	last_word docker exec "$id-a-0" touch /go
 	eventually grep -qx "a/0#2 | begun" "$DIR/followed"
-	docker exec "$id-a-0-try2" touch /go
+	last_word docker exec "$id-a-0-try2" touch /go
 	wait "$follower"
 	[ "$(sort "$DIR/followed" | tr '\n' ';')" = "a/0 | begun;a/0#2 | begun;b/0 | after;" ]
 	[ "$(job_field "$id" '.tasks[0].instances[0].attempts | map(.node) | unique | length')" = 2 ]
@@ -142,8 +142,8 @@ sorted_logs() { # what `berth logs` says, one source after the other
 	seen=$(wc -l <"$DIR/counted")
 	start_agent "$node"
 	eventually bash -c "[ \$(wc -l <'$DIR/counted') -gt $((seen + 5)) ]"
-	docker exec "$id-t-0" touch /go
-	docker exec "$id-t-1" touch /go
+	last_word docker exec "$id-t-0" touch /go
+	last_word docker exec "$id-t-1" touch /go
 	wait "$follower"
 	wait "$follower2"
 	# Of the last lines, too: none twice, none lost, each with its time once.

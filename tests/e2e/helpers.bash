@@ -76,6 +76,11 @@ start_with_image() {
 	import_busybox
 }
 
+# last_word COMMAND...: an exec that lets its container end, which may take it along before it has ended by itself.
+last_word() {
+	"$@" || [ $? = 137 ]
+}
+
 # apart COMMAND...: in a network namespace that belongs to this place, so that networks of containers touch nothing of the machine's.
 apart() {
 	if [ ! -e "$DIR/netns" ]; then
