@@ -76,6 +76,8 @@ struct daemon {
 	bool opening;		 /* the store: nothing is served meanwhile */
 	struct loop_fd *starter; /* whoever waits for us to be ready */
 	bool told_ready;	 /* whoever started us need not wait any more */
+	bool joining;		 /* an agent that has not heard from its cluster yet: it is not ready */
+	bool up;		 /* its parts are there */
 	bool lost;		 /* another server leads: this one follows from now on */
 };
 
@@ -255,14 +257,20 @@ static void on_down(void *ctx, enum api_down how)
 
 /* ---- up ---- */
 
-/* In the log, and to whoever waits for us: one line, "W" and the text. */
-static void warn(const struct cli_up_options *o, const char *text)
+/* To whoever waits for us: one line, "W" and the text. */
+static void tell_starter(const struct cli_up_options *o, const char *text)
 {
 	mem_cleanup char *line = mem_printf("W%s\n", text);
 
-	log_warning("%s", text);
 	if (o->ready_fd >= 0 && fd_write_all(o->ready_fd, line, strlen(line)) < 0)
 		log_warning("whoever started us has gone");
+}
+
+/* In the log, too. */
+static void warn(const struct cli_up_options *o, const char *text)
+{
+	log_warning("%s", text);
+	tell_starter(o, text);
 }
 
 /* An ordinary user's berth becomes root of a namespace of its own, before there is anything that could stay outside. */
@@ -445,13 +453,36 @@ static int open_server(struct daemon *d, struct link_end *link, struct err *err)
 	return fd < 0 ? err_wrap(err, "--agents") : server_listen_agents(d->server, fd, &trust, err);
 }
 
+/* The first word from the cluster. It is logged where it is heard. */
+static void on_settled(void *ctx, const char *why)
+{
+	struct daemon *d = ctx;
+	mem_cleanup char *text =
+	    why ? mem_printf("this node has not joined the cluster yet, and goes on trying: %s", why) : NULL;
+
+	d->joining = false;
+	if (!d->up)
+		return;
+	if (text)
+		tell_starter(d->o, text);
+	if (!tell_ready(d)) {
+		log_warning("whoever started us has gone before we were ready: stopping");
+		stop_now(d);
+	}
+}
+
 /* The agent's end of the link: to the server in this process, or to the one that it belongs to. */
 static int open_link(struct daemon *d, const struct agent_options *agent, struct link_end **ret_server,
 		     struct link_end **ret_agent, struct err *err)
 {
 	mem_cleanup char *dir = mem_printf("%s/cluster", d->o->data);
 	char name[64];
-	struct dial_options dial = {.dir = dir, .server = d->o->server, .token = d->o->join_token, .node = name};
+	struct dial_options dial = {.dir = dir,
+				    .server = d->o->server,
+				    .token = d->o->join_token,
+				    .node = name,
+				    .settled = on_settled,
+				    .ctx = d};
 
 	if (d->o->role == CLI_ROLE_SERVER)
 		return 0;
@@ -460,6 +491,7 @@ static int open_link(struct daemon *d, const struct agent_options *agent, struct
 		return 0;
 	}
 	agent_node_name(agent, name, sizeof name);
+	d->joining = true;
 	return dial_new(d->loop, &dial, ret_agent, err);
 }
 
@@ -623,7 +655,8 @@ static int serve(struct daemon *d, struct err *err)
 	if (r == 0) {
 		malloc_trim(0);
 		log_info("berth %s is up: socket %s, data %s", BERTH_VERSION, d->o->socket, d->o->data);
-		if (tell_ready(d))
+		d->up = true;
+		if (d->joining || tell_ready(d))
 			r = loop_run(d->loop, err);
 		else
 			log_warning("whoever started us has gone before we were ready: stopping");

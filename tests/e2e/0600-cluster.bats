@@ -30,6 +30,28 @@ teardown_file() {
 	rm -rf "$DIR/stranger"
 }
 
+# An agent that is none of the cluster's: what it says is in $output.
+stranger() { # SERVER
+	inside n1 "$BERTH" agent --data "$DIR/stranger" --socket "$DIR/stranger.sock" --node-name stranger --server "$1" --token "@$DIR/token" >"$DIR/said" 2>&1 3>&- 4>&-
+	output=$(cat "$DIR/said")
+	inside n1 "$BERTH" --socket "$DIR/stranger.sock" down --all >/dev/null
+	rm -rf "$DIR/stranger"
+}
+
+@test "an agent that cannot join says so, and why, and goes on trying" {
+	stranger 10.9.0.1 # the token has been used up
+	[[ $output == *"warning: this node has not joined the cluster yet, and goes on trying: the server says: the token is not valid"*"berth is up"* ]]
+	stranger 10.9.0.1:9
+	[[ $output == *"warning: this node has not joined the cluster yet, and goes on trying: Connection refused"*"berth is up"* ]]
+	berth token create >"$DIR/token.1"
+	inside n1 "$BERTH" agent --data "$DIR/stranger" --socket "$DIR/stranger.sock" --node-name stranger --server 10.9.0.1 --slots 1 --token "@$DIR/token.1" >"$DIR/said" 2>&1 3>&- 4>&-
+	run ! grep warning "$DIR/said"
+	eventually node_is stranger free
+	inside n1 "$BERTH" --socket "$DIR/stranger.sock" down --all >/dev/null
+	rm -rf "$DIR/stranger"
+	berth node rm stranger >/dev/null
+}
+
 @test "a job is spread over the nodes, and is seen at the server" {
 	id=$(job_of spread 6 "until [ -e /tmp/go ]; do sleep 0.1; done")
 	eventually all_run "$id" 6
@@ -333,7 +355,7 @@ units_used() { # JSON
 	CDI
 	start_counting_agent "$DIR/gpus.json"
 	eventually node_is n3 busy
-	on n3 exec "$one-t-1" touch /tmp/go
+	last_word on n3 exec "$one-t-1" touch /tmp/go
 	eventually says_unit "$one-t-2"
 	# As its maker describes it.
 	[ "$(unit_of "$one-t-2")" = "1 1 card1 driver cache" ]
@@ -383,8 +405,8 @@ has_unit() { # CONTAINER UNIT
 	# Both are of jobs, and are shared.
 	on n3 start later
 	units_used '{"gpu":"2/2","scratch":"2/4"}'
-	on n3 exec "$one-t-0" touch /tmp/go
-	on n3 exec "$one-t-1" touch /tmp/go
+	last_word on n3 exec "$one-t-0" touch /tmp/go
+	last_word on n3 exec "$one-t-1" touch /tmp/go
 	berth wait "$one"
 	eventually units_used '{"gpu":"2/2","scratch":"0/4"}'
 	two=$(counting_job two 1)
@@ -455,7 +477,7 @@ has_unit() { # CONTAINER UNIT
 	kill -9 "$(on "$node" info --json | jq -r .pid)"
 	start_agent "$node"
 	eventually node_is "$node" busy
-	on "$node" exec "$id-t-0" touch /tmp/go
+	last_word on "$node" exec "$id-t-0" touch /tmp/go
 	berth wait "$id"
 	[ "$(job_field "$id" '.tasks[0].instances[0].attempts | length')" = 1 ]
 }
@@ -473,7 +495,7 @@ has_unit() { # CONTAINER UNIT
 	run berth exec --node "$node" "$id-t-0" sh -c "exit 7"
 	[ "$status" = 7 ]
 	[ "$(curl -sS --unix-socket "$BERTH_SOCKET" "http://d/v1/nodes/$node/api/v1.44/containers/$id-t-0/json" | jq -r .State.Status)" = running ]
-	berth exec --node "$node" "$id-t-0" touch /tmp/go
+	last_word berth exec --node "$node" "$id-t-0" touch /tmp/go
 	wait "$follower"
 	[ "$(xargs <"$DIR/followed")" = "here gone" ]
 	run berth ps --node nowhere
@@ -513,7 +535,7 @@ seated_job() {
 	[ "$(job_field "$seated" '[.tasks[0].instances[].attempts | map(.state) | join(" ")] | sort | join(",")')" = "lost running,running,running" ]
 	berth cancel "$seated"
 	run berth wait "$seated"
-	on "$(nodes_of "$id")" exec "$id-t-0-try2" touch /tmp/go
+	last_word on "$(nodes_of "$id")" exec "$id-t-0-try2" touch /tmp/go
 	berth wait "$id"
 	[ "$(job_field "$id" '[.tasks[0].instances[0].attempts[].state] | join(" ")')" = "lost exited" ]
 }
@@ -613,7 +635,7 @@ no_overlap() {
 	for i in 0 1; do
 		node=$(job_field "$id" ".tasks[0].instances[$i].attempts[-1].node")
 		eventually bash -c "$BERTH node inspect $node | jq -e '.[0].connected'"
-		on "$node" exec "$id-t-$i" touch /tmp/go
+		last_word on "$node" exec "$id-t-$i" touch /tmp/go
 	done
 	berth wait "$id"
 	[ "$(job_field "$id" '[.tasks[0].instances[].attempts | length] | add')" = 2 ]
@@ -624,7 +646,7 @@ no_overlap() {
 	eventually all_run "$id" 1
 	node=$(nodes_of "$id")
 	kill -9 "$(daemon_pid)"
-	on "$node" exec "$id-t-0" touch /tmp/go
+	last_word on "$node" exec "$id-t-0" touch /tmp/go
 	eventually bash -c "[ -z \"\$(BERTH_SOCKET=$DIR/$node.sock $BERTH ps -q)\" ]"
 	kill -9 "$(on "$node" info --json | jq -r .pid)"
 	apart "$BERTH" server --data "$DIR/data" --agents 10.9.0.1 --lease 5s 3>&- 4>&-

@@ -56,6 +56,9 @@ struct dial {
 	struct buf in, out;
 	int fd;
 	bool told; /* the last failure has been logged */
+	void (*settled)(void *ctx, const char *why);
+	void *settled_ctx;
+	size_t failures; /* before that */
 };
 
 static void try_now(struct dial *d);
@@ -146,6 +149,15 @@ static int64_t next_pause(struct dial *d)
 	return redial_pause_ms(&d->redial, random);
 }
 
+static void settle(struct dial *d, const char *why)
+{
+	void (*fn)(void *, const char *) = d->settled;
+
+	d->settled = NULL;
+	if (fn)
+		fn(d->settled_ctx, why);
+}
+
 static void give_up(struct dial *d, const struct err *why)
 {
 	bool was_up = d->phase == UP;
@@ -161,6 +173,8 @@ static void give_up(struct dial *d, const struct err *why)
 		log_warning("the link to the server %s: %s; trying again", d->server, why->text);
 	d->told = true;
 	loop_timer_arm(d->timer, next_pause(d));
+	if (++d->failures >= d->n_addresses)
+		settle(d, why->text);
 	link_set_up(&d->remote.end, false);
 }
 
@@ -239,6 +253,7 @@ static void on_message(void *ctx, const struct link_msg *m)
 	if (m->type == LINK_WELCOME) {
 		redial_welcomed(&d->redial);
 		d->told = false;
+		settle(d, NULL);
 	}
 	if (m->type == LINK_REFUSE) {
 		redial_refused(&d->redial);
@@ -576,6 +591,10 @@ int dial_new(struct loop *l, const struct dial_options *o, struct link_end **ret
 		return r;
 	}
 	loop_timer_arm(d->timer, 0);
+	d->settled = o->settled;
+	d->settled_ctx = o->ctx;
+	if (is_joined(d))
+		settle(d, NULL);
 	*ret = &d->remote.end;
 	return 0;
 }

@@ -18,6 +18,10 @@ struct dial_options {
 	const char *server; /* HOST[:PORT][,HOST[:PORT]]... */
 	const char *token;  /* NULL: it has joined before */
 	const char *node;
+	/* Once, at once for a machine that has joined before; else when the server has welcomed it, or, with why not, when each of its
+	 * addresses was tried in vain: it goes on trying. NULL = nobody asks. */
+	void (*settled)(void *ctx, const char *why);
+	void *ctx;
 };
 
 /* What can be wrong with the words before anything is made: name, addresses, token. */
