@@ -335,14 +335,19 @@ static int listen_socket(struct daemon *d, struct err *err)
 }
 
 /* Whoever started us has gone, or was interrupted, before we were ready: nobody wants this berth. */
+static void stop_unwanted(struct daemon *d)
+{
+	log_warning("whoever started us has gone before we were ready: stopping");
+	stop_now(d);
+}
+
 static void on_starter(void *ctx, int events)
 {
 	struct daemon *d = ctx;
 
 	(void)events;
 	d->starter = loop_fd_free(d->starter);
-	log_warning("whoever started us has gone before we were ready: stopping");
-	stop_now(d);
+	stop_unwanted(d);
 }
 
 static bool open_waiting(struct daemon *d)
@@ -465,10 +470,8 @@ static void on_settled(void *ctx, const char *why)
 		return;
 	if (text)
 		tell_starter(d->o, text);
-	if (!tell_ready(d)) {
-		log_warning("whoever started us has gone before we were ready: stopping");
-		stop_now(d);
-	}
+	if (!tell_ready(d))
+		stop_unwanted(d);
 }
 
 /* The agent's end of the link: to the server in this process, or to the one that it belongs to. */

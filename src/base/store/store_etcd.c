@@ -72,7 +72,6 @@ static void settle(struct store_etcd *s)
 
 static void send_group(struct store_etcd *s);
 
-/* A snapshot may be larger than all that may wait; there is never more than one. */
 static void end_group(struct store_etcd *s, const struct err *error)
 {
 	struct etcd_group *g = s->group;

@@ -134,8 +134,8 @@ struct sched_task_spec {
 	bool gang;		       /* all instances start in one step, or none */
 	bool exclusive;		       /* nothing of another task on its nodes */
 	bool preemptible;	       /* jobs of a higher priority may take its room */
-	bool
-	    home; /* stages files that lie on the node where they were written: with the others of its job that do so it runs on one node */
+	/* stages files that lie on the node where they were written: with the others of its job that do so it runs on one node */
+	bool home;
 	const struct sched_need *licences; /* of each instance while it is live */
 	size_t n_licences;
 	enum sched_topology topology;

@@ -201,10 +201,10 @@ void sched_home_move(struct job *j, uint8_t from, uint8_t to, size_t n); /* of a
 void sched_home_start(struct sched *s, struct job *j, const struct task *t, struct node *n); /* before it does */
 void sched_home_end(struct sched *s, struct job *j); /* after an attempt has ended: what is left may be nothing */
 bool sched_home_is_open(const struct shape *sh); /* it is of a job that has several tasks and chooses its home now */
-bool sched_home_serves(const struct job *j,
-		       const struct node *n); /* large enough and selected for all that would have to run there */
-bool sched_home_ties(const struct job *j,
-		     const struct task *t); /* asked before its attempt has ended: it is not the only one */
+/* Large enough and selected for all that would have to run there. */
+bool sched_home_serves(const struct job *j, const struct node *n);
+/* Asked before its attempt has ended: it is not the only one. */
+bool sched_home_ties(const struct job *j, const struct task *t);
 bool sched_home_allows(const struct task *t, const struct node *n);
 bool sched_home_sound(const struct job *j);		  /* for the invariants */
 void sched_home_why(const struct task *t, struct buf *b); /* another node would do, but for that */

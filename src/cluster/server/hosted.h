@@ -31,8 +31,8 @@ struct hosted_wish {
 	const char *name, *image;
 	uint32_t slots;
 	uint64_t cpu_milli, memory;
-	uint32_t
-	    gpus; /* units of COUNTS_GPU that no job has there now, if there is such a node that nobody has; its node counts what it has of them while it runs */
+	/* units of COUNTS_GPU that no job has there now, if there is such a node that nobody has; its node counts what it has of them while it runs */
+	uint32_t gpus;
 	/* NULL-terminated, or NULL. "node==n1", "disk!=hdd" (a label; * and ? stand for what they do in a shell), "container==web" (where that one is) */
 	char *const *constraints;
 	char *const *has_image; /* nodes that need not fetch it: the better of equals */

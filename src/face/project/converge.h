@@ -56,8 +56,8 @@ int converge_create(struct converge *c, struct err *err);
 struct converge_wait {
 	bool hold;	 /* until all are running or healthy, or over when somebody wants them so */
 	int64_t timeout; /* seconds, -1 = for ever */
-	const char
-	    *before; /* a service that is not among them: until they are as its depends_on wants them; NULL = none */
+	/* a service that is not among them: until they are as its depends_on wants them; NULL = none */
+	const char *before;
 };
 /* Starts what does not run, after what it depends on. -ETIMEDOUT, -ECHILD: one has ended, or is not healthy. */
 int converge_start(struct converge *c, const struct converge_wait *wait, struct err *err);

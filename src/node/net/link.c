@@ -14,7 +14,6 @@
 #include <sys/socket.h>
 
 #define MESSAGE_MAX 4096
-#define BRIDGE_TRIES 10
 #define CREATE (NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL)
 
 /* A message about an interface is begun. */
@@ -107,7 +106,6 @@ static int make_bridge(struct nl *nl, const char *name, uint32_t mtu, const unsi
 	return call(nl, &b, at);
 }
 
-/* Between two looks another container's monitor may have made it, and another daemon of the machine, which had the name, may have taken its own away. */
 int link_bridge(struct nl *nl, const char *name, uint32_t mtu, const unsigned char mac[static LINK_MAC_LEN],
 		enum link_state *ret_state, struct err *err)
 {
@@ -115,9 +113,10 @@ int link_bridge(struct nl *nl, const char *name, uint32_t mtu, const unsigned ch
 	int r = look_up(nl, name, &f);
 
 	*ret_state = f.up && !memcmp(f.mac, mac, sizeof f.mac) ? LINK_READY : LINK_SEEN;
-	for (int tries = 0; r == -ENODEV && tries < BRIDGE_TRIES; tries++) {
+	if (r == -ENODEV) {
 		r = make_bridge(nl, name, mtu, mac);
 		*ret_state = r == 0 ? LINK_NEW : LINK_SEEN;
+		/* Another container's monitor may have been faster. */
 		if (r == 0 || r == -EEXIST)
 			r = look_up(nl, name, &f);
 	}

@@ -70,8 +70,8 @@ struct rt_spec {
 	bool user_namespace; /* uids are shifted by userns_base (65536 ids), by idmapped mounts */
 	uint32_t userns_base;
 	struct rt_limits limits;
-	bool
-	    show_cgroups; /* its own cgroups are in /sys/fs/cgroup, read-only; of version 1 those that it has a limit in */
+	/* its own cgroups are in /sys/fs/cgroup, read-only; of version 1 those that it has a limit in */
+	bool show_cgroups;
 	/* Called when the first process and its namespaces are there, before it does anything in them: for a network of its own that somebody outside has to
 	 * make. The calling process has one thread. NULL = nothing is to be done. */
 	int (*furnish)(void *ctx, pid_t pid, struct err *err);

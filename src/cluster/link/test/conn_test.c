@@ -278,18 +278,25 @@ static bool many_answered(struct world *w)
 	return true;
 }
 
-/* A reader that takes nothing holds up its own stream alone, and neither side's memory grows by it. */
-static void a_stuck_stream_holds_up_nothing(void **state)
+/* A tunnel from the server to the agent: client[1] and service[1] are what the two at its ends have. */
+static void begin_tunnel(struct world *w, int client[static 2], int service[static 2], const char *first)
 {
-	struct world *w = *state;
 	struct err err = ERR_INIT;
-	int client[2], service[2];
 
 	connect_both(w);
 	pair_of(SOCK_STREAM, client);
 	pair_of(SOCK_STREAM, service);
 	w->agent.tunnel = service[0];
-	assert_int_equal(conn_tunnel(w->server.conn, client[0], NULL, 0, &err), 0);
+	assert_int_equal(conn_tunnel(w->server.conn, client[0], first, strlen(first), &err), 0);
+}
+
+/* A reader that takes nothing holds up its own stream alone, and neither side's memory grows by it. */
+static void a_stuck_stream_holds_up_nothing(void **state)
+{
+	struct world *w = *state;
+	int client[2], service[2];
+
+	begin_tunnel(w, client, service, "");
 	/* Messages travel while the service writes all it can and the client reads nothing. */
 	for (size_t i = 1; i <= 200; i++) {
 		fill(service[1]);
@@ -435,11 +442,7 @@ static void tunnels_pass_bytes_and_ends(void **state)
 	struct err err = ERR_INIT;
 	int client[2], service[2];
 
-	connect_both(w);
-	pair_of(SOCK_STREAM, client);
-	pair_of(SOCK_STREAM, service);
-	w->agent.tunnel = service[0];
-	assert_int_equal(conn_tunnel(w->server.conn, client[0], "first", 5, &err), 0);
+	begin_tunnel(w, client, service, "first");
 	client_end = (struct echo){.w = w, .fd = client[1]};
 	service_end = (struct echo){.w = w, .fd = service[1]};
 	assert_int_equal(loop_fd_new(w->loop, client[1], LOOP_IN, on_client, &client_end, &client_end.watch, &err), 0);
@@ -479,14 +482,9 @@ static bool agent_wrote(struct world *w)
 static void numbers_run_low(void **state)
 {
 	struct world *w = *state;
-	struct err err = ERR_INIT;
 	int client[2], service[2];
 
-	connect_both(w);
-	pair_of(SOCK_STREAM, client);
-	pair_of(SOCK_STREAM, service);
-	w->agent.tunnel = service[0];
-	assert_int_equal(conn_tunnel(w->server.conn, client[0], "x", 1, &err), 0);
+	begin_tunnel(w, client, service, "x");
 	conn_number_from(w->server.conn, (1 << 30) + 1);
 	conn_send(w->server.conn, "start", 5);
 	run_until(w, agent_wrote);
