@@ -422,6 +422,11 @@ PY
 		docker kill "pack-$driver"
 		wait "$reader"
 		cmp "$DIR/followed" <(seq -f 'line %.0f' 0 29999)
+		# As when they move on, or a monitor was killed then: there is no log.2, and older ones are there.
+		for ((i = $(find "$dir" -name 'log.*' | wc -l); i > 1; i--)); do
+			mv "$dir/log.$i" "$dir/log.$((i + 1))"
+		done
+		cmp <(docker logs "pack-$driver") <(seq -f 'line %.0f' 0 29999)
 		docker start "pack-$driver"
 		docker logs -f "pack-$driver" >"$DIR/followed" 3>&- &
 		reader=$!

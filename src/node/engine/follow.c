@@ -12,6 +12,7 @@
 #include "base/core/mem.h"
 #include "node/engine/logread.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -49,19 +50,22 @@ struct engine_log {
 
 /* ---- files ---- */
 
-/* Opens what is newer than the newest file held. Index 0 first: when a rotation happens meanwhile, files are met twice, never skipped. */
+/* Opens what is newer than the newest file held. Index 0 first: when a rotation happens meanwhile, files are met twice, never skipped. While they
+ * move on, from the oldest to the newest, one index has none (for ever, when the monitor was killed then). */
 static void adopt(struct engine_log *l)
 {
 	struct logread found[FILES_MAX];
 	size_t n = 0;
 	uint32_t newest = l->n ? l->held[l->n - 1].generation : 0;
+	unsigned missing = 0;
 
-	for (unsigned i = 0; i < FILES_MAX && l->dir >= 0; i++) {
+	for (unsigned i = 0; i < FILES_MAX && l->dir >= 0 && missing < 2; i++) {
 		struct logread one = LOGREAD_NULL;
 		int r = logread_open(l->dir, i, &one, NULL);
 
+		missing = r == -ENOENT ? missing + 1 : 0;
 		/* One that is damaged does not hide those that are older. */
-		if (r < 0 && (i == 0 || r == -EBADMSG))
+		if (r < 0 && (i == 0 || r == -EBADMSG || r == -ENOENT))
 			continue;
 		if (r < 0)
 			break;
